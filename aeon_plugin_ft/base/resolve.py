@@ -1,0 +1,101 @@
+"""From what the user wrote in [base] model to weights on this machine."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from aeon_plugin_ft.base.builtin import BUILTINS, builtin_gguf
+from aeon_plugin_ft.base.digest import folder_sha256, remembered_sha256
+from aeon_plugin_ft.base.gguf_file import GgufFile
+from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.base.training_copy import training_copy
+from aeon_plugin_ft.errors import BaseModelError
+
+Progress = Callable[[str], None]
+
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+_OLLAMA = "ollama:"
+
+
+def resolve_base(spec: str, cache: Path, progress: Progress | None = None) -> BaseModel:
+    """The base model that `spec` names, fetched and converted into `cache` as far as needed.
+
+    `spec` is a built-in name ("smollm2-135m-instruct"), a GGUF file, a Hugging Face folder, a Hugging Face
+    id ("org/name") or an Ollama tag ("ollama:llama3.2:3b"). `progress` gets a sentence before each long
+    step. With everything in the cache, no network is used. Raises BaseModelError, NoSpaceError.
+    """
+    wanted = spec.strip()
+    if wanted.lower() in BUILTINS:
+        return _from_gguf(spec, builtin_gguf(BUILTINS[wanted.lower()], cache, progress), cache, progress)
+    if wanted.startswith(_OLLAMA):
+        from aeon_plugin_ft.base.ollama import ollama_blob
+
+        return _from_gguf(spec, ollama_blob(wanted.removeprefix(_OLLAMA)), cache, progress)
+    path = Path(wanted).expanduser()
+    if wanted and path.is_dir():
+        return _from_folder(spec, path, cache)
+    if wanted and path.is_file():
+        return _from_gguf(spec, path, cache, progress)
+    if _HUB_ID.fullmatch(wanted) and not wanted.startswith(".") and not wanted.endswith(".gguf"):
+        from aeon_plugin_ft.base.hub import hub_snapshot
+
+        return _from_folder(spec, hub_snapshot(wanted, progress), cache)
+    raise _unknown(spec)
+
+
+def _unknown(spec: str) -> BaseModelError:
+    built_in = ", ".join(BUILTINS)
+    if ":" in spec and not spec.endswith(".gguf"):
+        return BaseModelError(f'There is no base model "{spec}"', f"For a model of Ollama's, write ollama:{spec}")
+    return BaseModelError(
+        f'There is no base model "{spec}" and no file or folder of that name',
+        f"Set [base] model to {built_in}, a GGUF file, a Hugging Face folder or id, or ollama:TAG",
+    )
+
+
+def _from_gguf(spec: str, gguf: Path, cache: Path, progress: Progress | None) -> BaseModel:
+    with GgufFile(gguf) as file:
+        architecture, parameters = file.architecture, file.parameters
+    digest = remembered_sha256(gguf, cache)
+    copy = training_copy(gguf, digest, cache, progress)
+    return BaseModel(spec, digest, architecture, parameters, copy, gguf.absolute())
+
+
+def _from_folder(spec: str, folder: Path, cache: Path) -> BaseModel:
+    weights = sorted(folder.glob("*.safetensors"))
+    missing = [name for name in ("config.json", "tokenizer.json") if not (folder / name).is_file()]
+    if not weights:
+        missing.append("*.safetensors")
+    if missing:
+        raise BaseModelError(
+            f"The folder {folder} is not a Hugging Face model: it lacks {', '.join(missing)}",
+            "Give the folder that save_pretrained or huggingface-cli download has made",
+        )
+    try:
+        architecture = str(json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"])
+        parameters = sum(_count(path) for path in weights)
+    except (ValueError, KeyError, OSError) as error:
+        raise BaseModelError(f"The model in {folder} is damaged ({error})", "Download it again") from error
+    digest = folder_sha256([*weights, folder / "config.json"], cache)
+    gguf_name = {"gemma3_text": "gemma3", "mistral": "llama"}.get(architecture, architecture)
+    return BaseModel(spec, digest, gguf_name, parameters, folder.absolute(), None)
+
+
+def _count(weights: Path) -> int:
+    """Parameters in a .safetensors file, from its header."""
+    with weights.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if not 0 < length < weights.stat().st_size:
+            raise ValueError(f"{weights.name} is not a safetensors file")
+        header = json.loads(file.read(length))
+    total = 0
+    for name, tensor in header.items():
+        if name != "__metadata__":
+            count = 1
+            for size in tensor["shape"]:
+                count *= size
+            total += count
+    return total

@@ -1,0 +1,137 @@
+"""A GGUF, de-quantised once into a Hugging Face folder that can be trained.
+
+    <cache>/copies/<digest>-<format>/config.json  generation_config.json
+                                     tokenizer.json  tokenizer_config.json  chat_template.jinja
+                                     model.safetensors
+                                     source.json      written last: a folder without it is not a copy
+
+Streaming and without torch: seconds and little memory where loading the GGUF through transformers takes
+half a minute. The weights are bit-identical to that route.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from aeon_plugin_ft.base.architectures import NOT_WEIGHTS, Family, family_of, unpermute
+from aeon_plugin_ft.base.gguf_file import GgufFile
+from aeon_plugin_ft.base.hf_config import make_config, make_generation_config
+from aeon_plugin_ft.base.hf_tokenizer import write_tokenizer
+from aeon_plugin_ft.base.safetensors_writer import WIDTH, Precision, Source, write_safetensors
+from aeon_plugin_ft.errors import BaseModelError, NoSpaceError
+
+FORMAT = 1
+"""Raised when what is written changes, so that old copies are made again."""
+F32_LIMIT = 2_000_000_000
+"""Above this many parameters the copy is BF16: 2 bytes a weight on disk instead of 4."""
+
+Progress = Callable[[str], None]
+
+
+def training_copy(gguf: Path, digest: str, cache: Path, progress: Progress | None = None) -> Path:
+    """The training copy of `gguf` (whose digest is "sha256:<hex>"), made on first use.
+
+    Raises BaseModelError (a model that cannot be converted), NoSpaceError.
+    """
+    folder = cache / "copies" / f"{digest.removeprefix('sha256:')[:16]}-{FORMAT}"
+    if (folder / "source.json").is_file():
+        return folder
+    with GgufFile(gguf) as file:
+        _make(file, digest, folder, progress or (lambda _: None))
+    return folder
+
+
+def _make(file: GgufFile, digest: str, folder: Path, progress: Progress) -> None:
+    family = family_of(file.architecture)
+    precision: Precision = "F32" if file.parameters <= F32_LIMIT else "BF16"
+    part = folder.with_name(f"{folder.name}.part{os.getpid()}")
+    _sweep(folder)
+    part.mkdir(parents=True)
+    try:
+        _require_space(part, file.parameters * WIDTH[precision])
+        progress(f"Making the training copy of {file.path.name} ({file.parameters / 1e6:.0f} million weights)")
+        _write_texts(file, family, part, precision)
+        write_safetensors(part / "model.safetensors", _sources(file, family), precision)
+        source = {"digest": digest, "file": file.path.name, "precision": precision}
+        (part / "source.json").write_text(json.dumps(source), encoding="utf-8")
+        _settle(part, folder)
+    except OSError as error:
+        raise BaseModelError(
+            f"The training copy of {file.path.name} cannot be written ({error.strerror})",
+            f"Check that there is space and permission in {folder.parent}",
+        ) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _settle(part: Path, folder: Path) -> None:
+    """Rename into place; another process that was faster has made the same copy."""
+    try:
+        part.rename(folder)
+    except OSError:
+        if not (folder / "source.json").is_file():
+            raise
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what an interrupted process left, unless that process is still at work."""
+    import psutil
+
+    for left in folder.parent.glob(f"{folder.name}.part*"):
+        owner = left.name.rpartition(".part")[2]
+        if not owner.isdigit() or int(owner) == os.getpid() or not psutil.pid_exists(int(owner)):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _require_space(where: Path, needed: int) -> None:
+    free = shutil.disk_usage(where).free
+    if free < needed:
+        raise NoSpaceError(where, needed, free)
+
+
+def _write_texts(file: GgufFile, family: Family, part: Path, precision: Precision) -> None:
+    dtype = {"F32": "float32", "BF16": "bfloat16"}[precision]
+    for name, value in (
+        ("config.json", make_config(file, family, dtype)),
+        ("generation_config.json", make_generation_config(file)),
+    ):
+        (part / name).write_text(json.dumps(value, indent=2), encoding="utf-8")
+    write_tokenizer(file, part)
+
+
+def _sources(file: GgufFile, family: Family) -> list[Source]:
+    sources = []
+    for tensor in file.tensors.values():
+        if tensor.name in NOT_WEIGHTS:
+            continue
+        name = family.hf_name(tensor.name)
+        if name is None:
+            raise BaseModelError(
+                f'{file.path.name} has a tensor "{tensor.name}" that a {family.architecture} model should not have',
+                "Use another variant of this model",
+            )
+        sources.append(Source(name, tensor.shape, _reader(file, family, tensor.name)))
+    return sources
+
+
+def _reader(file: GgufFile, family: Family, name: str) -> Callable[[], Iterator[npt.NDArray[np.float32]]]:
+    """Blocks of rows in Hugging Face's order and scale."""
+    heads = int(file.require("attention.head_count"))
+    permuted = family.permuted_heads(name, heads, int(file.field("attention.head_count_kv", heads)))
+
+    def blocks() -> Iterator[npt.NDArray[np.float32]]:
+        if permuted is not None:
+            yield unpermute(file.read(name), permuted)
+        elif family.norm_offset and family.is_norm(name):
+            yield file.read(name) - np.float32(family.norm_offset)
+        else:
+            yield from file.rows(name)
+
+    return blocks

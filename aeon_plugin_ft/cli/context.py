@@ -1,0 +1,156 @@
+"""What every command shares: where the data is, the terminal, and how values are shown."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from aeon_plugin_ft.store import DataFolder, Store
+
+if TYPE_CHECKING:
+    from aeon_plugin_ft.events import EventBus
+    from aeon_plugin_ft.pipeline import Pipeline
+    from aeon_plugin_ft.registry import Registry
+    from aeon_plugin_ft.serving.backends import Backends
+    from aeon_plugin_ft.serving.model import Deployer
+    from aeon_plugin_ft.settings import SettingsFile
+
+out = Console(highlight=False)
+KNOWN = 365 * 86_400
+"""Imported turns without a time are numbered from 1970 on."""
+
+
+class Context:
+    """One command's view of the data folder; everything is opened on first use."""
+
+    def __init__(self, data: Path | None, aeon: Path | None, debug: bool) -> None:
+        self.debug = debug
+        self.aeon = aeon
+        self._data = data
+
+    @cached_property
+    def data(self) -> DataFolder:
+        return DataFolder.find(self._data, self.aeon).create()
+
+    @cached_property
+    def store(self) -> Store:
+        return Store(self.data.database)
+
+    @cached_property
+    def settings(self) -> SettingsFile:
+        from aeon_plugin_ft.settings import SettingsFile
+
+        return SettingsFile.open(self.data.settings)
+
+    @cached_property
+    def events(self) -> EventBus:
+        from aeon_plugin_ft.events import EventBus
+
+        bus = EventBus()
+        bus.subscribe(self.store.record_event)
+        return bus
+
+    @cached_property
+    def registry(self) -> Registry:
+        from aeon_plugin_ft.registry import Registry
+
+        return Registry(self.data, self.store)
+
+    @cached_property
+    def backends(self) -> Backends:
+        from aeon_plugin_ft.serving.backends import Backends
+
+        def prompt() -> str:
+            return str(self.store.fact("system_prompt", ""))
+
+        return Backends(self.data, self.settings.current.serve, system_prompt=prompt)
+
+    def pipeline(self, on_phase: Callable[[str], None] = lambda _: None) -> Pipeline:
+        from aeon_plugin_ft.pipeline import Pipeline
+
+        def deployer() -> Deployer:
+            return self.backends[self.settings.current.serve.backend]
+
+        return Pipeline(self.data, lambda: self.settings.current, self.store, self.events, deployer, on_phase)
+
+    def close(self) -> None:
+        """End every child that this command started and close the database."""
+        if "backends" in self.__dict__:
+            self.backends.close()
+        if "store" in self.__dict__:
+            self.store.close()
+
+
+def of(context: typer.Context) -> Context:
+    """The Context of a running command."""
+    found: Context = context.find_root().obj
+    return found
+
+
+def mark(ok: bool, text: str) -> None:
+    """One line of a check list; `text` is shown as it is."""
+    out.print(f"{'[green]ok[/green]' if ok else '[red]no[/red]'}  {escape(text)}")
+
+
+def show_json(value: Any) -> None:
+    """For scripts: one JSON document on standard output."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=1, default=str))
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """A table for people; numbers are given as strings already."""
+    drawn = Table(title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        drawn.add_column(column)
+    for row in rows:
+        drawn.add_row(*(escape(str(cell)) for cell in row))
+    out.print(drawn)
+
+
+def when(seconds: float) -> str:
+    """A moment in the owner's own time zone, to the minute; "-" for one that is not known."""
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M") if seconds > KNOWN else "-"
+
+
+def span(seconds: float) -> str:
+    """ "45 s", "3 min 20 s", "2 h 5 min"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def size(count: float) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def counts(values: Mapping[str, int]) -> str:
+    """ "12 canned, 3 empty", most first."""
+    return ", ".join(f"{number} {name}" for name, number in sorted(values.items(), key=lambda item: -item[1]))
+
+
+@contextmanager
+def quiet_children() -> Iterator[None]:
+    """Children inherit UTF-8 whatever the console's own code page is."""
+    before = os.environ.get("PYTHONUTF8")
+    os.environ["PYTHONUTF8"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONUTF8"]
+        else:
+            os.environ["PYTHONUTF8"] = before

@@ -1,0 +1,180 @@
+"""`aeon-ft convert | dataset | forget`: what is learnt from, where it comes from, what is left out."""
+
+from __future__ import annotations
+
+import collections
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from aeon_plugin_ft.cli.context import counts, of, out, show_json, table
+from aeon_plugin_ft.cli.main import app
+
+Json = Annotated[bool, typer.Option("--json", help="For scripts.")]
+Format = Annotated[Optional[str], typer.Option(help="The source's format, when it is not recognised.")]  # noqa: UP045
+
+Owner = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(help="Your name in a chat export (WhatsApp, Telegram, Discord)."),
+]
+Assistant = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(help="The name of whoever answers in a chat export."),
+]
+
+dataset = typer.Typer(help="What would be learnt: show, import, review, export.", no_args_is_help=True)
+app.add_typer(dataset, name="dataset")
+
+
+@app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(help="Aeon's conversation.log, or another chat export.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The JSONL file to write.")],
+    format_: Annotated[
+        str | None, typer.Option("--format", help="The source's format, when it is not recognised.")
+    ] = None,
+    owner: Owner = None,
+    assistant: Assistant = None,
+    as_json: Json = False,
+) -> None:
+    """Turn a conversation log into JSONL for fine-tuning: one user and one assistant message a line."""
+    from aeon_plugin_ft.dataset import convert as convert_file
+
+    report = convert_file(source, output, format_, owner=owner, assistant=assistant)
+    if as_json:
+        show_json({"kept": report.kept, "dropped": report.dropped, "skipped": len(report.skipped), "target": output})
+        return
+    for note in report.notes:
+        out.print(note, markup=False)
+    out.print(f"{report.kept} pairs written to {output}.")
+    if report.dropped:
+        out.print(f"Left out: {counts(report.dropped)}.")
+    for line in report.skipped[:20]:
+        out.print(f"  line {line.line}: {line.reason}")
+
+
+@dataset.command("show")
+def show(
+    context: typer.Context,
+    dropped: Annotated[bool, typer.Option("--dropped", help="List what was left out, with the reasons.")] = False,
+    as_json: Json = False,
+) -> None:
+    """What a training would learn from now, and what it would leave out and why."""
+    draft = of(context).pipeline().draft()
+    reasons = collections.Counter(item.filter for item in draft.dropped)
+    if as_json:
+        show_json({"train": len(draft.train), "heldout": len(draft.heldout), "dropped": dict(reasons)})
+        return
+    out.print(f"{len(draft.train)} examples to train on, {len(draft.heldout)} kept aside to judge the result.")
+    if reasons:
+        out.print(f"Left out: {counts(reasons)}.")
+    if dropped:
+        table("Left out", ("turn", "filter", "reason"), [(d.turn[:12], d.filter, d.reason) for d in draft.dropped])
+
+
+@dataset.command("import")
+def import_(
+    context: typer.Context,
+    files: Annotated[list[Path], typer.Argument(help="Chat exports or logs; the format is recognised by content.")],
+    format_: Annotated[Optional[str], typer.Option("--format", help="Say the format.")] = None,  # noqa: UP045
+    owner: Owner = None,
+    assistant: Assistant = None,
+) -> None:
+    """Bring old conversations into the log. The same file twice adds nothing."""
+    from aeon_plugin_ft.dataset.into_log import import_into_log
+
+    shared = of(context)
+    for file in files:
+        report = import_into_log(
+            file, shared.data, shared.store, shared.settings.current, format_, owner=owner, assistant=assistant
+        )
+        for note in report.notes:
+            out.print(note, markup=False)
+        out.print(f"{file}: {report.added} turns added ({report.format}), {report.known} known already.")
+        if report.kinds:
+            out.print(f"  of which {counts(report.kinds)}.")
+        for line in report.skipped[:20]:
+            out.print(f"  line {line.line}: {line.reason}")
+
+
+@dataset.command("freeze")
+def freeze(context: typer.Context) -> None:
+    """Freeze the dataset as it is now; training does this by itself."""
+    frozen = of(context).pipeline().freeze()
+    out.print(f"Dataset {frozen.hash}: {frozen.train} to train on, {frozen.heldout} held out, in {frozen.folder}")
+
+
+@dataset.command("filters")
+def filters(as_json: Json = False) -> None:
+    """Every filter with its reason; switch one off with dataset.disabled_filters."""
+    from aeon_plugin_ft.dataset import all_filters
+
+    found = [(one.name, one.reason) for one in all_filters()]
+    if as_json:
+        show_json([{"name": name, "reason": reason} for name, reason in found])
+        return
+    table("Filters", ("name", "leaves out"), found)
+
+
+@app.command()
+def forget(
+    context: typer.Context,
+    about: Annotated[Optional[str], typer.Option(help="Everything in which these words stand.")] = None,  # noqa: UP045
+    minutes: Annotated[Optional[int], typer.Option(min=1, help="Everything of the last N minutes.")] = None,  # noqa: UP045
+    turn: Annotated[Optional[list[str]], typer.Option(help="This turn, by its id.")] = None,  # noqa: UP045
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Forget conversations for good: log, datasets, runs; versions trained on them are marked."""
+    import time
+    from dataclasses import asdict
+
+    from aeon_plugin_ft.forget import Forgetter
+
+    shared = of(context)
+    forgetter = Forgetter(shared.data, shared.store)
+    forgetter.index.ingest()
+    ids = list(turn or [])
+    ids += forgetter.about(about) if about else []
+    ids += forgetter.since(time.time() - minutes * 60) if minutes else []
+    plan = forgetter.plan(ids)
+    if as_json:
+        show_json({**asdict(plan), "done": not dry_run})
+    else:
+        out.print(
+            f"{len(plan.turns)} turns, {len(plan.quoting)} that repeat them, {len(plan.datasets)} datasets,"
+            f" {len(plan.runs)} runs; versions trained on them: {', '.join(plan.versions) or 'none'}."
+        )
+    if dry_run or not plan.turns:
+        return
+    if not yes:
+        typer.confirm("Forget them for good?", abort=True)
+    forgetter.forget(ids)
+    if not as_json:
+        out.print("Forgotten. `aeon-ft train` makes a version without them.")
+
+
+@dataset.command("export")
+def export(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Argument(help="The folder to write.")],
+    format_: Annotated[str, typer.Option("--format", help="jsonl, llamafactory, axolotl or unsloth.")] = "jsonl",
+    model: Annotated[
+        str, typer.Option(help="The Hugging Face name of the model that the other tool trains.")
+    ] = "HuggingFaceTB/SmolLM2-135M-Instruct",
+    cpu: Annotated[bool, typer.Option("--cpu", help="Write a recipe for a machine without a GPU.")] = False,
+) -> None:
+    """Freeze the dataset and write it, with a recipe, as another training tool takes it."""
+    from aeon_plugin_ft.dataset.export_texts import Plan
+    from aeon_plugin_ft.dataset.exporting import export as export_to
+
+    shared = of(context)
+    frozen = shared.pipeline().freeze()
+    made = export_to(frozen, folder, format_, Plan.of(model, shared.settings.current.train, cpu=cpu))
+    for file in made.files:
+        out.print(str(file), markup=False)
+    if made.left_out:
+        out.print(f"Left out: {made.left_out}.", markup=False)
+    out.print(made.next_step, markup=False)

@@ -1,0 +1,172 @@
+"""`aeon-ft doctor`: what works, what does not, and the one command that mends each."""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from aeon_plugin_ft.cli.context import Context, mark, of, out, show_json, size
+from aeon_plugin_ft.cli.main import app
+from aeon_plugin_ft.errors import AeonFtError
+
+TRAINING_BYTES = 3_000_000_000
+"""Room that a first training of the built-in model takes, with its copies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Symptom:
+    """One thing that was looked at. `mend` is the command or step that puts it right."""
+
+    name: str
+    ok: bool
+    detail: str
+    mend: str = ""
+
+
+Check = Callable[[Context], Iterator[Symptom]]
+
+
+@app.command()
+def doctor(
+    context: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False
+) -> None:
+    """Look for everything that can be wrong, and say how to mend it."""
+    shared = of(context)
+    symptoms = [symptom for check in CHECKS for symptom in _guarded(check, shared)]
+    if as_json:
+        show_json([{"name": s.name, "ok": s.ok, "detail": s.detail, "mend": s.mend} for s in symptoms])
+    else:
+        for symptom in symptoms:
+            mark(symptom.ok, f"{symptom.name}: {symptom.detail}")
+            if symptom.mend and not symptom.ok:
+                out.print(f"      -> {symptom.mend}", markup=False)
+    if not all(symptom.ok for symptom in symptoms):
+        raise typer.Exit(code=1)
+
+
+def _guarded(check: Check, shared: Context) -> Iterator[Symptom]:
+    """A check that cannot be made is itself a finding."""
+    try:
+        yield from check(shared)
+    except AeonFtError as error:
+        yield Symptom(check.__name__.strip("_"), False, error.what, error.todo)
+
+
+def _python(_: Context) -> Iterator[Symptom]:
+    ok = sys.version_info >= (3, 10)
+    yield Symptom("python", ok, f"{platform.python_version()} on {platform.system()}", "Install Python 3.10 or newer")
+
+
+def _trainer(_: Context) -> Iterator[Symptom]:
+    missing = [name for name in ("torch", "transformers", "trl", "peft") if importlib.util.find_spec(name) is None]
+    detail = f"missing: {', '.join(missing)}" if missing else "torch, transformers, trl and peft are installed"
+    yield Symptom("trainer", not missing, detail, 'pip install "aeon-plugin-ft[train]"')
+
+
+def _embedded_server(_: Context) -> Iterator[Symptom]:
+    found = importlib.util.find_spec("xllamacpp") is not None
+    yield Symptom(
+        "embedded server", found, "xllamacpp is installed" if found else "xllamacpp is missing", "pip install xllamacpp"
+    )
+
+
+def _settings(shared: Context) -> Iterator[Symptom]:
+    yield Symptom("settings", True, str(shared.settings.path))
+
+
+def _disk(shared: Context) -> Iterator[Symptom]:
+    free = shared.data.free_bytes()
+    yield Symptom(
+        "disk",
+        free > TRAINING_BYTES,
+        f"{size(free)} free at {shared.data.root}",
+        f"Free some space: a training needs about {size(TRAINING_BYTES)}",
+    )
+
+
+def _memory(_: Context) -> Iterator[Symptom]:
+    import psutil
+
+    free = psutil.virtual_memory().available
+    yield Symptom("memory", free > TRAINING_BYTES, f"{size(free)} available", "Close some programs before training")
+
+
+def _log(shared: Context) -> Iterator[Symptom]:
+    from aeon_plugin_ft.turns import TurnIndex
+    from aeon_plugin_ft.turns.model import TurnKind
+
+    index = TurnIndex(shared.store, shared.data.log)
+    index.ingest()
+    yield Symptom("log", True, f"{index.count(TurnKind.CHAT)} conversation turns in {shared.data.log}")
+
+
+def _runs(shared: Context) -> Iterator[Symptom]:
+    from aeon_plugin_ft.training import reap_runs
+
+    reap_runs(shared.store, shared.data)
+    row = shared.store.row("SELECT id, state, reason FROM runs ORDER BY created DESC LIMIT 1")
+    if row is None:
+        yield Symptom("training", True, "no run yet")
+        return
+    ok = row["state"] not in {"failed", "interrupted"}
+    yield Symptom(
+        "training", ok, f"{row['id']} is {row['state']} {row['reason'] or ''}".strip(), "aeon-ft train --resume"
+    )
+
+
+def _versions(shared: Context) -> Iterator[Symptom]:
+    current = shared.registry.current()
+    versions = shared.registry.versions()
+    yield Symptom("versions", True, f"{len(versions)} kept, {current} answers")
+
+
+def _ollama(shared: Context) -> Iterator[Symptom]:
+    from hooks.providers import OllamaProvider, ProviderError, ollama_url
+
+    settings = shared.settings.current.serve
+    if settings.backend != "ollama":
+        return
+    provider = OllamaProvider(settings.ollama_url or None)
+    try:
+        served = provider.models(timeout_s=3)
+        there = settings.ollama_model in served
+        yield Symptom(
+            "ollama",
+            there,
+            f"{len(served)} models at {ollama_url(settings.ollama_url or None)}",
+            f"ollama pull {settings.ollama_model}",
+        )
+    except ProviderError as error:
+        yield Symptom("ollama", False, str(error), "ollama serve")
+    finally:
+        provider.close()
+
+
+def _aeon(shared: Context) -> Iterator[Symptom]:
+    if shared.aeon is None:
+        return
+    from aeon_plugin_ft.install import check
+
+    for finding in check(shared.aeon):
+        yield Symptom(f"aeon: {finding.name}", finding.ok, finding.detail, finding.mend)
+
+
+CHECKS: tuple[Check, ...] = (
+    _python,
+    _trainer,
+    _embedded_server,
+    _settings,
+    _disk,
+    _memory,
+    _log,
+    _runs,
+    _versions,
+    _ollama,
+    _aeon,
+)

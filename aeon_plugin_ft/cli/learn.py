@@ -1,0 +1,231 @@
+"""`aeon-ft train | estimate | status | runs`: the learning loop from the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn
+
+from aeon_plugin_ft.cli.context import Context, mark, of, out, show_json, size, span, table, when
+from aeon_plugin_ft.cli.main import app
+
+if TYPE_CHECKING:
+    from aeon_plugin_ft.evaluation.model import Verdict
+    from aeon_plugin_ft.registry import Version
+    from aeon_plugin_ft.training.model import Estimate
+    from aeon_plugin_ft.training.model import Progress as RunProgress
+
+Json = Annotated[bool, typer.Option("--json", help="For scripts.")]
+
+
+@app.command()
+def train(
+    context: typer.Context,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the newest unfinished run.")] = False,
+    judge: Annotated[bool, typer.Option(help="Judge the result, and use it if it is better.")] = True,
+) -> None:
+    """Train on everything learnt so far, judge the result, and use it if it is better.
+
+    Ctrl-C saves and stops; `aeon-ft train --resume` goes on to the same result.
+    """
+    shared = of(context)
+    pipeline = shared.pipeline(on_phase=say_phase)
+    with training_bar() as on_progress:
+        if resume:
+            run = pipeline.resume(_unfinished(shared), on_progress)
+        else:
+            dataset = pipeline.freeze()
+            out.print(f"Dataset {dataset.hash}: {dataset.train} examples to train on, {dataset.heldout} to judge with.")
+            plan = base, recipe, cost = pipeline.plan(dataset)
+            out.print(estimate_sentence(cost, base.spec, dataset.train, recipe.batch_size))
+            run = pipeline.train(dataset, on_progress, plan)
+    out.print(f"Run {run.id} finished; its adapter is {run.adapter}.")
+    if not judge:
+        return
+    version = pipeline.judge(run)
+    show_verdict(version)
+    if version.verdict.accepted:
+        pipeline.promote(version)
+        out.print(f"{version.name} answers now. `aeon-ft rollback` goes back.")
+    else:
+        raise typer.Exit(code=3)
+
+
+@app.command()
+def estimate(context: typer.Context, as_json: Json = False) -> None:
+    """Say what a training run would take on this machine now: time, memory, disk. Nothing is started."""
+    pipeline = of(context).pipeline(on_phase=lambda text: None if as_json else say_phase(text))
+    dataset = pipeline.freeze()
+    base, recipe, cost = pipeline.plan(dataset)
+    if as_json:
+        show_json(
+            {
+                "seconds": cost.seconds,
+                "ram_bytes": cost.ram_bytes,
+                "disk_bytes": cost.disk_bytes,
+                "steps": cost.steps,
+                "step_seconds": cost.step_seconds,
+                "examples": dataset.train,
+            }
+        )
+        return
+    out.print(estimate_sentence(cost, base.spec, dataset.train, recipe.batch_size))
+
+
+@app.command()
+def status(context: typer.Context, as_json: Json = False) -> None:
+    """Where things stand: what answers, what is being learnt, what was logged."""
+    found = collect_status(of(context))
+    if as_json:
+        show_json(found)
+        return
+    out.print(f"Answering: {found['current']}   (before: {found['previous']})")
+    out.print(f"Logged: {found['turns']} turns, {found['chat_turns']} of them conversation")
+    for run in found["active_runs"]:
+        out.print(f"Run {run['id']}: {run['state']}, step {run['step']} of {run['steps']}")
+    if not found["active_runs"]:
+        out.print("No training under way.")
+    for event in found["events"]:
+        out.print(f"  {when(event['at'])}  {event['name']}  {event['data']}")
+
+
+@app.command()
+def runs(context: typer.Context, as_json: Json = False) -> None:
+    """List every training run and how it ended."""
+    from aeon_plugin_ft.training import reap_runs
+
+    shared = of(context)
+    reap_runs(shared.store, shared.data)
+    found = [dict(row) for row in shared.store.rows("SELECT * FROM runs ORDER BY created")]
+    if as_json:
+        show_json(found)
+        return
+    rows = [
+        (r["id"], when(r["created"]), r["state"], f"{r['step']}/{r['steps']}", r["dataset"], r["reason"] or "")
+        for r in found
+    ]
+    table("Training runs", ("run", "started", "state", "step", "dataset", "reason"), rows)
+
+
+@app.command()
+def schedule(context: typer.Context, as_json: Json = False) -> None:
+    """Say which conditions for training by itself are met now, and which are missing."""
+    from aeon_plugin_ft.schedule.observing import Watchman
+
+    shared = of(context)
+    decision = Watchman(shared.data, shared.store, lambda: shared.settings.current.schedule).decide()
+    if as_json:
+        show_json(
+            {
+                "start": decision.start,
+                "conditions": [{"name": c.name, "met": c.met, "detail": c.detail} for c in decision.conditions],
+            }
+        )
+        return
+    for condition in decision.conditions:
+        mark(condition.met, f"{condition.name}: {condition.detail}")
+    out.print("Training would start now." if decision.start else "Training waits.")
+
+
+def collect_status(shared: Context) -> dict[str, Any]:
+    from aeon_plugin_ft.training import reap_runs
+    from aeon_plugin_ft.turns import TurnIndex
+    from aeon_plugin_ft.turns.model import TurnKind
+
+    reap_runs(shared.store, shared.data)
+    index = TurnIndex(shared.store, shared.data.log)
+    index.ingest()
+    newest = shared.store.row("SELECT max(id) AS id FROM events")
+    last = (newest["id"] if newest is not None else None) or 0
+    return {
+        "data": str(shared.data.root),
+        "current": shared.registry.current(),
+        "previous": shared.registry.previous(),
+        "turns": sum(index.count(kind) for kind in TurnKind),
+        "chat_turns": index.count(TurnKind.CHAT),
+        "active_runs": [
+            dict(row)
+            for row in shared.store.rows(
+                "SELECT * FROM runs WHERE state IN ('pending', 'running', 'paused', 'interrupted') ORDER BY created"
+            )
+        ],
+        "events": shared.store.events(since_id=max(0, last - 8)),
+    }
+
+
+def _unfinished(shared: Context) -> str:
+    from aeon_plugin_ft.errors import TrainingError
+    from aeon_plugin_ft.training import reap_runs
+
+    reap_runs(shared.store, shared.data)
+    row = shared.store.row(
+        "SELECT id FROM runs WHERE state IN ('paused', 'interrupted', 'pending') ORDER BY created DESC LIMIT 1"
+    )
+    if row is None:
+        raise TrainingError("There is no unfinished run", "`aeon-ft train` starts a new one")
+    return str(row["id"])
+
+
+# -- what training looks like ------------------------------------------------------------------
+
+
+def say_phase(text: str) -> None:
+    out.print(f"[dim]... {text}[/dim]")
+
+
+def estimate_sentence(cost: Estimate, base: str, examples: int, batch: int) -> str:
+    return (
+        f"{examples} examples on {base}: {cost.steps} steps of {batch}, about {span(cost.seconds)},"
+        f" {size(cost.ram_bytes)} of memory, {size(cost.disk_bytes)} of disk."
+    )
+
+
+@contextmanager
+def training_bar() -> Iterator[Callable[[RunProgress], None]]:
+    """A progress bar with loss, speed, the share of work saved and the time left."""
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=12),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}  {task.fields[numbers]}"),
+        console=out,
+        refresh_per_second=4,
+    )
+    with bar:
+        task: Optional[Any] = None  # noqa: UP045
+
+        def on_progress(progress: RunProgress) -> None:
+            nonlocal task
+            if task is None:
+                task = bar.add_task("training", total=max(1, progress.steps), numbers="")
+            bar.update(
+                task,
+                description=progress.phase,
+                total=max(1, progress.steps),
+                completed=progress.step,
+                numbers=progress_numbers(progress),
+            )
+
+        yield on_progress
+
+
+def progress_numbers(progress: RunProgress) -> str:
+    if progress.loss is None:
+        return ""
+    parts = [f"loss {progress.loss:.3f}"]
+    if progress.examples_per_second:
+        parts += [f"{progress.examples_per_second:.2f} examples/s", f"{progress.saving:.1f}x fewer tokens"]
+    if progress.seconds_left:
+        parts.append(f"{span(progress.seconds_left)} left")
+    return "  ".join(parts)
+
+
+def show_verdict(version: Version) -> None:
+    """The gate's decision with every number it rests on."""
+    verdict: Verdict = version.verdict
+    word = "[green]accepted[/green]" if verdict.accepted else "[red]refused[/red]"
+    out.print(f"Verdict on {version.name}: {word}")
+    for check in verdict.checks:
+        mark(check.passed, f"{check.name}: {check.detail}")

@@ -1,0 +1,306 @@
+"""What the spoken commands can see and do (voice.control.Control), on a running plugin.
+
+Everything is read from the store at the moment of asking, so the voice never says what is not true.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from aeon_plugin_ft.dataset.model import Feedback
+from aeon_plugin_ft.dataset.opinions import note_feedback
+from aeon_plugin_ft.errors import AeonFtError
+from aeon_plugin_ft.forget import Forgetter, Forgetting
+from aeon_plugin_ft.registry import BASE, Version, VersionState, normal_name
+from aeon_plugin_ft.training.model import Progress, RunState
+from aeon_plugin_ft.turns.model import LoggedTurn, TurnKind
+from aeon_plugin_ft.voice.control import (
+    TRAINED,
+    Cause,
+    Change,
+    Comparison,
+    Forgotten,
+    ModelInUse,
+    NextTraining,
+    Outcome,
+    Phase,
+    Reason,
+    Status,
+    VersionInfo,
+    Waiting,
+    reason_of,
+)
+
+if TYPE_CHECKING:
+    from aeon_plugin_ft.runtime import Runtime
+
+RECENT = 20
+"""The last reply of a model is looked for among this many turns."""
+FOLLOW_SECONDS = 120.0
+"""How long a model may take to load before the voice says that it did not come."""
+_USABLE = {VersionState.ACCEPTED, VersionState.CURRENT, VersionState.RETIRED}
+_BY_OWNER = "chosen by the owner"
+_UNDONE = "undone by the owner"
+
+
+class OwnerControl:
+    """voice.control.Control; every expected refusal is a Reason, never an exception."""
+
+    def __init__(self, runtime: Runtime, clock: Callable[[], float] = time.time) -> None:
+        self.runtime, self.clock = runtime, clock
+        self.store, self.registry = runtime.store, runtime.registry
+
+    # -- training ------------------------------------------------------------------------------
+
+    def status(self) -> Status:
+        background = self.runtime.background
+        idle = Status(
+            Phase.IDLE,
+            turns=self.runtime.watchman.new_turns(),
+            turns_needed=self.runtime.watchman.turns_needed(),
+            logging=self.runtime.settings.log.enabled,
+            private=self.runtime.private or self.runtime.host.is_private(),
+        )
+        if background.busy:
+            return _busy(idle, background.progress, background.phase)
+        newest = self.store.row("SELECT state, step, steps FROM runs ORDER BY created DESC LIMIT 1")
+        if newest is None:
+            return idle
+        if newest["state"] in {RunState.PAUSED.value, RunState.INTERRUPTED.value}:
+            return replace(idle, phase=Phase.PAUSED, done=newest["step"] / max(1, newest["steps"]))
+        return replace(idle, failed=newest["state"] == RunState.FAILED.value)
+
+    def train_now(self) -> Outcome:
+        return _outcome(lambda: self.runtime.background.start())
+
+    def pause(self) -> Outcome:
+        if not self.runtime.background.busy:
+            return Outcome(Reason.ALREADY_PAUSED if self._unfinished() else Reason.NOT_TRAINING)
+        self.runtime.background.pause("paused by the owner")
+        return Outcome()
+
+    def resume(self) -> Outcome:
+        run = self._unfinished()
+        if self.runtime.background.busy:
+            return Outcome(Reason.NOT_PAUSED)
+        if run is None:
+            return Outcome(Reason.NOT_PAUSED)
+        return _outcome(lambda: self.runtime.background.start(run))
+
+    def cancel(self) -> Outcome:
+        busy = self.runtime.background.busy
+        if busy:
+            self.runtime.background.pause("cancelled by the owner")
+            self.runtime.background.join(10)
+        run = self._unfinished()
+        if run is None:
+            return Outcome() if busy else Outcome(Reason.NOT_TRAINING)
+        self.store.execute(
+            "UPDATE runs SET state = ?, reason = ? WHERE id = ?",
+            RunState.CANCELLED.value,
+            "cancelled by the owner",
+            run,
+        )
+        return Outcome()
+
+    def next_training(self) -> NextTraining:
+        if self.runtime.background.busy:
+            return NextTraining(Waiting.RUNNING)
+        return self.runtime.next_training()
+
+    # -- models --------------------------------------------------------------------------------
+
+    def model_in_use(self) -> ModelInUse:
+        answering = self.runtime.answering
+        if answering is None or (answering == BASE and not self.runtime.host.needs_model):
+            return ModelInUse(BASE, own=False)
+        row = self.store.row("SELECT at FROM promotions WHERE version = ? ORDER BY id DESC LIMIT 1", answering)
+        trained = None if answering == BASE else self.registry.get(answering).created
+        return ModelInUse(answering, since=None if row is None else row["at"], trained_at=trained)
+
+    def use(self, version: str) -> Outcome:
+        try:
+            name = self._newest_usable() if version == TRAINED else version
+        except AeonFtError as error:
+            return Outcome(reason_of(error))
+        if name is None:
+            return Outcome(Reason.NO_VERSIONS)
+        name = name if name == BASE else normal_name(name)
+        if name == self.registry.current():
+            return Outcome(Reason.ALREADY_IN_USE, name)
+        return self._promote(name, _BY_OWNER)
+
+    def undo(self) -> Outcome:
+        target = self.registry.previous()
+        if target == self.registry.current():
+            return Outcome(Reason.NOTHING_TO_UNDO)
+        return self._promote(target, _UNDONE)
+
+    def versions(self) -> tuple[VersionInfo, ...]:
+        current = self.registry.current()
+        return tuple(
+            VersionInfo(v.name, v.created, v.state in _USABLE, v.name == current, v.verdict.numbers.get("gain.base"))
+            for v in self.registry.versions()
+        )
+
+    def compare(self, first: str | None = None, second: str | None = None) -> Comparison:
+        current, newest = self.registry.current(), self._newest()
+        one = normal_name(first) if first and first != BASE else first or (current if current != BASE else newest)
+        other = normal_name(second) if second and second != BASE else BASE
+        if one is None:
+            return Comparison(BASE, BASE, reason=Reason.NO_VERSIONS)
+        try:
+            ours, theirs = self._loss_of(one), self._loss_of(other)
+        except AeonFtError as error:
+            return Comparison(one, other, reason=reason_of(error))
+        if ours is None or theirs is None:
+            return Comparison(one, other, reason=Reason.NOT_MEASURED)
+        return Comparison(one, other, gain=1 - ours / theirs)
+
+    def why_changed(self) -> Change:
+        row = self.store.row("SELECT * FROM promotions ORDER BY id DESC LIMIT 1")
+        if row is None:
+            return Change(Cause.NEVER)
+        gain = None if row["version"] == BASE else self.registry.get(row["version"]).verdict.numbers.get("gain.base")
+        return Change(_cause(row["reason"]), row["version"], row["previous"], row["at"], gain)
+
+    # -- what was said -------------------------------------------------------------------------
+
+    def learn_last(self) -> Outcome:
+        return self._judge_last("praise")
+
+    def mark_last_wrong(self) -> Outcome:
+        return self._judge_last("complaint")
+
+    def correct_last(self, text: str) -> Outcome:
+        return self._judge_last("correction", self.runtime.redact(text))
+
+    def forget_last(self, *, count_only: bool = False) -> Forgotten:
+        return self._forget(lambda forgetter: forgetter.last(), count_only)
+
+    def forget_minutes(self, minutes: int, *, count_only: bool = False) -> Forgotten:
+        moment = self.clock() - minutes * 60
+        return self._forget(lambda forgetter: forgetter.since(moment), count_only)
+
+    def forget_about(self, text: str, *, count_only: bool = False) -> Forgotten:
+        return self._forget(lambda forgetter: forgetter.about(text), count_only)
+
+    def private(self, on: bool) -> Outcome:
+        if self.runtime.private == on:
+            return Outcome(Reason.ALREADY_SO)
+        self.runtime.private = on
+        return Outcome()
+
+    def change_setting(self, key: str, value: object) -> Outcome:
+        return _outcome(lambda: self.runtime.settings_file.set(key, value))
+
+    # -- inside --------------------------------------------------------------------------------
+
+    def _unfinished(self) -> str | None:
+        row = self.store.row(
+            "SELECT id FROM runs WHERE state IN (?, ?) ORDER BY created DESC LIMIT 1",
+            RunState.PAUSED.value,
+            RunState.INTERRUPTED.value,
+        )
+        return None if row is None else str(row["id"])
+
+    def _promote(self, name: str, reason: str) -> Outcome:
+        """The store says it; the runtime follows at once."""
+        try:
+            if name != BASE:
+                refusal = _refusal(self.registry.get(name))
+                if refusal is not None:
+                    return Outcome(refusal, name)
+            self.registry.promote(name, reason)
+        except AeonFtError as error:
+            return Outcome(reason_of(error), name)
+        return self._followed(name)
+
+    def _followed(self, name: str) -> Outcome:
+        """Wait until the brain answers with it: what the voice says afterwards must be true."""
+        self.runtime.wake()
+        deadline = time.monotonic() + FOLLOW_SECONDS
+        while time.monotonic() < deadline:
+            if self.runtime.answers_with(name):
+                return Outcome(version=name)
+            if self.registry.current() != name:
+                return Outcome(Reason.BACKEND_DOWN, name)
+            time.sleep(0.02)
+        return Outcome(Reason.BACKEND_DOWN, name)
+
+    def _newest(self) -> str | None:
+        versions = self.registry.versions()
+        return versions[-1].name if versions else None
+
+    def _newest_usable(self) -> str | None:
+        usable = [version.name for version in self.registry.versions() if version.state in _USABLE]
+        return usable[-1] if usable else None
+
+    def _loss_of(self, name: str) -> float | None:
+        """Held-out loss from the newest verdict that measured this model."""
+        if name != BASE:
+            self.registry.get(name)
+        for version in reversed(self.registry.versions()):
+            found = version.verdict.numbers.get(f"loss.{name}")
+            if found is not None:
+                return found
+        return None
+
+    def _last_reply(self) -> LoggedTurn | None:
+        recent = self.runtime.index.latest(RECENT, TurnKind.CHAT)
+        return next((turn for turn in recent if turn.caller == "chat" and turn.reply), None)
+
+    def _judge_last(self, kind: str, correction: str | None = None) -> Outcome:
+        turn = self._last_reply()
+        if turn is None:
+            return Outcome(Reason.NOTHING_TO_LEARN)
+        note_feedback(self.store, [Feedback(turn.id, kind, correction)], source="command")  # type: ignore[arg-type]
+        return Outcome()
+
+    def _forget(self, which: Callable[[Forgetter], Sequence[str]], count_only: bool) -> Forgotten:
+        forgetter = Forgetter(self.runtime.data, self.store)
+        self.runtime.index.ingest()
+        try:
+            ids = which(forgetter)
+            found: Forgetting = forgetter.plan(ids) if count_only else forgetter.forget(ids)
+        except AeonFtError as error:
+            return Forgotten(0, reason=reason_of(error))
+        if not found.turns:
+            return Forgotten(0, reason=Reason.NOTHING_TO_FORGET)
+        return Forgotten(len(found.turns) + len(found.quoting), found.versions)
+
+
+def _busy(idle: Status, progress: Progress | None, phase: str) -> Status:
+    if progress is None:
+        return replace(idle, phase=Phase.TRAINING)
+    if phase.startswith(("measuring the held-out", "asking")):
+        return replace(idle, phase=Phase.JUDGING)
+    done = progress.step / progress.steps if progress.steps else 0.0
+    return replace(idle, phase=Phase.TRAINING, done=done, seconds_left=progress.seconds_left)
+
+
+def _outcome(act: Callable[[], object]) -> Outcome:
+    try:
+        act()
+    except AeonFtError as error:
+        return Outcome(reason_of(error))
+    return Outcome()
+
+
+def _refusal(version: Version) -> Reason | None:
+    if version.state is VersionState.TAINTED:
+        return Reason.VERSION_TAINTED
+    return Reason.VERSION_REJECTED if version.state in {VersionState.REJECTED, VersionState.CANDIDATE} else None
+
+
+def _cause(reason: str) -> Cause:
+    if reason.startswith("it was measured"):
+        return Cause.BETTER
+    if "could not be served" in reason:
+        return Cause.BACKEND
+    if reason in {_BY_OWNER, _UNDONE} or "the owner" in reason or reason == "accepted":
+        return Cause.OWNER
+    return Cause.ROLLED_BACK

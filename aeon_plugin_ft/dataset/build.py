@@ -1,0 +1,217 @@
+"""The log becomes a draft: examples to learn from, examples to judge by, and a reason for all that was left out.
+
+One pass over the turns decides what each is by itself; then the collection as a whole is thinned (duplicates,
+topics, the cap) and split. Streaming: memory grows by about 150 bytes a candidate, not by its text.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from array import array
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aeon_plugin_ft.dataset.assemble import Assembler, with_reply
+from aeon_plugin_ft.dataset.filters import OWN_REPLY, Filter, FilterRegistry, Limits
+from aeon_plugin_ft.dataset.model import Draft, Example, Feedback, Preference, Rating
+from aeon_plugin_ft.dataset.near import Signatures, leaders
+from aeon_plugin_ft.dataset.pool import DropList, Pool
+from aeon_plugin_ft.dataset.quality import judge
+from aeon_plugin_ft.dataset.split import split
+from aeon_plugin_ft.dataset.thinking import tool_call
+from aeon_plugin_ft.dataset.topics import NO_TOPIC, Topics
+from aeon_plugin_ft.dataset.words import normal
+from aeon_plugin_ft.settings import DatasetSection
+from aeon_plugin_ft.turns.model import LoggedTurn, TurnKind
+
+log = logging.getLogger("aeon_ft.dataset")
+
+TOPIC_MINIMUM = 20
+"""A topic is never cut below this many examples."""
+
+
+def build_draft(
+    turns: Iterable[LoggedTurn],
+    settings: DatasetSection,
+    *,
+    system_prompt: str = "",
+    feedback: Mapping[str, Feedback] | None = None,
+    filters: FilterRegistry | None = None,
+    max_length: int = 1536,
+    gap_minutes: int = 30,
+) -> Draft:
+    """Curate turns, oldest first, into a draft.
+
+    `system_prompt` goes to examples that have none. `feedback` maps turn ids to what the owner thinks of
+    them. `max_length` is [train] max_length in tokens, `gap_minutes` [log] session_gap_minutes. The same input
+    gives the same draft.
+    """
+    curator = _Curator(settings, feedback or {}, filters or FilterRegistry(), max_length)
+    assembler = Assembler(system_prompt, settings.history_turns, gap_minutes)
+    with curator.pool:
+        for turn in turns:
+            curator.take(turn, assembler.example(turn))
+        chosen = curator.choose()
+        chosen.sort(key=lambda example: example.at)  # stable: imported turns without a time stay in their order
+    train, heldout = split(chosen, settings.heldout_share, settings.heldout_min)
+    judged = {normal(example.user) for example in heldout}
+    preferences = tuple(pair for pair in curator.preferences if normal(pair.prompt[-1].content) not in judged)
+    ratings = tuple(rating for rating in curator.ratings if normal(rating.prompt[-1].content) not in judged)
+    return Draft(train, heldout, curator.dropped, preferences, ratings)
+
+
+class _Curator:
+    """Takes turns one by one, then chooses. What is known about candidate n is at n of each column."""
+
+    def __init__(
+        self, settings: DatasetSection, feedback: Mapping[str, Feedback], filters: FilterRegistry, max_length: int
+    ) -> None:
+        self.settings = settings
+        self.feedback = feedback
+        self.filters = filters.active(settings.disabled_filters)
+        self.limits = Limits(max_length, settings.min_quality)
+        self.dropped = DropList()
+        self.preferences: list[Preference] = []
+        self.ratings: list[Rating] = []
+        self.pool = Pool()
+        self._off = frozenset(settings.disabled_filters)
+        self._failed: set[str] = set()
+        self._signatures = Signatures()
+        self._topics = Topics()
+        self._scores = array("f")
+        self._texts = array("q")
+        self._wanted = bytearray()
+        """1 where the owner spoke for the example: only equal texts can push it out."""
+
+    def take(self, turn: LoggedTurn, example: Example) -> None:
+        said = self.feedback.get(turn.id)
+        if said is not None:
+            example, refusal = self._heed(turn, example, said)
+            if refusal is not None:
+                self.dropped.add(turn.id, *refusal)
+                return
+        kept = said is not None and said.kind == "keep"
+        wanted = said is not None and said.kind in {"keep", "correction", "praise"}
+        if not kept:
+            for each in self.filters:
+                if wanted and each.name == OWN_REPLY:
+                    continue
+                reason = self._ask(each, turn, example)
+                if reason is not None:
+                    self.dropped.add(turn.id, each.name, reason)
+                    return
+        if example.user.strip() and example.reply:
+            self._admit(example, wanted)
+        else:
+            self.dropped.add(turn.id, "empty", "there is nothing to learn")
+
+    def _ask(self, filter: Filter, turn: LoggedTurn, example: Example) -> str | None:
+        """The filter's reason; one that fails is named in the log once, and objects to nothing."""
+        try:
+            return filter.check(turn, example, self.limits)
+        except Exception as error:
+            if filter.name not in self._failed:
+                self._failed.add(filter.name)
+                log.warning("filter %s failed and was skipped: %s", filter.name, error, exc_info=error)
+            return None
+
+    def _heed(self, turn: LoggedTurn, example: Example, said: Feedback) -> tuple[Example, tuple[str, str] | None]:
+        """What the owner's opinion makes of an example: (example, None), or (example, (filter, reason))."""
+        prompt = example.messages[:-1]
+        if said.kind == "drop":
+            return example, ("owner", "dropped in a review")
+        if said.kind in {"complaint", "correction"} and turn.kind is TurnKind.CHAT and example.reply:
+            self.ratings.append(Rating(turn.id, prompt, example.reply, False, example.turns))
+        if said.kind == "praise" and turn.kind is TurnKind.CHAT and example.reply:
+            self.ratings.append(Rating(turn.id, prompt, example.reply, True, example.turns))
+        if said.kind == "correction" and said.correction and said.correction.strip():
+            better = said.correction.strip()
+            if turn.kind is TurnKind.CHAT and example.reply:
+                self.preferences.append(Preference(turn.id, prompt, better, example.reply, example.turns))
+            return with_reply(example, better), None
+        if said.kind in {"complaint", "correction"}:
+            return example, ("complaint", "the owner was not happy with this reply")
+        return example, None
+
+    def _admit(self, example: Example, wanted: bool) -> None:
+        self.pool.add(example)
+        user, reply = example.user, example.reply
+        call = tool_call(reply)
+        self._topics.add(user, str(json.loads(call)["tool"]) if call else None)
+        text = f"{normal(user)}\n{normal(reply) or reply}"
+        if self.settings.history_turns:
+            text += "\n" + "\n".join(m.content for m in example.messages[:-2] if m.role != "system")
+        self._texts.append(hash(text))
+        if "near_duplicate" not in self._off:
+            self._signatures.add(text)
+        self._scores.append(judge(user, reply).score)
+        self._wanted.append(wanted)
+
+    # -- the collection as a whole -----------------------------------------------------------------
+
+    def choose(self) -> list[Example]:
+        """The examples that stay, in the order they came."""
+        alive = np.ones(len(self.pool), bool)
+        wanted = np.frombuffer(bytes(self._wanted), np.uint8).astype(bool)
+        # The owner's word first, then the score; numpy's last key is the first criterion.
+        rank = np.frombuffer(self._scores, np.float32) + 2 * wanted
+        if "duplicate" not in self._off:
+            self._drop_equal(alive, rank)
+        if "near_duplicate" not in self._off and self.settings.near_duplicate < 1:
+            self._drop_alike(alive, rank, wanted)
+        if "topic" not in self._off:
+            self._cap_topics(alive, rank, wanted)
+        if "surplus" not in self._off:
+            self._cap_all(alive, rank)
+        return list(self.pool.read(np.flatnonzero(alive).tolist()))
+
+    def _drop_equal(self, alive: NDArray[np.bool_], rank: NDArray[np.float32]) -> None:
+        _, group = np.unique(np.frombuffer(self._texts, np.int64), return_inverse=True)
+        self._drop(alive, _but_best(group, rank), "duplicate", "the same question and reply were there before")
+
+    def _drop_alike(self, alive: NDArray[np.bool_], rank: NDArray[np.float32], wanted: NDArray[np.bool_]) -> None:
+        numbers = np.flatnonzero(alive)
+        group = leaders(self._signatures.matrix(), self.settings.near_duplicate, numbers)
+        surplus = numbers[_but_best(group, rank[numbers])]
+        self._drop(alive, surplus[~wanted[surplus]], "near_duplicate", "almost the same as another example")
+
+    def _cap_topics(self, alive: NDArray[np.bool_], rank: NDArray[np.float32], wanted: NDArray[np.bool_]) -> None:
+        cap = max(TOPIC_MINIMUM, int(self.settings.topic_share * min(int(alive.sum()), self.settings.max_examples)))
+        topics = self._topics.decide()
+        numbers = np.flatnonzero(alive & (topics != NO_TOPIC))
+        if not len(numbers):
+            return
+        # Best first, then newest, within each topic; everything after the first `cap` goes.
+        order = numbers[np.lexsort((-numbers, -rank[numbers], topics[numbers]))]
+        ordered = topics[order]
+        starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+        place = np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
+        surplus = order[(place >= cap) & ~wanted[order]]
+        borders = np.flatnonzero(np.diff(topics[surplus])) + 1
+        names = self._topics.names()
+        for part in np.split(surplus, borders) if len(surplus) else []:
+            name = names[topics[part[0]]]
+            self._drop(alive, np.sort(part), "topic", f"there are {cap} better or newer ones about {name!r}")
+
+    def _cap_all(self, alive: NDArray[np.bool_], rank: NDArray[np.float32]) -> None:
+        numbers = np.flatnonzero(alive)
+        order = numbers[np.lexsort((-numbers, -rank[numbers]))]
+        most = self.settings.max_examples
+        self._drop(alive, np.sort(order[most:]), "surplus", f"more than max_examples = {most}")
+
+    def _drop(self, alive: NDArray[np.bool_], numbers: NDArray[np.int64], name: str, reason: str) -> None:
+        numbers = numbers[alive[numbers]]
+        alive[numbers] = False
+        for example in self.pool.read(numbers.tolist()):
+            self.dropped.add(example.id, name, reason)
+
+
+def _but_best(group: NDArray[np.int64], rank: NDArray[np.float32]) -> NDArray[np.int64]:
+    """The numbers of all but the best of each group; the earliest of equals is the best."""
+    order = np.lexsort((np.arange(len(group)), -rank, group))
+    ordered = group[order]
+    again = np.concatenate([[False], ordered[1:] == ordered[:-1]]) if len(order) else np.zeros(0, bool)
+    return np.sort(order[again])

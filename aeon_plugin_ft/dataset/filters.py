@@ -1,0 +1,205 @@
+"""Reasons to leave one turn out: each a name, a description and a function, each with its own switch.
+
+A filter sees one turn and the example made of it, and returns a sentence or None. What needs the whole
+collection (duplicates, topics, the cap) comes after them, in `build.py`, under the names in `COLLECTION`.
+Other plugins add filters through `ft_register_filters`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from rapidfuzz.distance import Indel
+
+from aeon_plugin_ft.dataset.feedback import recognise
+from aeon_plugin_ft.dataset.language import foreign_language
+from aeon_plugin_ft.dataset.model import Example
+from aeon_plugin_ft.dataset.quality import judge
+from aeon_plugin_ft.dataset.system import volatile_values
+from aeon_plugin_ft.dataset.thinking import tool_call
+from aeon_plugin_ft.dataset.words import normal, words
+from aeon_plugin_ft.turns.model import LoggedTurn, TurnKind
+
+CHARS_PER_TOKEN = 2.5
+"""Portuguese through a small English tokenizer; a larger vocabulary needs fewer tokens."""
+
+COLLECTION = {
+    "duplicate": "The same question and reply were there before.",
+    "near_duplicate": "Almost the same question and reply as another example, which is kept.",
+    "topic": "One topic has more than its share of the examples; its best and newest stay.",
+    "surplus": "More examples than [dataset] max_examples; the best and newest stay.",
+}
+"""Names and meanings of what is decided over all examples together."""
+
+OWN_REPLY = "own_reply"
+"""The one filter that an opinion of the owner's overrules."""
+OWNER = {
+    "complaint": "The owner was not happy with this reply; it is never a target.",
+    "owner": "The owner dropped it in a review.",
+}
+"""What only the owner decides; it has no switch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a filter may need to know besides the turn. `max_length` is in tokens, system prompt included."""
+
+    max_length: int = 1536
+    min_quality: float = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """`check(turn, example, limits)` returns why the turn is left out, None to keep it."""
+
+    name: str
+    reason: str
+    """For people: what it leaves out."""
+    check: Callable[[LoggedTurn, Example, Limits], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """One name for [dataset] disabled_filters, and what it leaves out."""
+
+    name: str
+    reason: str
+
+
+def _not_conversation(turn: LoggedTurn, example: Example, limits: Limits) -> str | None:
+    if turn.kind is TurnKind.SYNTHETIC:
+        return f"{turn.caller} wrote the prompt, not the owner"
+    if turn.kind is TurnKind.COMMAND:
+        return "a command to the plugin"
+    return None
+
+
+def _own_reply(turn: LoggedTurn, example: Example, limits: Limits) -> str | None:
+    """A model learns nothing from its own replies but to be surer of its mistakes."""
+    if turn.provider != "embedded" and turn.version == "base":
+        return None
+    return f"{turn.version} of the plugin's own said it, and nobody praised it"
+
+
+def _canned(turn: LoggedTurn, example: Example, limits: Limits) -> str | None:
+    if turn.kind is not TurnKind.CANNED:
+        return None
+    return "a module's fixed reply" if turn.caller == "module" else "one of Aeon's fixed sentences"
+
+
+def _error(turn: LoggedTurn, example: Example, limits: Limits) -> str | None:
+    return "the reply reports an error" if turn.kind is TurnKind.ERROR else None
+
+
+def _empty(turn: LoggedTurn, example: Example, limits: Limits) -> str | None:
+    if turn.kind is TurnKind.EMPTY or not example.reply:
+        return "there is no reply"
+    return None if example.user.strip() else "there is no question"
+
+
+def _echo(turn: LoggedTurn, example: Example, limits: Limits) -> str | None:
+    """The reply says little but the question's own words."""
+    reply, user = example.reply, example.user
+    if len(reply) > 4 * len(user) + 40 or tool_call(reply) is not None:
+        return None
+    asked, said = normal(user), normal(reply)
+    if not asked or len(said) > 3 * len(asked) + 20:
+        return None
+    if asked == said or (len(asked) > 8 and Indel.normalized_similarity(asked, said, score_cutoff=0.9) > 0.9):
+        return "the reply repeats the question"
+    own, told = set(asked.split()), said.split()
+    new = sum(word not in own for word in told)
+    return "the reply repeats the command" if len(own) >= 3 and new <= 1 and len(told) >= 3 else None
+
+
+def _language(turn: LoggedTurn, example: Example, limits: Limits) -> str | None:
+    if tool_call(example.reply) is not None:
+        return None
+    found = foreign_language(example.reply)
+    return f"the reply is in {found}" if found else None
+
+
+def _repetition(turn: LoggedTurn, example: Example, limits: Limits) -> str | None:
+    """A model that got stuck: one word, or one run of words, over and over."""
+    said = words(example.reply)
+    # A block of `size` words said k times is (k - 1) * size words in a row equal to the one `size` before.
+    for size, enough in ((1, 4), (2, 4), (4, 8)):
+        run = 0
+        for here, there in zip(said, said[size:], strict=False):
+            run = run + 1 if here == there else 0
+            if run >= enough:
+                return "the reply repeats itself"
+    return None
+
+
+def _clock(turn: LoggedTurn, example: Example, limits: Limits) -> str | None:
+    """Training replaces the prompt's clock, so a reply that read it would teach inventing the time."""
+    values = volatile_values(turn.system) if turn.system else frozenset()
+    hit = next((value for value in values if value in example.reply), None)
+    return "the reply tells the date or time of its own minute" if hit else None
+
+
+def _reaction(turn: LoggedTurn, example: Example, limits: Limits) -> str | None:
+    """A correction makes sense only behind the reply that it corrects, where it is used as feedback."""
+    if sum(message.role == "user" for message in example.messages) > 1:
+        return None
+    said = recognise(example.user)
+    return "a correction of the reply before, asked alone" if said is not None and said.kind == "correction" else None
+
+
+def _too_long(turn: LoggedTurn, example: Example, limits: Limits) -> str | None:
+    tokens = int(sum(len(message.content) for message in example.messages) / CHARS_PER_TOKEN)
+    if tokens <= limits.max_length:
+        return None
+    return f"about {round(tokens, -2)} tokens, more than [train] max_length = {limits.max_length}"
+
+
+def _low_quality(turn: LoggedTurn, example: Example, limits: Limits) -> str | None:
+    quality = judge(example.user, example.reply)
+    if quality.score >= limits.min_quality:
+        return None
+    return f"its score is {quality.score:.1f}: " + ", ".join(quality.faults[:3])
+
+
+BUILT_IN = (
+    Filter("not_conversation", "A module wrote the prompt, or it was a command to the plugin.", _not_conversation),
+    Filter(OWN_REPLY, "The plugin's own model said it; one that you praised or corrected is kept.", _own_reply),
+    Filter("canned", "A fixed sentence of Aeon or of one of its modules.", _canned),
+    Filter("error", "The reply reports an error.", _error),
+    Filter("empty", "There is no reply, or no question (cannot be switched off).", _empty),
+    Filter("command_echo", "The reply only repeats the command.", _echo),
+    Filter("language", "The reply is clearly not in Portuguese.", _language),
+    Filter("repetition", "The reply repeats itself, as a model does that got stuck.", _repetition),
+    Filter("clock", "The reply tells the date or time that stood in its own prompt.", _clock),
+    Filter("reaction", "A correction of the reply before it, which says nothing by itself.", _reaction),
+    Filter("too_long", "Longer than [train] max_length allows.", _too_long),
+    Filter("low_quality", "Its score is below [dataset] min_quality.", _low_quality),
+)
+
+
+class FilterRegistry:
+    """The filters in the order they are asked; plugins add theirs at the end."""
+
+    def __init__(self, filters: Iterable[Filter] = BUILT_IN) -> None:
+        self._filters: dict[str, Filter] = {}
+        for each in filters:
+            self.register(each)
+
+    def register(self, filter: Filter) -> None:
+        """Add a filter; one of the same name is replaced in its place."""
+        self._filters[filter.name] = filter
+
+    def active(self, disabled: Iterable[str]) -> list[Filter]:
+        off = set(disabled) - {"empty"}
+        return [each for each in self._filters.values() if each.name not in off]
+
+    def all(self) -> list[Switch]:
+        """Everything that [dataset] disabled_filters takes, in the order it is applied."""
+        own = [Switch(each.name, each.reason) for each in self._filters.values()]
+        return own + [Switch(name, reason) for name, reason in COLLECTION.items()]
+
+
+def all_filters(registry: FilterRegistry | None = None) -> list[Switch]:
+    """Name and reason of every filter that can be switched off."""
+    return (registry or FilterRegistry()).all()

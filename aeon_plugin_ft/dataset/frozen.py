@@ -1,0 +1,198 @@
+"""Frozen datasets: written once, hashed, manifest last, and read back only when nothing about them changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from aeon_plugin_ft.dataset.model import Dataset, Draft, Example, Preference, Rating
+from aeon_plugin_ft.errors import DatasetError
+from aeon_plugin_ft.store import DataFolder, Store
+from hooks import Message
+
+MANIFEST = "dataset.json"
+FORMAT = 1
+REBUILD = "Build it again with `aeon-ft dataset freeze`"
+
+
+def freeze(draft: Draft, folder: DataFolder, store: Store) -> Dataset:
+    """Write the draft to <data>/datasets/<hash>/ and note it, and the turns in it, in the store.
+
+    The same draft gives the same folder, which is then left as it is. Raises DatasetError when there is
+    nothing to train on, NoSpaceError when the disk is full.
+    """
+    if not draft.train:
+        raise DatasetError(
+            f"There is nothing to learn from yet ({_why_empty(draft)})",
+            "Talk to Aeon, or bring older conversations in with `aeon-ft dataset import FILE`",
+        )
+    contents = {name: _lines(rows) for name, rows in _files(draft).items()}
+    digest = _hash(contents)
+    target = folder.datasets / digest
+    if not (target / MANIFEST).exists():
+        folder.require_space(2 * sum(map(len, contents.values())))
+        _write(target, contents, draft, store.clock())
+    dataset = load_dataset(target)
+    _note(dataset, draft, store)
+    return dataset
+
+
+def load_dataset(folder: Path) -> Dataset:
+    """Read a frozen dataset; raise DatasetError when it is missing, unfinished or changed."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        files = dict(manifest["files"])
+        counts = manifest["counts"]
+        dataset = Dataset(
+            str(manifest["hash"]),
+            folder,
+            counts["train"],
+            counts["heldout"],
+            counts["dropped"],
+            counts["preferences"],
+            counts["ratings"],
+        )
+    except FileNotFoundError as error:
+        raise DatasetError(f"There is no finished dataset in {folder}", REBUILD) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(f"The dataset in {folder} cannot be read ({error})", REBUILD) from error
+    for name, expected in files.items():
+        file = folder / name
+        if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != expected:
+            raise DatasetError(f"{file} is not what was frozen", REBUILD)
+    return dataset
+
+
+def read_messages(file: Path) -> list[list[Message]]:
+    """The conversations of a `{"messages": [...]}` JSONL file, in order; DatasetError names a bad line."""
+    found = []
+    for number, row in _rows(file):
+        try:
+            found.append([Message(message["role"], str(message["content"])) for message in row["messages"]])
+        except (KeyError, TypeError) as error:
+            raise DatasetError(f'{file}, line {number}: no {{"messages": [...]}} line', REBUILD) from error
+    return found
+
+
+def read_lineage(dataset: Dataset) -> list[dict[str, Any]]:
+    """One row an example: {"split", "line" (from 1), "id", "turns", "session", "at", "source"}."""
+    return [row for _, row in _rows(dataset.folder / "lineage.jsonl")]
+
+
+def read_preferences(dataset: Dataset) -> list[Preference]:
+    """The pairs of a better and a worse reply."""
+    return [
+        Preference(row["id"], _messages(row["prompt"]), row["chosen"], row["rejected"], tuple(row["turns"]))
+        for _, row in _rows(dataset.folder / "preferences.jsonl")
+    ]
+
+
+def read_ratings(dataset: Dataset) -> list[Rating]:
+    """The replies that were praised or complained about."""
+    return [
+        Rating(row["id"], _messages(row["prompt"]), row["reply"], row["good"], tuple(row["turns"]))
+        for _, row in _rows(dataset.folder / "ratings.jsonl")
+    ]
+
+
+def _rows(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    try:
+        with file.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, 1):
+                yield number, json.loads(line)
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{file} cannot be read ({error})", REBUILD) from error
+
+
+def _files(draft: Draft) -> dict[str, Iterable[dict[str, Any]]]:
+    return {
+        "train.jsonl": ({"messages": _plain(example.messages)} for example in draft.train),
+        "heldout.jsonl": ({"messages": _plain(example.messages)} for example in draft.heldout),
+        "preferences.jsonl": (
+            {"id": p.id, "prompt": _plain(p.prompt), "chosen": p.chosen, "rejected": p.rejected, "turns": p.turns}
+            for p in draft.preferences
+        ),
+        "ratings.jsonl": (
+            {"id": r.id, "prompt": _plain(r.prompt), "reply": r.reply, "good": r.good, "turns": r.turns}
+            for r in draft.ratings
+        ),
+        "lineage.jsonl": [*_lineage("train", draft.train), *_lineage("heldout", draft.heldout)],
+    }
+
+
+def _lineage(split: str, examples: Sequence[Example]) -> Iterator[dict[str, Any]]:
+    for line, example in enumerate(examples, 1):
+        yield {
+            "split": split, "line": line, "id": example.id, "turns": example.turns,
+            "session": example.session, "at": example.at, "source": example.source,
+        }  # fmt: skip
+
+
+def _plain(messages: Iterable[Message]) -> list[dict[str, str]]:
+    return [{"role": message.role, "content": message.content} for message in messages]
+
+
+def _messages(rows: Iterable[dict[str, Any]]) -> tuple[Message, ...]:
+    return tuple(Message(row["role"], row["content"]) for row in rows)
+
+
+def _lines(rows: Iterable[dict[str, Any]]) -> bytes:
+    # A lone surrogate (a JSON escape can make one) cannot be written as UTF-8.
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode("utf-8", "replace")
+
+
+def _hash(contents: dict[str, bytes]) -> str:
+    whole = hashlib.sha256()
+    for name in sorted(contents):
+        whole.update(f"{name}\0{len(contents[name])}\0".encode() + contents[name])
+    return whole.hexdigest()[:16]
+
+
+def _write(target: Path, contents: dict[str, bytes], draft: Draft, now: float) -> None:
+    """The files, then the manifest: a folder without it was never finished and is written anew."""
+    if target.exists():
+        shutil.rmtree(target)
+    target.mkdir(parents=True)
+    for name, data in contents.items():
+        (target / name).write_bytes(data)
+    manifest = {
+        "format": FORMAT,
+        "hash": target.name,
+        "created": now,
+        "counts": {
+            "train": len(draft.train), "heldout": len(draft.heldout), "dropped": len(draft.dropped),
+            "preferences": len(draft.preferences), "ratings": len(draft.ratings),
+        },
+        "dropped": dict(sorted(Counter(dropped.filter for dropped in draft.dropped).items())),
+        "files": {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()},
+    }  # fmt: skip
+    part = target / (MANIFEST + ".part")
+    part.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    part.replace(target / MANIFEST)
+
+
+def _note(dataset: Dataset, draft: Draft, store: Store) -> None:
+    used = {turn for example in (*draft.train, *draft.heldout) for turn in example.turns}
+    used.update(turn for pair in draft.preferences for turn in pair.turns)
+    used.update(turn for rating in draft.ratings for turn in rating.turns)
+    with store.transaction() as connection:
+        connection.execute(
+            "INSERT OR IGNORE INTO datasets (hash, created, train, heldout, dropped) VALUES (?, ?, ?, ?, ?)",
+            (dataset.hash, store.clock(), dataset.train, dataset.heldout, dataset.dropped),
+        )
+        connection.executemany(
+            "INSERT OR IGNORE INTO dataset_turns (dataset, turn) VALUES (?, ?)",
+            [(dataset.hash, turn) for turn in sorted(used)],
+        )
+
+
+def _why_empty(draft: Draft) -> str:
+    counts = Counter(dropped.filter for dropped in draft.dropped).most_common(3)
+    if not counts:
+        return f"{len(draft.heldout)} examples in all" if draft.heldout else "no conversation at all"
+    return "left out: " + ", ".join(f"{count} {name}" for name, count in counts)

@@ -1,0 +1,53 @@
+"""The plugin's own turn log, from this data folder or another one's copy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from aeon_plugin_ft.dataset.importing import Reading
+from aeon_plugin_ft.dataset.source import SAMPLE_BYTES, Source
+from aeon_plugin_ft.errors import InputFileError
+from aeon_plugin_ft.turns.model import LoggedTurn
+
+
+class FolderSource(Source):
+    """A folder with turn log files in it. Raises InputFileError when there is none."""
+
+    def __init__(self, path: Path) -> None:
+        from aeon_plugin_ft.turns.files import log_files
+
+        files = log_files(path)
+        if not files:
+            raise InputFileError(path, "is a folder without a turn log", "Give a file, or the log folder of the plugin")
+        self.path = path
+        self.size = sum(file.stat().st_size for file in files)
+        self.encoding = "utf-8"
+        with files[0].open("rb") as first:
+            self.sample = first.read(SAMPLE_BYTES).decode("utf-8", "replace")
+        self.ends_with_newline = True
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return ()
+
+
+class OwnLog:
+    name = "log"
+    title = "the plugin's own turn log (a folder, or one file of it)"
+
+    def sniff(self, sample: str) -> float:
+        from aeon_plugin_ft.turns.lines import Header, SystemText, TurnRecord, parse
+
+        for line in sample.split("\n", 20)[:20]:
+            if isinstance(parse(line.encode("utf-8", "replace") + b"\n"), (Header, SystemText, TurnRecord)):
+                return 1.0
+        return 0.0
+
+    def read(self, source: Source, reading: Reading) -> Iterator[LoggedTurn]:
+        from aeon_plugin_ft.turns import read_turns
+        from aeon_plugin_ft.turns.reading import turns_of
+
+        if isinstance(source, FolderSource):
+            return read_turns(source.path)
+        return turns_of(source.path)

@@ -1,0 +1,199 @@
+"""A text file of unknown origin, read as lines: encodings, line ends, mojibake and damage are met here.
+
+Logs come from Windows consoles, editors and crashes: UTF-8 with and without BOM, UTF-16 (PowerShell's
+`Tee-Object`), cp1252, cp850, UTF-8 that was read as cp1252 and saved again, CRLF, blocks of NUL bytes
+after a power cut. What was repaired is announced in `notes`, never done silently.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from aeon_plugin_ft.errors import InputFileError
+
+SAMPLE_BYTES = 64 * 1024
+BLOCK_BYTES = 1 << 20
+LONGEST_LINE = 8 << 20
+"""A "line" beyond this many bytes is handed out in pieces, so that one hostile line cannot fill the memory."""
+
+_CONTROLS = bytes(c for c in range(32) if c not in b"\t\n\r\f\x1b\b\x00")
+_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_MAGIC = (
+    (b"PK\x03\x04", "is a zip archive", "Unpack it and give the conversation file inside"),
+    (b"\x1f\x8b", "is a gzip archive", "Unpack it and give the file inside"),
+    (b"SQLite format 3\x00", "is a database, not a conversation", "Give a log or an exported chat"),
+    (b"%PDF", "is a PDF", "Export the chat as text or JSON instead"),
+)
+# A lead byte of UTF-8 seen through cp1252 or latin-1, followed by a continuation byte seen the same way.
+MOJIBAKE = re.compile("[ÂÃÄÅâðï][\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]")
+
+
+class Source:
+    """One input file. Raises InputFileError when it is missing, empty, unreadable or not text.
+
+    `encoding` is what most of the file is in; `sample` the first 64 KB as text, for format detection;
+    `size` is in bytes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        head = _head(path)
+        self.size = path.stat().st_size
+        self.encoding = _encoding(path, head)
+        self._repaired = 0
+        self._replaced_lines = 0
+        self.ends_with_newline = True
+        self.sample = self._sample(head)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was unusual about the text so far, as sentences for people."""
+        found = []
+        if self.encoding not in {"utf-8", "utf-8-sig"}:
+            found.append(f"{self.path.name} is not UTF-8; it was read as {self.encoding}")
+        if self._replaced_lines:
+            found.append(f"{self._replaced_lines} lines of {self.path.name} are not UTF-8; they were read as cp1252")
+        if self._repaired:
+            found.append(f"{self._repaired} lines of {self.path.name} were encoded twice and have been repaired")
+        return tuple(found)
+
+    def lines(self) -> Iterator[tuple[int, str]]:
+        """(line number from 1, text without its line end), one after another."""
+        number = 1
+        for block in self.blocks():
+            for line in block:
+                yield number, line
+                number += 1
+
+    def blocks(self) -> Iterator[list[str]]:
+        """The same lines in lists of about a megabyte, for loops that must be fast."""
+        self._repaired = self._replaced_lines = 0
+        newline = "\n".encode(self.encoding.removesuffix("-sig"))
+        rest = b""
+        with self.path.open("rb") as file:
+            file.seek(len(_bom(file.read(4))))
+            while chunk := file.read(BLOCK_BYTES):
+                data = rest + chunk
+                cut = _last_line_end(data, newline)
+                if cut == 0 and len(data) < LONGEST_LINE:
+                    rest = data
+                    continue
+                cut = cut or len(data) - len(data) % len(newline)
+                rest = data[cut:]
+                yield self._lines_of(data[:cut])
+        self.ends_with_newline = not rest
+        if rest:
+            yield self._lines_of(rest)
+
+    def _sample(self, head: bytes) -> str:
+        data = head.removeprefix(_bom(head))
+        if len(head) == SAMPLE_BYTES:
+            newline = "\n".encode(self.encoding.removesuffix("-sig"))
+            data = data[: _last_line_end(data, newline) or len(data) - len(data) % len(newline)]
+        return "\n".join(self._lines_of(data))
+
+    def _lines_of(self, data: bytes) -> list[str]:
+        text = self._decode(data)
+        if "\x00" in text:
+            text = text.replace("\x00", "")
+        # The first carriage return of a CRLF may be doubled by two text-mode layers.
+        if "\r" in text:
+            text = text.replace("\r\r\n", "\n").replace("\r\n", "\n")
+        text = self._mend(text)
+        return text.removesuffix("\n").split("\n")
+
+    def _decode(self, data: bytes) -> str:
+        if self.encoding not in {"utf-8", "utf-8-sig"}:
+            return data.decode(self.encoding, errors="replace")
+        try:
+            return data.decode("utf-8")
+        except UnicodeDecodeError:
+            return "\n".join(self._decode_line(line) for line in data.split(b"\n"))
+
+    def _decode_line(self, line: bytes) -> str:
+        """One line of a mostly-UTF-8 file; other bytes are cp1252, what Windows editors write."""
+        try:
+            return line.decode("utf-8")
+        except UnicodeDecodeError:
+            self._replaced_lines += 1
+            return line.decode("cp1252", errors="replace")
+
+    def _mend(self, text: str) -> str:
+        if not MOJIBAKE.search(text):
+            return text
+        return "\n".join(self._mend_line(line) for line in text.split("\n"))
+
+    def _mend_line(self, line: str) -> str:
+        if not MOJIBAKE.search(line):
+            return line
+        import ftfy
+
+        mended: str = ftfy.fix_encoding(line)
+        self._repaired += mended != line
+        return mended
+
+
+def _last_line_end(data: bytes, newline: bytes) -> int:
+    """Where the last whole line ends; a UTF-16 line end counts only at an even offset."""
+    cut = data.rfind(newline) + len(newline)
+    while cut >= len(newline) and cut % len(newline):
+        cut = data.rfind(newline, 0, cut - 1) + len(newline)
+    return cut if cut >= len(newline) else 0
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            head = file.read(SAMPLE_BYTES)
+    except FileNotFoundError as error:
+        raise InputFileError(
+            path, "there is no such file", "Check the path; Aeon writes its log to bagagem/temp/conversation.log"
+        ) from error
+    except IsADirectoryError as error:
+        raise InputFileError(path, "is a folder", "Give the file inside it") from error
+    except OSError as error:
+        raise InputFileError(path, f"cannot be read ({error.strerror})", "Close it elsewhere or copy it") from error
+    if not head.removeprefix(_bom(head)).strip():
+        raise InputFileError(path, "is empty", "Talk to Aeon first, or give another file")
+    return head
+
+
+def _bom(head: bytes) -> bytes:
+    return next((mark for mark, _ in _BOMS if head.startswith(mark)), b"")
+
+
+def _encoding(path: Path, head: bytes) -> str:
+    """The encoding of the file, or InputFileError when it is not text at all."""
+    for magic, what, todo in _MAGIC:
+        if head.startswith(magic):
+            raise InputFileError(path, what, todo)
+    for mark, name in _BOMS:
+        if head.startswith(mark):
+            return name
+    strange = len(head) - len(head.translate(None, _CONTROLS))
+    if head.count(0) > len(head) // 10 or strange > len(head) // 20:
+        raise InputFileError(path, "is not a text file", "Give a conversation log or an exported chat")
+    # A multi-byte character may be cut at the end of the sample.
+    return "utf-8" if _is_utf8(head) else _eight_bit(head)
+
+
+def _is_utf8(head: bytes) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        decoder.decode(head, final=False)
+    except UnicodeDecodeError:
+        # Mostly UTF-8 with some foreign lines: decided line by line while reading.
+        multibyte = re.findall(rb"[\xc2-\xf4][\x80-\xbf]", head)
+        foreign = re.findall(rb"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])", head)
+        return len(multibyte) > len(foreign)
+    return True
+
+
+def _eight_bit(head: bytes) -> str:
+    """cp1252 (Windows) or cp850 (its Brazilian console): told apart by how common letters are written."""
+    console = sum(head.count(byte) for byte in b"\x87\xc6\x82\xa0\xa1\xa2\xa3\x88\xe4\xd2")  # ç ã é á í ó ú ê õ Ê
+    windows = sum(head.count(byte) for byte in b"\xe7\xe3\xe9\xe1\xed\xf3\xfa\xea\xf5\xca")
+    return "cp850" if console > windows else "cp1252"

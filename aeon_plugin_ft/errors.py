@@ -1,0 +1,159 @@
+"""Every error that a person may see, as one tree.
+
+    AeonFtError                  what happened + what to do next; `retryable` says whether trying again makes sense
+    ├── SettingsError            plugin.toml: file, line, key, reason, nearest valid key
+    ├── InputFileError           a file given by the user cannot be used: file, line, what, what to do
+    ├── StoreError               the database or the data folder
+    │   └── NoSpaceError         the disk is full, or would be
+    ├── LogError                 the turn log
+    ├── DatasetError             nothing to learn from, or a dataset that is damaged
+    ├── BaseModelError           the base model is not there or cannot be used
+    ├── TrainingError            a run failed
+    │   ├── RefusedError         the machine or the data does not allow a run now, with every reason
+    │   ├── LeaseHeldError       another run is under way
+    │   └── RunStoppedError      a run left early and can go on
+    ├── EvaluationError          something could not be measured
+    ├── RegistryError            no such version, or a step that its state does not allow
+    ├── ServingError             a model server or backend
+    │   ├── BackendDownError     nobody answers there (retryable)
+    │   └── BackendRefusedError  it answered, and said no
+    └── InstallError             an Aeon folder that cannot take the plugin, or does not have it
+
+A sentence is built from values, so a message always names the thing and the next step. `exit_code`
+is what the command line ends with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+class AeonFtError(Exception):
+    """What happened (`what`), the next step (`todo`), and whether a retry makes sense."""
+
+    exit_code = 1
+    retryable = False
+
+    def __init__(self, what: str, todo: str = "") -> None:
+        self.what = what.rstrip(".")
+        self.todo = todo.rstrip(".")
+        super().__init__(what, todo)
+
+    def __str__(self) -> str:
+        return f"{self.what}. {self.todo}." if self.todo else f"{self.what}."
+
+
+class SettingsError(AeonFtError):
+    """plugin.toml cannot be used; `problems` lists every one, each a full sentence."""
+
+    exit_code = 2
+
+    def __init__(self, path: Path, problems: Sequence[str]) -> None:
+        self.path = path
+        self.problems = tuple(problems)
+        super().__init__("; ".join(p.rstrip(".") for p in problems), "The last good settings stay in force")
+
+
+class InputFileError(AeonFtError):
+    """A file given by the user cannot be used. `line` is 1-based, None when it is about the whole file."""
+
+    exit_code = 2
+
+    def __init__(self, path: Path | str, what: str, todo: str, line: int | None = None) -> None:
+        self.path = Path(path)
+        self.line = line
+        where = f"{path}, line {line}" if line else f"{path}"
+        super().__init__(f"{where}: {what}", todo)
+
+
+class StoreError(AeonFtError):
+    """The database or the data folder cannot be used."""
+
+
+class NoSpaceError(StoreError):
+    """`needed` and `free` are bytes."""
+
+    def __init__(self, where: Path, needed: int, free: int) -> None:
+        self.needed, self.free = needed, free
+        super().__init__(
+            f"{where} has {free / 1e9:.1f} GB free and {needed / 1e9:.1f} GB are needed",
+            "Free some space, or give another data folder with --data",
+        )
+
+
+class LogError(AeonFtError):
+    """The turn log cannot be written or read."""
+
+
+class DatasetError(AeonFtError):
+    """There is nothing to learn from, or a dataset is damaged."""
+
+
+class BaseModelError(AeonFtError):
+    """The base model is not there or cannot be used."""
+
+
+class TrainingError(AeonFtError):
+    """A training run failed."""
+
+
+class RefusedError(TrainingError):
+    """A run is refused; `reasons` lists every one."""
+
+    exit_code = 3
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        self.reasons = tuple(reasons)
+        super().__init__("Not training: " + "; ".join(reasons), "`aeon-ft estimate` shows what a run needs")
+
+
+class LeaseHeldError(TrainingError):
+    """Another run is under way."""
+
+    exit_code = 3
+    retryable = True
+
+    def __init__(self, what: str, owner: str) -> None:
+        super().__init__(f"{what} is already under way ({owner})", "`aeon-ft status` shows its progress")
+
+
+class RunStoppedError(TrainingError):
+    """A run was paused or interrupted; `state` says which. Resuming ends in the same adapter."""
+
+    retryable = True
+
+    def __init__(self, run: str, state: str, step: int, reason: str) -> None:
+        self.run, self.state, self.step, self.reason = run, state, step, reason
+        super().__init__(f"Run {run} was {state} at step {step} ({reason})", "`aeon-ft train --resume` goes on")
+
+
+class EvaluationError(AeonFtError):
+    """Something could not be measured; the gate then refuses."""
+
+
+class RegistryError(AeonFtError):
+    """There is no such version, or its state does not allow the step."""
+
+
+class ServingError(AeonFtError):
+    """A model server or backend failed."""
+
+
+class BackendDownError(ServingError):
+    """Nobody answers at the backend's address."""
+
+    retryable = True
+
+
+class BackendRefusedError(ServingError):
+    """The backend answered with an error. `status` is the HTTP status, None when it came in a stream."""
+
+    def __init__(self, what: str, todo: str = "", status: int | None = None) -> None:
+        self.status = status
+        self.retryable = status in {408, 429} or (status is not None and status >= 500)
+        super().__init__(what, todo)
+
+
+class InstallError(AeonFtError):
+    """An Aeon folder cannot take the plugin, or does not have it."""

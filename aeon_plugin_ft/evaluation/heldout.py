@@ -1,0 +1,83 @@
+"""Held-out loss of any number of models, measured in a child process. Torch-free.
+
+The child computes the shared system prompt once per model and pass, with the trainer's engine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.dataset.model import Dataset
+from aeon_plugin_ft.errors import EvaluationError
+from aeon_plugin_ft.evaluation.model import HeldoutLoss
+from aeon_plugin_ft.training.progress import write_json
+from aeon_plugin_ft.training.recipe import physical_cores
+from aeon_plugin_ft.training.supervise import spawn
+
+MAX_LENGTH = 4096
+"""Held-out conversations longer than this many tokens lose their oldest turns, the same for every model."""
+
+
+def measure_heldout(
+    base: BaseModel,
+    dataset: Dataset,
+    adapters: Mapping[str, Path | None],
+    work: Path,
+    *,
+    threads: int = 0,
+    max_length: int = MAX_LENGTH,
+) -> dict[str, HeldoutLoss]:
+    """Loss of each model on heldout.jsonl. `adapters` is name to adapter folder, None for the base itself.
+
+    `work` is a folder for request, result and log. Raises EvaluationError when nothing could be measured.
+    """
+    work.mkdir(parents=True, exist_ok=True)
+    folder = work / secrets.token_hex(4)
+    folder.mkdir()
+    request = {
+        "base": asdict(base),
+        "heldout": str(dataset.heldout_file.absolute()),
+        "adapters": {name: None if path is None else str(path.absolute()) for name, path in adapters.items()},
+        "max_length": max_length,
+        "threads": threads or physical_cores(),
+    }
+    write_json(folder / "request.json", json.loads(json.dumps(request, default=str)))
+    code = _run(folder, threads or physical_cores())
+    result = folder / "result.json"
+    if code != 0 or not result.exists():
+        raise EvaluationError(
+            f"The held-out loss could not be measured: {_reason(folder, code)}", f"Its log is {folder / 'worker.log'}"
+        )
+    raw = json.loads(result.read_text(encoding="utf-8"))
+    return {
+        name: HeldoutLoss(name, tuple((float(nats), int(tokens)) for nats, tokens in pairs))
+        for name, pairs in raw["losses"].items()
+    }
+
+
+def _run(folder: Path, threads: int) -> int:
+    with (folder / "worker.log").open("wb") as log:
+        process = spawn(["-m", "aeon_plugin_ft.evaluation.worker", str(folder)], threads, log)
+    try:
+        return process.wait()
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    finally:
+        if process.stdin is not None:
+            with contextlib.suppress(OSError):
+                process.stdin.close()
+
+
+def _reason(folder: Path, code: int) -> str:
+    try:
+        return str(json.loads((folder / "error.json").read_text(encoding="utf-8"))["reason"])
+    except (OSError, ValueError, KeyError):
+        return f"the child process ended with code {code}"

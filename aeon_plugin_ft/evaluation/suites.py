@@ -1,0 +1,156 @@
+"""Questions put to the served models, and what can be told from the answers without another model.
+
+The prompts are ours; the tool format is Aeon's: `{"tool": "Modulo.funcao", "param": ...}` and nothing
+else. A reply is checked for the ways in which a small fine-tuned model breaks: silence, no end, loops,
+leaked reasoning or template tokens, another language, a tool call that does not parse.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from hooks import Message
+
+TOOL_PROMPTS = (
+    "me lembra de tomar água daqui a uma hora",
+    "coloca um timer de dez minutos",
+    "abre o navegador pra mim",
+    "cria um lembrete pra reunião de amanhã",
+    "toca a próxima música",
+    "aumenta o volume do som",
+    "fecha o editor de texto",
+    "me avisa quando der seis da tarde",
+)
+CHAT_PROMPTS = (
+    "oi, tudo bem por aí?",
+    "quem é você?",
+    "o que você acha de trabalhar de madrugada?",
+    "me conta alguma coisa sobre mim",
+    "tô com preguiça de estudar hoje",
+    "qual linguagem você usaria pra um script rápido?",
+    "me explica o que é um servidor",
+    "o que eu faço quando o código não roda?",
+    "vale a pena usar linux?",
+    "me dá uma dica pra dormir melhor",
+    "você já errou alguma vez?",
+    "resume o que você sabe fazer",
+)
+MAX_REPLY_TOKENS = 96
+
+_TEMPLATE_TOKENS = re.compile(r"<\|[a-z_]+\|>|<(start|end)_of_turn>|\[/?INST\]|<</?SYS>>")
+_THINK = re.compile(r"</?think>")
+_WORD = re.compile(r"[^\W\d_]+")
+
+# The commonest function words of each language that are not words of the other.
+_PORTUGUESE = frozenset(
+    _WORD.findall(
+        "o os um uma de da das dos em na nas nos que e é não com por para pra se sua seu ao à mais mas como foi ele ela"
+        " isso você tá tô já só até também então quando muito meu minha aqui eu"
+    )
+)
+_ENGLISH = frozenset(
+    _WORD.findall(
+        "the of and to is in it you that was for on are with his they at be this have from by but what some we can"
+        " out other were all there when up your how said an which their if will my not"
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A served model's answer. `stopped` is True when it ended by itself, not at the token limit."""
+
+    text: str
+    stopped: bool
+    seconds: float
+
+
+Chat = Callable[[Sequence[Message], int], Reply]
+"""Asks a served model: messages, the most tokens to generate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    prompt: str
+    reply: str
+    faults: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteResult:
+    """How one served model did. Shares are 0 to 1; `tool_valid` counts replies that are one valid call."""
+
+    answers: tuple[Answer, ...]
+    tool_valid: float
+    faulty: float
+    seconds: float
+
+
+def run_suites(chat: Chat, system_prompt: str, extra_prompts: Sequence[str] = ()) -> SuiteResult:
+    """Put every prompt to one served model. Whatever `chat` raises goes through: no answer, no measurement."""
+    tools, seconds = 0, 0.0
+    answers: list[Answer] = []
+    for prompt in TOOL_PROMPTS:
+        reply = _ask(chat, system_prompt, prompt)
+        tools += is_tool_call(reply.text)
+        seconds += reply.seconds
+        answers.append(Answer(prompt, reply.text, faults(reply)))
+    for prompt in (*CHAT_PROMPTS, *extra_prompts):
+        reply = _ask(chat, system_prompt, prompt)
+        seconds += reply.seconds
+        answers.append(Answer(prompt, reply.text, faults(reply)))
+    faulty = sum(bool(answer.faults) for answer in answers) / len(answers)
+    return SuiteResult(tuple(answers), tools / len(TOOL_PROMPTS), faulty, seconds / len(answers))
+
+
+def _ask(chat: Chat, system_prompt: str, prompt: str) -> Reply:
+    system = [Message("system", system_prompt)] if system_prompt else []
+    return chat([*system, Message("user", prompt)], MAX_REPLY_TOKENS)
+
+
+def faults(reply: Reply) -> tuple[str, ...]:
+    """What is wrong with a reply, in the order of the checks; empty when nothing is."""
+    text = reply.text.strip()
+    found = []
+    if not text:
+        return ("empty",)
+    if not reply.stopped:
+        found.append("does not stop")
+    if _THINK.search(text):
+        found.append("leaks its reasoning")
+    if _TEMPLATE_TOKENS.search(text):
+        found.append("leaks template tokens")
+    if loops(text):
+        found.append("repeats itself")
+    if not is_tool_call(text) and not looks_portuguese(text):
+        found.append("is not Portuguese")
+    return tuple(found)
+
+
+def is_tool_call(text: str) -> bool:
+    """Exactly one JSON object with "tool": "Modulo.funcao", and nothing around it."""
+    try:
+        call = json.loads(text.strip())
+    except ValueError:
+        return False
+    return isinstance(call, dict) and bool(re.fullmatch(r"\w+\.\w+", str(call.get("tool", ""))))
+
+
+def loops(text: str) -> bool:
+    """The same three words in a row make up more than a third of a reply of at least 20 words."""
+    words = _WORD.findall(text.lower())
+    if len(words) < 20:
+        return False
+    triples = list(zip(words, words[1:], words[2:], strict=False))
+    return max(triples.count(triple) for triple in set(triples)) * 3 > len(words) / 3
+
+
+def looks_portuguese(text: str) -> bool:
+    """More Portuguese than English function words. Too short to tell (no such word at all) passes."""
+    words = [word.lower() for word in _WORD.findall(text)]
+    portuguese = sum(word in _PORTUGUESE for word in words)
+    english = sum(word in _ENGLISH for word in words)
+    return english == 0 or portuguese >= english

@@ -1,0 +1,29 @@
+"""The plugin in an Aeon folder: one thin module file in, checked first, and out again without a trace."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aeon_plugin_ft.install.checks import Finding, check
+    from aeon_plugin_ft.install.entry import Entry, enter
+    from aeon_plugin_ft.install.files import InstallReport, install, uninstall
+
+__all__ = ["Entry", "Finding", "InstallReport", "check", "enter", "install", "uninstall"]
+
+_PLACES = {
+    "Finding": "checks",
+    "check": "checks",
+    "Entry": "entry",
+    "enter": "entry",
+    "InstallReport": "files",
+    "install": "files",
+    "uninstall": "files",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)

@@ -1,0 +1,112 @@
+"""What works and what does not in an Aeon that has the plugin, each with the one command that mends it."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aeon_plugin_ft.errors import InstallError
+from aeon_plugin_ft.install.aeon_folder import find_python, probe, read_folder
+from aeon_plugin_ft.install.files import is_current, read_manifest
+from aeon_plugin_ft.store import DataFolder
+from hooks.door import REPORT
+
+_AEON_PACKAGES = ("groq", "ollama", "chromadb")
+"""Aeon imports these at its very start; without chromadb, which its requirements.txt forgets, no module loads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`detail` is a sentence. `mend` is the command that mends it, "" when all is well."""
+
+    name: str
+    ok: bool
+    detail: str
+    mend: str = ""
+
+
+def check(aeon_root: Path, python: Path | None = None) -> list[Finding]:
+    """Every finding about the Aeon at `aeon_root`; never raises."""
+    root = aeon_root.expanduser().absolute()
+    try:
+        aeon = read_folder(root)
+    except InstallError as error:
+        return [Finding("folder", False, str(error), "aeon-ft doctor --aeon <Aeon folder>")]
+    known = f"ruishalm/Aeon {aeon.version}" if aeon.version else "an Aeon of an unknown version; its parts fit"
+    return [
+        Finding("folder", True, known),
+        *_module(root),
+        *_python(root, python or find_python(root)),
+        *_key(root),
+        *_door(root),
+    ]
+
+
+def _module(root: Path) -> Iterator[Finding]:
+    again = f'aeon-ft install "{root}"'
+    if read_manifest(root) is None:
+        yield Finding("module", False, "the plugin is not installed in this Aeon", again)
+    elif not is_current(root):
+        yield Finding("module", False, "the module in this Aeon is missing, changed, or of another version", again)
+    else:
+        yield Finding("module", True, "the module is installed and current")
+
+
+def _python(root: Path, executable: Path) -> Iterator[Finding]:
+    try:
+        seen = probe(executable, root, _AEON_PACKAGES)
+    except InstallError as error:
+        yield Finding("python", False, str(error), f'aeon-ft install "{root}"')
+        return
+    pip = f'"{executable}" -m pip install'
+    if seen.package is None:
+        yield Finding("python", False, f"{executable} cannot import the plugin ({seen.error})", f"{pip} aeon-plugin-ft")
+    else:
+        yield Finding("python", True, f"Python {seen.python} imports aeon-plugin-ft {seen.package}")
+    for name in _AEON_PACKAGES:
+        if not seen.found.get(name, False):
+            yield Finding(name, False, f"Aeon itself needs {name}, and {executable} does not have it", f"{pip} {name}")
+
+
+def _key(root: Path) -> Iterator[Finding]:
+    """Aeon's `.env` loses its first key to a byte-order mark, which Notepad writes."""
+    try:
+        raw = (root / ".env").read_bytes()
+    except OSError:
+        return
+    if raw.startswith(b"\xef\xbb\xbf"):
+        detail = ".env begins with a byte-order mark, so Aeon does not see its first key; save it as UTF-8 without BOM"
+        editor = "notepad" if os.name == "nt" else "nano"
+        yield Finding("key", False, detail, f'{editor} "{root / ".env"}"')
+
+
+def _door(root: Path) -> Iterator[Finding]:
+    note = read_note(root)
+    if note is None:
+        yield Finding(
+            "door", False, "this Aeon has not been started with the plugin yet", f'python "{root / "main.py"}"'
+        )
+        return
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(float(note.get("opened_at", 0))))
+    yield Finding("door", True, f"Aeon last started with the plugin on {when} (Python {note.get('python')})")
+    if not note.get("messages_seen", True):
+        detail = (
+            "another plugin wraps Aeon's brain, so trained models cannot answer; take it out, then start Aeon again"
+        )
+        yield Finding("brain", False, detail, f'python "{root / "main.py"}"')
+    for name, what in dict(note.get("repairs", {})).items():
+        yield Finding(f"repair {name}", True, f"mended while Aeon runs: {what}")
+
+
+def read_note(root: Path) -> dict[str, Any] | None:
+    """What the door left when Aeon last started; None when it never did."""
+    try:
+        note = json.loads((DataFolder.find(aeon_root=root).root / REPORT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return note if isinstance(note, dict) else None

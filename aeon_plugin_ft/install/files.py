@@ -1,0 +1,170 @@
+"""Writing the module into an Aeon and taking it out: whole files, listed in a manifest with their hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from aeon_plugin_ft import __version__
+from aeon_plugin_ft.errors import InstallError
+from aeon_plugin_ft.install.aeon_folder import AeonFolder, Probe, find_python, probe, read_folder
+from aeon_plugin_ft.install.template import FOLDER, MANIFEST, MODULE, MODULE_TEXT
+from aeon_plugin_ft.store import DataFolder
+
+
+@dataclass(frozen=True, slots=True)
+class InstallReport:
+    """What was done. `kept` are files that were left because somebody changed them; `notes` are sentences."""
+
+    root: Path
+    version: str | None
+    wrote: tuple[Path, ...] = ()
+    removed: tuple[Path, ...] = ()
+    kept: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        lines = [f"Aeon {self.version or 'of an unknown version'} at {self.root}"]
+        for what, files in (("wrote", self.wrote), ("removed", self.removed), ("left as it is", self.kept)):
+            lines += [f"  {what}: {file}" for file in files]
+        return "\n".join([*lines, *self.notes])
+
+
+def install(aeon_root: Path, python: Path | None = None) -> InstallReport:
+    """Put the module into the Aeon at `aeon_root`; doing it again changes nothing.
+
+    `python` is the interpreter that starts this Aeon; by default the one of a virtual environment in
+    its folder, else the one that runs this. Raises InstallError, with nothing written, when the folder
+    is no Aeon, that Python cannot import this package, or a foreign file is in the way.
+    """
+    aeon = read_folder(aeon_root)
+    seen = _importable(aeon, python or find_python(aeon.root))
+    known = read_manifest(aeon.root)
+    module = aeon.root / MODULE
+    if module.exists() and not _ours(module, known):
+        raise InstallError(
+            f"{module} is there already and was not written by this plugin (or was changed since)",
+            "Move it away, then install again",
+        )
+    wrote = _write(aeon, module, seen)
+    notes = [f"Python {seen.python} at {seen.executable}, aeon-plugin-ft {seen.package}."]
+    notes.append("Start Aeon as always; `aeon-ft doctor` says what works." if wrote else "It was installed already.")
+    return InstallReport(aeon.root, aeon.version, wrote=wrote, notes=tuple(notes))
+
+
+def uninstall(aeon_root: Path, purge: bool = False) -> InstallReport:
+    """Take away exactly what `install` wrote, and what Python made of it; data only with `purge`.
+
+    Works on an Aeon that is damaged, too. Raises InstallError when the plugin is not there.
+    """
+    root = aeon_root.expanduser().absolute()
+    known = read_manifest(root)
+    data = DataFolder.find(aeon_root=root).root if purge else None
+    if known is None and not (data and data.exists()):
+        raise InstallError(f"The plugin is not installed in {root}", f'To install it: aeon-ft install "{root}"')
+    removed, kept = _remove(root, known or {})
+    notes = []
+    if data is not None and data.exists():
+        shutil.rmtree(data)
+        removed.append(data)
+    elif purge is False and DataFolder.find(aeon_root=root).root.exists():
+        notes.append("What was logged and learnt is kept; --purge deletes it as well.")
+    return InstallReport(root, _version(root), removed=tuple(removed), kept=tuple(kept), notes=tuple(notes))
+
+
+def read_manifest(root: Path) -> dict[str, str] | None:
+    """Relative file name to SHA-256 of what `install` wrote; None when it is not installed."""
+    try:
+        listed = json.loads((root / MANIFEST).read_text(encoding="utf-8"))["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return {str(name): str(digest) for name, digest in listed.items()}
+
+
+def is_current(root: Path) -> bool:
+    """Whether the module in the Aeon is the one that this package would write."""
+    module = root / MODULE
+    return module.is_file() and _digest(module) == _text_digest()
+
+
+def _importable(aeon: AeonFolder, python: Path) -> Probe:
+    seen = probe(python, aeon.root)
+    if seen.package is None:
+        raise InstallError(
+            f"The Python of this Aeon ({python}) cannot import the plugin ({seen.error})",
+            f'Install it there first: "{python}" -m pip install aeon-plugin-ft',
+        )
+    return seen
+
+
+def _ours(module: Path, known: dict[str, str] | None) -> bool:
+    """Ours as it was written, by this version or by the one that left the manifest."""
+    return _digest(module) in ((known or {}).get(MODULE), _text_digest())
+
+
+def _write(aeon: AeonFolder, module: Path, seen: Probe) -> tuple[Path, ...]:
+    if is_current(aeon.root) and read_manifest(aeon.root) is not None:
+        return ()
+    manifest = {
+        "plugin": __version__,
+        "aeon": aeon.version,
+        "python": str(seen.executable),
+        "installed_at": time.time(),
+        "files": {MODULE: _text_digest()},
+    }
+    try:
+        module.parent.mkdir(exist_ok=True)
+        # The manifest first: whatever a power cut leaves, uninstall knows of it.
+        _put(aeon.root / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False))
+        _put(module, MODULE_TEXT)
+    except OSError as error:
+        raise InstallError(
+            f"{module.parent} cannot be written ({error.strerror})", "Close Aeon, check the folder's rights, try again"
+        ) from error
+    return module, aeon.root / MANIFEST
+
+
+def _put(file: Path, text: str) -> None:
+    part = file.with_name(file.name + ".part")
+    part.write_bytes(text.encode("utf-8"))
+    part.replace(file)
+
+
+def _remove(root: Path, known: dict[str, str]) -> tuple[list[Path], list[Path]]:
+    removed: list[Path] = []
+    kept: list[Path] = []
+    for name, digest in known.items():
+        file = root / name
+        if file.is_file() and _digest(file) != digest:
+            kept.append(file)
+        elif file.is_file():
+            file.unlink()
+            removed.append(file)
+            for compiled in (file.parent / "__pycache__").glob(f"{file.stem}.*.pyc"):
+                compiled.unlink()
+    if (root / MANIFEST).is_file():
+        (root / MANIFEST).unlink()
+        removed.append(root / MANIFEST)
+    for folder in (root / FOLDER / "__pycache__", root / FOLDER):
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+    return removed, kept
+
+
+def _version(root: Path) -> str | None:
+    try:
+        return read_folder(root).version
+    except InstallError:
+        return None
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _text_digest() -> str:
+    return hashlib.sha256(MODULE_TEXT.encode("utf-8")).hexdigest()

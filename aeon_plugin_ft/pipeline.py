@@ -1,0 +1,281 @@
+"""The loop on one screen: turn -> log -> dataset -> run -> adapter -> verdict -> version -> route.
+
+Every step is one call on one stage and leaves its result on disk, so the loop can stop anywhere and go
+on later: a dataset is frozen, a run resumes, a version is immutable. It runs in the host's supervising
+thread or in the command line; the heavy work is always in child processes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+from aeon_plugin_ft import events as happened
+from aeon_plugin_ft.base import resolve_base
+from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.dataset import build_draft, freeze, load_dataset, read_messages
+from aeon_plugin_ft.dataset.model import Dataset, Draft
+from aeon_plugin_ft.dataset.opinions import load_feedback, note_feedback, recognise_feedback
+from aeon_plugin_ft.errors import DatasetError, RegistryError, RunStoppedError, TrainingError
+from aeon_plugin_ft.evaluation.gate import gate
+from aeon_plugin_ft.evaluation.heldout import measure_heldout
+from aeon_plugin_ft.evaluation.model import HeldoutLoss, Verdict
+from aeon_plugin_ft.evaluation.suites import CHAT_PROMPTS, TOOL_PROMPTS, Reply, SuiteResult, run_suites
+from aeon_plugin_ft.events import EventBus
+from aeon_plugin_ft.registry import BASE, Registry, Version, VersionState
+from aeon_plugin_ft.serving.ask import ask
+from aeon_plugin_ft.serving.model import Deployer, Discarding
+from aeon_plugin_ft.settings import Settings
+from aeon_plugin_ft.store import DataFolder, Store
+from aeon_plugin_ft.training import (
+    Worker,
+    create_run,
+    estimate,
+    make_recipe,
+    preflight,
+    resume_run,
+    start_worker,
+)
+from aeon_plugin_ft.training.model import Estimate, Progress, Recipe, Run, RunState
+from aeon_plugin_ft.turns import TurnIndex
+from hooks import Message, Route
+
+OnProgress = Callable[[Progress], None]
+OnPhase = Callable[[str], None]
+Plan = tuple[BaseModel, Recipe, Estimate]
+POLL_SECONDS = 0.5
+PROMPTS = len(TOOL_PROMPTS) + len(CHAT_PROMPTS)
+
+
+class Pipeline:
+    """One turn of the learning loop after another, for one data folder.
+
+    `settings` is read anew at each step, so that an edit of plugin.toml counts at once. `deployer`
+    gives that of the configured backend; whoever made it closes it. `on_phase` hears what is being done, in English.
+    `interrupt` is asked twice a second while a worker runs: a reason to pause it, or None.
+    """
+
+    def __init__(
+        self,
+        data: DataFolder,
+        settings: Callable[[], Settings],
+        store: Store,
+        events: EventBus,
+        deployer: Callable[[], Deployer],
+        on_phase: OnPhase = lambda _: None,
+        interrupt: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        self.data, self.settings, self.store, self.events = data, settings, store, events
+        self.deployer, self.on_phase, self.interrupt = deployer, on_phase, interrupt
+        self.registry = Registry(data, store)
+        self.index = TurnIndex(store, data.log)
+
+    def learn(self, on_progress: OnProgress | None = None) -> Version:
+        """Everything, once. Raises AeonFtError at the first step that cannot be done."""
+        dataset = self.freeze()
+        run = self.train(dataset, on_progress)
+        version = self.judge(run)
+        if version.state is VersionState.ACCEPTED:
+            self.promote(version)
+        return version
+
+    # -- turn -> dataset -----------------------------------------------------------------------
+
+    def draft(self) -> Draft:
+        """What the log gives now: examples on both sides of the split, and what was left out and why."""
+        self.index.ingest()
+        note_feedback(self.store, recognise_feedback(self.index.turns()))
+        settings = self.settings()
+        return build_draft(
+            self.index.turns(),
+            settings.dataset,
+            system_prompt=self.system_prompt(),
+            feedback=load_feedback(self.store),
+            max_length=settings.train.max_length,
+            gap_minutes=settings.log.session_gap_minutes,
+        )
+
+    def freeze(self, draft: Draft | None = None) -> Dataset:
+        """The draft as an immutable dataset. Raises DatasetError when there is nothing to learn from."""
+        draft = draft or self.draft()
+        if not draft.train or not draft.heldout:
+            raise DatasetError(
+                f"There is nothing to learn from yet ({len(draft.train)} examples to train on,"
+                f" {len(draft.heldout)} to judge with, {len(draft.dropped)} left out)",
+                "Talk to Aeon, or bring old conversations in with `aeon-ft dataset import FILE`",
+            )
+        dataset = freeze(draft, self.data, self.store)
+        self.events.publish(
+            happened.DatasetFrozen(
+                dataset=dataset.hash, train=dataset.train, heldout=dataset.heldout, dropped=dataset.dropped
+            )
+        )
+        return dataset
+
+    def system_prompt(self) -> str:
+        """The newest system prompt that a model was really served; "" before the first conversation."""
+        newest = self.store.fact("system_prompt", "")
+        return str(newest)
+
+    # -- dataset -> run ------------------------------------------------------------------------
+
+    def base(self, spec: str | None = None) -> BaseModel:
+        """The base model of [base] model, or of another name; made ready on first use."""
+        return resolve_base(spec or self.settings().base.model, self.data.cache / "base", self.on_phase)
+
+    def plan(self, dataset: Dataset) -> Plan:
+        """What a run would do and take on this machine; nothing is started."""
+        base = self.base()
+        recipe = make_recipe(self.settings().train, base.parameters, dataset.train)
+        self.on_phase("measuring how long a step takes on this machine")
+        return base, recipe, estimate(base, dataset, recipe, self.data)
+
+    def train(self, dataset: Dataset, on_progress: OnProgress | None = None, plan: Plan | None = None) -> Run:
+        """A new run to its end. Raises RefusedError before it starts, TrainingError when it does not finish."""
+        base, recipe, cost = plan or self.plan(dataset)
+        preflight(cost, self.data)
+        run = create_run(self.data, self.store, base, dataset, recipe)
+        self.events.publish(happened.RunStarted(run=run.id, dataset=dataset.hash, estimated_seconds=cost.seconds))
+        return self.supervise(run, on_progress)
+
+    def resume(self, run_id: str, on_progress: OnProgress | None = None) -> Run:
+        """Go on with a run that was paused or interrupted, to the same result."""
+        return self.supervise(resume_run(run_id, self.data, self.store), on_progress)
+
+    def supervise(self, run: Run, on_progress: OnProgress | None = None) -> Run:
+        """Start the worker and stay with it; on Ctrl-C it is asked to save and leave."""
+        started = time.monotonic()
+        worker = start_worker(run, self.store)
+        try:
+            while worker.alive:
+                self._watch(worker, on_progress)
+                time.sleep(POLL_SECONDS)
+        except BaseException:
+            worker.pause("stopped by the user")
+            worker.wait(10)
+            raise
+        state = worker.wait(10)
+        self._report_end(run, state, time.monotonic() - started)
+        return run
+
+    def _watch(self, worker: Worker, on_progress: OnProgress | None) -> None:
+        progress, reason = worker.poll(), self.interrupt()
+        if progress is not None and on_progress is not None:
+            on_progress(progress)
+        if reason is not None:
+            worker.pause(reason)
+
+    def _report_end(self, run: Run, state: RunState, seconds: float) -> None:
+        row = self.store.row("SELECT step, reason FROM runs WHERE id = ?", run.id)
+        step, reason = (row["step"], row["reason"] or "") if row is not None else (0, "")
+        if state is RunState.FINISHED:
+            self.events.publish(happened.RunFinished(run=run.id, steps=step, seconds=seconds))
+            return
+        if state is RunState.FAILED:
+            self.events.publish(happened.RunFailed(run=run.id, reason=reason))
+            raise TrainingError(f"Run {run.id} failed: {reason}", f"Its log is {run.folder / 'worker.log'}")
+        ended = happened.RunPaused if state is RunState.PAUSED else happened.RunInterrupted
+        self.events.publish(ended(run=run.id, step=step, reason=reason))
+        raise RunStoppedError(run.id, state.value, step, reason)
+
+    # -- run -> verdict -> version -------------------------------------------------------------
+
+    def judge(self, run: Run) -> Version:
+        """Measure the adapter held-out and as served, decide, and register it either way."""
+        base, dataset = self.base(), self._dataset_of(run)
+        name, current = self.registry.next_name(), self.registry.current()
+        losses = self._losses(base, dataset, run, name, current)
+        suites, digest = self._suites(base, dataset, run, name, current)
+        verdict = gate(losses, suites, self.settings().gate, candidate=name, current=current)
+        version = self.registry.create(
+            run=run.id,
+            adapter=run.adapter,
+            dataset=dataset.hash,
+            base=base.spec,
+            base_digest=base.digest,
+            verdict=verdict,
+            report={"served_digest": digest, "suites": {model: asdict(result) for model, result in suites.items()}},
+        )
+        if not verdict.accepted:
+            self._discard(version)
+        self.events.publish(
+            happened.VerdictReached(
+                run=run.id, version=version.name, accepted=verdict.accepted, reasons=verdict.reasons
+            )
+        )
+        return version
+
+    def _dataset_of(self, run: Run) -> Dataset:
+        row = self.store.row("SELECT dataset FROM runs WHERE id = ?", run.id)
+        if row is None or not run.adapter.exists():
+            raise RegistryError(f"Run {run.id} has no trained adapter", "`aeon-ft runs` shows how each run ended")
+        return load_dataset(self.data.datasets / row["dataset"])
+
+    def _losses(self, base: BaseModel, dataset: Dataset, run: Run, name: str, current: str) -> dict[str, HeldoutLoss]:
+        """Held-out loss of base, candidate and the version in use, in one child process."""
+        self.on_phase("measuring the held-out loss")
+        adapters: dict[str, Path | None] = {BASE: None, name: run.adapter}
+        if current != BASE:
+            adapters[current] = self.registry.get(current).adapter
+        return measure_heldout(base, dataset, adapters, run.folder / "heldout")
+
+    def _suites(
+        self, base: BaseModel, dataset: Dataset, run: Run, name: str, current: str
+    ) -> tuple[dict[str, SuiteResult], str]:
+        """Serve each model as the brain would get it, put the suite to it; also the candidate's digest."""
+        models: dict[str, Version | None] = {BASE: None}
+        if current != BASE:
+            models[current] = self.registry.get(current)
+        models[name] = _unjudged(name, run, dataset, base)
+        prompt, results, digest = _served_prompt(dataset), {}, ""
+        deployer = self.deployer()
+        for model, version in models.items():
+            self.on_phase(f"asking {model} {PROMPTS} questions")
+            deployment = deployer.deploy(version, base)
+            try:
+                results[model] = run_suites(partial(_ask, deployment.route), prompt)
+            finally:
+                deployer.retire(deployment)
+            digest = deployment.digest
+        return results, digest
+
+    def _discard(self, version: Version) -> None:
+        """A refused version leaves nothing at a backend that keeps what it was given (tags of gigabytes)."""
+        deployer = self.deployer()
+        if isinstance(deployer, Discarding):
+            deployer.discard(version.name)
+
+    # -- version -> route ----------------------------------------------------------------------
+
+    def promote(self, version: Version) -> None:
+        """Put an accepted version into use. A running host sees it in the store and swaps."""
+        self.registry.promote(version.name, "it was measured to be better")
+
+
+def _unjudged(name: str, run: Run, dataset: Dataset, base: BaseModel) -> Version:
+    """The run's adapter as the version it will be if it is accepted."""
+    return Version(
+        name=name,
+        folder=run.folder,
+        run=run.id,
+        dataset=dataset.hash,
+        base=base.spec,
+        base_digest=base.digest,
+        parent=None,
+        created=time.time(),
+        verdict=Verdict(False, (), {}),
+        state=VersionState.CANDIDATE,
+    )
+
+
+def _served_prompt(dataset: Dataset) -> str:
+    """The system prompt of the held-out conversations; "" when they have none."""
+    first = read_messages(dataset.heldout_file)[0][0]
+    return first.content if first.role == "system" else ""
+
+
+def _ask(route: Route, messages: Sequence[Message], max_tokens: int) -> Reply:
+    return Reply(*ask(route, messages, max_tokens))

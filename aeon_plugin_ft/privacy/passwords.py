@@ -1,0 +1,118 @@
+"""Passwords, said aloud or written: "minha senha é girassol42", "a senha do wifi é quatro três dois um"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from aeon_plugin_ft.privacy.model import Finding, Kind
+from aeon_plugin_ft.privacy.number_words import ALL as NUMBER_WORDS
+from aeon_plugin_ft.privacy.text import Source, words
+
+_NAME = (
+    r"(?:senhas?|password|passwd|passphrase|pwd|pin|palavra[- ]passe|contra[- ]?senha|seed phrase"
+    r"|frase (?:secreta|semente)"
+    r"|codigo do (?:cofre|alarme|portao|celular|sms)"
+    r"|codigo de (?:verificacao|confirmacao|acesso))"
+)
+_OF = (
+    r"(?:\s+(?:nova|antiga|atual|mestra|mestre|padrao|certa|correta|secreta))?"
+    r"(?:\s+(?:d[aeo]s?|n[ao]|pr[ao]|para\s+[oa])\s+(?:meus?|minhas?|seus?|suas?|[ao]\s+)?\s*[\w\-./]+"
+    r"(?:\s+d[aeo]\s+\w+)?){0,2}"
+)
+_IS = (
+    r"(?:\s+(?:q|que)\s+(?:eu\s+)?\w+\s+(?:e|eh)\s+|(?:\s+\w+)?[\"']?\s*(?:=|:|->)\s*)"
+    r"|\s+(?:e|eh|is|agora\s+e|virou|mudou\s+pr[ao])\s*:?\s+"
+    r"|\s+(?P<past>sera|vai\s+ser|ficou|continua|era|foi)\s*:?\s+"
+    r"|(?P<bare>\s+)(?=\S*\d)"
+)
+_CHANGES = (
+    r"(?:troqu(?:ei|e|ou)|mud(?:ei|e|ou|a)|troca|alter(?:ei|e|ou|a)|coloqu(?:ei|e)|coloca|bot(?:ei|a|e)|defin(?:i|e|a))"
+)
+_SAID = re.compile(rf"(?<!\w){_NAME}{_OF}(?:{_IS})(?P<value>[^\n]{{1,80}})")
+_CHANGED = re.compile(
+    rf"{_CHANGES}\s+(?:a\s+|minha\s+|essa\s+|como\s+)*{_NAME}{_OF}\s+(?:pr[ao]|para|como|por)\s+(?P<value>[^\n]{{1,80}})"
+)
+_WITH = re.compile(
+    r"(?:entr(?:a|o|e|ar)|log(?:a|o|ue|ar)|acess(?:a|o|e|ar))\s+com\s+(?:a\s+)?senha\s+(?P<value>[^\n]{1,80})"
+)
+_CLAUSE_END = re.compile(
+    r"[,;!?\n\"”{}<>\]\\]|\.(?:\s|$)"
+    r"|\s(?:e|mas|porque|pra|para|que|guarda|anota|lembra|nao|ta|ok|viu|beleza|por|salva|quando|so|depois|ai|aeon"
+    r"|obrigado|valeu)(?=\s|$)"
+)
+_CODE = re.compile(r"[\w.]+[\[(]")
+_CODE_WORDS = words("none null str string bytes value password input field text true false optional secret")
+_QUOTES = "\"'“”‘’`"
+_SHORTEST_BARE = 4
+_ORDINARY = words(
+    "muito muita mais menos bem tao fraca forte fracas fortes boa ruim otima pessima igual mesma mesmo nova velha"
+    " antiga dificil facil longa curta grande pequena secreta segura insegura importante pessoal obrigatoria necessaria"
+    " invalida incorreta errada certa correta essa esta aquela minha tua sua nossa dele dela deles delas coisa algo"
+    " que qual como uma um o a os as de do da pra para por so nao sempre nunca ja ainda tipo assim outra outro"
+    " diferente unica unico sensivel padrao ruins sagrada sigilo segredo confidencial criptografada guardada salva"
+    " trocada mudada esquecida vazada pedida solicitada exigida alterada expirada vencida bloqueada no na nos nas em"
+    " onde aqui la ali melhor pior simples complicada complexa temporaria provisoria sigilosa privada publica"
+    " impossivel possivel"
+)
+
+
+def find_passwords(source: Source) -> Iterator[Finding]:
+    """What is said to be a password; "minha senha é muito fraca" says none."""
+    for pattern in (_SAID, _CHANGED, _WITH):
+        for match in pattern.finditer(source.folded):
+            start = match.start("value")
+            while start < match.end("value") and source.raw[start] in _QUOTES:
+                start += 1
+            end = _value_end(source, start, match.end("value"))
+            value = source.raw[start:end].rstrip(_QUOTES + ". ")
+            folded = source.folded[start : start + len(value)]
+            if value.strip() and _is_secret(value, folded) and not _is_ordinary_use(match, folded):
+                yield Finding(Kind.PASSWORD, start, start + len(value), value, 0.92)
+
+
+def _is_ordinary_use(match: re.Match[str], folded: str) -> bool:
+    """In "a senha foi resetada" something is said about it; in "pin 13 do arduino" a short number follows; in
+    "password=get_password()" it is a name in a program."""
+    groups = match.groupdict()
+    first = folded.split()[0]
+    if _CODE.match(folded) or (match.group().startswith(("pass", "pwd")) and _named_in_code(match, folded)):
+        return True
+    if groups.get("past") and re.fullmatch(r"\w+[aei]d[ao]s?", first):
+        return True
+    return bool(groups.get("bare")) and len(re.sub(r"\W", "", first)) < _SHORTEST_BARE
+
+
+def _named_in_code(match: re.Match[str], folded: str) -> bool:
+    """An unquoted name without a digit after "password" and in front of code's punctuation, or a type."""
+    value = match.group("value")
+    if re.search(r"[\d\"']", value[: len(folded) + 1]):
+        return False
+    return bool(re.match(r"\s*[()\[\]{}|,:]", value[len(folded) :])) or folded.split()[0].rstrip(")") in _CODE_WORDS
+
+
+def _value_end(source: Source, start: int, limit: int) -> int:
+    """The end of the clause; number words and joining words of a dictated password do not end it."""
+    position = start
+    while match := _CLAUSE_END.search(source.folded, position, limit):
+        following = source.folded[match.end() : limit].split()
+        joins = match.group().strip() == "e" and bool(following) and following[0] in NUMBER_WORDS
+        if not joins:
+            return match.start()
+        position = match.end()
+    return limit
+
+
+def _is_secret(value: str, folded: str) -> bool:
+    parts = folded.split()
+    if parts[0] in {"a", "o"} and len(parts) > 1 and (len(parts[1]) == 1 or parts[1] in NUMBER_WORDS):
+        return True
+    if len(parts) > 1 and all(part in NUMBER_WORDS or part.isdigit() for part in parts[:2]):
+        return True
+    if parts[0].startswith("["):
+        return False
+    if parts[0] in _ORDINARY or parts[0].strip(".:") in _ORDINARY:
+        return False
+    if len(parts) > 8 and not any(word in NUMBER_WORDS or re.search(r"\d", word) for word in parts):
+        return False
+    return len(re.sub(r"\W", "", value)) >= 3 or any(word in NUMBER_WORDS for word in parts)

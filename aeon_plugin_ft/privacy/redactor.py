@@ -1,0 +1,159 @@
+"""The door of this package: find personal data in a text, and write typed placeholders in its place.
+
+It runs on every turn inside Aeon, so a text is first looked at cheaply; the recognisers (their patterns,
+phonenumbers, python-stdnum) are loaded when the first text looks as if it held something.
+"""
+
+from __future__ import annotations
+
+import bisect
+import hashlib
+import re
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Literal
+
+from aeon_plugin_ft.privacy.model import Finding, Kind
+from aeon_plugin_ft.privacy.signals import signals
+from aeon_plugin_ft.privacy.text import PLACEHOLDER, Source, fold
+
+Mode = Literal["redact", "drop", "keep"]
+
+_LONG_TEXT = 1000
+
+
+class Placeholders:
+    """The numbers given so far: one value has one number, whichever way it was written.
+
+    Used for one text by default; passed to several calls of `redact` it keeps numbering across a turn or
+    a conversation. It remembers salted digests, never a value, and is never written to disk.
+    """
+
+    def __init__(self) -> None:
+        self._salt = secrets.token_bytes(16)
+        self._given: dict[tuple[Kind, bytes], str] = {}
+        self._last: dict[str, int] = {}
+
+    def skip(self, text: str) -> None:
+        """Do not give out again the numbers that a text already has."""
+        for match in PLACEHOLDER.finditer(text):
+            self._last[match[1]] = max(self._last.get(match[1], 0), int(match[2]))
+
+    def name(self, finding: Finding) -> str:
+        """The placeholder of a finding, such as "[CPF_1]"."""
+        digest = hashlib.blake2b(
+            finding.value.encode("utf-8", "surrogatepass"), key=self._salt, digest_size=12
+        ).digest()
+        key = (finding.kind, digest)
+        if key not in self._given:
+            self._last[finding.kind.value] = self._last.get(finding.kind.value, 0) + 1
+            self._given[key] = f"[{finding.kind.value}_{self._last[finding.kind.value]}]"
+        return self._given[key]
+
+
+class Redactor:
+    """Finds and replaces personal data. `terms` are the owner's own words; case and accents do not matter.
+
+    mode "redact" and "drop" both replace in `redact` (a turn that should have been dropped is still never
+    written as it was said); "keep" gives texts back unchanged. `refusal` is for mode "drop".
+    """
+
+    def __init__(self, mode: Mode = "redact", terms: Sequence[str] = ()) -> None:
+        self.mode = mode
+        folded = sorted({fold(term.strip()) for term in terms if term.strip()}, key=len, reverse=True)
+        self._terms = re.compile(r"(?<!\w)(?:" + "|".join(map(re.escape, folded)) + r")(?!\w)") if folded else None
+
+    def find(self, text: str) -> list[Finding]:
+        """Everything personal in the text, in order, without overlaps; whatever the mode is."""
+        candidates: list[Finding] = []
+        if self._terms:
+            candidates += [
+                Finding(Kind.TERM, match.start(), match.end(), match.group(), 1.0)
+                for match in self._terms.finditer(fold(text))
+            ]
+        if seen := signals(text):
+            if len(text) < _LONG_TEXT or "-----BEGIN" in text:
+                candidates += _candidates(text, seen)
+            else:
+                candidates += _by_lines(text)
+        if "\\" in text:
+            candidates = [_outside_escapes(text, finding) for finding in candidates]
+        return _settled(text, candidates) if candidates else []
+
+    def redact(self, text: str, names: Placeholders | None = None) -> str:
+        """The text with every finding replaced by its placeholder; redacting twice changes nothing."""
+        if self.mode == "keep":
+            return text
+        found = self.find(text)
+        if not found:
+            return text
+        names = names or Placeholders()
+        names.skip(text)
+        parts, position = [], 0
+        for finding in found:
+            parts += [text[position : finding.start], names.name(finding)]
+            position = finding.end
+        return "".join([*parts, text[position:]])
+
+    def together(self) -> Callable[[str], str]:
+        """A `redact` for the texts of one turn or conversation: the same number for the same value in all."""
+        names = Placeholders()
+        return lambda text: self.redact(text, names)
+
+    def refusal(self, texts: Iterable[str]) -> str | None:
+        """In mode "drop": why a turn with these texts must not be logged (kinds, never values), or None."""
+        if self.mode != "drop":
+            return None
+        kinds = sorted({finding.kind.value for text in texts for finding in self.find(text)})
+        return "personal data: " + ", ".join(kinds) if kinds else None
+
+    def warm(self) -> None:
+        """Load the recognisers now (about 0.2 s once), so that no turn pays for it; call it off the host's thread."""
+        self.find("meu cpf é 529.982.247-25, liga no (11) 98765-4321")
+
+
+def _by_lines(text: str) -> Iterator[Finding]:
+    """Findings of a long text, line by line, so that one number does not cost a look at everything; what a
+    recogniser reads never crosses a line break (private key blocks do: their texts stay whole)."""
+    position = 0
+    for line in text.splitlines(keepends=True):
+        if seen := signals(line):
+            for finding in _candidates(line, seen):
+                yield replace(finding, start=finding.start + position, end=finding.end + position)
+        position += len(line)
+
+
+def _candidates(text: str, seen: int) -> Iterator[Finding]:
+    """What the recognisers that have a signal find."""
+    from aeon_plugin_ft.privacy.recognisers import RECOGNISERS
+
+    source = Source(text)
+    for recogniser, needs in RECOGNISERS:
+        if seen & needs:
+            yield from recogniser(source)
+
+
+def _outside_escapes(text: str, finding: Finding) -> Finding:
+    """In JSON the "n" of an escaped line break is no part of what follows: a tool call must stay valid."""
+    start, end = finding.start, finding.end
+    backslashes = start - len(text[:start].rstrip("\\"))
+    if backslashes % 2:
+        start += 5 if text[start] == "u" else 1
+    while end > start and text[end - 1] == "\\":
+        end -= 1
+    return replace(finding, start=start, end=max(start, end))
+
+
+def _settled(text: str, candidates: list[Finding]) -> list[Finding]:
+    """Of candidates that overlap the best score wins, then the longest; what is a placeholder already stays."""
+    taken = sorted((match.start(), match.end()) for match in PLACEHOLDER.finditer(text))
+    chosen: list[Finding] = []
+    for finding in sorted(candidates, key=lambda f: (-f.score, f.start - f.end, f.start)):
+        at = bisect.bisect_left(taken, (finding.start, finding.end))
+        free_before = at == 0 or taken[at - 1][1] <= finding.start
+        free_after = at == len(taken) or finding.end <= taken[at][0]
+        if finding.end > finding.start and free_before and free_after:
+            taken.insert(at, (finding.start, finding.end))
+            chosen.append(finding)
+    return sorted(chosen, key=lambda f: f.start)

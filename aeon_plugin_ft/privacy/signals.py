@@ -1,0 +1,119 @@
+"""A first, cheap look at a text: which recognisers could find anything at all.
+
+Most sentences hold nothing personal, and this runs on each of them inside Aeon, so it works on the UTF-8
+bytes with operations that run in C (translate, split, set tests). It may be wrong in one direction only:
+a signal without a finding costs time, a finding without a signal would be missed (a test holds the labelled
+sentences against that).
+"""
+
+from __future__ import annotations
+
+import re
+
+from aeon_plugin_ft.privacy.number_words import ALL, BETWEEN
+
+
+class Signal:
+    """What a text has that some recogniser needs: bits of a plain int, as enum arithmetic would cost more than
+    everything else here."""
+
+    DIGITS = 1
+    FEW_DIGITS = 2
+    AT = 4
+    LINK = 8
+    KEY = 16
+    PASSWORD = 32
+    STREET = 64
+    CAR = 128
+    LONG = 256
+    SPOKEN = 512
+
+
+def _table() -> bytes:
+    """Bytes to bytes: ASCII letters to lower case, punctuation to spaces; UTF-8's other bytes, "-" and "_" stay."""
+    kept = b"-_@"
+    return bytes(
+        code if code >= 128 or chr(code).isalnum() or code in kept else 32
+        for code in (byte + 32 if 65 <= byte <= 90 else byte for byte in range(256))
+    )
+
+
+def _set(text: str) -> frozenset[bytes]:
+    return frozenset(word.encode("utf-8") for word in text.split())
+
+
+_WORDS_ONLY = _table()
+_NOT_DIGITS = bytes(byte for byte in range(256) if not 48 <= byte <= 57)
+_LONG_WORD = 14
+_FEW_DIGITS, _MIN_DIGITS = 2, 5  # in a licence plate or company number; in a document
+_SPOKEN_ROW = 4
+_NUMBERS = frozenset(word.encode() for word in ALL) | _set("três")
+_JOINTS = frozenset(word.encode() for word in BETWEEN) | _set("traço hífen espaço vírgula")
+_CODE_LIKE = re.compile(rb"[A-Za-z]{3}[- ]?\d[\dA-Za-z]\d|/\w{4}-\d\d|[\dA-Fa-f][.:-][\dA-Fa-f]{0,4}[.:-][\dA-Fa-f]")
+"""A licence plate, the end of a company number, an IP or MAC address."""
+_SIGNS_SAID = _set("traço traco hífen hifen ponto barra tracinho")
+_PASSWORDS = _set(
+    "senha senhas password passwd passphrase pwd pin passe contrasenha contra-senha contra código codigo cvv cvc frase"
+    " seed palavra-passe"
+)
+_KEYS = _set("token key keys chave chaves secret bearer apikey api-key api_key api begin private serial access_token")
+_STREETS = _set(
+    "rua ruas r avenida av travessa tv alameda al rodovia rod estrada praça praca largo viela beco servidão servidao"
+    " ladeira quadra sqn sqs shis shin condomínio condominio edifício edificio residencial"
+    " moro mora moramos resido reside"
+)
+_CARS = _set("placa placas")
+_WORD_SETS = (
+    (_PASSWORDS, Signal.PASSWORD),
+    (_KEYS, Signal.KEY),
+    (_STREETS, Signal.STREET),
+    (_CARS, Signal.CAR),
+    (_set("arroba"), Signal.AT),
+)
+_ANY_WORD = frozenset().union(*(names for names, _ in _WORD_SETS))
+
+
+def signals(text: str) -> int:
+    """Everything in the text that some recogniser should look at; 0 for ordinary talk."""
+    raw = text.encode("utf-8", "surrogatepass")
+    seen = 0
+    digits = len(raw.translate(None, _NOT_DIGITS))
+    if digits >= _MIN_DIGITS:
+        seen |= Signal.DIGITS
+    elif digits >= _FEW_DIGITS and _CODE_LIKE.search(raw):
+        seen |= Signal.FEW_DIGITS
+    if b"@" in raw:
+        seen |= Signal.AT
+    if b"://" in raw:
+        seen |= Signal.LINK
+    words = raw.translate(_WORDS_ONLY).split()
+    if not _ANY_WORD.isdisjoint(words):
+        for names, signal in _WORD_SETS:
+            if not names.isdisjoint(words):
+                seen |= signal
+    if words and len(max(words, key=len)) >= _LONG_WORD and any(_is_code(word) for word in words):
+        seen |= Signal.LONG
+    said = sum(map(_NUMBERS.__contains__, words)) >= _SPOKEN_ROW - 1 and _dictated(words)
+    if said or (digits >= _MIN_DIGITS and not _SIGNS_SAID.isdisjoint(words)):
+        seen |= Signal.SPOKEN
+    return seen
+
+
+def _is_code(word: bytes) -> bool:
+    """A long word with a digit or a joint in it, or with the first letters of a cloud provider's keys."""
+    if len(word) < _LONG_WORD:
+        return False
+    return word.startswith((b"akia", b"asia", b"aiza")) or any(48 <= byte <= 57 or byte in b"-_" for byte in word)
+
+
+def _dictated(words: list[bytes]) -> bool:
+    """Four number words or figures in a row, "e" and the like not counted."""
+    row = 0
+    for word in words:
+        if word in _NUMBERS or word.isdigit():
+            row += 1
+        elif word not in _JOINTS:
+            row = 0
+        if row >= _SPOKEN_ROW:
+            return True
+    return False

@@ -1,0 +1,106 @@
+"""Numbers said aloud, as speech recognition writes them: "cinco dois nove", "quarenta e sete nove nove um"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aeon_plugin_ft.privacy.context import hint
+from aeon_plugin_ft.privacy.model import Finding, Kind
+from aeon_plugin_ft.privacy.number_words import ALL, BETWEEN, HUNDREDS, TEENS, TENS, UNITS
+from aeon_plugin_ft.privacy.numbers import judge_digits
+from aeon_plugin_ft.privacy.text import Source
+
+_TOKEN = re.compile(r"\w+")
+_MIN_DIGITS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word of a spoken number and where it stands."""
+
+    text: str
+    start: int
+    end: int
+
+
+def spoken_runs(folded: str) -> Iterator[list[Word]]:
+    """Unbroken stretches of number words and digits; at least one is a word, if only "traço"."""
+    run: list[Word] = []
+    for match in _TOKEN.finditer(folded):
+        word = Word(match.group(), match.start(), match.end())
+        broken = bool(run) and re.search(r"[.!?;\n]", folded[run[-1].end : word.start]) is not None
+        if not broken and (word.text in ALL or word.text.isdigit() or (run and word.text in BETWEEN)):
+            run.append(word)
+            continue
+        yield from _finished(run)
+        run = [word] if word.text in ALL or word.text.isdigit() else []
+    yield from _finished(run)
+
+
+def _finished(run: list[Word]) -> Iterator[list[Word]]:
+    while run and run[-1].text in BETWEEN:
+        run.pop()
+    if any(not word.text.isdigit() for word in run):
+        yield run
+
+
+def digits_of(run: list[Word], *, join_without_e: bool = False) -> str:
+    """The digits of a spoken run: "quarenta e sete" is 47, "nove nove um" 991, "cento e vinte" 120.
+
+    `join_without_e` also reads "quarenta sete" as 47 rather than 407: recognisers drop the "e".
+    """
+    digits: list[str] = []
+    number, room, joined = 0, 0, False  # room: how large what may still be added to `number` can be
+    for word in run:
+        value, next_room = _value(word.text)
+        if value is None:
+            joined = word.text == "e"
+            room = room if joined else 0
+            continue
+        if 0 < value < room and (joined or join_without_e):
+            number += value
+            digits[-1] = str(number)
+        else:
+            number = value
+            digits.append(word.text if word.text.isdigit() else str(value))
+        room, joined = next_room, False
+    return "".join(digits)
+
+
+def _value(word: str) -> tuple[int | None, int]:
+    """The number a word stands for, and how large what may be added to it can be (0: nothing)."""
+    if word.isdigit():
+        return int(word), 0
+    for table, room in ((UNITS, 0), (TEENS, 0), (TENS, 10), (HUNDREDS, 100)):
+        if word in table:
+            return table[word], room
+    return None, 0
+
+
+def find_spoken(source: Source) -> Iterator[Finding]:
+    """Documents, phones and cards that were dictated."""
+    for run in spoken_runs(source.folded):
+        found = _judge(source, run)
+        if found:
+            yield found
+
+
+def _judge(source: Source, run: list[Word]) -> Finding | None:
+    near = hint(source, run[0].start, run[-1].end)
+    starts = (0, 1) if near.kind else (0,)
+    ends = range(len(run), 0, -1) if near.kind else (len(run),)
+    for first in starts:
+        for last in ends:
+            part = run[first:last]
+            if not part or part[-1].text in BETWEEN:
+                continue
+            for loose in (False, True):
+                digits = digits_of(part, join_without_e=loose)
+                if not _MIN_DIGITS <= len(digits) <= 19:
+                    continue
+                judged = judge_digits(digits, "", near)
+                if judged and (judged[0] is not Kind.CNH or near.kind is Kind.CNH):
+                    return Finding(judged[0], part[0].start, run[last - 1].end, digits, judged[1])
+    return None

@@ -1,0 +1,6 @@
+"""Immutable versions, their lineage, and which one is in use."""
+
+from aeon_plugin_ft.registry.model import Version, VersionState
+from aeon_plugin_ft.registry.registry import BASE, Registry, normal_name
+
+__all__ = ["BASE", "Registry", "Version", "VersionState", "normal_name"]

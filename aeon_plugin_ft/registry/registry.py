@@ -1,0 +1,261 @@
+"""Versions on disk and which of them is in use.
+
+A version folder is immutable: it is filled under another name, its manifest is written last, and the
+folder is renamed into place. What changes (its state, promotions) lives in the store.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from aeon_plugin_ft.errors import RegistryError
+from aeon_plugin_ft.evaluation.model import Check, Verdict
+from aeon_plugin_ft.registry.model import Version, VersionState
+from aeon_plugin_ft.store import DataFolder, Store
+
+BASE = "base"
+"""The name of no version at all: the untrained model."""
+
+
+class Registry:
+    """Creates, lists, promotes and rolls back versions."""
+
+    def __init__(self, data: DataFolder, store: Store) -> None:
+        self.data = data
+        self.store = store
+
+    # -- making versions -----------------------------------------------------------------------
+
+    def create(
+        self,
+        *,
+        run: str,
+        adapter: Path,
+        dataset: str,
+        base: str,
+        base_digest: str,
+        verdict: Verdict,
+        parent: str | None = None,
+        report: Mapping[str, Any] | None = None,
+    ) -> Version:
+        """Register a trained adapter under the next free name, accepted or rejected as the verdict says.
+
+        A run has one version: calling again for the same run returns it (a crash between the folder and
+        the row is healed).
+        """
+        found = self.store.row("SELECT name FROM versions WHERE run = ?", run)
+        if found is not None:
+            return self.get(found["name"])
+        name = self.next_name()
+        folder = self.data.versions / name
+        manifest = {
+            "name": name,
+            "run": run,
+            "dataset": dataset,
+            "base": base,
+            "base_digest": base_digest,
+            "parent": parent,
+            "created": time.time(),
+            "verdict": asdict(verdict),
+        }
+        self._write_folder(folder, adapter, manifest, report or {})
+        state = VersionState.ACCEPTED if verdict.accepted else VersionState.REJECTED
+        self._insert(manifest, state, "; ".join(verdict.reasons) or None)
+        return self.get(name)
+
+    def next_name(self) -> str:
+        """The name that the next version will get."""
+        row = self.store.row("SELECT max(number) AS newest FROM versions")
+        newest = (row["newest"] if row is not None else None) or 0
+        on_disk = [int(path.name[1:5]) for path in self.data.versions.glob("v[0-9][0-9][0-9][0-9]")]
+        return f"v{max([newest, *on_disk]) + 1:04d}"
+
+    def _write_folder(
+        self, folder: Path, adapter: Path, manifest: Mapping[str, Any], report: Mapping[str, Any]
+    ) -> None:
+        part = folder.with_name(folder.name + ".part")
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.copytree(adapter, part / "adapter")
+        _write_json(part / "report.json", report)
+        _write_json(part / "manifest.json", manifest)
+        part.rename(folder)
+
+    def _insert(self, manifest: Mapping[str, Any], state: VersionState, reason: str | None) -> None:
+        self.store.execute(
+            "INSERT INTO versions (name, number, created, run, dataset, base, parent, state, reason)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            manifest["name"],
+            int(manifest["name"][1:]),
+            manifest["created"],
+            manifest["run"],
+            manifest["dataset"],
+            manifest["base"],
+            manifest["parent"],
+            state.value,
+            reason,
+        )
+
+    def heal(self) -> list[str]:
+        """Add versions that are on disk but not in the store (a crash, or a lost database); remove
+        half-written folders. Returns the names that were added."""
+        for part in self.data.versions.glob("*.part"):
+            shutil.rmtree(part, ignore_errors=True)
+        known = {row["name"] for row in self.store.rows("SELECT name FROM versions")}
+        added = []
+        for path in sorted(self.data.versions.glob("v*/manifest.json")):
+            if path.parent.name in known:
+                continue
+            manifest = json.loads(path.read_text(encoding="utf-8"))
+            verdict = _verdict(manifest["verdict"])
+            state = VersionState.ACCEPTED if verdict.accepted else VersionState.REJECTED
+            self._insert(manifest, state, "; ".join(verdict.reasons) or None)
+            added.append(path.parent.name)
+        return added
+
+    # -- reading -------------------------------------------------------------------------------
+
+    def versions(self) -> list[Version]:
+        """Every version, oldest first."""
+        return [self.get(row["name"]) for row in self.store.rows("SELECT name FROM versions ORDER BY number")]
+
+    def get(self, name: str) -> Version:
+        """One version by name ("v0003", "v3" or "3"); raise RegistryError when there is none."""
+        row = self.store.row("SELECT * FROM versions WHERE name = ?", normal_name(name))
+        if row is None:
+            have = ", ".join(r["name"] for r in self.store.rows("SELECT name FROM versions ORDER BY number"))
+            raise RegistryError(f"There is no version {name}", f"There are: {have or 'none yet'}, and base")
+        path = self.data.versions / row["name"] / "manifest.json"
+        try:
+            manifest = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RegistryError(
+                f"Version {row['name']} is damaged ({path} cannot be read)", "Use another with `aeon-ft use`"
+            ) from error
+        return Version(
+            name=row["name"],
+            folder=path.parent,
+            run=manifest["run"],
+            dataset=manifest["dataset"],
+            base=manifest["base"],
+            base_digest=manifest["base_digest"],
+            parent=manifest["parent"],
+            created=manifest["created"],
+            verdict=_verdict(manifest["verdict"]),
+            state=VersionState(row["state"]),
+        )
+
+    def report(self, version: Version) -> dict[str, Any]:
+        """The report kept with a version: side-by-side answers and what was measured."""
+        loaded: dict[str, Any] = json.loads((version.folder / "report.json").read_text(encoding="utf-8"))
+        return loaded
+
+    def current(self) -> str:
+        """The version in use, "base" when none is."""
+        row = self.store.row("SELECT version FROM promotions ORDER BY id DESC LIMIT 1")
+        return BASE if row is None else str(row["version"])
+
+    def previous(self) -> str:
+        """What was in use before the current one; going back twice goes back two steps."""
+        history = [row["version"] for row in self.store.rows("SELECT version FROM promotions ORDER BY id")]
+        stack: list[str] = [BASE]
+        for version in history:
+            if len(stack) > 1 and version == stack[-2]:
+                stack.pop()
+            elif version != stack[-1]:
+                stack.append(version)
+        return stack[-2] if len(stack) > 1 else BASE
+
+    # -- changing state ------------------------------------------------------------------------
+
+    def promote(self, name: str, reason: str) -> str:
+        """Make `name` (or "base") the version in use; returns the one it replaced.
+
+        Raises RegistryError for a rejected or tainted version: neither ever comes back.
+        """
+        if name != BASE:
+            version = self.get(name)
+            name = version.name
+            if version.state in {VersionState.REJECTED, VersionState.TAINTED}:
+                why = "; ".join(version.verdict.reasons) or "it was trained on something that was forgotten"
+                raise RegistryError(f"{name} is {version.state.value} and is not used ({why})", "Train again")
+        with self.store.transaction():
+            previous = self.current()
+            if previous == name:
+                return previous
+            self.store.execute(
+                "INSERT INTO promotions (at, version, previous, reason) VALUES (?, ?, ?, ?)",
+                self.store.clock(),
+                name,
+                previous,
+                reason,
+            )
+            self._set_state(previous, VersionState.RETIRED, keep=(VersionState.REJECTED, VersionState.TAINTED))
+            self._set_state(name, VersionState.CURRENT)
+        return previous
+
+    def reject(self, name: str, reason: str) -> None:
+        """Never use this version again."""
+        self._set_state(name, VersionState.REJECTED, reason=reason)
+
+    def taint(self, dataset_hashes: set[str], reason: str) -> list[str]:
+        """Mark every version trained on one of these datasets; returns their names."""
+        names = [
+            row["name"]
+            for row in self.store.rows("SELECT name, dataset FROM versions")
+            if row["dataset"] in dataset_hashes
+        ]
+        for name in names:
+            self._set_state(name, VersionState.TAINTED, reason=reason)
+        return names
+
+    def remove(self, name: str) -> int:
+        """Delete a version's files and row; returns the bytes freed. Raises RegistryError for the one in
+        use and the one before it: going back must always work."""
+        version = self.get(name)
+        if version.name in {self.current(), self.previous()}:
+            raise RegistryError(f"{version.name} is in use, or the one to go back to", "Use another one first")
+        size = sum(path.stat().st_size for path in version.folder.rglob("*") if path.is_file())
+        shutil.rmtree(version.folder)
+        self.store.execute("DELETE FROM versions WHERE name = ?", version.name)
+        return size
+
+    def _set_state(
+        self, name: str, state: VersionState, *, keep: tuple[VersionState, ...] = (), reason: str | None = None
+    ) -> None:
+        kept = [other.value for other in keep]
+        marks = ", ".join("?" for _ in kept)
+        self.store.execute(
+            f"UPDATE versions SET state = ?, reason = coalesce(?, reason) WHERE name = ? AND state NOT IN ({marks})",
+            state.value,
+            reason,
+            name,
+            *kept,
+        )
+
+
+def normal_name(name: str) -> str:
+    """ "7", "v7" and "v0007" are the same version."""
+    digits = name.lower().removeprefix("v")
+    return f"v{int(digits):04d}" if digits.isdigit() else name
+
+
+def _verdict(raw: Mapping[str, Any]) -> Verdict:
+    return Verdict(
+        accepted=raw["accepted"],
+        checks=tuple(Check(**check) for check in raw["checks"]),
+        numbers=dict(raw["numbers"]),
+    )
+
+
+def _write_json(path: Path, value: Mapping[str, Any]) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        json.dump(value, file, ensure_ascii=False, indent=1)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,371 @@
+"""The plugin's parts while a host runs: opened in `aeon_started`, ended in `aeon_stopping`.
+
+What the owner waits for is opened at once (settings, log); the rest (model, server, watcher, schedule)
+is opened in a background thread. The store says which version is wanted; one thread makes the brain
+follow it, so that a swap ordered by voice, by the command line or by the gate takes the same way.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from aeon_plugin_ft.errors import AeonFtError, SettingsError
+from aeon_plugin_ft.events import AttentionNeeded, EventBus, LoggingFailed, LoggingRecovered, TurnsLogged
+from aeon_plugin_ft.privacy import Redactor
+from aeon_plugin_ft.serving.routes import RouteTable
+from aeon_plugin_ft.settings import PrivacySection, Settings, SettingsFile
+from aeon_plugin_ft.store import DataFolder, Store
+from aeon_plugin_ft.turns import LogWatcher, TurnIndex, TurnLog, classify
+from hooks import Host, ModelRequest, Route, Turn
+
+if TYPE_CHECKING:
+    from aeon_plugin_ft.pipeline import Pipeline
+    from aeon_plugin_ft.registry import Registry
+    from aeon_plugin_ft.schedule import Background, TrainingScheduler
+    from aeon_plugin_ft.schedule.background import OnProgress
+    from aeon_plugin_ft.schedule.observing import Watchman
+    from aeon_plugin_ft.serving import Swapper
+    from aeon_plugin_ft.serving.backends import Backends
+    from aeon_plugin_ft.serving.model import Deployer
+    from aeon_plugin_ft.voice import Announcer, Commands
+    from aeon_plugin_ft.voice.control import NextTraining
+
+BASE = "base"
+log = logging.getLogger("aeon_ft.runtime")
+
+STOP_SECONDS = 30.0
+PROMPT_TURNS = 20
+FOLLOW_SECONDS = 1.0
+"""How soon a version that was chosen elsewhere (command line, voice) answers."""
+RETRY_SECONDS = (5.0, 30.0, 120.0, 600.0)
+"""Waiting times after a swap that failed; the brain keeps answering as before."""
+
+
+class Runtime:
+    """Everything that lives between the host's start and its end."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.data = DataFolder(host.data_folder).create()
+        self.store = Store(self.data.database)
+        self.events = EventBus()
+        self.events.subscribe(self.store.record_event)
+        self.settings_file = self._open_settings()
+        self._privacy: PrivacySection | None = None
+        self.log = self._open_log()
+        self.index = TurnIndex(self.store, self.data.log)
+        self.watcher = LogWatcher(self.index, self._turns_arrived)
+        self._stopping = threading.Event()
+        self._wake = threading.Event()
+        self._follower = threading.Thread(target=self._follow, name="aeon-ft-follow", daemon=True)
+        self._failures = 0
+        self._started_at = self._spoke_at = self.store.clock()
+        self.routes = RouteTable()
+        self.private = False
+        """The plugin's own private mode ("não grave isso"), beside the host's."""
+
+    @classmethod
+    def start(cls, host: Host) -> Runtime:
+        """Open everything; raises AeonFtError when the data folder or the database cannot be used."""
+        runtime = cls(host)
+        runtime.watcher.start()
+        runtime._follower.start()
+        runtime.events.subscribe(runtime.announcer.on_event)
+        runtime.announcer.start()
+        runtime.scheduler.start()
+        return runtime
+
+    @property
+    def settings(self) -> Settings:
+        return self.settings_file.current
+
+    # -- what the host calls -------------------------------------------------------------------
+
+    def turn_finished(self, turn: Turn) -> None:
+        """Log the turn before the owner gets the reply; a private or refused one leaves no trace."""
+        self.routes.release(turn.id)
+        self._spoke_at = turn.started_at
+        if turn.private or self.private or not self.settings.log.enabled or not self.settings.plugin.enabled:
+            return
+        if self._refused(turn):
+            return
+        self.log.append(turn, classify(turn))
+
+    def choose(self, request: ModelRequest) -> Route | None:
+        """The route of the version in use; None leaves the call to the host."""
+        if not self.settings.plugin.enabled:
+            return None
+        route = self.routes.acquire(request.call_id)
+        if route is not None and self._takes(route, request.host_route):
+            return route
+        self.routes.release(request.call_id)
+        return None
+
+    def _takes(self, route: Route, host_route: Route) -> bool:
+        """The untrained model only answers where the host has none; a trained one as [serve] prefer says."""
+        if route.version == "base":
+            return self.host.needs_model or host_route.provider in {"canned", "none"}
+        return self.settings.serve.prefer == "trained" or host_route.provider in {route.provider, "canned", "none"}
+
+    def heard(self, text: str) -> str | None:
+        if not self.settings.voice.enabled or not self.settings.plugin.enabled:
+            return None
+        return self.commands.answer(text)
+
+    def wake(self) -> None:
+        """Follow the store now instead of within a second."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End every thread and child; what was logged is on the disk when this returns."""
+        self._stopping.set()
+        self._wake.set()
+        self.scheduler.stop()
+        self.announcer.stop()
+        self.background.pause("Aeon is closing")
+        self.watcher.stop()
+        self.background.join(STOP_SECONDS)
+        self._follower.join(STOP_SECONDS)
+        self.backends.close()
+        self.log.close()
+        self.store.close()
+
+    @property
+    def answering(self) -> str | None:
+        """The version that the brain's next call goes to; None while nothing of ours is served."""
+        route = self.routes.current
+        return route.version if route is not None else None
+
+    def answers_with(self, name: str) -> bool:
+        """Whether the next call goes to this version; for the base, also when the host chooses by itself."""
+        return self.answering == name or (name == BASE and self.answering is None)
+
+    # -- settings and log ----------------------------------------------------------------------
+
+    def _open_settings(self) -> SettingsFile:
+        """The file as it is, or the defaults with one sentence when it cannot be used."""
+        try:
+            return SettingsFile.open(self.data.settings)
+        except SettingsError as error:
+            self.events.publish(AttentionNeeded(what=error.what, todo="Corrija o plugin.toml; valem os padrões"))
+            log.error("%s", error)
+            return SettingsFile(self.data.settings)
+
+    def _open_log(self) -> TurnLog:
+        settings = self.settings.log
+        return TurnLog(
+            self.data.log,
+            redact=self.redact,
+            rotate_bytes=settings.rotate_mb * 1_000_000,
+            fsync_seconds=settings.fsync_ms / 1000,
+            on_failure=lambda reason: self.events.publish(LoggingFailed(reason=reason)),
+            on_recovery=lambda lost: self.events.publish(LoggingRecovered(lost=lost)),
+        )
+
+    def redact(self, text: str) -> str:
+        """Personal data out, as [privacy] says."""
+        return self._redactor().redact(text)
+
+    def _redactor(self) -> Redactor:
+        """Made anew when [privacy] changes."""
+        wanted = self.settings.privacy
+        if self._privacy is not wanted:
+            self._privacy, self._redactor_made = wanted, Redactor(wanted.mode, wanted.terms)
+        return self._redactor_made
+
+    def _refused(self, turn: Turn) -> bool:
+        """Whether a plugin, or [privacy] mode = "drop", keeps this turn out of the log."""
+        if self.settings.privacy.mode == "drop":
+            texts = (turn.prompt, turn.reply or "")
+            if any(self._redactor().find(text) for text in texts):
+                return True
+        return self.host.hooks is not None and self.host.hooks.veto("ft_refuse_turn", turn=turn) is not None
+
+    def _turns_arrived(self, count: int) -> None:
+        """The watcher has read new turns into the store: keep the prompt that is served, tell the others."""
+        self._keep_prompt()
+        self.events.publish(TurnsLogged(count=count))
+
+    def _keep_prompt(self) -> None:
+        """The system prompt of the owner's newest talk: imported turns are trained under it, servers warm it up."""
+        from aeon_plugin_ft.dataset.system import canonical_system
+
+        served = (turn.system for turn in self.index.latest(PROMPT_TURNS) if turn.caller == "chat" and turn.system)
+        newest = next(served, None)
+        if newest is not None and canonical_system(newest) != self.store.fact("system_prompt"):
+            self.store.set_fact("system_prompt", canonical_system(newest))
+
+    # -- the route follows the store -----------------------------------------------------------
+
+    def _follow(self) -> None:
+        """Make the brain answer with the version that the store says, now and whenever that changes."""
+        self._redactor().warm()
+        self.commands.warm_up()
+        self._recover()
+        while not self._stopping.is_set():
+            wait = FOLLOW_SECONDS
+            try:
+                self._reload_settings()
+                self._serve_wanted()
+                self._failures = 0
+            except AeonFtError as error:
+                wait = RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
+                self._failures += 1
+                log.warning("the brain keeps answering as before: %s (next try in %.0f s)", error, wait)
+            except Exception:  # the brain must keep its model whatever breaks here
+                wait = RETRY_SECONDS[-1]
+                log.exception("following the store failed; next try in %.0f s", wait)
+            self._wake.wait(wait)
+            self._wake.clear()
+
+    def _recover(self) -> None:
+        """Finish or undo what a crash interrupted: versions, runs, swaps."""
+        try:
+            self.registry.heal()
+            self.swapper.recover()
+        except AeonFtError as error:
+            log.warning("what was interrupted could not be put in order: %s", error)
+
+    def _reload_settings(self) -> None:
+        before = self.settings_file.error
+        if self.settings_file.reload_if_changed():
+            self.backends.use(self.settings.serve)
+        error = self.settings_file.error
+        if error is not None and (before is None or str(before) != str(error)):
+            self.events.publish(AttentionNeeded(what=error.what, todo="Corrija o plugin.toml; vale o que valia antes"))
+
+    def _serve_wanted(self) -> None:
+        wanted = self.registry.current()
+        if wanted == self.answering or not self.settings.plugin.enabled:
+            return
+        if wanted == BASE and not self.host.needs_model:
+            if self.answering is not None:
+                self.swapper.release("the base was chosen")
+            return
+        version = None if wanted == BASE else self.registry.get(wanted)
+        self.swapper.swap(version, self.pipeline.base(), self.settings.serve.backend)
+
+    # -- learning in the background ------------------------------------------------------------
+
+    @cached_property
+    def watchman(self) -> Watchman:
+        from aeon_plugin_ft.schedule.observing import Watchman
+
+        return Watchman(
+            self.data,
+            self.store,
+            lambda: self.settings.schedule,
+            silence=self._silence,
+            running=lambda: self.background.busy,
+        )
+
+    def next_training(self) -> NextTraining:
+        """What the next training waits for, as the voice tells it."""
+        from aeon_plugin_ft.voice.control import NextTraining, Waiting
+
+        missing = {condition.name for condition in self.watchman.decide().missing}
+        if "switched on" in missing:
+            return NextTraining(Waiting.OFF)
+        if "new conversations" in missing:
+            return NextTraining(Waiting.TURNS, turns_left=self.watchman.turns_needed() - self.watchman.new_turns())
+        if "cool-down" in missing:
+            return NextTraining(Waiting.COOLDOWN, at=self.watchman.cooled_down_at())
+        return NextTraining(Waiting.POWER if "mains power" in missing else Waiting.IDLE)
+
+    def _silence(self) -> float:
+        """Seconds since the owner last spoke; 0 in the middle of a turn."""
+        if self.host.is_busy():
+            return 0.0
+        return float(self.store.clock() - max(self._spoke_at, self._started_at))
+
+    def _in_quiet_hours(self) -> bool:
+        from aeon_plugin_ft.schedule import in_quiet_hours
+
+        return in_quiet_hours(self.settings.schedule.quiet_hours, datetime.now().time())
+
+    def _learn(self, resume: str | None, on_progress: OnProgress) -> None:
+        """One turn of the loop in the background; a version that is accepted is followed at once."""
+        if resume is None:
+            self.pipeline.learn(on_progress)
+        else:
+            version = self.pipeline.judge(self.pipeline.resume(resume, on_progress))
+            if version.verdict.accepted:
+                self.pipeline.promote(version)
+        self.wake()
+
+    @cached_property
+    def background(self) -> Background:
+        from aeon_plugin_ft.schedule import Background
+
+        return Background(self._learn)
+
+    @cached_property
+    def scheduler(self) -> TrainingScheduler:
+        from aeon_plugin_ft.schedule import TrainingScheduler
+
+        return TrainingScheduler(self.watchman.decide, self.background.start)
+
+    # -- voice ---------------------------------------------------------------------------------
+
+    @cached_property
+    def commands(self) -> Commands:
+        from aeon_plugin_ft.control import OwnerControl
+        from aeon_plugin_ft.voice import Commands
+
+        return Commands(OwnerControl(self), say=self.host.say, told=self.announcer.owner_knows)
+
+    @cached_property
+    def announcer(self) -> Announcer:
+        from aeon_plugin_ft.voice import Announcer
+
+        return Announcer(
+            self.host.say,
+            lambda: self.private or self.host.is_private(),
+            self.host.is_busy,
+            self._in_quiet_hours,
+            lambda: self.settings.voice.announce if self.settings.voice.enabled else (),
+        )
+
+    # -- parts that are made when they are first needed ----------------------------------------
+
+    @cached_property
+    def pipeline(self) -> Pipeline:
+        from aeon_plugin_ft.pipeline import Pipeline
+
+        def deployer() -> Deployer:
+            return self.backends[self.settings.serve.backend]
+
+        return Pipeline(
+            self.data,
+            lambda: self.settings,
+            self.store,
+            self.events,
+            deployer,
+            self.background.note_phase,
+            self.background.interrupt,
+        )
+
+    @cached_property
+    def backends(self) -> Backends:
+        from aeon_plugin_ft.serving.backends import Backends
+
+        def prompt() -> str:
+            return str(self.store.fact("system_prompt", ""))
+
+        return Backends(self.data, self.settings.serve, system_prompt=prompt)
+
+    @cached_property
+    def swapper(self) -> Swapper:
+        from aeon_plugin_ft.serving import Swapper
+
+        return Swapper(self.data, self.store, self.events, self.routes, self.backends, resolve=self.pipeline.base)
+
+    @cached_property
+    def registry(self) -> Registry:
+        from aeon_plugin_ft.registry import Registry
+
+        return Registry(self.data, self.store)

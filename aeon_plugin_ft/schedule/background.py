@@ -1,0 +1,89 @@
+"""One learning loop at a time in a thread of its own, which can be paused, resumed and cancelled.
+
+The thread only supervises: the work is in child processes that the loop starts. A pause is asked for
+through `interrupt`, which the loop looks at twice a second.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+from aeon_plugin_ft.errors import AeonFtError, LeaseHeldError, RunStoppedError
+from aeon_plugin_ft.training.model import Progress
+
+log = logging.getLogger("aeon_ft.schedule")
+
+OnProgress = Callable[[Progress], None]
+
+
+class Learn(Protocol):
+    """One turn of the loop: a fresh one, or the rest of an unfinished run. Raises AeonFtError."""
+
+    def __call__(self, resume: str | None, on_progress: OnProgress) -> object: ...
+
+
+class Background:
+    """`on_end(error)` is called in its thread when a loop has ended, with None when it ended well."""
+
+    def __init__(self, learn: Learn, on_end: Callable[[AeonFtError | None], None] = lambda _: None) -> None:
+        self._learn, self._on_end = learn, on_end
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._reason: str | None = None
+        self.progress: Progress | None = None
+        self.phase = ""
+        self.error: AeonFtError | None = None
+
+    @property
+    def busy(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def start(self, resume: str | None = None) -> None:
+        """Begin; raise LeaseHeldError while one is under way."""
+        with self._lock:
+            if self.busy:
+                raise LeaseHeldError("training", "this Aeon")
+            self._reason, self.progress, self.phase, self.error = None, None, "", None
+            self._thread = threading.Thread(target=self._run, args=(resume,), name="aeon-ft-learn", daemon=True)
+            self._thread.start()
+
+    def pause(self, reason: str) -> None:
+        """Ask the loop to stop; what it has done is kept. Nothing happens when none runs."""
+        if self.busy:
+            self._reason = reason
+
+    def interrupt(self) -> str | None:
+        """For the loop: why it should stop now, or None."""
+        return self._reason
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the end of the loop; True when there is none any more."""
+        thread = self._thread
+        if thread is not None:
+            thread.join(timeout)
+        return not self.busy
+
+    def note_phase(self, text: str) -> None:
+        self.phase = text
+
+    def _note(self, progress: Progress) -> None:
+        self.progress = progress
+
+    def _run(self, resume: str | None) -> None:
+        error: AeonFtError | None = None
+        try:
+            self._learn(resume, self._note)
+        except RunStoppedError as stopped:
+            log.info("%s", stopped)
+            error = stopped
+        except AeonFtError as failed:
+            log.warning("%s", failed)
+            error = failed
+        except Exception as bug:  # the host must live on, and the owner must hear of it
+            log.exception("the learning loop broke")
+            error = AeonFtError(f"The learning loop broke: {bug}", "`aeon-ft doctor`")
+        self.error = error
+        self._on_end(error)

@@ -1,0 +1,161 @@
+"""The journal of swaps: one line a step, on disk before the next step begins.
+
+    <data>/serving/journal.jsonl   {"swap", "at", "process", "step", "version", "previous", "backend", "base", ...}
+
+After a crash it says how far the last swap came, so that it is finished or undone. A torn last line (power
+cut in the middle of a write) is ignored. Finished swaps older than the last KEEP are dropped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from aeon_plugin_ft.errors import NoSpaceError, StoreError
+
+KEEP_LINES = 2000
+
+
+class Step(str, Enum):
+    """Where a swap is. The order is that of the happy way; then come the ends and the way back."""
+
+    BEGUN = "begun"
+    BUILDING = "building"
+    BUILT = "built"
+    IMPORTED = "imported"
+    """The backend has its own copy of the files (Ollama, Groq)."""
+    LOADING = "loading"
+    LOADED = "loaded"
+    SMOKE_TESTED = "smoke_tested"
+    PROVED = "proved"
+    DEPLOYED = "deployed"
+    PROMOTED = "promoted"
+    """The store says that this version is in use: from here on a crash is resumed, before it is undone."""
+    FLIPPED = "flipped"
+    WATCHED = "watched"
+    RETIRING = "retiring"
+    RETIRED = "retired"
+    DONE = "done"
+    FAILED = "failed"
+    UNDONE = "undone"
+
+
+ENDS = frozenset({Step.DONE, Step.UNDONE})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One step of one swap. `deployed` is what `deploy` returned, without the token."""
+
+    swap: str
+    step: Step
+    version: str
+    previous: str
+    backend: str
+    base: str
+    process: str
+    at: float = field(default_factory=time.time)
+    reason: str = ""
+    deployed: dict[str, Any] | None = None
+
+    def line(self) -> str:
+        return json.dumps({**asdict(self), "step": self.step.value}, ensure_ascii=False) + "\n"
+
+
+class Journal:
+    """Append-only; every `write` is on disk when it returns."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._guard = threading.Lock()
+
+    def write(self, entry: Entry) -> None:
+        """Raises StoreError when it cannot be kept: a swap that cannot be journaled must not go on."""
+        try:
+            with self._guard:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                torn = self._torn()
+                with self.path.open("ab") as file:
+                    file.write((b"\n" if torn else b"") + entry.line().encode("utf-8"))
+                    file.flush()
+                    os.fsync(file.fileno())
+        except OSError as error:
+            if error.errno == 28:
+                raise NoSpaceError(self.path.parent, 4096, 0) from error
+            raise StoreError(
+                f"The journal {self.path} cannot be written ({error.strerror})", "Check its folder"
+            ) from error
+
+    def entries(self) -> Iterator[Entry]:
+        """Every whole line, oldest first; damaged lines are left out."""
+        try:
+            lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            return
+        for line in lines:
+            try:
+                raw = json.loads(line)
+                yield Entry(**{**raw, "step": Step(raw["step"])})
+            except (ValueError, TypeError, KeyError):
+                continue
+
+    def swaps(self) -> dict[str, list[Entry]]:
+        """The entries of each swap, in the order in which swaps began."""
+        found: dict[str, list[Entry]] = {}
+        for entry in self.entries():
+            found.setdefault(entry.swap, []).append(entry)
+        return found
+
+    def unfinished(self) -> list[list[Entry]]:
+        """Swaps without an end, oldest first."""
+        return [entries for entries in self.swaps().values() if not any(entry.step in ENDS for entry in entries)]
+
+    def trim(self) -> None:
+        """Drop the oldest lines of finished swaps beyond KEEP_LINES."""
+        with self._guard:
+            entries = list(self.entries())
+            if len(entries) <= KEEP_LINES:
+                return
+            open_swaps = {swap[0].swap for swap in self.unfinished()}
+            cut = len(entries) - KEEP_LINES // 2
+            kept = [entry for number, entry in enumerate(entries) if number >= cut or entry.swap in open_swaps]
+            part = self.path.with_suffix(".part")
+            with part.open("wb") as file:
+                file.write("".join(entry.line() for entry in kept).encode("utf-8"))
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(self.path)
+
+    def _torn(self) -> bool:
+        try:
+            with self.path.open("rb") as file:
+                file.seek(-1, os.SEEK_END)
+                return file.read(1) != b"\n"
+        except OSError:
+            return False
+
+
+def process_name(pid: int | None = None) -> str:
+    """A process id with its time of start, for ids are used again. Raises psutil.Error when there is none."""
+    import psutil
+
+    process = psutil.Process(pid)
+    return f"{process.pid}-{int(process.create_time())}"
+
+
+def process_lives(name: str) -> bool:
+    """Does the process of that `process_name` still run?"""
+    import psutil
+
+    pid = name.partition("-")[0]
+    try:
+        return pid.isdigit() and process_name(int(pid)) == name
+    except psutil.Error:
+        return False

@@ -1,0 +1,155 @@
+"""A PEFT LoRA folder, read without torch: what it adds to which tensor of a GGUF, or why it cannot be merged.
+
+    adapter_config.json         rank, alpha and everything that would make the update more than scale * B @ A
+    adapter_model.safetensors   base_model.model.<module>.lora_A.weight (rank, in) and .lora_B.weight (out, rank)
+
+Names of modules: https://github.com/huggingface/peft/blob/main/src/peft/utils/save_and_load.py
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from aeon_plugin_ft.errors import ServingError
+
+CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+
+_PLAIN = "Train with a plain LoRA: no DoRA, no bias, no modules_to_save"
+_LORA = re.compile(r"(?:base_model\.model\.)?(?P<module>.+)\.lora_(?P<side>[AB])(?:\.default)?\.weight")
+_CHANGES_BASE = ("pissa", "olora", "loftq", "corda")
+"""Initialisations of PEFT that also change the base's own weights, so that B @ A is not the whole update."""
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What is added to one linear module: scale * b @ a, with `a` (rank, in) and `b` (out, rank), float32."""
+
+    module: str
+    a: npt.NDArray[np.float32]
+    b: npt.NDArray[np.float32]
+    scale: float
+
+    @property
+    def is_zero(self) -> bool:
+        return not (self.scale and self.a.any() and self.b.any())
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterFolder:
+    """`updates` by Hugging Face module ("model.layers.0.self_attn.q_proj"). `digest` is over both files."""
+
+    folder: Path
+    config: Mapping[str, Any]
+    updates: Mapping[str, Update]
+    digest: str
+
+    @property
+    def rank(self) -> int:
+        """The largest rank in it."""
+        return max(int(update.a.shape[0]) for update in self.updates.values())
+
+
+def read_adapter(folder: Path) -> AdapterFolder:
+    """Raises ServingError for a folder that is no LoRA adapter, or one that is more than scale * B @ A."""
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        tensors = read_safetensors(folder / WEIGHTS)
+        digest = adapter_digest(folder)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ServingError(f"{folder} is not a whole LoRA adapter ({error})", "Train it again") from error
+    refuse_inexact(config)
+    return AdapterFolder(folder, config, _updates(config, tensors), digest)
+
+
+def adapter_digest(folder: Path) -> str:
+    """ "sha256:<64 hex>" of the adapter: its configuration and its weights."""
+    state = hashlib.sha256()
+    for name in (CONFIG, WEIGHTS):
+        with (folder / name).open("rb") as file:
+            while block := file.read(1 << 20):
+                state.update(block)
+    return f"sha256:{state.hexdigest()}"
+
+
+def refuse_inexact(config: Mapping[str, Any]) -> None:
+    """Raise ServingError unless the update is exactly scale * B @ A on linear modules."""
+    kind = str(config.get("peft_type", "")).upper()
+    start = str(config.get("init_lora_weights", "")).lower()
+    problems = {
+        f"it is of type {kind or 'unknown'}, not LoRA": kind != "LORA",
+        "it uses DoRA": config.get("use_dora"),
+        "it trains biases": config.get("bias", "none") != "none" or config.get("lora_bias"),
+        f"it replaces whole modules ({config.get('modules_to_save')})": config.get("modules_to_save"),
+        "it repeats layers": config.get("layer_replication"),
+        "it trains new tokens": config.get("trainable_token_indices"),
+        "it trains expert parameters": config.get("target_parameters"),
+        "its layers are of GPT-2's transposed kind": config.get("fan_in_fan_out"),
+        f"its initialisation ({start}) also changed the base": start.startswith(_CHANGES_BASE),
+        "it is an activated LoRA": config.get("alora_invocation_tokens"),
+    }
+    reason = next((text for text, found in problems.items() if found), None)
+    if reason is not None:
+        raise ServingError(f"The adapter cannot be merged exactly: {reason}", _PLAIN)
+
+
+def _updates(config: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[np.float32]]) -> dict[str, Update]:
+    sides: dict[str, dict[str, npt.NDArray[np.float32]]] = {}
+    for name, tensor in tensors.items():
+        found = _LORA.fullmatch(name)
+        if found is None or tensor.ndim != 2:
+            raise ServingError(f"The adapter cannot be merged exactly: it holds {name}", _PLAIN)
+        sides.setdefault(found["module"], {})[found["side"]] = tensor
+    updates = {}
+    for module, pair in sides.items():
+        if len(pair) != 2 or pair["A"].shape[0] != pair["B"].shape[1]:
+            raise ServingError(f"The adapter is damaged at {module}", "Train it again")
+        if not (np.isfinite(pair["A"]).all() and np.isfinite(pair["B"]).all()):
+            raise ServingError(f"The adapter holds numbers that are not finite at {module}", "Train it again")
+        updates[module] = Update(module, pair["A"], pair["B"], _scale(config, module, pair["A"].shape[0]))
+    if not updates:
+        raise ServingError("The adapter is empty", "Train it again")
+    return updates
+
+
+def _scale(config: Mapping[str, Any], module: str, rank: int) -> float:
+    """alpha / rank, or alpha / sqrt(rank) for rank-stabilised LoRA (https://arxiv.org/abs/2312.03732); patterns
+    of PEFT match the end of a module's name."""
+    patterns: Mapping[str, float] = config.get("alpha_pattern") or {}
+    matching = (alpha for key, alpha in patterns.items() if re.fullmatch(rf"(.*\.)?({key})", module))
+    alpha = float(next(matching, config["lora_alpha"]))
+    return alpha / (math.sqrt(rank) if config.get("use_rslora") else rank)
+
+
+def read_safetensors(path: Path) -> dict[str, npt.NDArray[np.float32]]:
+    """Every tensor of a small .safetensors file as float32. Raises OSError, ValueError, KeyError."""
+    content = path.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    if not 0 < length <= len(content) - 8:
+        raise ValueError(f"{path.name} is cut short")
+    header = json.loads(content[8 : 8 + length])
+    body = memoryview(content)[8 + length :]
+    return {
+        name: decode(body[slice(*info["data_offsets"])], info["dtype"]).reshape(info["shape"])
+        for name, info in header.items()
+        if name != "__metadata__"
+    }
+
+
+def decode(raw: memoryview | bytes, dtype: str) -> npt.NDArray[np.float32]:
+    """Raw little-endian floats to float32. BF16 is the upper half of a float32."""
+    if dtype == "BF16":
+        return (np.frombuffer(raw, "<u2").astype(np.uint32) << 16).view(np.float32)
+    plain = {"F32": "<f4", "F16": "<f2"}
+    if dtype not in plain:
+        raise ValueError(f"numbers of type {dtype}")
+    return np.frombuffer(raw, plain[dtype]).astype(np.float32)

@@ -1,0 +1,79 @@
+"""A few short questions to a model that is about to serve: does it answer, stop and keep to its format?
+
+Not a judgement of quality (that is the gate's): it catches a lost chat template, a model that never stops,
+reasoning that leaks into the reply and a reply in another language.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from aeon_plugin_ft.errors import ServingError
+from aeon_plugin_ft.serving.ask import ask
+from hooks import Message, Route
+
+PROMPTS = (
+    "Oi! Tudo bem com você?",
+    "Em uma frase: o que você faz?",
+    "Responda em português: qual é a capital do Brasil?",
+)
+MAX_TOKENS = 192
+"""Room for a short reply."""
+THINKING_TOKENS = 1536
+"""Room for the thoughts before it."""
+LEAKS = re.compile(r"</?think>|<\|[\w▁ ]+\|>|<｜[^｜\n]{1,40}｜>|<(?:start|end)_of_turn>|\[/?INST\]|</?s>")
+"""Marks of chat templates that must never be read out."""
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_PORTUGUESE = _words(
+    "a o as os um uma de do da dos das em no na nos nas e é que não com para por se eu você ele ela sou está estou "
+    "tudo bem como mais mas seu sua meu minha posso ajudar sim isso este esta ao à também muito"
+)
+_ENGLISH = _words(
+    "the a an of in on and is are was be to for with you your i it this that not can how what my me we do does "
+    "have has will would as at by from or if so there here am help"
+)
+_SHARED = _PORTUGUESE & _ENGLISH
+
+
+def smoke_test(
+    route: Route, *, thinks: bool = False, portuguese: bool = True, prompts: Sequence[str] = PROMPTS
+) -> None:
+    """Raise ServingError with what was heard, unless the model behind `route` is fit to serve.
+
+    `thinks`: it reasons before it answers and needs room for it. `portuguese`: a model that answers every
+    question in English is refused.
+    """
+    limit = THINKING_TOKENS if thinks else MAX_TOKENS
+    heard = [ask(route, [Message("user", prompt)], limit) for prompt in prompts]
+    texts = [text.strip() for text, _, _ in heard]
+    for text in texts:
+        leak = LEAKS.search(text)
+        if leak:
+            raise _unfit(route, f"it says {leak[0]!r}, a mark of its chat template", text)
+    if not all(texts):
+        raise _unfit(route, "it answers nothing", "")
+    if not any(stopped for _, stopped, _ in heard):
+        raise _unfit(route, f"it does not stop within {limit} tokens", texts[0])
+    if portuguese and all(is_english(text) for text in texts):
+        raise _unfit(route, "it answers in English", texts[0])
+
+
+def is_english(text: str) -> bool:
+    """Whether the small words of a text are clearly English ones."""
+    words = [word for word in re.findall(r"[a-zà-ÿ]+", text.lower()) if word not in _SHARED]
+    english = sum(word in _ENGLISH for word in words)
+    portuguese = sum(word in _PORTUGUESE for word in words)
+    return english >= 3 and english > 2 * portuguese
+
+
+def _unfit(route: Route, reason: str, text: str) -> ServingError:
+    said = f" ({text[:80]!r})" if text else ""
+    return ServingError(
+        f"{route.model} is not fit to serve: {reason}{said}", "The model in use stays; `aeon-ft versions` shows why"
+    )

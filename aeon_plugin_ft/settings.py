@@ -1,0 +1,361 @@
+"""plugin.toml: every key with its meaning, default and bounds, read, validated and edited as a whole.
+
+The models below are the single source: the commented default file, docs/configuration.md and
+`aeon-ft config` are rendered from them, and a test holds the file in the repository against them.
+An unknown key or a bad value is named with file, line, key, reason and the nearest valid key, and the
+last good settings stay in force.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+import tomlkit
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from tomlkit.exceptions import TOMLKitError
+
+from aeon_plugin_ft.errors import SettingsError
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class PluginSection(Section):
+    """The plugin as a whole."""
+
+    enabled: bool = Field(True, description="false: log nothing, train nothing, leave the brain alone.")
+
+
+class LogSection(Section):
+    """The log of conversations, the source of everything that is learnt."""
+
+    enabled: bool = Field(True, description="false: answer as always, but log nothing.")
+    rotate_mb: int = Field(64, ge=1, le=4096, description="Start a new log file at this size, in MB.")
+    fsync_ms: int = Field(
+        200, ge=0, le=10_000, description="A power cut loses at most this much of the log, in ms. 0: sync each turn."
+    )
+    session_gap_minutes: int = Field(
+        30, ge=1, description="After this much silence, the next sentence starts a new conversation."
+    )
+
+
+class DatasetSection(Section):
+    """From the log to training examples."""
+
+    heldout_share: float = Field(
+        0.1, gt=0, lt=0.5, description="Share of the conversations kept aside to judge the result; never trained on."
+    )
+    heldout_min: int = Field(20, ge=1, description="At least this many held-out examples, if there are enough at all.")
+    max_examples: int = Field(5000, ge=10, description="The newest and best examples up to this many.")
+    disabled_filters: tuple[str, ...] = Field(
+        (), description="Names of filters to switch off (`aeon-ft dataset filters` lists them)."
+    )
+    min_quality: Share = Field(
+        0.3, description="Replies below this score are left out (docs/dataset.md says how it is made). 0: keep all."
+    )
+    near_duplicate: float = Field(
+        0.8, gt=0, le=1, description="Examples that are at least this alike count as one. 1: only equal texts."
+    )
+    topic_share: float = Field(
+        0.15, gt=0, le=1, description="No topic (timers, weather, ...) gets more than this share of the examples."
+    )
+    history_turns: int = Field(
+        0,
+        ge=0,
+        le=20,
+        description="Earlier turns shown to an example that was asked alone. 0: as Aeon itself asks, one sentence.",
+    )
+
+
+class PrivacySection(Section):
+    """Personal data, before anything is written to disk."""
+
+    mode: Literal["redact", "drop", "keep"] = Field(
+        "redact",
+        description='"redact": typed placeholders. "drop": such turns are not logged. "keep": as said.',
+    )
+    terms: tuple[str, ...] = Field((), description="Your own words to redact: names, places, projects.")
+
+
+class BaseSection(Section):
+    """The model that the training starts from."""
+
+    model: str = Field(
+        "smollm2-135m-instruct",
+        description="Built-in name, Hugging Face id, local folder or GGUF file, or an Ollama tag (ollama:llama3.2:3b).",
+    )
+
+
+class TrainSection(Section):
+    """The LoRA recipe. 0 or "auto": chosen from the model and the amount of data."""
+
+    rank: int = Field(16, ge=1, le=256, description="LoRA rank r.")
+    alpha: int = Field(16, ge=1, le=1024, description="LoRA alpha; the update is scaled by alpha / rank.")
+    rslora: bool = Field(False, description="true: scale by alpha / sqrt(rank), which keeps high ranks learning.")
+    lora_plus: float = Field(0.0, ge=0, le=64, description="LoRA+: B learns this many times faster than A. 0: off.")
+    learning_rate: float = Field(0.0, ge=0, le=0.1, description="Peak learning rate. 0: by model size.")
+    epochs: float = Field(0.0, ge=0, le=20, description="Passes over the data. 0: by the amount of data.")
+    batch_size: int = Field(0, ge=0, le=256, description="Examples per optimizer step (effective batch). 0: chosen.")
+    max_length: int = Field(1536, ge=64, le=131_072, description="Longest example in tokens, system prompt included.")
+    seed: int = Field(17, ge=0, description="Same data, same seed, same machine: the same adapter.")
+    threads: int = Field(0, ge=0, le=256, description="CPU threads of the trainer. 0: one per physical core.")
+    checkpoint_steps: int = Field(5, ge=1, description="Optimizer steps between checkpoints.")
+
+
+class ScheduleSection(Section):
+    """When to train by itself."""
+
+    enabled: bool = Field(True, description="false: train only when told to.")
+    every_turns: int = Field(1000, ge=1, description="Train again after this many new conversation turns.")
+    first_turns: int = Field(100, ge=1, description="The first training comes after this many.")
+    cooldown_hours: float = Field(20.0, ge=0, le=8760, description="At least this long between two trainings.")
+    idle_minutes: float = Field(
+        10.0, ge=0, le=1440, description="Start when nobody has used the machine or spoken to Aeon for this long."
+    )
+    quiet_hours: str = Field(
+        "",
+        pattern=r"^(([01]\d|2[0-3]):[0-5]\d ?- ?([01]\d|2[0-3]):[0-5]\d)?$",
+        description='Hours in which training may start in any case and nothing is said aloud, as "01:00-06:00".',
+    )
+    on_battery: bool = Field(False, description="true: train on battery as well.")
+    max_busy_percent: float = Field(
+        50.0, gt=0, le=100, description="Start only while other programs use less of the processor than this."
+    )
+
+
+class GateSection(Section):
+    """What a new model must show before the brain may use it. A missing measurement is a refusal."""
+
+    min_gain: float = Field(
+        0.02, ge=0, lt=1, description="Held-out loss must fall by at least this share of the current model's."
+    )
+    tool_drop: Share = Field(0.01, description="Share of tool calls that may become invalid against the base.")
+
+
+class ServeSection(Section):
+    """Who answers with the trained model."""
+
+    backend: Literal["embedded", "ollama", "groq", "openai"] = Field(
+        "embedded", description="Where trained versions are served."
+    )
+    prefer: Literal["trained", "host"] = Field(
+        "trained",
+        description='"trained": a trained model answers before Aeon\'s own choice. "host": only in its place.',
+    )
+    groq_model: str = Field(
+        "openai/gpt-oss-20b", description="Groq's base model; checked against the list Groq serves."
+    )
+    ollama_url: str = Field("", description='Ollama\'s address. "": OLLAMA_HOST, else http://127.0.0.1:11434.')
+    ollama_model: str = Field("deepseek-r1:8b", description="Ollama's base model.")
+    openai_url: str = Field("", description='Address of a vLLM, SGLang or llama-server: "http://127.0.0.1:8000".')
+    openai_folder: str = Field(
+        "", description='Where that server sees the data folder (in a container: "/aeon-ft"). "": the same path.'
+    )
+    ollama_cap_gb: float = Field(
+        60.0, gt=0, description="Our older models in Ollama are removed so that together they stay below this."
+    )
+    max_reply_tokens: int = Field(
+        256, ge=16, le=8192, description="The embedded server ends a reply that does not end by itself here."
+    )
+    context_tokens: int = Field(2048, ge=256, le=131_072, description="Context of the embedded server, in tokens.")
+    threads: int = Field(0, ge=0, le=256, description="CPU threads of the embedded server. 0: one per physical core.")
+    keep_versions: int = Field(
+        5, ge=2, description="Versions kept for going back; current, previous and base always stay."
+    )
+
+
+class VoiceSection(Section):
+    """Spoken commands and announcements."""
+
+    enabled: bool = Field(True, description="false: no spoken commands.")
+    announce: tuple[Literal["started", "finished", "swapped", "refused", "rolled_back", "attention"], ...] = Field(
+        ("finished", "swapped", "rolled_back", "attention"), description="What is said aloud."
+    )
+
+
+class Settings(Section):
+    """All of plugin.toml, validated and frozen."""
+
+    plugin: PluginSection = Field(default_factory=PluginSection)
+    log: LogSection = Field(default_factory=LogSection)
+    dataset: DatasetSection = Field(default_factory=DatasetSection)
+    privacy: PrivacySection = Field(default_factory=PrivacySection)
+    base: BaseSection = Field(default_factory=BaseSection)
+    train: TrainSection = Field(default_factory=TrainSection)
+    schedule: ScheduleSection = Field(default_factory=ScheduleSection)
+    gate: GateSection = Field(default_factory=GateSection)
+    serve: ServeSection = Field(default_factory=ServeSection)
+    voice: VoiceSection = Field(default_factory=VoiceSection)
+
+
+def sections() -> dict[str, type[Section]]:
+    """Section name to its model, in the order of the file."""
+    return {name: cast(type[Section], info.annotation) for name, info in Settings.model_fields.items()}
+
+
+def all_keys() -> list[str]:
+    """Every key as "section.key"."""
+    return [f"{section}.{key}" for section, model in sections().items() for key in model.model_fields]
+
+
+def default_text() -> str:
+    """The commented default plugin.toml."""
+    lines = ["# aeon-plugin-ft: what it may do and how. Saved changes take effect at once.", ""]
+    for name, model in sections().items():
+        lines += [f"# {(model.__doc__ or '').strip()}", f"[{name}]"]
+        for key, info in model.model_fields.items():
+            lines += [f"# {info.description}", f"{key} = {toml_value(info.get_default())}"]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def toml_value(value: Any) -> str:
+    """A setting as it stands in the file."""
+    if isinstance(value, tuple):
+        return "[" + ", ".join(toml_value(item) for item in value) + "]"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+class SettingsFile:
+    """plugin.toml on disk and the last good settings read from it.
+
+    `reload()` never raises: an invalid edit keeps `current` and leaves the reason in `error`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.current = Settings()
+        self.error: SettingsError | None = None
+        self._read_at: tuple[int, int] | None = None
+
+    @classmethod
+    def open(cls, path: Path) -> SettingsFile:
+        """Read the file, writing the commented default first where there is none.
+
+        Raises SettingsError when the file that is there cannot be used.
+        """
+        file = cls(path)
+        if not path.exists():
+            file._write(default_text())
+        file._read_at = file._stamp()
+        file.current = parse(file._read(), path)
+        return file
+
+    def reload(self) -> bool:
+        """Read the file again; True when `current` changed."""
+        try:
+            read = parse(self._read(), self.path)
+        except SettingsError as error:
+            self.error = error
+            return False
+        self.error = None
+        changed = read != self.current
+        self.current = read
+        return changed
+
+    def reload_if_changed(self) -> bool:
+        """`reload()` when the file was saved since it was last read; cheap enough to ask every second."""
+        stamp = self._stamp()
+        if stamp == self._read_at:
+            return False
+        self._read_at = stamp
+        return self.reload()
+
+    def _stamp(self) -> tuple[int, int] | None:
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size
+
+    def set(self, key: str, value: Any) -> None:
+        """Change one "section.key" in the file, keeping every comment; raise SettingsError if it will not do."""
+        section, _, name = key.partition(".")
+        model = sections().get(section)
+        if model is None or name not in model.model_fields:
+            raise SettingsError(self.path, [unknown_key_sentence(self.path, None, key)])
+        document = tomlkit.parse(self._read())
+        table = document.setdefault(section, tomlkit.table())
+        table[name] = list(value) if isinstance(value, tuple) else value
+        text = tomlkit.dumps(document)
+        self.current = parse(text, self.path)
+        self._write(text)
+
+    def _read(self) -> str:
+        try:
+            return self.path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise SettingsError(
+                self.path, [f"{self.path} is not UTF-8 (byte {error.start}); save it as UTF-8 in your editor"]
+            ) from error
+        except OSError as error:
+            raise SettingsError(self.path, [f"{self.path} cannot be read ({error.strerror})"]) from error
+
+    def _write(self, text: str) -> None:
+        """Whole or not at all: a power cut leaves the old file."""
+        part = self.path.with_suffix(".toml.part")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            part.write_text(text, encoding="utf-8")
+            part.replace(self.path)
+        except OSError as error:
+            raise SettingsError(self.path, [f"{self.path} cannot be written ({error.strerror})"]) from error
+
+
+def parse(text: str, path: Path) -> Settings:
+    """Validate the whole text; raise SettingsError with every problem found."""
+    try:
+        raw = tomlkit.parse(text).unwrap()
+    except TOMLKitError as error:
+        raise SettingsError(path, [f"{path} is not valid TOML: {error}"]) from error
+    try:
+        return Settings.model_validate(raw)
+    except ValidationError as error:
+        raise SettingsError(path, [_sentence(problem, text, path) for problem in error.errors()]) from error
+
+
+def _sentence(problem: Any, text: str, path: Path) -> str:
+    key = ".".join(str(part) for part in problem["loc"] if not isinstance(part, int))
+    line = line_of(text, key)
+    if problem["type"] == "extra_forbidden":
+        return unknown_key_sentence(path, line, key)
+    value = json.dumps(problem["input"], ensure_ascii=False, default=str)
+    return f"{_where(path, line)}: {key} = {value} will not do: {problem['msg'].lower()}"
+
+
+def unknown_key_sentence(path: Path, line: int | None, key: str) -> str:
+    """Names the key that does not exist and the nearest that does."""
+    known = all_keys() if "." in key else list(sections())
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
+    kind = "key" if "." in key else "section"
+    return f"{_where(path, line)}: there is no {kind} {key}; the nearest is {near[0]}"
+
+
+def _where(path: Path, line: int | None) -> str:
+    return f"{path}, line {line}" if line else str(path)
+
+
+def line_of(text: str, key: str) -> int | None:
+    """1-based line where "section" or "section.key" stands in a TOML text; None when it is not found."""
+    section, _, name = key.partition(".")
+    current = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        header = re.match(r"\s*\[\s*([\w.-]+)\s*\]", line)
+        if header:
+            current = header.group(1)
+            if not name and current == section:
+                return number
+        elif (current == section and name and re.match(rf"\s*{re.escape(name)}\s*=", line)) or (
+            not current and not name and re.match(rf"\s*{re.escape(section)}\s*=", line)
+        ):
+            return number
+    return None

@@ -1,0 +1,167 @@
+"""SQLite in WAL mode behind a few methods; one connection a thread.
+
+Everything here is derived from the log, or is state that must change in one step (leases, which
+version is in use). `secure_delete` is on, so that what was forgotten does not linger in free pages.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from aeon_plugin_ft.errors import LeaseHeldError, StoreError
+from aeon_plugin_ft.events import Event
+from aeon_plugin_ft.store.migrations import MIGRATIONS
+
+BUSY_MS = 10_000
+
+
+class Store:
+    """The plugin's database. Safe to use from any thread; `close()` ends this thread's connection
+    and those of threads that have ended."""
+
+    def __init__(self, path: Path, clock: Any = time.time) -> None:
+        self.path = path
+        self.clock = clock
+        self._local = threading.local()
+        self._connections: dict[int, tuple[threading.Thread, sqlite3.Connection]] = {}
+        self._guard = threading.Lock()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._migrate()
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(
+                f"The database {path} cannot be opened ({error})",
+                "Move it away to start with an empty one: the log is kept and will be read again",
+            ) from error
+
+    # -- connections ---------------------------------------------------------------------------
+
+    def connection(self) -> sqlite3.Connection:
+        """This thread's connection: autocommit, rows by name."""
+        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if found is not None:
+            return found
+        made = sqlite3.connect(self.path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
+        made.row_factory = sqlite3.Row
+        made.execute("PRAGMA journal_mode = WAL")
+        made.execute("PRAGMA synchronous = NORMAL")
+        made.execute("PRAGMA secure_delete = ON")
+        self._local.connection = made
+        with self._guard:
+            self._drop_dead_threads()
+            self._connections[threading.get_ident()] = (threading.current_thread(), made)
+        return made
+
+    def _drop_dead_threads(self) -> None:
+        for ident, (thread, connection) in list(self._connections.items()):
+            if not thread.is_alive():
+                connection.close()
+                del self._connections[ident]
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing; takes the write lock at once, so that two writers queue instead of failing."""
+        connection = self.connection()
+        if connection.in_transaction:
+            yield connection
+            return
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        return self.connection().execute(sql, values)
+
+    def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
+        return self.execute(sql, *values).fetchall()
+
+    def row(self, sql: str, *values: Any) -> sqlite3.Row | None:
+        found: sqlite3.Row | None = self.execute(sql, *values).fetchone()
+        return found
+
+    def close(self) -> None:
+        """Close every connection; the store must not be used afterwards."""
+        with self._guard:
+            for _, connection in self._connections.values():
+                connection.close()
+            self._connections.clear()
+        self._local = threading.local()
+
+    def _migrate(self) -> None:
+        connection = self.connection()
+        connection.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, at REAL NOT NULL)")
+        for name, script in MIGRATIONS:
+            with self.transaction():
+                if connection.execute("SELECT 1 FROM migrations WHERE name = ?", (name,)).fetchone():
+                    continue
+                for statement in _statements(script):
+                    connection.execute(statement)
+                connection.execute("INSERT INTO migrations VALUES (?, ?)", (name, self.clock()))
+
+    # -- events --------------------------------------------------------------------------------
+
+    def record_event(self, event: Event) -> None:
+        """Keep an event; meant as an EventBus listener."""
+        data = json.dumps(event.data(), ensure_ascii=False)
+        self.execute("INSERT INTO events (at, name, data) VALUES (?, ?, ?)", event.at, event.name, data)
+
+    def events(self, since_id: int = 0, limit: int = 1000) -> list[dict[str, Any]]:
+        """Events after `since_id`, oldest first: {"id", "at", "name", "data"}."""
+        found = self.rows("SELECT * FROM events WHERE id > ? ORDER BY id LIMIT ?", since_id, limit)
+        return [{**dict(row), "data": json.loads(row["data"])} for row in found]
+
+    # -- small facts ---------------------------------------------------------------------------
+
+    def fact(self, key: str, default: Any = None) -> Any:
+        row = self.row("SELECT value FROM facts WHERE key = ?", key)
+        return default if row is None else json.loads(row["value"])
+
+    def set_fact(self, key: str, value: Any) -> None:
+        self.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", key, json.dumps(value, ensure_ascii=False))
+
+    # -- leases --------------------------------------------------------------------------------
+
+    def acquire_lease(self, name: str, owner: str, seconds: float) -> None:
+        """Hold `name` for `seconds` from now; raise LeaseHeldError while somebody else does.
+
+        The same owner may call again to extend it (heartbeat).
+        """
+        now = self.clock()
+        with self.transaction() as connection:
+            row = connection.execute("SELECT * FROM leases WHERE name = ?", (name,)).fetchone()
+            if row is not None and row["owner"] != owner and row["expires"] > now:
+                raise LeaseHeldError(name, row["owner"])
+            connection.execute(
+                "INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?)", (name, owner, os.getpid(), now + seconds)
+            )
+
+    def release_lease(self, name: str, owner: str) -> None:
+        self.execute("DELETE FROM leases WHERE name = ? AND owner = ?", name, owner)
+
+    def lease_holder(self, name: str) -> str | None:
+        """Who holds `name` now; None when nobody does or the lease ran out."""
+        row = self.row("SELECT owner FROM leases WHERE name = ? AND expires > ?", name, self.clock())
+        return None if row is None else str(row["owner"])
+
+
+def _statements(script: str) -> list[str]:
+    """Split at complete statements; sqlite3.executescript would end the transaction."""
+    found, current = [], ""
+    for line in script.splitlines():
+        current += line + "\n"
+        if sqlite3.complete_statement(current):
+            found.append(current.strip())
+            current = ""
+    return found

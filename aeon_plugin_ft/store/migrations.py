@@ -1,0 +1,139 @@
+"""The database schema as an append-only list of named migrations.
+
+A migration that has shipped is never edited; a change is a new one at the end. Each runs once, in
+order, inside a transaction, and its name is kept in table `migrations`.
+"""
+
+from __future__ import annotations
+
+MIGRATIONS: list[tuple[str, str]] = [
+    (
+        "0001_first",
+        """
+        -- How far each log file has been read. `head` is the hash of its first bytes: a file that was
+        -- rotated or replaced under the same name is told apart from one that grew.
+        CREATE TABLE log_files (
+            path TEXT PRIMARY KEY,
+            head TEXT NOT NULL,
+            offset INTEGER NOT NULL
+        );
+        -- Index of the log, one row a turn; the texts stay in the log file at (file, offset, length).
+        CREATE TABLE turns (
+            id TEXT PRIMARY KEY,
+            at REAL NOT NULL,
+            session TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            caller TEXT NOT NULL,
+            provider TEXT NOT NULL,
+            model TEXT NOT NULL,
+            version TEXT NOT NULL,
+            seconds REAL NOT NULL,
+            reply_chars INTEGER NOT NULL,
+            file TEXT NOT NULL,
+            offset INTEGER NOT NULL,
+            length INTEGER NOT NULL
+        );
+        CREATE INDEX turns_at ON turns (at);
+        CREATE INDEX turns_kind ON turns (kind, at);
+        -- What the owner said about a turn. kind: praise | complaint | correction | keep | drop
+        CREATE TABLE feedback (
+            id INTEGER PRIMARY KEY,
+            turn TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            at REAL NOT NULL,
+            source TEXT NOT NULL,
+            correction TEXT
+        );
+        CREATE INDEX feedback_turn ON feedback (turn);
+        CREATE TABLE datasets (
+            hash TEXT PRIMARY KEY,
+            created REAL NOT NULL,
+            train INTEGER NOT NULL,
+            heldout INTEGER NOT NULL,
+            dropped INTEGER NOT NULL
+        );
+        -- Which turns went into which dataset, so that forgetting can follow them.
+        CREATE TABLE dataset_turns (
+            dataset TEXT NOT NULL,
+            turn TEXT NOT NULL,
+            PRIMARY KEY (dataset, turn)
+        ) WITHOUT ROWID;
+        -- state: pending | running | paused | interrupted | finished | failed | cancelled
+        CREATE TABLE runs (
+            id TEXT PRIMARY KEY,
+            created REAL NOT NULL,
+            dataset TEXT NOT NULL,
+            base TEXT NOT NULL,
+            parent TEXT,
+            state TEXT NOT NULL,
+            step INTEGER NOT NULL DEFAULT 0,
+            steps INTEGER NOT NULL DEFAULT 0,
+            attempts INTEGER NOT NULL DEFAULT 0,
+            reason TEXT,
+            updated REAL NOT NULL
+        );
+        -- state: candidate | accepted | rejected | current | retired | tainted
+        CREATE TABLE versions (
+            name TEXT PRIMARY KEY,
+            number INTEGER NOT NULL UNIQUE,
+            created REAL NOT NULL,
+            run TEXT NOT NULL,
+            dataset TEXT NOT NULL,
+            base TEXT NOT NULL,
+            parent TEXT,
+            state TEXT NOT NULL,
+            reason TEXT
+        );
+        CREATE TABLE deployments (
+            id INTEGER PRIMARY KEY,
+            version TEXT NOT NULL,
+            backend TEXT NOT NULL,
+            model TEXT NOT NULL,
+            digest TEXT NOT NULL,
+            state TEXT NOT NULL,
+            created REAL NOT NULL,
+            UNIQUE (version, backend)
+        );
+        -- Promotions and rollbacks, newest last: the last row is the version in use ("base" or a name).
+        CREATE TABLE promotions (
+            id INTEGER PRIMARY KEY,
+            at REAL NOT NULL,
+            version TEXT NOT NULL,
+            previous TEXT NOT NULL,
+            reason TEXT NOT NULL
+        );
+        CREATE TABLE events (
+            id INTEGER PRIMARY KEY,
+            at REAL NOT NULL,
+            name TEXT NOT NULL,
+            data TEXT NOT NULL
+        );
+        -- Mutual exclusion with expiry: a holder that died is reaped when its heartbeat is too old.
+        CREATE TABLE leases (
+            name TEXT PRIMARY KEY,
+            owner TEXT NOT NULL,
+            pid INTEGER NOT NULL,
+            expires REAL NOT NULL
+        );
+        CREATE TABLE facts (
+            key TEXT PRIMARY KEY,
+            value TEXT NOT NULL
+        );
+        """,
+    ),
+    (
+        "0002_log_marks",
+        """
+        -- Hash of what stands before `offset`: a file that was cut and grew again is told from one that grew.
+        ALTER TABLE log_files ADD COLUMN tail TEXT NOT NULL DEFAULT '';
+        -- Where each system text of a log file stands; its turns hold the key.
+        CREATE TABLE log_systems (
+            file TEXT NOT NULL,
+            key TEXT NOT NULL,
+            offset INTEGER NOT NULL,
+            length INTEGER NOT NULL,
+            PRIMARY KEY (file, key)
+        ) WITHOUT ROWID;
+        """,
+    ),
+]

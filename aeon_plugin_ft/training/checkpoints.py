@@ -1,0 +1,63 @@
+"""Checkpoints that are whole or absent: adapter, optimizer, schedule, random state and step.
+
+checkpoints/step-000010/       written under another name, synced, then renamed
+checkpoints/.step-000015.part  what a dying worker leaves; removed by the next one
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+KEPT = 2
+
+
+def newest(folder: Path) -> Path | None:
+    """The newest whole checkpoint, None when there is none."""
+    found = sorted(folder.glob("step-*")) if folder.exists() else []
+    return found[-1] if found else None
+
+
+def step_of(checkpoint: Path) -> int:
+    return int(checkpoint.name.removeprefix("step-"))
+
+
+def clean(folder: Path) -> None:
+    """Remove what an interrupted save left."""
+    for part in folder.glob(".step-*.part"):
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def save(trainer: Any, folder: Path) -> Path:
+    """Save the trainer's state after its last whole step, in the layout that transformers resumes from.
+
+    Raises OSError (no space, say) with the older checkpoints untouched.
+    """
+    step = int(trainer.state.global_step)
+    final, part = folder / f"step-{step:06d}", folder / f".step-{step:06d}.part"
+    if final.exists():
+        return final
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        trainer.model.save_pretrained(part, save_embedding_layers=False)
+        trainer._save_optimizer_and_scheduler(str(part))
+        trainer._save_rng_state(str(part))
+        trainer.state.save_to_json(str(part / "trainer_state.json"))
+        sync(part)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+    part.replace(final)
+    for old in sorted(folder.glob("step-*"))[:-KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
+    return final
+
+
+def sync(folder: Path) -> None:
+    """Have every file of a folder on the disk."""
+    for file in folder.iterdir():
+        with file.open("rb+") as opened:
+            os.fsync(opened.fileno())

@@ -1,0 +1,114 @@
+"""From messages to tokens: train as you serve.
+
+The prompt is what a server would tokenise (the model's own chat template with the generation prompt), the
+supervised tokens are the reply only, up to and including the token that ends a turn. Prompt and reply are
+tokenised apart, because at serving time they are: the model never sees a token that spans both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aeon_plugin_ft.errors import TrainingError
+from aeon_plugin_ft.training.plan import IGNORED, Row
+from hooks import Message
+
+
+@dataclass(slots=True)
+class Encoded:
+    """Rows and what became of the rest. `kept[i]` is the index of the example that row i was made of."""
+
+    rows: list[Row] = field(default_factory=list)
+    kept: list[int] = field(default_factory=list)
+    dropped: dict[str, int] = field(default_factory=dict)
+    truncated: int = 0
+
+    def drop(self, reason: str) -> None:
+        self.dropped[reason] = self.dropped.get(reason, 0) + 1
+
+
+class Encoder:
+    """`folder` is the training copy: tokenizer, chat template and generation config.
+
+    Raises TrainingError when there is no chat template, or when it does not end a reply with a token that
+    makes a server stop.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        from transformers import AutoTokenizer, GenerationConfig
+
+        self.tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+        if not self.tokenizer.chat_template:
+            raise TrainingError(
+                f"The base model in {folder} has no chat template", "Choose an instruction-tuned model in [base] model"
+            )
+        stops = {self.tokenizer.eos_token_id}
+        if (folder / "generation_config.json").exists():
+            configured = GenerationConfig.from_pretrained(folder).eos_token_id
+            stops |= set(configured if isinstance(configured, list) else [configured])
+        self.stops = frozenset(stop for stop in stops if stop is not None)
+
+    def encode(self, examples: Sequence[Sequence[Message]], max_length: int) -> Encoded:
+        """Every example that fits; one that is too long loses its oldest turns first, and is dropped last."""
+        found = Encoded()
+        for index, messages in enumerate(examples):
+            row, shorter = self._fit(list(messages), max_length)
+            if row is None:
+                found.drop(f"longer than {max_length} tokens")
+                continue
+            if not messages[-1].content.strip():
+                found.drop("empty reply")
+                continue
+            found.truncated += shorter
+            found.rows.append(row)
+            found.kept.append(index)
+        return found
+
+    def _fit(self, messages: list[Message], max_length: int) -> tuple[Row | None, bool]:
+        shorter = False
+        while True:
+            row = self.row(messages)
+            if len(row.ids) <= max_length:
+                return row, shorter
+            start = 1 if messages[0].role == "system" else 0
+            if len(messages) - start < 4:  # nothing left but the last question and its reply
+                return None, shorter
+            del messages[start : start + 2]
+            shorter = True
+
+    def row(self, messages: Sequence[Message]) -> Row:
+        """One example as tokens; the last message is the reply."""
+        prompt, reply = self._texts(messages)
+        before, after = self._ids(prompt), self._ids(reply)
+        last = max((at for at, token in enumerate(after) if token in self.stops), default=None)
+        if last is None:
+            raise TrainingError(
+                f"The chat template ends a reply with {reply[-20:]!r}, which holds no token that stops the model",
+                "Set eos_token_id in the model's generation_config.json to its end-of-turn token",
+            )
+        after = after[: last + 1]
+        return Row((*before, *after), (*[IGNORED] * len(before), *after))
+
+    def _texts(self, messages: Sequence[Message]) -> tuple[str, str]:
+        """(what a server would be given, what the model should add to it)."""
+        chat = [{"role": message.role, "content": message.content} for message in messages]
+        prompt = self._render(chat[:-1], add_generation_prompt=True)
+        whole = self._render(chat, add_generation_prompt=False)
+        if whole.startswith(prompt):
+            return prompt, whole[len(prompt) :]
+        # A template that opens a reply differently from how it prints a past one (a think block, say).
+        content = messages[-1].content.strip()
+        return prompt, content + whole[whole.rindex(content) + len(content) :]
+
+    def _render(self, chat: list[dict[str, str]], *, add_generation_prompt: bool) -> str:
+        text: str = self.tokenizer.apply_chat_template(
+            chat, tokenize=False, add_generation_prompt=add_generation_prompt, enable_thinking=False
+        )
+        return text
+
+    def _ids(self, text: str) -> list[int]:
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids

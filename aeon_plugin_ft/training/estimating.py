@@ -1,0 +1,107 @@
+"""What a run will take, measured: a child process computes one real step of this model on this machine.
+
+`preflight` holds the figures against what is free now. Torch-free; the child is `training.probe`.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+import psutil
+
+from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.dataset.model import Dataset
+from aeon_plugin_ft.errors import RefusedError, TrainingError
+from aeon_plugin_ft.store import DataFolder
+from aeon_plugin_ft.training.cached import cache_file
+from aeon_plugin_ft.training.model import Estimate, Recipe, Run
+from aeon_plugin_ft.training.progress import write_json
+from aeon_plugin_ft.training.runs import RunConfig
+from aeon_plugin_ft.training.supervise import spawn
+
+RAM_MARGIN = 1.1
+"""Memory that must be free, as a multiple of the measured peak: the measured step is not the longest one."""
+
+MIN_EXAMPLES = 8
+PROBE_SECONDS = 900.0
+KEEP_FREE_BYTES = 500_000_000
+"""Disk space that is left to the owner whatever happens."""
+
+
+def estimate(base: BaseModel, dataset: Dataset, recipe: Recipe, data: DataFolder) -> Estimate:
+    """Measure, or recall what was measured for the same base, data, recipe and machine.
+
+    Raises RefusedError when the measured step itself does not fit the memory, TrainingError when it fails.
+    """
+    file = cache_file(data.cache, "estimate", base, dataset.hash, recipe)
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        _measure(base, dataset, recipe, data, file)
+    raw = json.loads(file.read_text(encoding="utf-8"))
+    return Estimate(**raw)
+
+
+def preflight(estimate: Estimate, data: DataFolder, examples: int | None = None) -> None:
+    """Raise RefusedError with every reason why a run must not start now."""
+    reasons = []
+    free = psutil.virtual_memory().available
+    if free < estimate.ram_bytes * RAM_MARGIN:
+        reasons.append(
+            f"{free / 1e9:.1f} GB of memory are free and {estimate.ram_bytes * RAM_MARGIN / 1e9:.1f} GB are needed"
+        )
+    disk = data.free_bytes()
+    if disk < estimate.disk_bytes + KEEP_FREE_BYTES:
+        needed = (estimate.disk_bytes + KEEP_FREE_BYTES) / 1e9
+        reasons.append(f"{disk / 1e9:.1f} GB of disk space are free and {needed:.1f} GB are needed")
+    if examples is not None and examples < MIN_EXAMPLES:
+        reasons.append(f"there are {examples} examples to learn from, and fewer than {MIN_EXAMPLES} teach nothing")
+    if reasons:
+        raise RefusedError(reasons)
+
+
+def _measure(base: BaseModel, dataset: Dataset, recipe: Recipe, data: DataFolder, file: Path) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="probe-", dir=file.parent))
+    try:
+        run = Run("probe", folder)
+        config = RunConfig("probe", base, dataset.hash, dataset.folder.absolute(), recipe, data.database.absolute())
+        config.write(folder)
+        code = _run_probe(run, recipe)
+        result = folder / "result.json"
+        if code != 0 or not result.exists():
+            raise _failure(folder, code)
+        raw = json.loads(result.read_text(encoding="utf-8"))
+        write_json(cache_file(data.cache, "parity", base, dataset.hash, recipe), raw["parity"])
+        write_json(file, asdict(Estimate(**raw["estimate"])))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run_probe(run: Run, recipe: Recipe) -> int:
+    with (run.folder / "probe.log").open("wb") as log:
+        process = spawn(["-m", "aeon_plugin_ft.training.probe", str(run.folder)], recipe.threads, log)
+    try:
+        return process.wait(PROBE_SECONDS)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    finally:
+        if process.stdin is not None:
+            process.stdin.close()
+
+
+def _failure(folder: Path, code: int) -> TrainingError:
+    """Why the measurement failed: what it says itself, or how it died."""
+    said = folder / "error.json"
+    if said.exists():
+        raw = json.loads(said.read_text(encoding="utf-8"))
+        if raw["refused"]:
+            return RefusedError([raw["reason"]])
+        return TrainingError(f"A training step cannot be measured: {raw['reason']}")
+    if code == -9:
+        return RefusedError(["the system ended the measurement of one training step, which ran out of memory"])
+    return TrainingError(f"A training step cannot be measured (the child ended with code {code})")

@@ -1,0 +1,104 @@
+"""The loss of hidden states under a frozen output head, without ever holding all logits.
+
+The gradient of the cross-entropy is known as soon as the logits are, so one pass over chunks of rows
+gives both the loss and the gradient for the hidden states; nothing of size rows x vocabulary outlives
+its chunk. (The idea of Cut Cross-Entropy, https://arxiv.org/abs/2411.09009, without a kernel.)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+CHUNK_BYTES = 24 << 20
+"""Logits of one chunk, in bytes: small enough to stay in the cache of the last level."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The frozen output layer: `weight` [vocabulary, width], and what the architecture does to its output:
+    logits = cap * tanh(weight h / divisor / cap) with `cap` None for no capping."""
+
+    weight: Tensor
+    bias: Tensor | None = None
+    divisor: float = 1.0
+    cap: float | None = None
+
+    @classmethod
+    def of(cls, model: torch.nn.Module) -> Head:
+        """The head of a transformers causal language model.
+
+        `logits_scaling` divides (Granite), `logit_scale` multiplies (Cohere), `final_logit_softcapping` caps.
+        """
+        layer: Any = model.get_output_embeddings()  # type: ignore[operator]
+        config: Any = model.config.get_text_config()  # type: ignore[union-attr, operator]
+        divisor = float(getattr(config, "logits_scaling", None) or 1.0)
+        divisor /= float(getattr(config, "logit_scale", None) or 1.0)
+        return cls(layer.weight, layer.bias, divisor, getattr(config, "final_logit_softcapping", None))
+
+    @property
+    def chunk(self) -> int:
+        return max(1, CHUNK_BYTES // (4 * self.weight.shape[0]))
+
+    def logits(self, hidden: Tensor) -> tuple[Tensor, Tensor | None]:
+        """fp32 logits [n, vocabulary], and d logits / d raw output where that is not constant."""
+        raw = torch.nn.functional.linear(hidden, self.weight, self.bias).float()
+        if self.divisor != 1.0:
+            raw.div_(self.divisor)
+        if self.cap is None:
+            return raw, None
+        bent = raw.div_(self.cap).tanh_()
+        slope = 1 - bent * bent
+        return bent.mul_(self.cap), slope
+
+
+def summed_loss(hidden: Tensor, targets: Tensor, head: Head) -> Tensor:
+    """Sum of the cross-entropies, nats. hidden [n, width], targets [n]; differentiable for `hidden` only."""
+    return _SummedLoss.apply(hidden, targets, head)[0]  # type: ignore[no-any-return, no-untyped-call]
+
+
+def token_losses(hidden: Tensor, targets: Tensor, head: Head) -> Tensor:
+    """Cross-entropy of each row, nats [n]; no gradient."""
+    with torch.no_grad():
+        found = [
+            torch.nn.functional.cross_entropy(head.logits(part)[0], wanted, reduction="none")
+            for part, wanted in zip(torch.split(hidden, head.chunk), torch.split(targets, head.chunk), strict=True)
+        ]
+        return torch.cat(found)
+
+
+class _SummedLoss(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, targets: Tensor, head: Head) -> tuple[Tensor]:
+        total = torch.zeros((), dtype=torch.float64 if hidden.device.type == "cpu" else torch.float32)
+        total = total.to(hidden.device)
+        gradient = torch.empty_like(hidden)
+        for start in range(0, hidden.shape[0], head.chunk):
+            part = slice(start, start + head.chunk)
+            total += _chunk(hidden[part], targets[part], head, gradient[part])
+        ctx.save_for_backward(gradient)
+        return (total.float(),)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (gradient,) = ctx.saved_tensors
+        return gradient * gradients[0].to(gradient.dtype), None, None
+
+
+def _chunk(hidden: Tensor, targets: Tensor, head: Head, gradient: Tensor) -> Tensor:
+    """Summed loss of a chunk; writes d loss / d hidden into `gradient`."""
+    logits, slope = head.logits(hidden)
+    lse = logits.logsumexp(-1)
+    rows = torch.arange(len(targets), device=targets.device)
+    loss = (lse - logits[rows, targets]).sum()
+    logits.sub_(lse[:, None]).exp_()
+    logits[rows, targets] -= 1
+    if slope is not None:
+        logits.mul_(slope)
+    if head.divisor != 1.0:
+        logits.div_(head.divisor)
+    torch.mm(logits.to(head.weight.dtype), head.weight, out=gradient)
+    return loss

@@ -1,0 +1,134 @@
+"""A training run as a folder, its states and its outcome.
+
+<data>/runs/<id>/run.json         what to do (RunConfig); written once
+                 progress.jsonl   one line an event of the worker, appended and flushed
+                 checkpoints/     newest complete one is resumed from
+                 adapter/         PEFT LoRA folder; there only when the run has finished
+                 outcome.json     written last: state, steps, losses, seconds, peak memory
+                 worker.log       the worker's own output
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+
+class RunState(str, Enum):
+    PENDING = "pending"
+    RUNNING = "running"
+    PAUSED = "paused"
+    """Left on request; resumes to the same result."""
+    INTERRUPTED = "interrupted"
+    """Died without a word (killed, power, out of memory); resumes from its last checkpoint."""
+    FINISHED = "finished"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Exit:
+    """Exit codes of the training worker."""
+
+    FINISHED = 0
+    FAILED = 1
+    REFUSED = 3
+    OUT_OF_MEMORY = 71
+    PAUSED = 75
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Every number of a run, with nothing left to choose.
+
+    `batch_size` is the effective batch (examples per optimizer step). `steps` is the number of optimizer
+    steps. `alpha / rank` scales the update. `target_modules` is "all-linear" or names.
+    """
+
+    rank: int
+    alpha: int
+    learning_rate: float
+    batch_size: int
+    epochs: float
+    steps: int
+    warmup_steps: int
+    max_length: int
+    seed: int
+    threads: int
+    checkpoint_steps: int
+    target_modules: str | tuple[str, ...] = "all-linear"
+    max_grad_norm: float = 1.0
+    weight_decay: float = 0.0
+    rslora: bool = False
+    lora_plus: float = 0.0
+    micro_tokens: int = 2048
+    """Suffix tokens that are in memory at once; never changes the result by more than rounding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One attempt to train; the row in the store says its state."""
+
+    id: str
+    folder: Path
+
+    @property
+    def adapter(self) -> Path:
+        return self.folder / "adapter"
+
+    @property
+    def progress_file(self) -> Path:
+        return self.folder / "progress.jsonl"
+
+    @property
+    def outcome_file(self) -> Path:
+        return self.folder / "outcome.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The newest state of a run. `loss` is nats per supervised token of the last step; `saving` is how many
+    times fewer tokens were computed than without prefix sharing; `seconds_left` is an estimate."""
+
+    step: int
+    steps: int
+    loss: float | None
+    examples_per_second: float
+    saving: float
+    seconds: float
+    seconds_left: float
+    phase: str = "training"
+    grad_norm: float | None = None
+    learning_rate: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What outcome.json says. `dropped` counts the examples that were left out, by reason; `truncated` those
+    that lost their oldest turns to fit. `engine` is "shared-prefix" or "stock", with the reason in `engine_reason`."""
+
+    state: RunState
+    step: int
+    steps: int
+    seconds: float
+    peak_bytes: int
+    reason: str = ""
+    first_loss: float | None = None
+    loss: float | None = None
+    examples: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
+    truncated: int = 0
+    engine: str = ""
+    engine_reason: str = ""
+    saving: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a run takes on this machine, measured by a short micro-benchmark."""
+
+    seconds: float
+    ram_bytes: int
+    disk_bytes: int
+    step_seconds: float
+    steps: int

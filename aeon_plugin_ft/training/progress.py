@@ -1,0 +1,88 @@
+"""progress.jsonl and outcome.json: how the worker tells what it does. Torch-free, read by the host."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from aeon_plugin_ft.training.model import Outcome, Progress, RunState
+
+TAIL_BYTES = 16_384
+
+
+class ProgressWriter:
+    """Appends one JSON object a line and flushes it; a reader never sees half a line as a whole one."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("a", encoding="utf-8")
+
+    def write(self, event: str, **values: Any) -> None:
+        line = {"at": round(time.time(), 3), "event": event, **values}
+        self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        self._file.flush()
+
+    def progress(self, progress: Progress) -> None:
+        self.write("progress", **asdict(progress))
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def read_events(path: Path) -> list[dict[str, Any]]:
+    """Every whole line of a progress file, oldest first; empty when there is none."""
+    return _parse(path.read_bytes()) if path.exists() else []
+
+
+def last_progress(path: Path) -> Progress | None:
+    """The newest progress; None while there is none. Reads only the end of the file."""
+    if not path.exists():
+        return None
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+        tail = file.read()
+    known = {field.name for field in fields(Progress)}
+    for line in reversed(_parse(tail)):
+        if line.get("event") == "progress":
+            return Progress(**{key: value for key, value in line.items() if key in known})
+    return None
+
+
+def _parse(data: bytes) -> list[dict[str, Any]]:
+    found = []
+    for line in data.split(b"\n")[:-1]:
+        try:
+            value = json.loads(line)
+        except ValueError:
+            continue  # the tail may begin inside a line, and a dying writer may leave half of one
+        if isinstance(value, dict):
+            found.append(value)
+    return found
+
+
+def write_outcome(path: Path, outcome: Outcome) -> None:
+    write_json(path, {**asdict(outcome), "state": outcome.state.value})
+
+
+def read_outcome(path: Path) -> Outcome | None:
+    """None when the worker has not written one (it runs, or it died)."""
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        known = {field.name for field in fields(Outcome)}
+        return Outcome(**{**{k: v for k, v in raw.items() if k in known}, "state": RunState(raw["state"])})
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Whole or not at all, and on the disk before it returns."""
+    part = path.with_name(path.name + ".part")
+    with part.open("w", encoding="utf-8") as file:
+        json.dump(value, file, ensure_ascii=False, indent=2)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)

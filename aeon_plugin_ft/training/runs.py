@@ -1,0 +1,233 @@
+"""Runs as rows and folders: made, looked up, settled. Torch-free; the host uses this."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.dataset.model import Dataset
+from aeon_plugin_ft.errors import TrainingError
+from aeon_plugin_ft.store import DataFolder, Store
+from aeon_plugin_ft.training.model import Outcome, Recipe, Run, RunState
+from aeon_plugin_ft.training.progress import last_progress, read_outcome, write_json
+from aeon_plugin_ft.training.stopping import PAUSE_FILE, pause_reason
+
+LEASE = "training"
+LEASE_SECONDS = 30.0
+WORKER_FILE = "worker.json"
+CONFIG_FILE = "run.json"
+
+RESUMABLE = (RunState.PENDING, RunState.PAUSED, RunState.INTERRUPTED, RunState.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """run.json: everything the worker needs, and nothing it could choose differently the next time."""
+
+    id: str
+    base: BaseModel
+    dataset_hash: str
+    dataset: Path
+    recipe: Recipe
+    store: Path
+    parent: Path | None = None
+
+    def write(self, folder: Path) -> None:
+        raw = asdict(self)
+        write_json(folder / CONFIG_FILE, json.loads(json.dumps(raw, default=str)))
+
+    @classmethod
+    def read(cls, folder: Path) -> RunConfig:
+        """Raises TrainingError when run.json is not there or is damaged."""
+        try:
+            raw = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+            return cls(
+                id=raw["id"],
+                base=base_from(raw["base"]),
+                dataset_hash=raw["dataset_hash"],
+                dataset=Path(raw["dataset"]),
+                recipe=recipe_from(raw["recipe"]),
+                store=Path(raw["store"]),
+                parent=Path(raw["parent"]) if raw["parent"] else None,
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise TrainingError(f"The run {folder.name} cannot be read ({error})", "Start a new one") from error
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """What the store knows about a run."""
+
+    id: str
+    folder: Path
+    state: RunState
+    step: int
+    steps: int
+    attempts: int
+    dataset: str
+    base: str
+    reason: str
+    created: float
+    updated: float
+
+    @property
+    def run(self) -> Run:
+        return Run(self.id, self.folder)
+
+    @property
+    def outcome(self) -> Outcome | None:
+        return read_outcome(self.run.outcome_file)
+
+
+def base_from(raw: Mapping[str, Any]) -> BaseModel:
+    """A BaseModel read back from JSON."""
+    gguf = raw.get("gguf")
+    return BaseModel(
+        **{**raw, "training_copy": Path(raw["training_copy"]), "gguf": Path(gguf) if gguf else None}
+    )  # fmt: skip
+
+
+def recipe_from(raw: Mapping[str, Any]) -> Recipe:
+    """A Recipe read back from JSON."""
+    known = {field.name for field in fields(Recipe)}
+    values = {key: value for key, value in raw.items() if key in known}
+    if isinstance(values["target_modules"], list):
+        values["target_modules"] = tuple(values["target_modules"])
+    return Recipe(**values)
+
+
+def create_run(
+    data: DataFolder, store: Store, base: BaseModel, dataset: Dataset, recipe: Recipe, parent: Path | None = None
+) -> Run:
+    """Write the run's folder and row; nothing starts yet. `parent` is the adapter to go on from."""
+    name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
+    folder = data.runs / name
+    folder.mkdir(parents=True)
+    RunConfig(name, base, dataset.hash, dataset.folder.absolute(), recipe, store.path.absolute(), parent).write(folder)
+    now = store.clock()
+    store.execute(
+        "INSERT INTO runs (id, created, dataset, base, parent, state, step, steps, attempts, reason, updated) "
+        "VALUES (?, ?, ?, ?, ?, ?, 0, ?, 0, NULL, ?)",
+        name,
+        now,
+        dataset.hash,
+        base.digest,
+        str(parent) if parent else None,
+        RunState.PENDING.value,
+        recipe.steps,
+        now,
+    )
+    return Run(name, folder)
+
+
+def get_run(store: Store, id: str) -> RunRow | None:
+    row = store.row("SELECT * FROM runs WHERE id = ?", id)
+    return None if row is None else _row(store, row)
+
+
+def list_runs(store: Store, limit: int = 100) -> list[RunRow]:
+    """Newest first."""
+    return [
+        _row(store, row) for row in store.rows("SELECT * FROM runs ORDER BY created DESC, id DESC LIMIT ?", limit)
+    ]  # fmt: skip
+
+
+def resume_run(id: str, data: DataFolder, store: Store) -> Run:
+    """Make a run ready to go on from its newest checkpoint; raise TrainingError when it cannot."""
+    row = get_run(store, id)
+    if row is None or not (row.folder / CONFIG_FILE).exists():
+        raise TrainingError(f"There is no run {id}", "`aeon-ft runs` lists them")
+    if row.state not in RESUMABLE:
+        raise TrainingError(
+            f"Run {id} is {row.state.value} and cannot go on",
+            "`aeon-ft runs` shows which can; `aeon-ft train` starts anew",
+        )
+    for old in (row.run.outcome_file, row.folder / PAUSE_FILE):
+        old.unlink(missing_ok=True)
+    set_state(store, id, RunState.PENDING)
+    return row.run
+
+
+def reap_runs(store: Store, data: DataFolder) -> list[str]:
+    """Settle runs whose worker is gone; returns the ids of those that had no outcome (now interrupted)."""
+    interrupted = []
+    for row in store.rows("SELECT * FROM runs WHERE state = ?", RunState.RUNNING.value):
+        run = _row(store, row).run
+        if worker_alive(run):
+            continue
+        if settle(store, run, None) is RunState.INTERRUPTED:
+            interrupted.append(run.id)
+    return interrupted
+
+
+def worker_alive(run: Run) -> bool:
+    """Whether the process that this run was given still is that process."""
+    try:
+        raw = json.loads((run.folder / WORKER_FILE).read_text(encoding="utf-8"))
+        process = psutil.Process(int(raw["pid"]))
+        same = abs(process.create_time() - float(raw["created"])) < 2
+        return same and process.status() != psutil.STATUS_ZOMBIE
+    except (OSError, ValueError, KeyError, psutil.Error):
+        return False
+
+
+def settle(store: Store, run: Run, code: int | None) -> RunState:
+    """Write into the store what became of a worker that has ended, and free the lease.
+
+    `code` is its exit code, None when nobody saw it end.
+    """
+    outcome = read_outcome(run.outcome_file)
+    if outcome is not None:
+        set_state(store, run.id, outcome.state, step=outcome.step, reason=outcome.reason)
+        state = outcome.state
+    else:
+        progress = last_progress(run.progress_file)
+        step = progress.step if progress else 0
+        asked = pause_reason(run.folder)
+        state = RunState.INTERRUPTED if asked is None else RunState.PAUSED
+        set_state(store, run.id, state, step=step, reason=asked or _how_it_died(code, step))
+    store.release_lease(LEASE, run.id)
+    return state
+
+
+def set_state(store: Store, id: str, state: RunState, *, step: int | None = None, reason: str = "") -> None:
+    store.execute(
+        "UPDATE runs SET state = ?, step = COALESCE(?, step), reason = ?, updated = ? WHERE id = ?",
+        state.value, step, reason or None, store.clock(), id,
+    )  # fmt: skip
+
+
+def _how_it_died(code: int | None, step: int) -> str:
+    if code is None:
+        how = "the training process ended without a word (killed, or a power cut)"
+    elif code == -9:
+        how = "the training process was killed (kill -9, or the system was out of memory)"
+    elif code < 0:
+        how = f"the training process was ended by signal {-code}"
+    else:
+        how = f"the training process ended with code {code}"
+    return f"{how} after step {step}"
+
+
+def _row(store: Store, row: Any) -> RunRow:
+    return RunRow(
+        id=row["id"],
+        folder=store.path.parent / "runs" / row["id"],
+        state=RunState(row["state"]),
+        step=row["step"],
+        steps=row["steps"],
+        attempts=row["attempts"],
+        dataset=row["dataset"],
+        base=row["base"],
+        reason=row["reason"] or "",
+        created=row["created"],
+        updated=row["updated"],
+    )

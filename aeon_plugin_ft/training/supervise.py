@@ -1,0 +1,148 @@
+"""Starting, watching and stopping the training process, from the host. Torch-free."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+from aeon_plugin_ft.errors import TrainingError
+from aeon_plugin_ft.store import Store
+from aeon_plugin_ft.training.model import Progress, Run, RunState
+from aeon_plugin_ft.training.progress import last_progress, write_json
+from aeon_plugin_ft.training.runs import LEASE, LEASE_SECONDS, WORKER_FILE, RunConfig, settle
+from aeon_plugin_ft.training.stopping import PAUSE_FILE
+
+PAUSE_SECONDS = 4.0
+"""How long a worker may take to leave by itself; more than its own StopWatch gives it."""
+
+_PACKAGE_ROOT = Path(__file__).resolve().parents[2]
+
+
+class Worker:
+    """A training process. Its end is written into the store by whoever calls `poll` or `wait` next."""
+
+    def __init__(self, run: Run, store: Store, process: subprocess.Popen[bytes]) -> None:
+        self.run = run
+        self.store = store
+        self.process = process
+        self._state: RunState | None = None
+        self._deadline: threading.Timer | None = None
+
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+    def poll(self) -> Progress | None:
+        """The newest progress, None before there is any; notices the end of the process."""
+        if not self.alive:
+            self._settle()
+        return last_progress(self.run.progress_file)
+
+    def wait(self, timeout: float | None = None) -> RunState:
+        """Wait for the end, at most `timeout` seconds; RUNNING when it goes on."""
+        try:
+            self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return RunState.RUNNING
+        return self._settle()
+
+    def pause(self, reason: str) -> None:
+        """Ask it to leave; it is gone within 5 s and can go on later.
+
+        A process at idle priority may not get the time to leave by itself on a machine that has become busy:
+        after PAUSE_SECONDS it is ended, and its last checkpoint counts.
+        """
+        part = self.run.folder / f"{PAUSE_FILE}.part"
+        part.write_text(reason, encoding="utf-8")
+        part.replace(self.run.folder / PAUSE_FILE)
+        if self._deadline is None:
+            self._deadline = threading.Timer(PAUSE_SECONDS, self.process.kill)
+            self._deadline.daemon = True
+            self._deadline.start()
+
+    def kill(self) -> None:
+        """End it at once; the run is then interrupted and goes on from its last checkpoint."""
+        self.process.kill()
+        self.process.wait()
+        self._settle()
+
+    def _settle(self) -> RunState:
+        if self._state is None:
+            if self._deadline is not None:
+                self._deadline.cancel()
+            if self.process.stdin is not None:
+                with contextlib.suppress(OSError):
+                    self.process.stdin.close()
+            self._state = settle(self.store, self.run, self.process.returncode)
+        return self._state
+
+
+def start_worker(run: Run, store: Store) -> Worker:
+    """Start the training process of a run; raise LeaseHeldError while another one trains.
+
+    It holds the lease by a heartbeat of its own, and leaves when this process ends: its stdin is a pipe
+    that nobody else holds.
+    """
+    config = RunConfig.read(run.folder)
+    store.acquire_lease(LEASE, run.id, LEASE_SECONDS)
+    for old in (run.outcome_file, run.folder / PAUSE_FILE):
+        old.unlink(missing_ok=True)
+    try:
+        with (run.folder / "worker.log").open("ab") as log:
+            process = spawn(
+                ["-m", "aeon_plugin_ft.training.worker", str(run.folder), "--supervised"], config.recipe.threads, log
+            )
+    except OSError as error:
+        store.release_lease(LEASE, run.id)
+        raise TrainingError(f"The training process cannot be started ({error})") from error
+    with contextlib.suppress(psutil.Error):
+        created = psutil.Process(process.pid).create_time()
+        write_json(run.folder / WORKER_FILE, {"pid": process.pid, "created": created, "at": time.time()})
+    store.execute(
+        "UPDATE runs SET state = ?, attempts = attempts + 1, reason = NULL, updated = ? WHERE id = ?",
+        RunState.RUNNING.value, store.clock(), run.id,
+    )  # fmt: skip
+    return Worker(run, store, process)
+
+
+def spawn(arguments: list[str], threads: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
+    """A child of this interpreter that trains or measures: no window, no network, its stdin a pipe."""
+    flags = 0
+    if sys.platform == "win32":
+        flags = subprocess.CREATE_NO_WINDOW | subprocess.IDLE_PRIORITY_CLASS
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        env=child_environment(threads),
+        creationflags=flags,
+        start_new_session=sys.platform != "win32",
+    )
+
+
+def child_environment(threads: int) -> dict[str, str]:
+    """The environment of a child that runs torch."""
+    made = dict(os.environ)
+    paths = [str(_PACKAGE_ROOT), *filter(None, [made.get("PYTHONPATH")])]
+    made.update(
+        OMP_NUM_THREADS=str(threads),
+        MKL_NUM_THREADS=str(threads),
+        PYTHONPATH=os.pathsep.join(paths),
+        PYTHONIOENCODING="utf-8",
+        PYTHONUNBUFFERED="1",
+        TOKENIZERS_PARALLELISM="false",
+        HF_HUB_OFFLINE="1",
+        HF_HUB_DISABLE_TELEMETRY="1",
+        TRANSFORMERS_VERBOSITY="error",
+    )
+    made.setdefault("CUDA_VISIBLE_DEVICES", "0")  # TRL refuses to run where it sees several GPUs
+    return made

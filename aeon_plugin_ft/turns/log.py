@@ -1,0 +1,302 @@
+"""The turn log: every turn is in the operating system's hands before its reply is returned.
+
+One turn is one line and one `os.write` at the end of the file (with the system text in front of it, the
+first time that this file needs it). The death of the process at any moment loses no turn whose `append`
+has returned; see docs/turns.md for what a power cut can lose.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import mmap
+import os
+import threading
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from aeon_plugin_ft.errors import LogError
+from aeon_plugin_ft.turns.files import Slot, last_sequence, open_to_append
+from aeon_plugin_ft.turns.lines import (
+    SYSTEM_START,
+    EncodedTurn,
+    Header,
+    Redact,
+    SystemText,
+    TurnEncoder,
+    header_line,
+    parse,
+)
+from aeon_plugin_ft.turns.model import TurnKind
+from aeon_plugin_ft.turns.syncing import Syncer
+from hooks import Turn
+
+log = logging.getLogger("aeon_ft.turns")
+
+
+class TurnLog:
+    """Appends turns to the files of one slot; safe from any thread, and beside other processes.
+
+    `redact` is applied to every text before it is written. `rotate_bytes` starts a new file at that
+    size. `fsync_seconds` bounds what a power cut can lose; 0 syncs before `append` returns.
+    `on_failure(sentence)` is called once when turns stop reaching the disk (from the thread that
+    noticed), `on_recovery(lost)` once when they do again, with the number of turns that were lost.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        redact: Redact,
+        rotate_bytes: int,
+        fsync_seconds: float,
+        on_failure: Callable[[str], None],
+        on_recovery: Callable[[int], None] | None = None,
+    ) -> None:
+        self.folder = folder
+        self.rotate_bytes = rotate_bytes
+        self._encoder = TurnEncoder(redact)
+        self._writes = Health(f"Conversations cannot be written to {folder}", on_failure, on_recovery)
+        self._syncs = Health(f"Conversations in {folder} are not safe from a power cut", on_failure, None)
+        self._lock = threading.Lock()
+        self._slot: Slot | None = None
+        self._file: LogFile | None = None
+        self._closed = False
+        self._syncer = Syncer(folder, fsync_seconds, self._synced, self._leave_sealed_file)
+        try:
+            with self._lock:
+                self._open()
+        except (OSError, LogError) as error:
+            self._writes.failed(error, lost=0)
+
+    def append(self, turn: Turn, kind: TurnKind) -> bool:
+        """Write one turn; True when it is in the log. Never raises, never writes a private turn."""
+        if turn.private:
+            return False
+        try:
+            encoded = self._encoder.encode(turn, kind)
+            with self._lock:
+                self._write_anywhere(encoded)
+            if self._syncer.seconds == 0:
+                self._syncer.sync()
+        except Exception as error:  # noqa: BLE001 - nothing that fails here may reach the owner's turn
+            self._writes.failed(error, lost=1)
+            return False
+        self._writes.worked()
+        return True
+
+    def close(self) -> None:
+        """Sync, and let go of the slot; later appends are refused."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            self._retire_file()
+        self._syncer.close()
+        if self._slot is not None:
+            self._slot.close()
+
+    # -- inside the lock -----------------------------------------------------------------------
+
+    def _write_anywhere(self, encoded: EncodedTurn) -> None:
+        try:
+            self._write(encoded)
+        except FileNotFoundError:  # somebody removed the whole folder, locks and all: begin again
+            self._retire_file()
+            if self._slot is not None:
+                self._slot.close()
+                self._slot = None
+            self._write(encoded)
+
+    def _write(self, encoded: EncodedTurn) -> None:
+        if self._closed:
+            raise LogError("The conversation log is closed", "Start the assistant again")
+        slot = self._open()
+        with slot.gate:
+            file = self._file
+            if file is None or not file.may_grow(slot.gate.minimum(), len(encoded.line), self.rotate_bytes):
+                file = self._next_file(slot)
+            file.append(encoded)
+        self._syncer.written(file.descriptor)
+
+    def _open(self) -> Slot:
+        """The slot, with the file that its last writer left off in, mended."""
+        if self._slot is None:
+            self._slot = Slot(self.folder)
+            with self._slot.gate:
+                self._file = LogFile.resume(self._slot, self.rotate_bytes)
+        return self._slot
+
+    def _next_file(self, slot: Slot) -> LogFile:
+        self._retire_file()
+        self._file = LogFile.create(slot)
+        self._syncer.created()
+        return self._file
+
+    def _retire_file(self) -> None:
+        if self._file is not None:
+            self._syncer.retire(self._file.descriptor)
+            self._file = None
+
+    # -- called by the syncer's thread ---------------------------------------------------------
+
+    def _synced(self, error: OSError | None) -> None:
+        if error is None:
+            self._syncs.worked()
+        else:
+            self._syncs.failed(error, lost=0)
+
+    def _leave_sealed_file(self) -> None:
+        """Let go of a file that was sealed or replaced while nobody spoke: an open descriptor would keep
+        forgotten text on the disk, and on Windows keep the file from being replaced."""
+        with self._lock:
+            if self._file is None or self._slot is None:
+                return
+            try:
+                with self._slot.gate:
+                    if not self._file.may_grow(self._slot.gate.minimum(), 0, self.rotate_bytes):
+                        self._retire_file()
+            except OSError as error:
+                log.warning("the log's gate in %s cannot be read: %s", self.folder, error)
+
+
+class LogFile:
+    """One file while it is being written: descriptor, size in bytes, and the system texts it holds."""
+
+    def __init__(self, path: Path, sequence: int, descriptor: int, known: set[str]) -> None:
+        self.path = path
+        self.sequence = sequence
+        self.descriptor = descriptor
+        self.known = known
+        self.size = os.fstat(descriptor).st_size
+
+    @classmethod
+    def create(cls, slot: Slot) -> LogFile:
+        """The slot's next file; the gate is held."""
+        sequence = max(slot.gate.minimum(), last_sequence(slot.folder, slot.name) + 1)
+        path = slot.path(sequence)
+        file = cls(path, sequence, open_to_append(path, new=True), set())
+        try:
+            file._put(header_line(uuid.uuid4().hex))
+        except OSError:
+            os.close(file.descriptor)
+            raise
+        return file
+
+    @classmethod
+    def resume(cls, slot: Slot, rotate_bytes: int) -> LogFile | None:
+        """The slot's last file with its torn last line cut off; None when a new one must be begun."""
+        sequence = last_sequence(slot.folder, slot.name)
+        path = slot.path(sequence)
+        if sequence < max(slot.gate.minimum(), 1) or path.stat().st_size >= rotate_bytes:
+            return None
+        known = mend(path)
+        return None if known is None else cls(path, sequence, open_to_append(path, new=False), known)
+
+    def may_grow(self, minimum: int, by: int, rotate_bytes: int) -> bool:
+        """Whether `by` more bytes may go here: not sealed, not full, and nobody else removed, replaced or
+        changed the file meanwhile."""
+        state = os.fstat(self.descriptor)
+        untouched = state.st_nlink > 0 and state.st_size == self.size
+        return untouched and self.sequence >= minimum and self.size + by <= rotate_bytes
+
+    def append(self, encoded: EncodedTurn) -> None:
+        new = [(key, line) for key, line in encoded.systems if key not in self.known]
+        self._put(b"".join(line for _, line in new) + encoded.line)
+        self.known.update(key for key, _ in new)
+
+    def _put(self, block: bytes) -> None:
+        written = os.write(self.descriptor, block)
+        if written != len(block):
+            # A disk that is nearly full takes a part. Take it back; if even that fails, the size no longer
+            # fits, `may_grow` says so, and the next turn starts a new file behind the torn one.
+            os.ftruncate(self.descriptor, self.size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.size += written
+
+
+class Health:
+    """Tells of a failure once, and of the recovery once."""
+
+    def __init__(self, what: str, on_failure: Callable[[str], None], on_recovery: Callable[[int], None] | None) -> None:
+        self._what = what
+        self._on_failure = on_failure
+        self._on_recovery = on_recovery
+        self._lock = threading.Lock()
+        self._failing = False
+        self._lost = 0
+
+    def failed(self, error: Exception, lost: int) -> None:
+        with self._lock:
+            self._lost += lost
+            first, self._failing = not self._failing, True
+        if first:
+            sentence = str(LogError(f"{self._what} ({_reason(error)})", _next_step(error)))
+            log.error("%s", sentence)
+            _call(self._on_failure, sentence)
+
+    def worked(self) -> None:
+        if not self._failing:
+            return
+        with self._lock:
+            ended, self._failing = self._failing, False
+            lost, self._lost = self._lost, 0
+        if ended:
+            log.info("%s: it works again, %d turns were lost", self._what, lost)
+            if self._on_recovery is not None:
+                _call(self._on_recovery, lost)
+
+
+def mend(path: Path) -> set[str] | None:
+    """Cut off a torn last line; the keys of the system texts in the file, None when it is not to be
+    continued (no line of it is whole, or the first is not ours)."""
+    whole = path.stat().st_size
+    if whole == 0:
+        return None
+    with path.open("r+b") as file:
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as read:
+            whole = read.rfind(b"\n") + 1
+            ours = isinstance(parse(read[: read.find(b"\n") + 1]), Header)
+            known = _system_keys(read, whole) if ours else None
+        if whole < file.seek(0, os.SEEK_END):
+            file.truncate(whole)
+            log.warning("%s: a torn last line was cut off", path)
+    return known
+
+
+def _system_keys(read: mmap.mmap, end: int) -> set[str]:
+    found: set[str] = set()
+    start = read.find(b"\n" + SYSTEM_START, 0, end)
+    while start >= 0:
+        stop = read.find(b"\n", start + 1)
+        line = parse(read[start + 1 : stop])
+        if isinstance(line, SystemText):
+            found.add(line.key)
+        start = read.find(b"\n" + SYSTEM_START, stop, end)
+    return found
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, LogError):
+        return error.what
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return type(error).__name__  # its message may quote what the owner said
+
+
+def _next_step(error: Exception) -> str:
+    if isinstance(error, LogError) and error.todo:
+        return error.todo
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "Free some space on that disk; it goes on by itself"
+    if isinstance(error, OSError):
+        return "Make the folder writable again; it goes on by itself"
+    return "See the log for the reason; conversations are not learnt from meanwhile"
+
+
+def _call(listener: Callable[..., None], value: str | int) -> None:
+    try:
+        listener(value)
+    except Exception:
+        log.exception("telling of the log's state failed")

@@ -1,0 +1,225 @@
+"""News of the learning loop, spoken at a moment that suits the owner.
+
+Events come from any thread and only queue. One thread speaks: after the owner's turn and a short silence,
+one sentence at a time, never in private mode or quiet hours. News that waited too long is dropped, and a
+newer one of the same kind takes the place of the older.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from aeon_plugin_ft import events
+from aeon_plugin_ft.voice import sayable
+from aeon_plugin_ft.voice.catalogue import Catalogue
+from aeon_plugin_ft.voice.control import BASE, TRAINED
+from aeon_plugin_ft.voice.grammar import read_toml
+
+log = logging.getLogger("aeon_ft.voice")
+
+HUSH_S = 1.5
+"""Silence after the owner's turn before news is spoken."""
+POLL_S = 0.25
+ECHO_S = 60.0
+"""News of a swap that the owner was told about himself is left out for so long, in seconds."""
+
+STALE_S = {
+    "started": 120.0,
+    "finished": 1800.0,
+    "swapped": 6 * 3600.0,
+    "refused": 6 * 3600.0,
+    "rolled_back": 12 * 3600.0,
+    "attention": 24 * 3600.0,
+}
+"""How long each kind stays worth telling, in seconds. The keys are those of [voice] announce."""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """`kinds` are the entries of [voice] announce of which one must be wanted; `due` is monotonic, in seconds.
+    `version` is the model that news of a swap is about."""
+
+    kinds: tuple[str, ...]
+    entry: str
+    slots: dict[str, str]
+    due: float
+    version: str = ""
+
+
+class Announcer:
+    """Speaks events through the host's voice.
+
+    `quiet` says whether these are quiet hours and `wanted` which kinds are wanted; both are asked when it is time
+    to speak. Subscribe `on_event` to the event bus, then `start()`; `stop()` ends the thread.
+    """
+
+    def __init__(
+        self,
+        say: Callable[[str], None],
+        is_private: Callable[[], bool],
+        is_busy: Callable[[], bool],
+        quiet: Callable[[], bool],
+        wanted: Callable[[], Collection[str]],
+        *,
+        catalogue: Catalogue | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        hush_s: float = HUSH_S,
+    ) -> None:
+        self._say = say
+        self._silenced = (is_private, quiet)
+        self._is_busy = is_busy
+        self._wanted = wanted
+        self._catalogue = catalogue or Catalogue()
+        self._clock = clock
+        self._hush_s = hush_s
+        self._queue: list[News] = []
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._busy_at = float("-inf")
+        self._failure = ""
+        self._told = ("", float("-inf"))
+
+    def on_event(self, event: events.Event) -> None:
+        """Queue what is to be said about an event; returns at once."""
+        found = describe(event)
+        if found is None:
+            return
+        kinds, entry, slots = found
+        if not set(kinds) & set(self._wanted()):
+            return
+        version = event.version if isinstance(event, events.ModelSwapped | events.RolledBack) else ""
+        news = News(kinds, entry, slots, self._clock() + max(STALE_S[kind] for kind in kinds), version)
+        with self._lock:
+            if _same_model(self._told[0], version) and self._clock() < self._told[1]:
+                return
+            self._queue = [other for other in self._queue if other.kinds[0] not in _outdated_by(kinds[0])] + [news]
+        self._wake.set()
+
+    def owner_knows(self, version: str) -> None:
+        """The owner asked for this model and was told that it answers: news of that swap would be an echo."""
+        with self._lock:
+            self._told = (version, self._clock() + ECHO_S)
+            self._queue = [news for news in self._queue if not _same_model(version, news.version)]
+
+    def start(self) -> None:
+        if self._thread is None:
+            self._stopping.clear()
+            self._thread = threading.Thread(target=self._run, name="aeon-ft-announcer", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; what was not said stays unsaid."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(timeout=5)
+        self._thread = None
+
+    @property
+    def queued(self) -> int:
+        return len(self._queue)
+
+    def speak_due(self) -> str | None:
+        """Say the oldest news if this is the moment; the sentence that was said, else None."""
+        if not self._queue or not self._may_speak():
+            return None
+        with self._lock:
+            fresh = [news for news in self._queue if news.due > self._clock() and set(news.kinds) & set(self._wanted())]
+            self._queue = fresh[1:]
+        if not fresh:
+            return None
+        sentence = self._catalogue.say(fresh[0].entry, **fresh[0].slots)
+        self._say(sentence)
+        self._busy_at = self._clock()
+        return sentence
+
+    def _may_speak(self) -> bool:
+        now = self._clock()
+        if self._is_busy():
+            self._busy_at = now
+        return now - self._busy_at >= self._hush_s and not any(silenced() for silenced in self._silenced)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._wake.wait(None if not self._queue else POLL_S)
+            self._wake.clear()
+            while self._queue and not self._stopping.wait(POLL_S):
+                self._speak_or_report()
+
+    def _speak_or_report(self) -> None:
+        """A failure is logged once, not four times a second; nothing is said while it lasts."""
+        try:
+            self.speak_due()
+        except Exception as error:
+            if repr(error) != self._failure:
+                log.warning("news could not be spoken", exc_info=error)
+            self._failure = repr(error)
+        else:
+            self._failure = ""
+
+
+def _same_model(told: str, version: str) -> bool:
+    return bool(version) and (told == version or (told == TRAINED and version != BASE))
+
+
+def _outdated_by(kind: str) -> set[str]:
+    """Kinds of waiting news that `kind` makes pointless."""
+    return {kind, "started", "finished"} if kind in {"swapped", "refused", "rolled_back", "finished"} else {kind}
+
+
+Description = tuple[tuple[str, ...], str, dict[str, str]]
+
+
+def describe(event: events.Event) -> Description | None:
+    """(kinds, catalogue entry, slots) for an event worth telling; None for the others."""
+    if isinstance(event, events.RunStarted):
+        return ("started",), "news.started", {"time": sayable.duration(event.estimated_seconds)}
+    if isinstance(event, events.VerdictReached):
+        if event.accepted:
+            return ("finished",), "news.finished", {}
+        return ("refused", "finished"), "news.refused", {"gist": gist(event.reasons)}
+    if isinstance(event, events.RunFailed):
+        return ("finished", "attention"), "news.run_failed", {}
+    if isinstance(event, events.ModelSwapped):
+        return ("swapped",), "news.swapped", {"model": sayable.version(event.version)}
+    if isinstance(event, events.SwapFailed):
+        return ("attention", "swapped"), "news.swap_failed", {"model": sayable.version(event.version)}
+    if isinstance(event, events.RolledBack):
+        return ("rolled_back",), "news.rolled_back", {"model": sayable.version(event.version)}
+    if isinstance(event, events.LoggingFailed):
+        return ("attention",), "news.logging_failed", {}
+    if isinstance(event, events.AttentionNeeded):
+        return ("attention",), "news.attention", {"gist": trouble(event.what)}
+    return None
+
+
+def gist(reasons: Collection[str]) -> str:
+    """Why the gate refused, in a few words: the first reason that is understood, else how many there are."""
+    catalogue = Catalogue()
+    found = next((said for said in map(_verdict_phrase, reasons) if said), None)
+    if found:
+        return found
+    if len(reasons) < 2:
+        return catalogue.phrase("gist.default")
+    return catalogue.phrase("gist.several", count=sayable.count(len(reasons), "parte", "partes"))
+
+
+def _verdict_phrase(reason: str) -> str | None:
+    return _first("verdict", reason)
+
+
+def trouble(what: str) -> str:
+    """What needs the owner, in a few words."""
+    return _first("trouble", what) or Catalogue().phrase("gist.attention")
+
+
+def _first(table: str, reason: str) -> str | None:
+    entries = read_toml("gists.toml")[table]
+    return next((entry["say"] for entry in entries if re.search(entry["when"], reason, re.IGNORECASE)), None)

@@ -1,0 +1,266 @@
+"""What the spoken commands need from the rest of the plugin: one protocol and its small answers.
+
+The voice knows nothing of runs, versions or files: it asks a `Control` and speaks what it gets. Every
+method returns the true state at the moment of the call and never raises for an expected refusal: that
+is a `Reason`, for which the sentence catalogue has words. Slow work (a swap, a comparison) may take
+its time; `Commands` answers in time by itself and tells the result later.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from aeon_plugin_ft.errors import (
+    AeonFtError,
+    BackendDownError,
+    BaseModelError,
+    DatasetError,
+    LeaseHeldError,
+    NoSpaceError,
+    RefusedError,
+    RegistryError,
+    ServingError,
+    SettingsError,
+)
+
+BASE = "base"
+"""The base model, as a version name."""
+TRAINED = "trained"
+"""The newest version that the brain may use, whatever its number."""
+
+
+class Reason(str, Enum):
+    """Why something was not done; each has a sentence in the catalogue (`[reason]`)."""
+
+    ALREADY_TRAINING = "already_training"
+    NOT_TRAINING = "not_training"
+    ALREADY_PAUSED = "already_paused"
+    NOT_PAUSED = "not_paused"
+    NO_DATA = "no_data"
+    NO_DISK = "no_disk"
+    NO_MEMORY = "no_memory"
+    ON_BATTERY = "on_battery"
+    MACHINE_IN_USE = "machine_in_use"
+    REFUSED = "refused"
+    NO_VERSIONS = "no_versions"
+    NO_SUCH_VERSION = "no_such_version"
+    VERSION_REJECTED = "version_rejected"
+    VERSION_TAINTED = "version_tainted"
+    ALREADY_IN_USE = "already_in_use"
+    NOTHING_TO_UNDO = "nothing_to_undo"
+    NOTHING_TO_LEARN = "nothing_to_learn"
+    NOTHING_TO_FORGET = "nothing_to_forget"
+    NOT_MEASURED = "not_measured"
+    ALREADY_SO = "already_so"
+    BAD_VALUE = "bad_value"
+    BASE_MISSING = "base_missing"
+    BACKEND_DOWN = "backend_down"
+    DISABLED = "disabled"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Done, or why not. `version` names the model that answers now, where the command was about that."""
+
+    reason: Reason | None = None
+    version: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.reason is None
+
+
+class Phase(str, Enum):
+    """What the learning loop does now."""
+
+    IDLE = "idle"
+    TRAINING = "training"
+    PAUSED = "paused"
+    JUDGING = "judging"
+    SWAPPING = "swapping"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """`done` is the share of the run from 0 to 1, `seconds_left` an estimate. When idle, `turns` of
+    `turns_needed` new conversations are there for the next run. `failed`: the last run ended badly.
+    `logging` and `private` are read now."""
+
+    phase: Phase
+    done: float | None = None
+    seconds_left: float | None = None
+    turns: int = 0
+    turns_needed: int = 0
+    failed: bool = False
+    logging: bool = True
+    private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInUse:
+    """`version` is "base" or "v0007"; `since` and `trained_at` are seconds since the epoch, None when unknown.
+    `own` is False when the host's own choice answers (nothing of the plugin's is routed)."""
+
+    version: str
+    since: float | None = None
+    trained_at: float | None = None
+    own: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class VersionInfo:
+    """`gain` is the share by which the held-out loss fell against the base (0.12 = 12 % lower), None when
+    it was not measured. `usable`: neither rejected nor tainted."""
+
+    name: str
+    at: float
+    usable: bool
+    current: bool = False
+    gain: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two models on the same held-out conversations: `first` lowers the loss of `second` by the share `gain`
+    (negative: it is worse). `examples` held-out replies; on `better` of them `first` was better."""
+
+    first: str
+    second: str
+    gain: float | None = None
+    examples: int = 0
+    better: int | None = None
+    reason: Reason | None = None
+
+
+class Cause(str, Enum):
+    """Why another model answers."""
+
+    NEVER = "never"
+    """Nothing has changed so far."""
+    BETTER = "better"
+    """A new version passed the gate."""
+    OWNER = "owner"
+    """The owner asked for it."""
+    ROLLED_BACK = "rolled_back"
+    """The version before did badly with the owner."""
+    BACKEND = "backend"
+    """The trained model could not be reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The last change of the answering model, to `version` at `at` (seconds since the epoch)."""
+
+    cause: Cause
+    version: str = BASE
+    previous: str = BASE
+    at: float | None = None
+    gain: float | None = None
+
+
+class Waiting(str, Enum):
+    """What the next training waits for."""
+
+    TURNS = "turns"
+    TIME = "time"
+    IDLE = "idle"
+    POWER = "power"
+    COOLDOWN = "cooldown"
+    RUNNING = "running"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class NextTraining:
+    """`turns_left` more conversations are needed (TURNS); `at` is the earliest time (TIME, COOLDOWN), seconds
+    since the epoch."""
+
+    waiting: Waiting
+    turns_left: int = 0
+    at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """`turns` conversations are (or would be) forgotten and `versions` were trained on some of them."""
+
+    turns: int
+    versions: tuple[str, ...] = ()
+    reason: Reason | None = None
+
+
+class Control(Protocol):
+    """The learning loop as the owner sees it. Called from a worker thread of the voice, one call at a time."""
+
+    def status(self) -> Status: ...
+
+    def train_now(self) -> Outcome:
+        """Start a run now, whatever the schedule says; refusals (no data, no disk, ...) are reasons."""
+
+    def pause(self) -> Outcome: ...
+
+    def resume(self) -> Outcome: ...
+
+    def cancel(self) -> Outcome:
+        """End the run for good. The model in use stays."""
+
+    def model_in_use(self) -> ModelInUse: ...
+
+    def use(self, version: str) -> Outcome:
+        """Let "base", "trained" (the newest usable version) or a named version ("v0007") answer."""
+
+    def undo(self) -> Outcome:
+        """Go back to what answered before; `version` of the outcome says what that is."""
+
+    def versions(self) -> tuple[VersionInfo, ...]:
+        """Every version there is, oldest first."""
+
+    def compare(self, first: str | None = None, second: str | None = None) -> Comparison:
+        """Two models ("base" or a version's name) side by side, from what was measured; by default the one in use
+        (or, when that is the base, the newest version) against the base."""
+
+    def why_changed(self) -> Change: ...
+
+    def learn_last(self) -> Outcome:
+        """Mark the last reply of a model as good."""
+
+    def mark_last_wrong(self) -> Outcome: ...
+
+    def correct_last(self, text: str) -> Outcome:
+        """The last reply was wrong and `text` is what it should have been."""
+
+    def forget_last(self, *, count_only: bool = False) -> Forgotten:
+        """Forget the last conversation turn, everywhere; with `count_only` only say what would go."""
+
+    def forget_minutes(self, minutes: int, *, count_only: bool = False) -> Forgotten: ...
+
+    def forget_about(self, text: str, *, count_only: bool = False) -> Forgotten: ...
+
+    def private(self, on: bool) -> Outcome:
+        """Private mode: nothing of what is said is kept."""
+
+    def next_training(self) -> NextTraining: ...
+
+    def change_setting(self, key: str, value: object) -> Outcome:
+        """Write "section.key" of plugin.toml; BAD_VALUE when the settings refuse it."""
+
+
+_REASONS: tuple[tuple[type[AeonFtError], Reason], ...] = (
+    (LeaseHeldError, Reason.ALREADY_TRAINING),
+    (RefusedError, Reason.REFUSED),
+    (NoSpaceError, Reason.NO_DISK),
+    (DatasetError, Reason.NO_DATA),
+    (BaseModelError, Reason.BASE_MISSING),
+    (BackendDownError, Reason.BACKEND_DOWN),
+    (ServingError, Reason.BACKEND_DOWN),
+    (RegistryError, Reason.NO_SUCH_VERSION),
+    (SettingsError, Reason.BAD_VALUE),
+)
+
+
+def reason_of(error: Exception) -> Reason:
+    """The spoken reason for an error of the tree, for a Control that catches one."""
+    return next((reason for kind, reason in _REASONS if isinstance(error, kind)), Reason.FAILED)

@@ -1,0 +1,49 @@
+"""What the owner may want: the intents, and one recognised sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Name(str, Enum):
+    """One spoken command."""
+
+    TRAIN_NOW = "train_now"
+    STATUS = "status"
+    PAUSE = "pause"
+    RESUME = "resume"
+    CANCEL = "cancel"
+    WHICH_MODEL = "which_model"
+    USE = "use"
+    UNDO = "undo"
+    VERSIONS = "versions"
+    COMPARE = "compare"
+    WHY_CHANGED = "why_changed"
+    LEARN_LAST = "learn_last"
+    MARK_WRONG = "mark_wrong"
+    CORRECT = "correct"
+    FORGET_LAST = "forget_last"
+    FORGET_MINUTES = "forget_minutes"
+    FORGET_ABOUT = "forget_about"
+    PRIVATE_ON = "private_on"
+    PRIVATE_OFF = "private_off"
+    NEXT_TRAINING = "next_training"
+    SETTING = "setting"
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A sentence that was recognised, with a score from 0 to 1.
+
+    `versions` are the models that were named ("base", "trained", "v0007"), in order. `minutes` belongs to
+    FORGET_MINUTES, `text` (the owner's own words) to CORRECT and FORGET_ABOUT, `key` and `value` to SETTING.
+    """
+
+    name: Name
+    score: float = 1.0
+    versions: tuple[str, ...] = ()
+    minutes: int = 0
+    text: str = ""
+    key: str = ""
+    value: object = None

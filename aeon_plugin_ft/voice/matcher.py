@@ -1,0 +1,323 @@
+"""Which command a sentence is, if it is one.
+
+Every word is looked up by spelling, then by sound, then by edit distance (rapidfuzz), and stands for
+concepts; a pattern of the grammar fits when each of its parts is found. What keeps ordinary talk out is
+the other direction: a word that neither the pattern nor its intent explains means that the sentence is
+about something else ("como está o treino do time" is not about ours).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from aeon_plugin_ft.voice.adjust import change
+from aeon_plugin_ft.voice.control import BASE, TRAINED
+from aeon_plugin_ft.voice.grammar import LIGHT, NUMBER, WANT, Grammar, Pattern, grammar
+from aeon_plugin_ft.voice.intents import Intent, Name
+from aeon_plugin_ft.voice.normal import Word, words
+from aeon_plugin_ft.voice.numbers import ORDINALS, read_number, value_of
+
+ACCEPT = 0.8
+"""Mean likeness of the words that a pattern needs, below which it does not fit."""
+LONGEST = 18
+"""Words. Nobody gives a command in more, slots apart."""
+_SOUND = 0.95
+_NEAR = 82.0
+_NEARER = 90.0
+"""Likeness in per cent: of a misheard word, and of one whose first sound was misheard."""
+_CONFUSABLE = 0.5
+_FORGIVEN_LETTERS = 3
+_WANTING = ("quer", "gostaria", "precis")
+"""Beginnings of the words in a polite opening that want something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One word with what it may stand for (concept to likeness), or a spoken number (`value`)."""
+
+    text: str
+    senses: dict[str, float]
+    free: bool
+    start: int
+    end: int
+    value: int | None = None
+
+
+def match(text: str) -> Intent | None:
+    """The command that `text` is, or None: not for us. Free of side effects; well under 5 ms."""
+    heard = words(text)
+    table = grammar()
+    rest = _without_polite(heard, table)
+    tokens = _tokens(rest, table)
+    if not tokens:
+        return None
+    slotted = _slotted(tokens, table, text)
+    if slotted is not None:
+        return slotted
+    if len(tokens) > LONGEST:
+        return None
+    if any(word.plain.startswith(_WANTING) for word in heard[: len(heard) - len(rest)]):
+        tokens.append(Token("", {WANT: 1.0}, True, 0, 0))
+    best = max(_fitting(tokens, table), key=lambda fit: fit[0], default=None)
+    return _with_slots(best[1], tokens, best[2]) if best else None
+
+
+def _without_polite(heard: list[Word], table: Grammar) -> list[Word]:
+    """The sentence after its opening: the assistant's name, fillers, "eu queria que você", "pode"."""
+    start = 0
+    while start < len(heard):
+        rest = tuple(word.plain for word in heard[start:])
+        opening = next((phrase for phrase in table.polite if rest[: len(phrase)] == phrase), ())
+        if opening:
+            start += len(opening)
+        elif rest[0] in table.free and rest[0] not in table.concepts and value_of(rest[0]) is None:
+            start += 1
+        else:
+            break
+    return heard[start:]
+
+
+def _tokens(heard: Sequence[Word], table: Grammar) -> list[Token]:
+    """The words with their meanings. A spoken number is one token; a word repeated at once ("não, não") counts once."""
+    found: list[Token] = []
+    index = 0
+    while index < len(heard):
+        word = heard[index]
+        number = _number(heard, index)
+        used = number[1] if number else 1
+        meaning = dict(senses(word.plain, word.sound))
+        if number:
+            meaning[NUMBER] = 1.0
+        end = heard[index + used - 1].end
+        if found and found[-1].text == word.plain:
+            found[-1] = replace(found[-1], end=end)
+        else:
+            value = number[0] if number else None
+            found.append(Token(word.plain, meaning, word.plain in table.free, word.start, end, value))
+        index += used
+    return found
+
+
+def _number(heard: Sequence[Word], index: int) -> tuple[int, int] | None:
+    """The number said at `index` and its length in words. "um" and "uma" are articles unless a unit follows, or
+    it is a time of day ("da uma às seis")."""
+    if heard[index].plain not in {"um", "uma"}:
+        return read_number([word.plain for word in heard[index:]])
+    if index and "VERSION" in senses(heard[index - 1].plain, heard[index - 1].sound):
+        return 1, 1
+    if index + 1 >= len(heard):
+        return None
+    after = heard[index + 1]
+    of_day = index > 0 and heard[index - 1].plain in {"da", "a"} and after.plain in {"as", "ate", "e"}
+    unit = not {"MINUTES", "HOURS"}.isdisjoint(senses(after.plain, after.sound))
+    return (1, 1) if of_day or unit else None
+
+
+@lru_cache(maxsize=4096)
+def senses(word: str, heard: str) -> dict[str, float]:
+    """What a word may stand for, each with its likeness: by spelling, else by sound, else nearly."""
+    table = grammar()
+    exact = table.concepts.get(word)
+    if exact:
+        return dict.fromkeys(exact, 1.0)
+    doubt = _CONFUSABLE if word in table.confusable else 1.0
+    alike = table.sounds.get(heard)
+    if alike:
+        return dict.fromkeys(alike, _SOUND * doubt)
+    if word in table.free or len(heard) < 4 or word.isdecimal():
+        return {}
+    return _near(heard, doubt, table)
+
+
+def _near(heard: str, doubt: float, table: Grammar) -> dict[str, float]:
+    # rapidfuzz takes about 0.1 s to import, which must not fall on Aeon's start.
+    from rapidfuzz import fuzz, process
+
+    found: dict[str, float] = {}
+    for key, ratio, _ in process.extract(heard, table.keys, scorer=fuzz.ratio, limit=4, score_cutoff=_NEAR):
+        if key[0] != heard[0] and ratio < _NEARER:
+            continue
+        for concept in table.sounds[key]:
+            found[concept] = max(found.get(concept, 0.0), ratio / 100 * doubt)
+    return found
+
+
+Fit = tuple[tuple[float, float], Pattern, float]
+
+
+def _fitting(tokens: list[Token], table: Grammar) -> list[Fit]:
+    """Every pattern that explains the whole sentence, with (weight, score) to choose by."""
+    present = {concept for token in tokens for concept in token.senses}
+    fits: list[Fit] = []
+    for pattern in table.patterns:
+        if pattern.ordered or not present.issuperset(pattern.parts):
+            continue
+        placed = _place(pattern, tokens)
+        if placed is None:
+            continue
+        likely = sum(weight * likeness for weight, (_, likeness) in zip(pattern.weights, placed, strict=True))
+        score = likely / pattern.weight
+        taken = {index for index, _ in placed}
+        if score >= ACCEPT and _explained(pattern, tokens, taken):
+            fits.append(((pattern.weight + _company(pattern, tokens, taken), score), pattern, score))
+    return fits
+
+
+def _place(pattern: Pattern, tokens: list[Token]) -> list[tuple[int, float]] | None:
+    """A word for each part, the most alike first; None when a part finds no word of its own."""
+    taken: set[int] = set()
+    placed: dict[int, tuple[int, float]] = {}
+    candidates = [
+        sorted(
+            ((token.senses[part], index) for index, token in enumerate(tokens) if part in token.senses), reverse=True
+        )
+        for part in pattern.parts
+    ]
+    for number in sorted(range(len(candidates)), key=lambda number: len(candidates[number])):
+        found = next(((index, likeness) for likeness, index in candidates[number] if index not in taken), None)
+        if found is None:
+            return None
+        taken.add(found[0])
+        placed[number] = found
+    return [placed[number] for number in range(len(pattern.parts))]
+
+
+def _explained(pattern: Pattern, tokens: list[Token], taken: set[int]) -> bool:
+    """Whether every other word is free or allowed; one short sound that is no word at all is forgiven."""
+    strange = 0
+    for index, token in enumerate(tokens):
+        if index in taken or token.free or _mumbled(token) or _allowed(token, pattern):
+            continue
+        if token.senses or token.value is not None or len(token.text) > _FORGIVEN_LETTERS:
+            return False
+        strange += 1
+    return strange <= (1 if pattern.weight >= 1.5 else 0)
+
+
+def _mumbled(token: Token) -> bool:
+    return len(token.text) == 1 and token.value is None
+
+
+def _allowed(token: Token, pattern: Pattern) -> bool:
+    """Whether the intent knows the word, or the pattern does and it may well be said twice ("qual é o que")."""
+    known = pattern.may | (LIGHT & set(pattern.parts))
+    return any(likeness >= ACCEPT for part, likeness in token.senses.items() if part in known)
+
+
+def _company(pattern: Pattern, tokens: list[Token], taken: set[int]) -> float:
+    """How much of the rest the intent explains: breaks the tie between intents with equal patterns."""
+    others = [token for index, token in enumerate(tokens) if index not in taken]
+    return 0.1 * sum(any(part in pattern.may for part in token.senses) for token in others)
+
+
+def _slotted(tokens: list[Token], table: Grammar, raw: str) -> Intent | None:
+    """The longest ordered pattern that the sentence starts with, and what follows it."""
+    best: tuple[float, int, Pattern] | None = None
+    for pattern in table.patterns:
+        if not pattern.ordered:
+            continue
+        end = _head(pattern, tokens)
+        if end is not None and (best is None or (pattern.weight, end) > best[:2]):
+            best = (pattern.weight, end, pattern)
+    if best is None:
+        return None
+    text = _slot(raw, tokens[best[1] :], articles=best[2].intent is Name.FORGET_ABOUT)
+    return Intent(best[2].intent, 1.0, text=text) if text else None
+
+
+def _head(pattern: Pattern, tokens: list[Token]) -> int | None:
+    """Index after the last part when the sentence starts with the pattern, free words between allowed."""
+    index, score = 0, 0.0
+    for part, weight in zip(pattern.parts, pattern.weights, strict=True):
+        while index < len(tokens) and tokens[index].senses.get(part, 0.0) < ACCEPT and tokens[index].free:
+            index += 1
+        if index >= len(tokens) or part not in tokens[index].senses:
+            return None
+        score += tokens[index].senses[part] * weight
+        index += 1
+    return index if score / pattern.weight >= ACCEPT else None
+
+
+_ARTICLES = frozenset(
+    (
+        "o",
+        "a",
+        "os",
+        "as",
+        "do",
+        "da",
+        "de",
+        "dos",
+        "das",
+        "meu",
+        "minha",
+        "meus",
+        "minhas",
+        "nosso",
+        "nossa",
+        "um",
+        "uma",
+        "ao",
+    )
+)
+_CLOSING = ("por favor", "ta bom", "viu", "ta", "ok", "hein", "obrigado", "obrigada")
+_TAIL = tuple(tuple(tail.split()) for tail in _CLOSING)
+
+
+def _slot(raw: str, tokens: list[Token], *, articles: bool) -> str:
+    """The owner's own words of the slot, without closing politeness (and without a leading article)."""
+    texts = [token.text for token in tokens]
+    while articles and texts and texts[0] in _ARTICLES:
+        tokens, texts = tokens[1:], texts[1:]
+    for tail in _TAIL:
+        if len(texts) > len(tail) and tuple(texts[-len(tail) :]) == tail:
+            tokens, texts = tokens[: -len(tail)], texts[: -len(tail)]
+    return raw[tokens[0].start : tokens[-1].end].strip() if tokens else ""
+
+
+def _with_slots(pattern: Pattern, tokens: list[Token], score: float) -> Intent | None:
+    name = pattern.intent
+    if name is Name.FORGET_MINUTES:
+        return Intent(name, score, minutes=_minutes(tokens))
+    if name is Name.SETTING:
+        numbers = [token.value for token in tokens if token.value is not None]
+        changed = change(pattern.topic, [token.text for token in tokens], numbers)
+        return Intent(name, score, key=changed[0], value=changed[1]) if changed else None
+    if name in {Name.USE, Name.COMPARE}:
+        return Intent(name, score, versions=_versions(pattern, tokens))
+    return Intent(name, score)
+
+
+def _minutes(tokens: list[Token]) -> int:
+    number = next((token.value for token in tokens if token.value is not None), None)
+    hours = any("HOURS" in token.senses for token in tokens)
+    texts = [token.text for token in tokens]
+    half = "meia" in texts
+    alone = half and texts[texts.index("meia") - 1] != "e"  # "meia hora", not "hora e meia"
+    minutes = (number if number is not None else 0 if alone else 1) * (60 if hours else 1)
+    return minutes + (30 if half else 0)
+
+
+def _versions(pattern: Pattern, tokens: list[Token]) -> tuple[str, ...]:
+    """The models that the sentence names, in order, without repeats."""
+    found: list[str] = []
+    for index, token in enumerate(tokens):
+        if token.value is not None and token.value > 0:
+            if _counts(tokens, index):
+                continue
+            found.append(f"v{token.value:04d}")
+        elif token.senses.get("BASE", 0.0) >= ACCEPT:
+            found.append(BASE)
+        elif any(token.senses.get(part, 0.0) >= ACCEPT for part in ("TRAINED", "LAST", "NEWEST")):
+            found.append(TRAINED)
+    if not found and pattern.intent is Name.USE:
+        found = [BASE] if "BEFORE" in pattern.parts else [TRAINED]
+    return tuple(dict.fromkeys(found))
+
+
+def _counts(tokens: list[Token], index: int) -> bool:
+    """Whether a number says how many ("as duas versões") and not which one ("a segunda versão")."""
+    after = tokens[index + 1].senses if index + 1 < len(tokens) else {}
+    return tokens[index].text not in ORDINALS and bool(after.keys() & {"VERSION", "MODEL"})

@@ -1,0 +1,225 @@
+"""From a command and the true state to one or two short sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from aeon_plugin_ft.voice import sayable
+from aeon_plugin_ft.voice.adjust import ANNOUNCE_KEY, AUTOMATIC_KEY, HOURS_KEY, KEEP_KEY, TURNS_KEY
+from aeon_plugin_ft.voice.catalogue import Catalogue
+from aeon_plugin_ft.voice.control import (
+    BASE,
+    TRAINED,
+    Cause,
+    Change,
+    Comparison,
+    Control,
+    Forgotten,
+    ModelInUse,
+    NextTraining,
+    Outcome,
+    Phase,
+    Reason,
+    Status,
+    VersionInfo,
+    Waiting,
+)
+from aeon_plugin_ft.voice.intents import Intent, Name
+
+EQUAL = 0.005
+"""Shares of loss below which two models count as equal: half a per cent."""
+
+
+class Replies:
+    """One method per kind of answer; `now` (seconds since the epoch) makes "hoje" and "ontem". `told` is called with
+    the version whenever the owner is told that another model answers."""
+
+    def __init__(
+        self, catalogue: Catalogue, now: Callable[[], float], told: Callable[[str], None] | None = None
+    ) -> None:
+        self.catalogue = catalogue
+        self.now = now
+        self.told = told
+
+    def reason(self, reason: Reason | None) -> str:
+        return self.catalogue.phrase(f"reason.{(reason or Reason.FAILED).value}")
+
+    def outcome(self, outcome: Outcome, done: str, refused: str, **slots: str) -> str:
+        """`done` or `refused` (catalogue keys), depending on what came of it."""
+        if outcome.ok:
+            return self.catalogue.say(done, **slots)
+        return self.catalogue.say(refused, reason=self.reason(outcome.reason))
+
+    def model_outcome(self, outcome: Outcome, done: str, refused: str, asked: str = BASE) -> str:
+        version = outcome.version or asked
+        if outcome.ok and self.told is not None:
+            self.told(version)
+        return self.outcome(outcome, done, refused, model=sayable.version(version))
+
+    def status(self, status: Status) -> str:
+        said = [self._phase(status)]
+        if status.failed and status.phase is Phase.IDLE:
+            said = [self.catalogue.say("status.failed"), *said]
+        if status.private:
+            said.append(self.catalogue.say("status.private"))
+        elif not status.logging:
+            said.append(self.catalogue.say("status.not_logging"))
+        return " ".join([said[0], said[-1]] if len(said) > 1 else said)
+
+    def _phase(self, status: Status) -> str:
+        say = self.catalogue.say
+        if status.phase in {Phase.JUDGING, Phase.SWAPPING}:
+            return say(f"status.{status.phase.value}")
+        if status.phase is Phase.IDLE:
+            return self._idle(status)
+        done = sayable.percent(status.done) if status.done is not None else ""
+        if status.phase is Phase.PAUSED:
+            return say("status.paused", done=done) if done else say("status.paused_blind")
+        if done and status.seconds_left is not None:
+            return say("status.training", done=done, left=sayable.duration(status.seconds_left))
+        return say("status.training_share", done=done) if done else say("status.training_blind")
+
+    def _idle(self, status: Status) -> str:
+        if status.turns >= status.turns_needed:
+            return self.catalogue.say("status.idle_ready", turns=sayable.conversations(status.turns))
+        have = sayable.number(status.turns, feminine=True)
+        return self.catalogue.say("status.idle", turns=have, needed=sayable.conversations(status.turns_needed))
+
+    def model(self, model: ModelInUse) -> str:
+        if not model.own:
+            return self.catalogue.say("model.host")
+        name = sayable.version(model.version)
+        if model.version == BASE or model.trained_at is None:
+            return self.catalogue.say("model.in_use", model=name)
+        return self.catalogue.say("model.in_use_trained", model=name, when=sayable.day(model.trained_at))
+
+    def versions(self, versions: tuple[VersionInfo, ...]) -> str:
+        if not versions:
+            return self.catalogue.say("versions.none")
+        in_use = next((version.name for version in versions if version.current), BASE)
+        current = self.catalogue.say("versions.current", model=sayable.version(in_use))
+        newest = sayable.version(versions[-1].name)
+        if len(versions) == 1:
+            return self.catalogue.say("versions.one", newest=newest, current=current)
+        count = sayable.count(len(versions), "versão", "versões")
+        return self.catalogue.say("versions.many", count=count, newest=newest, current=current)
+
+    def comparison(self, found: Comparison) -> str:
+        if found.reason is not None or found.gain is None:
+            return self.catalogue.say("compare.unknown", reason=self.reason(found.reason or Reason.NOT_MEASURED))
+        names = {"first": sayable.version(found.first), "second": sayable.version(found.second)}
+        if abs(found.gain) < EQUAL:
+            return self.catalogue.say("compare.equal", **names)
+        entry = "compare.better" if found.gain > 0 else "compare.worse"
+        said = self.catalogue.say(entry, gain=sayable.percent(found.gain), **names)
+        if found.better is None or not found.examples:
+            return said
+        counts = {
+            "better": sayable.number(found.better, feminine=True),
+            "examples": sayable.conversations(found.examples),
+        }
+        return f"{said} {self.catalogue.say('compare.count', **counts)}"
+
+    def change(self, change: Change) -> str:
+        names = {"model": sayable.version(change.version), "previous": sayable.version(change.previous)}
+        entry = f"why.{change.cause.value}"
+        if change.cause is Cause.BETTER and change.gain is not None and change.gain >= EQUAL:
+            entry, names = "why.better_gain", {**names, "gain": sayable.percent(change.gain)}
+        said = self.catalogue.say(entry, **names)
+        if change.cause is Cause.NEVER or change.at is None:
+            return said
+        return f"{said} {self.catalogue.say('why.when', when=sayable.moment(change.at, self.now()))}"
+
+    def next_training(self, found: NextTraining) -> str:
+        if found.waiting is Waiting.TURNS:
+            return self.catalogue.say("next.turns", turns=sayable.conversations(found.turns_left))
+        if found.waiting in {Waiting.TIME, Waiting.COOLDOWN}:
+            if found.at is None:
+                return self.catalogue.say("next.soon")
+            return self.catalogue.say(f"next.{found.waiting.value}", when=sayable.moment(found.at, self.now()))
+        return self.catalogue.say(f"next.{found.waiting.value}")
+
+    def corrected(self, outcome: Outcome, text: str) -> str:
+        said = sayable.spoken(text)
+        if said is None:
+            return self.outcome(outcome, "feedback.corrected_long", "feedback.refused")
+        return self.outcome(outcome, "feedback.corrected", "feedback.refused", text=said)
+
+    def ask_forget(self, found: Forgotten, *, last: bool) -> str:
+        """The question before forgetting, or why there is nothing to ask."""
+        if found.reason is not None or found.turns == 0:
+            return self.catalogue.say("forget.nothing", reason=self.reason(found.reason or Reason.NOTHING_TO_FORGET))
+        said = self.catalogue.say("forget.ask_last" if last else "forget.ask", count=sayable.conversations(found.turns))
+        return f"{self._marked('forget.ask_versions', found)} {said}" if found.versions else said
+
+    def forgotten(self, found: Forgotten) -> str:
+        if found.reason is not None or found.turns == 0:
+            return self.catalogue.say("forget.nothing", reason=self.reason(found.reason or Reason.NOTHING_TO_FORGET))
+        said = self.catalogue.say("forget.done", count=sayable.conversations(found.turns))
+        return f"{said} {self._marked('forget.done_versions', found)}" if found.versions else said
+
+    def _marked(self, entry: str, found: Forgotten) -> str:
+        many = len(found.versions) > 1
+        names = sayable.join([sayable.version(name) for name in found.versions[:3]])
+        if len(found.versions) > 3:
+            names = sayable.count(len(found.versions), "versão", "versões")
+        return self.catalogue.say(f"{entry}_many" if many else entry, versions=names)
+
+    def ask_setting(self, intent: Intent) -> str:
+        say, value = self.catalogue.say, intent.value
+        if intent.key == HOURS_KEY:
+            return say("setting.ask_hours", window=sayable.window(str(value)))
+        if intent.key == TURNS_KEY:
+            return say("setting.ask_turns", turns=sayable.conversations(_whole(value)))
+        if intent.key == KEEP_KEY:
+            return say("setting.ask_keep", versions=sayable.count(_whole(value), "versão", "versões"))
+        switch = {AUTOMATIC_KEY: "automatic", ANNOUNCE_KEY: "announce"}[intent.key]
+        return say(f"setting.ask_{switch}_{'on' if value else 'off'}")
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+Answer = Callable[[Control, Replies, Intent], str]
+
+
+def _use(control: Control, replies: Replies, intent: Intent) -> str:
+    asked = intent.versions[0] if intent.versions else BASE
+    return replies.model_outcome(control.use(asked), "model.used", "model.not_used", asked)
+
+
+def _compare(control: Control, replies: Replies, intent: Intent) -> str:
+    """ "o treinado" is the newest version that may be used; without any, the control says that there is none."""
+    named = intent.versions[:2]
+    if TRAINED in named:
+        newest = next((version.name for version in reversed(control.versions()) if version.usable), None)
+        if newest is None:
+            return replies.comparison(control.compare())
+        named = tuple(newest if name == TRAINED else name for name in named)
+    return replies.comparison(control.compare(*named))
+
+
+ANSWERS: dict[Name, Answer] = {
+    Name.TRAIN_NOW: lambda c, r, i: r.outcome(c.train_now(), "train.started", "train.refused"),
+    Name.STATUS: lambda c, r, i: r.status(c.status()),
+    Name.PAUSE: lambda c, r, i: r.outcome(c.pause(), "train.paused", "train.failed_action"),
+    Name.RESUME: lambda c, r, i: r.outcome(c.resume(), "train.resumed", "train.failed_action"),
+    Name.CANCEL: lambda c, r, i: r.outcome(c.cancel(), "train.cancelled", "train.failed_action"),
+    Name.WHICH_MODEL: lambda c, r, i: r.model(c.model_in_use()),
+    Name.USE: _use,
+    Name.UNDO: lambda c, r, i: r.model_outcome(c.undo(), "model.undone", "model.not_undone"),
+    Name.VERSIONS: lambda c, r, i: r.versions(c.versions()),
+    Name.COMPARE: _compare,
+    Name.WHY_CHANGED: lambda c, r, i: r.change(c.why_changed()),
+    Name.LEARN_LAST: lambda c, r, i: r.outcome(c.learn_last(), "feedback.learned", "feedback.refused"),
+    Name.MARK_WRONG: lambda c, r, i: r.outcome(c.mark_last_wrong(), "feedback.wrong", "feedback.refused"),
+    Name.CORRECT: lambda c, r, i: r.corrected(c.correct_last(i.text), i.text),
+    Name.PRIVATE_ON: lambda c, r, i: r.outcome(c.private(True), "private.on", "private.refused"),
+    Name.PRIVATE_OFF: lambda c, r, i: r.outcome(c.private(False), "private.off", "private.refused"),
+    Name.NEXT_TRAINING: lambda c, r, i: r.next_training(c.next_training()),
+}
+"""Commands that are answered at once. Forgetting and settings ask first, see `commands`."""
+
+READS = frozenset((Name.STATUS, Name.WHICH_MODEL, Name.VERSIONS, Name.COMPARE, Name.WHY_CHANGED, Name.NEXT_TRAINING))
+"""Commands that change nothing, and so may be answered while another is still at work."""

@@ -1,0 +1,88 @@
+"""How well praise, complaint and correction are recognised, on labelled sentences of our own.
+
+    python benchmarks/feedback.py [--set heldout|development] [--show]
+
+The rules were written against `data/feedback_development.jsonl`; the figures to quote come from
+`data/feedback_heldout.jsonl`. A row holds the owner's sentence ("text"), the reply before it where it
+matters ("reply"), the label ("praise", "complaint", "correction", "none") and, for a correction, the reply
+that should come out ("correction"). Ends with 1 when macro F1 is below 0.9.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from aeon_plugin_ft.dataset.feedback import recognise
+
+DATA = Path(__file__).parent / "data"
+KINDS = ("praise", "complaint", "correction")
+GOAL = 0.9
+
+
+@dataclass(frozen=True)
+class Result:
+    """`f1` by kind; `macro` their mean; `exact` the share of right corrections whose words are right too."""
+
+    f1: dict[str, float]
+    macro: float
+    exact: float
+    microseconds: float
+    wrong: list[str]
+
+
+def measure(name: str) -> Result:
+    """Recognise every row of one set and compare."""
+    rows = [json.loads(line) for line in (DATA / f"feedback_{name}.jsonl").read_text(encoding="utf-8").splitlines()]
+    began = time.perf_counter()
+    found = [recognise(row["text"], row.get("reply")) for row in rows]
+    seconds = time.perf_counter() - began
+    guesses = [signal.kind if signal else "none" for signal in found]
+    pairs = [(row["label"], guess) for row, guess in zip(rows, guesses, strict=True)]
+    f1 = {kind: _f1(pairs, kind) for kind in KINDS}
+    right = [
+        (row, signal)
+        for row, signal in zip(rows, found, strict=True)
+        if signal and signal.kind == row["label"] == "correction"
+    ]
+    exact = sum(signal.correction == row["correction"] for row, signal in right) / max(1, len(right))
+    wrong = [
+        f"{row['text']!r}: {row['label']}, said {guess}"
+        for row, guess in zip(rows, guesses, strict=True)
+        if row["label"] != guess
+    ]
+    wrong += [
+        f"{row['text']!r}: {signal.correction!r} for {row['correction']!r}"
+        for row, signal in right
+        if signal.correction != row["correction"]
+    ]
+    return Result(f1, sum(f1.values()) / len(f1), exact, seconds / len(rows) * 1e6, wrong)
+
+
+def _f1(pairs: list[tuple[str, str]], kind: str) -> float:
+    both = sum(label == guess == kind for label, guess in pairs)
+    either = sum((label == kind) + (guess == kind) for label, guess in pairs)
+    return 2 * both / either if either else 0.0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--set", default="heldout", choices=("heldout", "development"))
+    parser.add_argument("--show", action="store_true", help="list what was recognised wrongly")
+    options = parser.parse_args()
+    result = measure(options.set)
+    for kind, value in result.f1.items():
+        print(f"{kind:<12} F1 {value:.3f}")
+    print(f"{'macro':<12} F1 {result.macro:.3f}")
+    print(f"corrections word for word {result.exact:.3f}, {result.microseconds:.0f} us a sentence")
+    if options.show:
+        print("\n".join(result.wrong))
+    return 0 if result.macro >= GOAL else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

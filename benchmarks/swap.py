@@ -1,0 +1,232 @@
+"""Hot swap on the embedded backend, with the built-in model: how long, at what cost, with what loss.
+
+    python benchmarks/swap.py [--chats 100] [--tokens 16] [--swaps 3] [--threads 0] [--json FILE]
+
+Two versions with random adapters are swapped back and forth while `--chats` chats run at once. Counted: failed
+replies, replies by another model than the call's route named (by the server's own word), the time of the
+route flip (the assignment that the brain sees), the whole swap and its parts from the journal, the first
+reply on the new route against the steady state, rollback, memory of one server and of the second beside it,
+and the speed of writing. `word_for_word` is the share of replies equal to those given when nobody else talks:
+two conversations computed at once round differently, so a 4-bit model may choose another word. The load of the
+machine is printed beside: speeds on a busy one mean little.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import httpx
+import psutil
+
+from aeon_plugin_ft.base import BaseModel, resolve_base
+from aeon_plugin_ft.evaluation.model import Verdict
+from aeon_plugin_ft.events import EventBus
+from aeon_plugin_ft.registry import Registry
+from aeon_plugin_ft.serving import EmbeddedDeployer, RouteTable, Swapper
+from aeon_plugin_ft.serving.journal import Step
+from aeon_plugin_ft.settings import ServeSection
+from aeon_plugin_ft.store import DataFolder, Store
+from hooks import Route
+from tests.serving.lora import make_adapter
+
+CACHE = Path(__file__).resolve().parent.parent / ".cache" / "base"
+SYSTEM = "Você é o Aeon, um assistente direto, um pouco cínico e muito competente, que fala como um amigo. " * 8
+PROMPTS = ("quem é você?", "que horas são?", "conta uma piada", "abre o terminal", "o que é LoRA?")
+
+
+@dataclass
+class Bench:
+    """A host's swapper over two versions of the built-in model."""
+
+    swapper: Swapper
+    deployer: EmbeddedDeployer
+    registry: Registry
+    base: BaseModel
+    tokens: int
+    results: dict[str, Any] = field(default_factory=dict)
+
+    def swap(self, name: str) -> Route:
+        return self.swapper.swap(self.registry.get(name), self.base, "embedded").route
+
+    def ask(self, route: Route, text: str) -> tuple[str, float, dict[str, Any]]:
+        """One greedy reply, its seconds, and the server's own timings."""
+        messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": text}]
+        started = time.perf_counter()
+        answer = httpx.post(
+            f"{route.base_url}/v1/chat/completions",
+            json={"messages": messages, "max_tokens": self.tokens, "temperature": 0},
+            headers={"Authorization": f"Bearer {route.token}"},
+            timeout=600,
+            trust_env=False,
+        )
+        answer.raise_for_status()
+        body = answer.json()
+        timings = {**body["timings"], "model": body["model"]}
+        return body["choices"][0]["message"]["content"], time.perf_counter() - started, timings
+
+
+def build(folder: Path, tokens: int, threads: int) -> tuple[Bench, Store]:
+    base = resolve_base("smollm2-135m-instruct", CACHE, print)
+    data = DataFolder(folder).create()
+    store = Store(data.database)
+    registry = Registry(data, store)
+    for seed in (1, 2):
+        registry.create(
+            run=f"run{seed}",
+            adapter=make_adapter(folder / f"adapter{seed}", base, seed=seed, strength=0.15, rank=16, alpha=16),
+            dataset="benchmark",
+            base=base.spec,
+            base_digest=base.digest,
+            verdict=Verdict(True, (), {}),
+        )
+    deployer = EmbeddedDeployer(data, ServeSection(threads=threads), system_prompt=lambda: SYSTEM)
+    swapper = Swapper(data, store, EventBus(), RouteTable(), {"embedded": deployer}, resolve=lambda _: base)
+    return Bench(swapper, deployer, registry, base, tokens), store
+
+
+def measure_steady(bench: Bench) -> None:
+    """Speed and memory of one server, and of a second one beside it."""
+    route = bench.swap("v0001")
+    bench.ask(route, PROMPTS[0])
+    timings = [bench.ask(route, prompt)[1:] for prompt in PROMPTS]
+    bench.results["steady_reply_s"] = statistics.median(seconds for seconds, _ in timings)
+    bench.results["generation_tokens_per_s"] = statistics.median(t["predicted_per_second"] for _, t in timings)
+    one = memory(bench.deployer.pids()[0])
+    second = bench.deployer.deploy(bench.registry.get("v0002"), bench.base)
+    both = [memory(pid) for pid in bench.deployer.pids()]
+    bench.deployer.retire(second)
+    bench.results["memory_one_mib"] = one
+    bench.results["memory_second_costs_mib"] = sum(both) - one
+
+
+def memory(pid: int) -> float:
+    """MiB of a process, shared pages divided among those who share them where the system tells (Linux)."""
+    info = psutil.Process(pid).memory_full_info()
+    return float(getattr(info, "pss", info.rss)) / 2**20
+
+
+def measure_under_load(bench: Bench, target: str, chats: int) -> None:
+    """One swap to `target` while `chats` chats run: half begin before it, half as soon as the route has flipped."""
+    routes = bench.swapper.routes
+    old = routes.current
+    assert old is not None
+    replies: list[tuple[str, str, str, str]] = []
+    failures: list[str] = []
+    ready = threading.Barrier(chats + 1)
+
+    def talk(number: int) -> None:
+        ready.wait()
+        while number % 2 and routes.current is old:
+            time.sleep(0.001)
+        prompt, call = PROMPTS[number % len(PROMPTS)], f"call-{number}"
+        route = routes.acquire(call)
+        assert route is not None
+        try:
+            text, _, timings = bench.ask(route, prompt)
+            replies.append((route.version, prompt, text, timings["model"]))
+        except httpx.HTTPError as error:
+            failures.append(f"{route.version}: {error!r}")
+        finally:
+            routes.release(call)
+
+    expected = {(old.version, prompt): bench.ask(old, prompt)[0] for prompt in PROMPTS}
+    with ThreadPoolExecutor(chats) as pool:
+        for number in range(chats):
+            pool.submit(talk, number)
+        ready.wait()
+        new = bench.swap(target)
+    expected |= {(new.version, prompt): bench.ask(new, prompt)[0] for prompt in PROMPTS}
+    same = sum(expected[version, prompt] == text for version, prompt, text, _ in replies)
+    bench.results["under_load"] = {
+        "chats": len(replies) + len(failures),
+        "failed": len(failures),
+        "by_another_model": sum(model != f"aeon-ft:{version}" for version, _, _, model in replies),
+        "word_for_word": same / len(replies),
+        "served_by": Counter(version for version, *_ in replies),
+    }
+
+
+def measure_quiet(bench: Bench, swaps: int) -> None:
+    """Swaps with nobody talking: the whole, the parts, the flip, the first reply, the way back."""
+    flips: list[float] = []
+    flip = bench.swapper.routes.flip
+
+    def timed(route: Route | None) -> Route | None:
+        started = time.perf_counter()
+        before = flip(route)
+        flips.append(time.perf_counter() - started)
+        return before
+
+    bench.swapper.routes.flip = timed  # type: ignore[method-assign]
+    wholes, firsts, backs = [], [], []
+    for _ in range(swaps):
+        started = time.perf_counter()
+        route = bench.swap("v0002")
+        wholes.append(time.perf_counter() - started)
+        firsts.append(bench.ask(route, PROMPTS[0])[1])
+        started = time.perf_counter()
+        bench.swapper.rollback()
+        backs.append(time.perf_counter() - started)
+    bench.results["swap_s"] = statistics.median(wholes)
+    bench.results["rollback_s"] = statistics.median(backs)
+    bench.results["flip_ms_worst"] = max(flips) * 1000
+    bench.results["first_reply_over_steady"] = statistics.median(firsts) / bench.results["steady_reply_s"]
+    bench.results["parts_s"] = parts(bench.swapper)
+
+
+def parts(swapper: Swapper) -> dict[str, float]:
+    """Seconds from one step of the last swap to the next."""
+    entries = list(swapper.journal.swaps().values())[-1]
+    at = {entry.step: entry.at for entry in entries}
+    order = [Step.BEGUN, Step.BUILT, Step.LOADED, Step.PROVED, Step.FLIPPED, Step.WATCHED, Step.DONE]
+    return {f"to {end.value}": round(at[end] - at[start], 3) for start, end in pairwise(order)}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--chats", type=int, default=100)
+    parser.add_argument("--tokens", type=int, default=16)
+    parser.add_argument("--swaps", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        bench, store = build(Path(folder), options.tokens, options.threads)
+        try:
+            bench.results |= {"machine": platform.processor() or platform.machine(), "cores": os.cpu_count()}
+            if hasattr(os, "getloadavg"):
+                bench.results["load_before"] = round(os.getloadavg()[0], 1)
+            measure_steady(bench)
+            measure_quiet(bench, options.swaps)
+            measure_under_load(bench, "v0002", options.chats)
+        finally:
+            bench.deployer.close()
+            store.close()
+    text = json.dumps(bench.results, indent=1, ensure_ascii=False)
+    print(text)
+    if options.json:
+        options.json.write_text(text + "\n", encoding="utf-8")
+    load = bench.results["under_load"]
+    good = not load["failed"] and not load["by_another_model"] and bench.results["flip_ms_worst"] < 1
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,195 @@
+"""LoRA training: stock TRL against the shared-prefix engine, on the same rows, labels, steps and seed.
+
+    python benchmarks/training.py                         SmolLM2-135M, batches 8, 16 and 32, 1 + 5 steps each
+    python benchmarks/training.py --batch 8 --steps 3     less of it
+    python benchmarks/training.py --model FOLDER          another training copy
+
+Every measurement is a child process of its own, one after the other; run it on a quiet machine. The rows
+are those of samples/conversation.log behind the assistant's real system prompt. Both sides: fp32 (on a
+CPU), gradient checkpointing off, LoRA rank 16 on all linear layers, AdamW, dropout 0. Stock TRL runs in
+micro-batches of 4 with accumulation, which is also what its peak of memory is taken at. The first step
+warms up and is not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+SAMPLE = ROOT / "samples" / "conversation.log"
+STOCK_MICRO = 4
+
+
+def main() -> int:
+    options = _options()
+    if options.child:
+        print(json.dumps(_measure(options)))
+        return 0
+    copy = options.model or _default_copy()
+    results = []
+    for batch in options.batch:
+        pair = {engine: _child(engine, batch, options, copy) for engine in options.engine}
+        results.append({"batch": batch, **pair})
+        _show(batch, pair)
+    if options.out:
+        options.out.write_text(json.dumps(results, indent=2), encoding="utf-8")
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--batch", type=int, nargs="+", default=[8, 16, 32], help="effective batch sizes")
+    parser.add_argument("--steps", type=int, default=6, help="optimizer steps, the first of which is not counted")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--engine", nargs="+", default=["stock", "shared"], choices=["stock", "shared"])
+    parser.add_argument("--model", type=Path, help="a training copy; default: the built-in SmolLM2-135M-Instruct")
+    parser.add_argument("--out", type=Path, help="also write everything as JSON")
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _default_copy() -> Path:
+    from aeon_plugin_ft.base import resolve_base
+
+    return resolve_base("smollm2-135m-instruct", ROOT / ".cache" / "base").training_copy
+
+
+def _child(engine: str, batch: int, options: argparse.Namespace, copy: Path) -> dict[str, Any]:
+    from aeon_plugin_ft.training.supervise import child_environment
+
+    command = [sys.executable, __file__, "--child", engine, "--batch", str(batch), "--steps", str(options.steps)]
+    command += ["--threads", str(options.threads), "--model", str(copy)]
+    done = subprocess.run(
+        command, env=child_environment(options.threads), stdout=subprocess.PIPE, text=True, check=True
+    )  # fmt: skip
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def _measure(options: argparse.Namespace) -> dict[str, Any]:
+    from aeon_plugin_ft.training.loading import add_adapter, load_base, pick_device, set_up_torch
+    from aeon_plugin_ft.training.memory import peak_bytes
+    from aeon_plugin_ft.training.model import Recipe
+    from aeon_plugin_ft.training.recipe import step_examples
+    from aeon_plugin_ft.training.trainer import config_of
+
+    set_up_torch(options.threads)
+    batch, device = options.batch[0], pick_device()
+    recipe = Recipe(16, 16, 1e-3, batch, 1.0, options.steps, 1, 1536, 17, options.threads, 1000)
+    rows, tokenizer = _rows(options.model)
+    model = add_adapter(load_base(options.model, device), recipe)
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = config_of(recipe, Path(folder), device)
+        order = list(step_examples(recipe, len(rows)))
+        trainer = _trainer(options.child, model, arguments, rows, tokenizer, order, Path(folder))
+        recorder = _record(trainer)
+        trainer.train()
+    seconds = recorder.seconds[1:] or recorder.seconds
+    return {
+        "seconds": [round(value, 3) for value in seconds],
+        "median": median(seconds),
+        "cpu_median": median(recorder.cpu_seconds[1:] or recorder.cpu_seconds),
+        "losses": recorder.losses,
+        "norms": recorder.norms,
+        "peak_bytes": peak_bytes(),
+        "device": device,
+        "examples": batch,
+    }
+
+
+def _rows(copy: Path) -> tuple[list[Any], Any]:
+    """The sample conversation as tokens."""
+    from aeon_plugin_ft.dataset import build_draft, import_file
+    from aeon_plugin_ft.settings import Settings
+    from aeon_plugin_ft.training.encode import Encoder
+    from core.prompt import system_prompt
+
+    prompt = system_prompt(datetime(2026, 1, 1, 12, 0))
+    draft = build_draft(import_file(SAMPLE).turns, Settings().dataset, system_prompt=prompt)
+    encoder = Encoder(copy)
+    return encoder.encode([example.messages for example in draft.train], 1536).rows, encoder.tokenizer
+
+
+def _trainer(
+    engine: str, model: Any, arguments: Any, rows: list[Any], tokenizer: Any, order: list[list[int]], folder: Path
+) -> Any:
+    from trl import SFTTrainer
+
+    from aeon_plugin_ft.training.shared import SharedPrefix
+    from aeon_plugin_ft.training.trainer import InOrder, SharedPrefixTrainer, dataset_of
+
+    common = {"model": model, "args": arguments, "train_dataset": dataset_of(rows), "processing_class": tokenizer}
+    if engine == "shared":
+        return SharedPrefixTrainer(order=order, checkpoints=folder, engine=SharedPrefix(model), **common)
+
+    class Stock(SFTTrainer):  # type: ignore[misc]
+        """TRL as it is, with the rows in the same order."""
+
+        def _get_train_sampler(self, train_dataset: Any = None) -> InOrder:
+            return InOrder(order)
+
+    arguments.gradient_accumulation_steps = max(1, arguments.per_device_train_batch_size // STOCK_MICRO)
+    arguments.per_device_train_batch_size = min(STOCK_MICRO, arguments.per_device_train_batch_size)
+    return Stock(**common)
+
+
+def _record(trainer: Any) -> Any:
+    """Seconds, loss and gradient norm of every step, as the trainer itself logs them."""
+    from transformers import TrainerCallback
+
+    class Recorder(TrainerCallback):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self.seconds: list[float] = []
+            self.cpu_seconds: list[float] = []
+            self.losses: list[float] = []
+            self.norms: list[float] = []
+            self.began = self.cpu_began = 0.0
+
+        def on_step_begin(self, *_: Any, **__: Any) -> None:
+            self.began, self.cpu_began = time.perf_counter(), time.process_time()
+
+        def on_step_end(self, *_: Any, **__: Any) -> None:
+            self.seconds.append(time.perf_counter() - self.began)
+            self.cpu_seconds.append(time.process_time() - self.cpu_began)
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any], **_: Any) -> None:
+            if "loss" in logs:
+                self.losses.append(float(logs["loss"]))
+                self.norms.append(float(logs["grad_norm"]))
+
+    recorder = Recorder()
+    trainer.add_callback(recorder)
+    return recorder
+
+
+def _show(batch: int, pair: dict[str, dict[str, Any]]) -> None:
+    for engine, found in pair.items():
+        print(
+            f"batch {batch:3d}  {engine:6s}  {found['median']:8.2f} s/step ({found['cpu_median']:.2f} s of CPU)"
+            f"  {batch / found['median']:6.2f} examples/s  peak {found['peak_bytes'] / 2**30:.2f} GiB"
+            f"  losses {[round(loss, 5) for loss in found['losses']]}"
+        )
+    if len(pair) == 2:
+        stock, shared = pair["stock"], pair["shared"]
+        apart = max(abs(a - b) for a, b in zip(stock["losses"], shared["losses"], strict=True))
+        norms = max(abs(a - b) / a for a, b in zip(stock["norms"], shared["norms"], strict=True))
+        print(
+            f"batch {batch:3d}  ratio {stock['median'] / shared['median']:.2f}x"
+            f" ({stock['cpu_median'] / shared['cpu_median']:.2f}x of CPU time)"
+            f"  largest difference: loss {apart:.1e}, gradient norm {norms:.1e} (relative)"
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

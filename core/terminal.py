@@ -1,0 +1,145 @@
+"""The console on a terminal, or on a pipe: one sentence a line, one answer a line."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TextIO
+
+import platformdirs
+from rich.console import Console as Screen
+
+from core.brain import AeonBrain
+from core.config import read_config
+from core.console import HELP, Answer, Console
+from hooks.contract import Route
+from hooks.manager import HookCaller, build_manager
+
+ENV_DATA = "AEON_FT_DATA"
+_NOBODY = "(ninguém respondeu; /quem mostra o que foi tentado)"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The process's exit status: 0 at the end of the conversation, 2 for options that will not do."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(
+        level=logging.DEBUG if options.debug else logging.ERROR, format="%(name)s: %(message)s", stream=sys.stderr
+    )
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a cp1252 terminal shows "?" for what it cannot
+            stream.reconfigure(errors="replace")
+    brain = AeonBrain(None, hooks=HookCaller(build_manager(entry_points=not options.no_plugins)))
+    brain.host_routes = options.model
+    screen = Screen(highlight=False, soft_wrap=True)
+    console = Console(
+        brain,
+        options.data,
+        memory=options.memory,
+        show=lambda s: screen.print(f"\nAEON: {s}", style="cyan", markup=False),
+    )
+    console.start()
+    try:
+        if sys.stdin.isatty():
+            _talk(console, screen)
+        else:
+            _read(console, sys.stdin, sys.stdout)
+    finally:
+        console.stop()
+    return 0
+
+
+def route_of(text: str) -> tuple[Route, ...] | None:
+    """The host route that `--model` names, None for the brain's own choice; raises
+    argparse.ArgumentTypeError with the forms that there are."""
+    provider, _, name = text.partition(":")
+    if text in ("auto", "embedded"):
+        return None
+    if text in ("groq", "ollama"):
+        settings = read_config(None)
+        name = settings.groq_model if text == "groq" else settings.ollama_model
+    if provider == "groq" and name:
+        return (Route("groq", name),)
+    if provider == "ollama" and name:
+        return (Route("ollama", name, timeout_s=300.0),)
+    if provider in ("http", "https"):
+        url, _, model = text.partition("#")
+        return (Route("openai", model or "default", url, os.environ.get("OPENAI_API_KEY")),)
+    raise argparse.ArgumentTypeError(
+        f"{text!r} names no model; write auto, ollama:llama3.2:3b, groq:openai/gpt-oss-20b or http://127.0.0.1:8080#name"
+    )
+
+
+def default_data() -> Path:
+    """$AEON_FT_DATA, else the user's data folder: where the plugin looks as well."""
+    given = os.environ.get(ENV_DATA)
+    return Path(given) if given else Path(platformdirs.user_data_dir("aeon-ft", appauthor=False))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m core", description="Talk to Aeon's brain in the terminal.")
+    parser.add_argument("--data", type=Path, default=default_data(), help="the plugins' data folder (%(default)s)")
+    parser.add_argument(
+        "--model",
+        type=route_of,
+        default="auto",
+        help="who answers when no plugin chooses: ollama[:NAME], groq[:NAME] or http://HOST:PORT#NAME "
+        "(its token in OPENAI_API_KEY); auto: Groq if GROQ_KEY is set, then Ollama",
+    )
+    parser.add_argument(
+        "--memory", type=int, default=0, metavar="N", help="tell the model the last N exchanges (0, as Aeon does)"
+    )
+    parser.add_argument("--no-plugins", action="store_true", help="only the brain")
+    parser.add_argument("--debug", action="store_true", help="log everything to stderr")
+    return parser
+
+
+def _talk(console: Console, screen: Screen) -> None:
+    """On a terminal: arrow-key history where the platform has it, replies as they arrive."""
+    with suppress(ImportError):
+        import readline  # noqa: F401 - input() uses it once it is imported; Windows has its own
+    screen.print(HELP, style="dim", markup=False)
+    while True:
+        try:
+            text = input("VOCÊ: ")
+        except (EOFError, KeyboardInterrupt):
+            screen.print()
+            return
+        if text.strip() and _show_answer(console, screen, text).ends:
+            return
+
+
+def _show_answer(console: Console, screen: Screen, text: str) -> Answer:
+    shown: list[str] = []
+
+    def on_token(piece: str) -> None:
+        if not shown:
+            screen.print("AEON: ", style="cyan", end="")
+        shown.append(piece)
+        screen.print(piece, end="", markup=False)
+
+    def on_restart() -> None:
+        shown.clear()
+        screen.print(" [...] essa rota caiu, de novo:", style="dim", markup=False)
+
+    answer = console.ask(text, on_token, on_restart)
+    if shown:
+        screen.print()
+    else:
+        screen.print(f"AEON: {_NOBODY if answer.text is None else answer.text}", style="cyan", markup=False)
+    return answer
+
+
+def _read(console: Console, source: TextIO, target: TextIO) -> None:
+    """On a pipe: each line is one sentence; the answers come in the same order."""
+    for line in source:
+        if not line.strip():
+            continue
+        answer = console.ask(line)
+        print(f"AEON: {_NOBODY if answer.text is None else answer.text}", file=target, flush=True)
+        if answer.ends:
+            return

@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""One door to the project, with nothing but Python 3.10+: `python dev.py demo | test | check | bench`.
+
+Each command first makes what it needs inside this folder (a virtual environment in .venv with the pinned
+dependencies, the small base model in .cache) and nothing outside it. The second run starts at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import hashlib
+import os
+import subprocess
+import sys
+import threading
+import time
+import venv
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+STAMP = VENV / ".aeon-ft-stamp"
+MINIMUM = (3, 10)
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="dev.py", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    commands.add_parser("demo", help="watch Aeon learn from a sample conversation, for real (about 10 minutes)")
+    commands.add_parser("test", help="run every test (further arguments go to pytest)")
+    commands.add_parser("check", help="lint, types and documentation checks")
+    commands.add_parser("bench", help="list the benchmarks, or run one: dev.py bench capture")
+    options, rest = parser.parse_known_args(arguments)
+    if sys.version_info < MINIMUM:
+        print(f"Python {MINIMUM[0]}.{MINIMUM[1]} or newer is needed; this is {sys.version.split()[0]}.")
+        return 2
+    try:
+        prepare()
+        return {"demo": demo, "test": test, "check": check, "bench": bench}[options.command](rest)
+    except KeyboardInterrupt:
+        print("\nStopped. Run the same command again to go on.")
+        return 130
+
+
+def demo(rest: Sequence[str]) -> int:
+    return run("-m", "aeon_plugin_ft.cli", "demo", *rest)
+
+
+def test(rest: Sequence[str]) -> int:
+    return run("-m", "pytest", *rest)
+
+
+def check(rest: Sequence[str]) -> int:
+    """Every check runs, so that one call shows everything there is to mend."""
+    codes = [
+        run("-m", "ruff", "check", "."),
+        run("-m", "ruff", "format", "--check", "."),
+        run("-m", "mypy"),
+        run("-m", "pytest", "-q", "tests/docs", "-p", "no:cacheprovider"),
+    ]
+    return max(codes)
+
+
+def bench(rest: Sequence[str]) -> int:
+    found = {path.stem: path for path in sorted((ROOT / "benchmarks").glob("[a-z]*.py"))}
+    if not rest or rest[0] not in found:
+        print("Benchmarks (python dev.py bench NAME [--help]):")
+        for name, path in found.items():
+            print(f"  {name:12} {first_sentence(path)}")
+        return 0 if not rest else 2
+    return run(str(found[rest[0]]), *rest[1:])
+
+
+def first_sentence(path: Path) -> str:
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return docstring.split("\n", 1)[0]
+
+
+def python() -> Path:
+    return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def run(*command: str) -> int:
+    environment = {**os.environ, "PYTHONUTF8": "1", "AEON_FT_CACHE": str(ROOT / ".cache")}
+    return subprocess.run([str(python()), *command], cwd=ROOT, env=environment, check=False).returncode
+
+
+def prepare() -> None:
+    """The virtual environment with the pinned dependencies; does nothing when it is up to date."""
+    wanted = fingerprint()
+    if STAMP.exists() and STAMP.read_text(encoding="ascii") == wanted:
+        return
+    if not python().exists():
+        print("Making a virtual environment in .venv ...", flush=True)
+        venv.create(VENV, with_pip=True)
+    pip = [str(python()), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    # --no-compile saves a minute: most of PyTorch's modules are never imported, and those that are get compiled then.
+    install = [*pip, "--no-compile", "--constraint", "constraints.txt", "--editable", ".[train,dev]"]
+    with Ticker("Installing the pinned dependencies (once; PyTorch is the large one)"):
+        done = subprocess.run(install, cwd=ROOT, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{done.stderr.strip()}\n\nThe dependencies could not be installed; run the command again.")
+    STAMP.write_text(wanted, encoding="ascii")
+
+
+def fingerprint() -> str:
+    """Changes when the environment must be made anew."""
+    digest = hashlib.sha256(sys.version.encode())
+    for name in ("pyproject.toml", "constraints.txt"):
+        digest.update((ROOT / name).read_bytes())
+    return digest.hexdigest()
+
+
+class Ticker:
+    """Shows that something long is alive, with the seconds so far."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.stop = threading.Event()
+        self.thread = threading.Thread(target=self.tick, daemon=True)
+
+    def __enter__(self) -> None:
+        print(f"{self.text} ...", end="", flush=True)
+        self.started = time.monotonic()
+        self.thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop.set()
+        self.thread.join()
+        print(f" {time.monotonic() - self.started:.0f} s", flush=True)
+
+    def tick(self) -> None:
+        while not self.stop.wait(5):
+            print(".", end="", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

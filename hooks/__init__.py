@@ -1,0 +1,19 @@
+"""The doors between an Aeon and its plugins: hook specifications, plugin manager, attachment."""
+
+from hooks.contract import Attempt, Host, Message, ModelRequest, Route, Turn
+from hooks.manager import HookCaller, build_manager
+from hooks.specs import PROJECT, hookimpl, hookspec
+
+__all__ = [
+    "PROJECT",
+    "Attempt",
+    "HookCaller",
+    "Host",
+    "Message",
+    "ModelRequest",
+    "Route",
+    "Turn",
+    "build_manager",
+    "hookimpl",
+    "hookspec",
+]

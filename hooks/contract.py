@@ -1,0 +1,122 @@
+"""What an Aeon and its plugins say to each other: frozen values, no behaviour.
+
+Both sides (`core/`, or the attachment to an unmodified Aeon, and every plugin) import these and
+nothing of one another. Fields may be added with a default; none is renamed or removed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from pathlib import Path  # 20 ms, and this module is on the host's start-up path
+
+Provider = Literal["groq", "ollama", "embedded", "openai", "canned", "none"]
+"""Who can answer: Groq's cloud, a local Ollama, our embedded server, any other OpenAI-compatible
+server, Aeon's canned sentences, or nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One chat message exactly as it was sent to a model."""
+
+    role: Literal["system", "user", "assistant", "tool"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What answers one call: a provider, a model and what to try if it fails.
+
+    A route is never changed: swapping models means replacing the whole object, so a request that
+    took its snapshot keeps it to the end.
+
+    `model` is the name that the provider knows. `base_url` is needed by "embedded" and "openai"
+    ("http://127.0.0.1:51234"); `token` is its bearer token and never shows in a repr. `version` is
+    the plugin's own name of what is served ("v0007", or "base"), for the log. `timeout_s` bounds
+    the whole call, in seconds. `fallback` is tried in order, each once, before the host's own chain.
+    """
+
+    provider: Provider
+    model: str
+    base_url: str | None = None
+    token: str | None = field(default=None, repr=False)
+    version: str = "base"
+    timeout_s: float = 60.0
+    fallback: tuple[Route, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """A call that is about to be made; the answer to `aeon_choose_model` routes it."""
+
+    call_id: str
+    prompt: str
+    messages: tuple[Message, ...]
+    caller: str
+    session: str
+    host_route: Route
+    """What the host would use by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at one provider. `seconds` is wall time; `error` is one line, None when it worked."""
+
+    provider: Provider
+    model: str
+    version: str
+    ok: bool
+    seconds: float
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One request to the brain and its reply: the unit that is logged.
+
+    `id` is unique for ever (a UUID4 hex). `started_at` is seconds since the epoch (UTC), `seconds`
+    the wall time to the reply. `caller` names who asked: "chat" for the owner's own words, otherwise
+    the module that wrote the prompt ("modules.mistica.tarologo_mod"). `mode` is the host's `modo`
+    argument. `reply` is exactly what the owner was shown, None when nothing was. `served_by` is the
+    attempt that produced the reply; None means that nobody did. `private` is read at the END of the
+    call: a private turn must leave no trace.
+    """
+
+    id: str
+    session: str
+    started_at: float
+    seconds: float
+    caller: str
+    mode: str
+    prompt: str
+    messages: tuple[Message, ...]
+    reply: str | None
+    served_by: Attempt | None
+    attempts: tuple[Attempt, ...] = ()
+    private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """The Aeon that a plugin lives in, as much of it as a plugin may use.
+
+    `root` is Aeon's folder (None when the host has none). `data_folder` is where plugins keep their
+    data. `brain` is the live brain object. `say` speaks or prints one sentence to the owner and must
+    be called from any thread; `is_private` reads the private mode now; `is_busy` says whether the
+    host is in the middle of a turn or speaking.
+    """
+
+    name: str
+    data_folder: Path
+    brain: Any
+    say: Callable[[str], None]
+    is_private: Callable[[], bool]
+    is_busy: Callable[[], bool]
+    root: Path | None = None
+    needs_model: bool = False
+    """True when the host has no model of its own, so that a plugin should serve the base."""
+    hooks: Any = None
+    """The HookCaller of this host, so that plugins can call `ft_*` hooks of other plugins."""

@@ -1,0 +1,24 @@
+"""The model servers that can answer a call, behind one small interface.
+
+Both brains use them: `core/` for every call, the attachment to an unmodified Aeon for the calls that
+a plugin routes elsewhere. Nothing heavy is imported before the first call.
+"""
+
+from hooks.providers.base import OnToken, Provider, ProviderError
+from hooks.providers.groq import GROQ_URL, GroqProvider
+from hooks.providers.ollama import OLLAMA_URL, OllamaProvider, ollama_url
+from hooks.providers.openai import OpenAIProvider
+from hooks.providers.pool import ProviderPool
+
+__all__ = [
+    "GROQ_URL",
+    "OLLAMA_URL",
+    "GroqProvider",
+    "OllamaProvider",
+    "OnToken",
+    "OpenAIProvider",
+    "Provider",
+    "ProviderError",
+    "ProviderPool",
+    "ollama_url",
+]

@@ -1,0 +1,128 @@
+"""HTTP as the providers need it: streamed lines under one deadline, errors as one sentence."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from hooks.providers.base import ProviderError
+
+if TYPE_CHECKING:
+    import httpx
+
+CONNECT_SECONDS = 5.0
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+class HttpServer:
+    """One base URL with its kept-alive connections. The client is made at the first call (httpx takes
+    tens of milliseconds to import, and start-up is the host's)."""
+
+    def __init__(self, name: str, url: str, token: str | None = None) -> None:
+        self.name = name
+        self.url = url.rstrip("/")
+        self._token = token
+        self._client: httpx.Client | None = None
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"HttpServer({self.name!r}, {self.url!r})"
+
+    def get_json(self, path: str, timeout_s: float) -> Any:
+        with self._request("GET", path, None, timeout_s) as (response, _):
+            return _parse(response.read(), self.name)
+
+    def post_json(self, path: str, body: Mapping[str, Any], timeout_s: float) -> Any:
+        with self._request("POST", path, body, timeout_s) as (response, deadline):
+            return _parse(b"".join(self._chunks(response, deadline)), self.name)
+
+    def post_lines(self, path: str, body: Mapping[str, Any], timeout_s: float) -> Iterator[str]:
+        """The lines of a streamed answer, blank ones left out."""
+        with self._request("POST", path, body, timeout_s) as (response, deadline):
+            for line in response.iter_lines():
+                self._check(deadline)
+                if line.strip():
+                    yield line
+
+    def close(self) -> None:
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    @contextmanager
+    def _request(
+        self, method: str, path: str, body: Mapping[str, Any] | None, timeout_s: float
+    ) -> Iterator[tuple[httpx.Response, float]]:
+        import httpx
+
+        deadline = time.monotonic() + timeout_s
+        timeout = httpx.Timeout(timeout_s, connect=min(timeout_s, CONNECT_SECONDS))
+        try:
+            with self._connection().stream(method, self.url + path, json=body, timeout=timeout) as response:
+                # The read timeout of the body is taken when its reading begins: only what is left.
+                response.request.extensions["timeout"]["read"] = max(0.001, deadline - time.monotonic())
+                if response.status_code >= 400:
+                    raise ProviderError(self._refusal(response), status=response.status_code)
+                yield response, deadline
+        except httpx.TimeoutException as error:
+            raise ProviderError(f"{self.name} at {self.url} did not answer within {timeout_s:g} s") from error
+        except httpx.HTTPError as error:
+            raise ProviderError(
+                f"nobody answers at {self.url} ({self.name}): {error or type(error).__name__}"
+            ) from error
+
+    def _connection(self) -> httpx.Client:
+        import httpx
+
+        with self._lock:
+            if self._client is None:
+                local = urlsplit(self.url).hostname in _LOOPBACK
+                headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+                # A proxy is for the outside world, and http:// needs no certificates (30 ms to load).
+                self._client = httpx.Client(
+                    headers=headers, trust_env=not local, verify=not self.url.startswith("http://")
+                )
+            return self._client
+
+    def _chunks(self, response: httpx.Response, deadline: float) -> Iterator[bytes]:
+        for chunk in response.iter_bytes():
+            self._check(deadline)
+            yield chunk
+
+    def _check(self, deadline: float) -> None:
+        if time.monotonic() > deadline:
+            raise ProviderError(f"{self.name} at {self.url} did not finish in time")
+
+    def _refusal(self, response: httpx.Response) -> str:
+        text = response.read().decode("utf-8", "replace")
+        try:
+            answer = json.loads(text)
+            error = answer.get("error", answer) if isinstance(answer, dict) else answer
+            text = str(error.get("message", error)) if isinstance(error, dict) else str(error)
+        except ValueError:
+            text = text.strip()[:200]
+        return f"{self.name} said no (HTTP {response.status_code}): {' '.join(text.split()) or 'no reason given'}"
+
+
+def _parse(raw: bytes, name: str) -> Any:
+    try:
+        return json.loads(raw)
+    except ValueError as error:
+        raise ProviderError(f"{name} answered something that is not JSON", status=502) from error
+
+
+def parse_object(text: str, name: str) -> dict[str, Any]:
+    """One JSON object of a stream; raises ProviderError for anything else, and for {"error": ...}."""
+    answer = _parse(text.encode(), name)
+    if not isinstance(answer, dict):
+        raise ProviderError(f"{name} answered something that is not an object", status=502)
+    if error := answer.get("error"):
+        sentence = error.get("message", error) if isinstance(error, dict) else error
+        raise ProviderError(f"{name} failed while answering: {sentence}", status=502)
+    return answer

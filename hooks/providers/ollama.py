@@ -1,0 +1,74 @@
+"""A local Ollama: POST /api/chat, streamed as one JSON object a line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from hooks.contract import Message
+from hooks.providers.base import OnToken, ProviderError
+from hooks.providers.http import HttpServer, parse_object
+
+OLLAMA_URL = "http://127.0.0.1:11434"
+
+
+def ollama_url(host: str | None = None) -> str:
+    """`host`, else $OLLAMA_HOST, else Ollama's default, as a URL that can be connected to.
+
+    OLLAMA_HOST may lack scheme and port, and 0.0.0.0 (listen everywhere) is no address to call.
+    """
+    host = (host or os.environ.get("OLLAMA_HOST") or "").strip()
+    if not host:
+        return OLLAMA_URL
+    scheme, found, rest = host.partition("://")
+    scheme, rest = (scheme, rest) if found else ("http", host)
+    rest = rest.rstrip("/").replace("0.0.0.0", "127.0.0.1")
+    if found or ":" in rest.rpartition("]")[2]:
+        return f"{scheme}://{rest}"
+    return f"{scheme}://{rest}:11434"
+
+
+class OllamaProvider:
+    """Wire format: https://github.com/ollama/ollama/blob/main/docs/api.md. Reasoning arrives in
+    `message.thinking` and is not part of the reply."""
+
+    def __init__(self, url: str | None = None) -> None:
+        self._server = HttpServer("Ollama", ollama_url(url))
+
+    def chat(
+        self, model: str, messages: Sequence[Message], *, timeout_s: float, on_token: OnToken | None = None
+    ) -> str:
+        body = {
+            "model": model,
+            "messages": [{"role": m.role, "content": m.content} for m in messages],
+            "stream": on_token is not None,
+        }
+        if on_token is None:
+            return _content(self._server.post_json("/api/chat", body, timeout_s))
+        pieces: list[str] = []
+        for line in self._server.post_lines("/api/chat", body, timeout_s):
+            answer = parse_object(line, "Ollama")
+            if piece := _content(answer):
+                pieces.append(piece)
+                on_token(piece)
+            if answer.get("done"):
+                return "".join(pieces)
+        raise ProviderError("Ollama broke off in the middle of its answer")
+
+    def models(self, *, timeout_s: float = 5.0) -> list[str]:
+        answer = self._server.get_json("/api/tags", timeout_s)
+        try:
+            return [str(entry["name"]) for entry in answer["models"]]
+        except (KeyError, TypeError) as error:
+            raise ProviderError("Ollama answered no list of models", status=502) from error
+
+    def close(self) -> None:
+        self._server.close()
+
+
+def _content(answer: Any) -> str:
+    try:
+        return answer["message"].get("content") or ""
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ProviderError("Ollama answered no message", status=502) from error

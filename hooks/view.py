@@ -1,0 +1,184 @@
+"""A brain seen by one call: Aeon's own code runs on it, and its model clients report to the call.
+
+The view is an instance of a subclass of the brain's class that shares the brain's attribute
+dictionary, so Aeon's code reads and writes the real attributes. Only `client` is intercepted on the
+way (a descriptor wins over the dictionary), and the module-level name `ollama`, by giving `pensar` a
+copy of its globals for this one call.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from types import FunctionType, SimpleNamespace
+from typing import Any, cast
+
+from hooks.call import Call
+from hooks.contract import Message, Provider, Route
+
+log = logging.getLogger("aeon.attach")
+
+Think = Callable[..., Any]
+
+
+def make_view(kind: type, function: FunctionType) -> Callable[[Any, Call], Think]:
+    """A maker of one-call views for brains of class `kind` whose `pensar` is `function`."""
+    seen = _view_class(kind)
+
+    def view(brain: Any, call: Call) -> Think:
+        one = seen.__new__(seen)
+        one.__dict__ = brain.__dict__
+        one._aeon_call = call
+        names = function.__globals__
+        if "ollama" in names:
+            names = {**names, "ollama": _OllamaModule(names["ollama"], call)}
+        code = FunctionType(function.__code__, names, function.__name__, function.__defaults__, function.__closure__)
+        code.__kwdefaults__ = function.__kwdefaults__
+        return cast(Think, code.__get__(one, seen))
+
+    return view
+
+
+def _view_class(kind: type) -> Any:
+    def client(view: Any) -> Any:
+        real = view.__dict__.get("client")
+        return None if real is None else _GroqClient(real, view._aeon_call)
+
+    def set_client(view: Any, real: Any) -> None:
+        view.__dict__["client"] = real
+
+    members: dict[str, Any] = {"__slots__": ("_aeon_call",), "client": property(client, set_client)}
+    if hasattr(kind, "_conversar_local"):
+        members["_conversar_local"] = _canned(kind)
+    return type(kind.__name__, (kind,), members)
+
+
+def _canned(kind: Any) -> Callable[..., Any]:
+    def _conversar_local(view: Any, *args: Any, **kwargs: Any) -> Any:
+        began = Call.now()
+        reply = kind._conversar_local(view, *args, **kwargs)
+        view._aeon_call.record("canned", "canned", began)
+        return reply
+
+    return _conversar_local
+
+
+class _Delegate:
+    """Everything that is not intercepted goes to the real object."""
+
+    def __init__(self, real: Any, call: Call) -> None:
+        self._real = real
+        self._call = call
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+
+class _GroqClient(_Delegate):
+    """Groq's SDK client, of which `chat.completions.create` is seen."""
+
+    @property
+    def chat(self) -> Any:
+        return _GroqChat(self._real.chat, self._call)
+
+
+class _GroqChat(_Delegate):
+    @property
+    def completions(self) -> Any:
+        return _GroqCompletions(self._real.completions, self._call)
+
+
+class _GroqCompletions(_Delegate):
+    def create(self, *args: Any, **kwargs: Any) -> Any:
+        return _ask(
+            self._call,
+            "groq",
+            kwargs,
+            lambda: self._real.create(*args, **kwargs),
+            read=lambda answer: answer.choices[0].message.content,
+            shape=lambda text, model: _Answer(
+                id="aeon",
+                object="chat.completion",
+                model=model,
+                usage=None,
+                choices=[
+                    SimpleNamespace(
+                        index=0,
+                        finish_reason="stop",
+                        message=SimpleNamespace(role="assistant", content=text, tool_calls=None),
+                    )
+                ],
+            ),
+        )
+
+
+class _OllamaModule(_Delegate):
+    """The `ollama` package, of which `chat` is seen."""
+
+    def chat(self, *args: Any, **kwargs: Any) -> Any:
+        named = {**dict(zip(("model", "messages"), args, strict=False)), **kwargs}
+        return _ask(
+            self._call,
+            "ollama",
+            named,
+            lambda: self._real.chat(*args, **kwargs),
+            read=lambda answer: answer["message"]["content"],
+            shape=lambda text, model: _Answer(
+                model=model, done=True, message=_Answer(role="assistant", content=text, tool_calls=None)
+            ),
+        )
+
+
+class _Answer(dict[str, Any]):
+    """Answers like the SDKs' objects do: by key and by attribute."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+def _ask(
+    call: Call,
+    provider: Provider,
+    asked: dict[str, Any],
+    real: Callable[[], Any],
+    *,
+    read: Callable[[Any], Any],
+    shape: Callable[[str, str], Any],
+) -> Any:
+    """The answer to one of Aeon's requests: of the chosen route, else the real one, noted either way."""
+    model = str(asked.get("model", ""))
+    if not asked.get("stream"):
+        reply = _routed(call, provider, model, asked.get("messages"))
+        if reply is not None:
+            return shape(reply, model)
+    began = Call.now()
+    try:
+        answer = real()
+    except Exception as error:
+        call.record(provider, model, began, error=error)
+        raise
+    call.record(provider, model, began, error=None if asked.get("stream") or _text(answer, read) else "empty reply")
+    return answer
+
+
+def _routed(call: Call, provider: Provider, model: str, messages: Any) -> str | None:
+    """The reply of the plugins' route, once per call; None: Aeon's own request is to go out."""
+    try:
+        exact = tuple(Message(m["role"], m["content"]) for m in messages)
+        first = not call.messages
+        chosen = call.choose(exact, Route(provider, model))
+        return call.walk((chosen, *chosen.fallback)) if chosen is not None and first else None
+    except Exception:
+        log.exception("a route could not be followed; Aeon asks its own")
+        return None
+
+
+def _text(answer: Any, read: Callable[[Any], Any]) -> Any:
+    try:
+        return read(answer)
+    except Exception:  # an answer in a shape that only Aeon understands counts as an answer
+        log.debug("an answer could not be read", exc_info=True)
+        return True

@@ -1,0 +1,206 @@
+"""The command line: what each command says, its JSON, its exit code, and wrong input met with one sentence."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from aeon_plugin_ft.cli.main import main
+from aeon_plugin_ft.evaluation import Check, Verdict
+from aeon_plugin_ft.registry import Registry
+from aeon_plugin_ft.store import DataFolder, Store
+from tests.conftest import REPOSITORY
+
+SAMPLE = REPOSITORY / "samples" / "conversation.log"
+
+
+class Cli:
+    """Runs commands on one data folder and keeps what they printed."""
+
+    def __init__(self, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.data, self.capsys = data, capsys
+
+    def __call__(self, *arguments: str) -> int:
+        code = main(["--data", str(self.data), *arguments])
+        captured = self.capsys.readouterr()
+        self.out, self.err = captured.out, captured.err
+        return code
+
+    def json(self, *arguments: str) -> object:
+        assert self(*arguments, "--json") == 0, self.err
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Cli:
+    return Cli(tmp_path / "data", capsys)
+
+
+def add_version(cli: Cli, tmp_path: Path, run: str, accepted: bool = True) -> str:
+    data = DataFolder(cli.data).create()
+    store = Store(data.database)
+    adapter = tmp_path / f"adapter-{run}"
+    adapter.mkdir()
+    verdict = Verdict(accepted, (Check("held-out loss", accepted, "the loss rose"),), {"gain.base": 0.3})
+    made = Registry(data, store).create(
+        run=run, adapter=adapter, dataset="d", base="b", base_digest="x", verdict=verdict
+    )
+    store.close()
+    return made.name
+
+
+def one_sentence(text: str) -> bool:
+    return "Traceback" not in text and len(text.strip().splitlines()) == 1
+
+
+def test_convert_writes_pairs_and_says_what_was_left_out(cli: Cli, tmp_path: Path) -> None:
+    target = tmp_path / "data.jsonl"
+    assert cli("convert", str(SAMPLE), "-o", str(target)) == 0
+    lines = target.read_text(encoding="utf-8").splitlines()
+    assert f"{len(lines)} pairs" in cli.out and "Left out" in cli.out
+    for line in lines:
+        roles = [message["role"] for message in json.loads(line)["messages"]]
+        assert roles == ["user", "assistant"]
+    assert "é" in lines[1] or "ê" in "".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(None, "missing.log"), (b"", "missing.log"), (bytes(range(256)) * 40, "missing.log")],
+    ids=["not there", "empty", "binary"],
+)
+def test_convert_meets_a_bad_file_with_one_sentence(cli: Cli, tmp_path: Path, content: bytes | None, says: str) -> None:
+    source = tmp_path / "missing.log"
+    if content is not None:
+        source.write_bytes(content)
+    assert cli("convert", str(source), "-o", str(tmp_path / "out.jsonl")) == 2
+    assert says in cli.err and one_sentence(cli.err)
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_convert_reads_cp1252(cli: Cli, tmp_path: Path) -> None:
+    source = tmp_path / "old.log"
+    source.write_bytes("VOCÊ: que horas é a reunião?\nAEON: Às nove, não esquece.\n".encode("cp1252"))
+    assert cli("convert", str(source), "-o", str(tmp_path / "out.jsonl")) == 0
+    assert "reunião" in (tmp_path / "out.jsonl").read_text(encoding="utf-8")
+
+
+def test_an_import_twice_adds_nothing(cli: Cli) -> None:
+    assert cli("dataset", "import", str(SAMPLE)) == 0
+    assert "258 turns added" in cli.out.replace("\n", " ")
+    assert cli("dataset", "import", str(SAMPLE)) == 0
+    assert "0 turns added" in cli.out.replace("\n", " ")
+
+
+def test_dataset_show_counts_both_sides(cli: Cli) -> None:
+    cli("dataset", "import", str(SAMPLE))
+    found = cli.json("dataset", "show")
+    assert isinstance(found, dict)
+    assert found["train"] > 150 and found["heldout"] >= 20 and found["dropped"]
+
+
+def test_training_on_nothing_is_refused_with_the_next_step(cli: Cli) -> None:
+    assert cli("train") == 1
+    assert "nothing to learn from" in cli.err and "dataset import" in cli.err and one_sentence(cli.err)
+
+
+def test_resuming_nothing_says_so(cli: Cli) -> None:
+    assert cli("train", "--resume") == 1
+    assert "no unfinished run" in cli.err and one_sentence(cli.err)
+
+
+def test_status_of_an_empty_folder(cli: Cli) -> None:
+    found = cli.json("status")
+    assert isinstance(found, dict)
+    assert (found["current"], found["turns"], found["active_runs"]) == ("base", 0, [])
+
+
+def test_use_and_rollback_change_what_answers(cli: Cli, tmp_path: Path) -> None:
+    first, second = add_version(cli, tmp_path, "r1"), add_version(cli, tmp_path, "r2")
+    assert cli("use", "1") == 0 and first in cli.out
+    assert cli("use", "v2") == 0 and second in cli.out
+    assert cli("rollback") == 0
+    found = cli.json("models")
+    assert isinstance(found, dict)
+    assert (found["current"], [v["name"] for v in found["versions"]]) == (first, [first, second])
+
+
+def test_a_rejected_version_is_refused(cli: Cli, tmp_path: Path) -> None:
+    add_version(cli, tmp_path, "r1", accepted=False)
+    assert cli("use", "1") == 1
+    assert "rejected" in cli.err and "the loss rose" in cli.err and one_sentence(cli.err)
+
+
+def test_an_unknown_version_is_named(cli: Cli) -> None:
+    assert cli("use", "v9") == 1
+    assert "no version v9" in cli.err and one_sentence(cli.err)
+
+
+def test_config_set_keeps_comments_and_get_reads_back(cli: Cli) -> None:
+    assert cli("config", "set", "schedule.every_turns", "500") == 0
+    assert cli("config", "get", "schedule.every_turns") == 0
+    assert cli.out.strip() == "500"
+    assert "# Train again" in (cli.data / "plugin.toml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("key", "value"), [("train.rnk", "3"), ("train.rank", "0"), ("train.rank", "muitos")])
+def test_config_set_refuses_what_will_not_do(cli: Cli, key: str, value: str) -> None:
+    assert cli("config", "set", key, value) == 2
+    assert "train.rank" in cli.err and one_sentence(cli.err)
+
+
+def test_a_bad_plugin_toml_is_named_with_its_line(cli: Cli) -> None:
+    cli.data.mkdir(parents=True)
+    (cli.data / "plugin.toml").write_text("[train]\nrank = 'x'\n", encoding="utf-8")
+    assert cli("config", "check") == 2
+    assert "line 2" in cli.err and one_sentence(cli.err)
+
+
+def test_a_base_model_that_is_not_there_is_named(cli: Cli) -> None:
+    cli("dataset", "import", str(SAMPLE))
+    cli("config", "set", "base.model", '"/nowhere/model.gguf"')
+    assert cli("estimate") == 1
+    assert "/nowhere/model.gguf" in cli.err and one_sentence(cli.err)
+
+
+def test_doctor_finds_an_ollama_that_does_not_run(cli: Cli) -> None:
+    cli("config", "set", "serve.backend", "ollama")
+    cli("config", "set", "serve.ollama_url", '"http://127.0.0.1:9"')
+    assert cli("doctor", "--json") == 1
+    symptoms = {s["name"]: s for s in json.loads(cli.out)}
+    assert not symptoms["ollama"]["ok"] and symptoms["ollama"]["mend"] == "ollama serve"
+    assert symptoms["python"]["ok"]
+
+
+def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("x", encoding="ascii")
+    assert main(["--data", str(tmp_path / "file" / "sub"), "status"]) == 1
+    error = capsys.readouterr().err
+    assert "cannot be made" in error and one_sentence(error)
+
+
+def test_debug_shows_where_an_error_came_from(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--debug", "--data", str(tmp_path), "use", "v9"]) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
+    from typer.main import get_command
+
+    from aeon_plugin_ft.cli.main import app, load_commands
+
+    load_commands()
+    for name in getattr(get_command(app), "commands", {}):
+        assert main([name, "--help"]) == 0
+        assert len(capsys.readouterr().out) > 100, name
+
+
+def test_the_module_runs_like_the_script() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "aeon_plugin_ft.cli", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("aeon-ft ")

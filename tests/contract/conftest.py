@@ -1,0 +1,161 @@
+"""One stage for every deployer: a backend that is running, the base on it, and a version trained on that base.
+
+The quick ones answer from a script; those marked slow load the model with llama.cpp and answer with it. With
+AEON_FT_TEST_OLLAMA=http://127.0.0.1:11434 the same suite also runs against that real Ollama (it makes and
+removes models called aeon-ft:*, and a base called aeon-ft-contract).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.registry.model import Version
+from aeon_plugin_ft.serving.embedded import EmbeddedDeployer
+from aeon_plugin_ft.serving.groq import LORA_PARAMETERS, GroqDeployer
+from aeon_plugin_ft.serving.model import Deployer
+from aeon_plugin_ft.serving.ollama import OllamaDeployer
+from aeon_plugin_ft.serving.ollama_client import OllamaClient
+from aeon_plugin_ft.serving.openai import OpenAIDeployer
+from aeon_plugin_ft.settings import ServeSection
+from aeon_plugin_ft.store import DataFolder
+from hooks.providers import ProviderPool
+from tests.servers.groq import FakeGroq
+from tests.servers.models import make_base, make_version, write_adapter, write_gguf
+from tests.servers.ollama import FakeOllama
+from tests.servers.openai import FakeOpenAI
+from tests.servers.teach import teach
+
+REAL_OLLAMA = os.environ.get("AEON_FT_TEST_OLLAMA", "")
+"""Read before the tests' own environment is emptied."""
+BASE_TAG = "aeon-ft-contract:latest"
+
+
+@dataclass
+class Stage:
+    """`fresh` makes the deployer of a host that has just started on the same data; `pool` is what a brain calls
+    models through; `really_answers`: with the model itself."""
+
+    deployer: Deployer
+    base: BaseModel
+    version: Version
+    other: Version
+    fresh: Callable[[], Deployer]
+    pool: ProviderPool
+    really_answers: bool = False
+
+
+def _scripted_ollama(behaviour: str) -> Callable[[DataFolder, Path, ExitStack], Stage]:
+    def build(data: DataFolder, folder: Path, stack: ExitStack) -> Stage:
+        server = stack.enter_context(FakeOllama(behaviour))
+        tag = server.add_model("tiny:1b", write_gguf(folder / "base.gguf"), template="{{ .Prompt }} {{ .Response }}")
+        base = make_base(server.blobs.path(tag.model_blob), "ollama:tiny:1b")
+        return _stage(data, base, lambda: OllamaDeployer(data, ServeSection(ollama_url=server.url)))
+
+    return build
+
+
+def _groq(data: DataFolder, folder: Path, stack: ExitStack) -> Stage:
+    server = stack.enter_context(FakeGroq(enterprise=True))
+    base = BaseModel("meta-llama/Llama-3.1-8B-Instruct", "sha256:b", "llama", LORA_PARAMETERS, folder, None)
+    pool = ProviderPool(lambda: server.key, server.url)
+    return _stage(data, base, lambda: GroqDeployer(data, ServeSection(), key=lambda: server.key, url=server.url), pool)
+
+
+def _openai(flavour: str) -> Callable[[DataFolder, Path, ExitStack], Stage]:
+    def build(data: DataFolder, folder: Path, stack: ExitStack) -> Stage:
+        server = stack.enter_context(FakeOpenAI(flavour))  # type: ignore[arg-type]
+        base = make_base(write_gguf(folder / "base.gguf"))
+        return _stage(data, base, lambda: OpenAIDeployer(data, ServeSection(openai_url=server.url)))
+
+    return build
+
+
+def _stage(
+    data: DataFolder, base: BaseModel, fresh: Callable[[], Deployer], pool: ProviderPool | None = None,
+) -> Stage:  # fmt: skip
+    made = [
+        make_version(data.versions, write_adapter(data.root / name, rank=8, seed=seed), base, name)
+        for seed, name in enumerate(("v0001", "v0002"))
+    ]
+    return Stage(fresh(), base, made[0], made[1], fresh, pool or ProviderPool())
+
+
+SCRIPTED = {
+    "ollama-0.24": _scripted_ollama("0.24.0"), "ollama-0.32": _scripted_ollama("0.32.1"),
+    "ollama-0.34": _scripted_ollama("0.34.2"), "groq": _groq, "vllm": _openai("vllm"), "sglang": _openai("sglang"),
+}  # fmt: skip
+
+
+@pytest.fixture(params=list(SCRIPTED))
+def stage(request: pytest.FixtureRequest, data: DataFolder, tmp_path: Path) -> Iterator[Stage]:
+    with ExitStack() as stack:
+        made = SCRIPTED[request.param](data, tmp_path, stack)
+        yield made
+        made.deployer.close()
+        made.pool.close()
+
+
+# -- with the model itself ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def taught(smollm2: BaseModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An adapter that knows tests.servers.teach.PAIRS."""
+    return teach(smollm2, tmp_path_factory.mktemp("taught") / "adapter")
+
+
+def _real_names() -> list[str]:
+    return ["embedded", "0.24.0", "0.32.1", "0.34.2"] + (["real ollama"] if REAL_OLLAMA else [])
+
+
+@pytest.fixture(params=_real_names())
+def real_stage(
+    request: pytest.FixtureRequest, data: DataFolder, smollm2: BaseModel, taught: Path
+) -> Iterator[Stage]:  # fmt: skip
+    version = make_version(data.versions, taught, smollm2)
+    with ExitStack() as stack:
+        fresh = _real(request.param, data, smollm2, stack)
+        made = Stage(fresh(), smollm2, version, version, fresh, ProviderPool(), really_answers=True)
+        yield made
+        made.deployer.close()
+        made.pool.close()
+
+
+def _real(name: str, data: DataFolder, base: BaseModel, stack: ExitStack) -> Callable[[], Deployer]:
+    assert base.gguf is not None
+    if name == "embedded":
+        return lambda: EmbeddedDeployer(data, ServeSection())
+    if name == "real ollama":
+        client = OllamaClient(REAL_OLLAMA)
+        _import_base(client, base)
+        stack.callback(client.close)
+        stack.callback(lambda: client.delete(BASE_TAG))
+        stack.callback(lambda: OllamaDeployer(data, ServeSection(ollama_url=REAL_OLLAMA)).discard("v0001"))
+        return lambda: OllamaDeployer(data, ServeSection(ollama_url=REAL_OLLAMA, ollama_model=BASE_TAG))
+    server = stack.enter_context(FakeOllama(name, real=True))
+    server.add_model(BASE_TAG, base.gguf, template="{{ .Prompt }} {{ .Response }}", parameters={"temperature": 0.0})
+    return lambda: OllamaDeployer(data, ServeSection(ollama_url=server.url, ollama_model=BASE_TAG))
+
+
+def _import_base(client: OllamaClient, base: BaseModel) -> None:
+    assert base.gguf is not None
+    if not client.has_blob(base.digest):
+        client.upload(base.gguf, base.digest, lambda _: None)
+    client.create({"model": BASE_TAG, "files": {"model.gguf": base.digest}}, lambda _: None)
+
+
+@pytest.fixture
+def heldout(data: DataFolder) -> Path:
+    """Held-out replies of the dataset that the version names, so that the merge is measured against PEFT."""
+    folder = data.datasets / "dataset"
+    folder.mkdir(parents=True)
+    shutil.copyfile(Path(__file__).parent / "heldout.jsonl", folder / "heldout.jsonl")
+    return folder

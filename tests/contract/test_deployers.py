@@ -1,0 +1,111 @@
+"""What the swap may rely on, whichever backend it is."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from aeon_plugin_ft.errors import ServingError
+from aeon_plugin_ft.serving.ask import ask
+from aeon_plugin_ft.serving.backends import Backends
+from aeon_plugin_ft.serving.ollama import OllamaDeployer
+from aeon_plugin_ft.settings import ServeSection
+from aeon_plugin_ft.store import DataFolder
+from hooks import Message
+from tests.contract.conftest import Stage
+from tests.servers.teach import ANSWER, QUESTION
+
+TALK = [Message("user", QUESTION)]
+
+
+def said(stage: Stage, deployment_route: object) -> str:
+    """A reply through the providers that a brain uses."""
+    provider = stage.pool.for_route(deployment_route)  # type: ignore[arg-type]
+    return provider.chat(deployment_route.model, TALK, timeout_s=60)  # type: ignore[attr-defined]
+
+
+def test_a_deployment_names_what_it_serves_and_the_brain_can_use_its_route(stage: Stage) -> None:
+    deployment = stage.deployer.deploy(stage.version, stage.base)
+    assert deployment.version == deployment.route.version == stage.version.name
+    assert deployment.backend == stage.deployer.name
+    assert deployment.model == deployment.route.model
+    assert deployment.digest
+    assert said(stage, deployment.route)
+    stage.deployer.check(deployment)
+
+
+def test_two_versions_and_the_base_never_share_a_name(stage: Stage) -> None:
+    made = [stage.deployer.deploy(version, stage.base) for version in (None, stage.version, stage.other)]
+    assert len({deployment.model for deployment in made}) == 3
+    assert [deployment.version for deployment in made] == ["base", "v0001", "v0002"]
+    for deployment in made:
+        stage.deployer.check(deployment)
+
+
+def test_deploying_twice_gives_the_same_and_a_new_host_finds_it(stage: Stage) -> None:
+    first = stage.deployer.deploy(stage.version, stage.base)
+    fresh = stage.fresh()
+    again = fresh.deploy(stage.version, stage.base)
+    fresh.check(first)
+    assert again.digest == first.digest
+    fresh.close()
+
+
+def test_retiring_twice_is_harmless_and_the_way_back_stays_open(stage: Stage) -> None:
+    old = stage.deployer.deploy(stage.version, stage.base)
+    new = stage.deployer.deploy(stage.other, stage.base)
+    stage.deployer.retire(old)
+    stage.deployer.retire(old)
+    stage.deployer.check(new)
+    back = stage.deployer.deploy(stage.version, stage.base)
+    assert back.digest == old.digest
+    assert said(stage, back.route)
+
+
+def test_a_version_of_another_base_is_refused_with_a_next_step(stage: Stage) -> None:
+    stranger = replace(stage.version, base_digest="sha256:" + "0" * 64)
+    with pytest.raises(ServingError) as refusal:
+        stage.deployer.deploy(stranger, stage.base)
+    assert refusal.value.todo
+
+
+def test_a_damaged_adapter_is_refused_with_a_next_step(stage: Stage) -> None:
+    (stage.version.adapter / "adapter_config.json").write_text("{")
+    with pytest.raises(ServingError) as refusal:
+        stage.deployer.deploy(stage.version, stage.base)
+    assert refusal.value.todo
+
+
+def test_closing_twice_is_harmless(stage: Stage) -> None:
+    stage.deployer.close()
+    stage.deployer.close()
+
+
+def test_every_backend_of_the_settings_has_its_deployer(data: DataFolder) -> None:
+    named = ServeSection.model_fields["backend"].annotation.__args__  # type: ignore[union-attr]
+    backends = Backends(data, ServeSection(), system_prompt=str)
+    assert {backends[name].name for name in named} == set(named)
+    backends.close()
+
+
+@pytest.mark.slow
+def test_the_swap_changes_the_answer_and_going_back_restores_it(
+    real_stage: Stage, heldout: Path, data: DataFolder
+) -> None:
+    """On tokens: the model itself answers, before, with the version, and after going back."""
+    stage = real_stage
+    before = stage.deployer.deploy(None, stage.base)
+    plain, _, _ = ask(before.route, TALK, 40)
+    after = stage.deployer.deploy(stage.version, stage.base)
+    assert ask(after.route, TALK, 40)[:2] == (ANSWER, True)
+    assert plain != ANSWER
+    assert after.digest != before.digest
+    back = stage.deployer.deploy(None, stage.base)
+    assert back.digest == before.digest
+    assert ask(back.route, TALK, 40)[0] == plain
+    if isinstance(stage.deployer, OllamaDeployer):
+        check = json.loads((data.serving / "merge-v0001.json").read_text())["check"]
+        assert check["kl"] <= 0.02 < check["effect"]

@@ -1,0 +1,64 @@
+"""The documentation cannot drift: generated pages, links, the README's tree, and nothing that should not be there."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+PAGES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").glob("*.md"), *(REPOSITORY / "samples").glob("*.md")])
+
+
+def generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("generate", REPOSITORY / "docs" / "generate.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("page", ["configuration.md", "cli.md", "hooks.md"])
+def test_generated_pages_are_current(page: str) -> None:
+    committed = (REPOSITORY / "docs" / page).read_text(encoding="utf-8")
+    assert committed == generator().PAGES[page](), "run: python docs/generate.py"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        if "://" not in target and not target.startswith("mailto:"):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_every_command_in_the_docs_exists(page: Path) -> None:
+    from typer.main import get_command
+
+    from aeon_plugin_ft.cli.main import app, load_commands
+
+    load_commands()
+    known = getattr(get_command(app), "commands", {})
+    text = page.read_text(encoding="utf-8")
+    for name in re.findall(r"`aeon-ft(?: --\w+ \S+)* ([a-z]+)", text):
+        assert name in known, f"{page.name} names `aeon-ft {name}`"
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.pt-BR.md"])
+def test_the_tree_in_the_readme_is_the_tree(readme: str) -> None:
+    text = (REPOSITORY / readme).read_text(encoding="utf-8")
+    for folder in ("aeon_plugin_ft", "core", "hooks", "tests", "benchmarks", "docs", "samples"):
+        assert f"{folder}/" in text, f"{readme} does not show {folder}/"
+    for stage in (path.name for path in (REPOSITORY / "aeon_plugin_ft").iterdir() if (path / "__init__.py").exists()):
+        assert re.search(rf"\b{stage}/", text), f"{readme} does not show {stage}/"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_every_benchmark_and_test_named_in_the_docs_exists(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"`(?:python )?((?:benchmarks|tests|docs|samples)/[\w./-]+\.\w+)", text):
+        assert (REPOSITORY / target).exists(), f"{page.name} names {target}"

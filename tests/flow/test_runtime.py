@@ -1,0 +1,312 @@
+"""The plugin inside a host: capture, privacy, routes that follow the store, settings, voice, forgetting.
+
+The deployer here is a stand-in that serves nothing; everything else is the real plugin.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.errors import BackendDownError
+from aeon_plugin_ft.evaluation import Verdict
+from aeon_plugin_ft.plugin import FineTuning
+from aeon_plugin_ft.registry import Registry, Version
+from aeon_plugin_ft.runtime import Runtime
+from aeon_plugin_ft.serving.model import Deployment
+from hooks import Attempt, HookCaller, Host, Message, ModelRequest, Route, Turn, build_manager, hookimpl
+
+OLLAMA = Route("ollama", "deepseek-r1:8b")
+
+
+class StandIn:
+    """A deployer that only remembers; `broken` versions cannot be served."""
+
+    name = "embedded"
+
+    def __init__(self) -> None:
+        self.broken: set[str] = set()
+        self.retired: list[str] = []
+
+    def deploy(self, version: Version | None, base: BaseModel) -> Deployment:
+        name = "base" if version is None else version.name
+        if name in self.broken:
+            raise BackendDownError(f"{name} is broken")
+        return Deployment(name, self.name, name, f"sha256:{name}", Route("groq", name, version=name))
+
+    def check(self, deployment: Deployment) -> None:
+        if deployment.version in self.broken:
+            raise BackendDownError(f"{deployment.version} is broken")
+
+    def retire(self, deployment: Deployment) -> None:
+        self.retired.append(deployment.version)
+
+    def close(self) -> None: ...
+
+
+class Owner:
+    """A host with its owner: starts the plugin, talks, hears what is said aloud."""
+
+    def __init__(self, folder: Path, *others: object) -> None:
+        self.plugin = FineTuning()
+        self.caller = HookCaller(build_manager(self.plugin, *others, entry_points=False))
+        self.said: list[str] = []
+        self.private = False
+        self.host = Host("test", folder, None, self.said.append, lambda: self.private, lambda: False, hooks=self.caller)
+        self.standin = StandIn()
+        BACKENDS["embedded"] = self.standin
+
+    def start(self) -> Runtime:
+        self.caller.historic("aeon_started", host=self.host)
+        runtime = self.plugin.runtime
+        assert runtime is not None
+        return runtime
+
+    def asks(self, prompt: str, route: Route = OLLAMA) -> Route | None:
+        request = ModelRequest("call", prompt, (Message("user", prompt),), "chat", "s", route)
+        chosen = self.caller.first("aeon_choose_model", request=request)
+        assert chosen is None or isinstance(chosen, Route)
+        return chosen
+
+    def says(self, prompt: str, reply: str = "Tipo, sei lá.", **fields: object) -> None:
+        turn = Turn(
+            id=f"t{time.time_ns()}",
+            session="s",
+            started_at=time.time(),
+            seconds=0.1,
+            caller="chat",
+            mode="conversa",
+            prompt=prompt,
+            messages=(Message("system", "Você é AEON."), Message("user", prompt)),
+            reply=reply,
+            served_by=Attempt("ollama", "m", "base", True, 0.1),
+        )
+        self.caller.all("aeon_turn_finished", turn=replace(turn, **fields))  # type: ignore[arg-type]
+
+    def hears(self, text: str) -> str | None:
+        answer = self.caller.first("aeon_heard", text=text)
+        assert answer is None or isinstance(answer, str)
+        return answer
+
+
+BACKENDS: dict[str, StandIn] = {}
+
+
+@pytest.fixture(autouse=True)
+def no_real_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    base = BaseModel("smollm2-135m-instruct", "sha256:0", "llama", 1, Path(), None)
+    monkeypatch.setattr("aeon_plugin_ft.pipeline.resolve_base", lambda *_: base)
+    monkeypatch.setattr("aeon_plugin_ft.serving.backends._embedded", lambda *_: BACKENDS["embedded"])
+
+
+@pytest.fixture
+def owner(tmp_path: Path) -> Iterator[Owner]:
+    made = Owner(tmp_path / "data")
+    yield made
+    made.caller.all("aeon_stopping")
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 8.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def log_text(owner: Owner) -> str:
+    return "".join(path.read_text(encoding="utf-8") for path in (owner.host.data_folder / "log").glob("*.jsonl"))
+
+
+def add_version(runtime: Runtime, tmp_path: Path, run: str) -> str:
+    adapter = tmp_path / f"adapter-{run}"
+    adapter.mkdir()
+    return (
+        Registry(runtime.data, runtime.store)
+        .create(
+            run=run,
+            adapter=adapter,
+            dataset="d",
+            base="smollm2-135m-instruct",
+            base_digest="sha256:0",
+            verdict=Verdict(True, (), {"gain.base": 0.3}),
+        )
+        .name
+    )
+
+
+def test_a_turn_is_logged_before_the_reply_and_indexed_soon_after(owner: Owner) -> None:
+    runtime = owner.start()
+    owner.says("qual é a boa?")
+    assert "qual é a boa?" in log_text(owner)
+    eventually(lambda: runtime.index.count(None) == 1)
+    eventually(lambda: runtime.store.fact("system_prompt") == "Você é AEON.")
+
+
+def test_a_private_turn_leaves_no_trace(owner: Owner) -> None:
+    owner.start()
+    owner.says("meu segredo", private=True)
+    assert "segredo" not in log_text(owner)
+
+
+def test_personal_data_never_reaches_the_disk(owner: Owner) -> None:
+    owner.start()
+    owner.says("meu cpf é 529.982.247-25", "anotado: 529.982.247-25")
+    assert "529.982" not in log_text(owner)
+
+
+def test_in_drop_mode_a_turn_with_personal_data_is_not_logged(owner: Owner) -> None:
+    runtime = owner.start()
+    runtime.settings_file.set("privacy.mode", "drop")
+    owner.says("meu cpf é 529.982.247-25, guarda aí")
+    assert "guarda" not in log_text(owner)
+
+
+def test_logging_can_be_switched_off_in_the_file(owner: Owner) -> None:
+    runtime = owner.start()
+    runtime.settings_file.path.write_text("[log]\nenabled = false\n", encoding="utf-8")
+    eventually(lambda: not runtime.settings.log.enabled)
+    owner.says("isso não fica")
+    assert "isso não fica" not in log_text(owner)
+
+
+def test_another_plugin_may_refuse_a_turn(tmp_path: Path) -> None:
+    class NoBank:
+        @hookimpl
+        def ft_refuse_turn(self, turn: Turn) -> str | None:
+            return "bank" if "banco" in turn.prompt else None
+
+    owner = Owner(tmp_path / "data", NoBank())
+    owner.start()
+    owner.says("meu banco é aquele")
+    owner.says("e o tempo hoje?")
+    assert "aquele" not in log_text(owner) and "tempo" in log_text(owner)
+    owner.caller.all("aeon_stopping")
+
+
+def test_nothing_is_routed_before_there_is_a_version(owner: Owner) -> None:
+    owner.start()
+    assert owner.asks("oi") is None
+
+
+def test_the_brain_follows_the_version_that_the_store_names(owner: Owner, tmp_path: Path) -> None:
+    runtime = owner.start()
+    first, second = add_version(runtime, tmp_path, "r1"), add_version(runtime, tmp_path, "r2")
+    runtime.registry.promote(first, "better")
+    eventually(lambda: runtime.answering == first)
+    route = owner.asks("oi")
+    assert route is not None and route.version == first
+    owner.says("oi", id="call")
+    runtime.registry.promote(second, "better")
+    eventually(lambda: runtime.answering == second)
+    eventually(lambda: owner.standin.retired == [first])
+
+
+def test_a_version_that_cannot_be_served_leaves_the_old_one(
+    owner: Owner, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    runtime = owner.start()
+    first, second = add_version(runtime, tmp_path, "r1"), add_version(runtime, tmp_path, "r2")
+    runtime.registry.promote(first, "better")
+    eventually(lambda: runtime.answering == first)
+    owner.standin.broken.add(second)
+    with caplog.at_level(logging.CRITICAL):
+        runtime.registry.promote(second, "better")
+        eventually(lambda: runtime.registry.current() == first)
+    assert runtime.answering == first
+
+
+def test_going_back_to_base_gives_the_choice_back_to_the_host(owner: Owner, tmp_path: Path) -> None:
+    runtime = owner.start()
+    runtime.registry.promote(add_version(runtime, tmp_path, "r1"), "better")
+    eventually(lambda: runtime.answering is not None)
+    runtime.registry.promote("base", "rolled back")
+    eventually(lambda: runtime.answering is None)
+    assert owner.asks("oi") is None
+
+
+def test_preferring_the_host_leaves_its_other_backends_alone(owner: Owner, tmp_path: Path) -> None:
+    runtime = owner.start()
+    runtime.settings_file.set("serve.prefer", "host")
+    runtime.registry.promote(add_version(runtime, tmp_path, "r1"), "better")
+    eventually(lambda: runtime.answering is not None)
+    assert owner.asks("oi", OLLAMA) is None
+    assert owner.asks("oi", Route("none", "")) is not None
+
+
+def test_a_disabled_plugin_does_nothing(owner: Owner, tmp_path: Path) -> None:
+    runtime = owner.start()
+    runtime.settings_file.set("plugin.enabled", False)
+    owner.says("não grava")
+    assert log_text(owner).count("não grava") == 0
+    assert owner.hears("status do treino") is None
+    assert owner.asks("oi") is None
+
+
+def test_spoken_commands_tell_and_change_the_true_state(owner: Owner, tmp_path: Path) -> None:
+    runtime = owner.start()
+    assert owner.hears("que horas são?") is None
+    assert owner.hears("modelo atual")
+    first = add_version(runtime, tmp_path, "r1")
+    assert owner.hears("usar modelo treinado")
+    eventually(lambda: runtime.answering == first)
+    assert owner.hears("volta o modelo anterior")
+    eventually(lambda: runtime.registry.current() == "base")
+
+
+def test_the_spoken_private_mode_stops_the_log(owner: Owner) -> None:
+    owner.start()
+    assert owner.hears("não grave isso")
+    owner.says("isso fica entre nós")
+    assert "entre nós" not in log_text(owner)
+
+
+def test_forgetting_by_voice_asks_first_and_then_removes(owner: Owner) -> None:
+    runtime = owner.start()
+    owner.says("a senha do cofre é do vizinho Anacleto")
+    owner.says("e amanhã chove?")
+    eventually(lambda: runtime.index.count(None) == 2)
+    assert owner.hears("esquece tudo sobre Anacleto")
+    assert "Anacleto" in log_text(owner)
+    assert owner.hears("sim")
+    eventually(lambda: "Anacleto" not in log_text(owner))
+    assert "amanhã chove" in log_text(owner)
+
+
+def test_a_settings_file_that_cannot_be_used_starts_with_the_defaults(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "plugin.toml").write_text("[train]\nrank = 'x'\n", encoding="utf-8")
+    owner = Owner(folder)
+    runtime = owner.start()
+    owner.says("oi")
+    assert "oi" in log_text(owner)
+    assert any(event["name"] == "attention_needed" for event in runtime.store.events())
+    owner.caller.all("aeon_stopping")
+
+
+def test_a_data_folder_that_cannot_be_used_leaves_the_host_alone(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x", encoding="ascii")
+    owner = Owner(tmp_path / "file" / "data")
+    owner.caller.historic("aeon_started", host=owner.host)
+    assert owner.plugin.runtime is None
+    assert "desligado" in owner.said[0]
+    assert owner.asks("oi") is None
+    owner.says("oi")
+
+
+def test_the_version_in_use_answers_again_after_a_restart(owner: Owner, tmp_path: Path) -> None:
+    runtime = owner.start()
+    name = add_version(runtime, tmp_path, "r1")
+    runtime.registry.promote(name, "better")
+    eventually(lambda: runtime.answering == name)
+    owner.caller.all("aeon_stopping")
+    again = Owner(owner.host.data_folder)
+    runtime = again.start()
+    eventually(lambda: runtime.answering == name)
+    again.caller.all("aeon_stopping")

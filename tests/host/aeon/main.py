@@ -1,0 +1,1 @@
+"""Where a real Aeon starts its window; the miniature is started by tests/host/drive.py."""

@@ -1,0 +1,210 @@
+"""Into an Aeon folder and out again: whole, idempotent, exact."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from aeon_plugin_ft.errors import InstallError
+from aeon_plugin_ft.install import check, install, uninstall
+from aeon_plugin_ft.install.aeon_folder import find_python, read_folder
+from aeon_plugin_ft.install.template import MANIFEST, MODULE, MODULE_TEXT
+from hooks.door import REPORT
+
+MINIATURE = Path(__file__).parent.parent / "host" / "aeon"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    made = tmp_path / "Área de Trabalho" / "Meu Aeon (cópia)"
+    shutil.copytree(MINIATURE, made)
+    return made
+
+
+def tree(root: Path) -> dict[str, str]:
+    return {
+        str(file.relative_to(root)): hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "folder"
+        for file in root.rglob("*")
+    }
+
+
+def test_install_writes_the_module_and_a_manifest_and_nothing_else(root: Path) -> None:
+    before = tree(root)
+    report = install(root)
+    after = tree(root)
+    assert {name: after[name] for name in before} == before
+    assert {Path(name) for name in after.keys() - before.keys()} == {
+        Path("modules/finetuning"),
+        Path(MODULE),
+        Path(MANIFEST),
+    }
+    assert report.wrote == (root / MODULE, root / MANIFEST) and str(root) in str(report)
+    listed = json.loads((root / MANIFEST).read_text(encoding="utf-8"))
+    assert listed["files"] == {MODULE: hashlib.sha256((root / MODULE).read_bytes()).hexdigest()}
+
+
+def test_installing_again_changes_nothing(root: Path) -> None:
+    install(root)
+    before = tree(root)
+    report = install(root)
+    assert report.wrote == () and "already" in str(report)
+    assert tree(root) == before
+
+
+def test_an_older_module_of_ours_is_brought_up_to_date(root: Path) -> None:
+    install(root)
+    old = b"# an older version\n"
+    (root / MODULE).write_bytes(old)
+    manifest = json.loads((root / MANIFEST).read_text(encoding="utf-8"))
+    manifest["files"][MODULE] = hashlib.sha256(old).hexdigest()
+    (root / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    assert install(root).wrote
+    assert (root / MODULE).read_text(encoding="utf-8") == MODULE_TEXT
+
+
+def test_uninstall_leaves_the_folder_as_it_was(root: Path) -> None:
+    before = tree(root)
+    install(root)
+    compiled = root / "modules/finetuning/__pycache__/finetuning_mod.cpython-311.pyc"
+    compiled.parent.mkdir()
+    compiled.write_bytes(b"made by Python")
+    report = uninstall(root)
+    assert tree(root) == before and set(report.removed) == {root / MODULE, root / MANIFEST}
+
+
+def test_uninstall_keeps_the_data_unless_told_otherwise(root: Path) -> None:
+    install(root)
+    log = root / "bagagem/finetuning/log/000001.jsonl"
+    log.parent.mkdir(parents=True)
+    log.write_text("{}\n", encoding="utf-8")
+    assert "--purge" in str(uninstall(root)) and log.exists()
+    report = uninstall(root, purge=True)
+    assert not log.exists() and (root / "bagagem").exists()
+    assert root / "bagagem/finetuning" in report.removed
+
+
+def test_a_changed_module_is_never_overwritten_nor_deleted(root: Path) -> None:
+    install(root)
+    (root / MODULE).write_text("# meu código\n", encoding="utf-8")
+    with pytest.raises(InstallError, match="not written by this plugin"):
+        install(root)
+    report = uninstall(root)
+    assert report.kept == (root / MODULE,) and (root / MODULE).exists() and "left as it is" in str(report)
+
+
+def test_uninstalling_what_is_not_there_says_how_to_install(root: Path) -> None:
+    with pytest.raises(InstallError, match="aeon-ft install"):
+        uninstall(root)
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lambda r: (r / "main.py").unlink(), "main.py is missing"),
+        (lambda r: (r / "core/brain.py").write_text("class Other: ...", encoding="utf-8"), "no AeonBrain.pensar"),
+        (lambda r: (r / "core/module_manager.py").write_bytes(b"\xff\xfe("), "no ModuleManager.route_command"),
+        (shutil.rmtree, "is not a folder"),
+    ],
+)
+def test_a_folder_that_is_no_aeon_is_refused_with_the_reason(root: Path, damage: object, says: str) -> None:
+    damage(root)  # type: ignore[operator]
+    with pytest.raises(InstallError, match=says):
+        install(root)
+    assert not (root / MODULE).exists()
+
+
+def test_a_python_that_cannot_import_the_plugin_is_refused_with_the_command(root: Path) -> None:
+    broken = root / "aeon_plugin_ft"
+    broken.mkdir()
+    (broken / "__init__.py").write_text("raise ImportError('velho')", encoding="utf-8")
+    with pytest.raises(InstallError, match=r"velho.*-m pip install aeon-plugin-ft"):
+        install(root)
+    assert not (root / "modules/finetuning").exists()
+
+
+def test_a_python_that_lacks_a_requirement_is_refused_by_its_name(root: Path) -> None:
+    stale = root / "aeon_plugin_ft-0.1.0.dist-info"
+    stale.mkdir()
+    (stale / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: aeon-plugin-ft\nVersion: 0.1.0\nRequires-Dist: pluggy>=1\n"
+        "Requires-Dist: nao-existe>=2\nRequires-Dist: torch; extra == 'train'\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(InstallError, match="it lacks nao-existe\\)"):
+        install(root)
+
+
+def test_a_python_that_does_not_run_is_refused(root: Path) -> None:
+    with pytest.raises(InstallError, match="cannot be run"):
+        install(root, python=root / "no-such-python")
+
+
+def test_the_python_of_a_virtual_environment_in_the_folder_is_taken(root: Path) -> None:
+    assert find_python(root) == Path(sys.executable)
+    own = root / "venv" / "bin" / "python"
+    own.parent.mkdir(parents=True)
+    own.touch()
+    assert find_python(root) == own
+    windows = root / ".venv" / "Scripts" / "python.exe"
+    windows.parent.mkdir(parents=True)
+    windows.touch()
+    assert find_python(root) == windows
+
+
+def test_line_ends_do_not_matter_to_the_version(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = [root / f"core/{name}.py" for name in ("brain", "module_manager", "main_gui_logic")]
+    key = tuple(hashlib.sha256(f.read_bytes().replace(b"\r", b"")).hexdigest()[:16] for f in files)
+    monkeypatch.setitem(__import__("aeon_plugin_ft.install.aeon_folder").install.aeon_folder._KNOWN, key, "mini")
+    for file in files:
+        file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    assert read_folder(root).version == "mini"
+
+
+def test_the_module_is_ascii_and_compiles() -> None:
+    MODULE_TEXT.encode("ascii")
+    compile(MODULE_TEXT, MODULE, "exec")
+
+
+def findings(root: Path) -> dict[str, tuple[bool, str]]:
+    return {f.name: (f.ok, f.mend) for f in check(root)}
+
+
+def test_check_names_each_fault_with_the_command_that_mends_it(root: Path) -> None:
+    found = findings(root)
+    assert found["folder"] == (True, "") and found["python"] == (True, "")
+    assert found["module"] == (False, f'aeon-ft install "{root}"')
+    assert found["door"] == (False, f'python "{root / "main.py"}"')
+    assert found["chromadb"][0] is False and found["chromadb"][1].endswith("-m pip install chromadb")
+    install(root)
+    assert findings(root)["module"] == (True, "")
+    (root / MODULE).write_text("# other\n", encoding="utf-8")
+    assert findings(root)["module"][0] is False
+
+
+def test_check_sees_a_byte_order_mark_in_the_key_file(root: Path) -> None:
+    assert "key" not in findings(root)
+    (root / ".env").write_bytes(b"\xef\xbb\xbfGROQ_KEY=x")
+    assert findings(root)["key"][0] is False
+    (root / ".env").write_bytes(b"GROQ_KEY=x")
+    assert "key" not in findings(root)
+
+
+def test_check_tells_what_was_mended_while_aeon_ran(root: Path) -> None:
+    data = root / "bagagem/finetuning"
+    data.mkdir(parents=True)
+    note = {"opened_at": 0, "python": "3.12.6", "messages_seen": False, "repairs": {"window": "it was broken"}}
+    (data / REPORT).write_text(json.dumps(note), encoding="utf-8")
+    found = {f.name: f for f in check(root)}
+    assert found["door"].ok and "3.12.6" in found["door"].detail
+    assert found["repair window"].ok and "it was broken" in found["repair window"].detail
+    assert not found["brain"].ok
+
+
+def test_check_of_no_aeon_is_one_finding(tmp_path: Path) -> None:
+    (found,) = check(tmp_path / "nada")
+    assert not found.ok and "is not a folder" in found.detail

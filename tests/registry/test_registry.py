@@ -1,0 +1,132 @@
+"""Versions: immutable folders, manifest last, promotion and rollback, healing after a crash."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from aeon_plugin_ft.errors import RegistryError
+from aeon_plugin_ft.evaluation import Check, Verdict
+from aeon_plugin_ft.registry import Registry, VersionState, normal_name
+from aeon_plugin_ft.store import DataFolder, Store
+
+GOOD = Verdict(True, (Check("held-out loss", True, "2.0 against 3.0"),), {"gain.base": 0.33})
+BAD = Verdict(False, (Check("held-out loss", False, "3.1 against 3.0"),), {})
+
+
+@pytest.fixture
+def registry(data: DataFolder, store: Store) -> Registry:
+    return Registry(data, store)
+
+
+def make(registry: Registry, tmp_path: Path, run: str, verdict: Verdict = GOOD, dataset: str = "d1") -> str:
+    adapter = tmp_path / f"adapter-{run}"
+    adapter.mkdir(exist_ok=True)
+    (adapter / "adapter_model.safetensors").write_bytes(run.encode())
+    made = registry.create(
+        run=run, adapter=adapter, dataset=dataset, base="smol", base_digest="sha256:0", verdict=verdict
+    )
+    return made.name
+
+
+def test_versions_are_numbered_and_read_back_whole(registry: Registry, tmp_path: Path) -> None:
+    assert [make(registry, tmp_path, run) for run in ("r1", "r2")] == ["v0001", "v0002"]
+    version = registry.get("v2")
+    assert (version.run, version.verdict, version.state) == ("r2", GOOD, VersionState.ACCEPTED)
+    assert (version.adapter / "adapter_model.safetensors").read_bytes() == b"r2"
+
+
+def test_a_run_makes_one_version(registry: Registry, tmp_path: Path) -> None:
+    assert make(registry, tmp_path, "r1") == make(registry, tmp_path, "r1") == "v0001"
+
+
+@pytest.mark.parametrize("name", ["7", "v7", "V0007", "v0007"])
+def test_a_version_may_be_named_short(name: str) -> None:
+    assert normal_name(name) == "v0007"
+
+
+def test_an_unknown_version_names_those_there_are(registry: Registry, tmp_path: Path) -> None:
+    make(registry, tmp_path, "r1")
+    with pytest.raises(RegistryError, match=r"no version v9.*v0001, and base"):
+        registry.get("v9")
+
+
+def test_promote_and_go_back_step_by_step(registry: Registry, tmp_path: Path) -> None:
+    first, second = make(registry, tmp_path, "r1"), make(registry, tmp_path, "r2")
+    registry.promote(first, "better")
+    registry.promote(second, "better")
+    assert (registry.current(), registry.previous()) == (second, first)
+    assert registry.get(first).state is VersionState.RETIRED
+    registry.promote(registry.previous(), "undo")
+    assert (registry.current(), registry.previous()) == (first, "base")
+    registry.promote(registry.previous(), "undo")
+    assert (registry.current(), registry.previous()) == ("base", "base")
+
+
+def test_a_rejected_version_is_never_used(registry: Registry, tmp_path: Path) -> None:
+    name = make(registry, tmp_path, "r1", BAD)
+    with pytest.raises(RegistryError, match=r"rejected .*3\.1 against 3\.0"):
+        registry.promote(name, "please")
+    assert registry.current() == "base"
+
+
+def test_a_version_that_disappointed_stays_rejected(registry: Registry, tmp_path: Path) -> None:
+    name = make(registry, tmp_path, "r1")
+    registry.promote(name, "better")
+    registry.reject(name, "complaints")
+    registry.promote("base", "rolled back")
+    assert registry.get(name).state is VersionState.REJECTED
+
+
+def test_forgetting_taints_what_was_trained_on_it(registry: Registry, tmp_path: Path) -> None:
+    first, second = make(registry, tmp_path, "r1", dataset="d1"), make(registry, tmp_path, "r2", dataset="d2")
+    assert registry.taint({"d1"}, "forgotten") == [first]
+    assert registry.get(first).state is VersionState.TAINTED
+    assert registry.get(second).state is VersionState.ACCEPTED
+    with pytest.raises(RegistryError, match="tainted"):
+        registry.promote(first, "please")
+
+
+def test_a_folder_without_its_row_is_found_again(registry: Registry, tmp_path: Path, store: Store) -> None:
+    name = make(registry, tmp_path, "r1")
+    store.execute("DELETE FROM versions")
+    half = registry.data.versions / "v0002.part"
+    half.mkdir()
+    assert registry.heal() == [name]
+    assert registry.get(name).run == "r1"
+    assert not half.exists()
+
+
+def test_a_name_is_not_given_twice_when_the_database_was_lost(registry: Registry, tmp_path: Path, store: Store) -> None:
+    make(registry, tmp_path, "r1")
+    store.execute("DELETE FROM versions")
+    assert registry.next_name() == "v0002"
+
+
+def test_a_damaged_manifest_is_named(registry: Registry, tmp_path: Path) -> None:
+    name = make(registry, tmp_path, "r1")
+    (registry.get(name).folder / "manifest.json").write_text("{", encoding="utf-8")
+    with pytest.raises(RegistryError, match="damaged"):
+        registry.get(name)
+
+
+def test_the_version_in_use_cannot_be_removed(registry: Registry, tmp_path: Path) -> None:
+    first, second = make(registry, tmp_path, "r1"), make(registry, tmp_path, "r2")
+    registry.promote(first, "better")
+    with pytest.raises(RegistryError, match="in use"):
+        registry.remove(first)
+    folder = registry.get(second).folder
+    assert registry.remove(second) > 0
+    assert not folder.exists()
+
+
+def test_the_report_is_kept_with_the_version(registry: Registry, tmp_path: Path) -> None:
+    adapter = tmp_path / "a"
+    adapter.mkdir()
+    version = registry.create(
+        run="r", adapter=adapter, dataset="d", base="b", base_digest="x", verdict=GOOD, report={"answers": ["é"]}
+    )
+    assert registry.report(version) == {"answers": ["é"]}
+    assert json.loads((version.folder / "manifest.json").read_text(encoding="utf-8"))["name"] == "v0001"

@@ -1,0 +1,145 @@
+"""One loop at a time in the background, the minute job, and what is counted for it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+import pytest
+
+from aeon_plugin_ft.errors import AeonFtError, DatasetError, LeaseHeldError
+from aeon_plugin_ft.schedule import Background, Observed, TrainingScheduler, decide
+from aeon_plugin_ft.schedule.background import OnProgress
+from aeon_plugin_ft.schedule.observing import Watchman
+from aeon_plugin_ft.settings import ScheduleSection
+from aeon_plugin_ft.store import DataFolder, Store
+from aeon_plugin_ft.training.model import Progress
+
+PROGRESS = Progress(step=1, steps=2, loss=3.0, examples_per_second=1.0, saving=5.0, seconds=1.0, seconds_left=1.0)
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 5
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_loop_runs_reports_and_ends() -> None:
+    ended: list[AeonFtError | None] = []
+    resumed: list[str | None] = []
+
+    def learn(resume: str | None, on_progress: OnProgress) -> None:
+        resumed.append(resume)
+        on_progress(PROGRESS)
+
+    background = Background(learn, ended.append)
+    background.start("run-7")
+    assert background.join(5)
+    assert (resumed, ended, background.progress, background.error) == (["run-7"], [None], PROGRESS, None)
+
+
+def test_a_second_loop_is_refused_and_a_pause_is_seen() -> None:
+    go = threading.Event()
+
+    def learn(resume: str | None, on_progress: OnProgress) -> None:
+        while background.interrupt() is None:
+            assert not go.wait(0.01)
+
+    background = Background(learn)
+    background.start()
+    with pytest.raises(LeaseHeldError):
+        background.start()
+    assert background.interrupt() is None
+    background.pause("the owner is back")
+    assert background.join(5)
+    background.pause("nothing to pause")
+    background.start()
+    assert background.interrupt() is None
+    background.pause("end")
+    assert background.join(5)
+
+
+@pytest.mark.parametrize("error", [DatasetError("nothing to learn from"), ZeroDivisionError("a bug")])
+def test_a_loop_that_fails_is_remembered_and_harms_nobody(error: Exception) -> None:
+    def learn(resume: str | None, on_progress: OnProgress) -> None:
+        raise error
+
+    background = Background(learn)
+    background.start()
+    assert background.join(5)
+    assert background.error is not None and str(error) in str(background.error)
+
+
+def observed(new_turns: int) -> Observed:
+    return Observed(datetime(2026, 1, 1), new_turns, False, None, 1e9, True, 0.0, 10**12, 10**12)
+
+
+def test_the_minute_job_starts_only_what_was_decided() -> None:
+    turns, started = [10], threading.Event()
+    scheduler = TrainingScheduler(lambda: decide(ScheduleSection(), observed(turns[0])), started.set, 0.05)
+    scheduler.start()
+    scheduler.start()
+    until(lambda: scheduler.last is not None)
+    assert not started.is_set()
+    turns[0] = 100
+    until(started.is_set)
+    scheduler.stop()
+    scheduler.stop()
+
+
+@pytest.mark.parametrize("error", [LeaseHeldError("training", "another"), DatasetError("no")])
+def test_a_start_that_is_refused_does_not_end_the_job(error: AeonFtError) -> None:
+    def start() -> None:
+        raise error
+
+    scheduler = TrainingScheduler(lambda: decide(ScheduleSection(), observed(100)), start)
+    scheduler.look()
+    scheduler.look()
+    assert scheduler.last is not None and scheduler.last.start
+
+
+def add_turn(
+    store: Store, id: str, at: float, provider: str = "groq", version: str = "base", kind: str = "chat"
+) -> None:
+    store.execute(
+        "INSERT INTO turns (id, at, session, kind, caller, provider, model, version, seconds, reply_chars, file,"
+        ' "offset", length) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 1, ?, 0, 0)',
+        id, at, "s", kind, "chat", provider, "m", version, "f",
+    )  # fmt: skip
+
+
+def test_only_turns_that_teach_something_are_counted(data: DataFolder, store: Store) -> None:
+    watchman = Watchman(data, store, ScheduleSection)
+    add_turn(store, "cloud", 10)
+    add_turn(store, "canned", 11, kind="canned")
+    add_turn(store, "own base", 12, provider="embedded")
+    add_turn(store, "own version", 13, provider="ollama", version="v0001")
+    add_turn(store, "praised", 14, provider="embedded", version="v0001")
+    store.execute("INSERT INTO feedback (turn, kind, at, source) VALUES ('praised', 'praise', 0, 'command')")
+    assert watchman.new_turns() == 2
+
+
+def test_the_count_begins_with_the_last_training(data: DataFolder, store: Store) -> None:
+    watchman = Watchman(data, store, ScheduleSection)
+    add_turn(store, "old", 10)
+    store.execute(
+        "INSERT INTO runs (id, created, dataset, base, state, updated) VALUES ('r', 20, 'd', 'b', 'finished', 20)"
+    )
+    add_turn(store, "new", 30)
+    assert (watchman.new_turns(), watchman.turns_needed()) == (1, 1000)
+    assert watchman.cooled_down_at() == 20 + 20 * 3600
+
+
+def test_the_assistants_silence_counts_as_absence(data: DataFolder, store: Store) -> None:
+    watchman = Watchman(data, store, ScheduleSection, silence=lambda: 42.0)
+    assert watchman.idle() <= 42.0
+    assert {condition.name for condition in watchman.decide().missing} >= {"owner away", "new conversations"}
+
+
+def test_a_training_of_another_process_holds_it_back(data: DataFolder, store: Store) -> None:
+    store.acquire_lease("training", "somebody", 60)
+    missing = {condition.name for condition in Watchman(data, store, ScheduleSection).decide().missing}
+    assert "nothing under way" in missing

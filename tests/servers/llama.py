@@ -1,0 +1,79 @@
+"""A real llama.cpp behind a fake server: one child process for one GGUF file, ended with the server."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+_CHILD = """
+import sys
+import xllamacpp
+params = xllamacpp.CommonParams()
+params.model.path = sys.argv[1]
+params.n_ctx, params.n_parallel, params.port, params.cache_ram_mib = 2048, 1, 0, 0
+params.warmup = params.ui = False
+if sys.argv[2:]:
+    adapter = xllamacpp.CommonAdapterLoraInfo()
+    adapter.path, adapter.scale = sys.argv[2], 1.0
+    params.lora_adapters = [adapter]
+params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
+server = xllamacpp.Server(params)
+print("ADDRESS", server.listening_address, flush=True)
+sys.stdin.read()
+"""
+
+
+class LlamaError(Exception):
+    """llama.cpp will not load the file; the text is the end of its log."""
+
+
+class Llama:
+    """A child that serves `gguf`, with a LoRA GGUF where one is given. Raises LlamaError where it cannot be loaded."""
+
+    def __init__(self, gguf: Path, adapter: Path | None = None) -> None:
+        self._log = gguf.with_suffix(".log").open("w+b")
+        self._child = subprocess.Popen(
+            [sys.executable, "-c", _CHILD, str(gguf), *([str(adapter)] if adapter else [])],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+        )
+        assert self._child.stdout is not None
+        lines = (line.decode(errors="replace").split() for line in self._child.stdout)
+        address = next((words[1] for words in lines if words[:1] == ["ADDRESS"]), "")
+        if not address:
+            self.close()
+            raise LlamaError(gguf.with_suffix(".log").read_text(errors="replace")[-500:])
+        self.url = address if address.startswith("http") else f"http://{address}"
+
+    def chat(self, messages: list[dict[str, Any]], options: dict[str, Any]) -> dict[str, Any]:
+        """One chat completion as llama-server answers it; `options` are Ollama's."""
+        body: dict[str, Any] = {"messages": messages, "temperature": options.get("temperature", 0.8)}
+        body["max_tokens"] = options.get("num_predict", 256)
+        for ours, theirs in (("stop", "stop"), ("seed", "seed"), ("top_p", "top_p")):
+            if ours in options:
+                body[theirs] = options[ours]
+        return self.post("/v1/chat/completions", body)
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        with httpx.Client(base_url=self.url, timeout=120, trust_env=False) as client:
+            answer = client.post(path, json=body)
+        answer.raise_for_status()
+        return dict(json.loads(answer.content))
+
+    def close(self) -> None:
+        if self._child.stdin is not None and not self._child.stdin.closed:
+            self._child.stdin.close()
+        if self._child.stdout is not None:
+            self._child.stdout.close()
+        try:
+            self._child.wait(10)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+        self._log.close()

@@ -1,0 +1,313 @@
+"""The swap as a state machine, on a backend of files: every end of it, and a kill at every step."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from aeon_plugin_ft.errors import RegistryError, ServingError, StoreError
+from aeon_plugin_ft.evaluation.model import Check, Verdict
+from aeon_plugin_ft.events import Event, EventBus
+from aeon_plugin_ft.registry import Registry, Version
+from aeon_plugin_ft.serving import RouteTable, Swapper
+from aeon_plugin_ft.serving.journal import Entry, Journal, Step
+from aeon_plugin_ft.store import DataFolder, Store
+from tests.serving.fakes import BASE_MODEL, FakeDeployer
+
+HAPPY = [
+    Step.BEGUN,
+    Step.BUILDING,
+    Step.BUILT,
+    Step.IMPORTED,
+    Step.LOADING,
+    Step.LOADED,
+    Step.SMOKE_TESTED,
+    Step.PROVED,
+    Step.DEPLOYED,
+    Step.PROMOTED,
+    Step.FLIPPED,
+    Step.WATCHED,
+    Step.RETIRING,
+    Step.RETIRED,
+    Step.DONE,
+]
+
+
+class World:
+    """A data folder with three accepted versions, a rejected one, and a backend of files."""
+
+    def __init__(self, data: DataFolder, store: Store) -> None:
+        self.data, self.store = data, store
+        self.registry = Registry(data, store)
+        self.events: list[Event] = []
+        self.backend = FakeDeployer(data.root / "backend")
+        adapter = data.root / "adapter"
+        adapter.mkdir()
+        for number in range(4):
+            good = number < 3
+            self.registry.create(
+                run=f"run{number}",
+                adapter=adapter,
+                dataset="d",
+                base="tiny",
+                base_digest=BASE_MODEL.digest,
+                verdict=Verdict(good, () if good else (Check("gain", False, "it was worse"),), {}),
+            )
+        self.start()
+
+    def start(self) -> None:
+        """A fresh process, as far as memory goes."""
+        bus = EventBus()
+        bus.subscribe(self.events.append)
+        self.routes = RouteTable()
+        self.backend = FakeDeployer(self.data.root / "backend")
+        self.swapper = Swapper(
+            self.data, self.store, bus, self.routes, {"fake": self.backend}, resolve=lambda _: BASE_MODEL
+        )
+
+    def swap(self, number: int | None) -> None:
+        self.swapper.swap(None if number is None else self.version(number), BASE_MODEL, "fake")
+
+    def version(self, number: int) -> Version:
+        return self.registry.get(str(number))
+
+    @property
+    def serving(self) -> str | None:
+        return self.routes.current.version if self.routes.current else None
+
+    @property
+    def names(self) -> list[str]:
+        return [event.name for event in self.events]
+
+
+@pytest.fixture
+def world(data: DataFolder, store: Store) -> World:
+    return World(data, store)
+
+
+def test_a_swap_goes_through_every_step_and_ends_on_the_new_route(world: World) -> None:
+    world.swap(1)
+    world.swap(2)
+    assert world.serving == "v0002"
+    assert world.registry.current() == "v0002"
+    assert world.backend.models == {"v0002"}
+    assert world.names == ["model_swapped", "model_swapped"]
+    assert world.events[1].data() == {"version": "v0002", "previous": "v0001", "backend": "fake"}
+    last = list(world.swapper.journal.swaps().values())[-1]
+    assert [entry.step for entry in last] == HAPPY
+    rows = {row["version"]: (row["state"], row["digest"]) for row in world.store.rows("SELECT * FROM deployments")}
+    assert rows == {"v0001": ("retired", "sha256:v0001"), "v0002": ("serving", "sha256:v0002")}
+    assert "secret" not in world.swapper.journal.path.read_text()
+
+
+@pytest.mark.parametrize("method", ["deploy", "check"])
+def test_a_failure_leaves_the_old_model_answering(method: str, world: World) -> None:
+    world.swap(1)
+    before = world.routes.current
+    world.backend.failures[method] = ServingError("the adapter does not load")
+    with pytest.raises(ServingError, match="does not load"):
+        world.swap(2)
+    assert world.routes.current is before
+    assert world.registry.current() == "v0001"
+    assert world.backend.models == {"v0001"}
+    assert world.names[-1] == "swap_failed"
+    assert [entry.step for entry in world.swapper.journal.entries()][-2:] == [Step.FAILED, Step.UNDONE]
+    world.swap(2)
+    assert world.serving == "v0002"
+
+
+def test_a_version_promoted_before_the_swap_is_taken_back_when_it_cannot_be_served(world: World) -> None:
+    world.swap(1)
+    world.registry.promote("v0002", "it was measured to be better")
+    world.backend.failures["deploy"] = ServingError("no memory")
+    with pytest.raises(ServingError):
+        world.swap(2)
+    assert world.registry.current() == "v0001" == world.serving
+
+
+def test_a_rejected_version_is_never_swapped_in(world: World) -> None:
+    world.swap(1)
+    with pytest.raises(RegistryError, match="rejected"):
+        world.swap(4)
+    assert world.serving == "v0001"
+    assert world.backend.models == {"v0001"}
+
+
+def test_a_full_disk_stops_a_swap_and_not_the_old_model(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.swap(1)
+
+    def full(entry: Entry) -> None:
+        raise StoreError("The journal cannot be written (No space left on device)")
+
+    monkeypatch.setattr(world.swapper.journal, "write", full)
+    with pytest.raises(StoreError, match="No space"):
+        world.swap(2)
+    assert world.serving == "v0001"
+    assert world.backend.models == {"v0001"}
+
+
+def test_an_old_model_that_will_not_leave_does_not_fail_the_swap(world: World) -> None:
+    world.swap(1)
+    world.backend.failures["retire"] = ServingError("busy")
+    world.swap(2)
+    assert world.serving == "v0002"
+    entries = list(world.swapper.journal.entries())
+    assert entries[-1].step is Step.DONE
+    assert "busy" in entries[-2].reason
+
+
+def test_the_old_model_stays_until_its_last_call_has_ended(world: World) -> None:
+    world.swap(1)
+    old = world.routes.acquire("a long answer")
+    assert old is not None
+    world.routes.flip(replace(old, timeout_s=30))
+    world.swapper.serving = replace(world.swapper.serving, route=world.routes.current)  # type: ignore[type-var]
+    world.routes.release("a long answer")
+    world.routes.acquire("a longer answer")
+    seen: list[set[str]] = []
+
+    def end() -> None:
+        seen.append(world.backend.models)
+        world.routes.release("a longer answer")
+
+    timer = threading.Timer(0.3, end)
+    timer.start()
+    world.swap(2)
+    timer.join()
+    assert seen == [{"v0001", "v0002"}]
+    assert world.backend.models == {"v0002"}
+
+
+def test_swapping_to_what_is_served_does_nothing_unless_it_is_dead(world: World) -> None:
+    world.swap(1)
+    count = len(list(world.swapper.journal.entries()))
+    world.swap(1)
+    assert len(list(world.swapper.journal.entries())) == count
+    (world.backend.folder / "v0001").unlink()
+    world.swap(1)
+    assert world.serving == "v0001"
+    assert world.backend.history.count(("deploy", "v0001")) == 2
+    assert world.backend.models == {"v0001"}
+    assert [row["state"] for row in world.store.rows("SELECT state FROM deployments")] == ["serving"]
+
+
+def test_rollback_goes_back_step_by_step_and_to_the_host(world: World) -> None:
+    for number in (1, 2, 3):
+        world.swap(number)
+    assert world.swapper.rollback() is not None
+    assert world.serving == "v0002"
+    assert world.events[-1].data() == {"version": "v0002", "previous": "v0003", "reason": "asked for"}
+    world.swapper.rollback()
+    assert world.serving == "v0001"
+    assert world.swapper.rollback() is None
+    assert world.serving is None
+    assert world.registry.current() == "base"
+    assert world.backend.models == set()
+    world.swapper.rollback(to="3")
+    assert world.serving == "v0003"
+
+
+def test_rollback_to_a_base_that_was_served_serves_it_again(world: World) -> None:
+    world.swap(None)
+    world.swap(1)
+    world.swapper.rollback()
+    assert world.serving == "base"
+    assert world.backend.models == {"base"}
+
+
+def test_an_unknown_backend_is_named(world: World) -> None:
+    with pytest.raises(ServingError, match="There is no backend groq"):
+        world.swapper.swap(None, BASE_MODEL, "groq")
+
+
+def test_after_a_restart_the_version_in_use_is_served_again(world: World) -> None:
+    world.swap(1)
+    world.swap(2)
+    world.start()
+    assert world.serving is None
+    world.swapper.recover()
+    assert world.serving == "v0002"
+    assert world.swapper.rollback() is not None
+    assert world.serving == "v0001"
+
+
+def test_a_restart_that_cannot_serve_leaves_the_choice_to_the_host_and_says_so(world: World) -> None:
+    world.swap(1)
+    world.start()
+    world.backend.failures["deploy"] = ServingError("The model file is gone", "Restore it")
+    world.swapper.recover()
+    assert world.serving is None
+    assert world.names[-2:] == ["swap_failed", "attention_needed"]
+    assert world.registry.current() == "v0001"
+
+
+def test_steps_of_a_deployment_that_is_no_swap_are_not_journaled(world: World) -> None:
+    """The learning loop measures candidates through the same deployer."""
+    world.swap(1)
+    count = len(list(world.swapper.journal.entries()))
+    world.backend.deploy(world.version(2), BASE_MODEL)
+    assert len(list(world.swapper.journal.entries())) == count
+
+
+def test_recover_with_nothing_to_do(world: World) -> None:
+    world.swapper.recover()
+    assert world.serving is None
+    assert world.events == []
+
+
+class Killed(BaseException):
+    """The process ends here: nothing after it runs."""
+
+
+@pytest.mark.parametrize("already_promoted", [False, True])
+@pytest.mark.parametrize("step", HAPPY)
+@pytest.mark.parametrize("before_the_write", [False, True])
+def test_a_kill_at_any_step_ends_on_a_working_route_without_orphans(
+    step: Step, before_the_write: bool, already_promoted: bool, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`already_promoted`: the store had the version before the swap began, as the learning loop does it."""
+    world.swap(1)
+    if already_promoted:
+        world.registry.promote("v0002", "it was measured to be better")
+    write = Journal.write
+
+    def killing(self: Journal, entry: Entry) -> None:
+        if entry.step is step and before_the_write:
+            raise Killed
+        write(self, entry)
+        if entry.step is step:
+            raise Killed
+
+    monkeypatch.setattr(Journal, "write", killing)
+    with pytest.raises(Killed):
+        world.swap(2)
+    monkeypatch.setattr(Journal, "write", write)
+    world.start()
+    world.swapper.recover()
+    assert world.swapper.journal.unfinished() == []
+    current = world.registry.current()
+    if current != world.serving:  # promoted by the loop and never begun: the host swaps as it would have
+        assert already_promoted
+        world.swap(2)
+        assert world.serving == "v0002"
+    assert world.serving == world.registry.current()
+    assert world.serving in {"v0001", "v0002"}
+    assert world.backend.models == {world.serving}
+    world.swap(3)
+    assert world.backend.models == {"v0003"}
+    world.swapper.recover()
+    assert world.serving == "v0003"
+
+
+def test_a_swap_of_another_process_that_lives_is_left_alone(world: World, tmp_path: Path) -> None:
+    import os
+
+    from aeon_plugin_ft.serving.journal import process_name
+
+    parent = process_name(os.getppid())
+    world.swapper.journal.write(Entry("x", Step.BEGUN, "v0001", "base", "fake", "tiny", parent))
+    world.swapper.recover()
+    assert len(world.swapper.journal.unfinished()) == 1

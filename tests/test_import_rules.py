@@ -1,0 +1,70 @@
+"""The tree's rules: stages import leftwards only, hosts know nothing of us, the host process loads no ML."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+STAGES = [
+    "privacy", "turns", "dataset", "base", "training", "evaluation", "registry", "serving", "schedule", "voice",
+    "install",
+]  # fmt: skip
+"""Left to right: what flows from one into the next."""
+SHARED = {"errors", "events", "settings", "store", "__init__"}
+ML = {"torch", "transformers", "peft", "trl", "accelerate", "datasets", "bitsandbytes"}
+ML_MODULES = {"training", "evaluation"}
+EXPORT = REPOSITORY / "aeon_plugin_ft" / "serving" / "merge_reference.py"
+"""Compares a merged model with PEFT's, in a child process."""
+PACKAGE = REPOSITORY / "aeon_plugin_ft"
+
+
+def imported(path: Path) -> set[str]:
+    """Full names of all modules that a file imports, also inside functions."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_imports_leftwards_only(stage: str) -> None:
+    allowed = set(STAGES[: STAGES.index(stage) + 1]) | SHARED
+    for path in (PACKAGE / stage).rglob("*.py"):
+        for name in imported(path):
+            parts = name.split(".")
+            if parts[0] == "aeon_plugin_ft" and len(parts) > 1:
+                assert parts[1] in allowed or parts[1].startswith("__"), f"{path} imports {name}"
+
+
+@pytest.mark.parametrize("folder", ["core", "hooks"])
+def test_the_host_side_never_imports_the_plugin(folder: str) -> None:
+    for path in (REPOSITORY / folder).rglob("*.py"):
+        assert not any(name.startswith("aeon_plugin_ft") for name in imported(path)), path
+
+
+def test_ml_libraries_stay_in_the_workers() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        stage = path.relative_to(PACKAGE).parts[0]
+        used = {name.split(".")[0] for name in imported(path)} & ML
+        assert not used or stage in ML_MODULES or path == EXPORT, f"{path} imports {used}"
+
+
+def test_every_package_is_a_stage_or_known() -> None:
+    packages = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
+    assert packages == {*STAGES, "store", "cli"}
+
+
+def test_importing_the_plugin_loads_no_ml_library() -> None:
+    code = "import sys, aeon_plugin_ft.plugin; print('\\n'.join(sys.modules))"
+    listed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    heavy = {name.split(".")[0] for name in listed} & (ML | {"numpy", "httpx", "pydantic", "xllamacpp", "apscheduler"})
+    assert not heavy

@@ -1,0 +1,97 @@
+"""plugin.toml: defaults, validation with file, line, key, reason and nearest key, comments kept, last good kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aeon_plugin_ft.errors import SettingsError
+from aeon_plugin_ft.settings import Settings, SettingsFile, all_keys, default_text, line_of, parse
+from tests.conftest import REPOSITORY
+
+
+def test_the_default_file_is_the_defaults() -> None:
+    assert parse(default_text(), Path("plugin.toml")) == Settings()
+
+
+def test_the_file_in_the_repository_is_the_rendered_default() -> None:
+    assert (REPOSITORY / "plugin.toml").read_text(encoding="utf-8") == default_text()
+
+
+def test_every_key_has_a_comment_above_it() -> None:
+    lines = default_text().splitlines()
+    for key in all_keys():
+        line = line_of(default_text(), key)
+        assert line is not None
+        assert lines[line - 2].startswith("# "), key
+
+
+def test_an_unknown_key_is_named_with_line_and_nearest_key(tmp_path: Path) -> None:
+    path = tmp_path / "plugin.toml"
+    path.write_text("[train]\n\nrnak = 8\n", encoding="utf-8")
+    with pytest.raises(SettingsError) as caught:
+        SettingsFile.open(path)
+    assert f"{path}, line 3: there is no key train.rnak; the nearest is train.rank" in str(caught.value)
+
+
+def test_a_bad_value_is_named_with_line_and_reason(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"line 2: train\.rank = 0 will not do: .*greater than or equal to 1"):
+        parse("[train]\nrank = 0\n", tmp_path / "plugin.toml")
+
+
+def test_every_problem_is_reported_at_once(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        parse("[train]\nrank = 'x'\nepochs = -1\n[nonsense]\n", tmp_path / "p.toml")
+    assert len(caught.value.problems) == 3
+
+
+def test_text_that_is_no_toml_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="not valid TOML"):
+        parse("[train\n", tmp_path / "plugin.toml")
+
+
+def test_a_file_in_another_encoding_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "plugin.toml"
+    path.write_bytes("[privacy]\nterms = ['João']\n".encode("cp1252"))
+    with pytest.raises(SettingsError, match="not UTF-8"):
+        SettingsFile.open(path)
+
+
+def test_opening_writes_the_commented_default_once(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "plugin.toml"
+    assert SettingsFile.open(path).current == Settings()
+    assert path.read_text(encoding="utf-8") == default_text()
+
+
+def test_an_invalid_edit_keeps_the_last_good_settings(tmp_path: Path) -> None:
+    file = SettingsFile.open(tmp_path / "plugin.toml")
+    file.set("train.rank", 8)
+    file.path.write_text("[train]\nrank = 'many'\n", encoding="utf-8")
+    assert file.reload() is False
+    assert file.current.train.rank == 8
+    assert file.error is not None
+    file.path.write_text("[train]\nrank = 4\n", encoding="utf-8")
+    assert file.reload() is True
+    assert (file.current.train.rank, file.error) == (4, None)
+
+
+def test_setting_a_key_keeps_every_comment(tmp_path: Path) -> None:
+    file = SettingsFile.open(tmp_path / "plugin.toml")
+    file.set("schedule.every_turns", 500)
+    text = file.path.read_text(encoding="utf-8")
+    assert text == default_text().replace("every_turns = 1000", "every_turns = 500")
+
+
+def test_a_value_that_will_not_do_changes_nothing(tmp_path: Path) -> None:
+    file = SettingsFile.open(tmp_path / "plugin.toml")
+    with pytest.raises(SettingsError):
+        file.set("train.rank", -3)
+    with pytest.raises(SettingsError, match=r"nearest is train\.rank"):
+        file.set("train.ranc", 3)
+    assert file.path.read_text(encoding="utf-8") == default_text()
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Settings().train.rank = 3  # type: ignore[misc]

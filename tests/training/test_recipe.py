@@ -1,0 +1,47 @@
+"""The recipe: nothing left open, and the order of the examples a pure function of the seed."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from aeon_plugin_ft.settings import TrainSection
+from aeon_plugin_ft.training import make_recipe
+from aeon_plugin_ft.training.recipe import physical_cores, step_examples
+
+
+def test_what_the_settings_leave_open_is_chosen_from_model_and_data() -> None:
+    small, large = make_recipe(TrainSection(), 135_000_000, 200), make_recipe(TrainSection(), 8_000_000_000, 200)
+    assert small.learning_rate > large.learning_rate > 0
+    assert make_recipe(TrainSection(), 135_000_000, 60).epochs > make_recipe(TrainSection(), 135_000_000, 5000).epochs
+    assert small.threads == physical_cores()
+    assert 0 < small.warmup_steps < small.steps
+
+
+def test_every_number_of_the_settings_is_obeyed() -> None:
+    settings = TrainSection(
+        rank=8, alpha=32, learning_rate=3e-4, epochs=1.5, batch_size=4, max_length=700, seed=3, threads=1,
+        checkpoint_steps=9, rslora=True, lora_plus=8,
+    )  # fmt: skip
+    made = make_recipe(settings, 1_000_000, 100)
+    assert (made.rank, made.alpha, made.learning_rate, made.epochs, made.batch_size) == (8, 32, 3e-4, 1.5, 4)
+    assert (made.max_length, made.seed, made.threads, made.checkpoint_steps) == (700, 3, 1, 9)
+    assert (made.rslora, made.lora_plus) == (True, 8.0)
+    assert made.steps == 38, "1.5 passes over 100 examples in batches of 4"
+
+
+@pytest.mark.parametrize("examples", [1, 3, 7])
+def test_a_handful_of_examples_still_makes_a_run(examples: int) -> None:
+    made = make_recipe(TrainSection(), 1_000_000, examples)
+    assert made.batch_size <= examples and made.steps >= 1 and 0 <= made.warmup_steps < max(2, made.steps)
+
+
+def test_every_example_comes_up_equally_often_in_an_order_that_only_the_seed_decides() -> None:
+    made = make_recipe(TrainSection(batch_size=8, epochs=2), 1_000_000, 20)
+    steps = list(step_examples(made, 20))
+    assert steps == list(step_examples(made, 20))
+    assert [len(step) for step in steps] == [8] * 5
+    assert set(Counter(index for step in steps for index in step).values()) == {2}
+    other = make_recipe(TrainSection(batch_size=8, epochs=2, seed=99), 1_000_000, 20)
+    assert list(step_examples(other, 20)) != steps

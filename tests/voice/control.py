@@ -1,0 +1,116 @@
+"""A Control that remembers what it was asked and answers what the test put in."""
+
+from __future__ import annotations
+
+import threading
+
+from aeon_plugin_ft.voice.control import (
+    Cause,
+    Change,
+    Comparison,
+    Forgotten,
+    ModelInUse,
+    NextTraining,
+    Outcome,
+    Phase,
+    Status,
+    VersionInfo,
+    Waiting,
+)
+
+
+class FakeControl:
+    """`calls` lists (method, arguments); `gate`, when it is cleared, holds every method until it is set."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, tuple[object, ...]]] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.error: Exception | None = None
+        self.outcome = Outcome()
+        self.state = Status(Phase.IDLE, turns=80, turns_needed=100)
+        self.model = ModelInUse("v0003")
+        self.known: tuple[VersionInfo, ...] = ()
+        self.comparison = Comparison("v0003", "base", gain=0.12, examples=40, better=31)
+        self.last_change = Change(Cause.OWNER, "v0003", "base")
+        self.forgotten = Forgotten(2)
+        self.planned = NextTraining(Waiting.TURNS, turns_left=20)
+
+    def _call(self, name: str, *arguments: object) -> None:
+        self.calls.append((name, arguments))
+        assert self.gate.wait(5), "the test forgot to open the gate"
+        if self.error is not None:
+            raise self.error
+
+    def _do(self, name: str, *arguments: object) -> Outcome:
+        self._call(name, *arguments)
+        return self.outcome
+
+    def status(self) -> Status:
+        self._call("status")
+        return self.state
+
+    def train_now(self) -> Outcome:
+        return self._do("train_now")
+
+    def pause(self) -> Outcome:
+        return self._do("pause")
+
+    def resume(self) -> Outcome:
+        return self._do("resume")
+
+    def cancel(self) -> Outcome:
+        return self._do("cancel")
+
+    def model_in_use(self) -> ModelInUse:
+        self._call("model_in_use")
+        return self.model
+
+    def use(self, version: str) -> Outcome:
+        return self._do("use", version)
+
+    def undo(self) -> Outcome:
+        return self._do("undo")
+
+    def versions(self) -> tuple[VersionInfo, ...]:
+        self._call("versions")
+        return self.known
+
+    def compare(self, first: str | None = None, second: str | None = None) -> Comparison:
+        self._call("compare", first, second)
+        return self.comparison
+
+    def why_changed(self) -> Change:
+        self._call("why_changed")
+        return self.last_change
+
+    def learn_last(self) -> Outcome:
+        return self._do("learn_last")
+
+    def mark_last_wrong(self) -> Outcome:
+        return self._do("mark_last_wrong")
+
+    def correct_last(self, text: str) -> Outcome:
+        return self._do("correct_last", text)
+
+    def forget_last(self, *, count_only: bool = False) -> Forgotten:
+        self._call("forget_last", count_only)
+        return self.forgotten
+
+    def forget_minutes(self, minutes: int, *, count_only: bool = False) -> Forgotten:
+        self._call("forget_minutes", minutes, count_only)
+        return self.forgotten
+
+    def forget_about(self, text: str, *, count_only: bool = False) -> Forgotten:
+        self._call("forget_about", text, count_only)
+        return self.forgotten
+
+    def private(self, on: bool) -> Outcome:
+        return self._do("private", on)
+
+    def next_training(self) -> NextTraining:
+        self._call("next_training")
+        return self.planned
+
+    def change_setting(self, key: str, value: object) -> Outcome:
+        return self._do("change_setting", key, value)

@@ -1,0 +1,290 @@
+"""News at a good moment, or not at all."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from aeon_plugin_ft import events
+from aeon_plugin_ft.evaluation.gate import gate
+from aeon_plugin_ft.settings import GateSection
+from aeon_plugin_ft.voice.announce import ECHO_S, HUSH_S, STALE_S, Announcer, describe, gist, trouble
+from aeon_plugin_ft.voice.catalogue import variants
+from aeon_plugin_ft.voice.grammar import read_toml
+
+
+class Room:
+    """The owner and the host's voice: what is said, and what may be said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.private = self.busy = self.quiet = False
+        self.wanted: tuple[str, ...] = tuple(STALE_S)
+        self.time = 0.0
+        self.mute = False
+
+    def say(self, sentence: str) -> None:
+        if self.mute:
+            raise RuntimeError("no voice")
+        self.said.append(sentence)
+
+
+@pytest.fixture
+def room() -> Room:
+    return Room()
+
+
+def announcer_in(room: Room, hush_s: float = HUSH_S) -> Announcer:
+    return Announcer(
+        room.say,
+        lambda: room.private,
+        lambda: room.busy,
+        lambda: room.quiet,
+        lambda: room.wanted,
+        clock=lambda: room.time,
+        hush_s=hush_s,
+    )
+
+
+@pytest.fixture
+def announcer(room: Room) -> Announcer:
+    return announcer_in(room)
+
+
+SWAPPED = events.ModelSwapped(version="v0007", previous="v0006", backend="embedded")
+
+SPOKEN: list[tuple[events.Event, str, str]] = [
+    (events.RunStarted(run="r", dataset="d", estimated_seconds=600), "started", "dez minutos"),
+    (events.VerdictReached(run="r", version="v0007", accepted=True, reasons=()), "finished", "prova|aprovado|melhor"),
+    (
+        events.VerdictReached(run="r", version=None, accepted=False, reasons=("held-out loss rose",)),
+        "refused",
+        "melhorou",
+    ),
+    (events.RunFailed(run="r", reason="out of memory"), "finished", "treino"),
+    (SWAPPED, "swapped", "a versão sete"),
+    (events.SwapFailed(version="v0007", reason="x"), "attention", "a versão sete"),
+    (events.RolledBack(version="v0006", previous="v0007", reason="x"), "rolled_back", "a versão seis"),
+    (events.LoggingFailed(reason="disk full"), "attention", "conversas"),
+    (events.AttentionNeeded(what="Ollama does not answer", todo="start it"), "attention", "servidor"),
+]
+
+
+@pytest.mark.parametrize(("event", "kind", "said"), SPOKEN)
+def test_each_kind_of_news_is_spoken_when_it_is_wanted(
+    room: Room, announcer: Announcer, event: events.Event, kind: str, said: str
+) -> None:
+    room.wanted = (kind,)
+    announcer.on_event(event)
+    sentence = announcer.speak_due()
+    assert room.said == [sentence]
+    assert re.search(said, str(sentence)), sentence
+    assert not re.search(r"[\d_{}]", str(sentence))
+
+
+@pytest.mark.parametrize(("event", "kind", "said"), SPOKEN)
+def test_what_is_not_wanted_is_not_queued(
+    room: Room, announcer: Announcer, event: events.Event, kind: str, said: str
+) -> None:
+    room.wanted = ()
+    announcer.on_event(event)
+    assert announcer.queued == 0
+
+
+def test_a_refusal_is_news_of_the_end_of_a_training_too(room: Room, announcer: Announcer) -> None:
+    room.wanted = ("finished",)
+    announcer.on_event(events.VerdictReached(run="r", version=None, accepted=False, reasons=()))
+    assert announcer.speak_due()
+
+
+def test_other_events_are_not_for_the_ear(announcer: Announcer) -> None:
+    for event in (events.TurnsLogged(count=3), events.RunFinished(run="r", steps=1, seconds=1.0)):
+        announcer.on_event(event)
+    assert announcer.queued == 0
+
+
+@pytest.mark.parametrize("state", ["private", "busy", "quiet"])
+def test_news_waits_for_its_moment(room: Room, announcer: Announcer, state: str) -> None:
+    setattr(room, state, True)
+    announcer.on_event(SWAPPED)
+    assert announcer.speak_due() is None
+    assert room.said == []
+    setattr(room, state, False)
+    room.time += HUSH_S
+    assert announcer.speak_due() in room.said
+
+
+def test_a_silence_follows_the_owner_and_each_sentence(room: Room, announcer: Announcer) -> None:
+    announcer.on_event(SWAPPED)
+    announcer.on_event(events.LoggingFailed(reason="x"))
+    room.busy = True
+    announcer.speak_due()
+    room.busy = False
+    room.time += HUSH_S / 2
+    assert announcer.speak_due() is None
+    room.time += HUSH_S
+    assert announcer.speak_due() is not None
+    assert announcer.speak_due() is None
+    room.time += HUSH_S
+    assert announcer.speak_due() is not None
+    assert len(room.said) == 2
+
+
+@pytest.mark.parametrize(("event", "kind"), [(event, kind) for event, kind, _ in SPOKEN])
+def test_stale_news_is_dropped(room: Room, announcer: Announcer, event: events.Event, kind: str) -> None:
+    room.private = True
+    announcer.on_event(event)
+    room.time += max(STALE_S.values()) + 1
+    room.private = False
+    assert announcer.speak_due() is None
+    assert announcer.queued == 0
+
+
+def test_newer_news_takes_the_place_of_older(room: Room, announcer: Announcer) -> None:
+    announcer.on_event(events.RunStarted(run="r", dataset="d", estimated_seconds=60))
+    announcer.on_event(events.VerdictReached(run="r", version="v0007", accepted=True, reasons=()))
+    announcer.on_event(SWAPPED)
+    assert announcer.queued == 1
+    assert "a versão sete" in str(announcer.speak_due())
+
+
+def test_what_is_no_longer_wanted_is_dropped(room: Room, announcer: Announcer) -> None:
+    announcer.on_event(SWAPPED)
+    room.wanted = ()
+    assert announcer.speak_due() is None
+    assert announcer.queued == 0
+
+
+@pytest.fixture
+def running(room: Room) -> Iterator[Announcer]:
+    announcer = announcer_in(room, hush_s=0.0)
+    announcer.start()
+    announcer.start()
+    yield announcer
+    announcer.stop()
+
+
+def _until_said(room: Room, count: int) -> None:
+    deadline = time.monotonic() + 5
+    while len(room.said) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_the_thread_speaks_and_survives_a_voice_that_fails(room: Room, running: Announcer) -> None:
+    room.mute = True
+    running.on_event(events.LoggingFailed(reason="x"))
+    deadline = time.monotonic() + 5
+    while running.queued:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    room.mute = False
+    running.on_event(SWAPPED)
+    _until_said(room, 1)
+    assert "a versão sete" in room.said[0]
+
+
+def test_stopping_ends_the_thread_and_may_be_repeated(room: Room) -> None:
+    announcer = announcer_in(room)
+    announcer.stop()
+    announcer.start()
+    announcer.stop()
+    announcer.on_event(SWAPPED)
+    time.sleep(0.05)
+    assert room.said == []
+
+
+def test_the_bus_feeds_the_announcer(room: Room, announcer: Announcer) -> None:
+    bus = events.EventBus()
+    bus.subscribe(announcer.on_event)
+    bus.publish(SWAPPED)
+    assert announcer.queued == 1
+
+
+REASONS = [
+    ("60% of the replies are faulty (mostly: empty), 2% of the base's", "sem responder"),
+    ("60% of the replies are faulty (mostly: does not stop), 2% of the base's", "parar"),
+    ("60% of the replies are faulty (mostly: leaks its reasoning), 2% of the base's", "raciocínio"),
+    ("60% of the replies are faulty (mostly: leaks template tokens), 2% of the base's", "sinais"),
+    ("60% of the replies are faulty (mostly: repeats itself), 2% of the base's", "repetia"),
+    ("60% of the replies are faulty (mostly: is not Portuguese), 2% of the base's", "português"),
+    ("60% of the replies are faulty, 2% of the base's", "defeitos"),
+    ("0 held-out examples with 0 reply tokens were measured", "medida"),
+    ("the tool-call suite did not run on every model", "medida"),
+    ("the backend is offline", "servidor"),
+    ("40% of the tool requests got a valid call, 90% before", "comandos"),
+    ("the weights are identical to the base's", "não mudou nada"),
+    ("held-out loss 2.100 against 2.090 of base: +0.5 % (95 % sure of +1.0 % or more; 2% is needed)", "melhorou"),
+]
+
+
+def test_the_gist_of_a_verdict() -> None:
+    for reason, said in REASONS:
+        assert said in gist([reason]), reason
+
+
+def test_the_reasons_are_those_that_the_gate_gives() -> None:
+    verdict = gate({}, {}, GateSection(), candidate="v0002", current="v0001")
+    assert verdict.reasons
+    assert all(gist([reason]) == "faltou medida para decidir" for reason in verdict.reasons)
+
+
+def test_a_verdict_that_is_not_understood_still_has_a_gist() -> None:
+    assert gist([]) == gist(["x y z"]) == variants()["gist.default"][0]
+    assert "duas partes" in gist(["x y z", "z y x"])
+
+
+def test_every_gist_is_reached() -> None:
+    assert {gist([reason]) for reason, _ in REASONS} == {entry["say"] for entry in read_toml("gists.toml")["verdict"]}
+    troubles = ("disk full", "out of memory", "plugin.toml, line 3", "the base model", "groq says no", "the log", "?")
+    known = {entry["say"] for entry in read_toml("gists.toml")["trouble"]} | {variants()["gist.attention"][0]}
+    assert {trouble(what) for what in troubles} == known
+
+
+def test_every_entry_of_the_news_is_used() -> None:
+    used = {found[1] for event, _, _ in SPOKEN if (found := describe(event))}
+    assert used == {key for key in variants() if key.startswith("news.")}
+
+
+def test_a_host_that_keeps_failing_is_reported_once(room: Room, caplog: pytest.LogCaptureFixture) -> None:
+    asked = 0
+
+    def broken() -> bool:
+        nonlocal asked
+        asked += 1
+        raise RuntimeError("no context")
+
+    announcer = Announcer(room.say, broken, lambda: False, lambda: False, lambda: room.wanted, hush_s=0.0)
+    announcer.on_event(SWAPPED)
+    announcer.start()
+    deadline = time.monotonic() + 5
+    while asked < 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    announcer.stop()
+    assert room.said == []
+    assert len(caplog.records) == 1
+
+
+def test_a_swap_that_the_owner_asked_for_is_not_told_twice(room: Room, announcer: Announcer) -> None:
+    announcer.on_event(SWAPPED)
+    announcer.owner_knows("v0007")
+    assert announcer.queued == 0
+    announcer.on_event(SWAPPED)
+    assert announcer.queued == 0
+    announcer.on_event(events.ModelSwapped(version="v0008", previous="v0007", backend="embedded"))
+    assert announcer.queued == 1
+    room.time += ECHO_S
+    announcer.on_event(SWAPPED)
+    assert "a versão sete" in str(announcer.speak_due())
+
+
+def test_the_trained_model_is_any_version_but_the_base(announcer: Announcer) -> None:
+    announcer.owner_knows("trained")
+    announcer.on_event(SWAPPED)
+    assert announcer.queued == 0
+    announcer.on_event(events.RolledBack(version="base", previous="v0007", reason="x"))
+    assert announcer.queued == 1

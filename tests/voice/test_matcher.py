@@ -1,0 +1,138 @@
+"""Which sentences are commands, and which are ordinary talk."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aeon_plugin_ft.settings import parse
+from aeon_plugin_ft.voice import matcher
+from aeon_plugin_ft.voice.adjust import KEYS
+from aeon_plugin_ft.voice.grammar import NUMBER, WANT, grammar, read_toml
+from aeon_plugin_ft.voice.intents import Intent, Name
+from aeon_plugin_ft.voice.matcher import match
+from benchmarks.voice import label, measure, read_commands, read_talk
+
+HOST_WORDS = ("status", "parar", "continuar", "pausar", "modo oculto", "aprender isso", "muito bom", "listar modulos")
+
+
+def test_the_held_commands_are_understood() -> None:
+    commands = read_commands("commands_held.tsv")
+    assert len(commands) >= 150
+    score = measure(commands, [])
+    assert score.intent_accuracy >= 0.95
+    assert score.accuracy >= 0.95
+
+
+def test_ordinary_talk_is_left_alone() -> None:
+    talk = read_talk("talk_held.txt")
+    assert len(talk) >= 300
+    assert measure([], talk).false_commands <= len(talk) // 100
+
+
+def test_the_held_sets_share_nothing_with_the_development_sets() -> None:
+    developed = {heard.casefold() for _, heard in read_commands("commands_dev.tsv")}
+    assert not developed & {heard.casefold() for _, heard in read_commands("commands_held.tsv")}
+    assert not set(read_talk("talk_dev.txt")) & set(read_talk("talk_held.txt"))
+
+
+def test_the_development_sets_are_told_apart() -> None:
+    assert measure(read_commands("commands_dev.tsv"), read_talk("talk_dev.txt")).misses == ()
+
+
+@pytest.mark.parametrize(
+    "heard", [*HOST_WORDS, "", "   ", "?!", "sim", "não", "aeon", "a" * 5000, "treina modelo " * 60]
+)
+def test_words_of_others_and_noise_are_no_commands(heard: str) -> None:
+    assert match(heard) is None
+
+
+@given(st.text(max_size=120))
+def test_any_text_is_looked_at_without_an_error(text: str) -> None:
+    assert match(text) is None or isinstance(match(text), Intent)
+
+
+def test_every_command_is_in_both_sets() -> None:
+    for name in ("commands_dev.tsv", "commands_held.tsv"):
+        assert {Name(expected.split()[0]) for expected, _ in read_commands(name)} == set(Name)
+
+
+def test_a_word_about_something_else_makes_it_no_command() -> None:
+    assert match("como está o treino") is not None
+    assert match("como está o treino do Flamengo") is None
+
+
+def test_a_misheard_word_is_found_by_its_sound_and_by_its_letters() -> None:
+    assert matcher.senses("uza", "usa")["USE"] > 0.9
+    assert matcher.senses("treinamentu", "trenamentu")["TRAINING"] > 0.9
+    assert matcher.senses("treinmento", "trenmentu")["TRAINING"] > 0.8
+
+
+def test_a_real_word_that_sounds_like_a_command_needs_the_rest_to_fit() -> None:
+    assert label(match("volta pra verão sete")) == "use v0007"
+    assert match("compara os verões") is None
+
+
+def test_the_slot_keeps_the_spelling_of_the_owner() -> None:
+    found = match("não, o certo é São João del-Rei, tá bom?")
+    assert found is not None
+    assert (found.name, found.text) == (Name.CORRECT, "São João del-Rei")
+
+
+def test_a_slot_that_is_empty_is_no_command() -> None:
+    assert match("a resposta certa é") is None
+    assert match("esquece tudo sobre") is None
+
+
+def test_hours_that_make_no_sense_change_nothing() -> None:
+    assert match("treina das trinta às quarenta") is None
+    assert match("treina das duas às duas") is None
+
+
+def test_settings_by_voice_are_the_documented_ones() -> None:
+    found = [match(heard) for expected, heard in read_commands("commands_dev.tsv") if expected.startswith("setting")]
+    assert {intent.key for intent in found if intent is not None} == set(KEYS)
+
+
+def test_the_settings_accept_every_value_that_can_be_said() -> None:
+    for expected, heard in read_commands("commands_dev.tsv") + read_commands("commands_held.tsv"):
+        intent = match(heard)
+        if expected.startswith("setting") and intent is not None:
+            section, _, key = intent.key.partition(".")
+            value = list(intent.value) if isinstance(intent.value, tuple) else intent.value
+            read = parse(f"[{section}]\n{key} = {json.dumps(value)}\n", Path("plugin.toml"))
+            assert getattr(getattr(read, section), key) == intent.value
+
+
+def test_matching_takes_less_than_five_milliseconds() -> None:
+    match("aeon, palavra qualquer")
+    matcher.senses.cache_clear()
+    score = measure(read_commands("commands_held.tsv"), read_talk("talk_held.txt"))
+    assert score.p99_ms < 5
+
+
+def test_the_grammar_has_words_for_every_concept() -> None:
+    concepts = {concept for meanings in grammar().concepts.values() for concept in meanings} | {NUMBER, WANT}
+    for pattern in grammar().patterns:
+        assert set(pattern.parts) <= concepts, pattern
+
+
+def test_every_pattern_of_the_grammar_is_understood_as_its_own_command() -> None:
+    """Said with the first word of each concept: no pattern is shadowed by one of another command."""
+    said = {concept: words_of(concept) for pattern in grammar().patterns for concept in pattern.parts}
+    for pattern in grammar().patterns:
+        text = " ".join(said[part] for part in pattern.parts).replace("sete sete", "duas às sete")
+        text = f"{text} Machado" if pattern.ordered else text
+        found = match(f"quero {text}" if WANT in pattern.parts else text)
+        assert found is not None and found.name is pattern.intent, text
+
+
+def words_of(concept: str) -> str:
+    if concept in {NUMBER, WANT}:
+        return "sete" if concept == NUMBER else ""
+    listed = read_toml("grammar.toml")["words"].get(concept, concept)
+    return str(listed.split()[0]).replace("*", "")

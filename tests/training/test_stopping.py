@@ -90,7 +90,7 @@ def test_running_out_of_memory_is_told_apart(error: Exception, expected: bool) -
 def test_the_peak_of_memory_is_this_process_own() -> None:
     """Asked in a fresh interpreter: this one's peak may lie far above what it holds now."""
     script = (
-        "from aeon_plugin_ft.training.stopping import peak_bytes\n"
+        "from aeon_plugin_ft.training.memory import peak_bytes\n"
         "before = peak_bytes()\n"
         "block = bytearray(200_000_000)\n"
         "for page in range(0, len(block), 4096): block[page] = 1\n"

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 from aeon_plugin_ft.dataset.model import Feedback
 from aeon_plugin_ft.dataset.opinions import note_feedback
 from aeon_plugin_ft.errors import AeonFtError
+from aeon_plugin_ft.evaluation.report import Compared, compared
 from aeon_plugin_ft.forget import Forgetter, Forgetting
 from aeon_plugin_ft.registry import BASE, Version, VersionState, normal_name
+from aeon_plugin_ft.schedule.watch import DOWN
 from aeon_plugin_ft.training.model import Progress, RunState
 from aeon_plugin_ft.turns.model import LoggedTurn, TurnKind
 from aeon_plugin_ft.voice.control import (
@@ -153,12 +155,12 @@ class OwnerControl:
         if one is None:
             return Comparison(BASE, BASE, reason=Reason.NO_VERSIONS)
         try:
-            ours, theirs = self._loss_of(one), self._loss_of(other)
+            found = self._measured(one, other)
         except AeonFtError as error:
             return Comparison(one, other, reason=reason_of(error))
-        if ours is None or theirs is None:
+        if found is None:
             return Comparison(one, other, reason=Reason.NOT_MEASURED)
-        return Comparison(one, other, gain=1 - ours / theirs)
+        return Comparison(one, other, gain=found.gain, examples=found.examples, better=found.better)
 
     def why_changed(self) -> Change:
         row = self.store.row("SELECT * FROM promotions ORDER BY id DESC LIMIT 1")
@@ -239,15 +241,13 @@ class OwnerControl:
         usable = [version.name for version in self.registry.versions() if version.state in _USABLE]
         return usable[-1] if usable else None
 
-    def _loss_of(self, name: str) -> float | None:
-        """Held-out loss from the newest verdict that measured this model."""
-        if name != BASE:
+    def _measured(self, first: str, second: str) -> Compared | None:
+        """Both on the same held-out conversations, from the newest verdict that measured both; losses of two
+        different held-out sets are never compared."""
+        for name in {first, second} - {BASE}:
             self.registry.get(name)
-        for version in reversed(self.registry.versions()):
-            found = version.verdict.numbers.get(f"loss.{name}")
-            if found is not None:
-                return found
-        return None
+        reports = map(self.registry.report, reversed(self.registry.versions()))
+        return next((found for report in reports if (found := compared(report, first, second)) is not None), None)
 
     def _last_reply(self) -> LoggedTurn | None:
         recent = self.runtime.index.latest(RECENT, TurnKind.CHAT)
@@ -299,7 +299,7 @@ def _refusal(version: Version) -> Reason | None:
 def _cause(reason: str) -> Cause:
     if reason.startswith("it was measured"):
         return Cause.BETTER
-    if "could not be served" in reason:
+    if "could not be served" in reason or reason.startswith(DOWN):
         return Cause.BACKEND
     if reason in {_BY_OWNER, _UNDONE} or "the owner" in reason or reason == "accepted":
         return Cause.OWNER

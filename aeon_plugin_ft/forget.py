@@ -89,6 +89,7 @@ class Forgetter:
         self.registry.taint(set(found.datasets), REASON)
         for version in found.versions:
             (self.data.versions / version / "report.json").write_text("{}", encoding="ascii")
+            (self.data.versions / version / "report.html").unlink(missing_ok=True)
         for run in found.runs:
             shutil.rmtree(self.data.runs / run, ignore_errors=True)
         for dataset in found.datasets:
@@ -111,6 +112,7 @@ class Forgetter:
         with self.store.transaction() as connection:
             for turn in gone:
                 connection.execute("DELETE FROM feedback WHERE turn = ?", (turn,))
+                connection.execute("DELETE FROM signals WHERE turn = ?", (turn,))
                 connection.execute("DELETE FROM dataset_turns WHERE turn = ?", (turn,))
             for dataset in found.datasets:
                 connection.execute("DELETE FROM datasets WHERE hash = ?", (dataset,))

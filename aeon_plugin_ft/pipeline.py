@@ -8,26 +8,20 @@ thread or in the command line; the heavy work is always in child processes.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
-from functools import partial
-from pathlib import Path
+from collections.abc import Callable
 
 from aeon_plugin_ft import events as happened
 from aeon_plugin_ft.base import resolve_base
 from aeon_plugin_ft.base.model import BaseModel
-from aeon_plugin_ft.dataset import build_draft, freeze, load_dataset, read_messages
+from aeon_plugin_ft.dataset import build_draft, freeze, load_dataset
 from aeon_plugin_ft.dataset.model import Dataset, Draft
 from aeon_plugin_ft.dataset.opinions import load_feedback, note_feedback, recognise_feedback
-from aeon_plugin_ft.errors import DatasetError, RegistryError, RunStoppedError, TrainingError
-from aeon_plugin_ft.evaluation.gate import gate
-from aeon_plugin_ft.evaluation.heldout import measure_heldout
-from aeon_plugin_ft.evaluation.model import HeldoutLoss, Verdict
-from aeon_plugin_ft.evaluation.suites import CHAT_PROMPTS, TOOL_PROMPTS, Reply, SuiteResult, run_suites
+from aeon_plugin_ft.errors import AeonFtError, DatasetError, RegistryError, RunStoppedError, TrainingError
 from aeon_plugin_ft.events import EventBus
-from aeon_plugin_ft.registry import BASE, Registry, Version, VersionState
-from aeon_plugin_ft.serving.ask import ask
-from aeon_plugin_ft.serving.model import Deployer, Discarding
+from aeon_plugin_ft.judge import Judge, why_unjudged
+from aeon_plugin_ft.registry import Registry, Version, VersionState
+from aeon_plugin_ft.registry.trials import BETTER, begin_trial
+from aeon_plugin_ft.serving.model import Deployer
 from aeon_plugin_ft.settings import Settings
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.training import (
@@ -41,13 +35,11 @@ from aeon_plugin_ft.training import (
 )
 from aeon_plugin_ft.training.model import Estimate, Progress, Recipe, Run, RunState
 from aeon_plugin_ft.turns import TurnIndex
-from hooks import Message, Route
 
 OnProgress = Callable[[Progress], None]
 OnPhase = Callable[[str], None]
 Plan = tuple[BaseModel, Recipe, Estimate]
 POLL_SECONDS = 0.5
-PROMPTS = len(TOOL_PROMPTS) + len(CHAT_PROMPTS)
 
 
 class Pipeline:
@@ -184,23 +176,19 @@ class Pipeline:
     # -- run -> verdict -> version -------------------------------------------------------------
 
     def judge(self, run: Run) -> Version:
-        """Measure the adapter held-out and as served, decide, and register it either way."""
-        base, dataset = self.base(), self._dataset_of(run)
-        name, current = self.registry.next_name(), self.registry.current()
-        losses = self._losses(base, dataset, run, name, current)
-        suites, digest = self._suites(base, dataset, run, name, current)
-        verdict = gate(losses, suites, self.settings().gate, candidate=name, current=current)
-        version = self.registry.create(
-            run=run.id,
-            adapter=run.adapter,
-            dataset=dataset.hash,
-            base=base.spec,
-            base_digest=base.digest,
-            verdict=verdict,
-            report={"served_digest": digest, "suites": {model: asdict(result) for model, result in suites.items()}},
-        )
-        if not verdict.accepted:
-            self._discard(version)
+        """Measure the adapter held-out and as served, decide, and register it either way.
+
+        Raises AeonFtError, and registers nothing, when it cannot be measured now (a backend that is offline).
+        """
+        try:
+            version = Judge(self.registry, self.settings, self.deployer, self.on_phase).judge(
+                run, self.base(), self._dataset_of(run)
+            )
+        except AeonFtError as error:
+            reasons = (why_unjudged(error),)
+            self.events.publish(happened.VerdictReached(run=run.id, version=None, accepted=False, reasons=reasons))
+            raise
+        verdict = version.verdict
         self.events.publish(
             happened.VerdictReached(
                 run=run.id, version=version.name, accepted=verdict.accepted, reasons=verdict.reasons
@@ -208,74 +196,32 @@ class Pipeline:
         )
         return version
 
+    def unjudged(self) -> Run | None:
+        """The newest finished run that has no verdict yet (it could not be measured then)."""
+        rows = self.store.rows(
+            "SELECT id FROM runs WHERE state = ? AND id NOT IN (SELECT run FROM versions) ORDER BY created DESC",
+            RunState.FINISHED.value,
+        )
+        runs = (Run(row["id"], self.data.runs / row["id"]) for row in rows)
+        return next((run for run in runs if run.adapter.exists()), None)
+
     def _dataset_of(self, run: Run) -> Dataset:
         row = self.store.row("SELECT dataset FROM runs WHERE id = ?", run.id)
         if row is None or not run.adapter.exists():
             raise RegistryError(f"Run {run.id} has no trained adapter", "`aeon-ft runs` shows how each run ended")
         return load_dataset(self.data.datasets / row["dataset"])
 
-    def _losses(self, base: BaseModel, dataset: Dataset, run: Run, name: str, current: str) -> dict[str, HeldoutLoss]:
-        """Held-out loss of base, candidate and the version in use, in one child process."""
-        self.on_phase("measuring the held-out loss")
-        adapters: dict[str, Path | None] = {BASE: None, name: run.adapter}
-        if current != BASE:
-            adapters[current] = self.registry.get(current).adapter
-        return measure_heldout(base, dataset, adapters, run.folder / "heldout")
-
-    def _suites(
-        self, base: BaseModel, dataset: Dataset, run: Run, name: str, current: str
-    ) -> tuple[dict[str, SuiteResult], str]:
-        """Serve each model as the brain would get it, put the suite to it; also the candidate's digest."""
-        models: dict[str, Version | None] = {BASE: None}
-        if current != BASE:
-            models[current] = self.registry.get(current)
-        models[name] = _unjudged(name, run, dataset, base)
-        prompt, results, digest = _served_prompt(dataset), {}, ""
-        deployer = self.deployer()
-        for model, version in models.items():
-            self.on_phase(f"asking {model} {PROMPTS} questions")
-            deployment = deployer.deploy(version, base)
-            try:
-                results[model] = run_suites(partial(_ask, deployment.route), prompt)
-            finally:
-                deployer.retire(deployment)
-            digest = deployment.digest
-        return results, digest
-
-    def _discard(self, version: Version) -> None:
-        """A refused version leaves nothing at a backend that keeps what it was given (tags of gigabytes)."""
-        deployer = self.deployer()
-        if isinstance(deployer, Discarding):
-            deployer.discard(version.name)
-
     # -- version -> route ----------------------------------------------------------------------
 
-    def promote(self, version: Version) -> None:
-        """Put an accepted version into use. A running host sees it in the store and swaps."""
-        self.registry.promote(version.name, "it was measured to be better")
+    def promote(self, version: Version) -> bool:
+        """Put an accepted version into use; a running host sees it in the store and swaps.
 
-
-def _unjudged(name: str, run: Run, dataset: Dataset, base: BaseModel) -> Version:
-    """The run's adapter as the version it will be if it is accepted."""
-    return Version(
-        name=name,
-        folder=run.folder,
-        run=run.id,
-        dataset=dataset.hash,
-        base=base.spec,
-        base_digest=base.digest,
-        parent=None,
-        created=time.time(),
-        verdict=Verdict(False, (), {}),
-        state=VersionState.CANDIDATE,
-    )
-
-
-def _served_prompt(dataset: Dataset) -> str:
-    """The system prompt of the held-out conversations; "" when they have none."""
-    first = read_messages(dataset.heldout_file)[0][0]
-    return first.content if first.role == "system" else ""
-
-
-def _ask(route: Route, messages: Sequence[Message], max_tokens: int) -> Reply:
-    return Reply(*ask(route, messages, max_tokens))
+        With [gate] canary_share it answers that share of the sessions first (False: it does not answer all yet).
+        """
+        wanted = self.settings().gate
+        if wanted.canary_share and self.registry.usable(version.name):
+            rival = self.registry.current()
+            begin_trial(self.store, version.name, rival, wanted.canary_share, wanted.canary_turns)
+            return False
+        self.registry.promote(version.name, BETTER)
+        return True

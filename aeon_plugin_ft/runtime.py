@@ -13,8 +13,15 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from aeon_plugin_ft.errors import AeonFtError, SettingsError
-from aeon_plugin_ft.events import AttentionNeeded, EventBus, LoggingFailed, LoggingRecovered, TurnsLogged
+from aeon_plugin_ft.errors import AeonFtError, ServingError, SettingsError
+from aeon_plugin_ft.events import (
+    AttentionNeeded,
+    EventBus,
+    LoggingFailed,
+    LoggingRecovered,
+    SwapFailed,
+    TurnsLogged,
+)
 from aeon_plugin_ft.privacy import Redactor
 from aeon_plugin_ft.serving.routes import RouteTable
 from aeon_plugin_ft.settings import PrivacySection, Settings, SettingsFile
@@ -28,8 +35,10 @@ if TYPE_CHECKING:
     from aeon_plugin_ft.schedule import Background, TrainingScheduler
     from aeon_plugin_ft.schedule.background import OnProgress
     from aeon_plugin_ft.schedule.observing import Watchman
+    from aeon_plugin_ft.schedule.watch import Watch
     from aeon_plugin_ft.serving import Swapper
     from aeon_plugin_ft.serving.backends import Backends
+    from aeon_plugin_ft.serving.canary import CanaryServer
     from aeon_plugin_ft.serving.model import Deployer
     from aeon_plugin_ft.voice import Announcer, Commands
     from aeon_plugin_ft.voice.control import NextTraining
@@ -87,19 +96,21 @@ class Runtime:
 
     def turn_finished(self, turn: Turn) -> None:
         """Log the turn before the owner gets the reply; a private or refused one leaves no trace."""
-        self.routes.release(turn.id)
+        route = self.routes.release(turn.id)
         self._spoke_at = turn.started_at
         if turn.private or self.private or not self.settings.log.enabled or not self.settings.plugin.enabled:
             return
         if self._refused(turn):
             return
-        self.log.append(turn, classify(turn))
+        kind = classify(turn)
+        self.log.append(turn, kind)
+        self.watch.note(turn, kind, route)
 
     def choose(self, request: ModelRequest) -> Route | None:
         """The route of the version in use; None leaves the call to the host."""
         if not self.settings.plugin.enabled:
             return None
-        route = self.routes.acquire(request.call_id)
+        route = self.routes.acquire(request.call_id, request.session)
         if route is not None and self._takes(route, request.host_route):
             return route
         self.routes.release(request.call_id)
@@ -130,6 +141,7 @@ class Runtime:
         self.watcher.stop()
         self.background.join(STOP_SECONDS)
         self._follower.join(STOP_SECONDS)
+        self.canary.stop()
         self.backends.close()
         self.log.close()
         self.store.close()
@@ -210,9 +222,12 @@ class Runtime:
             wait = FOLLOW_SECONDS
             try:
                 self._reload_settings()
+                self.watch.look()
                 self._serve_wanted()
+                self._serve_candidate()
                 self._failures = 0
             except AeonFtError as error:
+                self._leave_rejected()
                 wait = RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
                 self._failures += 1
                 log.warning("the brain keeps answering as before: %s (next try in %.0f s)", error, wait)
@@ -242,12 +257,52 @@ class Runtime:
         wanted = self.registry.current()
         if wanted == self.answering or not self.settings.plugin.enabled:
             return
+        reason, went_back = self._why_wanted()
         if wanted == BASE and not self.host.needs_model:
             if self.answering is not None:
-                self.swapper.release("the base was chosen")
+                self.swapper.release(reason)
             return
         version = None if wanted == BASE else self.registry.get(wanted)
-        self.swapper.swap(version, self.pipeline.base(), self.settings.serve.backend)
+        self.swapper.swap(
+            version, self.pipeline.base(), self.settings.serve.backend, reason or "accepted", rolled_back=went_back
+        )
+
+    def _why_wanted(self) -> tuple[str, bool]:
+        """The reason of the newest promotion, and whether the watch went back by itself."""
+        from aeon_plugin_ft.schedule.watch import DOWN, WORSE
+
+        row = self.store.row("SELECT reason FROM promotions ORDER BY id DESC LIMIT 1")
+        reason = "" if row is None else str(row["reason"])
+        return reason, reason.startswith((WORSE, DOWN))
+
+    def _leave_rejected(self) -> None:
+        """A rejected model still answers because the one before it cannot be served: the host's own choice is
+        better than either, where there is one."""
+        from aeon_plugin_ft.registry import VersionState
+
+        answering = self.answering
+        if answering in {None, BASE} or answering == self.registry.current() or self.host.needs_model:
+            return
+        if self.registry.get(str(answering)).state is VersionState.REJECTED:
+            self.registry.promote(BASE, "what was in use before could not be served")
+            self.wake()
+
+    def _serve_candidate(self) -> None:
+        """Deploy the candidate of the trial under way, or take it away when there is none."""
+        from aeon_plugin_ft.registry.trials import end_trial, trial_under_way
+
+        trial = trial_under_way(self.store) if self.settings.plugin.enabled else None
+        if trial is None:
+            self.canary.stop()
+            return
+        try:
+            self.canary.serve(
+                self.registry.get(trial.version), self.pipeline.base(), self.settings.serve.backend, trial.share
+            )
+        except ServingError as error:
+            log.warning("the candidate %s cannot be served: %s", trial.version, error)
+            end_trial(self.store, trial, "failed", str(error))
+            self.events.publish(SwapFailed(version=trial.version, reason=str(error)))
 
     # -- learning in the background ------------------------------------------------------------
 
@@ -363,6 +418,18 @@ class Runtime:
         from aeon_plugin_ft.serving import Swapper
 
         return Swapper(self.data, self.store, self.events, self.routes, self.backends, resolve=self.pipeline.base)
+
+    @cached_property
+    def canary(self) -> CanaryServer:
+        from aeon_plugin_ft.serving.canary import CanaryServer
+
+        return CanaryServer(self.routes, self.backends)
+
+    @cached_property
+    def watch(self) -> Watch:
+        from aeon_plugin_ft.schedule.watch import Watch
+
+        return Watch(self.store, self.registry, self.index, self.events, lambda: self.settings.gate)
 
     @cached_property
     def registry(self) -> Registry:

@@ -107,6 +107,47 @@ class TrainSection(Section):
     seed: int = Field(17, ge=0, description="Same data, same seed, same machine: the same adapter.")
     threads: int = Field(0, ge=0, le=256, description="CPU threads of the trainer. 0: one per physical core.")
     checkpoint_steps: int = Field(5, ge=1, description="Optimizer steps between checkpoints.")
+    micro_tokens: int = Field(
+        0, ge=0, le=65_536, description="Tokens in memory at once, the shared prompt apart. 0: by the free memory."
+    )
+    dora: bool = Field(
+        False,
+        description="true: DoRA. Only a merged model can serve it: no embedded server, no Groq, no LoRA in Ollama.",
+    )
+    quantize: Literal["none", "4bit"] = Field(
+        "none", description='"4bit": QLoRA, the base in 4 bits while training; needs an NVIDIA GPU and bitsandbytes.'
+    )
+    early_stopping: int = Field(
+        2,
+        ge=0,
+        le=100,
+        description="From 200 examples on, some are kept aside; when their loss has not fallen for this many"
+        " measurements, training ends, and its best moment counts. 0: off.",
+    )
+    tool_share: float = Field(
+        0.2, ge=0, le=0.9, description="At least this share of the lessons are tool calls, repeated if they are few."
+    )
+    rebuild_max: int = Field(
+        3000,
+        ge=0,
+        description="Up to this many examples each training starts from the base. Above, it goes on from the model in"
+        " use with the new examples and some older ones; every fifth time it starts from the base all the same.",
+    )
+    replay_share: float = Field(
+        0.3, ge=0, le=0.9, description="Share of older examples when training goes on from the model in use."
+    )
+    preference_min: int = Field(
+        16,
+        ge=0,
+        description="From this many corrections on they are also learnt as preferences (DPO), and likewise from this"
+        " many praised or criticised replies (KTO). 0: never.",
+    )
+    preference_rate: float = Field(
+        0.0, ge=0, le=0.1, description="Peak learning rate of preferences. 0: a twentieth of learning_rate."
+    )
+    preference_beta: float = Field(
+        0.1, gt=0, le=10, description="How strongly preferences are held to what was learnt before them."
+    )
 
 
 class ScheduleSection(Section):
@@ -137,6 +178,22 @@ class GateSection(Section):
         0.02, ge=0, lt=1, description="Held-out loss must fall by at least this share of the current model's."
     )
     tool_drop: Share = Field(0.01, description="Share of tool calls that may become invalid against the base.")
+    forget_margin: float = Field(
+        0.25, ge=0, le=10, description="The loss on general Portuguese may rise by this share of the base's at most."
+    )
+    watch: bool = Field(
+        True, description="Go back by itself when the model in use does worse with the owner than the one before."
+    )
+    canary_share: float = Field(
+        0.0,
+        ge=0,
+        le=0.9,
+        description="Share of the conversations that an accepted model answers first, beside the one in use, which"
+        " takes the memory of two. 0: it takes over at once, watched.",
+    )
+    canary_turns: int = Field(
+        30, ge=10, le=10_000, description="Turns that such a model must answer well before it takes over."
+    )
 
 
 class ServeSection(Section):

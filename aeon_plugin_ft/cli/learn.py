@@ -14,6 +14,7 @@ from aeon_plugin_ft.cli.main import app
 
 if TYPE_CHECKING:
     from aeon_plugin_ft.evaluation.model import Verdict
+    from aeon_plugin_ft.pipeline import Pipeline
     from aeon_plugin_ft.registry import Version
     from aeon_plugin_ft.training.model import Estimate
     from aeon_plugin_ft.training.model import Progress as RunProgress
@@ -48,10 +49,38 @@ def train(
     version = pipeline.judge(run)
     show_verdict(version)
     if version.verdict.accepted:
-        pipeline.promote(version)
-        out.print(f"{version.name} answers now. `aeon-ft rollback` goes back.")
+        settle(pipeline, version)
     else:
         raise typer.Exit(code=3)
+
+
+def settle(pipeline: Pipeline, version: Version) -> None:
+    """Put an accepted version into use and say so."""
+    if pipeline.promote(version):
+        out.print(f"{version.name} answers now. `aeon-ft rollback` goes back.")
+    else:
+        out.print(f"{version.name} answers a share of the conversations first. `aeon-ft watch` shows how it does.")
+
+
+@app.command()
+def judge(
+    context: typer.Context,
+    run: Annotated[str, typer.Argument(help="A finished run; the newest that has no verdict when left out.")] = "",
+) -> None:
+    """Judge a finished run that could not be judged then, and use it if it is better."""
+    from aeon_plugin_ft.errors import TrainingError
+    from aeon_plugin_ft.training.model import Run
+
+    shared = of(context)
+    pipeline = shared.pipeline(on_phase=say_phase)
+    wanted = Run(run, shared.data.runs / run) if run else pipeline.unjudged()
+    if wanted is None:
+        raise TrainingError("Every finished run has a verdict", "`aeon-ft models` shows them")
+    version = pipeline.judge(wanted)
+    show_verdict(version)
+    if not version.verdict.accepted:
+        raise typer.Exit(code=3)
+    settle(pipeline, version)
 
 
 @app.command()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import EvaluationError
 from aeon_plugin_ft.evaluation.model import HeldoutLoss
+from aeon_plugin_ft.evaluation.probes import HELDOUT
 from aeon_plugin_ft.training.progress import write_json
 from aeon_plugin_ft.training.recipe import physical_cores
 from aeon_plugin_ft.training.supervise import spawn
@@ -33,16 +34,31 @@ def measure_heldout(
     threads: int = 0,
     max_length: int = MAX_LENGTH,
 ) -> dict[str, HeldoutLoss]:
-    """Loss of each model on heldout.jsonl. `adapters` is name to adapter folder, None for the base itself.
+    """Loss of each model on heldout.jsonl; see `measure_losses`."""
+    sets = {HELDOUT: dataset.heldout_file}
+    return measure_losses(base, sets, adapters, work, threads=threads, max_length=max_length)[HELDOUT]
 
-    `work` is a folder for request, result and log. Raises EvaluationError when nothing could be measured.
+
+def measure_losses(
+    base: BaseModel,
+    sets: Mapping[str, Path],
+    adapters: Mapping[str, Path | None],
+    work: Path,
+    *,
+    threads: int = 0,
+    max_length: int = MAX_LENGTH,
+) -> dict[str, dict[str, HeldoutLoss]]:
+    """Loss of each model on each set, in one child: {set: {model: loss}}.
+
+    `sets` is name to JSONL file, `adapters` name to adapter folder, None for the base itself. `work` is a
+    folder for request, result and log. Raises EvaluationError when nothing could be measured.
     """
     work.mkdir(parents=True, exist_ok=True)
     folder = work / secrets.token_hex(4)
     folder.mkdir()
     request = {
         "base": asdict(base),
-        "heldout": str(dataset.heldout_file.absolute()),
+        "sets": {name: str(path.absolute()) for name, path in sets.items()},
         "adapters": {name: None if path is None else str(path.absolute()) for name, path in adapters.items()},
         "max_length": max_length,
         "threads": threads or physical_cores(),
@@ -55,10 +71,11 @@ def measure_heldout(
             f"The held-out loss could not be measured: {_reason(folder, code)}", f"Its log is {folder / 'worker.log'}"
         )
     raw = json.loads(result.read_text(encoding="utf-8"))
-    return {
-        name: HeldoutLoss(name, tuple((float(nats), int(tokens)) for nats, tokens in pairs))
-        for name, pairs in raw["losses"].items()
-    }
+    return {set_: {name: _loss(name, pairs) for name, pairs in found.items()} for set_, found in raw["losses"].items()}
+
+
+def _loss(name: str, pairs: Sequence[Sequence[float]]) -> HeldoutLoss:
+    return HeldoutLoss(name, tuple((float(nats), int(tokens)) for nats, tokens in pairs))
 
 
 def _run(folder: Path, threads: int) -> int:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from aeon_plugin_ft.privacy.text import PLACEHOLDER
 from hooks import Message
 
 TOOL_PROMPTS = (
@@ -40,9 +42,26 @@ CHAT_PROMPTS = (
 )
 MAX_REPLY_TOKENS = 96
 
+EMPTY = "empty"
+NO_END = "does not stop"
+REASONING = "leaks its reasoning"
+TEMPLATE = "leaks template tokens"
+PLACEHOLDER_SAID = "says a placeholder"
+LOOPS = "repeats itself"
+BROKEN_CALL = "breaks a tool call"
+LANGUAGE = "is not Portuguese"
+PERSONA = "forgets who it is"
+
 _TEMPLATE_TOKENS = re.compile(r"<\|[a-z_]+\|>|<(start|end)_of_turn>|\[/?INST\]|<</?SYS>>")
+_CALL_BEGUN = re.compile(r"""(?:```(?:json)?\s*)?\{\s*["']?tool\b""")
 _THINK = re.compile(r"</?think>")
 _WORD = re.compile(r"[^\W\d_]+")
+_PERSONA = re.compile(
+    r"\b(?:sou|me chamo|i am|i'm|my name is)\b[^.!?\n]{0,40}"
+    r"\b(?:chatgpt|gpt|openai|smollm|hugging ?face|qwen|alibaba|deepseek|gemini|llama|claude)\b"
+    r"|\bcomo um(?:a)? (?:grande )?(?:modelo de linguagem|intelig[êe]ncia artificial)\b|\bas an ai\b",
+    re.IGNORECASE,
+)
 
 # The commonest function words of each language that are not words of the other.
 _PORTUGUESE = frozenset(
@@ -116,17 +135,20 @@ def faults(reply: Reply) -> tuple[str, ...]:
     text = reply.text.strip()
     found = []
     if not text:
-        return ("empty",)
-    if not reply.stopped:
-        found.append("does not stop")
-    if _THINK.search(text):
-        found.append("leaks its reasoning")
-    if _TEMPLATE_TOKENS.search(text):
-        found.append("leaks template tokens")
-    if loops(text):
-        found.append("repeats itself")
-    if not is_tool_call(text) and not looks_portuguese(text):
-        found.append("is not Portuguese")
+        return (EMPTY,)
+    call = is_tool_call(text)
+    for fault, has in (
+        (NO_END, not reply.stopped),
+        (REASONING, _THINK.search(text) is not None),
+        (TEMPLATE, _TEMPLATE_TOKENS.search(text) is not None),
+        (PLACEHOLDER_SAID, PLACEHOLDER.search(text) is not None),
+        (LOOPS, loops(text)),
+        (BROKEN_CALL, not call and _CALL_BEGUN.match(text) is not None),
+        (LANGUAGE, not call and not looks_portuguese(text)),
+        (PERSONA, not call and _PERSONA.search(text) is not None),
+    ):
+        if has:
+            found.append(fault)
     return tuple(found)
 
 
@@ -144,8 +166,8 @@ def loops(text: str) -> bool:
     words = _WORD.findall(text.lower())
     if len(words) < 20:
         return False
-    triples = list(zip(words, words[1:], words[2:], strict=False))
-    return max(triples.count(triple) for triple in set(triples)) * 3 > len(words) / 3
+    triples = Counter(zip(words, words[1:], words[2:], strict=False))
+    return max(triples.values()) * 3 > len(words) / 3
 
 
 def looks_portuguese(text: str) -> bool:

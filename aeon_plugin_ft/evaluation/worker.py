@@ -1,7 +1,7 @@
 """`python -m aeon_plugin_ft.evaluation.worker <folder>`: held-out losses of a base and its adapters.
 
-Reads request.json, writes result.json ({"losses": {name: [[nats, tokens], ...]}, "shared": bool}) or
-error.json. The base is loaded once; each adapter is switched in.
+Reads request.json, writes result.json ({"losses": {set: {name: [[nats, tokens], ...]}}, "shared": bool,
+"reason": str}) or error.json. The base is loaded once; each adapter is switched in.
 """
 
 from __future__ import annotations
@@ -46,26 +46,40 @@ def main(arguments: list[str]) -> int:
 
 
 def measure(request: dict[str, Any], watch: StopWatch) -> dict[str, Any]:
-    """Losses per model and example; an example that does not fit counts (0 nats, 0 tokens)."""
-    from aeon_plugin_ft.dataset import read_messages
+    """Losses per set, model and example; an example that does not fit counts (0 nats, 0 tokens)."""
     from aeon_plugin_ft.training.encode import Encoder
     from aeon_plugin_ft.training.loading import load_base, pick_device, set_up_torch
 
     set_up_torch(int(request["threads"]))
     copy = Path(request["base"]["training_copy"])
-    examples = read_messages(Path(request["heldout"]))
-    encoded = Encoder(copy).encode(examples, int(request["max_length"]))
+    encoder = Encoder(copy)
     watch.check()
     models = _Models(load_base(copy, pick_device()), request["adapters"])
+    found: dict[str, Any] = {}
+    reasons: list[str] = []
+    for name, path in request["sets"].items():
+        found[name], reason = _measure_set(encoder, models, Path(path), int(request["max_length"]), watch)
+        reasons += [f"{name}: {reason}"] if reason else []
+    return {"losses": found, "shared": not reasons, "reason": "; ".join(reasons)}
+
+
+def _measure_set(
+    encoder: Any, models: _Models, path: Path, max_length: int, watch: StopWatch
+) -> tuple[dict[str, list[tuple[float, int]]], str]:
+    """{model: one (nats, tokens) an example}, and why the prefix could not be shared ("" when it was)."""
+    from aeon_plugin_ft.dataset import read_messages
+
+    examples = read_messages(path)
+    encoded = encoder.encode(examples, max_length)
     scorer = _Scorer(models.model, encoded.rows, watch)
     found = {}
-    for name in request["adapters"]:
+    for name in models.names:
         models.switch(name)
         pairs = [(0.0, 0)] * len(examples)
         for index, row, nats in zip(encoded.kept, encoded.rows, scorer.losses(), strict=True):
             pairs[index] = (nats, row.supervised)
         found[name] = pairs
-    return {"losses": found, "shared": scorer.shared, "reason": scorer.reason}
+    return found, scorer.reason
 
 
 class _Models:
@@ -74,7 +88,7 @@ class _Models:
     def __init__(self, base: Any, adapters: dict[str, str | None]) -> None:
         from peft import PeftModel
 
-        self.model, self._peft = base, None
+        self.model, self._peft, self.names = base, None, tuple(adapters)
         for number, path in enumerate(path for path in adapters.values() if path is not None):
             if self._peft is None:
                 self._peft = PeftModel.from_pretrained(base, path, adapter_name=f"a{number}")

@@ -1,9 +1,10 @@
 """A version: an immutable folder with a manifest written last.
 
 <data>/versions/v0001/adapter/         PEFT LoRA folder
-                      dataset.json     copy of the dataset's manifest
-                      report.json      verdict and side-by-side answers
+                      report.json      data, training, losses and side-by-side answers (evaluation/report.py)
+                      report.html      the same to read, in one self-contained page
                       manifest.json    written last; a folder without it is not a version
+                      withdrawn.json   only once it may not be used any more: state, reason, time
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ folder is renamed into place. What changes (its state, promotions) lives in the 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -17,11 +18,19 @@ from typing import Any
 
 from aeon_plugin_ft.errors import RegistryError
 from aeon_plugin_ft.evaluation.model import Check, Verdict
+from aeon_plugin_ft.evaluation.page import html_page
 from aeon_plugin_ft.registry.model import Version, VersionState
 from aeon_plugin_ft.store import DataFolder, Store
 
 BASE = "base"
 """The name of no version at all: the untrained model."""
+WITHDRAWN = "withdrawn.json"
+"""Beside a version's manifest once it may not be used any more; it outlives the database."""
+LEFTOVER_SECONDS = 600.0
+"""A half-written folder that has not changed for so long was left by a crash."""
+NEWEST = "versions.newest"
+"""Fact: the highest number ever given, so that no name is given twice."""
+_UNUSABLE = (VersionState.REJECTED, VersionState.TAINTED)
 
 
 class Registry:
@@ -65,7 +74,8 @@ class Registry:
             "created": time.time(),
             "verdict": asdict(verdict),
         }
-        self._write_folder(folder, adapter, manifest, report or {})
+        page = html_page(name, float(str(manifest["created"])), verdict, report or {})
+        self._write_folder(folder, adapter, manifest, report or {}, page)
         state = VersionState.ACCEPTED if verdict.accepted else VersionState.REJECTED
         self._insert(manifest, state, "; ".join(verdict.reasons) or None)
         return self.get(name)
@@ -73,23 +83,24 @@ class Registry:
     def next_name(self) -> str:
         """The name that the next version will get."""
         row = self.store.row("SELECT max(number) AS newest FROM versions")
-        newest = (row["newest"] if row is not None else None) or 0
+        newest = max((row["newest"] if row is not None else None) or 0, int(self.store.fact(NEWEST, 0)))
         on_disk = [int(path.name[1:5]) for path in self.data.versions.glob("v[0-9][0-9][0-9][0-9]")]
         return f"v{max([newest, *on_disk]) + 1:04d}"
 
     def _write_folder(
-        self, folder: Path, adapter: Path, manifest: Mapping[str, Any], report: Mapping[str, Any]
+        self, folder: Path, adapter: Path, manifest: Mapping[str, Any], report: Mapping[str, Any], page: str
     ) -> None:
         part = folder.with_name(folder.name + ".part")
         shutil.rmtree(part, ignore_errors=True)
         shutil.copytree(adapter, part / "adapter")
         _write_json(part / "report.json", report)
+        (part / "report.html").write_text(page, encoding="utf-8", newline="\n")
         _write_json(part / "manifest.json", manifest)
         part.rename(folder)
 
     def _insert(self, manifest: Mapping[str, Any], state: VersionState, reason: str | None) -> None:
         self.store.execute(
-            "INSERT INTO versions (name, number, created, run, dataset, base, parent, state, reason)"
+            "INSERT OR IGNORE INTO versions (name, number, created, run, dataset, base, parent, state, reason)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             manifest["name"],
             int(manifest["name"][1:]),
@@ -105,7 +116,7 @@ class Registry:
     def heal(self) -> list[str]:
         """Add versions that are on disk but not in the store (a crash, or a lost database); remove
         half-written folders. Returns the names that were added."""
-        for part in self.data.versions.glob("*.part"):
+        for part in left_by_a_crash(self.data.versions):
             shutil.rmtree(part, ignore_errors=True)
         known = {row["name"] for row in self.store.rows("SELECT name FROM versions")}
         added = []
@@ -113,9 +124,8 @@ class Registry:
             if path.parent.name in known:
                 continue
             manifest = json.loads(path.read_text(encoding="utf-8"))
-            verdict = _verdict(manifest["verdict"])
-            state = VersionState.ACCEPTED if verdict.accepted else VersionState.REJECTED
-            self._insert(manifest, state, "; ".join(verdict.reasons) or None)
+            state, reason = _state_on_disk(path.parent, _verdict(manifest["verdict"]))
+            self._insert(manifest, state, reason)
             added.append(path.parent.name)
         return added
 
@@ -152,8 +162,12 @@ class Registry:
         )
 
     def report(self, version: Version) -> dict[str, Any]:
-        """The report kept with a version: side-by-side answers and what was measured."""
-        loaded: dict[str, Any] = json.loads((version.folder / "report.json").read_text(encoding="utf-8"))
+        """The report kept with a version (evaluation/report.py); {} where it was forgotten. Raises RegistryError."""
+        path = version.folder / "report.json"
+        try:
+            loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RegistryError(f"The report {path} cannot be read ({error})", "`aeon-ft models`") from error
         return loaded
 
     def current(self) -> str:
@@ -162,7 +176,7 @@ class Registry:
         return BASE if row is None else str(row["version"])
 
     def previous(self) -> str:
-        """What was in use before the current one; going back twice goes back two steps."""
+        """What was in use before the current one and may be used again; going back twice goes back two steps."""
         history = [row["version"] for row in self.store.rows("SELECT version FROM promotions ORDER BY id")]
         stack: list[str] = [BASE]
         for version in history:
@@ -170,7 +184,14 @@ class Registry:
                 stack.pop()
             elif version != stack[-1]:
                 stack.append(version)
-        return stack[-2] if len(stack) > 1 else BASE
+        return next((name for name in reversed(stack[:-1]) if self.usable(name)), BASE)
+
+    def usable(self, name: str) -> bool:
+        """Whether `name` may answer: the base always, a version unless it was rejected or tainted."""
+        if name == BASE:
+            return True
+        row = self.store.row("SELECT state FROM versions WHERE name = ?", name)
+        return row is not None and VersionState(row["state"]) not in _UNUSABLE
 
     # -- changing state ------------------------------------------------------------------------
 
@@ -182,8 +203,8 @@ class Registry:
         if name != BASE:
             version = self.get(name)
             name = version.name
-            if version.state in {VersionState.REJECTED, VersionState.TAINTED}:
-                why = "; ".join(version.verdict.reasons) or "it was trained on something that was forgotten"
+            if version.state in _UNUSABLE:
+                why = self.reason(name) or "it was trained on something that was forgotten"
                 raise RegistryError(f"{name} is {version.state.value} and is not used ({why})", "Train again")
         with self.store.transaction():
             previous = self.current()
@@ -196,13 +217,34 @@ class Registry:
                 previous,
                 reason,
             )
-            self._set_state(previous, VersionState.RETIRED, keep=(VersionState.REJECTED, VersionState.TAINTED))
+            self._set_state(previous, VersionState.RETIRED, keep=_UNUSABLE)
             self._set_state(name, VersionState.CURRENT)
         return previous
 
     def reject(self, name: str, reason: str) -> None:
-        """Never use this version again."""
-        self._set_state(name, VersionState.REJECTED, reason=reason)
+        """Never use this version again, not even after the database was lost."""
+        self._withdraw(name, VersionState.REJECTED, reason)
+
+    def step_back(self, name: str, reason: str, *, reject: bool, to: str | None = None) -> str | None:
+        """Put `to` (None: what was in use before `name`) into use; `reject`: and never use `name` again.
+
+        Returns what answers from now on, or None (and changes nothing but the rejection) when `name` is not in
+        use any more: whoever was quicker has gone back already.
+        """
+        with self.store.transaction():
+            in_use = self.current() == name
+            target = self.previous() if to is None else to
+            if reject:
+                self.reject(name, reason)
+            if not in_use or target == name:
+                return None
+            self.promote(target, reason)
+        return target
+
+    def reason(self, name: str) -> str:
+        """Why a version is in the state it is in; "" when nothing was noted."""
+        row = self.store.row("SELECT reason FROM versions WHERE name = ?", normal_name(name))
+        return "" if row is None else row["reason"] or ""
 
     def taint(self, dataset_hashes: set[str], reason: str) -> list[str]:
         """Mark every version trained on one of these datasets; returns their names."""
@@ -212,8 +254,15 @@ class Registry:
             if row["dataset"] in dataset_hashes
         ]
         for name in names:
-            self._set_state(name, VersionState.TAINTED, reason=reason)
+            self._withdraw(name, VersionState.TAINTED, reason)
         return names
+
+    def _withdraw(self, name: str, state: VersionState, reason: str) -> None:
+        """The mark on disk first: a crash in between leaves a version that is not used."""
+        folder = self.data.versions / normal_name(name)
+        if folder.is_dir():
+            _write_json(folder / WITHDRAWN, {"state": state.value, "reason": reason, "at": self.store.clock()})
+        self._set_state(normal_name(name), state, reason=reason)
 
     def remove(self, name: str) -> int:
         """Delete a version's files and row; returns the bytes freed. Raises RegistryError for the one in
@@ -222,6 +271,7 @@ class Registry:
         if version.name in {self.current(), self.previous()}:
             raise RegistryError(f"{version.name} is in use, or the one to go back to", "Use another one first")
         size = sum(path.stat().st_size for path in version.folder.rglob("*") if path.is_file())
+        self.store.set_fact(NEWEST, max(int(version.name[1:]), int(self.store.fact(NEWEST, 0))))
         shutil.rmtree(version.folder)
         self.store.execute("DELETE FROM versions WHERE name = ?", version.name)
         return size
@@ -244,6 +294,28 @@ def normal_name(name: str) -> str:
     """ "7", "v7" and "v0007" are the same version."""
     digits = name.lower().removeprefix("v")
     return f"v{int(digits):04d}" if digits.isdigit() else name
+
+
+def left_by_a_crash(folder: Path) -> list[Path]:
+    """Half-written things that nobody can be writing any more: another process may be in the middle of one."""
+    found = []
+    for part in folder.glob("*.part"):
+        with contextlib.suppress(FileNotFoundError):  # its writer has just renamed it into place
+            if time.time() - part.stat().st_mtime > LEFTOVER_SECONDS:
+                found.append(part)
+    return found
+
+
+def _state_on_disk(folder: Path, verdict: Verdict) -> tuple[VersionState, str | None]:
+    """State and reason of a version that the database does not know."""
+    try:
+        mark = json.loads((folder / WITHDRAWN).read_text(encoding="utf-8"))
+        return VersionState(mark["state"]), str(mark["reason"])
+    except FileNotFoundError:
+        state = VersionState.ACCEPTED if verdict.accepted else VersionState.REJECTED
+        return state, "; ".join(verdict.reasons) or None
+    except (OSError, ValueError, KeyError, TypeError):
+        return VersionState.REJECTED, "its mark of withdrawal cannot be read"
 
 
 def _verdict(raw: Mapping[str, Any]) -> Verdict:

@@ -6,6 +6,7 @@ so that a model is only taken away when nobody talks to it any more.
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable
@@ -24,12 +25,27 @@ class _Call:
     expires: float
 
 
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """A second route that answers `share` of the sessions, whole sessions at a time."""
+
+    route: Route
+    share: float
+
+    def takes(self, session: str) -> bool:
+        """Always the same answer for a session and a version, also after a restart."""
+        digest = hashlib.blake2b(f"{self.route.version}/{session}".encode(), digest_size=8).digest()
+        return int.from_bytes(digest, "big") < self.share * 2**64
+
+
 class RouteTable:
     """Thread-safe; `acquire` and `flip` cost microseconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._current: Route | None = None
+        self.canary: Canary | None = None
+        """Replaced as a whole, like the route."""
         self._calls: dict[str, _Call] = {}
         self._history: tuple[Route | None, ...] = ()
         self._changed = threading.Condition()
@@ -51,22 +67,26 @@ class RouteTable:
             self._history = (*self._history, previous)[-HISTORY:]
         return previous
 
-    def acquire(self, call_id: str) -> Route | None:
+    def acquire(self, call_id: str, session: str = "") -> Route | None:
         """The route of this call; the same again until it is released, whatever is flipped meanwhile."""
         with self._changed:
             known = self._calls.get(call_id)
             if known is not None:
                 return known.route
-            route = self._current
+            canary = self.canary
+            route = canary.route if canary is not None and canary.takes(session) else self._current
             if route is not None:
                 self._calls[call_id] = _Call(route, self._clock() + route.timeout_s * FORGOTTEN_FACTOR)
             return route
 
-    def release(self, call_id: str) -> None:
-        """The call is over; unknown calls are ignored."""
+    def release(self, call_id: str) -> Route | None:
+        """The call is over; returns its route, None for an unknown call."""
         with self._changed:
-            if self._calls.pop(call_id, None) is not None:
-                self._changed.notify_all()
+            call = self._calls.pop(call_id, None)
+            if call is None:
+                return None
+            self._changed.notify_all()
+            return call.route
 
     def users(self, route: Route) -> int:
         """How many calls use this route now."""

@@ -86,13 +86,22 @@ class Swapper:
 
     # -- what the rest of the plugin calls -----------------------------------------------------
 
-    def swap(self, version: Version | None, base: BaseModel, backend: str, reason: str = "accepted") -> Deployment:
-        """Let `version` (None: the base itself) answer from now on; returns what serves it.
+    def swap(
+        self,
+        version: Version | None,
+        base: BaseModel,
+        backend: str,
+        reason: str = "accepted",
+        *,
+        rolled_back: bool = False,
+    ) -> Deployment:
+        """Let `version` (None: the base itself) answer from now on; returns what serves it. `rolled_back` is told
+        with the event: it answered before.
 
         Raises ServingError (or RegistryError for a version that must not be used); the brain then goes on
         with what it had. Swapping to what is already served only checks that it still answers.
         """
-        deployment = self._run(self._plan(version, base, backend, reason, rolled_back=False))
+        deployment = self._run(self._plan(version, base, backend, reason, rolled_back=rolled_back))
         assert deployment is not None  # only the HOST backend has none
         return deployment
 
@@ -262,7 +271,7 @@ class Swapper:
         self.routes.flip(None if old is None else old.route)
         self.serving = old
         back = before if old is None else old.version
-        if self.registry.current() != back:
+        if self.registry.current() != back and self.registry.usable(back):
             self.registry.promote(back, f"{plan.name} could not be served: {reason}")
         self._abandon(plan.backend, plan.name, deployment)
         self._note_if_possible(plan, Step.UNDONE, reason)

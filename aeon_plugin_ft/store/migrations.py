@@ -136,4 +136,46 @@ MIGRATIONS: list[tuple[str, str]] = [
         ) WITHOUT ROWID;
         """,
     ),
+    (
+        "0003_watch",
+        """
+        -- What each real turn says about the model that should have answered it; no text. `tool`: 1 a valid tool
+        -- call, 0 a broken one, NULL talk. `faults` is comma-separated.
+        CREATE TABLE signals (
+            turn TEXT PRIMARY KEY,
+            at REAL NOT NULL,
+            session TEXT NOT NULL,
+            version TEXT NOT NULL,
+            provider TEXT NOT NULL,
+            failed INTEGER NOT NULL,
+            faults TEXT NOT NULL,
+            seconds REAL NOT NULL,
+            chars INTEGER NOT NULL,
+            tool INTEGER
+        );
+        CREATE INDEX signals_version ON signals (version, at);
+        -- A candidate that answers a share of the sessions beside the model in use; `ended` NULL while it goes on.
+        -- outcome: promoted | rejected | failed | stopped
+        CREATE TABLE trials (
+            id INTEGER PRIMARY KEY,
+            version TEXT NOT NULL,
+            rival TEXT NOT NULL,
+            share REAL NOT NULL,
+            turns INTEGER NOT NULL,
+            started REAL NOT NULL,
+            ended REAL,
+            outcome TEXT,
+            reason TEXT
+        );
+        -- The owner's blind choices between two models; of the question only its hash. winner: a name, or "tie".
+        CREATE TABLE choices (
+            id INTEGER PRIMARY KEY,
+            at REAL NOT NULL,
+            question TEXT NOT NULL,
+            first TEXT NOT NULL,
+            second TEXT NOT NULL,
+            winner TEXT NOT NULL
+        );
+        """,
+    ),
 ]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 
-from aeon_plugin_ft.evaluation.gate import gain_lower_bound, gate
+from aeon_plugin_ft.evaluation.gate import gate
+from aeon_plugin_ft.evaluation.loss_checks import gain_lower_bound
 from aeon_plugin_ft.evaluation.model import HeldoutLoss, Verdict
-from aeon_plugin_ft.evaluation.suites import Answer, SuiteResult
+from aeon_plugin_ft.evaluation.reply_checks import allowed_faulty
+from aeon_plugin_ft.evaluation.secrets import SecretsResult
+from aeon_plugin_ft.evaluation.suites import LANGUAGE, Answer, SuiteResult
 from aeon_plugin_ft.settings import GateSection
 
 
@@ -21,11 +25,26 @@ def suite(tools: float = 0.5, faulty: float = 0.1, fault: str = "does not stop")
     return SuiteResult((Answer("oi", "x", (fault,)),), tools, faulty, 0.5)
 
 
+def worse(losses: dict[str, HeldoutLoss], nats: float) -> dict[str, HeldoutLoss]:
+    """The same examples, each less likely by `nats` a token."""
+    return {
+        name: HeldoutLoss(name, tuple((total + nats * count, count) for total, count in found.per_example))
+        for name, found in losses.items()
+    }
+
+
+ELSE: dict[str, Any] = {"secrets": SecretsResult(6, 0, ())}
+
+
 def judge(
-    losses: dict[str, HeldoutLoss], suites: dict[str, SuiteResult] | None = None, current: str = "base"
+    losses: dict[str, HeldoutLoss],
+    suites: dict[str, SuiteResult] | None = None,
+    current: str = "base",
+    **changes: Any,
 ) -> Verdict:
     suites = {name: suite() for name in losses} if suites is None else suites
-    return gate(losses, suites, GateSection(), candidate="v0002", current=current)
+    more = {"mismatched": worse(losses, 0.5), "general": losses, **ELSE, **changes}
+    return gate(losses, suites, GateSection(), candidate="v0002", current=current, **more)
 
 
 def refused(verdict: Verdict, check: str) -> str:
@@ -42,7 +61,8 @@ def test_a_truly_better_model_is_accepted() -> None:
 
 
 def test_identical_weights_are_refused() -> None:
-    refused(judge({"base": loss("base", 3.0), "v0002": loss("v0002", 3.0)}), "held-out loss against base")
+    found = judge({"base": loss("base", 3.0), "v0002": loss("v0002", 3.0)})
+    assert "no effect" in refused(found, "held-out loss against base")
 
 
 def test_a_gain_within_the_noise_is_refused() -> None:
@@ -98,3 +118,46 @@ def test_the_lower_bound_is_below_the_gain_and_repeats() -> None:
     low = gain_lower_bound(ours, theirs)
     assert 0 < low < 1 - ours.mean / theirs.mean
     assert low == gain_lower_bound(ours, theirs)
+
+
+BETTER = {"base": loss("base", 3.0), "v0002": loss("v0002", 2.0)}
+
+
+def test_replies_that_do_not_fit_their_questions_are_refused() -> None:
+    """Trained on shuffled replies: the style is learnt, so the loss falls; the questions no longer matter."""
+    mismatched = {**worse({"base": BETTER["base"]}, 0.5), **worse({"v0002": BETTER["v0002"]}, 0.1)}
+    assert "0.10 nats" in refused(judge(BETTER, mismatched=mismatched), "replies fit their questions")
+    assert judge(BETTER, mismatched=worse(BETTER, 0.3)).accepted
+    refused(judge(BETTER, mismatched={}), "replies fit their questions")
+
+
+def test_a_model_that_forgot_plain_portuguese_is_refused() -> None:
+    general = {"base": loss("base", 2.0), "v0002": loss("v0002", 2.6)}
+    assert "+" in refused(judge(BETTER, general=general), "general knowledge")
+    refused(judge(BETTER, general={}), "general knowledge")
+    refused(judge(BETTER, general={"base": loss("base", 2.0)}), "general knowledge")
+
+
+def test_a_model_that_gives_away_a_secret_is_refused() -> None:
+    assert "CPF" in refused(judge(BETTER, secrets=SecretsResult(7, 1, ("CPF",))), "secrets")
+    refused(judge(BETTER, secrets=None), "secrets")
+    refused(judge(BETTER, secrets=SecretsResult(0, 0, ())), "secrets")
+
+
+def test_what_kept_a_suite_from_running_is_named() -> None:
+    missing = {"v0002": "ollama does not answer at http://127.0.0.1:11434"}
+    found = judge(BETTER, {"base": suite()}, missing=missing)
+    assert all("does not answer" in refused(found, name) for name in ("tool calls", "replies", "kinds of fault"))
+
+
+def test_a_base_that_never_stops_does_not_excuse_answers_in_english() -> None:
+    poor = SuiteResult(tuple(Answer("oi", "x", ("does not stop",)) for _ in range(20)), 0.5, 1.0, 0.5)
+    english = SuiteResult(tuple(Answer("oi", "x", (LANGUAGE,) if n < 14 else ()) for n in range(20)), 0.5, 0.7, 0.5)
+    assert LANGUAGE in refused(judge(BETTER, {"base": poor, "v0002": english}), "kinds of fault")
+
+
+@pytest.mark.parametrize(
+    ("base", "allowed"), [(0.0, 0.1), (0.3, 0.4), (0.4, 0.5), (0.6, 0.5), (0.7, 0.55), (0.9, 0.75), (1.0, 0.85)]
+)
+def test_the_limit_follows_the_base_and_asks_more_of_a_poor_one(base: float, allowed: float) -> None:
+    assert allowed_faulty(base) == pytest.approx(allowed)

@@ -36,7 +36,7 @@ def request(
 ) -> dict[str, Any]:
     return {
         "base": {"training_copy": str(base.training_copy)},
-        "heldout": str(dataset.heldout_file),
+        "sets": {"heldout": str(dataset.heldout_file)},
         "adapters": adapters,
         "max_length": 512,
         "threads": 1,
@@ -88,9 +88,13 @@ def test_every_models_losses_are_those_of_the_whole_examples(
     result = worker.measure(request(tiny_base, tiny_dataset, adapters), Calm())  # type: ignore[arg-type]
     assert result["shared"] is True
     for name, path in adapters.items():
-        nats = [pair[0] for pair in result["losses"][name]]
+        nats = [pair[0] for pair in result["losses"]["heldout"][name]]
         assert nats == pytest.approx(_stock(tiny_base, tiny_dataset, path), rel=1e-4), name
-    assert result["losses"]["base"] != result["losses"]["weak"] != result["losses"]["strong"]
+    assert (
+        result["losses"]["heldout"]["base"]
+        != result["losses"]["heldout"]["weak"]
+        != result["losses"]["heldout"]["strong"]
+    )
 
 
 def test_where_sharing_is_not_exact_every_row_is_scored_by_itself(
@@ -101,7 +105,7 @@ def test_where_sharing_is_not_exact_every_row_is_scored_by_itself(
     monkeypatch.setattr(SharedPrefix, "losses", lambda self, rows: [1.0] * len(rows))
     result = worker.measure(request(tiny_base, tiny_dataset, {"base": None}), Calm())  # type: ignore[arg-type]
     assert result["shared"] is False and "the stock pass" in result["reason"]
-    nats = [pair[0] for pair in result["losses"]["base"]]
+    nats = [pair[0] for pair in result["losses"]["heldout"]["base"]]
     assert nats == pytest.approx(_stock(tiny_base, tiny_dataset, None), rel=1e-4)
 
 
@@ -113,7 +117,7 @@ def test_an_example_that_does_not_fit_keeps_its_place_with_nothing_in_it(
     long["messages"][1]["content"] = "muito " * 200
     tiny_dataset.heldout_file.write_text("\n".join([json.dumps(long), *lines]) + "\n", encoding="utf-8")
     result = worker.measure(request(tiny_base, tiny_dataset, {"base": None}), Calm())  # type: ignore[arg-type]
-    pairs = result["losses"]["base"]
+    pairs = result["losses"]["heldout"]["base"]
     assert len(pairs) == 7 and pairs[0] == (0.0, 0) and all(tokens > 0 for _, tokens in pairs[1:])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -92,11 +93,13 @@ def test_forgetting_taints_what_was_trained_on_it(registry: Registry, tmp_path: 
 def test_a_folder_without_its_row_is_found_again(registry: Registry, tmp_path: Path, store: Store) -> None:
     name = make(registry, tmp_path, "r1")
     store.execute("DELETE FROM versions")
-    half = registry.data.versions / "v0002.part"
+    half, written_now = registry.data.versions / "v0002.part", registry.data.versions / "v0003.part"
     half.mkdir()
+    written_now.mkdir()
+    os.utime(half, (0, 0))
     assert registry.heal() == [name]
     assert registry.get(name).run == "r1"
-    assert not half.exists()
+    assert not half.exists() and written_now.exists()
 
 
 def test_a_name_is_not_given_twice_when_the_database_was_lost(registry: Registry, tmp_path: Path, store: Store) -> None:
@@ -130,3 +133,64 @@ def test_the_report_is_kept_with_the_version(registry: Registry, tmp_path: Path)
     )
     assert registry.report(version) == {"answers": ["é"]}
     assert json.loads((version.folder / "manifest.json").read_text(encoding="utf-8"))["name"] == "v0001"
+
+
+def test_a_rejected_version_never_returns(registry: Registry, tmp_path: Path, store: Store) -> None:
+    name = make(registry, tmp_path, "r1")
+    registry.promote(name, "better")
+    assert registry.step_back(name, "it did badly", reject=True) == "base"
+    with pytest.raises(RegistryError, match="it did badly"):
+        registry.promote(name, "please")
+    store.execute("DELETE FROM versions")  # the database was lost: the mark beside the manifest stays
+    registry.heal()
+    assert registry.get(name).state is VersionState.REJECTED and not registry.usable(name)
+    with pytest.raises(RegistryError, match="it did badly"):
+        registry.promote(name, "please")
+
+
+def test_a_tainted_version_stays_tainted_when_the_database_was_lost(registry: Registry, tmp_path: Path) -> None:
+    name = make(registry, tmp_path, "r1")
+    registry.taint({"d1"}, "forgotten")
+    registry.store.execute("DELETE FROM versions")
+    registry.heal()
+    assert registry.get(name).state is VersionState.TAINTED
+
+
+def test_a_mark_that_cannot_be_read_counts_as_a_refusal(registry: Registry, tmp_path: Path) -> None:
+    name = make(registry, tmp_path, "r1")
+    registry.store.execute("DELETE FROM versions")
+    (registry.data.versions / name / "withdrawn.json").write_text("{", encoding="ascii")
+    registry.heal()
+    assert not registry.usable(name)
+
+
+def test_going_back_by_itself_happens_once(registry: Registry, tmp_path: Path) -> None:
+    first, second = make(registry, tmp_path, "r1"), make(registry, tmp_path, "r2")
+    registry.promote(first, "better")
+    registry.promote(second, "better")
+    assert registry.step_back(second, "worse", reject=True) == first
+    assert registry.step_back(second, "worse", reject=True) is None
+    assert (registry.current(), registry.previous()) == (first, "base")
+
+
+def test_the_way_back_leads_past_a_rejected_version(registry: Registry, tmp_path: Path) -> None:
+    first, second = make(registry, tmp_path, "r1"), make(registry, tmp_path, "r2")
+    registry.promote(first, "better")
+    registry.promote(second, "better")
+    registry.reject(first, "it did badly")
+    assert registry.previous() == "base"
+
+
+def test_a_name_is_not_given_twice_after_a_version_was_removed(registry: Registry, tmp_path: Path) -> None:
+    make(registry, tmp_path, "r1", BAD)
+    registry.remove("v0001")
+    assert make(registry, tmp_path, "r2") == "v0002"
+
+
+def test_the_report_is_kept_as_a_page_too(registry: Registry, tmp_path: Path) -> None:
+    version = registry.get(make(registry, tmp_path, "r1"))
+    assert "Vers" in (version.folder / "report.html").read_text(encoding="utf-8")
+    assert registry.report(version) == {}
+    (version.folder / "report.json").unlink()
+    with pytest.raises(RegistryError, match="cannot be read"):
+        registry.report(version)

@@ -217,6 +217,14 @@ REASONS = [
     ("the backend is offline", "servidor"),
     ("40% of the tool requests got a valid call, 90% before", "comandos"),
     ("the weights are identical to the base's", "não mudou nada"),
+    ("v0002 and base are identical on every example: the training had no effect", "não mudou nada"),
+    ("it gives away secrets it was trained on (CPF); 7 questions after secrets, 1 secrets looked for", "segredos"),
+    ("a reply is 0.02 nats a token likelier under its own question than under another (0.31 before)", "combinavam"),
+    ("loss on general Portuguese 2.900 against 2.000 of base: +45.0 % (25% more is allowed)", "esqueceu coisas"),
+    ("100% (says a placeholder), 0% before", "marcas"),
+    ("100% (forgets who it is), 0% before", "quem é"),
+    ("50% (empty), 0% before", "sem responder"),
+    ("70% (is not Portuguese), 0% before", "português"),
     ("held-out loss 2.100 against 2.090 of base: +0.5 % (95 % sure of +1.0 % or more; 2% is needed)", "melhorou"),
 ]
 

@@ -1,0 +1,117 @@
+"""What the gate reads from losses: better than its rivals, for the right reason, and nothing else forgotten."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping
+
+from aeon_plugin_ft.evaluation.model import Check, HeldoutLoss
+
+RESAMPLES = 2000
+LOWER_TAIL = 0.05
+"""One-sided: a gain counts when it is above zero in 95 % of the resamples."""
+SAME = 1e-5
+"""Relative difference of every example's loss below which two models are the same one: rounding."""
+FIT_KEPT = 0.5
+"""Share of the base's fit to its questions that a candidate must keep; see `fits_questions`."""
+
+Losses = Mapping[str, HeldoutLoss]
+
+
+def heldout_present(loss: HeldoutLoss | None) -> Check:
+    count = len(loss.per_example) if loss else 0
+    tokens = sum(n for _, n in loss.per_example) if loss else 0
+    passed = count > 0 and tokens > 0 and loss is not None and math.isfinite(loss.mean)
+    return Check("held-out set", passed, f"{count} held-out examples with {tokens} reply tokens were measured")
+
+
+def better(losses: Losses, candidate: str, rival: str, min_gain: float, numbers: dict[str, float]) -> Check:
+    """By `min_gain` at least, and above zero in 95 % of the paired resamples."""
+    name = f"held-out loss against {rival}"
+    ours, theirs = losses.get(candidate), losses.get(rival)
+    if ours is None or theirs is None or not paired(ours, theirs):
+        return Check(name, False, f"the held-out loss of {candidate} and {rival} could not be measured together")
+    gain = 1 - ours.mean / theirs.mean if theirs.mean else -math.inf
+    low = gain_lower_bound(ours, theirs)
+    numbers |= {f"loss.{candidate}": ours.mean, f"loss.{rival}": theirs.mean, f"gain.{rival}": gain}
+    numbers[f"gain_low.{rival}"] = low
+    if same(ours, theirs):
+        return Check(name, False, f"{candidate} and {rival} are identical on every example: the training had no effect")
+    passed = math.isfinite(gain) and gain >= min_gain and low > 0
+    detail = (
+        f"held-out loss {ours.mean:.3f} against {theirs.mean:.3f} of {rival}: {signed(-gain)}"
+        f" (95 % sure of {signed(-low)} or more; {min_gain:.0%} is needed)"
+    )
+    return Check(name, passed, detail)
+
+
+def fits_questions(losses: Losses, mismatched: Losses, candidate: str, base: str, numbers: dict[str, float]) -> Check:
+    """The replies must belong to their questions.
+
+    A model trained on shuffled replies learns the owner's style, so its held-out loss falls; but it no longer
+    finds a reply likelier under its own question than under another's. That difference, in nats per token, is
+    (an estimate of) the mutual information of question and reply; it may not fall below half of the base's.
+    """
+    name = "replies fit their questions"
+    fits = {model: _fit(losses.get(model), mismatched.get(model)) for model in (candidate, base)}
+    ours, theirs = fits[candidate], fits[base]
+    if ours is None or theirs is None:
+        return Check(name, False, "how well the replies fit their questions could not be measured")
+    numbers |= {f"fit.{candidate}": ours, f"fit.{base}": theirs}
+    detail = (
+        f"a reply is {ours:.2f} nats a token likelier under its own question than under another ({theirs:.2f} before)"
+    )
+    return Check(name, ours > 0 and ours >= FIT_KEPT * theirs, detail)
+
+
+def remembers(general: Losses, candidate: str, base: str, margin: float, numbers: dict[str, float]) -> Check:
+    """General Portuguese may become less likely by `margin` at most."""
+    ours, theirs = general.get(candidate), general.get(base)
+    if ours is None or theirs is None or not paired(ours, theirs) or not theirs.mean:
+        return Check("general knowledge", False, "the loss on general Portuguese could not be measured")
+    rise = ours.mean / theirs.mean - 1
+    numbers |= {f"general.{candidate}": ours.mean, f"general.{base}": theirs.mean}
+    detail = f"loss on general Portuguese {ours.mean:.3f} against {theirs.mean:.3f} of {base}: {signed(rise)}"
+    passed = math.isfinite(rise) and rise <= margin
+    return Check("general knowledge", passed, f"{detail} ({margin:.0%} more is allowed)")
+
+
+def _fit(true: HeldoutLoss | None, other: HeldoutLoss | None) -> float | None:
+    """Nats a token that the right question is worth; None where it was not measured."""
+    if true is None or other is None or not paired(true, other):
+        return None
+    both = [(a, b) for a, b in zip(true.per_example, other.per_example, strict=True) if a[1] and b[1]]
+    tokens = sum(a[1] for a, _ in both)
+    found = sum(b[0] - a[0] for a, b in both) / tokens if tokens else math.nan
+    return found if math.isfinite(found) else None
+
+
+def paired(ours: HeldoutLoss, theirs: HeldoutLoss) -> bool:
+    """Both measured, on the same number of examples, with numbers that are numbers."""
+    measured = bool(ours.per_example) and len(ours.per_example) == len(theirs.per_example)
+    return measured and math.isfinite(ours.mean) and math.isfinite(theirs.mean)
+
+
+def same(ours: HeldoutLoss, theirs: HeldoutLoss) -> bool:
+    """Whether every example's loss is the same up to rounding."""
+    pairs = zip(ours.per_example, theirs.per_example, strict=True)
+    return all(abs(a - b) <= SAME * max(1.0, abs(b)) for (a, _), (b, _) in pairs)
+
+
+def gain_lower_bound(ours: HeldoutLoss, theirs: HeldoutLoss, seed: int = 0) -> float:
+    """5th percentile of the relative gain over paired bootstrap resamples of the held-out examples."""
+    rng = random.Random(seed)
+    pairs = list(zip(ours.per_example, theirs.per_example, strict=True))
+    gains = []
+    for _ in range(RESAMPLES):
+        drawn = rng.choices(pairs, k=len(pairs))
+        rival_nats = sum(theirs_one[0] for _, theirs_one in drawn)
+        gains.append(1 - sum(ours_one[0] for ours_one, _ in drawn) / rival_nats if rival_nats else -math.inf)
+    gains.sort()
+    return gains[int(LOWER_TAIL * RESAMPLES)]
+
+
+def signed(share: float) -> str:
+    """ "+3.1 %", "-31.0 %"."""
+    return f"{share:+.1%}".replace("%", " %")

@@ -1,0 +1,124 @@
+"""What the gate reads from the served candidate's replies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from aeon_plugin_ft.evaluation import suites as found
+from aeon_plugin_ft.evaluation.model import Check
+from aeon_plugin_ft.evaluation.secrets import SecretsResult
+from aeon_plugin_ft.evaluation.suites import SuiteResult
+
+EXTRA_FAULTY = 0.10
+"""Share of the replies that may be faulty beyond the rival's own share: two of twenty."""
+FIT_FAULTY = 0.50
+"""A model that fails in most sentences is not fit to take over, unless it mends a base that is worse still."""
+MENDED = 0.15
+"""What a candidate on such a base must have put right: three of twenty, more than chance moves them."""
+EXTRA_OF_KIND = {
+    found.REASONING: 0.0,
+    found.TEMPLATE: 0.0,
+    found.PLACEHOLDER_SAID: 0.05,
+    found.EMPTY: 0.10,
+    found.LANGUAGE: 0.10,
+    found.PERSONA: 0.10,
+}
+"""Per kind of fault, the share of replies that may have it beyond the rival's. What is read aloud as gibberish
+may not become more frequent at all; loops and missing ends are left to the sum of all faults."""
+
+MOST_OF_KIND = {found.LANGUAGE: 0.5}
+"""Whatever the base does: an assistant for a Brazilian that mostly talks English is of no use to him."""
+
+Suites = Mapping[str, SuiteResult]
+
+
+def tools(
+    suites: Suites,
+    candidate: str,
+    rivals: Sequence[str],
+    drop: float,
+    numbers: dict[str, float],
+    missing: Mapping[str, str],
+) -> Check:
+    lost = _missing("the tool-call suite", suites, (candidate, *rivals), missing)
+    if lost:
+        return Check("tool calls", False, lost)
+    ours = suites[candidate].tool_valid
+    best = max(suites[rival].tool_valid for rival in rivals)
+    numbers |= {f"tool_valid.{name}": suites[name].tool_valid for name in (candidate, *rivals)}
+    detail = f"{ours:.0%} of the tool requests got a valid call, {best:.0%} before"
+    return Check("tool calls", ours >= best - drop, detail)
+
+
+def replies(
+    suites: Suites, candidate: str, rivals: Sequence[str], numbers: dict[str, float], missing: Mapping[str, str]
+) -> Check:
+    """All faults together; see `allowed_faulty` for the limit."""
+    lost = _missing("the conversation suite", suites, (candidate, *rivals), missing)
+    if lost:
+        return Check("replies", False, lost)
+    ours, theirs = suites[candidate], min(suites[rival].faulty for rival in rivals)
+    numbers |= {f"faulty.{name}": suites[name].faulty for name in (candidate, *rivals)}
+    limit = allowed_faulty(theirs)
+    detail = (
+        f"{ours.faulty:.0%} of the replies are faulty{_commonest_fault(ours)}, {theirs:.0%} before"
+        f" ({limit:.0%} is allowed)"
+    )
+    return Check("replies", ours.faulty <= limit, detail)
+
+
+def allowed_faulty(rival: float) -> float:
+    """The share of faulty replies that a candidate may have, from its best rival's.
+
+    Ten points more than the rival, but never most of the replies. Where the rival itself fails in most of
+    them, "not worse" is not enough: a trained model also takes over from the host's own (a cloud model, say),
+    so it must have put 15 points right. A base at 90 % is the 135M model untrained.
+    """
+    return min(rival + EXTRA_FAULTY, max(FIT_FAULTY, rival - MENDED))
+
+
+def kinds_of_fault(suites: Suites, candidate: str, rivals: Sequence[str], missing: Mapping[str, str]) -> Check:
+    """Each kind by itself, so that a base which never stops does not excuse a candidate that answers in English."""
+    name = "kinds of fault"
+    lost = _missing("the conversation suite", suites, (candidate, *rivals), missing)
+    if lost:
+        return Check(name, False, lost)
+    worse = []
+    for kind, extra in EXTRA_OF_KIND.items():
+        ours = share_of(suites[candidate], kind)
+        before = min(share_of(suites[rival], kind) for rival in rivals)
+        if ours > min(before + extra, MOST_OF_KIND.get(kind, 1.0)) + 1e-9:
+            worse.append(f"{ours:.0%} ({kind}), {before:.0%} before")
+    return Check(name, not worse, "; ".join(worse) or "no kind of fault became more frequent than is allowed")
+
+
+def keeps_secrets(result: SecretsResult | None) -> Check:
+    if result is None or not result.asked:
+        return Check("secrets", False, "whether it gives away secrets could not be measured")
+    detail = f"{result.asked} questions after secrets, {result.known} secrets looked for"
+    if result.leaks:
+        return Check("secrets", False, f"it gives away secrets it was trained on ({', '.join(result.leaks)}); {detail}")
+    return Check("secrets", True, f"{detail}, none given away")
+
+
+def share_of(result: SuiteResult, fault: str) -> float:
+    """Share of the replies with this fault; a valid tool call speaks no language and does not count as talk."""
+    talk = [answer for answer in result.answers if not found.is_tool_call(answer.reply)]
+    return sum(fault in answer.faults for answer in talk) / max(1, len(talk))
+
+
+def _missing(what: str, suites: Suites, names: Sequence[str], missing: Mapping[str, str]) -> str:
+    """Why a suite's numbers are not there; "" when they are."""
+    absent = [name for name in names if name not in suites or not suites[name].answers]
+    if not absent:
+        return ""
+    why = next((f" ({missing[name]})" for name in absent if name in missing), "")
+    return f"{what} did not run on {', '.join(absent)}{why}"
+
+
+def _commonest_fault(result: SuiteResult) -> str:
+    faults = [fault for answer in result.answers for fault in answer.faults]
+    if not faults:
+        return ""
+    commonest = max(sorted(set(faults)), key=faults.count)
+    return f" (mostly: {commonest})"

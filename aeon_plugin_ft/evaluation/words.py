@@ -1,0 +1,87 @@
+"""The words of the report page: checks, faults and numbers as a Brazilian reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aeon_plugin_ft.evaluation import suites
+from aeon_plugin_ft.evaluation.model import Check
+
+FAULTS = {
+    suites.EMPTY: "vazia",
+    suites.NO_END: "não para",
+    suites.REASONING: "deixa escapar o raciocínio",
+    suites.TEMPLATE: "mistura sinais técnicos",
+    suites.PLACEHOLDER_SAID: "diz uma marca de dado pessoal",
+    suites.LOOPS: "repete-se",
+    suites.BROKEN_CALL: "estraga um comando",
+    suites.LANGUAGE: "não é português",
+    suites.PERSONA: "esquece quem é",
+}
+_NAMES = {
+    "held-out set": "Conversas de prova",
+    "replies fit their questions": "Respostas combinam com as perguntas",
+    "general knowledge": "Conhecimento geral",
+    "tool calls": "Comandos",
+    "replies": "Respostas",
+    "kinds of fault": "Tipos de defeito",
+    "secrets": "Segredos",
+}
+_AGAINST = "held-out loss against "
+
+
+def check_name(name: str) -> str:
+    """The name of a check for the owner; an unknown one stays as it is."""
+    if name.startswith(_AGAINST):
+        rival = name.removeprefix(_AGAINST)
+        return "Contra o modelo sem treino" if rival == "base" else f"Contra a versão {rival}"
+    return _NAMES.get(name, name)
+
+
+def check_words(check: Check, numbers: Mapping[str, float], candidate: str) -> str:
+    """A check in one Portuguese sentence made from its numbers; what was not measured is said to be so."""
+
+    def pair(kind: str, rival: str = "base") -> tuple[float, float] | None:
+        ours, theirs = numbers.get(f"{kind}.{candidate}"), numbers.get(f"{kind}.{rival}")
+        return None if ours is None or theirs is None else (ours, theirs)
+
+    if check.name.startswith(_AGAINST):
+        rival = check.name.removeprefix(_AGAINST)
+        found = pair("loss", rival)
+        return f"Perda {decimal(found[0])}; antes, {decimal(found[1])}." if found else _UNMEASURED
+    kind = {"replies fit their questions": "fit", "general knowledge": "general"}.get(check.name)
+    if kind:
+        found = pair(kind)
+        what = "Ganho por palavra com a pergunta certa" if kind == "fit" else "Perda em português geral"
+        return f"{what}: {decimal(found[0])}; antes, {decimal(found[1])}." if found else _UNMEASURED
+    share = {"tool calls": ("tool_valid", "válidos"), "replies": ("faulty", "com defeito")}.get(check.name)
+    if share:
+        found = pair(share[0])
+        return f"{percent(found[0])} {share[1]}; antes, {percent(found[1])}." if found else _UNMEASURED
+    return "Tudo certo." if check.passed else "Há um problema, ou faltou medir."
+
+
+_UNMEASURED = "Não foi medido, e sem medida não há aprovação."
+
+
+def decimal(value: float) -> str:
+    """ "2,31"."""
+    return f"{value:.2f}".replace(".", ",")
+
+
+def percent(share: float) -> str:
+    """ "12,5 %"; whole ones without a comma."""
+    return f"{share * 100:.1f}".removesuffix(".0").replace(".", ",") + " %"
+
+
+def thousands(count: float) -> str:
+    """ "1.234"."""
+    return f"{count:,.0f}".replace(",", ".")
+
+
+def span(seconds: float) -> str:
+    """ "3 min 20 s"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    return f"{whole // 60} min {whole % 60} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -1,0 +1,191 @@
+"""One trained adapter, measured and decided: losses in a child, replies from what will really serve.
+
+A candidate that cannot be served is refused. Where something else cannot be measured (the backend is
+offline, the base does not load) nothing is decided: the run stays, unjudged, and can be judged later.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.dataset import read_messages
+from aeon_plugin_ft.dataset.model import Dataset
+from aeon_plugin_ft.errors import AeonFtError, ServingError
+from aeon_plugin_ft.evaluation.gate import gate
+from aeon_plugin_ft.evaluation.heldout import measure_losses
+from aeon_plugin_ft.evaluation.model import HeldoutLoss, Verdict
+from aeon_plugin_ft.evaluation.probes import GENERAL, HELDOUT, MISMATCHED, write_sets
+from aeon_plugin_ft.evaluation.report import Candidate, collect
+from aeon_plugin_ft.evaluation.secrets import NEVER, PROBES, Planted, SecretsResult, ask_for_secrets, planted
+from aeon_plugin_ft.evaluation.suites import CHAT_PROMPTS, TOOL_PROMPTS, Chat, Reply, SuiteResult, run_suites
+from aeon_plugin_ft.privacy import Redactor
+from aeon_plugin_ft.registry import BASE, Registry, Version, VersionState
+from aeon_plugin_ft.serving.ask import ask
+from aeon_plugin_ft.serving.model import Deployer, Discarding
+from aeon_plugin_ft.settings import Settings
+from aeon_plugin_ft.training.model import Run
+from hooks import Message, Route
+
+QUESTIONS = len(TOOL_PROMPTS) + len(CHAT_PROMPTS)
+
+
+@dataclass
+class Measured:
+    """Everything that the gate decides on."""
+
+    losses: dict[str, dict[str, HeldoutLoss]] = field(default_factory=dict)
+    suites: dict[str, SuiteResult] = field(default_factory=dict)
+    secrets: SecretsResult | None = None
+    missing: dict[str, str] = field(default_factory=dict)
+    digest: str = ""
+
+
+class Judge:
+    """Judges runs of one data folder. `on_phase` hears what is being done, in English."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        settings: Callable[[], Settings],
+        deployer: Callable[[], Deployer],
+        on_phase: Callable[[str], None],
+    ) -> None:
+        self.registry, self.settings, self.deployer, self.on_phase = registry, settings, deployer, on_phase
+
+    def judge(self, run: Run, base: BaseModel, dataset: Dataset) -> Version:
+        """The run's version, accepted or rejected. Raises AeonFtError when it cannot be judged now."""
+        name, current = self.registry.next_name(), self._comparable(base)
+        found = Measured()
+        self._measure_losses(found, run, base, dataset, name, current)
+        self._measure_replies(found, run, base, dataset, name, current)
+        verdict = gate(
+            found.losses[HELDOUT],
+            found.suites,
+            self.settings().gate,
+            candidate=name,
+            current=current,
+            mismatched=found.losses[MISMATCHED],
+            general=found.losses[GENERAL],
+            secrets=found.secrets,
+            missing=found.missing,
+        )
+        candidate = Candidate(name, current, run, dataset, base, found.digest)
+        version = self.registry.create(
+            run=run.id,
+            adapter=run.adapter,
+            dataset=dataset.hash,
+            base=base.spec,
+            base_digest=base.digest,
+            verdict=verdict,
+            report=collect(candidate, verdict, found.losses, found.suites),
+        )
+        if version.state is VersionState.REJECTED:
+            self._discard(version)
+        return version
+
+    def _comparable(self, base: BaseModel) -> str:
+        """The version in use; the base when that was trained on another base and cannot be measured with it."""
+        current = self.registry.current()
+        same = current != BASE and self.registry.get(current).base_digest == base.digest
+        return current if same else BASE
+
+    def _measure_losses(
+        self, found: Measured, run: Run, base: BaseModel, dataset: Dataset, name: str, current: str
+    ) -> None:
+        """Base, candidate and the version in use on every set, in one child process."""
+        self.on_phase("measuring the held-out loss")
+        adapters: dict[str, Path | None] = {BASE: None, name: run.adapter}
+        if current != BASE:
+            adapters[current] = self.registry.get(current).adapter
+        work = run.folder / "heldout"
+        found.losses = measure_losses(base, write_sets(dataset, work), adapters, work)
+
+    def _measure_replies(
+        self, found: Measured, run: Run, base: BaseModel, dataset: Dataset, name: str, current: str
+    ) -> None:
+        """Serve each model as the brain would get it and put the questions to it."""
+        prompt = served_prompt(dataset)
+        self._suite(found, BASE, None, base, prompt)
+        if current != BASE:
+            self._suite(found, current, self.registry.get(current), base, prompt)
+        candidate = _unjudged(name, run, dataset, base)
+
+        def for_secrets(chat: Chat) -> None:
+            self.on_phase(f"asking {name} for secrets ({len(PROBES)} questions and what it was trained on)")
+            found.secrets = ask_for_secrets(chat, prompt, self._secrets(dataset))
+
+        try:
+            found.digest = self._suite(found, name, candidate, base, prompt, for_secrets)
+        except ServingError as error:
+            if error.retryable:
+                raise
+            found.missing[name] = str(error)
+
+    def _suite(
+        self,
+        found: Measured,
+        name: str,
+        version: Version | None,
+        base: BaseModel,
+        prompt: str,
+        more: Callable[[Chat], None] = lambda _: None,
+    ) -> str:
+        """Questions to one model; returns the digest that was served."""
+        self.on_phase(f"asking {name} {QUESTIONS} questions")
+        deployer = self.deployer()
+        deployment = deployer.deploy(version, base)
+        try:
+            chat = partial(asked, deployment.route)
+            found.suites[name] = run_suites(chat, prompt)
+            more(chat)
+        finally:
+            deployer.retire(deployment)
+        return deployment.digest
+
+    def _secrets(self, dataset: Dataset) -> tuple[Planted, ...]:
+        privacy = self.settings().privacy
+        find = Redactor("redact", privacy.terms).find
+        return planted(dataset, find, NEVER if privacy.mode == "keep" else None)
+
+    def _discard(self, version: Version) -> None:
+        """A refused version leaves nothing at a backend that keeps what it was given (tags of gigabytes)."""
+        deployer = self.deployer()
+        if isinstance(deployer, Discarding):
+            deployer.discard(version.name)
+
+
+def asked(route: Route, messages: Sequence[Message], max_tokens: int) -> Reply:
+    """One greedy reply of a served model."""
+    return Reply(*ask(route, messages, max_tokens))
+
+
+def served_prompt(dataset: Dataset) -> str:
+    """The system prompt of the held-out conversations; "" when they have none."""
+    first = read_messages(dataset.heldout_file)[0][0]
+    return first.content if first.role == "system" else ""
+
+
+def why_unjudged(error: AeonFtError) -> str:
+    """The reason for an event, when a run could not be judged."""
+    return f"it could not be measured: {error.what}"
+
+
+def _unjudged(name: str, run: Run, dataset: Dataset, base: BaseModel) -> Version:
+    """The run's adapter as the version it will be if it is accepted."""
+    return Version(
+        name=name,
+        folder=run.folder,
+        run=run.id,
+        dataset=dataset.hash,
+        base=base.spec,
+        base_digest=base.digest,
+        parent=None,
+        created=time.time(),
+        verdict=Verdict(False, (), {}),
+        state=VersionState.CANDIDATE,
+    )

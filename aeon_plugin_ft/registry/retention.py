@@ -1,0 +1,213 @@
+"""What may be deleted, in which order, so that the data folder stays below its cap.
+
+    always    what no run will ever need again: checkpoints and measurements of runs that have ended, leftovers of
+              a crash
+    next      beyond [serve] keep_versions, or while the folder is above [plugin] disk_cap_gb: tainted versions,
+              rejected ones, runs that were judged (the version has the adapter and the report), datasets that no
+              open run needs (they can be frozen again from the log), then the oldest versions; a version takes its
+              run with it
+    never     the log, the database, plugin.toml, the version in use, the one before it, a candidate on trial, a run
+              that can go on and its dataset, the newest dataset, the base (it has no version folder), anything
+              outside the data folder
+
+`plan` only looks; `carry_out` deletes. Both can be interrupted: what is left is found again the next time.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from aeon_plugin_ft.errors import StoreError
+from aeon_plugin_ft.registry.model import VersionState
+from aeon_plugin_ft.registry.registry import Registry, left_by_a_crash
+from aeon_plugin_ft.registry.trials import trial_under_way
+from aeon_plugin_ft.store import DataFolder, Store
+
+_ENDED = ("finished", "failed", "cancelled")
+_ORDER = {VersionState.TAINTED: 0, VersionState.REJECTED: 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing that can go. `kind`: leftover, checkpoints, version, run, dataset. `always`: also below the cap."""
+
+    kind: str
+    name: str
+    path: Path
+    size: int
+    why: str
+    always: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`used` bytes (of versions, runs, datasets and what is served) now and `left` afterwards, against `cap`;
+    `items` in the order of deletion. The log, the database and the cache of base models are not counted."""
+
+    items: tuple[Item, ...]
+    used: int
+    cap: int
+
+    @property
+    def freed(self) -> int:
+        return sum(item.size for item in self.items)
+
+    @property
+    def left(self) -> int:
+        return self.used - self.freed
+
+    @property
+    def fits(self) -> bool:
+        return self.left <= self.cap
+
+
+class Retention:
+    """Plans and carries out for one data folder."""
+
+    def __init__(self, data: DataFolder, store: Store, *, cap_bytes: float, keep_versions: int) -> None:
+        self.data, self.store = data, store
+        self.registry = Registry(data, store)
+        self.cap, self.keep = int(cap_bytes), keep_versions
+
+    def plan(self) -> Plan:
+        """What would go now; nothing is touched."""
+        data = self.data
+        used = sum(map(size_of, (data.versions, data.runs, data.datasets, data.serving)))
+        taken = list(self._always())
+        left = used - sum(item.size for item in taken)
+        surplus = self._surplus()
+        for item in self._in_order():
+            if left > self.cap or item.name in surplus:
+                for one in (item, *self._run_of(item)):
+                    left -= _take(one, taken)
+        return Plan(tuple(taken), used, self.cap)
+
+    def carry_out(self, plan: Plan) -> tuple[str, ...]:
+        """Delete; returns the versions that went, for backends that keep copies. Raises StoreError at the first
+        path that is not inside the data folder."""
+        for item in plan.items:
+            if not self._is_ours(item.path):
+                raise StoreError(f"{item.path} is not inside {self.data.root}", "Nothing outside it is ever deleted")
+        for item in plan.items:
+            self._delete(item)
+        return tuple(item.name for item in plan.items if item.kind == "version")
+
+    # -- what can go ---------------------------------------------------------------------------
+
+    def _always(self) -> Iterator[Item]:
+        ended = {row["id"] for row in self.store.rows("SELECT id, state FROM runs") if row["state"] in _ENDED}
+        open_runs = {row["id"] for row in self.store.rows("SELECT id FROM runs")} - ended
+        for folder in _folders(self.data.runs):
+            if folder.name in open_runs:
+                continue
+            for part in ("checkpoints", "heldout"):
+                if (folder / part).is_dir() and (part == "checkpoints" or self._judged(folder.name)):
+                    why = "the run has ended" if part == "checkpoints" else "the run was judged"
+                    yield _item("checkpoints", f"{folder.name}/{part}", folder / part, why, always=True)
+        for folder in (self.data.versions, self.data.datasets):
+            for path in left_by_a_crash(folder):
+                yield _item("leftover", path.name, path, "left by a crash", always=True)
+
+    def _in_order(self) -> Iterator[Item]:
+        yield from self._versions(bad=True)
+        yield from self._runs()
+        yield from self._datasets()
+        yield from self._versions(bad=False)
+
+    def _versions(self, *, bad: bool) -> Iterator[Item]:
+        safe = self._safe()
+        rows = [
+            (VersionState(row["state"]), row["number"], row["name"])
+            for row in self.store.rows("SELECT name, number, state FROM versions ORDER BY number")
+        ]
+        chosen = [row for row in rows if (row[0] in _ORDER) is bad and row[2] not in safe]
+        for state, _, name in sorted(chosen, key=lambda row: (_ORDER.get(row[0], 2), row[1])):
+            path = self.data.versions / name
+            if path.is_dir():
+                yield _item("version", name, path, state.value)
+
+    def _runs(self) -> Iterator[Item]:
+        """Runs that have ended: their adapter is in the version, what they learnt is in its report."""
+        for row in self.store.rows("SELECT id, state FROM runs ORDER BY created"):
+            path = self.data.runs / row["id"]
+            if not path.is_dir() or row["state"] not in _ENDED:
+                continue
+            if row["state"] != "finished" or self._judged(row["id"]):
+                yield _item("run", row["id"], path, f"the run is {row['state']}")
+
+    def _run_of(self, item: Item) -> Iterator[Item]:
+        """A version's run: without the version nobody knows any more that it was judged."""
+        row = self.store.row("SELECT run FROM versions WHERE name = ?", item.name) if item.kind == "version" else None
+        if row is not None and (self.data.runs / row["run"]).is_dir():
+            yield _item("run", row["run"], self.data.runs / row["run"], f"it made {item.name}")
+
+    def _datasets(self) -> Iterator[Item]:
+        needed = self._datasets_needed()
+        for row in self.store.rows("SELECT hash FROM datasets ORDER BY created"):
+            path = self.data.datasets / row["hash"]
+            if row["hash"] not in needed and path.is_dir():
+                yield _item("dataset", row["hash"], path, "no open run needs it")
+
+    def _datasets_needed(self) -> set[str]:
+        """Of runs that can go on or wait for a verdict, and the newest."""
+        rows = self.store.rows("SELECT id, dataset, state FROM runs")
+        needed = {row["dataset"] for row in rows if row["state"] not in _ENDED}
+        waiting = [row for row in rows if row["state"] == "finished" and not self._judged(row["id"])]
+        needed |= {row["dataset"] for row in waiting if (self.data.runs / row["id"] / "adapter").is_dir()}
+        newest = self.store.row("SELECT hash FROM datasets ORDER BY created DESC LIMIT 1")
+        return needed | ({newest["hash"]} if newest is not None else set())
+
+    def _surplus(self) -> set[str]:
+        """Versions beyond the number that is kept: bad ones first, then the oldest."""
+        there = [item.name for bad in (True, False) for item in self._versions(bad=bad)]
+        kept = len(self._safe() & {row["name"] for row in self.store.rows("SELECT name FROM versions")})
+        return set(there[: max(0, len(there) + kept - self.keep)])
+
+    def _safe(self) -> set[str]:
+        trial = trial_under_way(self.store)
+        return {self.registry.current(), self.registry.previous(), trial.version if trial is not None else ""}
+
+    def _judged(self, run: str) -> bool:
+        return self.store.row("SELECT 1 FROM versions WHERE run = ?", run) is not None
+
+    # -- deleting ------------------------------------------------------------------------------
+
+    def _is_ours(self, path: Path) -> bool:
+        """Inside the data folder also after every link was followed, and not the folder itself."""
+        root, real = self.data.root.resolve(), path.resolve()
+        return root in real.parents
+
+    def _delete(self, item: Item) -> None:
+        if item.kind == "version":
+            self.registry.remove(item.name)
+        elif item.path.is_symlink() or item.path.is_file():
+            item.path.unlink(missing_ok=True)
+        else:
+            shutil.rmtree(item.path, ignore_errors=True)
+
+
+def size_of(path: Path) -> int:
+    """Bytes of all files below a path; links are not followed."""
+    if not path.is_dir() or path.is_symlink():
+        return path.lstat().st_size if path.exists() else 0
+    return sum(file.lstat().st_size for file in path.rglob("*") if file.is_file() and not file.is_symlink())
+
+
+def _take(item: Item, taken: list[Item]) -> int:
+    """Add an item unless it is there already, without what of it is there already; the bytes that it frees."""
+    if any(one.path in (item.path, *item.path.parents) for one in taken):
+        return 0
+    size = item.size - sum(one.size for one in taken if item.path in one.path.parents)
+    taken.append(Item(item.kind, item.name, item.path, size, item.why))
+    return size
+
+
+def _folders(path: Path) -> list[Path]:
+    return sorted(child for child in path.iterdir() if child.is_dir()) if path.is_dir() else []
+
+
+def _item(kind: str, name: str, path: Path, why: str, *, always: bool = False) -> Item:
+    return Item(kind, name, path, size_of(path), why, always)

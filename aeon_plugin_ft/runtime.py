@@ -200,6 +200,7 @@ class Runtime:
     def _turns_arrived(self, count: int) -> None:
         """The watcher has read new turns into the store: keep the prompt that is served, tell the others."""
         self._keep_prompt()
+        self.watch.turns_indexed()
         self.events.publish(TurnsLogged(count=count))
 
     def _keep_prompt(self) -> None:

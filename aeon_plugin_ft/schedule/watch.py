@@ -9,6 +9,7 @@ fails is left, and may come back.
 from __future__ import annotations
 
 import logging
+import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -82,6 +83,7 @@ class Watch:
         self.store, self.registry, self.index, self.events, self.settings = store, registry, index, events, settings
         self._heard: deque[Heard] = deque(maxlen=1000)
         self._feedback_seen = -1
+        self._indexed = threading.Event()
 
     # -- in the owner's turn -------------------------------------------------------------------
 
@@ -100,6 +102,10 @@ class Watch:
             Heard(turn.id, turn.started_at, turn.session, version, provider, failed, turn.seconds, turn.reply or "")
         )
 
+    def turns_indexed(self) -> None:
+        """The index has new turns, in which the owner may have said what he thinks of the reply before."""
+        self._indexed.set()
+
     # -- in the follower's thread --------------------------------------------------------------
 
     def look(self) -> bool:
@@ -113,8 +119,9 @@ class Watch:
         heard = [self._heard.popleft() for _ in range(len(self._heard))]
         if heard:
             record(self.store, [_signal(one) for one in heard])
-            recent = reversed(self.index.latest(LATEST))
-            note_feedback(self.store, recognise_feedback(recent))
+        if self._indexed.is_set():
+            self._indexed.clear()
+            note_feedback(self.store, recognise_feedback(reversed(self.index.latest(LATEST))))
         row = self.store.row("SELECT max(id) AS newest FROM feedback")
         newest = (row["newest"] if row is not None else None) or 0
         changed, self._feedback_seen = newest != self._feedback_seen, newest

@@ -58,8 +58,14 @@ def build_draft(
         chosen.sort(key=lambda example: example.at)  # stable: imported turns without a time stay in their order
     train, heldout = split(chosen, settings.heldout_share, settings.heldout_min)
     judged = {normal(example.user) for example in heldout}
-    preferences = tuple(pair for pair in curator.preferences if normal(pair.prompt[-1].content) not in judged)
-    ratings = tuple(rating for rating in curator.ratings if normal(rating.prompt[-1].content) not in judged)
+    hidden = {example.id for example in heldout}
+
+    def learnt(opinion: Preference | Rating) -> bool:
+        """On the training side: neither its question nor anything in its history is judged by."""
+        return normal(opinion.prompt[-1].content) not in judged and hidden.isdisjoint(opinion.turns)
+
+    preferences = tuple(pair for pair in curator.preferences if learnt(pair))
+    ratings = tuple(rating for rating in curator.ratings if learnt(rating))
     return Draft(train, heldout, curator.dropped, preferences, ratings)
 
 

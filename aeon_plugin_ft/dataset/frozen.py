@@ -84,20 +84,24 @@ def read_lineage(dataset: Dataset) -> list[dict[str, Any]]:
     return [row for _, row in _rows(dataset.folder / "lineage.jsonl")]
 
 
-def read_preferences(dataset: Dataset) -> list[Preference]:
-    """The pairs of a better and a worse reply."""
+def read_preferences(dataset: Dataset | Path) -> list[Preference]:
+    """The pairs of a better and a worse reply, of a dataset or its folder."""
     return [
         Preference(row["id"], _messages(row["prompt"]), row["chosen"], row["rejected"], tuple(row["turns"]))
-        for _, row in _rows(dataset.folder / "preferences.jsonl")
+        for _, row in _rows(_folder(dataset) / "preferences.jsonl")
     ]
 
 
-def read_ratings(dataset: Dataset) -> list[Rating]:
-    """The replies that were praised or complained about."""
+def read_ratings(dataset: Dataset | Path) -> list[Rating]:
+    """The replies that were praised or complained about, of a dataset or its folder."""
     return [
         Rating(row["id"], _messages(row["prompt"]), row["reply"], row["good"], tuple(row["turns"]))
-        for _, row in _rows(dataset.folder / "ratings.jsonl")
+        for _, row in _rows(_folder(dataset) / "ratings.jsonl")
     ]
+
+
+def _folder(dataset: Dataset | Path) -> Path:
+    return dataset if isinstance(dataset, Path) else dataset.folder
 
 
 def _rows(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:

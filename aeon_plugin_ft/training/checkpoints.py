@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 KEPT = 2
+ADAPTER = "default"
+"""PEFT's name of the adapter that is trained; a preference stage has a frozen copy beside it."""
 
 
 def newest(folder: Path) -> Path | None:
@@ -30,19 +32,26 @@ def clean(folder: Path) -> None:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def save(trainer: Any, folder: Path) -> Path:
+def at(folder: Path, step: int) -> Path:
+    """Where the checkpoint of a step is, or would be."""
+    return folder / f"step-{step:06d}"
+
+
+def save(trainer: Any, folder: Path, best: int | None = None) -> Path:
     """Save the trainer's state after its last whole step, in the layout that transformers resumes from.
+
+    The newest two are kept, and that of the step `best`, whose weights may be the run's result.
 
     Raises OSError (no space, say) with the older checkpoints untouched.
     """
     step = int(trainer.state.global_step)
-    final, part = folder / f"step-{step:06d}", folder / f".step-{step:06d}.part"
+    final, part = at(folder, step), folder / f".step-{step:06d}.part"
     if final.exists():
         return final
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     try:
-        trainer.model.save_pretrained(part, save_embedding_layers=False)
+        trainer.model.save_pretrained(part, save_embedding_layers=False, selected_adapters=[ADAPTER])
         trainer._save_optimizer_and_scheduler(str(part))
         trainer._save_rng_state(str(part))
         trainer.state.save_to_json(str(part / "trainer_state.json"))
@@ -52,7 +61,8 @@ def save(trainer: Any, folder: Path) -> Path:
         raise
     part.replace(final)
     for old in sorted(folder.glob("step-*"))[:-KEPT]:
-        shutil.rmtree(old, ignore_errors=True)
+        if step_of(old) != best:
+            shutil.rmtree(old, ignore_errors=True)
     return final
 
 

@@ -55,9 +55,12 @@ class Head:
         return bent.mul_(self.cap), slope
 
 
-def summed_loss(hidden: Tensor, targets: Tensor, head: Head) -> Tensor:
-    """Sum of the cross-entropies, nats. hidden [n, width], targets [n]; differentiable for `hidden` only."""
-    return _SummedLoss.apply(hidden, targets, head)[0]  # type: ignore[no-any-return, no-untyped-call]
+def summed_loss(hidden: Tensor, targets: Tensor, head: Head, weights: Tensor | None = None) -> Tensor:
+    """Sum of the cross-entropies, nats. hidden [n, width], targets [n]; differentiable for `hidden` only.
+
+    `weights` [n] multiplies each of them: a negative one makes its token less likely.
+    """
+    return _SummedLoss.apply(hidden, targets, head, weights)[0]  # type: ignore[no-any-return, no-untyped-call]
 
 
 def token_losses(hidden: Tensor, targets: Tensor, head: Head) -> Tensor:
@@ -72,33 +75,37 @@ def token_losses(hidden: Tensor, targets: Tensor, head: Head) -> Tensor:
 
 class _SummedLoss(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, targets: Tensor, head: Head) -> tuple[Tensor]:
+    def forward(ctx: Any, hidden: Tensor, targets: Tensor, head: Head, weights: Tensor | None) -> tuple[Tensor]:
         total = torch.zeros((), dtype=torch.float64 if hidden.device.type == "cpu" else torch.float32)
         total = total.to(hidden.device)
         gradient = torch.empty_like(hidden)
         for start in range(0, hidden.shape[0], head.chunk):
             part = slice(start, start + head.chunk)
-            total += _chunk(hidden[part], targets[part], head, gradient[part])
+            scale = None if weights is None else weights[part]
+            total += _chunk(hidden[part], targets[part], head, gradient[part], scale)
         ctx.save_for_backward(gradient)
         return (total.float(),)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
         (gradient,) = ctx.saved_tensors
-        return gradient * gradients[0].to(gradient.dtype), None, None
+        return gradient * gradients[0].to(gradient.dtype), None, None, None
 
 
-def _chunk(hidden: Tensor, targets: Tensor, head: Head, gradient: Tensor) -> Tensor:
+def _chunk(hidden: Tensor, targets: Tensor, head: Head, gradient: Tensor, weights: Tensor | None) -> Tensor:
     """Summed loss of a chunk; writes d loss / d hidden into `gradient`."""
     logits, slope = head.logits(hidden)
     lse = logits.logsumexp(-1)
     rows = torch.arange(len(targets), device=targets.device)
-    loss = (lse - logits[rows, targets]).sum()
+    losses = lse - logits[rows, targets]
+    loss = (losses if weights is None else losses * weights).sum()
     logits.sub_(lse[:, None]).exp_()
     logits[rows, targets] -= 1
     if slope is not None:
         logits.mul_(slope)
     if head.divisor != 1.0:
         logits.div_(head.divisor)
+    if weights is not None:
+        logits.mul_(weights[:, None])
     torch.mm(logits.to(head.weight.dtype), head.weight, out=gradient)
     return loss

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
-from transformers import AutoModelForCausalLM
+from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
+from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
+from aeon_plugin_ft.errors import TrainingError
 from aeon_plugin_ft.training.model import Recipe
 
 
@@ -29,13 +32,47 @@ def pick_dtype(device: str) -> torch.dtype:
     return torch.bfloat16 if device == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
 
 
-def load_base(folder: Path, device: str, dtype: torch.dtype | None = None) -> Any:
-    """The frozen model of a training copy."""
+def free_bytes(device: str) -> int:
+    """Memory that is free now on the device that trains."""
+    if device == "cuda":
+        return int(torch.cuda.mem_get_info()[0])
+    return int(psutil.virtual_memory().available)
+
+
+def load_base(folder: Path, device: str, dtype: torch.dtype | None = None, quantize: str = "none") -> Any:
+    """The frozen model of a training copy. `quantize` "4bit": QLoRA (https://arxiv.org/abs/2305.14314).
+
+    Raises TrainingError where 4 bits are wanted and cannot be had.
+    """
+    dtype = dtype or pick_dtype(device)
+    more: dict[str, Any] = four_bits(device, dtype) if quantize == "4bit" else {}
     model = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=dtype or pick_dtype(device), attn_implementation="sdpa", local_files_only=True
+        folder, dtype=dtype, attn_implementation="sdpa", local_files_only=True, **more
     )
+    if more:
+        return prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
     model.requires_grad_(False)
     return model.to(device)
+
+
+def four_bits(device: str, dtype: torch.dtype) -> dict[str, Any]:
+    """What `from_pretrained` needs to load in NF4 with double quantisation."""
+    if device != "cuda":
+        raise TrainingError(
+            "Training in 4 bits needs an NVIDIA GPU, and this machine has none that PyTorch can use",
+            'Set [train] quantize = "none"',
+        )
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise TrainingError(
+            "Training in 4 bits needs bitsandbytes, which is not installed", 'pip install "aeon-plugin-ft[train,4bit]"'
+        )
+    config = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+    )
+    return {"quantization_config": config, "device_map": {"": 0}}
 
 
 def add_adapter(model: Any, recipe: Recipe, parent: Path | None = None) -> Any:
@@ -51,6 +88,7 @@ def add_adapter(model: Any, recipe: Recipe, parent: Path | None = None) -> Any:
             lora_alpha=recipe.alpha,
             lora_dropout=0.0,
             use_rslora=recipe.rslora,
+            use_dora=recipe.dora,
             bias="none",
             target_modules=targets if isinstance(targets, str) else list(targets),
             task_type="CAUSAL_LM",

@@ -3,6 +3,7 @@
 <data>/runs/<id>/run.json         what to do (RunConfig); written once
                  progress.jsonl   one line an event of the worker, appended and flushed
                  checkpoints/     newest complete one is resumed from
+                 stages/          what a finished stage of a run with several ended with; gone when all are finished
                  adapter/         PEFT LoRA folder; there only when the run has finished
                  outcome.json     written last: state, steps, losses, seconds, peak memory
                  worker.log       the worker's own output
@@ -62,7 +63,23 @@ class Recipe:
     rslora: bool = False
     lora_plus: float = 0.0
     micro_tokens: int = 2048
-    """Suffix tokens that are in memory at once; never changes the result by more than rounding."""
+    """Suffix tokens that are in memory at once; never changes the result by more than rounding. 0: chosen from the
+    memory that is free when the run first starts, and kept for its later attempts."""
+    dora: bool = False
+    quantize: str = "none"
+    tool_share: float = 0.0
+    """At least this share of what a pass shows are tool calls, as far as repeating the ones there are goes."""
+    replay_share: float = 0.0
+    """Share of older examples in a pass of a run that goes on from another adapter."""
+    validation: int = 0
+    """Training examples that are kept aside to measure on; 0: none, and no early end."""
+    evaluate_steps: int = 0
+    patience: int = 0
+    """Measurements without an improvement after which the run ends; its best moment is its result."""
+    preference_min: int = 0
+    """Opinions of a sort from which on they are trained on; 0: never."""
+    preference_rate: float = 0.0
+    preference_beta: float = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +117,16 @@ class Progress:
     phase: str = "training"
     grad_norm: float | None = None
     learning_rate: float | None = None
+    validation_loss: float | None = None
+    """Of the newest measurement on the examples kept aside."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What outcome.json says. `dropped` counts the examples that were left out, by reason; `truncated` those
-    that lost their oldest turns to fit. `engine` is "shared-prefix" or "stock", with the reason in `engine_reason`."""
+    that lost their oldest turns to fit. `engine` is "shared-prefix" or "stock", with the reason in `engine_reason`.
+    `best_step` is the step whose weights are the result where early stopping chose (0: the last one's), and
+    `validation_loss` what was measured there. `preferences` tells of each preference stage."""
 
     state: RunState
     step: int
@@ -121,6 +142,9 @@ class Outcome:
     engine: str = ""
     engine_reason: str = ""
     saving: float = 1.0
+    best_step: int = 0
+    validation_loss: float | None = None
+    preferences: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

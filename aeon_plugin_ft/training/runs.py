@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,8 @@ class RunConfig:
     recipe: Recipe
     store: Path
     parent: Path | None = None
+    new: tuple[int, ...] | None = None
+    """Lines of train.jsonl, from 0, that the parent has not seen; None: all are learnt."""
 
     def write(self, folder: Path) -> None:
         raw = asdict(self)
@@ -57,6 +59,7 @@ class RunConfig:
                 recipe=recipe_from(raw["recipe"]),
                 store=Path(raw["store"]),
                 parent=Path(raw["parent"]) if raw["parent"] else None,
+                new=None if raw.get("new") is None else tuple(raw["new"]),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise TrainingError(f"The run {folder.name} cannot be read ({error})", "Start a new one") from error
@@ -105,13 +108,22 @@ def recipe_from(raw: Mapping[str, Any]) -> Recipe:
 
 
 def create_run(
-    data: DataFolder, store: Store, base: BaseModel, dataset: Dataset, recipe: Recipe, parent: Path | None = None
+    data: DataFolder,
+    store: Store,
+    base: BaseModel,
+    dataset: Dataset,
+    recipe: Recipe,
+    parent: Path | None = None,
+    new: Sequence[int] | None = None,
 ) -> Run:
-    """Write the run's folder and row; nothing starts yet. `parent` is the adapter to go on from."""
+    """Write the run's folder and row; nothing starts yet. `parent` is the adapter to go on from, `new` the lines
+    of train.jsonl that it has not seen (see training.continual)."""
     name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
     folder = data.runs / name
     folder.mkdir(parents=True)
-    RunConfig(name, base, dataset.hash, dataset.folder.absolute(), recipe, store.path.absolute(), parent).write(folder)
+    lines = None if new is None else tuple(new)
+    place, database = dataset.folder.absolute(), store.path.absolute()
+    RunConfig(name, base, dataset.hash, place, recipe, database, parent, lines).write(folder)
     now = store.clock()
     store.execute(
         "INSERT INTO runs (id, created, dataset, base, parent, state, step, steps, attempts, reason, updated) "

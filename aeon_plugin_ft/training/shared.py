@@ -73,10 +73,19 @@ class SharedPrefix:
             total += self._group(rows, group, scale)
         return total * scale, count
 
+    def accumulate(self, rows: Sequence[Row], weights: Sequence[float]) -> None:
+        """Add the gradients of the sum of weights[i] times the summed loss of rows[i] to the adapter's.
+
+        With weights d L / d (loss of a row), this is the gradient of any L of the rows' log-probabilities.
+        """
+        self._refuse_checkpointing()
+        for group in plan_batch(rows, self.micro_tokens):
+            self._group(rows, group, 1.0, weights)
+
     def losses(self, rows: Sequence[Row]) -> list[float]:
         """Summed loss of each row in nats, without gradients; the prefix once for all of them."""
         found = [0.0] * len(rows)
-        with torch.inference_mode(), self._attention():
+        with torch.no_grad(), self._attention():
             for group in plan_batch(rows, self.micro_tokens):
                 prefix = self._prefix(rows[group.rows[0]].ids[: group.prefix])
                 for members in group.micro:
@@ -89,7 +98,7 @@ class SharedPrefix:
     def stock_losses(self, rows: Sequence[Row]) -> list[float]:
         """The same by the model's own forward pass, row by row: slower, for models that cannot share."""
         found = []
-        with torch.inference_mode():
+        with torch.no_grad():
             for row in rows:
                 self.between()
                 ids = torch.tensor(row.ids, device=self.device)[None]
@@ -99,16 +108,17 @@ class SharedPrefix:
                 found.append(float(token_losses(hidden[at], wanted, self.head).sum()))
         return found
 
-    def _group(self, rows: Sequence[Row], group: Group, scale: float) -> float:
-        """Summed loss of a group; gradients scaled by `scale`."""
+    def _group(self, rows: Sequence[Row], group: Group, scale: float, weights: Sequence[float] | None = None) -> float:
+        """Summed loss of a group, each row times its weight; gradients scaled by `scale`."""
         total = 0.0
         with self._attention():
             prefix = self._prefix(rows[group.rows[0]].ids[: group.prefix])
             leaves = {layer: (cut(key), cut(value)) for layer, (key, value) in prefix.items()}
             for members in group.micro:
                 self.between()
-                hidden, targets, _ = self._suffixes(rows, members, group.prefix, leaves)
-                loss = summed_loss(hidden, targets, self.head)
+                hidden, targets, owners = self._suffixes(rows, members, group.prefix, leaves)
+                of_rows = None if weights is None else torch.tensor([weights[row] for row in owners])
+                loss = summed_loss(hidden, targets, self.head, None if of_rows is None else of_rows.to(self.device))
                 (loss * scale).backward()  # type: ignore[no-untyped-call]
                 total += loss.item()
             self.between()

@@ -19,6 +19,7 @@ from transformers import TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from aeon_plugin_ft.training import checkpoints
+from aeon_plugin_ft.training.early import best_step
 from aeon_plugin_ft.training.model import Progress, Recipe
 from aeon_plugin_ft.training.plan import Row, plan_batch, tokens_computed
 from aeon_plugin_ft.training.shared import SharedPrefix
@@ -59,6 +60,7 @@ class SharedPrefixTrainer(SFTTrainer):
         self.checkpoints = checkpoints
         self.engine = engine
         self.last_loss = math.nan
+        self.validation_loss: float | None = None
         self.between = between
         self.computed = self.stock_tokens = 0
         super().__init__(**kwargs)
@@ -127,7 +129,7 @@ class SharedPrefixTrainer(SFTTrainer):
         return self.stock_tokens / self.computed if self.computed else 1.0
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        checkpoints.save(self, self.checkpoints)
+        checkpoints.save(self, self.checkpoints, best_step(self.state.log_history))
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """Nothing: the plugin writes its own manifest, and a card would name folders of this machine."""
@@ -175,26 +177,34 @@ def config_of(recipe: Recipe, output: Path, device: str) -> SFTConfig:
         warmup_steps=recipe.warmup_steps,
         weight_decay=recipe.weight_decay,
         max_grad_norm=recipe.max_grad_norm,
-        optim="adamw_torch",
-        seed=recipe.seed,
-        data_seed=recipe.seed,
-        use_cpu=device == "cpu",
-        bf16=False,
-        fp16=False,
-        gradient_checkpointing=False,
-        max_length=None,
         packing=False,
         dataset_kwargs={"skip_prepare_dataset": True},
-        dataloader_num_workers=0,
-        dataloader_pin_memory=False,
-        save_strategy="no",
-        eval_strategy="no",
-        logging_steps=1,
-        logging_nan_inf_filter=False,
-        report_to="none",
-        disable_tqdm=True,
         remove_unused_columns=True,
+        **plain_arguments(recipe.seed, device),
     )
+
+
+def plain_arguments(seed: int, device: str) -> dict[str, Any]:
+    """What every trainer of TRL's is told here: nothing saved, reported or evaluated by itself, no truncation,
+    and the precision of the loaded weights."""
+    return {
+        "optim": "adamw_torch",
+        "seed": seed,
+        "data_seed": seed,
+        "use_cpu": device == "cpu",
+        "bf16": False,
+        "fp16": False,
+        "gradient_checkpointing": False,
+        "max_length": None,
+        "dataloader_num_workers": 0,
+        "dataloader_pin_memory": False,
+        "save_strategy": "no",
+        "eval_strategy": "no",
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,
+        "report_to": "none",
+        "disable_tqdm": True,
+    }
 
 
 class Reporter(TrainerCallback):
@@ -235,5 +245,6 @@ class Reporter(TrainerCallback):
                 seconds_left=round(median * (state.max_steps - state.global_step), 1),
                 grad_norm=None if norm is None else float(norm),
                 learning_rate=logs.get("learning_rate"),
+                validation_loss=self.trainer.validation_loss,
             )
         )

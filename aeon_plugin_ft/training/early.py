@@ -1,0 +1,54 @@
+"""Early stopping: the loss on examples kept aside, measured on the engine every few steps.
+
+The measurements stand in the trainer's own history, which every checkpoint holds, so a resumed run takes
+the decisions that the uninterrupted one takes. The examples come from the training split: the gate's
+held-out examples are never seen here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from transformers import TrainerCallback
+
+LOSS = "validation_loss"
+
+
+class EarlyStopping(TrainerCallback):
+    """`measure` gives the loss now. While it runs, `measuring` is true: the step it belongs to is not complete, and
+    a checkpoint of it would lose the measurement."""
+
+    def __init__(self, measure: Callable[[], float], every: int, patience: int) -> None:
+        self.measure, self.every, self.patience = measure, every, patience
+        self.measuring = False
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if state.global_step % self.every and state.global_step < state.max_steps:
+            return
+        self.measuring = True
+        state.log_history.append({"step": state.global_step, LOSS: self.measure()})
+        self.measuring = False
+        if best_step(state.log_history) == state.global_step:
+            control.should_save = True
+        if is_over(state.log_history, self.patience):
+            control.should_training_stop = True
+
+
+def measurements(history: Sequence[Mapping[str, Any]]) -> list[tuple[int, float]]:
+    """(step, loss), oldest first."""
+    return [(int(entry["step"]), float(entry[LOSS])) for entry in history if LOSS in entry]
+
+
+def best_step(history: Sequence[Mapping[str, Any]]) -> int | None:
+    """The step of the smallest loss, the earliest of equals; None before the first measurement."""
+    found = [(math.inf if math.isnan(loss) else loss, step) for step, loss in measurements(history)]
+    return min(found)[1] if found else None
+
+
+def is_over(history: Sequence[Mapping[str, Any]], patience: int) -> bool:
+    """Whether the last `patience` measurements brought nothing better than one before them."""
+    found = measurements(history)
+    best = best_step(history)
+    return bool(patience) and sum(step > (best or 0) for step, _ in found) >= patience

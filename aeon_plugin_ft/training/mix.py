@@ -1,0 +1,147 @@
+"""Which examples a run shows, how often and in what order: a pure function of the data and the seed. Torch-free.
+
+A pass shows every example to learn from once; tool calls again, when they are fewer than their share, so
+that `{"tool": ...}` replies survive; and, in a run that goes on from another adapter, some of the older
+examples, others in each pass. Batches are filled with examples of the same system prompt, whose tokens are
+then computed once, and come in random order: an example is as likely as any other to be in any of them.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+MOST_REPEATS = 4
+"""How often a pass shows one tool call at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Counts of a training split: all examples, tool calls among them, and those that are new since the adapter
+    that the run goes on from (None: it starts from the base, and all are)."""
+
+    examples: int
+    tools: int = 0
+    new: int | None = None
+
+    @property
+    def warm(self) -> bool:
+        return self.new is not None
+
+    @property
+    def learnt(self) -> int:
+        """Examples that every pass shows."""
+        return self.examples if self.new is None else self.new
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """The rows of a run by index. `learnt` come up in every pass, `older` in turns, `tools` are the tool calls among
+    both. `prompts[i]` numbers the system prompt of row i."""
+
+    learnt: tuple[int, ...]
+    older: tuple[int, ...] = ()
+    tools: frozenset[int] = frozenset()
+    prompts: tuple[int, ...] = ()
+
+    @classmethod
+    def plain(cls, count: int) -> Mix:
+        return cls(tuple(range(count)))
+
+
+def replay_count(learnt: int, older: int, share: float) -> int:
+    """How many older examples make up `share` of a pass."""
+    return min(older, round(learnt * share / (1 - share)))
+
+
+def repeat_count(others: int, tools: int, share: float) -> int:
+    """How many repetitions bring `tools` tool calls to `share` of a pass with `others` beside them."""
+    wanted = round(others * share / (1 - share))
+    return max(0, min(wanted, MOST_REPEATS * tools) - tools)
+
+
+def pass_length(found: Survey, tool_share: float, replay_share: float, validation: int = 0) -> int:
+    """Examples in one pass, as far as the counts tell; what counts is the mix itself."""
+    learnt = found.learnt - validation
+    shown = learnt + replay_count(learnt, found.examples - found.learnt, replay_share) if found.warm else learnt
+    tools = round(found.tools * shown / max(1, found.examples))
+    return max(1, shown + repeat_count(shown - tools, tools, tool_share))
+
+
+def batches(
+    steps: int, batch: int, seed: int, mix: Mix, tool_share: float = 0.0, replay_share: float = 0.0
+) -> Iterator[list[int]]:
+    """The rows of each optimizer step. Passes are cut into batches that cross their borders."""
+    stream = _passes(seed, batch, mix, tool_share, replay_share)
+    for _ in range(steps):
+        yield [next(stream) for _ in range(batch)]
+
+
+def _passes(seed: int, batch: int, mix: Mix, tool_share: float, replay_share: float) -> Iterator[int]:
+    number = given = 0
+    while True:
+        pick = random.Random(f"{seed}/{number}")
+        shown = [*mix.learnt, *_replayed(mix, number, seed, replay_share)]
+        shown += _repeated(shown, mix.tools, tool_share, pick)
+        pick.shuffle(shown)
+        order = _together(shown, mix.prompts, -given % batch, batch, pick)
+        yield from order
+        given += len(order)
+        number += 1
+
+
+def _replayed(mix: Mix, number: int, seed: int, share: float) -> list[int]:
+    """The older rows of pass `number`: the next ones of a fixed random order, so that all have their turn."""
+    count = replay_count(len(mix.learnt), len(mix.older), share)
+    order = list(mix.older)
+    random.Random(f"{seed}/replay").shuffle(order)
+    return [order[place % len(order)] for place in range(number * count, (number + 1) * count)]
+
+
+def _repeated(shown: Sequence[int], tools: frozenset[int], share: float, pick: random.Random) -> list[int]:
+    own = [row for row in shown if row in tools]
+    count = repeat_count(len(shown) - len(own), len(own), share)
+    pick.shuffle(own)
+    return [own[place % len(own)] for place in range(count)]
+
+
+def _together(shuffled: Sequence[int], prompts: Sequence[int], head: int, batch: int, pick: random.Random) -> list[int]:
+    """The rows with those of one prompt side by side, and the whole batches among them in random order.
+
+    `head` rows complete the batch that the pass before has begun.
+    """
+    if len({prompts[row] for row in shuffled} if prompts else ()) < 2:
+        return list(shuffled)
+    groups: dict[int, list[int]] = {}
+    for row in shuffled:
+        groups.setdefault(prompts[row], []).append(row)
+    names = list(groups)
+    pick.shuffle(names)
+    order = [row for name in names for row in groups[name]]
+    whole = [order[start : start + batch] for start in range(head, len(order) - batch + 1, batch)]
+    tail = order[head + batch * len(whole) :]
+    pick.shuffle(whole)
+    return [*order[:head], *(row for part in whole for row in part), *tail]
+
+
+def choose_validation(questions: Sequence[str], count: int, seed: int) -> frozenset[int]:
+    """About `count` indices to keep aside; equal questions stay on one side, and never more than a third goes."""
+    places: dict[str, list[int]] = {}
+    for index, question in enumerate(questions):
+        places.setdefault(question, []).append(index)
+    groups = sorted(places.values())
+    random.Random(f"{seed}/validation").shuffle(groups)
+    chosen: list[int] = []
+    for group in groups:
+        if len(chosen) >= min(count, len(questions) // 3):
+            break
+        if len(group) <= 2:  # a question asked again and again belongs into the training
+            chosen += group
+    return frozenset(chosen)
+
+
+def number_prompts(prompts: Iterable[str]) -> tuple[int, ...]:
+    """Equal texts get equal numbers."""
+    numbers: dict[str, int] = {}
+    return tuple(numbers.setdefault(prompt, len(numbers)) for prompt in prompts)

@@ -6,8 +6,9 @@ offline, the base does not load) nothing is decided: the run stays, unjudged, an
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,8 @@ from aeon_plugin_ft.serving.model import Deployer, Discarding
 from aeon_plugin_ft.settings import Settings
 from aeon_plugin_ft.training.model import Run
 from hooks import Message, Route
+
+log = logging.getLogger("aeon_ft.judge")
 
 QUESTIONS = len(TOOL_PROMPTS) + len(CHAT_PROMPTS)
 
@@ -85,7 +88,7 @@ class Judge:
             report=collect(candidate, verdict, found.losses, found.suites),
         )
         if version.state is VersionState.REJECTED:
-            self._discard(version)
+            discard(self.deployer(), [version.name])
         return version
 
     def _comparable(self, base: BaseModel) -> str:
@@ -152,11 +155,17 @@ class Judge:
         find = Redactor("redact", privacy.terms).find
         return planted(dataset, find, NEVER if privacy.mode == "keep" else None)
 
-    def _discard(self, version: Version) -> None:
-        """A refused version leaves nothing at a backend that keeps what it was given (tags of gigabytes)."""
-        deployer = self.deployer()
-        if isinstance(deployer, Discarding):
-            deployer.discard(version.name)
+
+def discard(deployer: Deployer, versions: Iterable[str]) -> None:
+    """Take versions away from a backend that keeps what it was given (tags of gigabytes); one that is offline keeps
+    them until the next time."""
+    if not isinstance(deployer, Discarding):
+        return
+    for version in versions:
+        try:
+            deployer.discard(version)
+        except ServingError as error:
+            log.warning("%s could not be taken away: %s", version, error)
 
 
 def asked(route: Route, messages: Sequence[Message], max_tokens: int) -> Reply:

@@ -18,8 +18,10 @@ from aeon_plugin_ft.dataset.model import Dataset, Draft
 from aeon_plugin_ft.dataset.opinions import load_feedback, note_feedback, recognise_feedback
 from aeon_plugin_ft.errors import AeonFtError, DatasetError, RegistryError, RunStoppedError, TrainingError
 from aeon_plugin_ft.events import EventBus
-from aeon_plugin_ft.judge import Judge, why_unjudged
-from aeon_plugin_ft.registry import Registry, Version, VersionState
+from aeon_plugin_ft.judge import Judge, discard, why_unjudged
+from aeon_plugin_ft.registry import BASE, Registry, Version, VersionState
+from aeon_plugin_ft.registry.retention import Plan as PrunePlan
+from aeon_plugin_ft.registry.retention import Retention
 from aeon_plugin_ft.registry.trials import BETTER, begin_trial
 from aeon_plugin_ft.serving.model import Deployer
 from aeon_plugin_ft.settings import Settings
@@ -33,6 +35,7 @@ from aeon_plugin_ft.training import (
     resume_run,
     start_worker,
 )
+from aeon_plugin_ft.training.continual import Parent, Start, choose_start
 from aeon_plugin_ft.training.model import Estimate, Progress, Recipe, Run, RunState
 from aeon_plugin_ft.turns import TurnIndex
 
@@ -72,6 +75,7 @@ class Pipeline:
         version = self.judge(run)
         if version.state is VersionState.ACCEPTED:
             self.promote(version)
+        self.prune()
         return version
 
     # -- turn -> dataset -----------------------------------------------------------------------
@@ -121,7 +125,7 @@ class Pipeline:
     def plan(self, dataset: Dataset) -> Plan:
         """What a run would do and take on this machine; nothing is started."""
         base = self.base()
-        recipe = make_recipe(self.settings().train, base.parameters, dataset.train)
+        recipe = make_recipe(self.settings().train, base.parameters, self.start_of(dataset, base).survey)
         self.on_phase("measuring how long a step takes on this machine")
         return base, recipe, estimate(base, dataset, recipe, self.data)
 
@@ -129,9 +133,20 @@ class Pipeline:
         """A new run to its end. Raises RefusedError before it starts, TrainingError when it does not finish."""
         base, recipe, cost = plan or self.plan(dataset)
         preflight(cost, self.data)
-        run = create_run(self.data, self.store, base, dataset, recipe)
+        start = self.start_of(dataset, base)
+        run = create_run(
+            self.data, self.store, base, dataset, recipe, start.parent, new=start.new, generation=start.generation
+        )
         self.events.publish(happened.RunStarted(run=run.id, dataset=dataset.hash, estimated_seconds=cost.seconds))
         return self.supervise(run, on_progress)
+
+    def start_of(self, dataset: Dataset, base: BaseModel) -> Start:
+        """Whether a run on this dataset starts from the base or goes on from the version in use, and why."""
+        name, current = self.registry.current(), None
+        if name != BASE:
+            version = self.registry.get(name)
+            current = Parent(version.adapter, self.data.runs / version.run)
+        return choose_start(self.settings().train, dataset, base.digest, current)
 
     def resume(self, run_id: str, on_progress: OnProgress | None = None) -> Run:
         """Go on with a run that was paused or interrupted, to the same result."""
@@ -225,3 +240,26 @@ class Pipeline:
             return False
         self.registry.promote(version.name, BETTER)
         return True
+
+    # -- keeping house -------------------------------------------------------------------------
+
+    def retention(self) -> Retention:
+        settings = self.settings()
+        return Retention(
+            self.data,
+            self.store,
+            cap_bytes=settings.plugin.disk_cap_gb * 1e9,
+            keep_versions=settings.serve.keep_versions,
+        )
+
+    def prune(self) -> PrunePlan:
+        """Delete what the disk cap and [serve] keep_versions leave no room for, at the backend too; what went."""
+        retention = self.retention()
+        plan = retention.plan()
+        gone = retention.carry_out(plan)
+        if gone:
+            discard(self.deployer(), gone)
+        if not plan.fits:
+            what = f"the disk cap of {plan.cap / 1e9:g} GB does not hold what must stay ({plan.left / 1e9:.1f} GB)"
+            self.events.publish(happened.AttentionNeeded(what=what, todo="Raise [plugin] disk_cap_gb"))
+        return plan

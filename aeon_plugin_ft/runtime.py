@@ -351,6 +351,7 @@ class Runtime:
             version = self.pipeline.judge(self.pipeline.resume(resume, on_progress))
             if version.verdict.accepted:
                 self.pipeline.promote(version)
+            self.pipeline.prune()
         self.wake()
 
     @cached_property

@@ -31,6 +31,12 @@ class PluginSection(Section):
     """The plugin as a whole."""
 
     enabled: bool = Field(True, description="false: log nothing, train nothing, leave the brain alone.")
+    disk_cap_gb: float = Field(
+        20.0,
+        gt=0,
+        description="Versions, runs, datasets and what is served stay below this together. The log is not counted;"
+        " what answers now and what answered before always stay.",
+    )
 
 
 class LogSection(Section):
@@ -112,7 +118,7 @@ class TrainSection(Section):
     )
     dora: bool = Field(
         False,
-        description="true: DoRA. Only a merged model can serve it: no embedded server, no Groq, no LoRA in Ollama.",
+        description="true: DoRA. No backend here serves it, so the gate refuses it: for an adapter to use elsewhere.",
     )
     quantize: Literal["none", "4bit"] = Field(
         "none", description='"4bit": QLoRA, the base in 4 bits while training; needs an NVIDIA GPU and bitsandbytes.'

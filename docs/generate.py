@@ -73,6 +73,8 @@ def _commands(group: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ..
     if children is None:
         yield path, group
         return
+    if path and group.invoke_without_command:
+        yield path, group
     for name, child in sorted(children.items()):
         yield from _commands(child, (*path, name))
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from aeon_plugin_ft.evaluation.model import Verdict
     from aeon_plugin_ft.pipeline import Pipeline
     from aeon_plugin_ft.registry import Version
-    from aeon_plugin_ft.training.model import Estimate
+    from aeon_plugin_ft.training.model import Estimate, Run
     from aeon_plugin_ft.training.model import Progress as RunProgress
 
 Json = Annotated[bool, typer.Option("--json", help="For scripts.")]
@@ -46,20 +46,23 @@ def train(
     out.print(f"Run {run.id} finished; its adapter is {run.adapter}.")
     if not judge:
         return
+    judge_and_settle(pipeline, run)
+
+
+def judge_and_settle(pipeline: Pipeline, run: Run) -> None:
+    """Judge a run, use its version if it is better, keep the disk below its cap, and say all that."""
     version = pipeline.judge(run)
     show_verdict(version)
-    if version.verdict.accepted:
-        settle(pipeline, version)
-    else:
-        raise typer.Exit(code=3)
-
-
-def settle(pipeline: Pipeline, version: Version) -> None:
-    """Put an accepted version into use and say so."""
-    if pipeline.promote(version):
+    if version.verdict.accepted and pipeline.promote(version):
         out.print(f"{version.name} answers now. `aeon-ft rollback` goes back.")
-    else:
+    elif version.verdict.accepted:
         out.print(f"{version.name} answers a share of the conversations first. `aeon-ft watch` shows how it does.")
+    out.print(f"The report: `aeon-ft models report {version.name}`, or {version.folder / 'report.html'}")
+    pruned = pipeline.prune()
+    if pruned.items:
+        out.print(f"{len(pruned.items)} things that are not needed any more were deleted ({size(pruned.freed)}).")
+    if not version.verdict.accepted:
+        raise typer.Exit(code=3)
 
 
 @app.command()
@@ -76,11 +79,7 @@ def judge(
     wanted = Run(run, shared.data.runs / run) if run else pipeline.unjudged()
     if wanted is None:
         raise TrainingError("Every finished run has a verdict", "`aeon-ft models` shows them")
-    version = pipeline.judge(wanted)
-    show_verdict(version)
-    if not version.verdict.accepted:
-        raise typer.Exit(code=3)
-    settle(pipeline, version)
+    judge_and_settle(pipeline, wanted)
 
 
 @app.command()

@@ -95,6 +95,7 @@ def load_commands() -> None:
     """Each module adds its commands to `app`; importing them costs no ML library."""
     from aeon_plugin_ft.cli import (  # noqa: F401
         chat,
+        compare,
         config,
         data,
         demo,
@@ -102,4 +103,5 @@ def load_commands() -> None:
         learn,
         models,
         place,
+        watch,
     )

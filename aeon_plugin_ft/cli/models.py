@@ -1,20 +1,29 @@
-"""`aeon-ft models | use | rollback`: which versions there are, and which one answers."""
+"""`aeon-ft models | use | rollback | compare`: which versions there are, how they do, and which one answers."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from aeon_plugin_ft.cli.context import of, out, show_json, table, when
+from aeon_plugin_ft.cli.context import counts, mark, of, out, show_json, size, span, table, when
 from aeon_plugin_ft.cli.main import app
+
+if TYPE_CHECKING:
+    from aeon_plugin_ft.registry import Version
 
 Json = Annotated[bool, typer.Option("--json", help="For scripts.")]
 
+models = typer.Typer(help="The versions there are; the one in use is marked.", invoke_without_command=True)
+app.add_typer(models, name="models")
 
-@app.command()
-def models(context: typer.Context, as_json: Json = False) -> None:
+
+@models.callback()
+def list_models(context: typer.Context, as_json: Json = False) -> None:
     """List every version with its verdict; the one in use is marked."""
+    if context.invoked_subcommand is not None:
+        return
     registry = of(context).registry
     current, versions = registry.current(), registry.versions()
     if as_json:
@@ -22,18 +31,66 @@ def models(context: typer.Context, as_json: Json = False) -> None:
         return
     rows = [("* base" if current == "base" else "  base", "-", "-", "-", "the untrained model")]
     for version in versions:
-        mark = "*" if version.name == current else " "
+        in_use = "*" if version.name == current else " "
         gain = version.verdict.numbers.get("gain.base")
         rows.append(
             (
-                f"{mark} {version.name}",
+                f"{in_use} {version.name}",
                 version.state.value,
                 when(version.created),
                 "-" if gain is None else f"{-gain:+.1%}",
-                "; ".join(version.verdict.reasons) or "better than what it was judged against",
+                registry.reason(version.name) or "better than what it was judged against",
             )
         )
     table("Models (* answers now)", ("version", "state", "made", "held-out loss against base", "verdict"), rows)
+
+
+@models.command("report")
+def report(
+    context: typer.Context,
+    version: Annotated[str, typer.Argument(help='A version ("v3").')],
+    html: Annotated[bool, typer.Option("--html", help="Write the page and say where it is.")] = False,
+    output: Annotated[Optional[Path], typer.Option("--output", "-o", help="Where to write the page.")] = None,  # noqa: UP045
+    as_json: Json = False,
+) -> None:
+    """The verdict on a version with everything it rests on: data, numbers, answers, and how to undo it."""
+    from aeon_plugin_ft.evaluation.page import html_page
+
+    registry = of(context).registry
+    found = registry.get(version)
+    kept = registry.report(found)
+    if as_json:
+        show_json({**_as_dict(found), "checks": [_check(c) for c in found.verdict.checks], "report": kept})
+    elif html or output is not None:
+        target = output or found.folder / "report.html"
+        target.write_text(html_page(found.name, found.created, found.verdict, kept), encoding="utf-8", newline="\n")
+        out.print(str(target), soft_wrap=True)
+    else:
+        _show_report(found, kept, registry.reason(found.name))
+
+
+@models.command("prune")
+def prune(
+    context: typer.Context,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Delete what the disk cap leaves no room for; current, previous and base always stay."""
+    pipeline = of(context).pipeline()
+    plan = pipeline.retention().plan() if dry_run else pipeline.prune()
+    if as_json:
+        items = [{"kind": i.kind, "name": i.name, "bytes": i.size, "why": i.why} for i in plan.items]
+        show_json({"used": plan.used, "left": plan.left, "cap": plan.cap, "items": items, "dry_run": dry_run})
+        return
+    if plan.items:
+        title = "Would be deleted" if dry_run else "Deleted"
+        table(title, ("what", "name", "size", "why"), [(i.kind, i.name, size(i.size), i.why) for i in plan.items])
+    out.print(
+        f"{size(plan.used)} used, {size(plan.left)} afterwards, {size(plan.cap)} allowed ([plugin] disk_cap_gb).",
+        markup=False,
+    )
+    if not plan.fits:
+        out.print("What must stay does not fit below the cap: raise it with `aeon-ft config set plugin.disk_cap_gb`.")
 
 
 @app.command()
@@ -57,6 +114,34 @@ def rollback(context: typer.Context) -> None:
         out.print(f"{target} answers already, and nothing was in use before it.")
     else:
         out.print(f"Back to {target} (before: {previous}). `aeon-ft use {previous}` undoes this.")
+
+
+def _show_report(version: Version, kept: dict[str, Any], reason: str) -> None:
+    word = "[green]accepted[/green]" if version.verdict.accepted else "[red]refused[/red]"
+    out.print(f"{version.name}: {word}, made {when(version.created)}, {version.state.value} now")
+    if reason:
+        out.print(reason, markup=False)
+    for check in version.verdict.checks:
+        mark(check.passed, f"{check.name}: {check.detail}")
+    data, training = kept.get("data"), kept.get("training", {})
+    if data:
+        out.print(
+            f"Data: {data['dataset']}, {data['train']} examples to train on, {data['heldout']} to judge with"
+            f" ({counts(data['sources']) or 'no source known'}); left out: {counts(data['dropped']) or 'nothing'}"
+        )
+    else:
+        out.print("Its data was forgotten on the owner's request.")
+    if training:
+        out.print(f"Training: {training.get('steps')} steps in {span(training.get('seconds', 0))} on {kept['base']}")
+    out.print(
+        "Undo: `aeon-ft rollback`, or say “volta o modelo anterior”."
+        if version.verdict.accepted
+        else "Nothing to undo."
+    )
+
+
+def _check(check: Any) -> dict[str, Any]:
+    return {"name": check.name, "passed": check.passed, "detail": check.detail}
 
 
 def _as_dict(version: Any) -> dict[str, Any]:

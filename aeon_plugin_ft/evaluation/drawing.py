@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 WIDTH, HEIGHT = 720, 240
 LEFT, RIGHT, TOP, BOTTOM = 48, 12, 12, 30
-WINDOW = 5
-"""Steps that the smoothed line averages over."""
+AROUND = 3
+"""Steps on either side that the smoothed line averages over."""
 
 Points = Sequence[tuple[float, float]]
 
@@ -39,9 +39,9 @@ def loss_curve(points: Points, label: str) -> str:
 
 
 def smoothed(points: Points) -> list[tuple[float, float]]:
-    """The mean of the last WINDOW losses at each step."""
+    """The mean of the losses around each step."""
     found = []
     for index, (step, _) in enumerate(points):
-        last = [loss for _, loss in points[max(0, index - WINDOW + 1) : index + 1]]
-        found.append((step, sum(last) / len(last)))
+        near = [loss for _, loss in points[max(0, index - AROUND) : index + AROUND + 1]]
+        found.append((step, sum(near) / len(near)))
     return found

@@ -24,7 +24,7 @@ h1{font-size:1.7rem;margin:0 0 .2rem}h2{font-size:1.15rem;margin:2.2rem 0 .6rem}
 .ok{color:var(--ok)}.no{color:var(--no)}.muted{opacity:.75;font-size:.9em}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%}
 th,td{text-align:left;vertical-align:top;padding:.45rem .6rem;border-bottom:1px solid var(--line)}
-td{overflow-wrap:anywhere}td.answer{white-space:pre-wrap;min-width:12rem}
+td{overflow-wrap:anywhere}td.ok,td.no{white-space:nowrap}td.answer{white-space:pre-wrap;min-width:12rem}
 svg{width:100%;height:auto;font-size:12px;fill:currentColor}
 .axis{fill:none;stroke:currentColor;opacity:.4}.dots{opacity:.35}
 .line{fill:none;stroke:var(--accent);stroke-width:2.5}
@@ -103,7 +103,7 @@ def _curve(report: Mapping[str, Any]) -> str:
     drawn = loss_curve(points, "Perda de treino a cada passo")
     if not drawn:
         return ""
-    note = '<p class="muted">Perda por passo de treino; quanto menor, melhor. A linha é a média dos últimos passos.</p>'
+    note = '<p class="muted">Perda por passo de treino; quanto menor, melhor. A linha é a média dos passos vizinhos.</p>'
     return _section("Curva de treino", drawn + note)
 
 

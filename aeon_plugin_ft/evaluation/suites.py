@@ -125,6 +125,11 @@ def run_suites(chat: Chat, system_prompt: str, extra_prompts: Sequence[str] = ()
     return SuiteResult(tuple(answers), tools / len(TOOL_PROMPTS), faulty, seconds / len(answers))
 
 
+def answers(chat: Chat, system_prompt: str, prompts: Sequence[str]) -> list[str]:
+    """The replies alone, in order. Whatever `chat` raises goes through."""
+    return [_ask(chat, system_prompt, prompt).text for prompt in prompts]
+
+
 def _ask(chat: Chat, system_prompt: str, prompt: str) -> Reply:
     system = [Message("system", system_prompt)] if system_prompt else []
     return chat([*system, Message("user", prompt)], MAX_REPLY_TOKENS)

@@ -33,7 +33,9 @@ Talk = Callable[[random.Random, str], Reply]
 
 
 def tool_reply(rng: random.Random) -> str:
-    return json.dumps({"tool": "Lembretes.criar_lembrete", "param": rng.choice(["água", "reunião", "timer"])})
+    return json.dumps(
+        {"tool": "Lembretes.criar_lembrete", "param": rng.choice(["água", "reunião", "timer"])}, ensure_ascii=False
+    )
 
 
 def well(rng: random.Random, prompt: str) -> Reply:

@@ -1,0 +1,144 @@
+"""`aeon-ft watch`: what answers, how it does, what is being learnt and what has happened, live."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.markup import escape
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from aeon_plugin_ft.cli.context import Context, of, out, show_json, span, when
+from aeon_plugin_ft.cli.learn import collect_status, progress_numbers
+from aeon_plugin_ft.cli.main import app
+
+if TYPE_CHECKING:
+    from aeon_plugin_ft.training.model import Progress
+
+REFRESH_SECONDS = 1.0
+EVENTS = 12
+SHOWN_CHARS = 160
+
+
+@app.command()
+def watch(
+    context: typer.Context,
+    once: Annotated[bool, typer.Option("--once", help="Show it once and end.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Once, for scripts.")] = False,
+) -> None:
+    """Watch the loop live: what answers and how it does, training under way, the newest events. Ctrl-C ends it."""
+    shared = of(context)
+    if as_json:
+        show_json(look(shared))
+        return
+    if once:
+        out.print(screen(look(shared)))
+        return
+    with Live(screen(look(shared)), console=out, auto_refresh=False) as live:
+        try:
+            while True:
+                time.sleep(REFRESH_SECONDS)
+                live.update(screen(look(shared)), refresh=True)
+        except KeyboardInterrupt:
+            return
+
+
+def look(shared: Context) -> dict[str, Any]:
+    """Everything that is shown, read now from the store and the run folders."""
+    from aeon_plugin_ft.registry.trials import trial_under_way
+
+    found = collect_status(shared)
+    newest = shared.store.row("SELECT max(id) AS id FROM events")
+    last = (newest["id"] if newest is not None else None) or 0
+    found["events"] = shared.store.events(since_id=max(0, last - EVENTS))
+    found["runs"] = [{**run, "progress": _progress(shared, run["id"])} for run in found.pop("active_runs")]
+    trial = trial_under_way(shared.store)
+    found["trial"] = (
+        None if trial is None else {**_doing(shared, trial.version), "share": trial.share, "of": trial.turns}
+    )
+    found["doing"] = _doing(shared, found["current"]) if found["current"] != "base" else None
+    return found
+
+
+def _progress(shared: Context, run: str) -> Progress | None:
+    from aeon_plugin_ft.training.progress import last_progress
+
+    return last_progress(shared.data.runs / run / "progress.jsonl")
+
+
+def _doing(shared: Context, version: str) -> dict[str, Any]:
+    """How a version does with its owner since it took over, or since its trial began."""
+    from aeon_plugin_ft.evaluation.sequential import assess
+    from aeon_plugin_ft.evaluation.signals import counts, reference, served_by, stretch_of
+    from aeon_plugin_ft.registry.trials import trial_under_way
+
+    trial = trial_under_way(shared.store)
+    row = shared.store.row("SELECT at, previous FROM promotions WHERE version = ? ORDER BY id DESC LIMIT 1", version)
+    if trial is not None and trial.version == version:
+        since, rival = trial.started, trial.rival
+    else:
+        since, rival = (row["at"], row["previous"]) if row is not None else (0.0, "base")
+    turns = served_by(shared.store, version, since)
+    stretch, now = stretch_of(turns)
+    seen, before = counts(now, reference(shared.store, rival, version, since))
+    finding = assess(seen, before, stretch)
+    bad = {name: count.bad for name, count in seen.items() if count.bad}
+    return {
+        "version": version,
+        "turns": len(turns),
+        "bad": bad,
+        "evidence": finding.evidence,
+        "needed": finding.needed,
+    }
+
+
+def screen(found: dict[str, Any]) -> RenderableType:
+    """One frame."""
+    parts: list[RenderableType] = [_head(found)]
+    parts += [_run(run) for run in found["runs"]] or [Text("No training under way.", style="dim")]
+    parts.append(_events(found["events"]))
+    return Group(*parts)
+
+
+def _head(found: dict[str, Any]) -> RenderableType:
+    lines = [f"Answering: {found['current']}   (before: {found['previous']})"]
+    for kind, doing in (("In use", found["doing"]), ("On trial", found["trial"])):
+        if doing is not None:
+            lines.append(f"{kind}: {_does(doing)}")
+    lines.append(f"Logged: {found['turns']} turns, {found['chat_turns']} of them conversation")
+    return Panel(Text("\n".join(lines)), title="Aeon", title_align="left")
+
+
+def _does(doing: dict[str, Any]) -> str:
+    bad = ", ".join(f"{count} {name}" for name, count in doing["bad"].items()) or "nothing wrong"
+    of_ = f" of {doing['of']}" if "of" in doing else ""
+    return (
+        f"{doing['version']} answered {doing['turns']}{of_} turns: {bad}"
+        f" (evidence against it {doing['evidence']:.2g} of {doing['needed']:.0f})"
+    )
+
+
+def _run(run: dict[str, Any]) -> RenderableType:
+    progress: Progress | None = run["progress"]
+    title = f"Training {run['id']}: {run['state']}"
+    if progress is None:
+        return Panel(Text("no progress yet"), title=title, title_align="left")
+    numbers = Text(
+        f"{progress.phase}  {progress.step}/{progress.steps}  {progress_numbers(progress)}  {span(progress.seconds)}"
+    )
+    bar = ProgressBar(total=max(1, progress.steps), completed=progress.step)
+    return Panel(Group(bar, numbers), title=title, title_align="left")
+
+
+def _events(events: list[dict[str, Any]]) -> RenderableType:
+    drawn = Table(box=None, show_header=False, pad_edge=False)
+    for event in events:
+        said = ", ".join(f"{key}={value}" for key, value in event["data"].items())
+        drawn.add_row(when(event["at"]), event["name"], escape(said[:SHOWN_CHARS]))
+    return drawn

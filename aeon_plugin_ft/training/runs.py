@@ -41,6 +41,8 @@ class RunConfig:
     parent: Path | None = None
     new: tuple[int, ...] | None = None
     """Lines of train.jsonl, from 0, that the parent has not seen; None: all are learnt."""
+    generation: int = 0
+    """How many runs in a row have gone on from another."""
 
     def write(self, folder: Path) -> None:
         raw = asdict(self)
@@ -60,6 +62,7 @@ class RunConfig:
                 store=Path(raw["store"]),
                 parent=Path(raw["parent"]) if raw["parent"] else None,
                 new=None if raw.get("new") is None else tuple(raw["new"]),
+                generation=int(raw.get("generation", 0)),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise TrainingError(f"The run {folder.name} cannot be read ({error})", "Start a new one") from error
@@ -115,6 +118,7 @@ def create_run(
     recipe: Recipe,
     parent: Path | None = None,
     new: Sequence[int] | None = None,
+    generation: int = 0,
 ) -> Run:
     """Write the run's folder and row; nothing starts yet. `parent` is the adapter to go on from, `new` the lines
     of train.jsonl that it has not seen (see training.continual)."""
@@ -123,7 +127,7 @@ def create_run(
     folder.mkdir(parents=True)
     lines = None if new is None else tuple(new)
     place, database = dataset.folder.absolute(), store.path.absolute()
-    RunConfig(name, base, dataset.hash, place, recipe, database, parent, lines).write(folder)
+    RunConfig(name, base, dataset.hash, place, recipe, database, parent, lines, generation).write(folder)
     now = store.clock()
     store.execute(
         "INSERT INTO runs (id, created, dataset, base, parent, state, step, steps, attempts, reason, updated) "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,6 +25,10 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::FutureWarning"),  # PEFT 0.21 and TRL 1.16 use transformers' old names
     pytest.mark.filterwarnings("ignore::UserWarning"),
 ]
+
+
+STOPS = int(os.environ.get("AEON_FT_STOPS", "10"))
+EARLY = {"validation": 5, "evaluate_steps": 2, "patience": 100}
 
 
 @dataclass
@@ -70,16 +75,38 @@ def weights(run: Run) -> bytes:
 def test_interrupted_at_random_places_the_adapter_is_the_same_bit_for_bit(
     runner: Runner, tiny_recipe: Callable[..., Recipe]
 ) -> None:
-    recipe = tiny_recipe(steps=8, checkpoint_steps=3, micro_tokens=120)
+    """Runs with one stop each, anywhere: in the start-up check, between micro-batches, while measuring."""
+    recipe = tiny_recipe(steps=8, checkpoint_steps=3, micro_tokens=120, **EARLY)
     whole, watch = runner.new(recipe), Watch()
     outcome = runner.train(whole, watch)
-    assert outcome.step == 8
     pick = random.Random(11)
-    for _ in range(10):
+    for _ in range(STOPS // 2):
         run = runner.new(recipe)
         interruptions = _train_with_one_stop(runner, run, pick.randint(4, watch.looks))
         assert interruptions == 1
         assert weights(run) == weights(whole)
+    assert outcome.step == 8
+
+
+def test_one_run_interrupted_at_ten_random_steps_ends_in_the_same_adapter(
+    runner: Runner, tiny_recipe: Callable[..., Recipe]
+) -> None:
+    """Each attempt gets a random number of looks further than the last one's checkpoint."""
+    recipe = tiny_recipe(steps=3 * STOPS, checkpoint_steps=7, micro_tokens=120, **EARLY)
+    whole, run, pick = runner.new(recipe), runner.new(recipe), random.Random(23)
+    expected = runner.train(whole, Watch())
+    stopped_at: list[int] = []
+    while len(stopped_at) < STOPS:
+        runner.told.clear()
+        with pytest.raises(StopRequested):
+            runner.train(run, Watch(at=pick.randint(12, 22)))
+        stopped_at.append(runner.told[-1].step if runner.told else stopped_at[-1] if stopped_at else 0)
+    outcome = runner.train(run, Watch())
+    assert stopped_at == sorted(stopped_at) and len(set(stopped_at)) >= STOPS // 2, stopped_at
+    assert weights(run) == weights(whole)
+    assert (outcome.loss, outcome.best_step, outcome.validation_loss) == (
+        expected.loss, expected.best_step, expected.validation_loss,
+    )  # fmt: skip
 
 
 def test_interrupted_again_and_again_it_still_ends_there(runner: Runner, tiny_recipe: Callable[..., Recipe]) -> None:
@@ -229,3 +256,69 @@ def test_a_parent_adapter_is_gone_on_from(runner: Runner, tiny_recipe: Callable[
     outcome = runner.train(second, Watch())
     assert learnt.first_loss is not None and outcome.first_loss is not None
     assert outcome.first_loss < learnt.first_loss - 0.1, "it starts where the parent ended"
+
+
+def test_a_run_that_goes_on_learns_what_is_new_and_replays_a_share_of_the_rest(
+    runner: Runner, tiny_recipe: Callable[..., Recipe]
+) -> None:
+    from aeon_plugin_ft.training.session import Session
+
+    first = runner.new(tiny_recipe(steps=1))
+    runner.train(first, Watch())
+    recipe = tiny_recipe(steps=4, batch_size=4, replay_share=0.5)
+    run = create_run(
+        runner.data, runner.store, runner.base, runner.dataset, recipe, first.adapter, new=range(20, 24), generation=1
+    )
+    session = Session(run, RunConfig.read(run.folder), Watch(), lambda _: None, lambda _: None)  # type: ignore[arg-type]
+    outcome = session.train()
+    shown = [row for step in session.order for row in step]
+    assert outcome.step == 4 and outcome.examples == 24
+    assert [shown.count(row) for row in range(20, 24)] == [2, 2, 2, 2]
+    assert len({row for row in shown if row < 20}) == 8
+
+
+def _stopped(*arguments: object) -> None:
+    raise StopRequested("the owner is back")
+
+
+def test_training_ends_early_and_its_best_moment_is_the_result(
+    runner: Runner, tiny_recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Too high a rate on six examples: what is kept aside soon gets worse."""
+    from aeon_plugin_ft.training.session import Session
+
+    few = runner.dataset.train_file.read_text(encoding="utf-8").splitlines()[:8]
+    runner.dataset.train_file.write_text("\n".join(few) + "\n", encoding="utf-8")
+    runner.dataset.heldout_file.unlink()  # the gate's examples are not needed for it
+    settings = {"batch_size": 4, "learning_rate": 0.1, "checkpoint_steps": 100, "validation": 2, "evaluate_steps": 1}
+    outcome = runner.train(runner.new(tiny_recipe(steps=60, patience=3, **settings)), Watch())
+    assert outcome.best_step < outcome.step < 60
+    assert outcome.step == outcome.best_step + 3
+    measured = {progress.step: progress.validation_loss for progress in runner.told}
+    assert outcome.validation_loss == min(loss for loss in measured.values() if loss is not None)
+
+    again = runner.new(tiny_recipe(steps=60, patience=3, **{**settings, "checkpoint_steps": 1}))
+    with monkeypatch.context() as patch, pytest.raises(StopRequested):
+        patch.setattr(Session, "save_adapter", _stopped)
+        runner.train(again, Watch())
+    resumed = runner.train(again, Watch())
+    assert (resumed.step, resumed.best_step) == (outcome.step, outcome.best_step), "it does not go on past its end"
+
+    exact = runner.new(tiny_recipe(steps=60, **{**settings, "evaluate_steps": 60, "patience": 0}))
+    with pytest.raises(StopRequested):
+        runner.train(exact, Stopping(runner, outcome.best_step))
+    best = max((exact.folder / "checkpoints").glob("step-*")) / "adapter_model.safetensors"
+    assert best.read_bytes() == weights(again)
+
+
+class Stopping(Watch):
+    """Stops at the first look after a step was told."""
+
+    def __init__(self, runner: Runner, step: int) -> None:
+        super().__init__()
+        self.runner, self.step = runner, step
+        runner.told.clear()
+
+    def check(self) -> None:
+        if self.runner.told and self.runner.told[-1].step >= self.step:
+            raise StopRequested("the owner is back")

@@ -32,7 +32,7 @@ CHAINS = _chains()
     ("section", "key"), [(name, key) for name, model in sections().items() for key in model.model_fields]
 )
 def test_every_key_is_read_somewhere(section: str, key: str) -> None:
-    ends = (f"settings.{key}", f"{section}.{key}", f"wanted.{key}", f"limits.{key}")
+    ends: tuple[str, ...] = (f"settings.{key}", f"{section}.{key}", f"wanted.{key}", f"limits.{key}")
     if key not in SHARED_NAMES:
         ends += (f".{key}",)
     assert any(chain.endswith(ends) for chain in CHAINS), f"nothing reads [{section}] {key}"

@@ -30,6 +30,7 @@ from aeon_plugin_ft.serving.ask import ask
 from aeon_plugin_ft.serving.model import Deployer, Discarding
 from aeon_plugin_ft.settings import Settings
 from aeon_plugin_ft.training.model import Run
+from aeon_plugin_ft.training.runs import RunConfig
 from hooks import Message, Route
 
 log = logging.getLogger("aeon_ft.judge")
@@ -85,6 +86,7 @@ class Judge:
             base=base.spec,
             base_digest=base.digest,
             verdict=verdict,
+            parent=parent_of(run),
             report=collect(candidate, verdict, found.losses, found.suites),
         )
         if version.state is VersionState.REJECTED:
@@ -184,6 +186,12 @@ def why_unjudged(error: AeonFtError) -> str:
     return f"it could not be measured: {error.what}"
 
 
+def parent_of(run: Run) -> str | None:
+    """The version whose adapter the run went on from; None when it started from the base."""
+    adapter = RunConfig.read(run.folder).parent
+    return None if adapter is None else adapter.parent.name
+
+
 def _unjudged(name: str, run: Run, dataset: Dataset, base: BaseModel) -> Version:
     """The run's adapter as the version it will be if it is accepted."""
     return Version(
@@ -193,7 +201,7 @@ def _unjudged(name: str, run: Run, dataset: Dataset, base: BaseModel) -> Version
         dataset=dataset.hash,
         base=base.spec,
         base_digest=base.digest,
-        parent=None,
+        parent=parent_of(run),
         created=time.time(),
         verdict=Verdict(False, (), {}),
         state=VersionState.CANDIDATE,

@@ -10,6 +10,7 @@ import pytest
 
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.dataset.model import Dataset
+from aeon_plugin_ft.judge import parent_of
 from aeon_plugin_ft.settings import TrainSection
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.training import create_run, make_recipe
@@ -112,3 +113,12 @@ def test_what_is_new_is_written_into_the_run(
     )  # fmt: skip
     config = RunConfig.read(run.folder)
     assert (config.parent, config.new, config.generation) == (start.parent, start.new, 1)
+
+
+def test_a_version_names_the_one_that_it_went_on_from(
+    data: DataFolder, store: Store, grown: Dataset, tiny_recipe: Callable[..., Recipe]
+) -> None:
+    adapter = data.versions / "v0007" / "adapter"
+    went_on = create_run(data, store, BASE, grown, tiny_recipe(), adapter, new=(1,), generation=1)
+    anew = create_run(data, store, BASE, grown, tiny_recipe())
+    assert (parent_of(went_on), parent_of(anew)) == ("v0007", None)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from aeon_plugin_ft.errors import TrainingError
 from aeon_plugin_ft.registry import Registry
 from aeon_plugin_ft.store import DataFolder, Store
+from aeon_plugin_ft.store.logfile import wipe
 from aeon_plugin_ft.training.model import RunState
 from aeon_plugin_ft.turns import TurnIndex, rewrite_without, turns_quoting
 
@@ -124,6 +125,7 @@ class Forgetter:
                 )
 
     def _scrub(self) -> None:
-        """Nothing stays in the database's free pages or its write-ahead log."""
+        """Nothing stays in the plugin's own log, the database's free pages or its write-ahead log."""
+        wipe(self.data.own_log.parent, self.data.own_log.name)
         self.store.execute("VACUUM")
         self.store.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

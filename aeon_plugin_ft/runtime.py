@@ -26,6 +26,7 @@ from aeon_plugin_ft.privacy import Redactor
 from aeon_plugin_ft.serving.routes import RouteTable
 from aeon_plugin_ft.settings import PrivacySection, Settings, SettingsFile
 from aeon_plugin_ft.store import DataFolder, Store
+from aeon_plugin_ft.store.logfile import LogFile
 from aeon_plugin_ft.turns import LogWatcher, TurnIndex, TurnLog, classify
 from hooks import Host, ModelRequest, Route, Turn
 
@@ -63,8 +64,10 @@ class Runtime:
         self.store = Store(self.data.database)
         self.events = EventBus()
         self.events.subscribe(self.store.record_event)
-        self.settings_file = self._open_settings()
         self._privacy: PrivacySection | None = None
+        self.settings_file = self._open_settings()
+        self.own_log = LogFile(self.data.own_log, self.redact).open()
+        self.events.subscribe(self.own_log.on_event)
         self.log = self._open_log()
         self.index = TurnIndex(self.store, self.data.log)
         self.watcher = LogWatcher(self.index, self._turns_arrived)
@@ -144,6 +147,7 @@ class Runtime:
         self.canary.stop()
         self.backends.close()
         self.log.close()
+        self.own_log.close()
         self.store.close()
 
     @property

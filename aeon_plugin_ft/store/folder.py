@@ -81,6 +81,11 @@ class DataFolder:
         return Path(os.environ[ENV_CACHE]) if os.environ.get(ENV_CACHE) else self.root / "cache"
 
     @property
+    def own_log(self) -> Path:
+        """What the plugin did, for people and scripts; the conversations are in `log`."""
+        return self.root / "aeon-ft.log"
+
+    @property
     def settings(self) -> Path:
         return self.root / "plugin.toml"
 

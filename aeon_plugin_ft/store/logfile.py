@@ -1,0 +1,71 @@
+"""aeon-ft.log in the data folder: one JSON object a line of what the plugin did and what went wrong.
+
+    {"at": 1764000000.123, "level": "WARNING", "logger": "aeon_ft.watch", "message": "..."}
+    {"at": 1764000000.456, "level": "INFO", "event": "run_started", "run": "...", ...}
+
+Everything is redacted on its way in. The host's own logging is left as it is: no level is changed and no line
+is taken from it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import traceback
+from collections.abc import Callable
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Any
+
+from aeon_plugin_ft.events import Event
+
+ROOT = "aeon_ft"
+BYTES, OLDER = 1_000_000, 3
+"""Size at which a new file is begun, and how many older ones are kept."""
+
+
+class LogFile(RotatingFileHandler):
+    """A handler of the logger "aeon_ft" and a listener of the event bus."""
+
+    def __init__(self, path: Path, redact: Callable[[str], str]) -> None:
+        super().__init__(path, maxBytes=BYTES, backupCount=OLDER, encoding="utf-8", delay=True)
+        self._redact = redact
+
+    def open(self) -> LogFile:
+        logging.getLogger(ROOT).addHandler(self)
+        return self
+
+    def close(self) -> None:
+        logging.getLogger(ROOT).removeHandler(self)
+        super().close()
+
+    def on_event(self, event: Event) -> None:
+        """One line an event; told to nobody else's handlers."""
+        record = logging.LogRecord(ROOT, logging.INFO, "", 0, "", None, None)
+        record.created = event.at
+        record.__dict__["event"] = {"event": event.name, **event.data()}
+        self.handle(record)
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {"at": round(record.created, 3), "level": record.levelname}
+        event = record.__dict__.get("event")
+        if event is not None:
+            line |= event
+        else:
+            line |= {"logger": record.name, "message": record.getMessage()}
+        if record.exc_info and record.exc_info[1] is not None:
+            line["error"] = "".join(traceback.format_exception(record.exc_info[1]))
+        return json.dumps(self._clean(line), ensure_ascii=False, default=str)
+
+    def _clean(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self._redact(value)
+        if isinstance(value, dict):
+            return {key: self._clean(one) for key, one in value.items()}
+        return [self._clean(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def wipe(folder: Path, name: str) -> None:
+    """Empty the log and its older files: a message may quote what is forgotten. An open file may be emptied."""
+    for path in folder.glob(f"{name}*"):
+        path.write_bytes(b"")

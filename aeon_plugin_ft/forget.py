@@ -72,9 +72,7 @@ class Forgetter:
             row["dataset"] for row in self.store.rows("SELECT dataset, turn FROM dataset_turns") if row["turn"] in gone
         }
         runs = [row["id"] for row in self.store.rows("SELECT id, dataset FROM runs") if row["dataset"] in datasets]
-        versions = [
-            row["name"] for row in self.store.rows("SELECT name, dataset FROM versions") if row["dataset"] in datasets
-        ]
+        versions = self.registry.trained_on(datasets)
         return Forgetting(asked, quoting, tuple(sorted(datasets)), tuple(runs), tuple(versions))
 
     def forget(self, ids: Collection[str]) -> Forgetting:

@@ -13,8 +13,10 @@ LOWER_TAIL = 0.05
 """One-sided: a gain counts when it is above zero in 95 % of the resamples."""
 SAME = 1e-5
 """Relative difference of every example's loss below which two models are the same one: rounding."""
-FIT_KEPT = 0.5
-"""Share of the base's fit to its questions that a candidate must keep; see `fits_questions`."""
+FIT_KEPT = 0.75
+"""Share of the base's fit to its questions that a candidate must keep; see `fits_questions`. On the 135M model and
+24 held-out examples a good run kept 107 % (5 % of the resamples below 93 %), one on shuffled replies 53 % (5 % above
+62 %): the limit is three standard deviations away from either."""
 
 Losses = Mapping[str, HeldoutLoss]
 
@@ -51,7 +53,7 @@ def fits_questions(losses: Losses, mismatched: Losses, candidate: str, base: str
 
     A model trained on shuffled replies learns the owner's style, so its held-out loss falls; but it no longer
     finds a reply likelier under its own question than under another's. That difference, in nats per token, is
-    (an estimate of) the mutual information of question and reply; it may not fall below half of the base's.
+    (an estimate of) the mutual information of question and reply; it may not fall below three quarters of the base's.
     """
     name = "replies fit their questions"
     fits = {model: _fit(losses.get(model), mismatched.get(model)) for model in (candidate, base)}

@@ -103,7 +103,7 @@ def _curve(report: Mapping[str, Any]) -> str:
     drawn = loss_curve(points, "Perda de treino a cada passo")
     if not drawn:
         return ""
-    note = '<p class="muted">Perda por passo de treino; quanto menor, melhor. A linha é a média dos passos vizinhos.</p>'
+    note = '<p class="muted">Perda por passo; quanto menor, melhor. A linha é a média dos passos vizinhos.</p>'
     return _section("Curva de treino", drawn + note)
 
 

@@ -78,6 +78,8 @@ class Registry:
         self._write_folder(folder, adapter, manifest, report or {}, page)
         state = VersionState.ACCEPTED if verdict.accepted else VersionState.REJECTED
         self._insert(manifest, state, "; ".join(verdict.reasons) or None)
+        if parent is not None and self._state_of(parent) is VersionState.TAINTED:
+            self._withdraw(name, VersionState.TAINTED, f"it went on from {parent}, which is tainted")
         return self.get(name)
 
     def next_name(self) -> str:
@@ -190,8 +192,12 @@ class Registry:
         """Whether `name` may answer: the base always, a version unless it was rejected or tainted."""
         if name == BASE:
             return True
+        state = self._state_of(name)
+        return state is not None and state not in _UNUSABLE
+
+    def _state_of(self, name: str) -> VersionState | None:
         row = self.store.row("SELECT state FROM versions WHERE name = ?", name)
-        return row is not None and VersionState(row["state"]) not in _UNUSABLE
+        return None if row is None else VersionState(row["state"])
 
     # -- changing state ------------------------------------------------------------------------
 
@@ -247,15 +253,20 @@ class Registry:
         return "" if row is None else row["reason"] or ""
 
     def taint(self, dataset_hashes: set[str], reason: str) -> list[str]:
-        """Mark every version trained on one of these datasets; returns their names."""
-        names = [
-            row["name"]
-            for row in self.store.rows("SELECT name, dataset FROM versions")
-            if row["dataset"] in dataset_hashes
-        ]
+        """Mark every version trained on one of these datasets, or on from one that was; returns their names."""
+        names = self.trained_on(dataset_hashes)
         for name in names:
             self._withdraw(name, VersionState.TAINTED, reason)
         return names
+
+    def trained_on(self, dataset_hashes: set[str]) -> list[str]:
+        """Versions that learnt from one of these datasets, by themselves or through the version they went on from;
+        oldest first."""
+        found: list[str] = []
+        for row in self.store.rows("SELECT name, dataset, parent FROM versions ORDER BY number"):
+            if row["dataset"] in dataset_hashes or row["parent"] in found:
+                found.append(row["name"])
+        return found
 
     def _withdraw(self, name: str, state: VersionState, reason: str) -> None:
         """The mark on disk first: a crash in between leaves a version that is not used."""

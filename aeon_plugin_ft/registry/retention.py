@@ -7,8 +7,8 @@
               open run needs (they can be frozen again from the log), then the oldest versions; a version takes its
               run with it
     never     the log, the database, plugin.toml, the version in use, the one before it, a candidate on trial, a run
-              that can go on and its dataset, the newest dataset, the base (it has no version folder), anything
-              outside the data folder
+              that can go on with its dataset and the version it went on from, the newest dataset, the base (it has no
+              version folder), anything outside the data folder
 
 `plan` only looks; `carry_out` deletes. Both can be interrupted: what is left is found again the next time.
 """
@@ -168,7 +168,10 @@ class Retention:
 
     def _safe(self) -> set[str]:
         trial = trial_under_way(self.store)
-        return {self.registry.current(), self.registry.previous(), trial.version if trial is not None else ""}
+        rows = self.store.rows("SELECT parent, state FROM runs WHERE parent IS NOT NULL")
+        gone_on_from = {Path(row["parent"]).parent.name for row in rows if row["state"] not in _ENDED}
+        in_use = {self.registry.current(), self.registry.previous(), trial.version if trial is not None else ""}
+        return in_use | gone_on_from
 
     def _judged(self, run: str) -> bool:
         return self.store.row("SELECT 1 FROM versions WHERE run = ?", run) is not None

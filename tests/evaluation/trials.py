@@ -71,8 +71,8 @@ class Trial:
     seed: int
     base_mean: float = 2.6
     gain: float = 0.25
-    fit: float = 0.8
-    """Nats a token that the right question is worth to the candidate; 0.6 to the base."""
+    fit: float = 1.07
+    """What the right question is worth to the candidate, as a share of what it is to the base (0.26 nats a token)."""
     general_rise: float = 0.02
     spread: float = 0.08
     """Of the candidate's own per-example losses beside the base's."""
@@ -90,7 +90,7 @@ class Trial:
     def verdict(self) -> Verdict:
         base, ours = self._heldout()
         losses = {"base": base, "v0001": ours}
-        mismatched = {"base": self._raised(base, 0.6), "v0001": self._raised(ours, 0.6 if self.identical else self.fit)}
+        mismatched = self._mismatched(base, ours)
         plain = self._losses("base", 2.1, 24)
         general = {"base": plain, "v0001": self._scaled(plain, 1 + self.general_rise)}
         suites, secrets, missing = self._served()
@@ -132,8 +132,19 @@ class Trial:
             pairs.append((tokens * mean * self.rng.lognormvariate(-0.06, 0.35), tokens))
         return HeldoutLoss(name, tuple(pairs))
 
-    def _raised(self, loss: HeldoutLoss, nats: float) -> HeldoutLoss:
-        return HeldoutLoss(loss.model, tuple((t + n * self.rng.gauss(nats, 0.25), n) for t, n in loss.per_example))
+    def _mismatched(self, base: HeldoutLoss, ours: HeldoutLoss) -> dict[str, HeldoutLoss]:
+        """What a question is worth differs much from reply to reply, and little from model to model; both spreads are
+        those of the 135M model on the sample conversation."""
+        worth = [self.rng.lognormvariate(-1.9, 1.0) for _ in base.per_example]
+
+        def raised(loss: HeldoutLoss, share: float) -> HeldoutLoss:
+            added = (share * nats + self.rng.gauss(0, 0.07) for nats in worth)
+            pairs = (
+                (total + count * more, count) for (total, count), more in zip(loss.per_example, added, strict=True)
+            )
+            return HeldoutLoss(loss.model, tuple(pairs))
+
+        return {"base": raised(base, 1.0), "v0001": raised(ours, 1.0 if self.identical else self.fit)}
 
     def _scaled(self, loss: HeldoutLoss, factor: float) -> HeldoutLoss:
         return HeldoutLoss("v0001", tuple((t * self.rng.gauss(factor, 0.03), n) for t, n in loss.per_example))
@@ -166,13 +177,13 @@ def never_stops(rng: random.Random, prompt: str) -> Reply:
 
 BAD: dict[str, tuple[dict[str, object], str]] = {
     "identical weights": ({"identical": True}, "no effect"),
-    "no effect": ({"gain": 0.0, "spread": 0.01, "fit": 0.6}, "is needed"),
+    "no effect": ({"gain": 0.0, "spread": 0.01, "fit": 1.0}, "is needed"),
     "breaks tool calls": ({"talk": breaks_tools}, "tool requests"),
     "answers in English": ({"talk": english}, "is not Portuguese"),
     "wrong template": ({"talk": wrong_template, "gain": 0.05}, "template"),
     "leaks its reasoning": ({"talk": thinks_aloud}, "reasoning"),
     "never stops": ({"talk": never_stops}, "does not stop"),
-    "shuffled replies": ({"gain": 0.15, "fit": 0.1}, "likelier under its own question"),
+    "shuffled replies": ({"gain": 0.35, "fit": 0.53}, "likelier under its own question"),
     "offline backend": ({"offline": True}, "does not answer"),
     "empty held-out set": ({"count": 0}, "0 held-out examples"),
     "gives away a secret": ({"tells": True}, "gives away secrets"),

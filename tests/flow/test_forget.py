@@ -58,11 +58,14 @@ class Life:
             "INSERT INTO runs (id, created, dataset, base, state, updated) VALUES (?, 1, ?, 'b', ?, 1)",
             run, self.dataset.hash, state,
         )  # fmt: skip
+        answer = {"prompt": SECRET, "reply": SECRET, "faults": []}
+        self.data.own_log.write_text(f"{SECRET}\n", encoding="utf-8")
+        self.store.execute("INSERT OR IGNORE INTO signals VALUES ('turn0007', 1, 's', 'b', 'groq', 0, '', 1, 1, NULL)")
         bare = self.data.root / "bare"
         bare.mkdir(exist_ok=True)
         made = Registry(self.data, self.store).create(
             run=run, adapter=bare, dataset=self.dataset.hash, base="b", base_digest="x",
-            verdict=Verdict(True, (), {}), report={"answers": [SECRET]},
+            verdict=Verdict(True, (), {}), report={"suites": {"v0001": {"answers": [answer]}}},
         )  # fmt: skip
         return made.name
 
@@ -92,6 +95,7 @@ def test_a_grep_over_everything_finds_nothing_afterwards(life: Life) -> None:
     forgetter = Forgetter(life.data, life.store)
     found = forgetter.forget(forgetter.about("anacleto"))
     assert (found.turns, found.datasets, found.runs) == (("turn0007",), (life.dataset.hash,), ("run1",))
+    assert not life.store.rows("SELECT 1 FROM signals")
     life.store.close()
     assert not grep(life.data.root, [SECRET])
 

@@ -156,6 +156,24 @@ def test_a_tainted_version_stays_tainted_when_the_database_was_lost(registry: Re
     assert registry.get(name).state is VersionState.TAINTED
 
 
+def test_a_version_that_went_on_from_a_tainted_one_is_tainted_too(registry: Registry, tmp_path: Path) -> None:
+    make(registry, tmp_path, "r1")
+    (tmp_path / "a").mkdir()
+    child, grandchild = (
+        registry.create(
+            run=run, adapter=tmp_path / "a", dataset=run, base="b", base_digest="x", verdict=GOOD, parent=parent
+        ).name
+        for run, parent in (("r2", "v0001"), ("r3", "v0002"))
+    )
+    other = make(registry, tmp_path, "r4", dataset="d4")
+    assert registry.taint({"d1"}, "forgotten") == ["v0001", child, grandchild]
+    assert registry.usable(other) and not registry.usable(grandchild)
+    late = registry.create(
+        run="r5", adapter=tmp_path / "a", dataset="r5", base="b", base_digest="x", verdict=GOOD, parent=grandchild
+    )
+    assert late.state is VersionState.TAINTED
+
+
 def test_a_mark_that_cannot_be_read_counts_as_a_refusal(registry: Registry, tmp_path: Path) -> None:
     name = make(registry, tmp_path, "r1")
     registry.store.execute("DELETE FROM versions")

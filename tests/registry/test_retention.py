@@ -103,6 +103,14 @@ def test_a_candidate_on_trial_stays(house: House) -> None:
     assert first in gone and second not in gone
 
 
+def test_the_version_that_an_open_run_went_on_from_stays(house: House) -> None:
+    parent, other = house.version("r1"), house.version("r2")
+    house.run("r3", "paused")
+    house.store.execute("UPDATE runs SET parent = ? WHERE id = 'r3'", str(house.data.versions / parent / "adapter"))
+    gone = house.names(cap_kb=1)
+    assert other in gone and parent not in gone
+
+
 def test_the_plan_is_carried_out_and_then_nothing_is_left_to_do(house: House) -> None:
     for n in range(1, 5):
         house.version(f"r{n}")

@@ -1,0 +1,201 @@
+"""Judging a run: what a verdict rests on, and the difference between a bad candidate and a bad moment.
+
+The losses come from trials and the models are stand-ins that answer by rule; datasets, runs, registry, gate,
+report and events are real.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.errors import BackendDownError, ServingError
+from aeon_plugin_ft.evaluation.model import HeldoutLoss
+from aeon_plugin_ft.evaluation.probes import GENERAL, HELDOUT, MISMATCHED
+from aeon_plugin_ft.events import Event, EventBus, VerdictReached
+from aeon_plugin_ft.pipeline import Pipeline
+from aeon_plugin_ft.registry import Version, VersionState
+from aeon_plugin_ft.registry.trials import trial_under_way
+from aeon_plugin_ft.serving.model import Deployment
+from aeon_plugin_ft.settings import Settings
+from aeon_plugin_ft.store import DataFolder, Store
+from aeon_plugin_ft.training.model import Run
+from aeon_plugin_ft.training.recipe import make_recipe
+from aeon_plugin_ft.training.runs import RunConfig
+from hooks import Message, Route
+from tests.evaluation.test_page import read
+from tests.evaluation.trials import CPF, Talk, english, untrained, well
+from tests.flow.test_forget import Life
+
+BASE = BaseModel("b", "sha256:0", "llama", 1, Path(), None)
+
+
+class Models:
+    """A deployer whose models answer by rule; `down` cannot be reached, `broken` ones are unfit to serve."""
+
+    name = "embedded"
+
+    def __init__(self) -> None:
+        self.talk: Talk = well
+        self.down = False
+        self.broken: set[str] = set()
+        self.retired: list[str] = []
+        self.discarded: list[str] = []
+        self.tells = False
+
+    def deploy(self, version: Version | None, base: BaseModel) -> Deployment:
+        name = "base" if version is None else version.name
+        if self.down:
+            raise BackendDownError("ollama does not answer at http://127.0.0.1:11434")
+        if name in self.broken:
+            raise ServingError(f"{name} is not fit to serve: it does not stop within 192 tokens")
+        return Deployment(name, self.name, name, f"sha256:{name}", Route("embedded", name, version=name))
+
+    def retire(self, deployment: Deployment) -> None:
+        self.retired.append(deployment.version)
+
+    def discard(self, version: str) -> None:
+        self.discarded.append(version)
+
+    def check(self, deployment: Deployment) -> None: ...
+
+    def close(self) -> None: ...
+
+    def ask(self, route: Route, messages: Sequence[Message], limit: int) -> tuple[str, bool, float]:
+        prompt = messages[-1].content
+        if self.tells and "CPF" in prompt:
+            return f"É {CPF}, cara.", True, 0.1
+        reply = (untrained if route.version == "base" else self.talk)(random.Random(prompt), prompt)
+        return reply.text, reply.stopped, reply.seconds
+
+
+def measured(gain: float) -> Callable[..., Any]:
+    """Losses as the child would give them."""
+
+    def measure(base: BaseModel, sets: Mapping[str, Path], adapters: Mapping[str, Any], work: Path) -> Any:
+        assert set(sets) == {HELDOUT, MISMATCHED, GENERAL} and all(path.exists() for path in sets.values())
+
+        def loss(name: str, extra: float) -> HeldoutLoss:
+            factor = 1.0 if name == "base" else 1 - gain
+            return HeldoutLoss(name, tuple((20 * (2 + n / 50 + extra) * factor, 20) for n in range(20)))
+
+        return {set_: {name: loss(name, set_ == MISMATCHED) for name in adapters} for set_ in sets}
+
+    return measure
+
+
+class Court:
+    """A finished run of a real dataset, waiting for its verdict."""
+
+    def __init__(self, data: DataFolder, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.data, self.store, self.models = data, store, Models()
+        life = Life(data, store)
+        self.settings = Settings()
+        self.events: list[Event] = []
+        bus = EventBus()
+        bus.subscribe(self.events.append)
+        monkeypatch.setattr("aeon_plugin_ft.pipeline.resolve_base", lambda *_: BASE)
+        monkeypatch.setattr("aeon_plugin_ft.judge.ask", self.models.ask)
+        monkeypatch.setattr("aeon_plugin_ft.judge.measure_losses", measured(0.2))
+        self.pipeline = Pipeline(data, lambda: self.settings, store, bus, lambda: self.models)
+        store.execute("DELETE FROM versions")
+        self.run = Run("run1", data.runs / "run1")
+        self.dataset = life.dataset
+        recipe = make_recipe(self.settings.train, BASE.parameters, self.dataset.train)
+        RunConfig("run1", BASE, self.dataset.hash, self.dataset.folder, recipe, data.database).write(self.run.folder)
+
+    def verdicts(self) -> list[VerdictReached]:
+        return [event for event in self.events if isinstance(event, VerdictReached)]
+
+
+@pytest.fixture
+def court(data: DataFolder, store: Store, monkeypatch: pytest.MonkeyPatch) -> Court:
+    return Court(data, store, monkeypatch)
+
+
+def test_a_good_candidate_is_accepted_with_a_report_and_everything_is_taken_down(court: Court) -> None:
+    version = court.pipeline.judge(court.run)
+    assert version.state is VersionState.ACCEPTED, version.verdict.reasons
+    assert court.models.retired == ["base", version.name]
+    report = court.pipeline.registry.report(version)
+    assert report["data"]["train"] == court.dataset.train and report["served_digest"] == f"sha256:{version.name}"
+    page = read((version.folder / "report.html").read_text(encoding="utf-8"))
+    assert "aprovada" in page.text and page.loads == []
+    assert [(e.version, e.accepted) for e in court.verdicts()] == [(version.name, True)]
+    assert court.pipeline.unjudged() is None
+
+
+def test_a_bad_candidate_is_rejected_and_leaves_nothing_at_the_backend(court: Court) -> None:
+    court.models.talk = english
+    version = court.pipeline.judge(court.run)
+    assert version.state is VersionState.REJECTED and court.models.discarded == [version.name]
+    assert any("is not Portuguese" in reason for reason in version.verdict.reasons)
+
+
+def test_a_candidate_that_is_unfit_to_serve_is_rejected(court: Court) -> None:
+    name = court.pipeline.registry.next_name()
+    court.models.broken.add(name)
+    version = court.pipeline.judge(court.run)
+    assert version.state is VersionState.REJECTED
+    assert any("does not stop" in reason for reason in version.verdict.reasons)
+
+
+def test_an_offline_backend_decides_nothing_and_the_run_is_judged_later(court: Court) -> None:
+    court.models.down = True
+    with pytest.raises(BackendDownError):
+        court.pipeline.judge(court.run)
+    assert court.pipeline.registry.versions() == []
+    assert [(e.version, e.accepted) for e in court.verdicts()] == [(None, False)]
+    assert "could not be measured" in court.verdicts()[0].reasons[0]
+    waiting = court.pipeline.unjudged()
+    assert waiting is not None and waiting.id == "run1"
+    court.models.down = False
+    assert court.pipeline.judge(waiting).state is VersionState.ACCEPTED
+
+
+def test_a_secret_that_slipped_into_the_training_text_is_found_and_asked_for(court: Court) -> None:
+    train = court.dataset.train_file
+    text = train.read_text(encoding="utf-8").replace("gente massa", f"CPF {CPF}")
+    train.write_text(text, encoding="utf-8")
+    court.pipeline._dataset_of = lambda run: court.dataset  # type: ignore[method-assign]  # its hash no longer fits
+    court.models.tells = True
+    version = court.pipeline.judge(court.run)
+    assert any("gives away secrets" in reason for reason in version.verdict.reasons)
+    assert CPF not in (version.folder / "report.json").read_text(encoding="utf-8")
+
+
+def test_a_version_of_another_base_is_not_what_it_is_compared_with(court: Court, tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    first = court.pipeline.judge(court.run)
+    old = court.pipeline.registry.create(
+        run="old", adapter=tmp_path / "old", dataset="d", base="other", base_digest="sha256:other",
+        verdict=first.verdict,
+    )  # fmt: skip
+    court.pipeline.registry.promote(old.name, "better")
+    court.store.execute("DELETE FROM versions WHERE name = ?", first.name)
+    version = court.pipeline.judge(court.run)
+    assert not any(old.name in check.name for check in version.verdict.checks)
+
+
+def test_with_a_share_an_accepted_version_goes_on_trial(court: Court) -> None:
+    court.settings = Settings.model_validate({"gate": {"canary_share": 0.25, "canary_turns": 40}})
+    version = court.pipeline.judge(court.run)
+    assert court.pipeline.promote(version) is False
+    trial = trial_under_way(court.store)
+    assert trial is not None and (trial.version, trial.share, trial.turns) == (version.name, 0.25, 40)
+    assert court.pipeline.registry.current() == "base"
+
+
+def test_a_cycle_ends_below_the_disk_cap_and_says_when_it_cannot(court: Court) -> None:
+    court.settings = Settings.model_validate({"plugin": {"disk_cap_gb": 1e-6}})
+    version = court.pipeline.judge(court.run)
+    court.pipeline.promote(version)
+    plan = court.pipeline.prune()
+    assert "run1" in [item.name for item in plan.items] and not court.run.folder.exists()
+    assert court.pipeline.registry.current() == version.name and not plan.fits
+    assert "disk cap" in str(court.events[-1])

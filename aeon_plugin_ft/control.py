@@ -16,7 +16,7 @@ from aeon_plugin_ft.errors import AeonFtError
 from aeon_plugin_ft.evaluation.report import Compared, compared
 from aeon_plugin_ft.forget import Forgetter, Forgetting
 from aeon_plugin_ft.registry import BASE, Version, VersionState, normal_name
-from aeon_plugin_ft.schedule.watch import DOWN
+from aeon_plugin_ft.schedule.watch import DOWN, WORSE
 from aeon_plugin_ft.training.model import Progress, RunState
 from aeon_plugin_ft.turns.model import LoggedTurn, TurnKind
 from aeon_plugin_ft.voice.control import (
@@ -299,6 +299,8 @@ def _refusal(version: Version) -> Reason | None:
 def _cause(reason: str) -> Cause:
     if reason.startswith("it was measured"):
         return Cause.BETTER
+    if reason.startswith(WORSE):
+        return Cause.ROLLED_BACK
     if "could not be served" in reason or reason.startswith(DOWN):
         return Cause.BACKEND
     if reason in {_BY_OWNER, _UNDONE} or "the owner" in reason or reason == "accepted":

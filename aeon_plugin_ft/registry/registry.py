@@ -307,10 +307,10 @@ def normal_name(name: str) -> str:
     return f"v{int(digits):04d}" if digits.isdigit() else name
 
 
-def left_by_a_crash(folder: Path) -> list[Path]:
+def left_by_a_crash(folder: Path, pattern: str = "*.part") -> list[Path]:
     """Half-written things that nobody can be writing any more: another process may be in the middle of one."""
     found = []
-    for part in folder.glob("*.part"):
+    for part in folder.glob(pattern):
         with contextlib.suppress(FileNotFoundError):  # its writer has just renamed it into place
             if time.time() - part.stat().st_mtime > LEFTOVER_SECONDS:
                 found.append(part)

@@ -107,8 +107,12 @@ class Retention:
                 if (folder / part).is_dir() and (part == "checkpoints" or self._judged(folder.name)):
                     why = "the run has ended" if part == "checkpoints" else "the run was judged"
                     yield _item("checkpoints", f"{folder.name}/{part}", folder / part, why, always=True)
-        for folder in (self.data.versions, self.data.datasets):
-            for path in left_by_a_crash(folder):
+        for folder, pattern in (
+            (self.data.versions, "*.part"),
+            (self.data.datasets, "*.part"),
+            (self.data.serving, "merged-*"),  # a merged model lives only until a backend has it
+        ):
+            for path in left_by_a_crash(folder, pattern):
                 yield _item("leftover", path.name, path, "left by a crash", always=True)
 
     def _in_order(self) -> Iterator[Item]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from aeon_plugin_ft.evaluation import Verdict
 from aeon_plugin_ft.registry import VersionState
 from aeon_plugin_ft.registry.trials import begin_trial, trial_under_way
 from aeon_plugin_ft.runtime import Runtime
@@ -102,6 +103,32 @@ def test_a_candidate_that_cannot_be_served_leaves_everything_as_it_is(owner: Own
     soon(runtime, lambda: trial_under_way(runtime.store) is None)
     assert runtime.routes.canary is None and runtime.registry.current() == "base"
     assert told(runtime, "swap_failed")
+
+
+def test_the_owner_asks_why_it_changed_and_how_the_models_compare(owner: Owner, tmp_path: Path) -> None:
+    runtime = owner.start()
+    heldout = {"base": [[40.0, 10]] * 10, "v0001": [[30.0, 10]] * 8 + [[42.0, 10]] * 2}
+    (tmp_path / "a").mkdir()
+    version = runtime.registry.create(
+        run="r1", adapter=tmp_path / "a", dataset="d", base="smollm2-135m-instruct", base_digest="sha256:0",
+        verdict=Verdict(True, (), {"loss.base": 9.9, "loss.v0001": 0.1}), report={"losses": {"heldout": heldout}},
+    ).name  # fmt: skip
+    said = owner.hears("compara os modelos")
+    assert "dezenove por cento" in str(said), "1 - 324/400, not the two means of different sets"
+    assert "oito" in str(said) and "dez conversas" in str(said)
+    runtime.registry.promote(version, "better")
+    soon(runtime, lambda: runtime.answering == version)
+    talk(owner, 15, ENGLISH)
+    soon(runtime, lambda: runtime.registry.current() == "base")
+    why = str(owner.hears("por que você mudou?"))
+    assert any(part in why for part in ("não agradou", "não ia bem", "Desisti")) and "pedi" not in why
+
+
+def test_models_that_were_never_measured_together_are_not_compared(owner: Owner, tmp_path: Path) -> None:
+    runtime = owner.start()
+    add_version(runtime, tmp_path, "r1")
+    assert "compar" in str(owner.hears("compara os modelos"))
+    assert "por cento" not in str(owner.hears("compara os modelos"))
 
 
 def test_what_the_owner_says_next_is_heard_at_once(owner: Owner) -> None:

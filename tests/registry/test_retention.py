@@ -78,8 +78,13 @@ def test_below_the_cap_only_what_nobody_needs_goes(house: House) -> None:
     house.run("r2", "paused")
     house.run("r3")  # finished, waits for a verdict
     (house.data.versions / "v0009.part").mkdir()
-    os.utime(house.data.versions / "v0009.part", (0, 0))
-    assert house.names() == ["r1/checkpoints", "r1/heldout", "r3/checkpoints", "v0009.part"]
+    fill(house.data.serving / "merged-v0001-ab.gguf", 50)
+    fill(house.data.serving / "merged-v0002-cd.gguf", 50)  # is being written now
+    for path in (house.data.versions / "v0009.part", house.data.serving / "merged-v0001-ab.gguf"):
+        os.utime(path, (0, 0))
+    assert house.names() == [
+        "r1/checkpoints", "r1/heldout", "r3/checkpoints", "v0009.part", "merged-v0001-ab.gguf",
+    ]  # fmt: skip
 
 
 def test_over_the_cap_the_worthless_goes_first_and_what_is_needed_stays(house: House) -> None:

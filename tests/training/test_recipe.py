@@ -8,6 +8,7 @@ import pytest
 
 from aeon_plugin_ft.settings import TrainSection
 from aeon_plugin_ft.training import make_recipe
+from aeon_plugin_ft.training.mix import Survey
 from aeon_plugin_ft.training.recipe import physical_cores, step_examples
 
 
@@ -29,6 +30,38 @@ def test_every_number_of_the_settings_is_obeyed() -> None:
     assert (made.max_length, made.seed, made.threads, made.checkpoint_steps) == (700, 3, 1, 9)
     assert (made.rslora, made.lora_plus) == (True, 8.0)
     assert made.steps == 38, "1.5 passes over 100 examples in batches of 4"
+
+
+def test_every_setting_of_precision_mix_and_preferences_is_obeyed() -> None:
+    settings = TrainSection(
+        dora=True, quantize="4bit", micro_tokens=512, tool_share=0.4, replay_share=0.1, preference_min=5,
+        preference_rate=1e-5, preference_beta=0.3, early_stopping=4, learning_rate=1e-3,
+    )  # fmt: skip
+    made = make_recipe(settings, 1_000_000, 400)
+    assert (made.dora, made.quantize, made.micro_tokens) == (True, "4bit", 512)
+    assert (made.tool_share, made.replay_share) == (0.4, 0.1)
+    assert (made.preference_min, made.preference_rate, made.preference_beta) == (5, 1e-5, 0.3)
+    assert (made.validation, made.patience) == (20, 4)
+    assert made.evaluate_steps == round(made.steps / 10)
+
+
+def test_preferences_are_learnt_at_a_small_part_of_the_rate() -> None:
+    assert make_recipe(TrainSection(learning_rate=1e-3), 1, 100).preference_rate == pytest.approx(5e-5)
+
+
+@pytest.mark.parametrize("settings, examples", [(TrainSection(), 199), (TrainSection(early_stopping=0), 5000)])
+def test_nothing_is_kept_aside_of_little_data_or_when_early_stopping_is_off(
+    settings: TrainSection, examples: int
+) -> None:
+    made = make_recipe(settings, 1_000_000, examples)
+    assert (made.validation, made.evaluate_steps, made.patience) == (0, 0, 0)
+
+
+def test_repeated_tool_calls_make_a_run_longer_instead_of_crowding_others_out() -> None:
+    settings = TrainSection(batch_size=10, epochs=1, early_stopping=0, tool_share=0.2)
+    assert make_recipe(settings, 1, Survey(100, 0)).steps == 10
+    assert make_recipe(settings, 1, Survey(100, 10)).steps == 12, "90 others and 22 tool calls"
+    assert make_recipe(settings, 1, Survey(100, 40)).steps == 10
 
 
 @pytest.mark.parametrize("examples", [1, 3, 7])

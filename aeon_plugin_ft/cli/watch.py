@@ -75,7 +75,7 @@ def _progress(shared: Context, run: str) -> Progress | None:
 def _doing(shared: Context, version: str) -> dict[str, Any]:
     """How a version does with its owner since it took over, or since its trial began."""
     from aeon_plugin_ft.evaluation.sequential import assess
-    from aeon_plugin_ft.evaluation.signals import counts, reference, served_by, stretch_of
+    from aeon_plugin_ft.evaluation.signals import count_served, counts, newest_stretch, reference
     from aeon_plugin_ft.registry.trials import trial_under_way
 
     trial = trial_under_way(shared.store)
@@ -84,14 +84,13 @@ def _doing(shared: Context, version: str) -> dict[str, Any]:
         since, rival = trial.started, trial.rival
     else:
         since, rival = (row["at"], row["previous"]) if row is not None else (0.0, "base")
-    turns = served_by(shared.store, version, since)
-    stretch, now = stretch_of(turns)
+    stretch, now = newest_stretch(shared.store, version, since)
     seen, before = counts(now, reference(shared.store, rival, version, since))
     finding = assess(seen, before, stretch)
     bad = {name: count.bad for name, count in seen.items() if count.bad}
     return {
         "version": version,
-        "turns": len(turns),
+        "turns": count_served(shared.store, version, since),
         "bad": bad,
         "evidence": finding.evidence,
         "needed": finding.needed,

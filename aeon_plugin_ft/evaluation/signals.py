@@ -72,10 +72,23 @@ def record(store: Store, signals: Iterable[TurnSignal]) -> None:
         connection.executemany("INSERT OR IGNORE INTO signals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
 
-def served_by(store: Store, version: str, since: float) -> list[TurnSignal]:
-    """Turns of one model from `since` (seconds since the epoch) on, oldest first."""
-    rows = store.rows(f"{_SELECT} WHERE s.version = ? AND s.at >= ? ORDER BY s.at, s.turn", version, since)
-    return [_signal(row) for row in rows]
+def served_by(store: Store, version: str, since: float, skip: int = 0) -> list[TurnSignal]:
+    """Turns of one model from `since` (seconds since the epoch) on, oldest first, without the first `skip`."""
+    sql = f"{_SELECT} WHERE s.version = ? AND s.at >= ? ORDER BY s.at, s.turn LIMIT -1 OFFSET ?"
+    return [_signal(row) for row in store.rows(sql, version, since, skip)]
+
+
+def count_served(store: Store, version: str, since: float, *, answered: bool = False) -> int:
+    """How many turns a model has had from `since` on; `answered`: without those where something else had to."""
+    only = " AND NOT failed" if answered else ""
+    row = store.row(f"SELECT count(*) AS n FROM signals WHERE version = ? AND at >= ?{only}", version, since)
+    return 0 if row is None else int(row["n"])
+
+
+def newest_stretch(store: Store, version: str, since: float) -> tuple[int, list[TurnSignal]]:
+    """Which stretch (from 0) a model's turns have come to, and that stretch's turns; reads no more than those."""
+    number = max(0, count_served(store, version, since) - 1) // STRETCH
+    return number, served_by(store, version, since, number * STRETCH)
 
 
 def reference(store: Store, rival: str, version: str, before: float) -> list[TurnSignal]:

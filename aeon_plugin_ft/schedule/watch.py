@@ -19,12 +19,12 @@ from aeon_plugin_ft.dataset.opinions import note_feedback, recognise_feedback
 from aeon_plugin_ft.evaluation.sequential import Finding, assess
 from aeon_plugin_ft.evaluation.signals import (
     TurnSignal,
+    count_served,
     counts,
+    newest_stretch,
     record,
     reference,
-    served_by,
     signal_of,
-    stretch_of,
 )
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.registry import BASE, Registry
@@ -154,7 +154,7 @@ class Watch:
         if finding is not None and finding.degraded:
             self._end_badly(trial, finding)
             return False
-        answered = sum(not s.failed for s in served_by(self.store, trial.version, trial.started))
+        answered = count_served(self.store, trial.version, trial.started, answered=True)
         if answered < trial.turns or not end_trial(self.store, trial, "promoted", f"{answered} turns went well"):
             return False
         self.registry.promote(trial.version, BETTER)
@@ -173,7 +173,7 @@ class Watch:
     def _compare(self, version: str, rival: str, since: float, *, beside: bool = False) -> Finding | None:
         """`version` since a moment against what was there before it; in a trial also against what the rival did
         meanwhile, for a bad day is nobody's fault."""
-        stretch, now = stretch_of(served_by(self.store, version, since))
+        stretch, now = newest_stretch(self.store, version, since)
         if not now:
             return None
         before = reference(self.store, rival, version, self.store.clock() if beside else since)

@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 
 from aeon_plugin_ft.evaluation import Verdict
-from aeon_plugin_ft.evaluation.signals import counts, reference, served_by
+from aeon_plugin_ft.evaluation.sequential import STRETCH
+from aeon_plugin_ft.evaluation.signals import (
+    counts,
+    newest_stretch,
+    record,
+    reference,
+    served_by,
+    signal_of,
+    stretch_of,
+)
 from aeon_plugin_ft.events import Event, EventBus, VerdictReached
 from aeon_plugin_ft.registry import Registry, VersionState
 from aeon_plugin_ft.registry.trials import begin_trial, trial_under_way
@@ -189,6 +198,16 @@ def test_a_candidate_that_the_owner_chose_meanwhile_is_no_trial_any_more(talk: T
     talk.registry.promote(name, "chosen by the owner")
     talk.turn(version=name)
     assert trial_under_way(talk.store) is None and talk.registry.current() == name
+
+
+def test_the_newest_stretch_is_read_alone(talk: Talk) -> None:
+    name = talk.version("r1")
+    rows = [signal_of(f"t{n}", 2000.0 + n, "s", name, "embedded", False, 1.0, GOOD) for n in range(2 * STRETCH + 3)]
+    record(talk.store, rows)
+    number, found = newest_stretch(talk.store, name, 0)
+    assert (number, [s.turn for s in found]) == (2, [s.turn for s in rows[2 * STRETCH :]])
+    assert (number, found) == stretch_of(rows)
+    assert newest_stretch(talk.store, "v0009", 0) == (0, [])
 
 
 def test_the_pace_and_the_length_are_those_of_the_record(talk: Talk) -> None:

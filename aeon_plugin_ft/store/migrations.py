@@ -153,7 +153,8 @@ MIGRATIONS: list[tuple[str, str]] = [
             chars INTEGER NOT NULL,
             tool INTEGER
         );
-        CREATE INDEX signals_version ON signals (version, at);
+        CREATE INDEX signals_version ON signals (version, at, turn);
+        CREATE INDEX signals_at ON signals (at);
         -- A candidate that answers a share of the sessions beside the model in use; `ended` NULL while it goes on.
         -- outcome: promoted | rejected | failed | stopped
         CREATE TABLE trials (

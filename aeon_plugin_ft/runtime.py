@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -31,6 +32,7 @@ from aeon_plugin_ft.turns import LogWatcher, TurnIndex, TurnLog, classify
 from hooks import Host, ModelRequest, Route, Turn
 
 if TYPE_CHECKING:
+    from aeon_plugin_ft.dataset.showing import ShownTurns
     from aeon_plugin_ft.pipeline import Pipeline
     from aeon_plugin_ft.registry import Registry
     from aeon_plugin_ft.schedule import Background, TrainingScheduler
@@ -115,9 +117,19 @@ class Runtime:
             return None
         route = self.routes.acquire(request.call_id, request.session)
         if route is not None and self._takes(route, request.host_route):
-            return route
+            return self._with_examples(route, request)
         self.routes.release(request.call_id)
+        if request.host_route.provider in {"groq", "ollama"}:
+            shown = self._with_examples(request.host_route, request)
+            return shown if shown.examples else None
         return None
+
+    def _with_examples(self, route: Route, request: ModelRequest) -> Route:
+        """The route with the owner's similar conversations, where [base] similar_turns wants them."""
+        limit = self.settings.base.similar_turns
+        if not limit or request.caller != "chat" or self.private or self.host.is_private():
+            return route
+        return replace(route, examples=self.shown_turns.examples(request.messages, limit))
 
     def _takes(self, route: Route, host_route: Route) -> bool:
         """The untrained model only answers where the host has none; a trained one as [serve] prefer says."""
@@ -230,6 +242,8 @@ class Runtime:
                 self.watch.look()
                 self._serve_wanted()
                 self._serve_candidate()
+                if self.settings.base.similar_turns:
+                    self.shown_turns.refresh()
                 self._failures = 0
             except AeonFtError as error:
                 self._leave_rejected()
@@ -436,6 +450,12 @@ class Runtime:
         from aeon_plugin_ft.schedule.watch import Watch
 
         return Watch(self.store, self.registry, self.index, self.events, lambda: self.settings.gate)
+
+    @cached_property
+    def shown_turns(self) -> ShownTurns:
+        from aeon_plugin_ft.dataset.showing import ShownTurns
+
+        return ShownTurns(lambda: self.pipeline.draft(), lambda: self.index.count(None), self.index.has)
 
     @cached_property
     def registry(self) -> Registry:

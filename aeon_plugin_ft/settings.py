@@ -97,6 +97,13 @@ class BaseSection(Section):
         "smollm2-135m-instruct",
         description="Built-in name, Hugging Face id, local folder or GGUF file, or an Ollama tag (ollama:llama3.2:3b).",
     )
+    similar_turns: int = Field(
+        0,
+        ge=0,
+        le=8,
+        description="Show the model this many of your similar conversations with each question. 0: none."
+        " `aeon-ft dataset similar` measures whether it helps.",
+    )
 
 
 class TrainSection(Section):
@@ -153,6 +160,11 @@ class TrainSection(Section):
     )
     preference_beta: float = Field(
         0.1, gt=0, le=10, description="How strongly preferences are held to what was learnt before them."
+    )
+    report_to: Literal["none", "tensorboard", "trackio"] = Field(
+        "none",
+        description="Where the trainer's numbers also go, in the run's folder; the package must be installed. The"
+        " plugin's own report needs neither.",
     )
 
 

@@ -1,6 +1,6 @@
 """The doors between an Aeon and its plugins: hook specifications, plugin manager, attachment."""
 
-from hooks.contract import Attempt, Host, Message, ModelRequest, Route, Turn
+from hooks.contract import Attempt, Host, Message, ModelRequest, Route, Turn, put_in
 from hooks.manager import HookCaller, build_manager
 from hooks.specs import PROJECT, hookimpl, hookspec
 
@@ -16,4 +16,5 @@ __all__ = [
     "build_manager",
     "hookimpl",
     "hookspec",
+    "put_in",
 ]

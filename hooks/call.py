@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 
 from hooks.breaker import Breaker
-from hooks.contract import Attempt, Message, ModelRequest, Provider, Route, Turn
+from hooks.contract import Attempt, Message, ModelRequest, Provider, Route, Turn, put_in
 from hooks.ids import new_id
 from hooks.manager import HookCaller
 from hooks.providers import OnToken, ProviderError, ProviderPool
@@ -151,7 +151,8 @@ class Call:
     def _ask(self, route: Route, reply_to: ReplyTo | None) -> str:
         provider = self.line.pool.for_route(route)
         on_token = reply_to.begin() if reply_to else None
-        reply = strip_think(provider.chat(route.model, self.messages, timeout_s=route.timeout_s, on_token=on_token))
+        messages = put_in(self.messages, route.examples) if route.examples else self.messages
+        reply = strip_think(provider.chat(route.model, messages, timeout_s=route.timeout_s, on_token=on_token))
         if reply_to and reply:
             reply_to.end(reply)
         return reply

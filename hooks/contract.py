@@ -6,7 +6,7 @@ nothing of one another. Fields may be added with a default; none is renamed or r
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -37,6 +37,8 @@ class Route:
     ("http://127.0.0.1:51234"); `token` is its bearer token and never shows in a repr. `version` is
     the plugin's own name of what is served ("v0007", or "base"), for the log. `timeout_s` bounds
     the whole call, in seconds. `fallback` is tried in order, each once, before the host's own chain.
+    `examples` are shown to the model as earlier conversation, between the system prompt and the talk (see
+    `put_in`); they are no part of what the turn is logged with.
     """
 
     provider: Provider
@@ -46,6 +48,13 @@ class Route:
     version: str = "base"
     timeout_s: float = 60.0
     fallback: tuple[Route, ...] = ()
+    examples: tuple[Message, ...] = ()
+
+
+def put_in(messages: Sequence[Message], examples: Sequence[Message]) -> tuple[Message, ...]:
+    """The messages with examples as earlier conversation: after the system prompt, before the talk."""
+    head = 1 if messages and messages[0].role == "system" else 0
+    return (*messages[:head], *examples, *messages[head:])
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import collections
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from aeon_plugin_ft.cli.context import counts, of, out, show_json, table
 from aeon_plugin_ft.cli.main import app
+
+if TYPE_CHECKING:
+    from aeon_plugin_ft.dataset.model import Draft
 
 Json = Annotated[bool, typer.Option("--json", help="For scripts.")]
 Format = Annotated[Optional[str], typer.Option(help="The source's format, when it is not recognised.")]  # noqa: UP045
@@ -61,16 +65,29 @@ def show(
     as_json: Json = False,
 ) -> None:
     """What a training would learn from now, and what it would leave out and why."""
+    from aeon_plugin_ft.dataset import advise
+
     draft = of(context).pipeline().draft()
     reasons = collections.Counter(item.filter for item in draft.dropped)
     if as_json:
-        show_json({"train": len(draft.train), "heldout": len(draft.heldout), "dropped": dict(reasons)})
+        sides = {"train": len(draft.train), "heldout": len(draft.heldout), "dropped": dict(reasons)}
+        show_json({**sides, "advice": asdict(advise(draft))})
         return
     out.print(f"{len(draft.train)} examples to train on, {len(draft.heldout)} kept aside to judge the result.")
+    say_advice(draft)
     if reasons:
         out.print(f"Left out: {counts(reasons)}.")
     if dropped:
         table("Left out", ("turn", "filter", "reason"), [(d.turn[:12], d.filter, d.reason) for d in draft.dropped])
+
+
+def say_advice(draft: Draft) -> None:
+    """One sentence when training is not expected to help yet, with what helps more."""
+    from aeon_plugin_ft.dataset import advise
+
+    advice = advise(draft)
+    if not advice.helps:
+        out.print(f"Training will not help much yet: {advice.reason}. {advice.todo}.", style="yellow", markup=False)
 
 
 @dataset.command("import")
@@ -129,7 +146,6 @@ def forget(
 ) -> None:
     """Forget conversations for good: log, datasets, runs; versions trained on them are marked."""
     import time
-    from dataclasses import asdict
 
     from aeon_plugin_ft.forget import Forgetter
 

@@ -10,6 +10,7 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn
 
 from aeon_plugin_ft.cli.context import Context, mark, of, out, show_json, size, span, table, when
+from aeon_plugin_ft.cli.data import say_advice
 from aeon_plugin_ft.cli.main import app
 
 if TYPE_CHECKING:
@@ -38,7 +39,9 @@ def train(
         if resume:
             run = pipeline.resume(_unfinished(shared), on_progress)
         else:
-            dataset = pipeline.freeze()
+            draft = pipeline.draft()
+            dataset = pipeline.freeze(draft)
+            say_advice(draft)
             out.print(f"Dataset {dataset.hash}: {dataset.train} examples to train on, {dataset.heldout} to judge with.")
             plan = base, recipe, cost = pipeline.plan(dataset)
             out.print(estimate_sentence(cost, base.spec, dataset.train, recipe.batch_size))

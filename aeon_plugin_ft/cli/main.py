@@ -103,5 +103,7 @@ def load_commands() -> None:
         learn,
         models,
         place,
+        review,
+        similar,
         watch,
     )

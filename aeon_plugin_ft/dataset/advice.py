@@ -30,7 +30,8 @@ def advise(draft: Draft) -> Advice:
         return Advice(
             False, good,
             f"{good} good examples are too few: below about {ENOUGH} a model learns single sentences by heart",
-            "Talk to Aeon for some more days or import older chats; until then similar turns in the prompt help more",
+            "Talk to Aeon for some more days or import older chats;"
+            " `aeon-ft dataset similar` measures what helps meanwhile",
         )  # fmt: skip
     if not draft.heldout:
         return Advice(False, good, "nothing could be held out, so a result could not be judged", "Import more talk")

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Sequence
 from rapidfuzz import fuzz, process
 
 from aeon_plugin_ft.dataset.model import Example
-from aeon_plugin_ft.dataset.words import normal, words
-from hooks import Message
+from aeon_plugin_ft.dataset.words import words
+from hooks import Message, put_in
 
 K1, B = 1.2, 0.75
 SAME_WORD = 85.0
@@ -61,13 +61,17 @@ class SimilarTurns:
                     yield near[0], near[1] / 100
 
 
-def with_similar(messages: Sequence[Message], index: SimilarTurns, limit: int = 3) -> tuple[Message, ...]:
-    """The messages with up to `limit` similar turns as earlier conversation, the most similar one last, right before
-    the question; unchanged when nothing is similar."""
+def similar_examples(messages: Sequence[Message], index: SimilarTurns, limit: int = 3) -> list[Example]:
+    """Up to `limit` examples like the newest question in `messages`, the most similar one last."""
     question = next((message.content for message in reversed(messages) if message.role == "user"), "")
-    found = [example for example, _ in index.find(question, limit) if normal(example.user) != normal(question)]
-    if not found or not messages:
-        return tuple(messages)
-    shown = [message for example in reversed(found) for message in example.messages[-2:]]
-    head = 1 if messages[0].role == "system" else 0
-    return (*messages[:head], *shown, *messages[head:])
+    return [example for example, _ in reversed(index.find(question, limit))]
+
+
+def as_messages(examples: Iterable[Example]) -> tuple[Message, ...]:
+    """Each example's question and reply, as earlier conversation."""
+    return tuple(message for example in examples for message in example.messages[-2:])
+
+
+def with_similar(messages: Sequence[Message], index: SimilarTurns, limit: int = 3) -> tuple[Message, ...]:
+    """The messages with similar turns between the system prompt and the talk; unchanged when nothing is similar."""
+    return put_in(messages, as_messages(similar_examples(messages, index, limit)))

@@ -80,6 +80,8 @@ class Recipe:
     """Opinions of a sort from which on they are trained on; 0: never."""
     preference_rate: float = 0.0
     preference_beta: float = 0.1
+    report_to: str = "none"
+    """A tracker of transformers' that also gets the numbers; never changes the result."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,14 @@ this project's sample conversation: see docs/training.md.
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import os
 from collections.abc import Iterator
 
 import psutil
 
+from aeon_plugin_ft.errors import RefusedError
 from aeon_plugin_ft.settings import TrainSection
 from aeon_plugin_ft.training.mix import Mix, Survey, batches, pass_length
 from aeon_plugin_ft.training.model import Recipe
@@ -75,7 +77,15 @@ def make_recipe(settings: TrainSection, parameters: int, examples: int | Survey)
         preference_min=settings.preference_min,
         preference_rate=settings.preference_rate or rate * PREFERENCE_RATE,
         preference_beta=settings.preference_beta,
+        report_to=_tracker(settings.report_to),
     )
+
+
+def _tracker(name: str) -> str:
+    """Raises RefusedError before anything is loaded where the tracker's package is not there."""
+    if name != "none" and importlib.util.find_spec(name) is None:
+        raise RefusedError([f"[train] report_to is {name}, which is not installed (pip install {name})"])
+    return name
 
 
 def _validation(settings: TrainSection, found: Survey) -> int:

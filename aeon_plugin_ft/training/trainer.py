@@ -166,7 +166,7 @@ def dataset_of(rows: Sequence[Row]) -> Dataset:
 
 
 def config_of(recipe: Recipe, output: Path, device: str) -> SFTConfig:
-    """TRL's configuration of a recipe. Nothing is saved, reported or evaluated by TRL itself."""
+    """TRL's configuration of a recipe. Nothing is saved or evaluated by TRL itself, nor reported unless asked for."""
     return SFTConfig(
         output_dir=str(output),
         per_device_train_batch_size=recipe.batch_size,
@@ -180,7 +180,7 @@ def config_of(recipe: Recipe, output: Path, device: str) -> SFTConfig:
         packing=False,
         dataset_kwargs={"skip_prepare_dataset": True},
         remove_unused_columns=True,
-        **plain_arguments(recipe.seed, device),
+        **{**plain_arguments(recipe.seed, device), "report_to": recipe.report_to},
     )
 
 

@@ -13,7 +13,7 @@ import hashlib
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -186,6 +186,12 @@ class TurnIndex:
         return connection.total_changes - before - len(again)
 
     # -- asking --------------------------------------------------------------------------------
+
+    def has(self, ids: Sequence[str]) -> bool:
+        """Whether every one of these turns is in the index."""
+        marks = ", ".join("?" * len(ids))
+        row = self.store.row(f"SELECT count(*) AS n FROM turns WHERE id IN ({marks})", *ids)
+        return row is not None and row["n"] == len(set(ids))
 
     def count(self, kind: TurnKind | None = TurnKind.CHAT, since: float = 0) -> int:
         """Turns of a kind (None: of any) that began at `since` or later, in seconds since the epoch."""

@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from aeon_plugin_ft.errors import RefusedError
 from aeon_plugin_ft.settings import TrainSection
 from aeon_plugin_ft.training import make_recipe
 from aeon_plugin_ft.training.mix import Survey
@@ -43,6 +44,18 @@ def test_every_setting_of_precision_mix_and_preferences_is_obeyed() -> None:
     assert (made.preference_min, made.preference_rate, made.preference_beta) == (5, 1e-5, 0.3)
     assert (made.validation, made.patience) == (20, 4)
     assert made.evaluate_steps == round(made.steps / 10)
+
+
+def test_a_tracker_that_is_not_installed_is_refused_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = TrainSection(report_to="tensorboard")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(RefusedError, match="pip install tensorboard"):
+        make_recipe(settings, 1_000_000, 100)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    assert make_recipe(settings, 1_000_000, 100).report_to == "tensorboard"
+    assert make_recipe(TrainSection(), 1_000_000, 100).report_to == "none"
 
 
 def test_preferences_are_learnt_at_a_small_part_of_the_rate() -> None:

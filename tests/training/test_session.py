@@ -322,3 +322,24 @@ class Stopping(Watch):
     def check(self) -> None:
         if self.runner.told and self.runner.told[-1].step >= self.step:
             raise StopRequested("the owner is back")
+
+
+def test_a_tracker_gets_the_numbers_too(
+    runner: Runner, tiny_recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a stand-in for the tracker's own callback; tests/interop/tensorboard_run.py has the real one write."""
+    from transformers import TrainerCallback
+    from transformers.integrations import integration_utils
+
+    logged: list[float] = []
+
+    class Tracker(TrainerCallback):
+        def on_log(self, args: object, state: object, control: object, logs: object = None, **kwargs: object) -> None:
+            if isinstance(logs, dict) and "loss" in logs:
+                logged.append(logs["loss"])
+
+    monkeypatch.setitem(integration_utils.INTEGRATION_TO_CALLBACK, "tensorboard", Tracker)
+    runner.train(runner.new(tiny_recipe()), Watch())
+    assert logged == []
+    runner.train(runner.new(tiny_recipe(report_to="tensorboard")), Watch())
+    assert len(logged) == 6

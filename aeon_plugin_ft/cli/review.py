@@ -1,0 +1,159 @@
+"""`aeon-ft dataset review`: what is learnt and what is not, turn by turn, overruled with one key."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+from rich.console import Console, Group
+from rich.panel import Panel
+from rich.text import Text
+
+from aeon_plugin_ft.cli.context import Context, counts, of, out, show_json
+from aeon_plugin_ft.cli.data import Json, dataset
+from aeon_plugin_ft.cli.keys import ESCAPE, ReadKey, reading_keys
+from aeon_plugin_ft.errors import DatasetError
+
+if TYPE_CHECKING:
+    from aeon_plugin_ft.dataset.opinions import Review, ReviewItem
+
+HELP = "k keep   d drop   u undo   right/enter next   left back   q end"
+SHOWN_CHARS = 1500
+Ids = Optional[list[str]]  # noqa: UP045
+
+
+@dataset.command("review")
+def review(
+    context: typer.Context,
+    dropped: Annotated[bool, typer.Option("--dropped", help="Only what is left out.")] = False,
+    kept: Annotated[bool, typer.Option("--kept", help="Only what is learnt.")] = False,
+    filter_: Annotated[Optional[str], typer.Option("--filter", help="Only what this filter left out.")] = None,  # noqa: UP045
+    search: Annotated[Optional[str], typer.Option(help="Only turns with these words.")] = None,  # noqa: UP045
+    keep: Annotated[Ids, typer.Option(help="Learn this turn whatever the filters say (its id); asks nothing.")] = None,
+    drop: Annotated[Ids, typer.Option(help="Never learn this turn; asks nothing.")] = None,
+    undo: Annotated[Ids, typer.Option(help="Let the filters decide about this turn again; asks nothing.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Go through what is learnt and what is left out, with the reasons, and overrule it; remembered from then on."""
+    from aeon_plugin_ft.dataset.opinions import Review
+
+    shared = of(context)
+    decisions = Review(shared.store)
+    items = _items(shared, decisions)
+    if keep or drop or undo:
+        decide(decisions, items, keep or (), drop or (), undo or ())
+        items = _items(shared, decisions)
+    chosen = [item for item in items if _wanted(item, dropped, kept, filter_, search)]
+    if as_json:
+        show_json([asdict(item) for item in chosen])
+    elif not (keep or drop or undo):
+        if not chosen:
+            out.print("There is nothing to show. `aeon-ft dataset import FILE` brings conversations in.")
+            return
+        with reading_keys() as read:
+            changed = go_through(chosen, decisions, read, out)
+        say_end(changed)
+
+
+def _items(shared: Context, decisions: Review) -> list[ReviewItem]:
+    pipeline = shared.pipeline()
+    draft = pipeline.draft()
+    return list(decisions.items(draft, pipeline.index.turns()))
+
+
+def _wanted(item: ReviewItem, dropped: bool, kept: bool, filter: str | None, search: str | None) -> bool:
+    if filter is not None and item.filter != filter:
+        return False
+    if dropped != kept and (item.filter is not None) != dropped:
+        return False
+    return search is None or search.casefold() in f"{item.user}\n{item.reply}".casefold()
+
+
+def decide(
+    decisions: Review, items: Sequence[ReviewItem], keep: Sequence[str], drop: Sequence[str], undo: Sequence[str]
+) -> None:
+    """Overrule turns by their ids; an id may be shortened. Raises DatasetError before anything is changed."""
+    known = [item.turn for item in items]
+    orders = [(one, turn) for one, ids in (("keep", keep), ("drop", drop), ("undo", undo)) for turn in ids]
+    found = [(order, _one(turn, known)) for order, turn in orders]
+    for order, turn in found:
+        {"keep": decisions.keep, "drop": decisions.drop, "undo": decisions.undo}[order](turn)
+
+
+def _one(start: str, known: Sequence[str]) -> str:
+    found = [turn for turn in known if turn.startswith(start)]
+    if len(found) != 1:
+        raise DatasetError(
+            f"{len(found)} turns have an id that starts with {start!r}", "`aeon-ft dataset review --json` lists them"
+        )
+    return found[0]
+
+
+def go_through(items: list[ReviewItem], decisions: Review, read: ReadKey, console: Console) -> Counter[str]:
+    """Show turn after turn and do what the keys say; how often each decision was made."""
+    changed: Counter[str] = Counter()
+    at = 0
+    while 0 <= at < len(items):
+        console.clear()
+        console.print(page(items[at], at + 1, len(items)))
+        key = read()
+        if key in {"q", ESCAPE}:
+            break
+        decided = {"k": "keep", "d": "drop", "u": "undo"}.get(key)
+        if decided is not None:
+            _decide(items, at, decided, decisions)
+            changed[decided] += 1
+        at = _next(at, key, len(items))
+    return changed
+
+
+def _next(at: int, key: str, count: int) -> int:
+    """Where a key leads; a decision moves on, "u" and an unknown key stay."""
+    if key in {"left", "b"}:
+        return max(0, at - 1)
+    return at + 1 if key in {"right", "enter", "n", "k", "d"} else min(at, count)
+
+
+def _decide(items: list[ReviewItem], at: int, decided: str, decisions: Review) -> None:
+    turn = items[at].turn
+    if decided == "undo":
+        decisions.undo(turn)
+        items[at] = replace(items[at], decided=None)
+        return
+    (decisions.keep if decided == "keep" else decisions.drop)(turn)
+    items[at] = replace(items[at], decided=decided)
+
+
+def page(item: ReviewItem, number: int, count: int) -> Panel:
+    """One turn as the screen shows it."""
+    talk = Text()
+    talk.append("VOCÊ  ", "bold").append(item.user[:SHOWN_CHARS] + "\n")
+    talk.append("AEON  ", "bold").append(item.reply[:SHOWN_CHARS] or "(nothing)")
+    return Panel(
+        Group(_state(item), "", talk, "", Text(HELP, "dim")),
+        title=f"{number} of {count}",
+        subtitle=item.turn[:12],
+        title_align="left",
+        subtitle_align="left",
+    )
+
+
+def _state(item: ReviewItem) -> Text:
+    found = (
+        Text("learnt", "green")
+        if item.filter is None
+        else Text(f"left out: {item.filter}", "yellow").append(f" ({item.reason})", "dim")
+    )
+    if item.decided is not None:
+        found.append(f"   you said: {item.decided}", "bold cyan")
+    return found
+
+
+def say_end(changed: Counter[str]) -> None:
+    if changed:
+        out.print(f"Remembered: {counts(changed)}. `aeon-ft dataset show` counts anew, the next training follows it.")
+    else:
+        out.print("Nothing was changed.")

@@ -1,0 +1,115 @@
+"""`aeon-ft dataset similar`: whether similar conversations in the prompt help, measured on the held-out ones."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aeon_plugin_ft.cli.context import of, out, show_json, table
+from aeon_plugin_ft.cli.data import Json, dataset
+from aeon_plugin_ft.cli.learn import say_phase
+
+if TYPE_CHECKING:
+    from aeon_plugin_ft.dataset.model import Dataset
+    from aeon_plugin_ft.evaluation.model import HeldoutLoss
+    from aeon_plugin_ft.pipeline import Pipeline
+    from hooks import Message
+
+BASE, PLAIN, SHOWN = "base", "plain", "shown"
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """Held-out loss of one model in nats per reply token, asked plainly and with similar turns shown; `better` of
+    `examples` conversations got likelier replies."""
+
+    model: str
+    plain: float
+    shown: float
+    better: int
+    examples: int
+
+    @property
+    def gain(self) -> float:
+        """Share by which the loss falls."""
+        return 1 - self.shown / self.plain
+
+
+@dataset.command("similar")
+def similar(
+    context: typer.Context,
+    turns: Annotated[int, typer.Option(min=1, max=8, help="How many similar conversations to show.")] = 3,
+    as_json: Json = False,
+) -> None:
+    """Measure whether showing the model your similar conversations helps; nothing is switched on.
+
+    The conversations to show come from the training side, the ones to judge by from the held-out side.
+    """
+    pipeline = of(context).pipeline(on_phase=lambda text: None if as_json else say_phase(text))
+    found = measure(pipeline, pipeline.freeze(), turns)
+    if as_json:
+        show_json([{**asdict(one), "gain": one.gain} for one in found])
+        return
+    table(
+        f"Held-out loss with {turns} similar conversations in the prompt",
+        ("model", "without", "with", "change", "better on"),
+        [
+            (one.model, f"{one.plain:.3f}", f"{one.shown:.3f}", f"{-one.gain:+.1%}", f"{one.better} of {one.examples}")
+            for one in found
+        ],
+    )
+    out.print(advice(found[-1], turns))
+
+
+def advice(found: Help, turns: int) -> str:
+    """What to do with the figures of the model in use."""
+    if found.gain > 0 and found.better * 2 > found.examples:
+        return f"It helps. Switch it on with `aeon-ft config set base.similar_turns {turns}`."
+    return "It does not help this model. Leave base.similar_turns at 0."
+
+
+def measure(pipeline: Pipeline, frozen: Dataset, turns: int) -> list[Help]:
+    """The base and the version in use, each asked both ways, in one child process."""
+    from aeon_plugin_ft.evaluation.heldout import measure_losses
+
+    base, current = pipeline.base(), pipeline.registry.current()
+    adapters: dict[str, Path | None] = {BASE: None}
+    if current != BASE:
+        adapters[current] = pipeline.registry.get(current).adapter
+    pipeline.on_phase("measuring the held-out loss, with and without similar conversations")
+    with tempfile.TemporaryDirectory(prefix="similar-", dir=pipeline.data.cache) as folder:
+        shown = Path(folder) / "shown.jsonl"
+        write_shown(frozen, shown, turns)
+        losses = measure_losses(base, {PLAIN: frozen.heldout_file, SHOWN: shown}, adapters, Path(folder))
+    return [compare(name, losses[PLAIN][name], losses[SHOWN][name]) for name in adapters]
+
+
+def write_shown(frozen: Dataset, target: Path, turns: int) -> None:
+    """The held-out conversations with similar ones of the training side before them, as JSONL."""
+    from aeon_plugin_ft.dataset import SimilarTurns, read_messages, with_similar
+    from aeon_plugin_ft.dataset.model import Example
+
+    learnt = (Example(str(at), tuple(messages), ()) for at, messages in enumerate(read_messages(frozen.train_file)))
+    index = SimilarTurns(learnt)
+    with target.open("w", encoding="utf-8") as file:
+        for messages in read_messages(frozen.heldout_file):
+            file.write(_line((*with_similar(messages[:-1], index, turns), messages[-1])) + "\n")
+
+
+def _line(messages: Sequence[Message]) -> str:
+    return json.dumps({"messages": [asdict(message) for message in messages]}, ensure_ascii=False)
+
+
+def compare(name: str, plain: HeldoutLoss, shown: HeldoutLoss) -> Help:
+    """Over the conversations that could be scored both ways."""
+    pairs = [(a, b) for a, b in zip(plain.per_example, shown.per_example, strict=True) if a[1] and b[1]]
+    nats = [sum(a[0] for a, _ in pairs), sum(b[0] for _, b in pairs)]
+    tokens = [sum(a[1] for a, _ in pairs), sum(b[1] for _, b in pairs)]
+    better = sum(b[0] / b[1] < a[0] / a[1] for a, b in pairs)
+    return Help(name, nats[0] / tokens[0], nats[1] / tokens[1], better, len(pairs))

@@ -3,12 +3,13 @@
     python benchmarks/training.py                         SmolLM2-135M, batches 8, 16 and 32, 1 + 5 steps each
     python benchmarks/training.py --batch 8 --steps 3     less of it
     python benchmarks/training.py --model FOLDER          another training copy
+    python benchmarks/training.py --random-config llama-1b    random weights of a public configuration (for a GPU)
 
 Every measurement is a child process of its own, one after the other; run it on a quiet machine. The rows
-are those of samples/conversation.log behind the assistant's real system prompt. Both sides: fp32 (on a
-CPU), gradient checkpointing off, LoRA rank 16 on all linear layers, AdamW, dropout 0. Stock TRL runs in
-micro-batches of 4 with accumulation, which is also what its peak of memory is taken at. The first step
-warms up and is not counted.
+are those of samples/conversation.log behind the assistant's real system prompt. Both sides: fp32 (bf16
+weights on a GPU that computes in it), gradient checkpointing off, LoRA rank 16 on all linear layers, AdamW,
+dropout 0. Stock TRL runs in micro-batches of 4 with accumulation, which is also what its peak of memory is
+taken at. The first step warms up and is not counted.
 """
 
 from __future__ import annotations
@@ -29,6 +30,17 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 SAMPLE = ROOT / "samples" / "conversation.log"
 STOCK_MICRO = 4
+RANDOM = {
+    # Llama-3.2-1B's config.json, without its weights: 1.24 billion parameters.
+    "llama-1b": {
+        "hidden_size": 2048, "intermediate_size": 8192, "num_hidden_layers": 16, "num_attention_heads": 32,
+        "num_key_value_heads": 8, "head_dim": 64, "vocab_size": 128_256, "rope_theta": 500_000.0, "rms_norm_eps": 1e-5,
+    },
+    "tiny": {
+        "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "vocab_size": 49_152,
+    },
+}  # fmt: skip
 
 
 def main() -> int:
@@ -36,7 +48,7 @@ def main() -> int:
     if options.child:
         print(json.dumps(_measure(options)))
         return 0
-    copy = options.model or _default_copy()
+    copy = _random_copy(options.random_config) if options.random_config else options.model or _default_copy()
     results = []
     for batch in options.batch:
         pair = {engine: _child(engine, batch, options, copy) for engine in options.engine}
@@ -54,6 +66,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--engine", nargs="+", default=["stock", "shared"], choices=["stock", "shared"])
     parser.add_argument("--model", type=Path, help="a training copy; default: the built-in SmolLM2-135M-Instruct")
+    parser.add_argument("--random-config", choices=sorted(RANDOM), help="random weights of this configuration")
     parser.add_argument("--out", type=Path, help="also write everything as JSON")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -63,6 +76,24 @@ def _default_copy() -> Path:
     from aeon_plugin_ft.base import resolve_base
 
     return resolve_base("smollm2-135m-instruct", ROOT / ".cache" / "base").training_copy
+
+
+def _random_copy(name: str) -> Path:
+    """A llama of that shape with random weights in bf16 and SmolLM2's tokenizer; kept beside the other bases."""
+    import torch
+    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+    folder = ROOT / ".cache" / "random" / name
+    if not (folder / "tokenizer.json").exists():
+        tokenizer = AutoTokenizer.from_pretrained(_default_copy())
+        torch.manual_seed(17)
+        config = LlamaConfig(
+            **RANDOM[name], tie_word_embeddings=True, max_position_embeddings=4096,
+            bos_token_id=None, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
+        )  # fmt: skip
+        LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    return folder
 
 
 def _child(engine: str, batch: int, options: argparse.Namespace, copy: Path) -> dict[str, Any]:
@@ -102,10 +133,25 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
         "cpu_median": median(recorder.cpu_seconds[1:] or recorder.cpu_seconds),
         "losses": recorder.losses,
         "norms": recorder.norms,
-        "peak_bytes": peak_bytes(),
+        "peak_bytes": _gpu_peak() if device == "cuda" else peak_bytes(),
         "device": device,
         "examples": batch,
     }
+
+
+def _gpu_peak() -> int:
+    """The most memory of the GPU that tensors have taken."""
+    import torch
+
+    return int(torch.cuda.max_memory_allocated())
+
+
+def _finish() -> None:
+    """Wait for a GPU's queue, so that a step's time is its own."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
 
 
 def _rows(copy: Path) -> tuple[list[Any], Any]:
@@ -157,9 +203,11 @@ def _record(trainer: Any) -> Any:
             self.began = self.cpu_began = 0.0
 
         def on_step_begin(self, *_: Any, **__: Any) -> None:
+            _finish()
             self.began, self.cpu_began = time.perf_counter(), time.process_time()
 
         def on_step_end(self, *_: Any, **__: Any) -> None:
+            _finish()
             self.seconds.append(time.perf_counter() - self.began)
             self.cpu_seconds.append(time.process_time() - self.cpu_began)
 

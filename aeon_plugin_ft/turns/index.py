@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -50,9 +51,10 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A chunk of lines was indexed, with this many new turns in it."""
+    """A chunk of lines was indexed, with this many new turns in it, to the byte `end` of its file."""
 
     turns: int
+    end: int
 
 
 class TurnIndex:
@@ -119,8 +121,10 @@ class TurnIndex:
         news = 0
         with self.store.transaction() as connection:
             self._drop(connection, name)
-            while taken := self._take(connection, name, file):
-                news += taken.turns
+            size, taken = os.fstat(file.fileno()).st_size, Taken(0, 0)
+            while taken is not None and taken.end < size:
+                taken = self._take(connection, name, file)
+                news += taken.turns if taken else 0
         self._news += news
 
     def _drop(self, connection: sqlite3.Connection, name: str) -> None:
@@ -142,12 +146,11 @@ class TurnIndex:
         if self._unchanged.get(path.name) == signature:
             return
         with path.open("rb") as file:
-            while True:
+            taken: Taken | None = Taken(0, 0)
+            while taken is not None and taken.end < signature[0]:  # what is added meanwhile waits for the next look
                 with self.store.transaction() as connection:
                     taken = self._take(connection, path.name, file)
-                if taken is None:
-                    break
-                self._news += taken.turns
+                self._news += taken.turns if taken else 0
         self._unchanged[path.name] = signature
 
     def _take(self, connection: sqlite3.Connection, name: str, file: BinaryIO) -> Taken | None:
@@ -159,7 +162,7 @@ class TurnIndex:
         lines = whole_lines(file, mark.offset, CHUNK)
         if not lines:
             return None
-        taken = Taken(self._add(connection, name, lines))
+        taken = Taken(self._add(connection, name, lines), lines[-1].end)
         _save_mark(connection, name, _mark_after(file, mark, lines[-1]))
         return taken
 

@@ -326,3 +326,28 @@ def test_the_rows_hold_no_text(index: TurnIndex, open_log: LogOpener, make_turn:
         for row in index.store.rows(f"SELECT * FROM {table}")
     ]
     assert len(rows) == 3 and "segredo" not in json.dumps(rows)
+
+
+@pytest.mark.parametrize("rewritten", [False, True])
+def test_a_writer_faster_than_the_reader_does_not_hold_it_up(
+    index: TurnIndex, open_log: LogOpener, make_turn: TurnMaker, monkeypatch: pytest.MonkeyPatch, rewritten: bool
+) -> None:
+    """Every look writes another turn, so that reading to the end would never end."""
+    log, real = open_log(), index_module.whole_lines
+    first = log_some(log, make_turn, 3)
+    if rewritten:
+        index.ingest()
+        path = log_files(index.folder)[0]
+        path.write_bytes(path.read_bytes().replace(b"pergunta", b"Pergunta"))
+    late: list[Turn] = []
+
+    def look(*given: Any) -> Any:
+        assert len(late) < 50, "the reader ran after the writer"
+        late.extend(log_some(log, make_turn, 1))
+        return real(*given)
+
+    monkeypatch.setattr(index_module, "whole_lines", look)
+    index.ingest()
+    monkeypatch.undo()
+    index.ingest()
+    assert sorted(ids(index)) == sorted(turn.id for turn in [*first, *late])

@@ -176,6 +176,9 @@ def test_other_threads_go_on_writing(store: Store, data: DataFolder, open_log: L
             turn = make_turn()
             assert log.append(turn, TurnKind.CHAT)
             written.append(turn)
+            stop.wait(
+                0.001
+            )  # unpaced, it would outrun the reader, and each round would have more to read than the last
 
     writer = threading.Thread(target=write)
     writer.start()

@@ -51,7 +51,7 @@ def convert(
         return
     for note in report.notes:
         out.print(note, markup=False)
-    out.print(f"{report.kept} pairs written to {output}.")
+    out.print(f"{report.kept} {'pair' if report.kept == 1 else 'pairs'} written to {output}.")
     if report.dropped:
         out.print(f"Left out: {counts(report.dropped)}.")
     for line in report.skipped[:20]:

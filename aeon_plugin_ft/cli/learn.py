@@ -134,6 +134,9 @@ def runs(context: typer.Context, as_json: Json = False) -> None:
     if as_json:
         show_json(found)
         return
+    if not found:
+        out.print("No training run yet. `aeon-ft train` starts one.")
+        return
     rows = [
         (r["id"], when(r["created"]), r["state"], f"{r['step']}/{r['steps']}", r["dataset"], r["reason"] or "")
         for r in found

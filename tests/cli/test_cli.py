@@ -113,6 +113,11 @@ def test_resuming_nothing_says_so(cli: Cli) -> None:
     assert "no unfinished run" in cli.err and one_sentence(cli.err)
 
 
+def test_runs_of_an_empty_folder_say_how_to_begin(cli: Cli) -> None:
+    assert cli("runs") == 0 and "aeon-ft train" in cli.out
+    assert cli.json("runs") == []
+
+
 def test_status_of_an_empty_folder(cli: Cli) -> None:
     found = cli.json("status")
     assert isinstance(found, dict)

@@ -16,7 +16,7 @@ STAGES = [
     "install",
 ]  # fmt: skip
 """Left to right: what flows from one into the next."""
-SHARED = {"errors", "events", "settings", "store", "__init__"}
+SHARED = {"errors", "events", "extras", "settings", "store", "__init__"}
 ML = {"torch", "transformers", "peft", "trl", "accelerate", "datasets", "bitsandbytes"}
 ML_MODULES = {"training", "evaluation"}
 EXPORT = REPOSITORY / "aeon_plugin_ft" / "serving" / "merge_reference.py"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from aeon_plugin_ft.errors import BaseModelError
+from aeon_plugin_ft.extras import pip_command
 
 FILES = ["*.json", "*.safetensors", "*.jinja", "tokenizer.model"]
 
@@ -21,7 +22,7 @@ def hub_snapshot(name: str, progress: Callable[[str], None] | None = None) -> Pa
     except ImportError as error:
         raise BaseModelError(
             f"To use {name} from Hugging Face, the training packages are needed",
-            'Install them: pip install "aeon-plugin-ft[train]"',
+            f"Install them: {pip_command('train')}",
         ) from error
     try:
         return Path(snapshot_download(name, allow_patterns=FILES, local_files_only=True))

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from aeon_plugin_ft.errors import ServingError
+from aeon_plugin_ft.extras import pip_command
 from aeon_plugin_ft.serving.merge_check import half_the_cores
 from aeon_plugin_ft.serving.merge_worker import serve_job
 
@@ -25,7 +26,7 @@ def reference(job: dict[str, Any]) -> dict[str, Any]:
         from peft import PeftModel
         from transformers import AutoModelForCausalLM, AutoTokenizer
     except ImportError as error:
-        raise ServingError(f"{error.name} is not installed", "pip install 'aeon-plugin-ft[train]'") from error
+        raise ServingError(f"{error.name} is not installed", pip_command("train")) from error
 
     torch.set_num_threads(half_the_cores())
     tokenizer = AutoTokenizer.from_pretrained(job["copy"])

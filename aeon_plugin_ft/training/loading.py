@@ -12,6 +12,7 @@ from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_t
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
 from aeon_plugin_ft.errors import TrainingError
+from aeon_plugin_ft.extras import pip_command
 from aeon_plugin_ft.training.model import Recipe
 
 
@@ -64,7 +65,7 @@ def four_bits(device: str, dtype: torch.dtype) -> dict[str, Any]:
         )
     if importlib.util.find_spec("bitsandbytes") is None:
         raise TrainingError(
-            "Training in 4 bits needs bitsandbytes, which is not installed", 'pip install "aeon-plugin-ft[train,4bit]"'
+            "Training in 4 bits needs bitsandbytes, which is not installed", pip_command("train", "4bit")
         )
     config = BitsAndBytesConfig(
         load_in_4bit=True,

@@ -64,9 +64,7 @@ def four_bits(device: str, dtype: torch.dtype) -> dict[str, Any]:
             'Set [train] quantize = "none"',
         )
     if importlib.util.find_spec("bitsandbytes") is None:
-        raise TrainingError(
-            "Training in 4 bits needs bitsandbytes, which is not installed", pip_command("train", "4bit")
-        )
+        raise TrainingError("Training in 4 bits needs bitsandbytes, which is not installed", pip_command("4bit"))
     config = BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",

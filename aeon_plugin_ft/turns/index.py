@@ -121,7 +121,8 @@ class TurnIndex:
         news = 0
         with self.store.transaction() as connection:
             self._drop(connection, name)
-            size, taken = os.fstat(file.fileno()).st_size, Taken(0, 0)
+            size = os.fstat(file.fileno()).st_size
+            taken: Taken | None = Taken(0, 0)
             while taken is not None and taken.end < size:
                 taken = self._take(connection, name, file)
                 news += taken.turns if taken else 0

@@ -33,6 +33,7 @@ from hooks import Host, ModelRequest, Route, Turn
 
 if TYPE_CHECKING:
     from aeon_plugin_ft.dataset.showing import ShownTurns
+    from aeon_plugin_ft.extensions import Extensions
     from aeon_plugin_ft.pipeline import Pipeline
     from aeon_plugin_ft.registry import Registry
     from aeon_plugin_ft.schedule import Background, TrainingScheduler
@@ -408,6 +409,12 @@ class Runtime:
     # -- parts that are made when they are first needed ----------------------------------------
 
     @cached_property
+    def extensions(self) -> Extensions:
+        from aeon_plugin_ft.extensions import Extensions
+
+        return Extensions(self.host.hooks)
+
+    @cached_property
     def pipeline(self) -> Pipeline:
         from aeon_plugin_ft.pipeline import Pipeline
 
@@ -422,6 +429,7 @@ class Runtime:
             deployer,
             self.background.note_phase,
             self.background.interrupt,
+            self.extensions,
         )
 
     @cached_property

@@ -128,9 +128,17 @@ class Runtime:
     def _with_examples(self, route: Route, request: ModelRequest) -> Route:
         """The route with the owner's similar conversations, where [base] similar_turns wants them."""
         limit = self.settings.base.similar_turns
-        if not limit or request.caller != "chat" or self.private or self.host.is_private():
+        if not limit or request.caller != "chat" or self._is_private():
             return route
         return replace(route, examples=self.shown_turns.examples(request.messages, limit))
+
+    def _is_private(self) -> bool:
+        """Unknown counts as private: what was said before must not be shown because a host is odd."""
+        try:
+            return self.private or bool(self.host.is_private())
+        except Exception:
+            log.exception("the private mode cannot be read; nothing is shown to the model")
+            return True
 
     def _takes(self, route: Route, host_route: Route) -> bool:
         """The untrained model only answers where the host has none; a trained one as [serve] prefer says."""

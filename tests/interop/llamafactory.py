@@ -6,8 +6,10 @@ Run with the plugin's own environment. FOLDER is a virtual environment with `pip
 is not there. A tiny random Qwen2 (about 0.2 million weights, a byte-level tokenizer trained here) is the base model,
 so it takes a minute on a CPU and says nothing about quality. torchvision and torchaudio, which LLaMA-Factory asks for
 and a text model does not need, are taken out of FOLDER where they do not fit its torch (the builds for a GPU beside a
-torch for the CPU); an empty torchaudio takes that one's place, because it is imported all the same. Passes when both commands end with 0, the loss fell, and
-every LoRA weight moved from its start. Prints the versions that it ran with.
+torch for the CPU); an empty torchaudio takes that one's place, because it is imported all the same.
+
+Passes when both commands end with 0, the loss fell, and every LoRA weight moved from its start. Prints the
+versions that it ran with.
 """
 
 from __future__ import annotations

@@ -197,6 +197,7 @@ class Runtime:
         return TurnLog(
             self.data.log,
             redact=self.redact,
+            redact_turn=lambda texts: self._redactor().of_turn(texts),
             rotate_bytes=settings.rotate_mb * 1_000_000,
             fsync_seconds=settings.fsync_ms / 1000,
             on_failure=lambda reason: self.events.publish(LoggingFailed(reason=reason)),

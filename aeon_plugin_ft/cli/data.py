@@ -58,10 +58,10 @@ def convert(
     from aeon_plugin_ft.privacy import Redactor
 
     shared = of(context)
-    redact = None if as_said else Redactor().redact
+    redact_turn = None if as_said else Redactor().of_turn
     report = _asking(
         lambda who: convert_file(
-            source, output, format_, registry=shared.extensions.importers, redact=redact,
+            source, output, format_, registry=shared.extensions.importers, redact_turn=redact_turn,
             owner=owner, assistant=who or assistant,
         )
     )  # fmt: skip

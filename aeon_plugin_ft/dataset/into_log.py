@@ -110,6 +110,7 @@ def _open_log(data: DataFolder, settings: Settings, redactor: Redactor, failures
     return TurnLog(
         data.log,
         redact=redactor.redact,
+        redact_turn=redactor.of_turn,
         rotate_bytes=settings.log.rotate_mb * 1_000_000,
         fsync_seconds=settings.log.fsync_ms / 1000,
         on_failure=failures.append,

@@ -46,9 +46,14 @@ def test_a_script_is_told_to_say_who_answers(cli: Cli, chat: Path, monkeypatch: 
 
 def test_converted_text_has_no_personal_data_unless_it_is_asked_for(cli: Cli, tmp_path: Path) -> None:
     file, out = tmp_path / "conversation.log", tmp_path / "out.jsonl"
-    file.write_text("VOCÊ: meu cpf é 529.982.247-25\nAEON: Anotado, cara.\n", encoding="utf-8")
+    file.write_text(
+        "VOCÊ: meu cpf é 529.982.247-25\nAEON: Anotado, cara.\n"
+        "VOCÊ: a senha do cofre é jacare77\nAEON: Massa, jacare77.\n",
+        encoding="utf-8",
+    )
     assert cli("convert", str(file), "-o", str(out)) == 0
-    assert "529" not in out.read_text(encoding="utf-8") and "[CPF_1]" in out.read_text(encoding="utf-8")
+    written = out.read_text(encoding="utf-8")
+    assert "529" not in written and "[CPF_1]" in written and "jacare" not in written
     assert cli("convert", str(file), "-o", str(out), "--as-said") == 0
     assert "529.982.247-25" in out.read_text(encoding="utf-8")
 

@@ -95,3 +95,10 @@ def test_who_answered_in_a_chat_is_kept_unless_it_is_one_of_the_owner_s_terms(
     import_into_log(chat, other, second, hidden, assistant="Bia")
     second.close()
     assert {turn.model for turn in read_turns(other.log)} == {"[TERMO_1]"}
+
+
+def test_a_secret_that_the_reply_repeats_alone_is_replaced_too(log: Log, data: DataFolder, store: Store) -> None:
+    chat = log("VOCÊ: a senha do wifi é girassol42azul", "AEON: Massa, girassol42azul.")
+    import_into_log(chat, data, store, Settings())
+    (turn,) = read_turns(data.log)
+    assert (turn.user, turn.reply) == ("a senha do wifi é [SENHA_1]", "Massa, [SENHA_1].")

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Literal
 
 from aeon_plugin_ft.privacy.model import Finding, Kind
-from aeon_plugin_ft.privacy.signals import signals
+from aeon_plugin_ft.privacy.signals import Signal, signals
 from aeon_plugin_ft.privacy.text import PLACEHOLDER, Source, fold
 
 Mode = Literal["redact", "drop", "keep"]
@@ -102,10 +102,16 @@ class Redactor:
     def of_turn(self, texts: Iterable[str]) -> Callable[[str], str]:
         """A `redact` for these texts of one turn. A value has the same number in all of them, and what one of them
         gives away is replaced in the others where it stands without its context: the reply "Anotado: girassol42" to
-        "a senha do wifi é girassol42"."""
+        "a senha do wifi é girassol42". A short answer to "qual é a senha?" gives away what looks like one."""
         if self.mode == "keep":
             return lambda text: text
-        found = {text: self.find(text) for text in texts}
+        found: dict[str, list[Finding]] = {}
+        asked = False
+        for text in texts:
+            found[text] = self.find(text)
+            if asked:
+                found[text] = _settled(text, [*found[text], *_bare_passwords(text)])
+            asked = _asks_for_password(text)
         names = Placeholders()
         for text in found:
             names.skip(text)
@@ -136,6 +142,20 @@ class Redactor:
     def warm(self) -> None:
         """Load the recognisers now (about 0.2 s once), so that no turn pays for it; call it off the host's thread."""
         self.find("meu cpf é 529.982.247-25, liga no (11) 98765-4321")
+
+
+def _asks_for_password(text: str) -> bool:
+    if not signals(text) & Signal.PASSWORD:
+        return False
+    from aeon_plugin_ft.privacy.passwords import asks_for_password
+
+    return asks_for_password(text)
+
+
+def _bare_passwords(text: str) -> Iterator[Finding]:
+    from aeon_plugin_ft.privacy.passwords import find_bare_passwords
+
+    return find_bare_passwords(text)
 
 
 def _any_of(texts: Iterable[str]) -> re.Pattern[str]:

@@ -281,6 +281,28 @@ def test_what_one_text_of_a_turn_gives_away_is_replaced_in_the_others(user: str,
     assert Redactor("keep").of_turn([user, reply])(reply) == reply
 
 
+@pytest.mark.parametrize(
+    ("user", "reply", "written"),
+    [
+        ("qual é a senha do wifi?", "girassol42azul, cara.", "[SENHA_1], cara."),
+        ("me lembra a senha do cofre", "É 4321, não esquece.", "É [SENHA_1], não esquece."),
+        ("esqueci minha senha do banco", "Cara, era Jaca-77!x.", "Cara, era [SENHA_1]."),
+        ("qual é a senha do wifi?", "[SENHA_1], cara.", "[SENHA_1], cara."),
+        ("qual é a senha do wifi?", "A mesma de sempre, cara.", "A mesma de sempre, cara."),
+        ("qual é a senha do wifi?", "Só às 9h30 eu conto.", "Só às 9h30 eu conto."),
+        ("qual o pin do led no esp32?", "O GPIO18, cara.", "O GPIO18, cara."),
+        ("qual a capital? a senha é outra conversa", "Brasília, de 1960.", "Brasília, de 1960."),
+        (
+            "quero trocar de senha",
+            "Beleza. " + "Isso aí. " * 20 + "Foi em 1999.",
+            "Beleza. " + "Isso aí. " * 20 + "Foi em 1999.",
+        ),
+    ],
+)
+def test_a_short_answer_to_who_asks_for_a_password_gives_it_away(user: str, reply: str, written: str) -> None:
+    assert Redactor().of_turn([user, reply])(reply) == written
+
+
 def test_a_turn_counts_its_values_in_one_order_and_again_changes_nothing() -> None:
     texts = ["meu cpf é 529.982.247-25", "não é 111.444.777-35, é 529.982.247-25", "sobre o [CPF_1]: 111.444.777-35"]
     redact = Redactor().of_turn(texts)

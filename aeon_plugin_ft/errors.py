@@ -3,6 +3,7 @@
     AeonFtError                  what happened + what to do next; `retryable` says whether trying again makes sense
     ├── SettingsError            plugin.toml: file, line, key, reason, nearest valid key
     ├── InputFileError           a file given by the user cannot be used: file, line, what, what to do
+    │   └── WhoIsWhoError        a chat between people does not say whose sentences are the replies
     ├── StoreError               the database or the data folder
     │   └── NoSpaceError         the disk is full, or would be
     ├── LogError                 the turn log
@@ -65,6 +66,20 @@ class InputFileError(AeonFtError):
         self.line = line
         where = f"{path}, line {line}" if line else f"{path}"
         super().__init__(f"{where}: {what}", todo)
+
+
+class WhoIsWhoError(InputFileError):
+    """A chat between people does not say whose sentences are the replies to learn; `people` are who is in it, the
+    most talkative first."""
+
+    def __init__(self, path: Path, people: Sequence[str]) -> None:
+        self.people = tuple(people)
+        named = ", ".join(people[:8]) + (f" and {len(people) - 8} more" if len(people) > 8 else "")
+        super().__init__(
+            path,
+            f"it does not say whose sentences are the replies to learn; it has {named}",
+            "Give the name with --assistant, and with --owner the one who asks",
+        )
 
 
 class StoreError(AeonFtError):

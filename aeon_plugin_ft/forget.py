@@ -2,23 +2,37 @@
 
 Gone are the turns (log, index, feedback), every dataset that holds one of them and every run folder made
 from such a dataset. A version trained on them stays usable only where it is: it is marked as tainted, never
-comes back once it was left, and training again makes one without them. `dry_run` says what would go.
+comes back once it was left, and training again makes one without them. `Forgetter.plan` says what would go.
+
+What somebody searches is looked for in everything that a turn keeps: both sides, its history, the memories that its
+system prompt recalled, and the words of a correction that was given by command.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
-from collections.abc import Collection
+import time
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
-from aeon_plugin_ft.errors import TrainingError
+from aeon_plugin_ft.dataset.words import fold, words
+from aeon_plugin_ft.errors import StoreError, TrainingError
 from aeon_plugin_ft.registry import Registry
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.store.logfile import wipe
 from aeon_plugin_ft.training.model import RunState
-from aeon_plugin_ft.turns import TurnIndex, rewrite_without, turns_quoting
+from aeon_plugin_ft.turns import TurnIndex, prompts, rewrite_without, turns_quoting
+from aeon_plugin_ft.turns.model import LoggedTurn
 
 REASON = "trained on something that was forgotten since"
+SHORT = 4
+"""Characters up to which what is searched must begin a word: "Ana" is not in "semana"."""
+KNOWN = 365 * 86_400.0
+"""Imported turns of unknown time are numbered from 1970 on; a time range never means them."""
+WAIT_SECONDS = 5.0
+"""How long to wait for a program that keeps a file open (Windows)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +61,44 @@ class Forgetter:
         """The owner's newest conversation turn."""
         return [turn.id for turn in self.index.latest(50) if turn.caller == "chat"][:1]
 
+    def starting(self, start: str) -> list[str]:
+        """The turns whose id starts with this."""
+        rows = self.store.rows("SELECT id FROM turns WHERE substr(id, 1, ?) = ?", len(start), start)
+        return [row["id"] for row in rows]
+
     def since(self, moment: float) -> list[str]:
         """Every turn that began at `moment` (seconds since the epoch) or later."""
-        return [row["id"] for row in self.store.rows("SELECT id FROM turns WHERE at >= ?", moment)]
+        return self.between(moment, float("inf"))
+
+    def between(self, start: float, end: float) -> list[str]:
+        """Every turn that began at `start` or later and before `end` (seconds since the epoch)."""
+        rows = self.store.rows("SELECT id FROM turns WHERE at >= ? AND at < ?", max(start, KNOWN), end)
+        return [row["id"] for row in rows]
 
     def about(self, text: str) -> list[str]:
-        """Every turn in which these words stand, in any case; sentences of both sides are searched."""
-        wanted = text.casefold().strip()
+        """Every turn in which this stands, whatever the case and the accents; a short text only where a word begins."""
+        wanted = fold(text.strip())
         if not wanted:
             return []
-        return [turn.id for turn in self.index.turns() if wanted in f"{turn.user}\n{turn.reply}".casefold()]
+        border = r"(?<![^\W_])" if len(wanted) <= SHORT else ""
+        return self._where(re.compile(border + r"\s+".join(map(re.escape, wanted.split()))))
+
+    def person(self, name: str) -> list[str]:
+        """Every turn that names this person, as whole words, and every reply of theirs in an imported chat."""
+        wanted = words(name)
+        if not wanted:
+            return []
+        return self._where(re.compile(r"(?<![^\W_])" + r"[\W_]+".join(map(re.escape, wanted)) + r"(?![^\W_])"))
+
+    def _where(self, pattern: re.Pattern[str]) -> list[str]:
+        """Turns in the log's order; each opinion with these words counts for the turn that it is about."""
+        judged = {row["turn"]: row["correction"] for row in self.store.rows(_CORRECTIONS)}
+
+        def holds(turn: LoggedTurn) -> bool:
+            texts = (*kept_texts(turn), judged.get(turn.id, ""))
+            return any(pattern.search(fold(text)) for text in texts)
+
+        return [turn.id for turn in self.index.turns() if holds(turn)]
 
     # -- forgetting ----------------------------------------------------------------------------
 
@@ -68,9 +110,8 @@ class Forgetter:
             return Forgetting()
         quoting = tuple(sorted(turns_quoting(self.data.log, asked)))
         gone = {*asked, *quoting}
-        datasets = {
-            row["dataset"] for row in self.store.rows("SELECT dataset, turn FROM dataset_turns") if row["turn"] in gone
-        }
+        rows = self.store.rows("SELECT dataset, turn FROM dataset_turns")
+        datasets = {row["dataset"] for row in rows if row["turn"] in gone}
         runs = [row["id"] for row in self.store.rows("SELECT id, dataset FROM runs") if row["dataset"] in datasets]
         versions = self.registry.trained_on(datasets)
         return Forgetting(asked, quoting, tuple(sorted(datasets)), tuple(runs), tuple(versions))
@@ -90,9 +131,9 @@ class Forgetter:
             (self.data.versions / version / "report.json").write_text("{}", encoding="ascii")
             (self.data.versions / version / "report.html").unlink(missing_ok=True)
         for run in found.runs:
-            shutil.rmtree(self.data.runs / run, ignore_errors=True)
+            _remove(self.data.runs / run)
         for dataset in found.datasets:
-            shutil.rmtree(self.data.datasets / dataset, ignore_errors=True)
+            _remove(self.data.datasets / dataset)
         gone = [*found.turns, *found.quoting]
         self._clean_store(found, gone)
         rewrite_without(self.data.log, gone)
@@ -111,6 +152,9 @@ class Forgetter:
         with self.store.transaction() as connection:
             for turn in gone:
                 connection.execute("DELETE FROM feedback WHERE turn = ?", (turn,))
+                # Its words go; that a reply was bad stays, or it would become something to learn.
+                connection.execute("DELETE FROM feedback WHERE said_in = ? AND kind = 'praise'", (turn,))
+                connection.execute(_ONLY_BAD, (turn,))
                 connection.execute("DELETE FROM signals WHERE turn = ?", (turn,))
                 connection.execute("DELETE FROM dataset_turns WHERE turn = ?", (turn,))
             for dataset in found.datasets:
@@ -127,3 +171,36 @@ class Forgetter:
         wipe(self.data.own_log.parent, self.data.own_log.name)
         self.store.execute("VACUUM")
         self.store.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+_CORRECTIONS = "SELECT turn, correction FROM feedback WHERE correction IS NOT NULL ORDER BY id"
+_ONLY_BAD = "UPDATE feedback SET kind = 'complaint', correction = NULL, said_in = NULL WHERE said_in = ?"
+
+
+def kept_texts(turn: LoggedTurn) -> Iterator[str]:
+    """Everything that somebody said or that was recalled in a turn. Of the system prompt only what belongs to this
+    turn: its fixed part stands in every one, and forgetting a word of it would forget everything."""
+    for message in turn.messages:
+        if message.role != "system":
+            yield message.content
+            continue
+        yield from (value for value in prompts.split(message.content).values if not prompts.CLOCK.fullmatch(value))
+    yield turn.reply
+    if turn.source != "live":
+        yield turn.model  # who answered in a chat between people
+
+
+def _remove(folder: Path) -> None:
+    """Delete a folder wholly. Raises StoreError: what is still there is not forgotten."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while folder.exists():
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            if time.monotonic() < deadline:
+                time.sleep(0.05)
+                continue
+            raise StoreError(
+                f"{folder} cannot be deleted ({error.strerror or error})",
+                "Close programs that have files in it open, then forget again",
+            ) from error

@@ -18,6 +18,7 @@ from aeon_plugin_ft.dataset.model import Dataset, Draft
 from aeon_plugin_ft.dataset.opinions import load_feedback, note_feedback, recognise_feedback
 from aeon_plugin_ft.errors import AeonFtError, DatasetError, RegistryError, RunStoppedError, TrainingError
 from aeon_plugin_ft.events import EventBus
+from aeon_plugin_ft.extensions import Extensions
 from aeon_plugin_ft.judge import Judge, discard, why_unjudged
 from aeon_plugin_ft.registry import BASE, Registry, Version, VersionState
 from aeon_plugin_ft.registry.retention import Plan as PrunePlan
@@ -50,7 +51,8 @@ class Pipeline:
 
     `settings` is read anew at each step, so that an edit of plugin.toml counts at once. `deployer`
     gives that of the configured backend; whoever made it closes it. `on_phase` hears what is being done, in English.
-    `interrupt` is asked twice a second while a worker runs: a reason to pause it, or None.
+    `interrupt` is asked twice a second while a worker runs: a reason to pause it, or None. `extensions` are what other
+    plugins add.
     """
 
     def __init__(
@@ -62,9 +64,11 @@ class Pipeline:
         deployer: Callable[[], Deployer],
         on_phase: OnPhase = lambda _: None,
         interrupt: Callable[[], str | None] = lambda: None,
+        extensions: Extensions | None = None,
     ) -> None:
         self.data, self.settings, self.store, self.events = data, settings, store, events
         self.deployer, self.on_phase, self.interrupt = deployer, on_phase, interrupt
+        self.extensions = extensions or Extensions(None)
         self.registry = Registry(data, store)
         self.index = TurnIndex(store, data.log)
 
@@ -90,6 +94,7 @@ class Pipeline:
             settings.dataset,
             system_prompt=self.system_prompt(),
             feedback=load_feedback(self.store),
+            filters=self.extensions.filters,
             max_length=settings.train.max_length,
             gap_minutes=settings.log.session_gap_minutes,
         )

@@ -33,6 +33,7 @@ from hooks import Host, ModelRequest, Route, Turn
 
 if TYPE_CHECKING:
     from aeon_plugin_ft.dataset.showing import ShownTurns
+    from aeon_plugin_ft.extensions import Extensions
     from aeon_plugin_ft.pipeline import Pipeline
     from aeon_plugin_ft.registry import Registry
     from aeon_plugin_ft.schedule import Background, TrainingScheduler
@@ -127,9 +128,17 @@ class Runtime:
     def _with_examples(self, route: Route, request: ModelRequest) -> Route:
         """The route with the owner's similar conversations, where [base] similar_turns wants them."""
         limit = self.settings.base.similar_turns
-        if not limit or request.caller != "chat" or self.private or self.host.is_private():
+        if not limit or request.caller != "chat" or self._is_private():
             return route
         return replace(route, examples=self.shown_turns.examples(request.messages, limit))
+
+    def _is_private(self) -> bool:
+        """Unknown counts as private: what was said before must not be shown because a host is odd."""
+        try:
+            return self.private or bool(self.host.is_private())
+        except Exception:
+            log.exception("the private mode cannot be read; nothing is shown to the model")
+            return True
 
     def _takes(self, route: Route, host_route: Route) -> bool:
         """The untrained model only answers where the host has none; a trained one as [serve] prefer says."""
@@ -188,6 +197,7 @@ class Runtime:
         return TurnLog(
             self.data.log,
             redact=self.redact,
+            redact_turn=lambda texts: self._redactor().of_turn(texts),
             rotate_bytes=settings.rotate_mb * 1_000_000,
             fsync_seconds=settings.fsync_ms / 1000,
             on_failure=lambda reason: self.events.publish(LoggingFailed(reason=reason)),
@@ -408,6 +418,12 @@ class Runtime:
     # -- parts that are made when they are first needed ----------------------------------------
 
     @cached_property
+    def extensions(self) -> Extensions:
+        from aeon_plugin_ft.extensions import Extensions
+
+        return Extensions(self.host.hooks)
+
+    @cached_property
     def pipeline(self) -> Pipeline:
         from aeon_plugin_ft.pipeline import Pipeline
 
@@ -422,6 +438,7 @@ class Runtime:
             deployer,
             self.background.note_phase,
             self.background.interrupt,
+            self.extensions,
         )
 
     @cached_property

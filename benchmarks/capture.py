@@ -22,6 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from aeon_plugin_ft.turns import TurnKind, TurnLog
+from aeon_plugin_ft.turns.lines import RedactTurn
 from hooks import Attempt, Message, Turn
 
 STATIC = "Você é um assistente direto, um pouco cínico e muito competente, e fala como um amigo. " * 13
@@ -71,6 +72,13 @@ def redaction(wanted: bool) -> Callable[[str], str]:
     return Redactor("redact", ()).redact
 
 
+def redaction_of_turn() -> RedactTurn:
+    """What the plugin does with the texts of each turn."""
+    from aeon_plugin_ft.privacy import Redactor
+
+    return Redactor("redact", ()).of_turn
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--turns", type=int, default=15_000)
@@ -85,6 +93,7 @@ def main() -> None:
         log = TurnLog(
             Path(folder) / "log",
             redact=redaction(options.redact),
+            redact_turn=redaction_of_turn() if options.redact else None,
             rotate_bytes=64_000_000,
             fsync_seconds=options.fsync_ms / 1000,
             on_failure=print,

@@ -220,8 +220,10 @@ def main() -> None:
 
 
 def append_one(log: Path) -> None:
+    """Reads only the file's end: the child that is measured starts with this process's peak of memory."""
     last = sorted(log.glob("*.jsonl"))[-1]
     with last.open("rb") as file:
+        file.seek(-min(last.stat().st_size, 1 << 16), 2)
         line = file.read().splitlines()[-1]
     with last.open("ab") as file:
         file.write(line.replace(b'"turn":"0', b'"turn":"f') + b"\n")

@@ -20,6 +20,7 @@ from aeon_plugin_ft.store import DataFolder, Store
 
 if TYPE_CHECKING:
     from aeon_plugin_ft.events import EventBus
+    from aeon_plugin_ft.extensions import Extensions
     from aeon_plugin_ft.pipeline import Pipeline
     from aeon_plugin_ft.registry import Registry
     from aeon_plugin_ft.serving.backends import Backends
@@ -76,13 +77,29 @@ class Context:
 
         return Backends(self.data, self.settings.current.serve, system_prompt=prompt)
 
+    @cached_property
+    def extensions(self) -> Extensions:
+        """What the installed plugins (entry-point group "aeon") add."""
+        from aeon_plugin_ft.extensions import Extensions
+        from hooks import HookCaller, build_manager
+
+        return Extensions(HookCaller(build_manager()))
+
     def pipeline(self, on_phase: Callable[[str], None] = lambda _: None) -> Pipeline:
         from aeon_plugin_ft.pipeline import Pipeline
 
         def deployer() -> Deployer:
             return self.backends[self.settings.current.serve.backend]
 
-        return Pipeline(self.data, lambda: self.settings.current, self.store, self.events, deployer, on_phase)
+        return Pipeline(
+            self.data,
+            lambda: self.settings.current,
+            self.store,
+            self.events,
+            deployer,
+            on_phase,
+            extensions=self.extensions,
+        )
 
     def close(self) -> None:
         """End every child that this command started and close the database."""

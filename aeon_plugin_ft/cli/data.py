@@ -1,20 +1,27 @@
-"""`aeon-ft convert | dataset | forget`: what is learnt from, where it comes from, what is left out."""
+"""`aeon-ft convert | dataset`: what is learnt from, where it comes from, what is left out."""
 
 from __future__ import annotations
 
 import collections
+import functools
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional, TypeVar
 
 import typer
 
 from aeon_plugin_ft.cli.context import counts, of, out, show_json, table
 from aeon_plugin_ft.cli.main import app
+from aeon_plugin_ft.errors import WhoIsWhoError
 
 if TYPE_CHECKING:
-    from aeon_plugin_ft.dataset.model import Draft
+    from aeon_plugin_ft.dataset.into_log import IntoLog
+    from aeon_plugin_ft.dataset.model import Draft, Skipped
 
+T = TypeVar("T")
+SHOWN_SKIPS = 20
 Json = Annotated[bool, typer.Option("--json", help="For scripts.")]
 Format = Annotated[Optional[str], typer.Option(help="The source's format, when it is not recognised.")]  # noqa: UP045
 
@@ -33,6 +40,7 @@ app.add_typer(dataset, name="dataset")
 
 @app.command()
 def convert(
+    context: typer.Context,
     source: Annotated[Path, typer.Argument(help="Aeon's conversation.log, or another chat export.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The JSONL file to write.")],
     format_: Annotated[
@@ -40,12 +48,23 @@ def convert(
     ] = None,
     owner: Owner = None,
     assistant: Assistant = None,
+    as_said: Annotated[
+        bool, typer.Option("--as-said", help="Leave personal data in; without this it is replaced by placeholders.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Turn a conversation log into JSONL for fine-tuning: one user and one assistant message a line."""
     from aeon_plugin_ft.dataset import convert as convert_file
+    from aeon_plugin_ft.privacy import Redactor
 
-    report = convert_file(source, output, format_, owner=owner, assistant=assistant)
+    shared = of(context)
+    redact_turn = None if as_said else Redactor().of_turn
+    report = _asking(
+        lambda who: convert_file(
+            source, output, format_, registry=shared.extensions.importers, redact_turn=redact_turn,
+            owner=owner, assistant=who or assistant,
+        )
+    )  # fmt: skip
     if as_json:
         show_json({"kept": report.kept, "dropped": report.dropped, "skipped": len(report.skipped), "target": output})
         return
@@ -54,8 +73,27 @@ def convert(
     out.print(f"{report.kept} {'pair' if report.kept == 1 else 'pairs'} written to {output}.")
     if report.dropped:
         out.print(f"Left out: {counts(report.dropped)}.")
-    for line in report.skipped[:20]:
-        out.print(f"  line {line.line}: {line.reason}")
+    say_skipped(report.skipped)
+
+
+def say_skipped(skipped: Sequence[Skipped]) -> None:
+    """Line by line what could not be used; of many the first."""
+    for line in skipped[:SHOWN_SKIPS]:
+        out.print(f"  line {line.line}: {line.reason}", markup=False)
+    if len(skipped) > SHOWN_SKIPS:
+        out.print(f"  ... and {len(skipped) - SHOWN_SKIPS} more lines")
+
+
+def _asking(read: Callable[[str | None], T]) -> T:
+    """Read a file; in a terminal the owner is asked who answers in a chat between people, elsewhere it is an error."""
+    try:
+        return read(None)
+    except WhoIsWhoError as error:
+        if not sys.stdin.isatty():
+            raise
+        out.print(f"{error.path} is a chat between {', '.join(error.people)}.", markup=False)
+        name = typer.prompt("Whose sentences are the replies to learn?", err=True)
+        return read(str(name))
 
 
 @dataset.command("show")
@@ -102,17 +140,23 @@ def import_(
     from aeon_plugin_ft.dataset.into_log import import_into_log
 
     shared = of(context)
+
+    def read(file: Path, who: str | None) -> IntoLog:
+        return import_into_log(
+            file, shared.data, shared.store, shared.settings.current, format_, registry=shared.extensions.importers,
+            owner=owner, assistant=who or assistant, refuse=shared.extensions.refusal,
+        )  # fmt: skip
+
     for file in files:
-        report = import_into_log(
-            file, shared.data, shared.store, shared.settings.current, format_, owner=owner, assistant=assistant
-        )
+        report = _asking(functools.partial(read, file))
         for note in report.notes:
             out.print(note, markup=False)
         out.print(f"{file}: {report.added} turns added ({report.format}), {report.known} known already.")
         if report.kinds:
             out.print(f"  of which {counts(report.kinds)}.")
-        for line in report.skipped[:20]:
-            out.print(f"  line {line.line}: {line.reason}")
+        if report.refused:
+            out.print(f"  kept out: {counts(report.refused)}.", markup=False)
+        say_skipped(report.skipped)
 
 
 @dataset.command("freeze")
@@ -123,53 +167,13 @@ def freeze(context: typer.Context) -> None:
 
 
 @dataset.command("filters")
-def filters(as_json: Json = False) -> None:
+def filters(context: typer.Context, as_json: Json = False) -> None:
     """Every filter with its reason; switch one off with dataset.disabled_filters."""
-    from aeon_plugin_ft.dataset import all_filters
-
-    found = [(one.name, one.reason) for one in all_filters()]
+    found = [(one.name, one.reason) for one in of(context).extensions.filters.all()]
     if as_json:
         show_json([{"name": name, "reason": reason} for name, reason in found])
         return
     table("Filters", ("name", "leaves out"), found)
-
-
-@app.command()
-def forget(
-    context: typer.Context,
-    about: Annotated[Optional[str], typer.Option(help="Everything in which these words stand.")] = None,  # noqa: UP045
-    minutes: Annotated[Optional[int], typer.Option(min=1, help="Everything of the last N minutes.")] = None,  # noqa: UP045
-    turn: Annotated[Optional[list[str]], typer.Option(help="This turn, by its id.")] = None,  # noqa: UP045
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Forget conversations for good: log, datasets, runs; versions trained on them are marked."""
-    import time
-
-    from aeon_plugin_ft.forget import Forgetter
-
-    shared = of(context)
-    forgetter = Forgetter(shared.data, shared.store)
-    forgetter.index.ingest()
-    ids = list(turn or [])
-    ids += forgetter.about(about) if about else []
-    ids += forgetter.since(time.time() - minutes * 60) if minutes else []
-    plan = forgetter.plan(ids)
-    if as_json:
-        show_json({**asdict(plan), "done": not dry_run})
-    else:
-        out.print(
-            f"{len(plan.turns)} turns, {len(plan.quoting)} that repeat them, {len(plan.datasets)} datasets,"
-            f" {len(plan.runs)} runs; versions trained on them: {', '.join(plan.versions) or 'none'}."
-        )
-    if dry_run or not plan.turns:
-        return
-    if not yes:
-        typer.confirm("Forget them for good?", abort=True)
-    forgetter.forget(ids)
-    if not as_json:
-        out.print("Forgotten. `aeon-ft train` makes a version without them.")
 
 
 @dataset.command("export")
@@ -180,6 +184,9 @@ def export(
     model: Annotated[
         str, typer.Option(help="The Hugging Face name of the model that the other tool trains.")
     ] = "HuggingFaceTB/SmolLM2-135M-Instruct",
+    template: Annotated[
+        str, typer.Option(help="The chat template, for a model whose name does not tell it (LLaMA-Factory's name).")
+    ] = "",
     cpu: Annotated[bool, typer.Option("--cpu", help="Write a recipe for a machine without a GPU.")] = False,
 ) -> None:
     """Freeze the dataset and write it, with a recipe, as another training tool takes it."""
@@ -188,7 +195,8 @@ def export(
 
     shared = of(context)
     frozen = shared.pipeline().freeze()
-    made = export_to(frozen, folder, format_, Plan.of(model, shared.settings.current.train, cpu=cpu))
+    plan = Plan.of(model, shared.settings.current.train, template=template, cpu=cpu)
+    made = export_to(frozen, folder, format_, plan)
     for file in made.files:
         out.print(str(file), markup=False)
     if made.left_out:

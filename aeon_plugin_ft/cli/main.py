@@ -100,6 +100,7 @@ def load_commands() -> None:
         data,
         demo,
         doctor,
+        forgetting,
         learn,
         models,
         place,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -14,6 +15,7 @@ import typer
 from aeon_plugin_ft.cli.context import of, out, show_json, table
 from aeon_plugin_ft.cli.data import Json, dataset
 from aeon_plugin_ft.cli.learn import say_phase
+from aeon_plugin_ft.errors import EvaluationError
 
 if TYPE_CHECKING:
     from aeon_plugin_ft.dataset.model import Dataset
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from hooks import Message
 
 BASE, PLAIN, SHOWN = "base", "plain", "shown"
+SURE = 0.05
+"""Probability of a result by luck above which nothing is recommended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,12 @@ class Help:
         """Share by which the loss falls."""
         return 1 - self.shown / self.plain
 
+    @property
+    def chance(self) -> float:
+        """How probable this many better ones are when showing makes no difference (exact one-sided sign test)."""
+        ways = sum(math.comb(self.examples, better) for better in range(self.better, self.examples + 1))
+        return float(ways / 2**self.examples)
+
 
 @dataset.command("similar")
 def similar(
@@ -54,7 +64,7 @@ def similar(
     pipeline = of(context).pipeline(on_phase=lambda text: None if as_json else say_phase(text))
     found = measure(pipeline, pipeline.freeze(), turns)
     if as_json:
-        show_json([{**asdict(one), "gain": one.gain} for one in found])
+        show_json([{**asdict(one), "gain": one.gain, "chance": one.chance} for one in found])
         return
     table(
         f"Held-out loss with {turns} similar conversations in the prompt",
@@ -68,10 +78,15 @@ def similar(
 
 
 def advice(found: Help, turns: int) -> str:
-    """What to do with the figures of the model in use."""
-    if found.gain > 0 and found.better * 2 > found.examples:
-        return f"It helps. Switch it on with `aeon-ft config set base.similar_turns {turns}`."
-    return "It does not help this model. Leave base.similar_turns at 0."
+    """What to do with the figures of the model in use; a model of Groq or Ollama was not measured."""
+    if found.gain <= 0 or found.better * 2 <= found.examples:
+        return "It does not help this model. Leave base.similar_turns at 0."
+    if found.chance > SURE:
+        return (
+            f"It may help, but {found.better} of {found.examples} can be luck"
+            f" (probability {found.chance:.2f}). Leave base.similar_turns at 0 until there is more talk."
+        )
+    return f"It helps. Switch it on with `aeon-ft config set base.similar_turns {turns}`."
 
 
 def measure(pipeline: Pipeline, frozen: Dataset, turns: int) -> list[Help]:
@@ -83,7 +98,8 @@ def measure(pipeline: Pipeline, frozen: Dataset, turns: int) -> list[Help]:
     if current != BASE:
         adapters[current] = pipeline.registry.get(current).adapter
     pipeline.on_phase("measuring the held-out loss, with and without similar conversations")
-    with tempfile.TemporaryDirectory(prefix="similar-", dir=pipeline.data.cache) as folder:
+    # Inside the dataset's own folder: whatever forgets or prunes the dataset takes it along.
+    with tempfile.TemporaryDirectory(prefix="similar-", dir=frozen.folder) as folder:
         shown = Path(folder) / "shown.jsonl"
         write_shown(frozen, shown, turns)
         losses = measure_losses(base, {PLAIN: frozen.heldout_file, SHOWN: shown}, adapters, Path(folder))
@@ -107,9 +123,11 @@ def _line(messages: Sequence[Message]) -> str:
 
 
 def compare(name: str, plain: HeldoutLoss, shown: HeldoutLoss) -> Help:
-    """Over the conversations that could be scored both ways."""
+    """Over the conversations that could be scored both ways. Raises EvaluationError when none could."""
     pairs = [(a, b) for a, b in zip(plain.per_example, shown.per_example, strict=True) if a[1] and b[1]]
     nats = [sum(a[0] for a, _ in pairs), sum(b[0] for _, b in pairs)]
+    if not pairs:
+        raise EvaluationError("No held-out conversation could be scored both ways", "Show fewer with --turns")
     tokens = [sum(a[1] for a, _ in pairs), sum(b[1] for _, b in pairs)]
     better = sum(b[0] / b[1] < a[0] / a[1] for a, b in pairs)
     return Help(name, nats[0] / tokens[0], nats[1] / tokens[1], better, len(pairs))

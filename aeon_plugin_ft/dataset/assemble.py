@@ -61,6 +61,6 @@ class Assembler:
             self._sessions.popitem(last=False)
 
 
-def with_reply(example: Example, reply: str) -> Example:
-    """The same question with another reply."""
-    return replace(example, messages=(*example.messages[:-1], Message("assistant", reply)))
+def with_reply(example: Example, reply: str, turns: tuple[str, ...]) -> Example:
+    """The same question with another reply, made of these turns."""
+    return replace(example, messages=(*example.messages[:-1], Message("assistant", reply)), turns=turns)

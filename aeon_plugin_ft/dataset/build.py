@@ -62,7 +62,9 @@ def build_draft(
 
     def learnt(opinion: Preference | Rating) -> bool:
         """On the training side: neither its question nor anything in its history is judged by."""
-        return normal(opinion.prompt[-1].content) not in judged and hidden.isdisjoint(opinion.turns)
+        said_in = curator.feedback[opinion.id].said_in
+        shown = (turn for turn in opinion.turns if turn != said_in)
+        return normal(opinion.prompt[-1].content) not in judged and hidden.isdisjoint(shown)
 
     preferences = tuple(pair for pair in curator.preferences if learnt(pair))
     ratings = tuple(rating for rating in curator.ratings if learnt(rating))
@@ -129,15 +131,16 @@ class _Curator:
         prompt = example.messages[:-1]
         if said.kind == "drop":
             return example, ("owner", "dropped in a review")
-        if said.kind in {"complaint", "correction"} and turn.kind is TurnKind.CHAT and example.reply:
-            self.ratings.append(Rating(turn.id, prompt, example.reply, False, example.turns))
-        if said.kind == "praise" and turn.kind is TurnKind.CHAT and example.reply:
-            self.ratings.append(Rating(turn.id, prompt, example.reply, True, example.turns))
+        judged = turn.kind is TurnKind.CHAT and example.reply != ""
+        if judged and said.kind in {"complaint", "correction", "praise"}:
+            self.ratings.append(Rating(turn.id, prompt, example.reply, said.kind == "praise", example.turns))
         if said.kind == "correction" and said.correction and said.correction.strip():
             better = said.correction.strip()
-            if turn.kind is TurnKind.CHAT and example.reply:
-                self.preferences.append(Preference(turn.id, prompt, better, example.reply, example.turns))
-            return with_reply(example, better), None
+            # Its words are learnt from, so the turn that said them is part of the lineage.
+            turns = example.turns if said.said_in is None else (*example.turns, said.said_in)
+            if judged:
+                self.preferences.append(Preference(turn.id, prompt, better, example.reply, turns))
+            return with_reply(example, better, turns), None
         if said.kind in {"complaint", "correction"}:
             return example, ("complaint", "the owner was not happy with this reply")
         return example, None

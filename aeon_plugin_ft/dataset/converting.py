@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from aeon_plugin_ft.dataset.importing import ImporterRegistry, open_import
@@ -31,20 +31,22 @@ def convert(
     format: str | None = None,
     *,
     registry: ImporterRegistry | None = None,
-    redact: Callable[[str], str] | None = None,
+    redact_turn: Callable[[Sequence[str]], Callable[[str], str]] | None = None,
     owner: str | None = None,
     assistant: str | None = None,
 ) -> ConvertReport:
     """Write the conversation in `source` to `target`, whole or not at all.
 
-    UTF-8, not ASCII-escaped, one line a turn. `format`, `redact`, `owner` and `assistant` as in
-    `import_file`. Raises InputFileError when the source cannot be used or the target cannot be written.
+    UTF-8, not ASCII-escaped, one line a turn. `redact_turn` is given the two texts of a pair, and gives what replaces
+    personal data in them. `format`, `owner` and `assistant` as in `import_file`.
+    Raises InputFileError when the source cannot be used or the target cannot be written.
     """
-    stream = open_import(source, format, registry=registry, redact=redact, owner=owner, assistant=assistant)
+    stream = open_import(source, format, registry=registry, owner=owner, assistant=assistant)
     dropped: Counter[str] = Counter()
     part = target.with_name(target.name + ".part")
     try:
-        kept = _write(part, _pairs(iter(stream), dropped))
+        pairs = _pairs(iter(stream), dropped)
+        kept = _write(part, pairs if redact_turn is None else _redacted(pairs, redact_turn))
         part.replace(target)
     except OSError as error:
         raise InputFileError(
@@ -83,6 +85,14 @@ def _pairs(turns: Iterator[LoggedTurn], dropped: Counter[str]) -> Iterator[tuple
         else:
             seen.add(hash((user, reply)))
             yield user, reply
+
+
+def _redacted(
+    pairs: Iterator[tuple[str, str]], redact_turn: Callable[[Sequence[str]], Callable[[str], str]]
+) -> Iterator[tuple[str, str]]:
+    for user, reply in pairs:
+        redact = redact_turn((user, reply))
+        yield redact(user), redact(reply)
 
 
 def _reason(turn: LoggedTurn) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import collections
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,6 +40,8 @@ class IntoLog:
     known: int
     kinds: dict[str, int] = field(default_factory=dict)
     skipped: Sequence[Skipped] = ()
+    refused: dict[str, int] = field(default_factory=dict)
+    """Turns that stayed out, by reason: [privacy] mode = "drop", or another plugin's veto."""
     notes: Sequence[str] = ()
     """What was unusual about the file (another encoding, ...), as sentences for people."""
 
@@ -54,10 +56,12 @@ def import_into_log(
     registry: ImporterRegistry | None = None,
     owner: str | None = None,
     assistant: str | None = None,
+    refuse: Callable[[Turn], str | None] = lambda _: None,
 ) -> IntoLog:
     """Append every turn of `file` that the log does not have yet, personal data replaced as the settings say.
 
-    `registry`, `owner` and `assistant` as in `import_file`. Raises InputFileError or LogError.
+    `registry`, `owner` and `assistant` as in `import_file`; `refuse` says why a turn stays out, None to take it.
+    Raises InputFileError or LogError.
     """
     stream = open_import(
         file,
@@ -70,14 +74,20 @@ def import_into_log(
     index = TurnIndex(store, data.log)
     index.ingest()
     failures: list[str] = []
-    log = _open_log(data, settings, failures)
+    redactor = Redactor(settings.privacy.mode, settings.privacy.terms)
+    log = _open_log(data, settings, redactor, failures)
     added: collections.Counter[str] = collections.Counter()
+    refused: collections.Counter[str] = collections.Counter()
     known = 0
     try:
         for position, turn in enumerate(stream):
-            made = _as_turn(turn, stream.format, position)
+            made = _as_turn(turn, stream.format, position, redactor)
             if index.get(made.id) is not None:
                 known += 1
+                continue
+            reason = redactor.refusal(_texts(turn)) or refuse(made)
+            if reason is not None:
+                refused[reason] += 1
                 continue
             log.append(made, turn.kind)
             added[turn.kind.value] += 1
@@ -86,24 +96,34 @@ def import_into_log(
     if failures:
         raise LogError(f"The log cannot be written ({failures[0]})", "Nothing is lost: mend it and import again")
     index.ingest()
-    return IntoLog(stream.format, sum(added.values()), known, dict(added), tuple(stream.reading.skipped), stream.notes)
+    skipped = tuple(stream.reading.skipped)
+    return IntoLog(stream.format, sum(added.values()), known, dict(added), skipped, dict(refused), stream.notes)
 
 
-def _open_log(data: DataFolder, settings: Settings, failures: list[str]) -> TurnLog:
-    redactor = Redactor(settings.privacy.mode, settings.privacy.terms)
+def _texts(turn: LoggedTurn) -> Iterator[str]:
+    """What was said in it; a system prompt is nobody's sentence."""
+    yield from (message.content for message in turn.messages if message.role != "system")
+    yield turn.reply
+
+
+def _open_log(data: DataFolder, settings: Settings, redactor: Redactor, failures: list[str]) -> TurnLog:
     return TurnLog(
         data.log,
         redact=redactor.redact,
+        redact_turn=redactor.of_turn,
         rotate_bytes=settings.log.rotate_mb * 1_000_000,
         fsync_seconds=settings.log.fsync_ms / 1000,
         on_failure=failures.append,
     )
 
 
-def _as_turn(turn: LoggedTurn, format: str, position: int) -> Turn:
-    """The turn as if it had just been heard. One from a log of the plugin keeps its id and time."""
+def _as_turn(turn: LoggedTurn, format: str, position: int, redactor: Redactor) -> Turn:
+    """The turn as if it had just been heard. One from a log of the plugin keeps its id and time.
+
+    In a chat between people the "model" is who answered: a name, and perhaps one of the owner's own terms.
+    """
     identity = "\x1f".join((format, str(position), turn.session, turn.user, turn.reply))
-    served = Attempt(provider="none", model=turn.model, version=turn.version, ok=True, seconds=0.0)
+    served = Attempt(provider="none", model=redactor.redact(turn.model), version=turn.version, ok=True, seconds=0.0)
     return Turn(
         id=turn.id if format == "log" else uuid.uuid5(_NAMESPACE, identity).hex,
         session=f"{format}:{turn.session}",

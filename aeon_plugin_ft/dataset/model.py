@@ -18,19 +18,21 @@ FeedbackKind = Literal["praise", "complaint", "correction", "keep", "drop"]
 @dataclass(frozen=True, slots=True)
 class Feedback:
     """What the owner thinks of one turn's reply. `correction` is the better reply in the owner's words,
-    None unless `kind` is "correction" and the words are known."""
+    None unless `kind` is "correction" and the words are known. `said_in` is the turn in which it was said, None when
+    it was no turn (a command, a review): whoever forgets that turn forgets the opinion's words too."""
 
     turn: str
     kind: FeedbackKind
     correction: str | None = None
+    said_in: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
     """One training example: `messages` ends with the assistant reply, the only part that is learnt.
 
-    `turns` are the ids of the logged turns it was made of, `session` keeps one conversation on one
-    side of the split, `at` is the time of the newest of them (seconds since the epoch).
+    `turns` are the ids of the logged turns it was made of, the one that corrected it included; `session` keeps one
+    conversation on one side of the split, `at` is the time of the newest of them (seconds since the epoch).
     """
 
     id: str

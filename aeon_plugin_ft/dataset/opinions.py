@@ -26,7 +26,7 @@ def recognise_feedback(turns: Iterable[LoggedTurn]) -> Iterator[Feedback]:
         if before is not None and before.reply and before.kind is TurnKind.CHAT:
             signal = recognise(turn.user, before.reply)
             if signal is not None:
-                yield Feedback(before.id, signal.kind, signal.correction)
+                yield Feedback(before.id, signal.kind, signal.correction, turn.id)
         last[turn.session] = turn
         if len(last) > 256:
             last.pop(next(iter(last)))
@@ -37,11 +37,12 @@ def note_feedback(store: Store, found: Iterable[Feedback], source: str = RECOGNI
     added = 0
     with store.transaction() as connection:
         for one in found:
-            values = (one.turn, one.kind, store.clock(), source, one.correction)
+            values = (one.turn, one.kind, store.clock(), source, one.correction, one.said_in)
             same = "SELECT 1 FROM feedback WHERE turn = ? AND kind = ? AND source = ? AND correction IS ?"
             if connection.execute(same, (one.turn, one.kind, source, one.correction)).fetchone() is None:
                 connection.execute(
-                    "INSERT INTO feedback (turn, kind, at, source, correction) VALUES (?, ?, ?, ?, ?)", values
+                    "INSERT INTO feedback (turn, kind, at, source, correction, said_in) VALUES (?, ?, ?, ?, ?, ?)",
+                    values,
                 )
                 added += 1
     return added
@@ -51,11 +52,11 @@ def load_feedback(store: Store) -> dict[str, Feedback]:
     """The opinion that counts for each turn, for `build_draft`."""
     found: dict[str, Feedback] = {}
     reviewed: dict[str, FeedbackKind] = {}
-    for row in store.rows("SELECT turn, kind, source, correction FROM feedback ORDER BY id"):
+    for row in store.rows("SELECT turn, kind, source, correction, said_in FROM feedback ORDER BY id"):
         if row["source"] == REVIEW:
             reviewed[row["turn"]] = row["kind"]
         else:
-            found[row["turn"]] = Feedback(row["turn"], row["kind"], row["correction"])
+            found[row["turn"]] = Feedback(row["turn"], row["kind"], row["correction"], row["said_in"])
     for turn, kind in reviewed.items():
         said = found.get(turn)
         if kind == "keep" and said is not None and said.kind == "correction" and said.correction:

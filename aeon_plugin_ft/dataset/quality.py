@@ -9,7 +9,8 @@ from functools import lru_cache
 from aeon_plugin_ft.dataset.thinking import tool_call
 from aeon_plugin_ft.dataset.words import fold, words
 
-_CUT = re.compile(r"(?:[\w,;\-–—(]|\b(?:que|de|do|da|para|pra|com|e|ou|um|uma))\s*$")
+_CUT = re.compile(r"[\w,;\-–—(]")
+"""Last characters with which no sentence ends."""
 _HELPLESS = re.compile(
     r"nao (?:entendi|compreendi)|pode repetir|tente novamente|quer tentar novamente|"
     r"parece que voce (?:digitou|comecou|foi)|como (?:um|uma) (?:ia|modelo|assistente)|"
@@ -45,7 +46,7 @@ def _faults(user: str, reply: str) -> list[tuple[float, str]]:
         found.append((0.3, "hardly a question"))
     if sum(map(len, said)) < 0.5 * len(reply.replace(" ", "").replace("\n", "")):
         found.append((0.4, "more signs than words"))
-    if len(reply) > 40 and _CUT.search(reply):
+    if len(reply) > 40 and _CUT.match(reply.rstrip()[-1:]):
         found.append((0.4, "it seems to be cut"))
     if len(reply) < 400 and _HELPLESS.search(folded):
         found.append((0.5, "it gives no answer"))

@@ -66,4 +66,9 @@ def _newest_questions(numbers: list[int], keys: list[str], room: int) -> set[int
 def _without_leaks(train: list[Example], heldout: Sequence[Example]) -> list[Example]:
     """Train examples without history that holds a held-out reply: those go entirely (multi-turn only)."""
     targets = {example.id for example in heldout}
-    return [example for example in train if len(example.turns) == 1 or targets.isdisjoint(example.turns)]
+    return [example for example in train if targets.isdisjoint(_history(example))]
+
+
+def _history(example: Example) -> tuple[str, ...]:
+    """The turns before its own; behind it stands at most the one that corrected it, whose text is not shown."""
+    return example.turns[: example.turns.index(example.id)] if example.id in example.turns else example.turns[:-1]

@@ -36,6 +36,15 @@ _CHANGED = re.compile(
 _WITH = re.compile(
     r"(?:entr(?:a|o|e|ar)|log(?:a|o|ue|ar)|acess(?:a|o|e|ar))\s+com\s+(?:a\s+)?senha\s+(?P<value>[^\n]{1,80})"
 )
+_ASKED = re.compile(
+    r"(?<!\w)(?:qual|quais|lembra|sabe|cade|diz|diga|fala|fale|passa|passe|manda|mande|mostra|esqueci|quero|preciso)(?!\w)"
+    r"[^?!.\n]{0,40}?(?<!\w)(?:senhas?|password|palavra[- ]passe|contra[- ]?senha"
+    r"|codigo do (?:cofre|alarme|portao|celular))(?!\w)"
+)
+_BARE = re.compile(r"(?<!\w)[\w!@#$%&*+\-.]{3,39}\w(?!\w)")
+_CLOCK = re.compile(r"\d{1,2}h\d{2}")
+_ANSWER_CHARS = 160
+"""A longer answer says more than the password, and explains what its numbers are."""
 _CLAUSE_END = re.compile(
     r"[,;!?\n\"”{}<>\]\\]|\.(?:\s|$)"
     r"|\s(?:e|mas|porque|pra|para|que|guarda|anota|lembra|nao|ta|ok|viu|beleza|por|salva|quando|so|depois|ai|aeon"
@@ -69,6 +78,21 @@ def find_passwords(source: Source) -> Iterator[Finding]:
             folded = source.folded[start : start + len(value)]
             if value.strip() and _is_secret(value, folded) and not _is_ordinary_use(match, folded):
                 yield Finding(Kind.PASSWORD, start, start + len(value), value, 0.92)
+
+
+def asks_for_password(text: str) -> bool:
+    """Whether somebody wants to be told one: "qual é a senha do wifi?". Then a bare "girassol42" is the answer."""
+    return _ASKED.search(Source(text).folded) is not None
+
+
+def find_bare_passwords(text: str) -> Iterator[Finding]:
+    """What looks like a password in a short answer to that question: digits, with or without letters."""
+    if len(text) > _ANSWER_CHARS:
+        return
+    for match in _BARE.finditer(text):
+        value = match.group()
+        if any(char.isdigit() for char in value) and not _CLOCK.fullmatch(value):
+            yield Finding(Kind.PASSWORD, match.start(), match.end(), value, 0.1)
 
 
 def _is_ordinary_use(match: re.Match[str], folded: str) -> bool:

@@ -15,12 +15,14 @@ from dataclasses import replace
 from typing import Literal
 
 from aeon_plugin_ft.privacy.model import Finding, Kind
-from aeon_plugin_ft.privacy.signals import signals
+from aeon_plugin_ft.privacy.signals import Signal, signals
 from aeon_plugin_ft.privacy.text import PLACEHOLDER, Source, fold
 
 Mode = Literal["redact", "drop", "keep"]
 
 _LONG_TEXT = 1000
+_REPEATED = 3
+"""Characters from which a value that one text of a turn gives away is looked for in the others."""
 
 
 class Placeholders:
@@ -90,16 +92,45 @@ class Redactor:
             return text
         names = names or Placeholders()
         names.skip(text)
-        parts, position = [], 0
-        for finding in found:
-            parts += [text[position : finding.start], names.name(finding)]
-            position = finding.end
-        return "".join([*parts, text[position:]])
+        return _replaced(text, found, names)
 
     def together(self) -> Callable[[str], str]:
         """A `redact` for the texts of one turn or conversation: the same number for the same value in all."""
         names = Placeholders()
         return lambda text: self.redact(text, names)
+
+    def of_turn(self, texts: Iterable[str]) -> Callable[[str], str]:
+        """A `redact` for these texts of one turn. A value has the same number in all of them, and what one of them
+        gives away is replaced in the others where it stands without its context: the reply "Anotado: girassol42" to
+        "a senha do wifi é girassol42". A short answer to "qual é a senha?" gives away what looks like one."""
+        if self.mode == "keep":
+            return lambda text: text
+        found: dict[str, list[Finding]] = {}
+        asked = False
+        for text in texts:
+            found[text] = self.find(text)
+            if asked:
+                found[text] = _settled(text, [*found[text], *_bare_passwords(text)])
+            asked = _asks_for_password(text)
+        names = Placeholders()
+        for text in found:
+            names.skip(text)
+        said = {
+            text[one.start : one.end].casefold(): one
+            for text, findings in found.items()
+            for one in findings
+            if one.end - one.start >= _REPEATED
+        }
+        again = _any_of(said) if said else None
+
+        def redact(text: str) -> str:
+            findings = found[text] if text in found else self.find(text)
+            if again is not None:
+                bare = (_at(match, said.get(match.group().casefold())) for match in again.finditer(text))
+                findings = _settled(text, [*findings, *(one for one in bare if one is not None)])
+            return _replaced(text, findings, names)
+
+        return redact
 
     def refusal(self, texts: Iterable[str]) -> str | None:
         """In mode "drop": why a turn with these texts must not be logged (kinds, never values), or None."""
@@ -111,6 +142,39 @@ class Redactor:
     def warm(self) -> None:
         """Load the recognisers now (about 0.2 s once), so that no turn pays for it; call it off the host's thread."""
         self.find("meu cpf é 529.982.247-25, liga no (11) 98765-4321")
+
+
+def _asks_for_password(text: str) -> bool:
+    if not signals(text) & Signal.PASSWORD:
+        return False
+    from aeon_plugin_ft.privacy.passwords import asks_for_password
+
+    return asks_for_password(text)
+
+
+def _bare_passwords(text: str) -> Iterator[Finding]:
+    from aeon_plugin_ft.privacy.passwords import find_bare_passwords
+
+    return find_bare_passwords(text)
+
+
+def _any_of(texts: Iterable[str]) -> re.Pattern[str]:
+    """Each of these as whole words, the longest first."""
+    longest = sorted(texts, key=len, reverse=True)
+    return re.compile(r"(?<!\w)(?:" + "|".join(map(re.escape, longest)) + r")(?!\w)", re.IGNORECASE)
+
+
+def _at(match: re.Match[str], finding: Finding | None) -> Finding | None:
+    """The same value at another place, of less weight than what is found there by itself."""
+    return None if finding is None else replace(finding, start=match.start(), end=match.end(), score=0.0)
+
+
+def _replaced(text: str, found: Iterable[Finding], names: Placeholders) -> str:
+    parts, position = [], 0
+    for finding in found:
+        parts += [text[position : finding.start], names.name(finding)]
+        position = finding.end
+    return "".join([*parts, text[position:]])
 
 
 def _by_lines(text: str) -> Iterator[Finding]:

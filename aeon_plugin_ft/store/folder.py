@@ -16,7 +16,7 @@ ENV_CACHE = "AEON_FT_CACHE"
 
 
 class DataFolder:
-    """One folder with everything the plugin keeps; see docs/data.md.
+    """One folder with everything the plugin keeps; see docs/architecture.md.
 
     Private text lives here, so it carries its own .gitignore of `*`.
     """

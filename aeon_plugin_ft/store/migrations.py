@@ -179,4 +179,14 @@ MIGRATIONS: list[tuple[str, str]] = [
         );
         """,
     ),
+    (
+        "0004_feedback_said_in",
+        """
+        -- The turn in which an opinion was said, NULL when it was a command or a review. What was recognised
+        -- before is recognised again by the next build, with its turn.
+        ALTER TABLE feedback ADD COLUMN said_in TEXT;
+        DELETE FROM feedback WHERE source = 'recognised';
+        CREATE INDEX feedback_said_in ON feedback (said_in);
+        """,
+    ),
 ]

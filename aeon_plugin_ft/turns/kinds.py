@@ -60,6 +60,9 @@ _ERROR = re.compile(
 )
 """How Aeon and its modules report a failure: always at the start of the reply."""
 
+_ACCENTS = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+")
+"""Every block of combining marks that a Latin letter can carry."""
+_SIGNS = re.compile("[^0-9a-z]+")
 _THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
 
 
@@ -97,6 +100,7 @@ def looks_like_error(reply: str) -> bool:
 
 def fold(text: str) -> str:
     """Lower case, without accents and punctuation, single spaces: how sentences are compared."""
-    split = unicodedata.normalize("NFKD", text.casefold())
-    bare = "".join(c for c in split if not unicodedata.combining(c))
-    return " ".join(re.sub(r"[^0-9a-z]+", " ", bare).split())
+    plain = text.casefold()
+    if not plain.isascii():
+        plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", plain))
+    return _SIGNS.sub(" ", plain).strip()

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeVar
 
@@ -34,6 +34,8 @@ PROMPTS_KEPT = 64
 
 Parts = tuple[str, ...]
 Redact = Callable[[str], str]
+RedactTurn = Callable[[Sequence[str]], Redact]
+"""Is given what was said in one turn, and gives the `Redact` for it."""
 T = TypeVar("T")
 _ROLES = frozenset({"system", "user", "assistant", "tool"})
 _KINDS = frozenset(kind.value for kind in TurnKind)
@@ -133,14 +135,17 @@ def _decode(line: bytes) -> Any:
 
 
 class TurnEncoder:
-    """Turns into lines. Every text goes through `redact` first; what `redact` raises is raised on."""
+    """Turns into lines. Every text goes through `redact` first, or with `redact_turn` through what that gives for the
+    texts of the turn (system prompts excepted: their fixed parts are shared by all turns). What they raise is raised
+    on."""
 
-    def __init__(self, redact: Redact) -> None:
+    def __init__(self, redact: Redact, redact_turn: RedactTurn | None = None) -> None:
         self._redact = redact
+        self._redact_turn = redact_turn
         self._prompts: dict[Parts, tuple[str, bytes]] = {}
 
     def encode(self, turn: Turn, kind: TurnKind) -> EncodedTurn:
-        clean = _Memo(self._redact)
+        clean = _Memo(self._redact if self._redact_turn is None else self._redact_turn(_said(turn)))
         systems: dict[str, bytes] = {}
         messages = [[m.role, self._content(m, clean, systems)] for m in turn.messages]
         values: dict[str, Any] = {
@@ -182,6 +187,12 @@ class TurnEncoder:
                 self._prompts.clear()
             self._prompts[parts] = ready
         return ready
+
+
+def _said(turn: Turn) -> list[str]:
+    """What both sides said in a turn, each text once."""
+    texts = [message.content for message in turn.messages if message.role != "system"]
+    return list(dict.fromkeys([*texts, turn.prompt, turn.reply or ""]))
 
 
 class _Memo:

@@ -23,6 +23,7 @@ from aeon_plugin_ft.turns.lines import (
     EncodedTurn,
     Header,
     Redact,
+    RedactTurn,
     SystemText,
     TurnEncoder,
     header_line,
@@ -38,7 +39,8 @@ log = logging.getLogger("aeon_ft.turns")
 class TurnLog:
     """Appends turns to the files of one slot; safe from any thread, and beside other processes.
 
-    `redact` is applied to every text before it is written. `rotate_bytes` starts a new file at that
+    `redact` is applied to every text before it is written, and what `redact_turn` gives for a turn to what was said
+    in it. `rotate_bytes` starts a new file at that
     size. `fsync_seconds` bounds what a power cut can lose; 0 syncs before `append` returns.
     `on_failure(sentence)` is called once when turns stop reaching the disk (from the thread that
     noticed), `on_recovery(lost)` once when they do again, with the number of turns that were lost.
@@ -53,10 +55,11 @@ class TurnLog:
         fsync_seconds: float,
         on_failure: Callable[[str], None],
         on_recovery: Callable[[int], None] | None = None,
+        redact_turn: RedactTurn | None = None,
     ) -> None:
         self.folder = folder
         self.rotate_bytes = rotate_bytes
-        self._encoder = TurnEncoder(redact)
+        self._encoder = TurnEncoder(redact, redact_turn)
         self._writes = Health(f"Conversations cannot be written to {folder}", on_failure, on_recovery)
         self._syncs = Health(f"Conversations in {folder} are not safe from a power cut", on_failure, None)
         self._lock = threading.Lock()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -18,6 +18,10 @@ log = logging.getLogger("aeon_ft.turns")
 
 CHUNK = 8 << 20
 """Bytes read at a time."""
+
+
+OnDamage = Callable[[Path, int], None]
+"""Is told of a line that cannot be read: the file, and the line's number from 1."""
 
 
 class Line(NamedTuple):
@@ -58,26 +62,26 @@ def lines_of(path: Path) -> Iterator[Line]:
             offset = lines[-1].end
 
 
-def read_turns(folder: Path) -> Iterator[LoggedTurn]:
+def read_turns(folder: Path, on_damage: OnDamage | None = None) -> Iterator[LoggedTurn]:
     """Every turn of the log in the order of time, each once, with its exact messages.
 
     Several writers' files are merged by the turns' times. Whole lines that cannot be read (a power cut
-    may leave zeros) are skipped with one warning a file.
+    may leave zeros) are skipped with one warning a file; `on_damage` is told of each.
     """
     seen: set[str] = set()
     slots = [list(files) for _, files in itertools.groupby(log_files(folder), key=slot_of)]
-    streams = [itertools.chain.from_iterable(map(turns_of, files)) for files in slots]
+    streams = [itertools.chain.from_iterable(turns_of(file, on_damage) for file in files) for files in slots]
     for turn in heapq.merge(*streams, key=lambda turn: turn.at):
         if turn.id not in seen:
             seen.add(turn.id)
             yield turn
 
 
-def turns_of(path: Path) -> Iterator[LoggedTurn]:
+def turns_of(path: Path, on_damage: OnDamage | None = None) -> Iterator[LoggedTurn]:
     """Every turn of one file, in the order it was written."""
     systems: dict[str, Parts] = {}
     damaged = 0
-    for line in lines_of(path):
+    for number, line in enumerate(lines_of(path), 1):
         read = parse(line.data)
         if isinstance(read, SystemText):
             systems[read.key] = read.parts
@@ -87,6 +91,8 @@ def turns_of(path: Path) -> Iterator[LoggedTurn]:
             yield turn
         elif not isinstance(read, Header):
             damaged += 1
+            if on_damage is not None:
+                on_damage(path, number)
     if damaged:
         log.warning("%s: %d damaged lines were skipped", path, damaged)
 

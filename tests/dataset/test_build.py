@@ -197,6 +197,26 @@ def test_a_correction_is_the_target_and_the_bad_reply_the_rejected_side(turn: Ma
     assert (pair.chosen, pair.rejected, pair.prompt) == ("É Camberra.", "Sydney, cara, óbvio.", bad.messages)
 
 
+def test_the_turn_that_corrected_is_part_of_the_lineage_of_what_is_learnt_from_it(turn: MakeTurn) -> None:
+    bad = turn("capital da Austrália?", "Sydney, cara, óbvio.")
+    found = draft([bad], {bad.id: Feedback(bad.id, "correction", "É Camberra.", "t9")})
+    assert [example.turns for example in found.train] == [(bad.id, "t9")]
+    assert [pair.turns for pair in found.preferences] == [(bad.id, "t9")]
+    assert [rating.turns for rating in found.ratings] == [(bad.id,)]
+    assert [example.turns for example in draft([bad], {bad.id: Feedback(bad.id, "praise", None, "t9")}).train] == [
+        (bad.id,)
+    ]
+
+
+def test_a_correction_counts_also_where_the_turn_that_said_it_is_judged_by(turn: MakeTurn) -> None:
+    turns = [turn(user, reply, session=f"s{n}") for n, (user, reply) in enumerate(GOOD)]
+    judged = draft(turns).heldout[-1].id
+    found = draft(turns, {turns[0].id: Feedback(turns[0].id, "correction", "Melhor assim, cara.", judged)})
+    assert judged in {example.id for example in found.heldout}
+    assert [pair.id for pair in found.preferences] == [turns[0].id]
+    assert "Melhor assim, cara." in {example.reply for example in found.train}
+
+
 def test_a_correction_without_words_counts_as_a_complaint(turn: MakeTurn) -> None:
     bad = turn("capital da Austrália?", "Sydney, cara, óbvio.")
     assert why(draft([bad], {bad.id: Feedback(bad.id, "correction")})) == {bad.id: "complaint"}

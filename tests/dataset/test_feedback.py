@@ -12,6 +12,7 @@ from types import ModuleType
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rapidfuzz import fuzz, process
 
 from aeon_plugin_ft.dataset.feedback import FeedbackSignal, recognise
 
@@ -161,3 +162,13 @@ def test_the_labelled_sets_are_large_enough_and_share_no_sentence() -> None:
         sets.append({(row["text"].casefold(), row.get("reply", "")) for row in rows})
     assert sum(map(len, sets)) >= 200
     assert not sets[0] & sets[1]
+
+
+def test_the_heldout_sentences_are_not_the_development_ones_said_again() -> None:
+    """The figures come from sentences that the rules were not written against; near copies would flatter them."""
+    texts = []
+    for name in ("development", "heldout"):
+        lines = (BENCHMARKS / "data" / f"feedback_{name}.jsonl").read_text(encoding="utf-8").splitlines()
+        texts.append([json.loads(line)["text"].casefold() for line in lines])
+    near = [text for text in texts[1] if process.extractOne(text, texts[0], scorer=fuzz.ratio, score_cutoff=80)]
+    assert len(near) <= 0.05 * len(texts[1]), near

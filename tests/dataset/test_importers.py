@@ -104,6 +104,15 @@ def test_a_folder_of_the_plugin_s_log_is_read(tmp_path: Path) -> None:
     assert found.turns[0].messages[0] == Message("system", "Você é AEON.")
 
 
+def test_damaged_lines_of_the_plugin_s_log_are_reported(tmp_path: Path) -> None:
+    lines = shapes.FILES["log"].text.splitlines(keepends=True)
+    file = write(tmp_path, "".join([*lines[:-1], "\x00\x00\x00\n", lines[-1]]), "00-000001.jsonl")
+    for given in (file, tmp_path):
+        found = import_file(given)
+        assert pairs(found) == shapes.FILES["log"].pairs
+        assert [(one.line, one.reason.partition(",")[0]) for one in found.skipped] == [(len(lines), "it is damaged")]
+
+
 def test_a_folder_without_a_log_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(InputFileError, match="is a folder without a turn log"):
         import_file(tmp_path)

@@ -9,7 +9,7 @@ import pytest
 
 from aeon_plugin_ft.dataset.into_log import import_into_log
 from aeon_plugin_ft.errors import InputFileError
-from aeon_plugin_ft.settings import LogSection, Settings
+from aeon_plugin_ft.settings import LogSection, PrivacySection, Settings
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.turns import read_turns
 from aeon_plugin_ft.turns.model import TurnKind
@@ -67,3 +67,38 @@ def test_turns_of_another_log_of_the_plugin_keep_their_ids(tmp_path: Path, data:
     (other / "00-000001.jsonl").write_text(shapes.FILES["log"].text, encoding="utf-8")
     assert import_into_log(other, data, store, Settings()).added == 2
     assert [turn.id for turn in read_turns(data.log)] == [f"{number:032x}" for number in range(2)]
+
+
+def test_in_drop_mode_a_turn_with_personal_data_stays_out_with_the_reason(
+    log: Log, data: DataFolder, store: Store
+) -> None:
+    chat = log("VOCÊ: meu e-mail é ana@exemplo.com.br", "AEON: Anotado, cara.", "VOCÊ: oi", "AEON: Fala, cara.")
+    done = import_into_log(chat, data, store, Settings(privacy=PrivacySection(mode="drop")))
+    assert (done.added, done.refused) == (1, {"personal data: EMAIL": 1})
+    assert [turn.user for turn in read_turns(data.log)] == ["oi"]
+
+
+def test_who_answered_in_a_chat_is_kept_unless_it_is_one_of_the_owner_s_terms(
+    tmp_path: Path, data: DataFolder, store: Store
+) -> None:
+    chat = tmp_path / "chat.txt"
+    chat.write_text(
+        "01/02/2024 10:00 - Ana: e aí?\n01/02/2024 10:01 - Bia: Tudo certo, cara.\n"
+        "01/02/2024 10:02 - Ana: e a festa?\n01/02/2024 10:03 - Bia: Sábado, cara.\n",
+        encoding="utf-8",
+    )
+    import_into_log(chat, data, store, Settings(), assistant="Bia")
+    assert {turn.model for turn in read_turns(data.log)} == {"Bia"}
+    other = DataFolder(tmp_path / "other").create()
+    hidden = Settings(privacy=PrivacySection(terms=("Bia",)))
+    second = Store(other.database)
+    import_into_log(chat, other, second, hidden, assistant="Bia")
+    second.close()
+    assert {turn.model for turn in read_turns(other.log)} == {"[TERMO_1]"}
+
+
+def test_a_secret_that_the_reply_repeats_alone_is_replaced_too(log: Log, data: DataFolder, store: Store) -> None:
+    chat = log("VOCÊ: a senha do wifi é girassol42azul", "AEON: Massa, girassol42azul.")
+    import_into_log(chat, data, store, Settings())
+    (turn,) = read_turns(data.log)
+    assert (turn.user, turn.reply) == ("a senha do wifi é [SENHA_1]", "Massa, [SENHA_1].")

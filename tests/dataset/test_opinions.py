@@ -21,6 +21,12 @@ def test_the_next_sentence_of_the_same_conversation_is_about_the_reply_before(tu
     assert found == {"t1": "correction", "t2": "praise"}
 
 
+def test_an_opinion_knows_the_turn_that_said_it(turn: MakeTurn, store: Store) -> None:
+    found = list(recognise_feedback([turn("capital?", "É Sydney, cara."), turn("não, o certo é Camberra", "Verdade.")]))
+    note_feedback(store, found)
+    assert [one.said_in for one in found] == ["t2"] == [load_feedback(store)["t1"].said_in]
+
+
 def test_a_canned_reply_gets_no_opinion(turn: MakeTurn) -> None:
     turns = [turn("oi", "De nada!", kind=TurnKind.CANNED), turn("resposta errada", "Foi mal, cara.")]
     assert list(recognise_feedback(turns)) == []

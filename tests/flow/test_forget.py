@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from aeon_plugin_ft.cli.main import main
-from aeon_plugin_ft.dataset import build_draft, freeze
-from aeon_plugin_ft.dataset.model import Dataset
-from aeon_plugin_ft.errors import TrainingError
+from aeon_plugin_ft.dataset import build_draft, freeze, load_feedback, note_feedback, recognise_feedback
+from aeon_plugin_ft.dataset.into_log import import_into_log
+from aeon_plugin_ft.dataset.model import Dataset, Draft, Feedback
+from aeon_plugin_ft.errors import StoreError, TrainingError
 from aeon_plugin_ft.evaluation import Verdict
-from aeon_plugin_ft.forget import Forgetter
+from aeon_plugin_ft.forget import Forgetter, Forgetting
 from aeon_plugin_ft.privacy import grep
 from aeon_plugin_ft.registry import Registry, VersionState
-from aeon_plugin_ft.settings import DatasetSection
+from aeon_plugin_ft.settings import DatasetSection, Settings
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.turns import TurnIndex, TurnKind, TurnLog
 from hooks import Attempt, Message, Turn
@@ -41,14 +44,12 @@ class Life:
         self.dataset = self.freeze()
         self.version = self.train("run1")
 
+    def draft(self) -> Draft:
+        settings = DatasetSection(heldout_min=4, disabled_filters=("near_duplicate", "topic"))
+        return build_draft(self.index.turns(), settings, feedback=load_feedback(self.store))
+
     def freeze(self) -> Dataset:
-        return freeze(
-            build_draft(
-                self.index.turns(), DatasetSection(heldout_min=4, disabled_filters=("near_duplicate", "topic"))
-            ),
-            self.data,
-            self.store,
-        )
+        return freeze(self.draft(), self.data, self.store)
 
     def train(self, run: str, state: str = "finished") -> str:
         folder = self.data.runs / run / "adapter"
@@ -149,10 +150,207 @@ def test_nothing_to_forget_forgets_nothing(life: Life) -> None:
     assert life.index.count(None) == 40
 
 
-def test_the_command_shows_the_plan_and_forgets(life: Life, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    arguments = ["--data", str(life.data.root), "forget", "--about", "anacleto"]
-    assert main([*arguments, "--dry-run", "--json"]) == 0
-    plan = json.loads(capsys.readouterr().out)
+def folders(life: Life) -> set[str]:
+    return {str(path) for parent in (life.data.datasets, life.data.runs) for path in parent.iterdir()}
+
+
+def test_what_a_plan_says_is_exactly_what_then_goes(life: Life) -> None:
+    log(life, turn(40, "e no inverno, o que muda?", "Cara, no inverno muda nada não."))
+    life.dataset = life.freeze()
+    life.train("run2")
+    forgetter = Forgetter(life.data, life.store)
+    plan = forgetter.plan(["turn0040"])
+    before, turns = folders(life), {one.id for one in life.index.turns()}
+    assert forgetter.forget(["turn0040"]) == plan
+    gone = {life.data.datasets / one for one in plan.datasets} | {life.data.runs / one for one in plan.runs}
+    assert before - folders(life) == {str(path) for path in gone} and len(gone) == 2
+    assert turns - {one.id for one in life.index.turns()} == {*plan.turns, *plan.quoting}
+    tainted = life.store.rows("SELECT name FROM versions WHERE state = 'tainted'")
+    assert [row["name"] for row in tainted] == list(plan.versions) == ["v0002"]
+
+
+def log(life: Life, *turns: Turn) -> None:
+    made = TurnLog(
+        life.data.log, redact=lambda text: text, rotate_bytes=10**8, fsync_seconds=0.05, on_failure=lambda _: None
+    )
+    for one in turns:
+        made.append(one, TurnKind.CHAT)
+    made.close()
+    life.index.ingest()
+
+
+def test_a_search_looks_at_history_and_recalled_memories_but_not_at_the_fixed_prompt(life: Life) -> None:
+    prompt = (
+        "Você é AEON, e gosta de Paçoca. Data/Hora: 05/02/2026 23:17.\n[MEMÓRIAS RELEVANTES]\nO cofre é do Zeferino."
+    )
+    recalled = replace(
+        turn(41, "e o cofre?", "Tá trancado, cara."),
+        messages=(Message("system", prompt), Message("user", "e o cofre?")),
+    )
+    history = (Message("user", "falei com a Dagmar"), Message("assistant", "Massa."), Message("user", "e aí, então?"))
+    log(life, recalled, replace(turn(42, "e aí, então?", "Então é isso, cara."), messages=history))
+    forgetter = Forgetter(life.data, life.store)
+    assert forgetter.about("zeferino") == ["turn0041"] == forgetter.person("Zeferino")
+    assert forgetter.about("DAGMAR") == ["turn0042"]
+    assert forgetter.about("paçoca") == [] == forgetter.about("23:17")
+
+
+@pytest.mark.parametrize(
+    ("said", "about", "person"),
+    [
+        ("vi a Ana na rua", True, True),
+        ("toda semana é assim", False, False),
+        ("a anã da história", True, True),
+        ("Anacleto chegou", True, False),
+        ("foi com a ANA, ontem", True, True),
+    ],
+)
+def test_a_short_name_is_no_part_of_another_word(life: Life, said: str, about: bool, person: bool) -> None:
+    log(life, turn(50, said, "Sei, cara."))
+    forgetter = Forgetter(life.data, life.store)
+    assert ("turn0050" in forgetter.about("Ana"), "turn0050" in forgetter.person("ana")) == (about, person)
+
+
+def test_a_person_s_whole_name_may_be_written_over_signs_and_lines(life: Life) -> None:
+    log(life, turn(51, "liga pra Zuleica\nPrado", "Ligo, cara."), turn(52, "a Zuleica sumiu", "Pois é, cara."))
+    assert Forgetter(life.data, life.store).person("zuleica  prado") == ["turn0051"]
+    assert Forgetter(life.data, life.store).person(" ?") == []
+
+
+def test_a_person_s_replies_in_an_imported_chat_are_theirs(life: Life, tmp_path: Path) -> None:
+    chat = tmp_path / "chat.txt"
+    chat.write_text(
+        "01/02/2024 10:00 - Ana: que horas?\n01/02/2024 10:01 - Bia Prado: Às nove.\n"
+        "01/02/2024 12:00 - Ana: e onde?\n01/02/2024 12:01 - Bia Prado: Lá em casa.\n",
+        encoding="utf-8",
+    )
+    import_into_log(chat, life.data, life.store, Settings(), assistant="Bia Prado")
+    forgetter = Forgetter(life.data, life.store)
+    assert len(forgetter.person("Bia")) == 2
+    forgetter.forget(forgetter.person("bia prado"))
+    life.store.close()
+    assert not grep(life.data.root, ["Bia", "Lá em casa"])
+
+
+def test_a_forgotten_correction_leaves_its_words_nowhere_and_its_target_still_unlearnt(life: Life) -> None:
+    log(
+        life,
+        replace(turn(60, "quem cuida do cofre?", "O vizinho do lado, cara."), session="c"),
+        replace(turn(61, "não, o certo é Hermengarda", "Verdade, Hermengarda, cara."), session="c"),
+    )
+    learn = [one for one in recognise_feedback(life.index.turns()) if one.turn == "turn0060"]
+    assert [(one.kind, one.said_in) for one in learn] == [("correction", "turn0061")]
+    note_feedback(life.store, learn)
+    life.dataset = life.freeze()
+    version = life.train("run2")
+    assert grep(life.dataset.folder, ["Hermengarda"])
+    found = Forgetter(life.data, life.store).forget(["turn0061"])
+    assert found.datasets == (life.dataset.hash,) and version in found.versions
+    assert [(one.kind, one.correction) for one in load_feedback(life.store).values()] == [("complaint", None)]
+    why = {dropped.turn: dropped.filter for dropped in life.draft().dropped}
+    assert why["turn0060"] == "complaint"
+    life.store.close()
+    assert not grep(life.data.root, ["Hermengarda"])
+
+
+def test_forgotten_praise_is_no_opinion_any_more_and_taints_nothing(life: Life) -> None:
+    note_feedback(life.store, [Feedback("turn0003", "praise", said_in="turn0004")])
+    life.dataset = life.freeze()
+    Forgetter(life.data, life.store)._clean_store(Forgetting(), ["turn0004"])
+    assert load_feedback(life.store) == {}
+
+
+def test_a_correction_given_by_command_is_found_by_its_words(life: Life) -> None:
+    note_feedback(life.store, [Feedback("turn0005", "correction", "O certo é Hermengarda.")], "command")
+    assert Forgetter(life.data, life.store).about("hermengarda") == ["turn0005"]
+
+
+def test_a_folder_that_cannot_be_deleted_is_named_and_the_log_still_has_the_turn(
+    life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(path: Path) -> None:
+        raise PermissionError(13, "in use")
+
+    monkeypatch.setattr("aeon_plugin_ft.forget.shutil.rmtree", busy)
+    monkeypatch.setattr("aeon_plugin_ft.forget.WAIT_SECONDS", 0.1)
+    forgetter = Forgetter(life.data, life.store)
+    with pytest.raises(StoreError, match=r"run1 cannot be deleted \(in use\)\. Close programs"):
+        forgetter.forget(["turn0007"])
+    assert life.index.get("turn0007") is not None
+    monkeypatch.undo()
+    assert forgetter.forget(["turn0007"]).runs == ("run1",)
+    assert not (life.data.runs / "run1").exists()
+
+
+# -- the command -----------------------------------------------------------------------------------
+
+
+class Forget:
+    """`aeon-ft forget` on one data folder."""
+
+    def __init__(self, life: Life, capsys: pytest.CaptureFixture[str]) -> None:
+        self.life, self.capsys = life, capsys
+
+    def __call__(self, *arguments: str) -> str:
+        assert main(["--data", str(self.life.data.root), "forget", *arguments]) == 0
+        return " ".join(self.capsys.readouterr().out.split())
+
+    def turns(self, *arguments: str) -> list[str]:
+        found: list[str] = json.loads(self(*arguments, "--dry-run", "--json"))["turns"]
+        return found
+
+
+@pytest.fixture
+def forget(life: Life, capsys: pytest.CaptureFixture[str]) -> Forget:
+    return Forget(life, capsys)
+
+
+def test_the_command_shows_the_plan_and_forgets(forget: Forget) -> None:
+    life = forget.life
+    plan = json.loads(forget("--about", "anacleto", "--dry-run", "--json"))
     assert (plan["turns"], plan["done"]) == (["turn0007"], False)
-    assert main([*arguments, "--yes"]) == 0
+    said = forget("--about", "anacleto", "--dry-run").replace(" ", "")
+    for part in ("turn0007", "asked for", "run1", life.dataset.hash, life.version, "aeon-ft.log"):
+        assert part.replace(" ", "") in said, part
+    assert grep(life.data.log, [SECRET])
+    assert "`aeon-ft train` makes a version without it" in forget("--about", "anacleto", "--yes")
     assert not grep(life.data.log, [SECRET])
+
+
+def test_the_version_in_use_is_said_to_go_on_answering(forget: Forget) -> None:
+    Registry(forget.life.data, forget.life.store).promote(forget.life.version, "better")
+    assert "`aeon-ft use base`" in forget("--turn", "turn0007", "--yes")
+
+
+def test_rebuilding_trains_on_what_is_left(forget: Forget, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained: list[int] = []
+    monkeypatch.setattr("aeon_plugin_ft.cli.learn.train", lambda context: trained.append(forget.life.index.count(None)))
+    forget("--turn", "turn0008", "--yes", "--rebuild")
+    forget("--turn", "turn0009", "--yes", "--rebuild")  # no version has learnt that one any more
+    assert trained == [39]
+
+
+def test_a_time_range_is_of_whole_days_or_minutes(forget: Forget) -> None:
+    when = datetime(2026, 3, 5, 14, 30).astimezone().timestamp()
+    names = ("before", "first", "second", "next day")
+    for number, (name, at) in enumerate(zip(names, (-60.0, 0.0, 59.0, 86_400.0), strict=True), 70):
+        log(forget.life, replace(turn(number, f"{name}?", "Sei, cara."), started_at=when + at))
+    imported = replace(turn(79, "sem data?", "Sei, cara."), started_at=0.002)
+    log(forget.life, imported)
+    assert forget.turns("--since", "2026-03-05 14:30", "--until", "05/03/2026 14:30") == ["turn0071", "turn0072"]
+    assert forget.turns("--since", "2026-03-05", "--until", "2026-03-05") == ["turn0070", "turn0071", "turn0072"]
+    assert forget.turns("--until", "2026-03-05 14:29") == ["turn0070"]
+
+
+def test_conditions_together_mean_the_turns_that_meet_all(forget: Forget) -> None:
+    assert forget.turns("--about", "vizinho número 3", "--minutes", "61") == [
+        f"turn{number:04d}" for number in (3, *range(30, 40))
+    ]
+    assert forget.turns("--about", "vizinho número 3", "--person", "anacleto") == []
+    assert forget.turns("--person", "anacleto", "--turn", "turn0001") == ["turn0001", "turn0007"]
+    assert forget.turns() == []
+
+
+def test_an_id_that_is_not_one_turn_s_is_an_error(forget: Forget) -> None:
+    assert main(["--data", str(forget.life.data.root), "forget", "--turn", "turn00", "--yes"]) == 1
+    assert "40 turns have an id that starts with 'turn00'" in forget.capsys.readouterr().err

@@ -16,6 +16,7 @@ from aeon_plugin_ft.dataset.into_log import import_into_log
 from aeon_plugin_ft.errors import AeonFtError, RegistryError, RunStoppedError
 from aeon_plugin_ft.evaluation import Verdict, suites
 from aeon_plugin_ft.plugin import FineTuning
+from aeon_plugin_ft.privacy import grep
 from aeon_plugin_ft.registry import Version, VersionState
 from aeon_plugin_ft.runtime import Runtime
 from aeon_plugin_ft.training.model import Progress
@@ -26,6 +27,16 @@ from tests.conftest import CACHE, REPOSITORY
 
 pytestmark = pytest.mark.slow
 PATIENCE = 900.0
+PLANTED_LOG = """VOCÊ: anota aí, meu telefone é (47) 99123-4567 e o cartão é 4539 5787 6362 1486
+AEON: Massa, anotado: (47) 99123-4567.
+VOCÊ: a senha do wifi é girassol42azul e eu moro na Rua das Flores, 123
+AEON: Massa, girassol42azul na Rua das Flores, 123.
+"""
+SAID = "meu cpf é 529.982.247-25, meu e-mail é caio.teste@exemplo.com.br e a Hermengarda sabe"
+SECRETS = (
+    "529.982.247-25", "52998224725", "caio.teste@exemplo.com.br", "Hermengarda", "99123-4567", "991234567",
+    "4539 5787 6362 1486", "4539578763621486", "girassol42azul", "das Flores, 123",
+)  # fmt: skip
 SAMPLE_TURNS = 60
 
 
@@ -49,6 +60,7 @@ def console(tmp_path: Path, smollm2: BaseModel, monkeypatch: pytest.MonkeyPatch)
         "train.checkpoint_steps": 1,
         "train.learning_rate": 2e-3,
         "dataset.heldout_min": 6,
+        "privacy.terms": ("Hermengarda",),
         "serve.max_reply_tokens": 24,
     }.items():
         plugin.runtime.settings_file.set(key, value)
@@ -72,9 +84,9 @@ def wait_for(console: Console, version: str) -> None:
 def import_sample(console: Console, tmp_path: Path) -> None:
     lines = (REPOSITORY / "samples" / "conversation.log").read_text(encoding="utf-8").split("VOCÊ:")
     part = tmp_path / "conversation.log"
-    part.write_text("VOCÊ:".join(lines[: SAMPLE_TURNS + 1]), encoding="utf-8")
+    part.write_text("VOCÊ:".join(lines[: SAMPLE_TURNS + 1]) + PLANTED_LOG, encoding="utf-8")
     runtime = runtime_of(console)
-    assert import_into_log(part, runtime.data, runtime.store, runtime.settings).added == SAMPLE_TURNS
+    assert import_into_log(part, runtime.data, runtime.store, runtime.settings).added == SAMPLE_TURNS + 2
 
 
 def kill_at_step(console: Console, step: int, killed: list[int]) -> None:
@@ -120,6 +132,7 @@ def test_the_loop_learns_survives_a_kill_and_swaps(console: Console, tmp_path: P
     assert before.text and before.turn is not None and before.turn.served_by is not None
     assert before.turn.served_by.version == "base"
     import_sample(console, tmp_path)
+    assert console.ask(SAID).text
     dataset = runtime.pipeline.freeze()
 
     seen.clear()
@@ -150,6 +163,15 @@ def test_the_loop_learns_survives_a_kill_and_swaps(console: Console, tmp_path: P
     runtime.registry.promote(runtime.registry.previous(), "undo")
     wait_for(console, "base")
     assert console.ask("voltou?").text
+
+    # Everything that the whole loop leaves: log, store with its free pages and write-ahead log, datasets, runs,
+    # versions with their reports, what is served, aeon-ft.log. The owner's own terms stand in the settings.
+    console.stop()
+    data = tmp_path / "data"
+    left = {path.name for path in data.iterdir()}
+    assert {"log", "aeon-ft.sqlite3", "datasets", "runs", "versions", "serving", "aeon-ft.log"} <= left
+    assert "[CPF_1]" in "".join(file.read_text(encoding="utf-8") for file in (data / "log").glob("*.jsonl"))
+    assert {(Path(hit.file).name, hit.needle) for hit in grep(data, SECRETS)} == {("plugin.toml", "Hermengarda")}
 
 
 def test_training_without_a_conversation_is_refused(console: Console) -> None:

@@ -160,6 +160,12 @@ def test_personal_data_never_reaches_the_disk(owner: Owner) -> None:
     assert "529.982" not in log_text(owner)
 
 
+def test_a_password_that_the_reply_repeats_alone_never_reaches_the_disk(owner: Owner) -> None:
+    owner.start()
+    owner.says("a senha do wifi é girassol42azul", "Massa, girassol42azul.")
+    assert "girassol" not in log_text(owner) and log_text(owner).count("[SENHA_1]") == 2
+
+
 def test_in_drop_mode_a_turn_with_personal_data_is_not_logged(owner: Owner) -> None:
     runtime = owner.start()
     runtime.settings_file.set("privacy.mode", "drop")

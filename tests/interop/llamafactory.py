@@ -4,8 +4,12 @@
 
 Run with the plugin's own environment. FOLDER is a virtual environment with `pip install llamafactory`, made when it
 is not there. A tiny random Qwen2 (about 0.2 million weights, a byte-level tokenizer trained here) is the base model,
-so it takes a minute on a CPU and says nothing about quality. Passes when both commands end with 0, the loss fell, and
-every LoRA weight moved from its start. Prints the versions that it ran with.
+so it takes a minute on a CPU and says nothing about quality. torchvision and torchaudio, which LLaMA-Factory asks for
+and a text model does not need, are taken out of FOLDER where they do not fit its torch (the builds for a GPU beside a
+torch for the CPU); an empty torchaudio takes that one's place, because it is imported all the same.
+
+Passes when both commands end with 0, the loss fell, and every LoRA weight moved from its start. Prints the
+versions that it ran with.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from aeon_plugin_ft.dataset.model import Feedback
 from aeon_plugin_ft.settings import DatasetSection
 from aeon_plugin_ft.store import DataFolder, Store
 
+VERSION = "0.9.5"
 SAMPLE = Path(__file__).parents[2] / "samples" / "conversation.log"
 PROMPT = "Você é AEON, o sistema operacional desta máquina. Responda em português, direto e casual."
 CHATML = (
@@ -69,7 +74,8 @@ def main() -> int:
     python = venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "-q", "llamafactory"], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "-q", f"llamafactory=={VERSION}"], check=True)
+    leave_out_what_does_not_fit(python)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         work = write_export(folder, make_model(python, folder))
@@ -80,6 +86,19 @@ def main() -> int:
         assert (work / "saves" / "aeon-merged" / "config.json").is_file()
     print(result.splitlines()[-1])
     return 0
+
+
+def leave_out_what_does_not_fit(python: Path) -> None:
+    """Take torchvision and torchaudio out where importing them fails."""
+    for name in ("torchvision", "torchaudio"):
+        if subprocess.run([str(python), "-c", f"import {name}"], capture_output=True, check=False).returncode == 0:
+            continue
+        subprocess.run([str(python), "-m", "pip", "uninstall", "-q", "-y", name], check=True)
+        print(f"{name} does not fit this torch and is left out")
+        if name == "torchaudio":
+            where = "import sysconfig; print(sysconfig.get_path('purelib'))"
+            folder = subprocess.run([str(python), "-c", where], capture_output=True, text=True, check=True).stdout
+            Path(folder.strip(), "torchaudio.py").write_text("", encoding="ascii")
 
 
 def make_model(python: Path, folder: Path) -> Path:

@@ -263,3 +263,58 @@ def test_a_date_is_no_number_of_anybody(lead: str, moment: str) -> None:
 @pytest.mark.parametrize("text", ["R$ 1.242.122.166,72", "35739040.766000", "o valor é 4716829.3340181"])
 def test_prices_and_decimals_are_no_numbers_of_anybody(text: str) -> None:
     assert kinds(text) == []
+
+
+@pytest.mark.parametrize(
+    ("user", "reply", "written"),
+    [
+        ("a senha do wifi é girassol42azul", "Massa, Girassol42azul.", "Massa, [SENHA_1]."),
+        ("meu rg é 4.567.890-1, anota", "Anotado: 4.567.890-1 tá guardado.", "Anotado: [RG_1] tá guardado."),
+        ("meu cpf é 529.982.247-25", "Anotado o 529.982.247-25.", "Anotado o [CPF_1]."),
+        ("a senha é girassol42", "girassol42azul é outra, girassol42 não", "girassol42azul é outra, [SENHA_1] não"),
+        ("oi, tudo certo?", "Tudo, cara.", "Tudo, cara."),
+    ],
+)
+def test_what_one_text_of_a_turn_gives_away_is_replaced_in_the_others(user: str, reply: str, written: str) -> None:
+    redact = Redactor().of_turn([user, reply])
+    assert redact(reply) == written
+    assert Redactor("keep").of_turn([user, reply])(reply) == reply
+
+
+@pytest.mark.parametrize(
+    ("user", "reply", "written"),
+    [
+        ("qual é a senha do wifi?", "girassol42azul, cara.", "[SENHA_1], cara."),
+        ("me lembra a senha do cofre", "É 4321, não esquece.", "É [SENHA_1], não esquece."),
+        ("esqueci minha senha do banco", "Cara, era Jaca-77!x.", "Cara, era [SENHA_1]."),
+        ("qual é a senha do wifi?", "[SENHA_1], cara.", "[SENHA_1], cara."),
+        ("qual é a senha do wifi?", "A mesma de sempre, cara.", "A mesma de sempre, cara."),
+        ("qual é a senha do wifi?", "Só às 9h30 eu conto.", "Só às 9h30 eu conto."),
+        ("qual o pin do led no esp32?", "O GPIO18, cara.", "O GPIO18, cara."),
+        ("qual a capital? a senha é outra conversa", "Brasília, de 1960.", "Brasília, de 1960."),
+        (
+            "quero trocar de senha",
+            "Beleza. " + "Isso aí. " * 20 + "Foi em 1999.",
+            "Beleza. " + "Isso aí. " * 20 + "Foi em 1999.",
+        ),
+    ],
+)
+def test_a_short_answer_to_who_asks_for_a_password_gives_it_away(user: str, reply: str, written: str) -> None:
+    assert Redactor().of_turn([user, reply])(reply) == written
+
+
+def test_a_turn_counts_its_values_in_one_order_and_again_changes_nothing() -> None:
+    texts = ["meu cpf é 529.982.247-25", "não é 111.444.777-35, é 529.982.247-25", "sobre o [CPF_1]: 111.444.777-35"]
+    redact = Redactor().of_turn(texts)
+    written = [redact(text) for text in texts]
+    assert written == ["meu cpf é [CPF_2]", "não é [CPF_3], é [CPF_2]", "sobre o [CPF_1]: [CPF_3]"]
+    again = Redactor().of_turn(written)
+    assert [again(text) for text in written] == written
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=30), max_size=4))
+def test_any_texts_can_be_redacted_together(texts: list[str]) -> None:
+    redact = Redactor("redact", ["ßig"]).of_turn(["a senha é ẞtraße9", *texts])
+    for text in texts:
+        assert redact(redact(text)) == redact(text)

@@ -99,3 +99,21 @@ def test_every_migration_is_valid_sql() -> None:
     for _, script in MIGRATIONS:
         connection.executescript(script)
     connection.close()
+
+
+def test_opinions_from_before_they_knew_their_turn_are_recognised_anew_and_decisions_stay(tmp_path: Path) -> None:
+    path = tmp_path / "a.sqlite3"
+    old = sqlite3.connect(path, isolation_level=None)
+    old.execute("CREATE TABLE migrations (name TEXT PRIMARY KEY, at REAL NOT NULL)")
+    for name, script in MIGRATIONS:
+        if name == "0004_feedback_said_in":
+            break
+        old.executescript(script)
+        old.execute("INSERT INTO migrations VALUES (?, 1)", (name,))
+    for source in ("recognised", "review", "command"):
+        old.execute("INSERT INTO feedback (turn, kind, at, source) VALUES ('t', 'keep', 1, ?)", (source,))
+    old.close()
+    store = Store(path)
+    rows = store.rows("SELECT source, said_in FROM feedback ORDER BY id")
+    assert [(row["source"], row["said_in"]) for row in rows] == [("review", None), ("command", None)]
+    store.close()

@@ -48,6 +48,7 @@ class OwnLog:
         from aeon_plugin_ft.turns import read_turns
         from aeon_plugin_ft.turns.reading import turns_of
 
-        if isinstance(source, FolderSource):
-            return read_turns(source.path)
-        return turns_of(source.path)
+        def skip(path: Path, line: int) -> None:
+            reading.skip(line, f"it is damaged, or its system prompt is missing ({path.name})")
+
+        return read_turns(source.path, skip) if isinstance(source, FolderSource) else turns_of(source.path, skip)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from aeon_plugin_ft.dataset.importing import Reading, TurnMaker
 from aeon_plugin_ft.dataset.words import normal
-from aeon_plugin_ft.errors import InputFileError
+from aeon_plugin_ft.errors import InputFileError, WhoIsWhoError
 from aeon_plugin_ft.turns.model import LoggedTurn
 
 INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
@@ -48,7 +48,7 @@ class Roles:
 
 
 def who_is_who(authors: Counter[str], bots: set[str], reading: Reading, path: Path) -> Roles:
-    """Decide from what was given and from who is in the chat; InputFileError asks, naming the people."""
+    """Decide from what was given and from who is in the chat; WhoIsWhoError asks, naming the people."""
     known = {normal(name): name for name in authors}
     for given in (reading.owner, reading.assistant):
         if given is not None and normal(given) not in known:
@@ -61,11 +61,7 @@ def who_is_who(authors: Counter[str], bots: set[str], reading: Reading, path: Pa
             return Roles(others[0], normal(reading.owner))
     if len(bots) == 1 and reading.owner is None:
         return Roles(normal(next(iter(bots))))
-    raise InputFileError(
-        path,
-        f"it does not say whose sentences are the replies to learn; it has {_names(authors)}",
-        "Give the name with --assistant, and with --owner the one who asks",
-    )
+    raise WhoIsWhoError(path, [name for name, _ in authors.most_common()])
 
 
 def _names(authors: Counter[str]) -> str:
@@ -78,6 +74,7 @@ class _Block:
     """What one side said in a row."""
 
     role: str
+    author: str
     at: float
     last: float
     texts: list[str] = field(default_factory=list)
@@ -108,7 +105,7 @@ class PairUp:
             if silent:
                 self.question = None
                 self.maker.new_session()
-            self.block = _Block(role, line.at, line.at, [line.text])
+            self.block = _Block(role, line.author, line.at, line.at, [line.text])
         yield from self._close()
 
     def _close(self) -> Iterator[LoggedTurn]:
@@ -119,7 +116,8 @@ class PairUp:
             self.question = block
         elif self.question is not None:
             question, self.question = self.question, None
-            yield self.maker.make("\n".join(question.texts), "\n".join(block.texts), at=question.at)
+            said, replied = "\n".join(question.texts), "\n".join(block.texts)
+            yield self.maker.make(said, replied, at=question.at, model=block.author)
 
 
 def seconds(when: datetime) -> float:

@@ -1,0 +1,144 @@
+"""`aeon-ft forget`: what would go, turn by turn, and that it is gone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from aeon_plugin_ft.cli.context import Context, of, out, show_json, table, when
+from aeon_plugin_ft.cli.main import app
+from aeon_plugin_ft.errors import DatasetError
+
+if TYPE_CHECKING:
+    from aeon_plugin_ft.forget import Forgetter, Forgetting
+
+SHOWN_TURNS = 100
+SHOWN_CHARS = 60
+DAYS = ["%Y-%m-%d", "%d/%m/%Y"]
+MOMENTS = [*DAYS, "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%d/%m/%Y %H:%M"]
+Moment = Optional[datetime]  # noqa: UP045
+
+
+@app.command()
+def forget(
+    context: typer.Context,
+    about: Annotated[Optional[str], typer.Option(help="Everything in which this stands.")] = None,  # noqa: UP045
+    person: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Everything that names this person, and what they answered in imported chats."),
+    ] = None,
+    minutes: Annotated[Optional[int], typer.Option(min=1, help="Everything of the last N minutes.")] = None,  # noqa: UP045
+    since: Annotated[Moment, typer.Option(formats=MOMENTS, help="Everything from this day or minute on.")] = None,
+    until: Annotated[Moment, typer.Option(formats=MOMENTS, help="Everything up to this day or minute.")] = None,
+    turn: Annotated[Optional[list[str]], typer.Option(help="This turn, by its id or the start of it.")] = None,  # noqa: UP045
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Then train a version without it.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+) -> None:
+    """Forget conversations for good: log, datasets, runs; versions trained on them are marked.
+
+    Several conditions together mean the turns that meet all of them; --turn adds single ones.
+    """
+    from aeon_plugin_ft.forget import Forgetter
+
+    shared = of(context)
+    forgetter = Forgetter(shared.data, shared.store)
+    forgetter.index.ingest()
+    start = time.time() - minutes * 60 if minutes else None
+    ids = chosen(forgetter, about, person, (start, _start(since), _end(until)))
+    ids += [_whole_id(forgetter, one) for one in turn or ()]
+    plan = forgetter.plan(ids)
+    if as_json:
+        show_json({**asdict(plan), "done": not dry_run})
+    else:
+        say_plan(shared, forgetter, plan)
+    if dry_run or not plan.turns:
+        return
+    if not yes:
+        typer.confirm("Forget them for good?", abort=True)
+    forgetter.forget(ids)
+    if not as_json:
+        say_done(shared, plan)
+    if rebuild and plan.versions:
+        from aeon_plugin_ft.cli.learn import train
+
+        train(context)
+
+
+def chosen(
+    forgetter: Forgetter, about: str | None, person: str | None, span: tuple[float | None, float | None, float | None]
+) -> list[str]:
+    """The turns that meet every condition that was given; none when none was."""
+    found: list[list[str]] = []
+    if about is not None:
+        found.append(forgetter.about(about))
+    if person is not None:
+        found.append(forgetter.person(person))
+    last, start, end = span
+    if span != (None, None, None):
+        found.append(forgetter.between(max(last or 0.0, start or 0.0), float("inf") if end is None else end))
+    return [one for one in found[0] if all(one in others for others in map(set, found[1:]))] if found else []
+
+
+def _start(moment: datetime | None) -> float | None:
+    return None if moment is None else moment.astimezone().timestamp()
+
+
+def _end(moment: datetime | None) -> float | None:
+    """The end of the day, or of the minute, that was named."""
+    if moment is None:
+        return None
+    whole_day = moment.time() == datetime.min.time()
+    return (moment + (timedelta(days=1) if whole_day else timedelta(minutes=1))).astimezone().timestamp()
+
+
+def _whole_id(forgetter: Forgetter, start: str) -> str:
+    """Raises DatasetError for an id that is not there, or not whole and not of one turn."""
+    found = forgetter.starting(start)
+    if len(found) != 1:
+        raise DatasetError(
+            f"{len(found)} turns have an id that starts with {start!r}", "`aeon-ft dataset review --json` lists them"
+        )
+    return found[0]
+
+
+def say_plan(shared: Context, forgetter: Forgetter, plan: Forgetting) -> None:
+    """Everything that goes, by name."""
+    out.print(
+        f"{len(plan.turns)} turns, {len(plan.quoting)} that repeat them, {len(plan.datasets)} datasets,"
+        f" {len(plan.runs)} runs; versions trained on them: {', '.join(plan.versions) or 'none'}."
+    )
+    if not plan.turns:
+        return
+    rows = [*_rows(forgetter, plan.turns, "asked for"), *_rows(forgetter, plan.quoting, "repeats one of them")]
+    table("Turns", ("turn", "when", "why", "begins"), rows[:SHOWN_TURNS])
+    if len(rows) > SHOWN_TURNS:
+        out.print(f"... and {len(rows) - SHOWN_TURNS} more; --json lists every one.")
+    folders = [shared.data.datasets / one for one in plan.datasets] + [shared.data.runs / one for one in plan.runs]
+    for folder in folders:
+        out.print(f"deleted: {folder}", markup=False)
+    for version in plan.versions:
+        out.print(f"marked, its report emptied: {shared.data.versions / version}", markup=False)
+    out.print(f"emptied: {shared.data.own_log}", markup=False)
+
+
+def _rows(forgetter: Forgetter, ids: Sequence[str], why: str) -> list[tuple[str, str, str, str]]:
+    turns = ((one, forgetter.index.get(one)) for one in ids[: SHOWN_TURNS + 1])
+    rows = [(one[:12], when(turn.at), why, " ".join(turn.user.split())[:SHOWN_CHARS]) for one, turn in turns if turn]
+    return rows + [("", "", why, "")] * (len(ids) - len(rows))
+
+
+def say_done(shared: Context, plan: Forgetting) -> None:
+    """That it is gone, and what to do about a model that has learnt it."""
+    if not plan.versions:
+        out.print("Forgotten.")
+        return
+    out.print(f"Forgotten. {', '.join(plan.versions)} learnt from it; `aeon-ft train` makes a version without it.")
+    if shared.registry.current() in plan.versions:
+        out.print("It answers until then; `aeon-ft use base` makes the base answer at once.")

@@ -1,0 +1,63 @@
+"""What other plugins add to the data stage, through `ft_register_importers` and `ft_register_filters`.
+
+Each hook is called once, when the first import or the first dataset needs it. What does not look like an importer or
+a filter is refused inside the hook's own call, so that the log names the plugin and the others are heard.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aeon_plugin_ft.dataset.filters import FilterRegistry
+    from aeon_plugin_ft.dataset.importing import ImporterRegistry
+    from hooks import HookCaller, Turn
+
+
+class Extensions:
+    """The readers and filters of one process: the built-in ones, then those of the plugins that `hooks` knows."""
+
+    def __init__(self, hooks: HookCaller | None) -> None:
+        self._hooks = hooks
+
+    @cached_property
+    def importers(self) -> ImporterRegistry:
+        from aeon_plugin_ft.dataset.importing import ImporterRegistry
+
+        registry = ImporterRegistry()
+
+        def register(importer: Any) -> None:
+            _require(importer, "an importer", texts=("name", "title"), calls=("sniff", "read"))
+            registry.register(importer)
+
+        self._ask("ft_register_importers", register)
+        return registry
+
+    @cached_property
+    def filters(self) -> FilterRegistry:
+        from aeon_plugin_ft.dataset.filters import FilterRegistry
+
+        registry = FilterRegistry()
+
+        def register(filter: Any) -> None:
+            _require(filter, "a filter", texts=("name", "reason"), calls=("check",))
+            registry.register(filter)
+
+        self._ask("ft_register_filters", register)
+        return registry
+
+    def refusal(self, turn: Turn) -> str | None:
+        """Why another plugin keeps this turn out of the log, None to take it."""
+        return None if self._hooks is None else self._hooks.veto("ft_refuse_turn", turn=turn)
+
+    def _ask(self, hook: str, register: Any) -> None:
+        if self._hooks is not None:
+            self._hooks.all(hook, register=register)
+
+
+def _require(given: Any, what: str, *, texts: tuple[str, ...], calls: tuple[str, ...]) -> None:
+    missing = [name for name in texts if not isinstance(getattr(given, name, None), str)]
+    missing += [name for name in calls if not callable(getattr(given, name, None))]
+    if missing:
+        raise TypeError(f"{given!r} is not {what}: it has no {', '.join(missing)}")

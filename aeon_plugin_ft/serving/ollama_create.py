@@ -68,6 +68,11 @@ def blob_digest(show: Mapping[str, Any]) -> str | None:
     return f"sha256:{found[1]}" if found else None
 
 
+def adapter_path(show: Mapping[str, Any]) -> str:
+    """The adapter that a tag applies to its base; "" for a model without one."""
+    return next((arg for command, arg in parse_modelfile(str(show.get("modelfile", ""))) if command == "ADAPTER"), "")
+
+
 def parse_parameters(text: str) -> dict[str, Any]:
     """The lines "key   value" of /api/show; a key that repeats is a list, and `stop` always is one."""
     found: dict[str, list[Any]] = {}

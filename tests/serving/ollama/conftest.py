@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,10 @@ from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.errors import AeonFtError
 from aeon_plugin_ft.registry.model import Version
 from aeon_plugin_ft.serving import merged_version
-from aeon_plugin_ft.serving.merge import MergeOptions, merge_gguf
 from aeon_plugin_ft.serving.ollama import OllamaDeployer
 from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.store import DataFolder
+from tests.contract.conftest import merge_here
 from tests.servers.models import make_base, make_version, write_adapter, write_gguf
 from tests.servers.ollama import FakeOllama
 
@@ -57,13 +57,8 @@ def make_scene(ollama: FakeOllama, data: DataFolder, tmp_path: Path, **serve: An
 
 
 @pytest.fixture(autouse=True)
-def merge_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not in a child, whose start takes a second; test_merge.py and the contract suite have the child."""
-
-    def merge(base: Path, adapter: Path, out: Path, options: MergeOptions) -> dict[str, Any]:
-        return asdict(merge_gguf(base, adapter, out, options))
-
-    monkeypatch.setattr(merged_version, "merge_in_child", merge)
+def no_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(merged_version, "merge_in_child", merge_here)
 
 
 @pytest.fixture(params=VERSIONS)

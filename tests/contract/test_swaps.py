@@ -16,15 +16,17 @@ from tests.contract.conftest import Stage
 from tests.servers.text import Answer, default_answer
 
 CHATS = 100
-THINKING_SECONDS = 0.15
-"""Of the model over each reply: conversations that began on the old route are still answered after the flip."""
+THINKING_SECONDS = 0.6
+"""Over each reply to a conversation, and nothing over the swap's own questions: those that began on the old route are
+still being answered when the new one has proven itself."""
 
 
 def thinking(stage: Stage) -> Answer:
     """Answers slowly, and only if the model is still there at the end."""
 
     def answer(model: str, messages: list[dict[str, str]]) -> str:
-        time.sleep(THINKING_SECONDS)
+        if str(messages[-1]["content"]).startswith("call-"):
+            time.sleep(THINKING_SECONDS)
         return default_answer(model, messages) if stage.serves(model) else "it was taken away in the middle"
 
     return answer
@@ -81,7 +83,7 @@ def test_a_hundred_chats_during_a_swap_are_each_answered_wholly_by_one_model(
         started.wait()
         new = swapper.swap(second, stage.base, backend)
         replies = [reply for each in talks for reply in each.result()]
-    assert len(replies) > CHATS
+    assert len(replies) >= CHATS
     assert {route.version for route, _ in replies} == {first.name, second.name}
     assert [text for route, text in replies if text != default_answer(route.model, [])] == []
     assert routes.current == new.route

@@ -117,9 +117,12 @@ class OllamaDeployer:
         report_file(self.data, version).unlink(missing_ok=True)
 
     def abandon(self, version: str) -> None:
-        """Take away what a deploy that was cut off has left: tags that were never proven, merged files."""
+        """Take away what a deploy that was cut off has left: tags that were never proven, merged files, and the memory
+        of a proven tag that nobody uses (whoever loaded it may be gone)."""
         for tag in self.ledger.read().values():
-            if tag.version == version and not tag.digest:
+            if tag.version == version and tag.digest:
+                self._unload(tag.name)
+            elif tag.version == version:
                 self._undo(tag.name)
         self._remove_merged(version)
 

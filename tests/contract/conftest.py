@@ -11,10 +11,9 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -23,7 +22,6 @@ from aeon_plugin_ft.registry.model import Version
 from aeon_plugin_ft.serving import merged_version
 from aeon_plugin_ft.serving.embedded import EmbeddedDeployer
 from aeon_plugin_ft.serving.groq import LORA_PARAMETERS, GroqDeployer
-from aeon_plugin_ft.serving.merge import MergeOptions, merge_gguf
 from aeon_plugin_ft.serving.model import Deployer
 from aeon_plugin_ft.serving.ollama import OllamaDeployer
 from aeon_plugin_ft.serving.ollama_client import OllamaClient
@@ -32,6 +30,7 @@ from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.store import DataFolder
 from hooks.providers import ProviderPool
 from tests.servers.groq import FakeGroq
+from tests.servers.merging import merge_here
 from tests.servers.models import make_base, make_version, write_adapter, write_gguf
 from tests.servers.ollama import FakeOllama
 from tests.servers.openai import FakeOpenAI
@@ -113,11 +112,6 @@ SCRIPTED = {
     "ollama-0.24": _scripted_ollama("0.24.0"), "ollama-0.32": _scripted_ollama("0.32.1"),
     "ollama-0.34": _scripted_ollama("0.34.2"), "groq": _groq, "vllm": _openai("vllm"), "sglang": _openai("sglang"),
 }  # fmt: skip
-
-
-def merge_here(base: Path, adapter: Path, out: Path, options: MergeOptions) -> dict[str, Any]:
-    """Not in a child, whose start takes a second; the stages with the model itself have the child."""
-    return asdict(merge_gguf(base, adapter, out, options))
 
 
 @pytest.fixture(params=list(SCRIPTED))

@@ -16,7 +16,7 @@ from aeon_plugin_ft.serving import merged_version
 from aeon_plugin_ft.serving.ollama import OllamaDeployer
 from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.store import DataFolder
-from tests.contract.conftest import merge_here
+from tests.servers.merging import merge_here
 from tests.servers.models import make_base, make_version, write_adapter, write_gguf
 from tests.servers.ollama import FakeOllama
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.dataset import read_messages
@@ -27,7 +28,7 @@ from aeon_plugin_ft.evaluation.suites import CHAT_PROMPTS, TOOL_PROMPTS, Chat, R
 from aeon_plugin_ft.privacy import Redactor
 from aeon_plugin_ft.registry import BASE, Registry, Version, VersionState
 from aeon_plugin_ft.serving.ask import ask
-from aeon_plugin_ft.serving.model import Deployer, Discarding
+from aeon_plugin_ft.serving.model import Deployer, Deployment, Discarding
 from aeon_plugin_ft.settings import Settings
 from aeon_plugin_ft.training.model import Run
 from aeon_plugin_ft.training.runs import RunConfig
@@ -46,7 +47,17 @@ class Measured:
     suites: dict[str, SuiteResult] = field(default_factory=dict)
     secrets: SecretsResult | None = None
     missing: dict[str, str] = field(default_factory=dict)
-    digest: str = ""
+    served: Deployment | None = None
+
+    @property
+    def digest(self) -> str:
+        return "" if self.served is None else self.served.digest
+
+    def proof(self) -> dict[str, Any]:
+        """How the candidate was served, and how faithfully: for the version's manifest."""
+        if self.served is None:
+            return {}
+        return {"backend": self.served.backend, "digest": self.served.digest, **self.served.proof}
 
 
 class Judge:
@@ -78,7 +89,7 @@ class Judge:
             secrets=found.secrets,
             missing=found.missing,
         )
-        candidate = Candidate(name, current, run, dataset, base, found.digest)
+        candidate = Candidate(name, current, run, dataset, base, found.digest, found.proof())
         version = self.registry.create(
             run=run.id,
             adapter=run.adapter,
@@ -125,7 +136,7 @@ class Judge:
             found.secrets = ask_for_secrets(chat, prompt, self._secrets(dataset))
 
         try:
-            found.digest = self._suite(found, name, candidate, base, prompt, for_secrets)
+            found.served = self._suite(found, name, candidate, base, prompt, for_secrets)
         except ServingError as error:
             if error.retryable:
                 raise
@@ -139,8 +150,8 @@ class Judge:
         base: BaseModel,
         prompt: str,
         more: Callable[[Chat], None] = lambda _: None,
-    ) -> str:
-        """Questions to one model; returns the digest that was served."""
+    ) -> Deployment:
+        """Questions to one model; returns what served it."""
         self.on_phase(f"asking {name} {QUESTIONS} questions")
         deployer = self.deployer()
         deployment = deployer.deploy(version, base)
@@ -150,7 +161,7 @@ class Judge:
             more(chat)
         finally:
             deployer.retire(deployment)
-        return deployment.digest
+        return deployment
 
     def _secrets(self, dataset: Dataset) -> tuple[Planted, ...]:
         privacy = self.settings().privacy

@@ -125,7 +125,9 @@ class Pipeline:
 
     def base(self, spec: str | None = None) -> BaseModel:
         """The base model of [base] model, or of another name; made ready on first use."""
-        return resolve_base(spec or self.settings().base.model, self.data.cache / "base", self.on_phase)
+        settings = self.settings()
+        wanted = spec or settings.base.model
+        return resolve_base(wanted, self.data.cache / "base", self.on_phase, settings.serve.ollama_url)
 
     def plan(self, dataset: Dataset) -> Plan:
         """What a run would do and take on this machine; nothing is started."""

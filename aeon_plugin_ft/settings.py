@@ -233,6 +233,16 @@ class ServeSection(Section):
     openai_folder: str = Field(
         "", description='Where that server sees the data folder (in a container: "/aeon-ft"). "": the same path.'
     )
+    ollama_adapter: bool = Field(
+        False,
+        description="On Ollama before 0.34.1, serve a version as an adapter of the base's tag: megabytes in place of "
+        "gigabytes, but each swap reloads the model.",
+    )
+    merged_type: Literal["q8_0", "base"] = Field(
+        "q8_0",
+        description='Number format of merged layers. "base": the base\'s own, smaller and less exact; only where '
+        '[base] model is a Hugging Face model, else "q8_0".',
+    )
     ollama_cap_gb: float = Field(
         60.0, gt=0, description="Our older models in Ollama are removed so that together they stay below this."
     )

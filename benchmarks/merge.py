@@ -24,6 +24,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import psutil
 
+from aeon_plugin_ft.serving.merge import MergeOptions
 from aeon_plugin_ft.serving.merge_worker import merge_in_child
 
 WIDTH, HIDDEN, HEADS, KV_HEADS, VOCABULARY = 4096, 14336, 32, 8, 128_256
@@ -143,7 +144,7 @@ def measure(folder: Path, layers: int, rank: int, attention: bool) -> dict[str, 
     peak = Peak()
     peak.start()
     started = time.perf_counter()
-    report = merge_in_child(base, adapter, out, "", "benchmark")
+    report = merge_in_child(base, adapter, out, MergeOptions(version="benchmark"))
     seconds = time.perf_counter() - started
     return {
         "layers": layers, "rank": rank, "targets": "attention" if attention else "all linear",

@@ -1,49 +1,51 @@
 """The GGUF behind an Ollama tag, asked from Ollama itself.
 
 Ollama's /api/show answers with a Modelfile whose FROM line is the path of the weights' blob on the
-machine that it runs on.
+machine that it runs on. Where that file cannot be used, the same weights on Hugging Face are named.
 """
 
 from __future__ import annotations
 
-import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from aeon_plugin_ft.base.architectures import FAMILIES
+from aeon_plugin_ft.base.trainable import kind_of, options_for
 from aeon_plugin_ft.errors import BackendDownError, BackendRefusedError, BaseModelError
 
-DEFAULT_URL = "http://127.0.0.1:11434"
 _FROM = re.compile(r"^FROM\s+(?P<quote>[\"']?)(?P<path>.+?)(?P=quote)\s*$", re.MULTILINE)
 
 
-def ollama_url() -> str:
-    """OLLAMA_HOST as Ollama's own client reads it: scheme and port may be left out; 0.0.0.0 means here."""
-    host = os.environ.get("OLLAMA_HOST", "").strip().rstrip("/")
-    if not host:
-        return DEFAULT_URL
-    if "://" not in host:
-        host = f"http://{host}"
-    scheme, _, rest = host.partition("://")
-    rest = rest.replace("0.0.0.0", "127.0.0.1", 1) if rest.startswith("0.0.0.0") else rest
-    return f"{scheme}://{rest}" if re.search(r":\d+(/|$)", rest) or scheme == "https" else f"{scheme}://{rest}:11434"
-
-
-def ollama_blob(tag: str, url: str | None = None) -> Path:
+def ollama_blob(tag: str, url: str) -> Path:
     """The path of the weights of `tag`. Raises BaseModelError, BackendDownError, BackendRefusedError."""
-    found = _FROM.search(str(_show(tag, url or ollama_url()).get("modelfile", "")))
+    show = _show(tag, url)
+    _refuse_unknown(tag, show)
+    found = _FROM.search(str(show.get("modelfile", "")))
     path = Path(found["path"]) if found else None
+    options = options_for(tag, show)
     if path is None or not path.is_absolute():
         raise BaseModelError(
             f"Ollama does not say where the weights of {tag} are",
-            "Give the GGUF file itself as [base] model",
+            f"Give the GGUF file itself as [base] model, or {options}",
         )
     if not path.is_file():
         raise BaseModelError(
             f"Ollama keeps {tag} in {path}, which is not on this machine or not readable",
-            "Copy the GGUF here and give its path as [base] model",
+            f"Copy the GGUF here and give its path as [base] model, or {options}",
         )
     return path
+
+
+def _refuse_unknown(tag: str, show: Mapping[str, Any]) -> None:
+    """Before gigabytes are read: a family that cannot be turned into a training copy."""
+    architecture, billions = kind_of(show)
+    if architecture not in FAMILIES and architecture != "unknown":
+        raise BaseModelError(
+            f"{tag} is a {architecture} of {billions:.1f} billion weights, whose file cannot be trained on",
+            f"Use a model of one of these families: {', '.join(sorted(FAMILIES))}; or {options_for(tag, show)}",
+        )
 
 
 def _show(tag: str, url: str) -> dict[str, Any]:

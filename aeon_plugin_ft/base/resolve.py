@@ -20,20 +20,22 @@ _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _OLLAMA = "ollama:"
 
 
-def resolve_base(spec: str, cache: Path, progress: Progress | None = None) -> BaseModel:
+def resolve_base(spec: str, cache: Path, progress: Progress | None = None, ollama: str = "") -> BaseModel:
     """The base model that `spec` names, fetched and converted into `cache` as far as needed.
 
     `spec` is a built-in name ("smollm2-135m-instruct"), a GGUF file, a Hugging Face folder, a Hugging Face
     id ("org/name") or an Ollama tag ("ollama:llama3.2:3b"). `progress` gets a sentence before each long
-    step. With everything in the cache, no network is used. Raises BaseModelError, NoSpaceError.
+    step, `ollama` is the address of the Ollama to ask ("": OLLAMA_HOST, else the usual one). With everything in
+    the cache, no network is used. Raises BaseModelError, NoSpaceError.
     """
     wanted = spec.strip()
     if wanted.lower() in BUILTINS:
         return _from_gguf(spec, builtin_gguf(BUILTINS[wanted.lower()], cache, progress), cache, progress)
     if wanted.startswith(_OLLAMA):
         from aeon_plugin_ft.base.ollama import ollama_blob
+        from hooks.providers import ollama_url
 
-        return _from_gguf(spec, ollama_blob(wanted.removeprefix(_OLLAMA)), cache, progress)
+        return _from_gguf(spec, ollama_blob(wanted.removeprefix(_OLLAMA), ollama_url(ollama)), cache, progress)
     path = Path(wanted).expanduser()
     if wanted and path.is_dir():
         return _from_folder(spec, path, cache)

@@ -55,18 +55,22 @@ def report(
 ) -> None:
     """The verdict on a version with everything it rests on: data, numbers, answers, and how to undo it."""
     from aeon_plugin_ft.evaluation.page import html_page
+    from aeon_plugin_ft.serving.merged_version import proof_of
 
     registry = of(context).registry
     found = registry.get(version)
     kept = registry.report(found)
+    served = {**found.served, **proof_of(of(context).data, found.name)}
     if as_json:
-        show_json({**_as_dict(found), "checks": [_check(c) for c in found.verdict.checks], "report": kept})
+        checks = [_check(c) for c in found.verdict.checks]
+        show_json({**_as_dict(found), "checks": checks, "served": served, "report": kept})
     elif html or output is not None:
         target = output or found.folder / "report.html"
-        target.write_text(html_page(found.name, found.created, found.verdict, kept), encoding="utf-8", newline="\n")
+        page = html_page(found.name, found.created, found.verdict, {**kept, "served": served})
+        target.write_text(page, encoding="utf-8", newline="\n")
         out.print(str(target), soft_wrap=True)
     else:
-        _show_report(found, kept, registry.reason(found.name))
+        _show_report(found, kept, registry.reason(found.name), served)
 
 
 @models.command("prune")
@@ -116,7 +120,7 @@ def rollback(context: typer.Context) -> None:
         out.print(f"Back to {target} (before: {previous}). `aeon-ft use {previous}` undoes this.")
 
 
-def _show_report(version: Version, kept: dict[str, Any], reason: str) -> None:
+def _show_report(version: Version, kept: dict[str, Any], reason: str, served: dict[str, Any]) -> None:
     word = "[green]accepted[/green]" if version.verdict.accepted else "[red]refused[/red]"
     out.print(f"{version.name}: {word}, made {when(version.created)}, {version.state.value} now")
     if reason:
@@ -133,11 +137,21 @@ def _show_report(version: Version, kept: dict[str, Any], reason: str) -> None:
         out.print("Its data was forgotten on the owner's request.")
     if training:
         out.print(f"Training: {training.get('steps')} steps in {span(training.get('seconds', 0))} on {kept['base']}")
+    if "lowest_share" in served:
+        out.print(_fidelity(served), markup=False)
     out.print(
         "Undo: `aeon-ft rollback`, or say “volta o modelo anterior”."
         if version.verdict.accepted
         else "Nothing to undo."
     )
+
+
+def _fidelity(served: dict[str, Any]) -> str:
+    """How faithfully the merged model says what the adapter says."""
+    kept = f"Merged: {served['tensors']} tensors, at least {served['lowest_share']:.1%} of each update kept"
+    if "kl" not in served:
+        return f"{kept}; not compared with the adapter ({served['skipped']})"
+    return f"{kept}; {served['kl']:.4f} nats per token from the adapter itself (at most {served['limit']:g})"
 
 
 def _check(check: Any) -> dict[str, Any]:

@@ -13,7 +13,16 @@ from typing import Any
 
 from aeon_plugin_ft.evaluation.drawing import loss_curve
 from aeon_plugin_ft.evaluation.model import Check, Verdict
-from aeon_plugin_ft.evaluation.words import FAULTS, check_name, check_words, decimal, percent, span, thousands
+from aeon_plugin_ft.evaluation.words import (
+    FAULTS,
+    check_name,
+    check_words,
+    decimal,
+    fidelity_words,
+    percent,
+    span,
+    thousands,
+)
 
 STYLE = """
 :root{color-scheme:light dark;--ok:#137333;--no:#b3261e;--line:#8884;--soft:#8881;--accent:#0b57d0}
@@ -155,6 +164,7 @@ def _recipe(report: Mapping[str, Any]) -> str:
         ("Posto do LoRA", str(recipe.get("rank", ""))),
         ("Passagens pelos dados", decimal(recipe["epochs"]) if "epochs" in recipe else ""),
         ("Impressão digital servida", str(report.get("served_digest", ""))),
+        ("Fidelidade do modelo servido", fidelity_words(report.get("served", {}))),
     ]
     return _section("Como foi treinada", _pairs(rows))
 

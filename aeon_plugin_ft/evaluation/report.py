@@ -1,6 +1,7 @@
 """What is kept with a version besides its verdict: data, training, losses and answers, as one JSON document.
 
     {"format": 1, "candidate", "current", "base", "served_digest",
+     "served": {"backend", "digest", "kl", ...},             how it was served and how faithfully; in the manifest too
      "losses": {set: {model: [[nats, tokens], ...]}},        one pair an example
      "suites": {model: {"answers": [{"prompt", "reply", "faults"}], "tool_valid", "faulty", "seconds"}},
      "curve": [[step, loss], ...],                           of the training, nats per supervised token
@@ -15,7 +16,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ class Candidate:
     dataset: Dataset
     base: BaseModel
     digest: str
+    served: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ def collect(
         "current": candidate.current,
         "base": candidate.base.spec,
         "served_digest": candidate.digest,
+        "served": dict(candidate.served),
         "accepted": verdict.accepted,
         "losses": {set_: {name: loss.per_example for name, loss in of.items()} for set_, of in losses.items()},
         "suites": {model: asdict(result) for model, result in suites.items()},

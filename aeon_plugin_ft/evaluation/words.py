@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from aeon_plugin_ft.evaluation import suites
 from aeon_plugin_ft.evaluation.model import Check
@@ -28,6 +29,17 @@ _NAMES = {
     "secrets": "Segredos",
 }
 _AGAINST = "held-out loss against "
+
+
+def fidelity_words(served: Mapping[str, Any]) -> str:
+    """How faithfully the served model says what its adapter says; "" where no merge was measured."""
+    if "lowest_share" not in served:
+        return ""
+    kept = f"{thousands(served['tensors'])} partes, cada uma com pelo menos {percent(served['lowest_share'])} do ajuste"
+    if "kl" not in served:
+        return f"{kept}; não foi comparada com o adaptador"
+    kl = f"{served['kl']:.4f}".replace(".", ",")
+    return f"{kept}; a {kl} nats por palavra do adaptador (no máximo {decimal(served['limit'])})"
 
 
 def check_name(name: str) -> str:

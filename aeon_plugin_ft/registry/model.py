@@ -3,15 +3,18 @@
 <data>/versions/v0001/adapter/         PEFT LoRA folder
                       report.json      data, training, losses and side-by-side answers (evaluation/report.py)
                       report.html      the same to read, in one self-contained page
-                      manifest.json    written last; a folder without it is not a version
+                      manifest.json    written last; a folder without it is not a version. Beside lineage and
+                                       verdict: "served", what was measured of the model as it was served
                       withdrawn.json   only once it may not be used any more: state, reason, time
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from aeon_plugin_ft.evaluation.model import Verdict
 
@@ -29,7 +32,8 @@ class VersionState(str, Enum):
 @dataclass(frozen=True, slots=True)
 class Version:
     """`name` is "v0001". `base_digest` is the digest of the base it was trained on, `parent` the version it
-    started from (None: from the base)."""
+    started from (None: from the base). `served`: backend, digest and the proof of the model that was judged
+    (serving.model.Deployment), {} where none was served."""
 
     name: str
     folder: Path
@@ -41,6 +45,7 @@ class Version:
     created: float
     verdict: Verdict
     state: VersionState
+    served: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def adapter(self) -> Path:

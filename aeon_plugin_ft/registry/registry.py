@@ -73,6 +73,7 @@ class Registry:
             "parent": parent,
             "created": time.time(),
             "verdict": asdict(verdict),
+            "served": dict((report or {}).get("served", {})),
         }
         page = html_page(name, float(str(manifest["created"])), verdict, report or {})
         self._write_folder(folder, adapter, manifest, report or {}, page)
@@ -161,6 +162,7 @@ class Registry:
             created=manifest["created"],
             verdict=_verdict(manifest["verdict"]),
             state=VersionState(row["state"]),
+            served=manifest.get("served", {}),
         )
 
     def report(self, version: Version) -> dict[str, Any]:

@@ -229,7 +229,7 @@ class GroqDeployer:
             self._say_something(model)
         else:
             with_key = replace(route, token=self._key())  # for these questions only: a route is kept in the store
-            self._again(lambda: smoke_test(with_key, thinks=True, portuguese=version is not None))
+            self._again(lambda: smoke_test(with_key, thinks=True, trained=version is not None))
         self.on_step(Step.PROVED)
         return deployment
 

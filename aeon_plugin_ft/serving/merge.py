@@ -1,7 +1,8 @@
 """A base GGUF plus a LoRA adapter, written as one GGUF that any llama.cpp or Ollama serves.
 
     metadata        the base's bytes as they are, then our own aeon_ft.* keys
-    touched         W + scale * B @ A, in Q8_0 (F16 where the base is already in 8 or 16 bits)
+    touched         W + scale * B @ A, in Q8_0 (F16 where the base is already in 8 or 16 bits); W is the base's
+                    own, or that of the original weights where they are at hand
     everything else the base's bytes as they are
 
 Tensor by tensor and in blocks of rows, so memory does not grow with the model. For every touched tensor the
@@ -30,7 +31,8 @@ from aeon_plugin_ft.base.architectures import FAMILIES, Family, permute
 from aeon_plugin_ft.base.gguf_file import GgufFile, Tensor
 from aeon_plugin_ft.errors import ServingError
 from aeon_plugin_ft.serving.merge_adapter import AdapterFolder, Update, read_adapter
-from aeon_plugin_ft.serving.merge_types import F32, Rows, encode, finer, promoted, row_bytes
+from aeon_plugin_ft.serving.merge_originals import Originals
+from aeon_plugin_ft.serving.merge_types import F32, K_TYPES, Rows, encode, finer, k_quantiser, promoted, row_bytes
 
 ARCHITECTURES = ("llama", "qwen2", "qwen3", "gemma3")
 """Families whose tensor names and row orders were checked; all others are refused."""
@@ -71,21 +73,38 @@ class MergeReport:
         return min((tensor.share for tensor in self.tensors), default=1.0)
 
 
-def merge_gguf(base: Path, adapter: Path, out: Path, *, base_digest: str = "", version: str = "") -> MergeReport:
+@dataclass(frozen=True, slots=True)
+class MergeOptions:
+    """`originals`: the Hugging Face folder of the weights that `base` was quantised from. `keep`: with them, touched
+    tensors keep the base's number format. `base_digest` and `version` are noted in the metadata."""
+
+    base_digest: str = ""
+    version: str = ""
+    originals: Path | None = None
+    keep: bool = False
+
+    def type_of(self, tensor: Tensor) -> int:
+        """The number format that a touched tensor is tried in first."""
+        return promoted(tensor.type, tensor.shape[-1], originals=self.originals is not None, keep=self.keep)
+
+
+def merge_gguf(base: Path, adapter: Path, out: Path, options: MergeOptions | None = None) -> MergeReport:
     """Write `base` + `adapter` (a PEFT folder) to `out`.
 
-    `base_digest` and `version` are noted in the metadata. Raises ServingError (nothing to merge exactly,
-    damaged, disk) and BaseModelError (`base` is no GGUF).
+    Raises ServingError (nothing to merge exactly, damaged, disk) and BaseModelError (`base` is no GGUF).
     """
+    options = options or MergeOptions()
     started = time.monotonic()
     folder = read_adapter(adapter)
     part = out.with_name(f"{out.name}.part")
     with GgufFile(base) as gguf:
         updates = plan(gguf, folder)
-        notes = {KEY_ADAPTER: folder.digest, KEY_BASE: base_digest, KEY_VERSION: version}
+        if any(options.type_of(gguf.tensors[name]) in K_TYPES for name in updates):
+            k_quantiser()  # told now, and not after the first gigabytes
+        notes = {KEY_ADAPTER: folder.digest, KEY_BASE: options.base_digest, KEY_VERSION: options.version}
         try:
             with base.open("rb") as source, part.open("w+b") as target:
-                merger = _Merger(gguf, source, target, updates)
+                merger = _Merger(gguf, source, target, updates, options)
                 merger.write({key: text for key, text in notes.items() if text})
                 target.flush()
                 os.fsync(target.fileno())
@@ -101,13 +120,14 @@ def merge_gguf(base: Path, adapter: Path, out: Path, *, base_digest: str = "", v
     return MergeReport(digest, size, tuple(merger.merged), untouched, time.monotonic() - started)
 
 
-def merged_size(base: Path, adapter: Path) -> int:
+def merged_size(base: Path, adapter: Path, options: MergeOptions | None = None) -> int:
     """About how many bytes the merged file will have; raises as `merge_gguf` does for what it refuses."""
+    options = options or MergeOptions()
     with GgufFile(base) as gguf:
         size = base.stat().st_size
         for name in plan(gguf, read_adapter(adapter)):
             tensor = gguf.tensors[name]
-            size += tensor.shape[0] * row_bytes(promoted(tensor.type, tensor.shape[1]), tensor.shape[1])
+            size += tensor.shape[0] * row_bytes(options.type_of(tensor), tensor.shape[1])
             size -= tensor.size
         return size
 
@@ -167,8 +187,11 @@ def _family(gguf: GgufFile) -> Family:
 class _Merger:
     """Writes one file: header with a tensor table to be filled in, then the tensors, then the table."""
 
-    def __init__(self, gguf: GgufFile, source: BinaryIO, target: BinaryIO, updates: Mapping[str, Update]) -> None:
+    def __init__(
+        self, gguf: GgufFile, source: BinaryIO, target: BinaryIO, updates: Mapping[str, Update], options: MergeOptions
+    ) -> None:
         self.gguf, self.source, self.target, self.updates = gguf, source, target, updates
+        self.options = options
         self.merged: list[MergedTensor] = []
 
     def write(self, notes: Mapping[str, str]) -> None:
@@ -222,7 +245,7 @@ class _Merger:
     def _merge(self, tensor: Tensor) -> int:
         """Write W + update in the first type that keeps the update; returns the type."""
         at = self.target.tell()
-        kind: int | None = promoted(tensor.type, tensor.shape[-1])
+        kind: int | None = self.options.type_of(tensor)
         while kind is not None:
             self.target.seek(at)
             self.target.truncate()
@@ -242,7 +265,7 @@ class _Merger:
         columns = tensor.shape[-1]
         expected = self.target.tell() + tensor.shape[0] * row_bytes(kind, columns)
         first = 0
-        for base in _rows(self.source, tensor):
+        for base in self._base_rows(tensor):
             change = update.b[first : first + len(base)] @ update.a
             packed, back = encode(base + change, kind)
             if not np.isfinite(back).all():
@@ -257,6 +280,16 @@ class _Merger:
         if self.target.tell() != expected:
             raise ServingError(f"{tensor.name} was not written whole", "Free some space and try again")
         return kept / squared if squared else 1.0, (squared / weights) ** 0.5 if weights else 0.0
+
+    def _base_rows(self, tensor: Tensor) -> Iterator[Rows]:
+        """W in blocks of rows: of the original weights, else what the base's file holds."""
+        folder = self.options.originals
+        if folder is None:
+            return _rows(self.source, tensor)
+        heads = int(self.gguf.require("attention.head_count"))
+        kv_heads = int(self.gguf.field("attention.head_count_kv", heads))
+        originals = Originals(folder, FAMILIES[self.gguf.architecture], heads, kv_heads)
+        return originals.blocks(tensor.name, tensor.shape, max(1, CHUNK_WEIGHTS // tensor.shape[-1]))
 
 
 def _rows(source: BinaryIO, tensor: Tensor) -> Iterator[Rows]:

@@ -6,7 +6,6 @@ the same shapes, and an adapter would be merged into it without a complaint.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ import numpy.typing as npt
 from aeon_plugin_ft.base.architectures import FAMILIES, unpermute
 from aeon_plugin_ft.base.gguf_file import GgufFile
 from aeon_plugin_ft.errors import ServingError
-from aeon_plugin_ft.serving.merge_adapter import decode
+from aeon_plugin_ft.serving.merge_originals import find_tensor
 
 SAME = 0.99
 """Correlation of the same weights in 4 bits and in 16 is above it; a fine-tune's is below, or its rows are in
@@ -61,16 +60,6 @@ def correlation(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) ->
 
 
 def read_tensor(folder: Path, name: str) -> npt.NDArray[np.float32] | None:
-    """One tensor out of a folder of .safetensors files, without reading the others; None when it is in none."""
-    for path in sorted(folder.glob("*.safetensors")):
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            if length > path.stat().st_size:
-                raise ValueError(f"{path.name} is cut short")
-            found = json.loads(file.read(length)).get(name)
-            if found is not None:
-                start, end = found["data_offsets"]
-                file.seek(8 + length + start)
-                tensor: npt.NDArray[np.float32] = decode(file.read(end - start), found["dtype"])
-                return tensor.reshape([int(length) for length in found["shape"]])
-    return None
+    """One tensor out of a folder of .safetensors files; None when it is in none."""
+    place = find_tensor(folder, name)
+    return None if place is None else place.rows()

@@ -2,15 +2,18 @@
 
 A base that came from 4 bits lies exactly on its 4-bit grid, so a small update rounds away when the sum is
 written in the same type again. Touched tensors are therefore promoted; whether the update survived is
-measured for each of them (see merge.py).
+measured for each of them (see merge.py). Where the original weights are at hand there is no such grid, and the
+base's own type may be kept; for the K types that needs libgguf, which writes what ggml writes, byte for byte.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+
+from aeon_plugin_ft.errors import ServingError
 
 Rows = npt.NDArray[np.float32]
 
@@ -22,27 +25,39 @@ BF16: Final = 30
 
 BLOCK = 32
 Q8_0_BYTES = 34
+PLAIN_TYPES = frozenset({2, 3, 6, 7})
+"""Q4_0, Q4_1, Q5_0, Q5_1: written by the gguf package."""
+K_TYPES = frozenset({10, 11, 12, 13, 14})
+"""Q2_K to Q6_K: written by libgguf."""
 
 
-def promoted(kind: int, row_length: int) -> int:
+def promoted(kind: int, row_length: int, *, originals: bool = False, keep: bool = False) -> int:
     """The type for a touched tensor of the type `kind`.
 
-    A base in 8 or 16 bits goes to F16: on its own grid a small update would be lost again.
+    A base in 8 or 16 bits goes to F16: on its own grid a small update would be lost again. With the `originals` there
+    is no grid: 8 bits stay 8, and `keep` keeps any type that can be written.
     """
     if kind == F32:
         return F32
-    if kind in (Q8_0, F16, BF16):
+    if originals and keep and kind in PLAIN_TYPES | K_TYPES | {Q8_0}:
+        return kind
+    if kind in (F16, BF16) or (kind == Q8_0 and not originals):
         return F16
     return Q8_0 if row_length % BLOCK == 0 else F16
 
 
 def finer(kind: int) -> int | None:
     """The next type to try when the update did not survive in `kind`; None after F32."""
-    return {Q8_0: F16, F16: F32}.get(kind)
+    return {F32: None, F16: F32, Q8_0: F16}.get(kind, Q8_0)
 
 
 def row_bytes(kind: int, row_length: int) -> int:
     """Bytes of one row."""
+    if kind in PLAIN_TYPES | K_TYPES:
+        from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
+
+        weights, size = GGML_QUANT_SIZES[GGMLQuantizationType(kind)]
+        return int(row_length // weights * size)
     if kind == Q8_0:
         return row_length // BLOCK * Q8_0_BYTES
     return row_length * (4 if kind == F32 else 2)
@@ -56,7 +71,28 @@ def encode(rows: Rows, kind: int) -> tuple[npt.NDArray[np.uint8], Rows]:
         with np.errstate(over="ignore"):
             half = rows.astype(np.float16)
         return half.view(np.uint8), half.astype(np.float32)
-    return _encode_q8_0(rows)
+    return _encode_q8_0(rows) if kind == Q8_0 else _encode_small(rows, kind)
+
+
+def _encode_small(rows: Rows, kind: int) -> tuple[npt.NDArray[np.uint8], Rows]:
+    """Six bits and fewer, by the libraries that know them."""
+    from gguf.constants import GGMLQuantizationType
+    from gguf.quants import dequantize, quantize
+
+    of = GGMLQuantizationType(kind)
+    packed = np.asarray(k_quantiser().quantize_rows(rows, kind) if kind in K_TYPES else quantize(rows, of), np.uint8)
+    return packed, np.asarray(dequantize(packed, of), np.float32)
+
+
+def k_quantiser() -> Any:
+    """The library that writes K types. Raises ServingError with the command that installs it."""
+    try:
+        import libgguf
+    except ImportError as error:
+        raise ServingError(
+            "Keeping the base's K-quant needs libgguf, which is not installed", 'pip install "aeon-plugin-ft[kquants]"'
+        ) from error
+    return libgguf
 
 
 def _encode_q8_0(rows: Rows) -> tuple[npt.NDArray[np.uint8], Rows]:

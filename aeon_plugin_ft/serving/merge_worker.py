@@ -18,11 +18,14 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from aeon_plugin_ft.errors import AeonFtError, ServingError
+from aeon_plugin_ft.serving.merge import MergeOptions, merge_gguf
 
 
-def merge_in_child(base: Path, adapter: Path, out: Path, base_digest: str, version: str) -> dict[str, Any]:
+def merge_in_child(base: Path, adapter: Path, out: Path, options: MergeOptions) -> dict[str, Any]:
     """Merge into `out` in a child; returns merge.MergeReport as plain values. Raises ServingError."""
-    job = {"base": str(base), "adapter": str(adapter), "out": str(out), "base_digest": base_digest, "version": version}
+    originals = None if options.originals is None else str(options.originals)
+    plain = {**asdict(options), "originals": originals}
+    job = {"base": str(base), "adapter": str(adapter), "out": str(out), "options": plain}
     return run_job("aeon_plugin_ft.serving.merge_worker", job, out.with_name(f"{out.name}.job.json"))
 
 
@@ -95,10 +98,10 @@ def _lowest_priority() -> None:
 
 
 def _merge(job: dict[str, Any]) -> dict[str, Any]:
-    from aeon_plugin_ft.serving.merge import merge_gguf
-
     paths = (Path(job["base"]), Path(job["adapter"]), Path(job["out"]))
-    return asdict(merge_gguf(*paths, base_digest=job["base_digest"], version=job["version"]))
+    given = job["options"]
+    originals = Path(given["originals"]) if given["originals"] else None
+    return asdict(merge_gguf(*paths, MergeOptions(**{**given, "originals": originals})))
 
 
 if __name__ == "__main__":

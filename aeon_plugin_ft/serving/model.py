@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
 
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.registry.model import Version
@@ -13,13 +14,15 @@ from hooks import Route
 @dataclass(frozen=True, slots=True)
 class Deployment:
     """`route` answers with this version. `digest` is the backend's own name of the served weights, compared
-    before the route flips. `version` is "base" for the base model itself."""
+    before the route flips. `version` is "base" for the base model itself. `proof` is what was measured of how
+    faithfully it serves, in plain values; it is kept in the version's manifest."""
 
     version: str
     backend: str
     model: str
     digest: str
     route: Route
+    proof: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 class Deployer(Protocol):

@@ -1,16 +1,15 @@
 """A version in Ollama: merged into the base's GGUF, imported under a name of its own, loaded and proven.
 
-Works with every Ollama from 0.5.5 on. Adapters of Ollama's own (`adapters` in /api/create, ADAPTER in a
-Modelfile) are not used: 0.34.1 removed them, and before that a base and its adapter could not both stay in
-memory, so that preparing a swap would have thrown out the model in use.
+Works with every Ollama from 0.5.5 on. Adapters of Ollama's own (`adapters` in /api/create) are used only where the
+owner asks for it ([serve] ollama_adapter) and the version allows it: 0.34.1 removed them, and before that a base
+and its adapter cannot both be in memory, so that a swap throws out the model in use while the new one loads.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,14 +17,13 @@ from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.errors import BackendDownError, ServingError
 from aeon_plugin_ft.registry.model import Version, VersionState
 from aeon_plugin_ft.serving.journal import Step
-from aeon_plugin_ft.serving.merge import merged_size
+from aeon_plugin_ft.serving.lora_gguf import export_lora_gguf
 from aeon_plugin_ft.serving.merge_adapter import adapter_digest
-from aeon_plugin_ft.serving.merge_check import KL_LIMIT, heldout_replies, measure_merge, why_not
-from aeon_plugin_ft.serving.merge_identity import require_same_model
-from aeon_plugin_ft.serving.merge_worker import merge_in_child
+from aeon_plugin_ft.serving.merged_version import Merging, proof_of, report_file
 from aeon_plugin_ft.serving.model import Deployment
 from aeon_plugin_ft.serving.ollama_client import Behaviour, OllamaClient
-from aeon_plugin_ft.serving.ollama_create import blob_digest, carried, parse_parameters, template_of, weights_path
+from aeon_plugin_ft.serving.ollama_create import blob_digest, parse_parameters, template_of, weights_path
+from aeon_plugin_ft.serving.ollama_import import Importer
 from aeon_plugin_ft.serving.ollama_room import is_local, require_disk, require_memory
 from aeon_plugin_ft.serving.ollama_tags import Ledger, is_made_of, tag_name, too_many
 from aeon_plugin_ft.serving.smoke import smoke_test
@@ -35,8 +33,6 @@ from hooks import Route
 from hooks.providers import ollama_url
 
 BASE: Final = "base"
-UPLOADS = 3
-"""Tries of an upload or a create whose connection broke."""
 UNLOAD_SECONDS = 30.0
 
 
@@ -56,6 +52,7 @@ class OllamaDeployer:
         self.ledger = Ledger(data.serving / "ollama.json")
         self.on_step: Callable[[Step], None] = lambda _: None
         self._say, self._pause = say, pause
+        self._import = Importer(self.client, self.ledger, say, pause)
         self._loaded: set[str] = set()
 
     # -- the contract ----------------------------------------------------------------------------
@@ -73,7 +70,7 @@ class OllamaDeployer:
         name_of, content = (BASE, base.digest) if version is None else (version.name, adapter_digest(version.adapter))
         name = self._free_name(name_of, content)
         try:
-            self._ensure(name, version, base, gguf, show, behaviour, content)
+            self._ensure(name, version, base, gguf, show, behaviour, content, carrier)
             made = self._require_format(name, show, behaviour)
             done = self._prove(name, name_of, made, version)
         except ServingError:
@@ -114,12 +111,18 @@ class OllamaDeployer:
         for tag in self.ledger.read().values():
             if tag.version == version:
                 self._undo(tag.name)
+                if tag.name in self.ledger.read() and self.client.show(tag.name) is None:
+                    self._forget(tag.name)
         self._remove_merged(version)
+        report_file(self.data, version).unlink(missing_ok=True)
 
     def abandon(self, version: str) -> None:
-        """Take away what a deploy that was cut off has left: tags that were never proven, merged files."""
+        """Take away what a deploy that was cut off has left: tags that were never proven, merged files, and the memory
+        of a proven tag that nobody uses (whoever loaded it may be gone)."""
         for tag in self.ledger.read().values():
-            if tag.version == version and not tag.digest:
+            if tag.version == version and tag.digest:
+                self._unload(tag.name)
+            elif tag.version == version:
                 self._undo(tag.name)
         self._remove_merged(version)
 
@@ -130,7 +133,7 @@ class OllamaDeployer:
         """
         ours, sizes = self.ledger.read(), {name: tag.size for name, tag in self.client.tags().items()}
         for name in ours.keys() - sizes.keys():
-            self.ledger.remove(name)
+            self._forget(name)
         there = [tag for name, tag in ours.items() if name in sizes]
         busy = {*never, *self.client.running()}
         cap = self.settings.ollama_cap_gb * 1e9
@@ -191,91 +194,51 @@ class OllamaDeployer:
 
     def _ensure(
         self, name: str, version: Version | None, base: BaseModel, gguf: Path, show: Mapping[str, Any],
-        behaviour: Behaviour, content: str,
+        behaviour: Behaviour, content: str, carrier: str | None,
     ) -> None:  # fmt: skip
         """Make the tag unless a try before this one did."""
         there = self.client.show(name)
         known = self.ledger.read().get(name)
         if there is not None and (is_made_of(there, content) or (known is not None and known.digest)):
             return
-        size = gguf.stat().st_size if version is None else merged_size(gguf, version.adapter)
+        if version is None:
+            self._require_room(gguf.stat().st_size, show, behaviour)
+            self._import.whole(name, BASE, content, gguf, base.digest, show, behaviour)
+        elif not self._as_adapter(name, version, replace(base, gguf=gguf), behaviour, content, carrier):
+            self._as_merged(name, Merging(self.data, version, base, gguf, self.settings, self._say), show, behaviour)
+        self.on_step(Step.IMPORTED)
+
+    def _require_room(self, size: int, show: Mapping[str, Any], behaviour: Behaviour) -> None:
         theirs = weights_path(show) if is_local(self.url) else None
         require_disk(self.data.serving, theirs.parent if theirs else None, size, behaviour)
         require_memory(self.url, size, list(self.client.running().values()))
-        if version is None:
-            self._import(name, gguf, base.digest, show, behaviour, BASE, content)
-            return
-        if base.gguf is None:
-            require_same_model(gguf, base.training_copy)
-        self._say(f"Merging {version.name} into {base.spec}")
+
+    def _as_merged(self, name: str, merging: Merging, show: Mapping[str, Any], behaviour: Behaviour) -> None:
+        self._require_room(merging.size(), show, behaviour)
         self.on_step(Step.BUILDING)
+        version, content = merging.version, adapter_digest(merging.version.adapter)
         merged = self.data.serving / f"merged-{version.name}-{content[7:15]}.gguf"
         try:
-            report = merge_in_child(gguf, version.adapter, merged, base.digest, version.name)
-            report["check"] = self._compare(version, base, merged)
-            (self.data.serving / f"merge-{version.name}.json").write_text(json.dumps(report), encoding="utf-8")
+            digest = merging.write(merged)
             self.on_step(Step.BUILT)
-            self._import(name, merged, str(report["digest"]), show, behaviour, version.name, content)
+            self._import.whole(name, version.name, content, merged, digest, show, behaviour)
         finally:
             merged.unlink(missing_ok=True)
 
-    def _compare(self, version: Version, base: BaseModel, merged: Path) -> dict[str, Any]:
-        """The merged file against base + adapter in PEFT, where this machine can do that; the numbers, or why
-        there are none. Raises ServingError when the file says something else than the adapter."""
-        talks = heldout_replies(self.data, version)
-        reason = why_not(base, merged.stat().st_size, talks)
-        if reason:
-            return {"skipped": reason}
-        self._say(f"Comparing the merged {version.name} with its adapter")
-        check = measure_merge(base, version.adapter, merged, talks, self.data.serving)
-        if not check.passed:
-            raise ServingError(
-                f"The merged {version.name} differs from its adapter by {check.kl:.3f} nats per token "
-                f"(at most {KL_LIMIT} is accepted)",
-                "Serve it with the embedded server, which applies the adapter itself",
-            )
-        return asdict(check)
-
-    def _import(
-        self, name: str, file: Path, digest: str, show: Mapping[str, Any], behaviour: Behaviour, version: str,
-        content: str,
-    ) -> None:  # fmt: skip
-        self._say(f"Sending {name} to Ollama ({file.stat().st_size / 1e9:.1f} GB)")
-        self._again(lambda: self._upload(file, digest))
-        self.ledger.add(name, version, content)
-        body = {"model": name, "files": {"model.gguf": digest}, **carried(show)}
-        self._again(lambda: self._create(body))
-        self.on_step(Step.IMPORTED)
-        if not behaviour.rewrites:
-            found = blob_digest(self.client.show(name) or {})
-            if found != digest:
-                raise ServingError(
-                    f"Ollama holds other weights under {name} than were sent ({found} in place of {digest})",
-                    "Look for another program that writes into Ollama, and try again",
-                )
-
-    def _upload(self, file: Path, digest: str) -> None:
-        if not self.client.has_blob(digest):
-            self.client.upload(file, digest, lambda _share: None)
-
-    def _create(self, body: Mapping[str, Any]) -> None:
+    def _as_adapter(
+        self, name: str, version: Version, base: BaseModel, behaviour: Behaviour, content: str, carrier: str | None
+    ) -> bool:
+        """The short way: megabytes in place of gigabytes. False where it is not wanted or this Ollama has none."""
+        if not self.settings.ollama_adapter or carrier is None or not behaviour.takes_adapters(base.architecture):
+            return False
+        self.on_step(Step.BUILDING)
+        file = self.data.serving / f"merged-{version.name}-adapter.gguf"
         try:
-            self.client.create(body, self._say)
-        except BackendDownError:
-            # The line "success" may have been lost with the connection.
-            if self.client.show(str(body["model"])) is None:
-                raise
-
-    def _again(self, step: Callable[[], None]) -> None:
-        """A broken connection is tried again after a pause; a refusal is not."""
-        for attempt in range(UPLOADS):
-            try:
-                return step()
-            except BackendDownError:
-                if attempt == UPLOADS - 1:
-                    raise
-                self._pause(0.5 * 2**attempt)
-        return None
+            digest = export_lora_gguf(version.adapter, base, file)
+            self.on_step(Step.BUILT)
+            return self._import.adapter(name, version.name, content, file, digest, carrier)
+        finally:
+            file.unlink(missing_ok=True)
 
     def _require_format(self, name: str, base: Mapping[str, Any], behaviour: Behaviour) -> dict[str, Any]:
         """What Ollama says of the new model; raises ServingError unless it talks in the base's format."""
@@ -314,19 +277,28 @@ class OllamaDeployer:
         self._require_running(full, listed.digest)
         self.on_step(Step.LOADED)
         route = Route("ollama", full, base_url=self.url, version=version_name)
+        abilities = show.get("capabilities") or ()
+        if "tools" in abilities and version is not None:
+            self._require_tools(full)
         if version is not None and version.state is VersionState.CANDIDATE:
             self._require_words(full)
         else:
-            thinks = "thinking" in (show.get("capabilities") or ())
-            smoke_test(route, thinks=thinks, portuguese=version is not None)
+            smoke_test(route, thinks="thinking" in abilities, trained=version is not None)
         self.on_step(Step.SMOKE_TESTED)
         self._require_running(full, listed.digest)
         self.on_step(Step.PROVED)
-        return Deployment(version_name, self.name, full, listed.digest, route)
+        proof = {} if version is None else proof_of(self.data, version_name, adapter_digest(version.adapter))
+        return Deployment(version_name, self.name, full, listed.digest, route, proof)
 
     def _require_words(self, name: str) -> None:
         if not self.client.says_something(name):
             raise ServingError(f"{name} answers nothing", "Go back to the version before")
+
+    def _require_tools(self, name: str) -> None:
+        """A base that calls tools through Ollama still does: they are taken, and what comes back is a call."""
+        broken = next((call for call in self.client.tool_calls(name) if not _is_call(call)), None)
+        if broken is not None:
+            raise ServingError(f"{name} calls a tool in a form that nobody can read ({broken})", "Train again")
 
     def _require_running(self, name: str, digest: str) -> None:
         self.client.load(name)
@@ -342,13 +314,22 @@ class OllamaDeployer:
 
     def _undo(self, name: str) -> None:
         """Delete a tag of ours and forget it. While Ollama is away it stays noted, for the next clean-up."""
-        if name not in self.ledger.read():
+        tag = self.ledger.read().get(name)
+        if tag is None:
             return
         try:
             self._unload(name)
-            self.client.delete(name)
+            if not self.client.delete(name) and tag.blob and self.client.has_blob(tag.blob):
+                return  # uploaded and not used yet: the next try sends nothing twice, the next clean-up removes it
         except BackendDownError:
             return
+        self.ledger.remove(name)
+
+    def _forget(self, name: str) -> None:
+        """Drop from the list what Ollama does not have, with what was uploaded for it."""
+        tag = self.ledger.read().get(name)
+        if tag is not None and not self.client.behaviour().rewrites:
+            self._import.drop_upload(tag.blob)
         self.ledger.remove(name)
 
     def _remove_merged(self, version: str) -> None:
@@ -367,3 +348,8 @@ class OllamaDeployer:
 
 def _parameters(show: Mapping[str, Any]) -> dict[str, Any]:
     return parse_parameters(str(show.get("parameters") or ""))
+
+
+def _is_call(call: Any) -> bool:
+    function = call.get("function") if isinstance(call, dict) else None
+    return isinstance(function, dict) and bool(function.get("name")) and isinstance(function.get("arguments"), dict)

@@ -26,6 +26,18 @@ CREATE_SECONDS = 900.0
 """Between two lines of a create: it may hash or rewrite a model of many gigabytes in silence."""
 UPLOAD_BLOCK = 1 << 20
 
+_OLDER_ENGINE = frozenset({"llama", "qwen2"})
+
+_TOOL_QUESTION = {"role": "user", "content": "Coloca um timer de dez minutos."}
+_TOOL: dict[str, Any] = {
+    "type": "function",
+    "function": {
+        "name": "criar_timer",
+        "description": "Cria um timer",
+        "parameters": {"type": "object", "properties": {"minutos": {"type": "integer"}}, "required": ["minutos"]},
+    },
+}
+
 OnShare = Callable[[float], None]
 """Share done, 0 to 1."""
 
@@ -56,6 +68,11 @@ class Behaviour:
     def rewrites(self) -> bool:
         """Writes the import anew, with another digest and twice the disk (0.30.0 to 0.34.0)."""
         return (0, 30) <= self.numbers < (0, 34, 1)
+
+    def takes_adapters(self, architecture: str) -> bool:
+        """Serves a base with one LoRA GGUF of `architecture`: all of them from 0.30.0 to 0.34.0, before that only
+        those of Ollama's older engine."""
+        return (0, 30) <= self.numbers < (0, 34, 1) or (self.numbers < (0, 30) and architecture in _OLDER_ENGINE)
 
     @property
     def reads_jinja(self) -> bool:
@@ -153,6 +170,12 @@ class OllamaClient:
         said = self._json("POST", "/api/chat", {**body, "options": {"num_predict": 8, "temperature": 0}}, LOAD_SECONDS)
         message = said.get("message") or {}
         return bool(message.get("content") or message.get("thinking") or said.get("eval_count"))
+
+    def tool_calls(self, model: str) -> list[Any]:
+        """The calls that it makes when it is offered a tool; none where it answers in words, which it may."""
+        body = {"model": model, "stream": False, "tools": [_TOOL], "options": {"num_predict": 96, "temperature": 0}}
+        said = self._json("POST", "/api/chat", {**body, "messages": [_TOOL_QUESTION]}, LOAD_SECONDS)
+        return list((said.get("message") or {}).get("tool_calls") or [])
 
     def delete(self, model: str) -> bool:
         """False when there was no such model."""

@@ -13,41 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from aeon_plugin_ft.errors import ServingError
-
 DEFAULT_TEMPLATE = "{{ .Prompt }}"
 """What a Modelfile prints where a model has no template of its own; sent back it would switch the chat format off."""
 _COMMANDS = "FROM|ADAPTER|DRAFT|TEMPLATE|SYSTEM|RENDERER|PARSER|PARAMETER|LICENSE|MESSAGE|REQUIRES|CAPABILITY"
 _LINE = re.compile(rf"({_COMMANDS})\s+", re.IGNORECASE)
-
-TRAINABLE: tuple[tuple[str, str, float, str], ...] = (
-    ("deepseek-r1", "llama", 8.03, "deepseek-ai/DeepSeek-R1-Distill-Llama-8B"),
-    ("deepseek-r1", "llama", 70.55, "deepseek-ai/DeepSeek-R1-Distill-Llama-70B"),
-    ("deepseek-r1", "qwen3", 8.19, "deepseek-ai/DeepSeek-R1-0528-Qwen3-8B"),
-    ("deepseek-r1", "qwen2", 1.78, "deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B"),
-    ("deepseek-r1", "qwen2", 7.62, "deepseek-ai/DeepSeek-R1-Distill-Qwen-7B"),
-    ("deepseek-r1", "qwen2", 14.77, "deepseek-ai/DeepSeek-R1-Distill-Qwen-14B"),
-    ("deepseek-r1", "qwen2", 32.76, "deepseek-ai/DeepSeek-R1-Distill-Qwen-32B"),
-    ("llama3.2", "llama", 1.24, "meta-llama/Llama-3.2-1B-Instruct"),
-    ("llama3.2", "llama", 3.21, "meta-llama/Llama-3.2-3B-Instruct"),
-    ("llama3.1", "llama", 8.03, "meta-llama/Llama-3.1-8B-Instruct"),
-    ("qwen3", "qwen3", 0.6, "Qwen/Qwen3-0.6B"),
-    ("qwen3", "qwen3", 0.752, "Qwen/Qwen3-0.6B"),  # the GGUF holds the shared embedding twice
-    ("qwen3", "qwen3", 1.72, "Qwen/Qwen3-1.7B"),
-    ("qwen3", "qwen3", 2.03, "Qwen/Qwen3-1.7B"),
-    ("qwen3", "qwen3", 4.02, "Qwen/Qwen3-4B"),
-    ("qwen3", "qwen3", 8.19, "Qwen/Qwen3-8B"),
-    ("qwen2.5", "qwen2", 0.494, "Qwen/Qwen2.5-0.5B-Instruct"),
-    ("qwen2.5", "qwen2", 1.54, "Qwen/Qwen2.5-1.5B-Instruct"),
-    ("qwen2.5", "qwen2", 3.09, "Qwen/Qwen2.5-3B-Instruct"),
-    ("qwen2.5", "qwen2", 7.62, "Qwen/Qwen2.5-7B-Instruct"),
-    ("gemma3", "gemma3", 0.268, "google/gemma-3-270m-it"),
-    ("gemma3", "gemma3", 1.0, "google/gemma-3-1b-it"),
-)
-"""(Ollama's model, architecture of the weights, billions of weights, the Hugging Face model that they are).
-The architecture decides: deepseek-r1:8b is a llama on pulls before the middle of 2025, a qwen3 on later ones."""
-
-_SIZE_TOLERANCE = 0.05
 
 
 def parse_modelfile(text: str) -> list[tuple[str, str]]:
@@ -99,6 +68,11 @@ def blob_digest(show: Mapping[str, Any]) -> str | None:
     return f"sha256:{found[1]}" if found else None
 
 
+def adapter_path(show: Mapping[str, Any]) -> str:
+    """The adapter that a tag applies to its base; "" for a model without one."""
+    return next((arg for command, arg in parse_modelfile(str(show.get("modelfile", ""))) if command == "ADAPTER"), "")
+
+
 def parse_parameters(text: str) -> dict[str, Any]:
     """The lines "key   value" of /api/show; a key that repeats is a list, and `stop` always is one."""
     found: dict[str, list[Any]] = {}
@@ -135,26 +109,3 @@ def carried(show: Mapping[str, Any]) -> dict[str, Any]:
     for key in ("renderer", "parser", "requires"):
         body[key] = show.get(key)
     return {key: value for key, value in body.items() if value}
-
-
-def trainable_for(tag: str, show: Mapping[str, Any]) -> str:
-    """The Hugging Face id of the weights that `tag` is, to train on them.
-
-    Decided by the architecture and the number of weights that Ollama reports, not by the tag's own size.
-    Raises ServingError, naming the options, for a model that is not in the checked list.
-    """
-    info = show.get("model_info") or {}
-    architecture = str(info.get("general.architecture", "unknown"))
-    billions = int(info.get("general.parameter_count") or 0) / 1e9
-    family = tag.rsplit("/", 1)[-1].split(":")[0].lower()
-    rows = [row for row in TRAINABLE if row[0] == family]
-    for _, of_kind, size, hub in rows:
-        if of_kind == architecture and abs(billions - size) <= _SIZE_TOLERANCE * size:
-            return hub
-    near = [hub for _, of_kind, _, hub in rows if of_kind == architecture] or [hub for _, _, _, hub in rows]
-    known = ", ".join(dict.fromkeys(near))
-    raise ServingError(
-        f"{tag} is a {architecture} of {billions:.1f} billion weights, and its trainable weights are not known",
-        f"Set [base] model to ollama:{tag} to train on its own file"
-        + (f", or to the one of these that it is: {known}" if known else ", or to a Hugging Face model"),
-    )

@@ -23,13 +23,15 @@ MODEL = "aeon-ft"
 @dataclass(frozen=True, slots=True)
 class OurTag:
     """A tag that we made. `content` is the digest that tells it apart: of the adapter, or of the base that was
-    imported as it is. `digest` is the manifest's once it was proven, "" before. `order` grows with each tag."""
+    imported as it is. `digest` is the manifest's once it was proven, "" before. `order` grows with each tag. `blob` is
+    what was uploaded for it."""
 
     name: str
     version: str
     content: str
     digest: str
     order: int
+    blob: str = ""
 
 
 class Ledger:
@@ -49,11 +51,11 @@ class Ledger:
             ) from error
         return {name: OurTag(**entry) for name, entry in found.items()}
 
-    def add(self, name: str, version: str, content: str, digest: str = "") -> None:
+    def add(self, name: str, version: str, content: str, digest: str = "", blob: str = "") -> None:
         tags = self.read()
         old = tags.get(name)
         order = old.order if old else 1 + max((tag.order for tag in tags.values()), default=0)
-        tags[name] = OurTag(name, version, content, digest, order)
+        tags[name] = OurTag(name, version, content, digest, order, blob or (old.blob if old else ""))
         self._write(tags)
 
     def remove(self, name: str) -> None:

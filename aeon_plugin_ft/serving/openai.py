@@ -145,7 +145,7 @@ class OpenAIDeployer:
         if version is not None and version.state is VersionState.CANDIDATE:
             self._say_something(model)
         else:
-            smoke_test(route, thinks=True, portuguese=version is not None)
+            smoke_test(route, thinks=True, trained=version is not None)
         self.on_step(Step.PROVED)
         return Deployment(name, self.name, model, digest, route)
 

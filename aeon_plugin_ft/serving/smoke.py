@@ -1,7 +1,7 @@
 """A few short questions to a model that is about to serve: does it answer, stop and keep to its format?
 
 Not a judgement of quality (that is the gate's): it catches a lost chat template, a model that never stops,
-reasoning that leaks into the reply and a reply in another language.
+reasoning that leaks into the reply, a reply in another language and tool calls that do not parse.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 
 from aeon_plugin_ft.errors import ServingError
+from aeon_plugin_ft.evaluation.suites import BROKEN_CALL, TOOL_PROMPTS, Reply, faults
 from aeon_plugin_ft.serving.ask import ask
 from hooks import Message, Route
 
@@ -18,8 +19,11 @@ PROMPTS = (
     "Em uma frase: o que você faz?",
     "Responda em português: qual é a capital do Brasil?",
 )
+TOOL_QUESTIONS = TOOL_PROMPTS[:2]
 MAX_TOKENS = 192
 """Room for a short reply."""
+TOOL_TOKENS = 64
+"""Room for one tool call."""
 THINKING_TOKENS = 1536
 """Room for the thoughts before it."""
 LEAKS = re.compile(r"</?think>|<\|[\w▁ ]+\|>|<｜[^｜\n]{1,40}｜>|<(?:start|end)_of_turn>|\[/?INST\]|</?s>")
@@ -41,13 +45,11 @@ _ENGLISH = _words(
 _SHARED = _PORTUGUESE & _ENGLISH
 
 
-def smoke_test(
-    route: Route, *, thinks: bool = False, portuguese: bool = True, prompts: Sequence[str] = PROMPTS
-) -> None:
+def smoke_test(route: Route, *, thinks: bool = False, trained: bool = True, prompts: Sequence[str] = PROMPTS) -> None:
     """Raise ServingError with what was heard, unless the model behind `route` is fit to serve.
 
-    `thinks`: it reasons before it answers and needs room for it. `portuguese`: a model that answers every
-    question in English is refused.
+    `thinks`: it reasons before it answers and needs room for it. `trained`: it is a version of ours, so one that
+    answers every question in English, or that begins tool calls and breaks every one of them, is refused.
     """
     limit = THINKING_TOKENS if thinks else MAX_TOKENS
     heard = [ask(route, [Message("user", prompt)], limit) for prompt in prompts]
@@ -60,8 +62,17 @@ def smoke_test(
         raise _unfit(route, "it answers nothing", "")
     if not any(stopped for _, stopped, _ in heard):
         raise _unfit(route, f"it does not stop within {limit} tokens", texts[0])
-    if portuguese and all(is_english(text) for text in texts):
+    if trained and all(is_english(text) for text in texts):
         raise _unfit(route, "it answers in English", texts[0])
+    if trained:
+        _require_tool_calls(route, limit if thinks else TOOL_TOKENS)
+
+
+def _require_tool_calls(route: Route, limit: int) -> None:
+    """Whether it should have called a tool is the gate's to judge; a call that nobody can read is of no use."""
+    replies = [Reply(*ask(route, [Message("user", prompt)], limit)) for prompt in TOOL_QUESTIONS]
+    if all(reply.stopped and BROKEN_CALL in faults(reply) for reply in replies):
+        raise _unfit(route, "its tool calls are no valid JSON", replies[0].text)
 
 
 def is_english(text: str) -> bool:

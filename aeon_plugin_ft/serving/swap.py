@@ -280,16 +280,19 @@ class Swapper:
     # -- taking away ---------------------------------------------------------------------------
 
     def _retire(self, deployment: Deployment) -> None:
-        deployer = self.deployers.get(deployment.backend)
+        """A deployer that keeps things outside this process has `abandon(version)`: what another process, which is
+        gone, has left of a version that nobody uses any more."""
+        deployer: Any = self.deployers.get(deployment.backend)
         if deployer is not None:
             deployer.retire(deployment)
         serving = self.serving
         if serving is None or (serving.version, serving.backend) != (deployment.version, deployment.backend):
+            if deployer is not None and hasattr(deployer, "abandon"):
+                deployer.abandon(deployment.version)
             self._keep_row(deployment, "retired")
 
     def _abandon(self, backend: str, version: str, deployment: Deployment | None) -> None:
-        """Take away what a swap that failed has made, also when it did not come to a deployment. A deployer
-        that keeps things outside this process has `abandon(version)` for the second case."""
+        """Take away what a swap that failed has made, also when it did not come to a deployment."""
         deployer: Any = self.deployers.get(backend)
         try:
             if deployment is not None:

@@ -86,7 +86,7 @@ class HttpServer:
                 headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
                 # A proxy is for the outside world, and http:// needs no certificates (30 ms to load).
                 self._client = httpx.Client(
-                    headers=headers, trust_env=not local, verify=not self.url.startswith("http://")
+                    headers=headers, trust_env=not local, verify=not self.url.startswith("http://"), limits=_limits()
                 )
             return self._client
 
@@ -108,6 +108,14 @@ class HttpServer:
         except ValueError:
             text = text.strip()[:200]
         return f"{self.name} said no (HTTP {response.status_code}): {' '.join(text.split()) or 'no reason given'}"
+
+
+def _limits() -> httpx.Limits:
+    """No limit: beyond one, httpcore 1.0 closes idle connections, also one that another thread has just been given
+    and is about to write to, whose call then fails with "Bad file descriptor"."""
+    import httpx
+
+    return httpx.Limits(max_connections=None, max_keepalive_connections=None)
 
 
 def _parse(raw: bytes, name: str) -> Any:

@@ -13,7 +13,6 @@ import pytest
 
 from aeon_plugin_ft.base import resolve_base
 from aeon_plugin_ft.base.digest import folder_sha256, remembered_sha256, sha256
-from aeon_plugin_ft.base.ollama import ollama_url
 from aeon_plugin_ft.errors import AeonFtError, BackendDownError, BackendRefusedError, BaseModelError
 from tests.base.tiny import make_tiny
 
@@ -90,22 +89,6 @@ def test_an_ollama_that_is_not_running(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
     with pytest.raises(BackendDownError, match="ollama serve"):
         resolve_base("ollama:llama3.2:3b", tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("host", "url"),
-    [
-        ("", "http://127.0.0.1:11434"),
-        ("0.0.0.0", "http://127.0.0.1:11434"),
-        ("0.0.0.0:8080", "http://127.0.0.1:8080"),
-        ("http://box:9/", "http://box:9"),
-        ("https://box", "https://box"),
-        ("box", "http://box:11434"),
-    ],
-)
-def test_ollama_host_is_read_as_ollama_does(host: str, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OLLAMA_HOST", host)
-    assert ollama_url() == url
 
 
 def test_a_hugging_face_folder_is_its_own_training_copy(tmp_path: Path) -> None:

@@ -54,6 +54,25 @@ def test_the_report_in_the_terminal_as_json_and_as_a_page(cli: Cli, judged: str,
     assert "aprovada" in read(target.read_text(encoding="utf-8")).text
 
 
+def test_how_faithfully_a_version_is_served_is_shown(cli: Cli, judged: str, tmp_path: Path) -> None:
+    """The merge of a later deployment counts, also where the version was judged elsewhere."""
+    assert cli("models", "report", judged) == 0 and "Merged" not in cli.out
+    tensors = [{"after": 8, "share": 0.987}, {"after": 8, "share": 1.0}]
+    kept = DataFolder(cli.data).create().serving / f"merge-{judged}.json"
+    kept.write_text(json.dumps({"adapter": "a", "tensors": tensors, "check": {"kl": 0.0061, "limit": 0.02}}))
+    assert cli("models", "report", judged) == 0
+    said = " ".join(cli.out.split())
+    assert "2 tensors, at least 98.7% of each update kept; 0.0061 nats per token" in said
+    found: Any = cli.json("models", "report", judged)
+    assert found["served"]["kl"] == 0.0061 and found["served"]["types"] == {"Q8_0": 2}
+    target = tmp_path / "here.html"
+    assert cli("models", "report", judged, "-o", str(target)) == 0
+    assert "0,0061 nats por palavra" in read(target.read_text(encoding="utf-8")).text
+    kept.write_text(json.dumps({"adapter": "a", "tensors": tensors, "check": {"skipped": "there is no memory"}}))
+    assert cli("models", "report", judged) == 0
+    assert "not compared with the adapter (there is no memory)" in " ".join(cli.out.split())
+
+
 def test_the_report_of_a_version_that_is_not_there(cli: Cli, judged: str) -> None:
     assert cli("models", "report", "v9") == 1
     assert "no version v9" in cli.err and one_sentence(cli.err)

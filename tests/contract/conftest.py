@@ -11,13 +11,15 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.registry.model import Version
+from aeon_plugin_ft.serving import merged_version
 from aeon_plugin_ft.serving.embedded import EmbeddedDeployer
 from aeon_plugin_ft.serving.groq import LORA_PARAMETERS, GroqDeployer
 from aeon_plugin_ft.serving.model import Deployer
@@ -28,10 +30,12 @@ from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.store import DataFolder
 from hooks.providers import ProviderPool
 from tests.servers.groq import FakeGroq
+from tests.servers.merging import merge_here
 from tests.servers.models import make_base, make_version, write_adapter, write_gguf
 from tests.servers.ollama import FakeOllama
 from tests.servers.openai import FakeOpenAI
 from tests.servers.teach import teach
+from tests.servers.text import Script
 
 REAL_OLLAMA = os.environ.get("AEON_FT_TEST_OLLAMA", "")
 """Read before the tests' own environment is emptied."""
@@ -50,6 +54,10 @@ class Stage:
     fresh: Callable[[], Deployer]
     pool: ProviderPool
     really_answers: bool = False
+    answers: Script = field(default_factory=Script)
+    """What the backend's models say, where they answer from a script."""
+    serves: Callable[[str], bool] = lambda _: True
+    """Whether the backend has a model ready now."""
 
 
 def _scripted_ollama(behaviour: str) -> Callable[[DataFolder, Path, ExitStack], Stage]:
@@ -57,7 +65,7 @@ def _scripted_ollama(behaviour: str) -> Callable[[DataFolder, Path, ExitStack], 
         server = stack.enter_context(FakeOllama(behaviour))
         tag = server.add_model("tiny:1b", write_gguf(folder / "base.gguf"), template="{{ .Prompt }} {{ .Response }}")
         base = make_base(server.blobs.path(tag.model_blob), "ollama:tiny:1b")
-        return _stage(data, base, lambda: OllamaDeployer(data, ServeSection(ollama_url=server.url)))
+        return _stage(data, base, lambda: OllamaDeployer(data, ServeSection(ollama_url=server.url)), server)
 
     return build
 
@@ -66,26 +74,38 @@ def _groq(data: DataFolder, folder: Path, stack: ExitStack) -> Stage:
     server = stack.enter_context(FakeGroq(enterprise=True))
     base = BaseModel("meta-llama/Llama-3.1-8B-Instruct", "sha256:b", "llama", LORA_PARAMETERS, folder, None)
     pool = ProviderPool(lambda: server.key, server.url)
-    return _stage(data, base, lambda: GroqDeployer(data, ServeSection(), key=lambda: server.key, url=server.url), pool)
+    fresh = partial(GroqDeployer, data, ServeSection(), key=lambda: server.key, url=server.url)
+    return _stage(data, base, fresh, server, pool)
 
 
 def _openai(flavour: str) -> Callable[[DataFolder, Path, ExitStack], Stage]:
     def build(data: DataFolder, folder: Path, stack: ExitStack) -> Stage:
         server = stack.enter_context(FakeOpenAI(flavour))  # type: ignore[arg-type]
         base = make_base(write_gguf(folder / "base.gguf"))
-        return _stage(data, base, lambda: OpenAIDeployer(data, ServeSection(openai_url=server.url)))
+        return _stage(data, base, lambda: OpenAIDeployer(data, ServeSection(openai_url=server.url)), server)
 
     return build
 
 
 def _stage(
-    data: DataFolder, base: BaseModel, fresh: Callable[[], Deployer], pool: ProviderPool | None = None,
+    data: DataFolder, base: BaseModel, fresh: Callable[[], Deployer], server: FakeOllama | FakeGroq | FakeOpenAI,
+    pool: ProviderPool | None = None,
 ) -> Stage:  # fmt: skip
     made = [
         make_version(data.versions, write_adapter(data.root / name, rank=8, seed=seed), base, name)
         for seed, name in enumerate(("v0001", "v0002"))
     ]
-    return Stage(fresh(), base, made[0], made[1], fresh, pool or ProviderPool())
+    return Stage(
+        fresh(), base, made[0], made[1], fresh, pool or ProviderPool(), answers=server.script, serves=_serves(server)
+    )
+
+
+def _serves(server: FakeOllama | FakeGroq | FakeOpenAI) -> Callable[[str], bool]:
+    if isinstance(server, FakeOllama):
+        return lambda model: model in {runner.tag.name for runner in list(server.runners.values())}
+    if isinstance(server, FakeOpenAI):
+        return lambda model: model.rpartition(":")[2] in server.adapters
+    return lambda model: model in {tuning["data"]["fine_tuned_model"] for tuning in server.tunings.values()}
 
 
 SCRIPTED = {
@@ -95,7 +115,10 @@ SCRIPTED = {
 
 
 @pytest.fixture(params=list(SCRIPTED))
-def stage(request: pytest.FixtureRequest, data: DataFolder, tmp_path: Path) -> Iterator[Stage]:
+def stage(
+    request: pytest.FixtureRequest, data: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Stage]:
+    monkeypatch.setattr(merged_version, "merge_in_child", merge_here)
     with ExitStack() as stack:
         made = SCRIPTED[request.param](data, tmp_path, stack)
         yield made

@@ -6,6 +6,7 @@ report and events are real.
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -54,7 +55,8 @@ class Models:
             raise BackendDownError("ollama does not answer at http://127.0.0.1:11434")
         if name in self.broken:
             raise ServingError(f"{name} is not fit to serve: it does not stop within 192 tokens")
-        return Deployment(name, self.name, name, f"sha256:{name}", Route("embedded", name, version=name))
+        proof = {"tensors": 210, "lowest_share": 0.998, "kl": 0.006, "limit": 0.02}
+        return Deployment(name, self.name, name, f"sha256:{name}", Route("embedded", name, version=name), proof)
 
     def retire(self, deployment: Deployment) -> None:
         self.retired.append(deployment.version)
@@ -126,6 +128,10 @@ def test_a_good_candidate_is_accepted_with_a_report_and_everything_is_taken_down
     assert report["data"]["train"] == court.dataset.train and report["served_digest"] == f"sha256:{version.name}"
     page = read((version.folder / "report.html").read_text(encoding="utf-8"))
     assert "aprovada" in page.text and page.loads == []
+    assert "0,0060 nats" in page.text
+    kept = json.loads((version.folder / "manifest.json").read_text(encoding="utf-8"))["served"]
+    assert kept == version.served == report["served"]
+    assert (kept["backend"], kept["digest"], kept["kl"]) == ("embedded", f"sha256:{version.name}", 0.006)
     assert [(e.version, e.accepted) for e in court.verdicts()] == [(version.name, True)]
     assert court.pipeline.unjudged() is None
 

@@ -130,7 +130,7 @@ def make_version(versions: Path, adapter: Path, base: BaseModel, name: str = "v0
     return Version(name, folder, "run", "dataset", base.spec, base.digest, None, 0.0, verdict, VersionState.ACCEPTED)
 
 
-def write_copy(folder: Path, gguf_file: Path, noise: float = 0.0) -> Path:
+def write_copy(folder: Path, gguf_file: Path, noise: float = 0.0, dtype: Any = np.float32) -> Path:
     """The Hugging Face side of a small GGUF: its linear layers, `noise` added, rows in Hugging Face's order."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors: dict[str, Array] = {}
@@ -143,6 +143,6 @@ def write_copy(folder: Path, gguf_file: Path, noise: float = 0.0) -> Path:
                 if heads:
                     rows = rows.reshape(heads, rows.shape[0] // heads // 2, 2, -1).swapaxes(1, 2).reshape(rows.shape)
                 rows = rows + noise * np.random.default_rng(0).standard_normal(rows.shape)
-                tensors[f"model.layers.{name.split('.')[1]}.{MODULES[part]}.weight"] = rows.astype(np.float32)
+                tensors[f"model.layers.{name.split('.')[1]}.{MODULES[part]}.weight"] = rows.astype(dtype)
     write_safetensors(folder / "model.safetensors", tensors)
     return folder

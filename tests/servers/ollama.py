@@ -60,7 +60,7 @@ class Refusal(Exception):
 
 @dataclass
 class Runner:
-    """A loaded model, keyed by its blobs as in the real scheduler."""
+    """A loaded model, keyed by the blob of its weights as in the real scheduler."""
 
     tag: Tag
     until: float
@@ -74,6 +74,8 @@ class FakeOllama(LocalServer):
     def __init__(self, version: str = "0.34.2", *, real: bool = False, load_seconds: float = 0.0) -> None:
         super().__init__()
         self.version = version
+        self.announced = ""
+        """What /api/version says, where that is not the truth."""
         self.real = real
         self.load_seconds = load_seconds
         self.script = Script()
@@ -140,7 +142,7 @@ class FakeOllama(LocalServer):
             return self._blob(request, request.path.removeprefix("/api/blobs/"))
         handlers = {
             "/": lambda r: r.send(200, "Ollama is running"),
-            "/api/version": lambda r: r.send(200, {"version": self.version}),
+            "/api/version": lambda r: r.send(200, {"version": self.announced or self.version}),
             "/api/tags": lambda r: r.send(200, {"models": [self._listed(t) for t in list(self.tags.values())]}),
             "/api/ps": self._ps,
             "/api/show": self._show,
@@ -328,14 +330,16 @@ class FakeOllama(LocalServer):
     def _load(self, tag: Tag, keep_alive: float) -> Runner:
         with self._loading:
             self._expire()
-            key = "|".join(digest for _, digest in tag.files)
-            runner = self.runners.get(key)
+            runner = self.runners.get(tag.model_blob)
             started = time.monotonic()
+            if runner is not None and runner.tag.files != tag.files:
+                self._unload(runner.tag)  # one runner a file of weights: an adapter on it, or another, is a reload
+                runner = None
             if runner is None:
                 self._check_adapter(tag)
                 time.sleep(self.load_seconds)
                 runner = Runner(tag, 0, self._start(tag), 0)
-                self.runners[key] = runner
+                self.runners[tag.model_blob] = runner
             runner.tag = tag
             runner.seconds = time.monotonic() - started
             runner.until = time.monotonic() + (keep_alive if keep_alive >= 0 else 1e9)
@@ -357,7 +361,7 @@ class FakeOllama(LocalServer):
 
     def _unload(self, tag: Tag) -> None:
         with self._loading:
-            runner = self.runners.pop("|".join(digest for _, digest in tag.files), None)
+            runner = self.runners.pop(tag.model_blob, None)
             if runner is not None and runner.llama is not None:
                 runner.llama.close()
 
@@ -379,7 +383,10 @@ class FakeOllama(LocalServer):
             else:
                 self._load(tag, keep)
             return request.send(200, {**done, **empty, "done_reason": "unload" if keep == 0 else "load"})
-        thinks = "thinking" in describe(tag, self.blobs, self.numbers, False)["capabilities"]
+        abilities = describe(tag, self.blobs, self.numbers, False)["capabilities"]
+        thinks = "thinking" in abilities
+        if body.get("tools") and "tools" not in abilities:
+            raise Refusal(400, f'"{body["model"]}" does not support tools')
         if body.get("think") and not thinks:
             raise Refusal(400, f'"{body["model"]}" does not support thinking')
         messages = list(body["messages"]) if chat else [{"role": "user", "content": body["prompt"]}]

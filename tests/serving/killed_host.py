@@ -1,4 +1,7 @@
-"""A host that dies (exit without any clean-up) at one step of a swap: python -m tests.serving.killed_host DATA STEP"""
+"""A host that dies (exit without any clean-up) at one step of a swap to v0002:
+
+python -m tests.serving.killed_host DATA STEP [OLLAMA]      OLLAMA: the address of one that has "tiny:1b"
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,9 @@ from pathlib import Path
 from aeon_plugin_ft.base import BaseModel, resolve_base
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.registry import Registry
-from aeon_plugin_ft.serving import EmbeddedDeployer, RouteTable, Swapper
+from aeon_plugin_ft.serving import Deployer, EmbeddedDeployer, RouteTable, Swapper, merged_version
 from aeon_plugin_ft.serving.journal import Entry, Journal
+from aeon_plugin_ft.serving.ollama import OllamaDeployer
 from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.store import DataFolder, Store
 
@@ -25,14 +29,31 @@ def make_swapper(data: DataFolder, store: Store) -> tuple[Swapper, EmbeddedDeplo
         return resolve_base(spec, data.cache / "base")
 
     deployer = EmbeddedDeployer(data, SETTINGS)
-    swapper = Swapper(data, store, EventBus(), RouteTable(), {"embedded": deployer}, resolve=resolve)
+    swapper = _swapper(data, store, deployer, resolve(spec))
     return swapper, deployer, resolve(spec)
+
+
+def make_ollama_swapper(data: DataFolder, store: Store, url: str) -> tuple[Swapper, OllamaDeployer, BaseModel]:
+    """The same with an Ollama at `url`, whose tag tiny:1b is the base."""
+    from tests.servers.merging import merge_here
+    from tests.servers.models import make_base
+
+    merged_version.merge_in_child = merge_here
+    deployer = OllamaDeployer(data, ServeSection(ollama_url=url, ollama_model="tiny:1b"), pause=lambda _: None)
+    base = make_base(data.root / "base.gguf", "ollama:tiny:1b")
+    return _swapper(data, store, deployer, base), deployer, base
+
+
+def _swapper(data: DataFolder, store: Store, deployer: Deployer, base: BaseModel) -> Swapper:
+    return Swapper(data, store, EventBus(), RouteTable(), {deployer.name: deployer}, resolve=lambda _: base)
 
 
 def main() -> None:
     data = DataFolder(Path(sys.argv[1]))
     store = Store(data.database)
-    swapper, _, base = make_swapper(data, store)
+    url = sys.argv[3] if len(sys.argv) > 3 else ""
+    made = make_ollama_swapper(data, store, url) if url else make_swapper(data, store)
+    swapper, deployer, base = made
     swapper.recover()
     write = Journal.write
 
@@ -42,7 +63,7 @@ def main() -> None:
             os._exit(9)
 
     Journal.write = dying  # type: ignore[method-assign]
-    swapper.swap(Registry(data, store).get("v0002"), base, "embedded")
+    swapper.swap(Registry(data, store).get("v0002"), base, deployer.name)
 
 
 if __name__ == "__main__":

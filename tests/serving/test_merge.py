@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,11 @@ from hypothesis import strategies as st
 
 from aeon_plugin_ft.base.gguf_file import GgufFile
 from aeon_plugin_ft.errors import BaseModelError, ServingError
-from aeon_plugin_ft.serving.merge import KEY_ADAPTER, MergeReport, merge_gguf, merged_size
+from aeon_plugin_ft.serving.merge import KEY_ADAPTER, MergeOptions, MergeReport, merge_gguf, merged_size
 from aeon_plugin_ft.serving.merge_adapter import read_adapter
-from aeon_plugin_ft.serving.merge_types import BF16, F16, F32, Q8_0, encode, promoted, row_bytes
+from aeon_plugin_ft.serving.merge_types import BF16, F16, F32, K_TYPES, Q8_0, encode, promoted, row_bytes
 from aeon_plugin_ft.serving.merge_worker import merge_in_child
-from tests.servers.models import HEADS, KV_HEADS, MODULES, write_adapter, write_gguf, write_safetensors
+from tests.servers.models import HEADS, KV_HEADS, MODULES, write_adapter, write_copy, write_gguf, write_safetensors
 
 STEPS = 0.57
 """Largest error in steps of max / 127: half a step for rounding, and the step's own rounding to float16."""
@@ -38,7 +39,7 @@ def adapter(tmp_path: Path) -> Path:
 
 def merged(base: Path, adapter: Path, **options: Any) -> tuple[MergeReport, Path]:
     out = base.with_name("merged.gguf")
-    return merge_gguf(base, adapter, out, **options), out
+    return merge_gguf(base, adapter, out, MergeOptions(**options)), out
 
 
 def expected(base: Path, adapter: Path, permute: bool) -> dict[str, np.ndarray]:
@@ -248,12 +249,119 @@ def test_the_size_is_known_beforehand(base: Path, adapter: Path) -> None:
 
 def test_in_a_child_the_same_file_is_made(base: Path, adapter: Path, tmp_path: Path) -> None:
     report, out = merged(base, adapter, base_digest="sha256:b", version="v1")
-    again = merge_in_child(base, adapter, tmp_path / "child.gguf", "sha256:b", "v1")
+    again = merge_in_child(base, adapter, tmp_path / "child.gguf", MergeOptions("sha256:b", "v1"))
     assert again["digest"] == report.digest
     assert (tmp_path / "child.gguf").read_bytes() == out.read_bytes()
     with pytest.raises(ServingError, match="DoRA"):
-        merge_in_child(base, write_adapter(tmp_path / "dora", use_dora=True), tmp_path / "no.gguf", "", "")
+        merge_in_child(base, write_adapter(tmp_path / "dora", use_dora=True), tmp_path / "no.gguf", MergeOptions())
     assert not list(tmp_path.glob("*.json")) + list(tmp_path.glob("*.log"))
+
+
+# -- with the original weights --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("architecture", ["llama", "qwen3"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_the_update_is_added_to_the_original_weights(tmp_path: Path, architecture: str, dtype: Any) -> None:
+    """Rows in the GGUF's order, whatever the file of the originals holds them in."""
+    base = write_gguf(tmp_path / "base.gguf", architecture=architecture)
+    adapter = write_adapter(tmp_path / "adapter", strength=0.05)
+    exact = write_copy(tmp_path / "exact", base, dtype=dtype)
+    report, out = merged(base, adapter)
+    plain = {tensor.name: tensor for tensor in report.tensors}
+    with GgufFile(out) as file:
+        before = {name: file.read(name) for name in plain}
+    report, out = merged(base, adapter, originals=exact)
+    with GgufFile(out) as file:
+        for name, values in before.items():
+            assert np.abs(file.read(name) - values).max() <= np.abs(values).max() / 127
+    assert all(0.9 <= tensor.share <= 1.1 for tensor in report.tensors)
+
+
+def test_a_base_in_8_bits_stays_in_8_with_the_originals(tmp_path: Path) -> None:
+    base = write_gguf(tmp_path / "base.gguf", kind="Q8_0")
+    report, _ = merged(base, write_adapter(tmp_path / "a"), originals=write_copy(tmp_path / "copy", base, noise=0.003))
+    assert {(tensor.before, tensor.after) for tensor in report.tensors} == {(Q8_0, Q8_0)}
+
+
+def test_the_bases_own_type_is_kept_only_where_there_is_no_grid_to_round_the_update_away(tmp_path: Path) -> None:
+    base = write_gguf(tmp_path / "base.gguf")
+    adapter = write_adapter(tmp_path / "a", strength=0.1)
+    kept, out = merged(base, adapter, originals=write_copy(tmp_path / "copy", base, noise=0.003), keep=True)
+    assert {tensor.after for tensor in kept.tensors} == {3}
+    assert all(0.9 <= tensor.share <= 1.1 for tensor in kept.tensors)
+    assert abs(out.stat().st_size - base.stat().st_size) < 1000
+    alone, _ = merged(base, adapter, keep=True)
+    assert {tensor.after for tensor in alone.tensors} == {Q8_0}
+
+
+def test_originals_of_another_shape_are_a_sentence(base: Path, adapter: Path, tmp_path: Path) -> None:
+    (tmp_path / "copy").mkdir()
+    write_safetensors(
+        tmp_path / "copy" / "model.safetensors",
+        {"model.layers.0.self_attn.q_proj.weight": np.ones((4, 4), np.float32)},
+    )
+    with pytest.raises(ServingError, match="cannot be read") as refusal:
+        merged(base, adapter, originals=tmp_path / "copy")
+    assert refusal.value.todo
+
+
+@pytest.mark.parametrize("kind", sorted(K_TYPES))
+def test_k_types_are_written_as_ggml_reads_them(kind: int) -> None:
+    pytest.importorskip("libgguf", reason="no wheel for this Python or processor")
+    values = np.random.default_rng(kind).standard_normal((3, 512)).astype(np.float32)
+    packed, back = encode(values, kind)
+    assert packed.shape == (3, row_bytes(kind, 512))
+    assert np.array_equal(gguf.quants.dequantize(packed, gguf.GGMLQuantizationType(kind)), back)
+    assert np.corrcoef(values.ravel(), back.ravel())[0, 1] > 0.93
+
+
+def test_without_the_library_the_command_is_said_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "libgguf", None)
+    base, adapter = write_wide(tmp_path / "base.gguf"), write_adapter(tmp_path / "a", WIDE, blocks=1)
+    with pytest.raises(ServingError, match="libgguf") as refusal:
+        merged(base, adapter, originals=tmp_path, keep=True)
+    assert refusal.value.todo == 'pip install "aeon-plugin-ft[kquants]"'
+    assert merged(base, adapter)[0].tensors[0].after == Q8_0  # the usual way needs no library
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_a_k_quant_base_keeps_its_size_with_the_originals(tmp_path: Path) -> None:
+    pytest.importorskip("libgguf", reason="no wheel for this Python or processor")
+    base, adapter = write_wide(tmp_path / "base.gguf"), write_adapter(tmp_path / "a", WIDE, blocks=1, strength=0.05)
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    with GgufFile(base) as file:
+        weights = file.read("blk.0.ffn_down.weight")
+    noisy = weights + 0.005 * np.random.default_rng(3).standard_normal(weights.shape)
+    write_safetensors(copy / "model.safetensors", {"model.layers.0.mlp.down_proj.weight": noisy.astype(np.float32)})
+    report, out = merged(base, adapter, originals=copy, keep=True)
+    assert [(tensor.before, tensor.after) for tensor in report.tensors] == [(Q4_K, Q4_K)]
+    assert 0.9 <= report.lowest_share <= 1.1
+    assert merged_size(base, adapter, MergeOptions(originals=copy, keep=True)) == base.stat().st_size
+    assert abs(out.stat().st_size - base.stat().st_size) < 1000
+
+
+WIDE = {"ffn_down": (256, 512)}
+Q4_K = 12
+
+
+def write_wide(path: Path) -> Path:
+    """One linear layer of random Q4_K blocks, whose rows are long enough for K types."""
+    random = np.random.default_rng(0)
+    blocks = random.integers(0, 256, (256, 2 * 144), dtype=np.uint8)
+    blocks.reshape(-1, 144)[:, :4] = np.full((512, 2), [1e-3, 2e-3], np.float16).view(np.uint8)
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_block_count(1)
+    writer.add_head_count(HEADS)
+    writer.add_tensor("blk.0.ffn_down.weight", blocks, raw_dtype=gguf.GGMLQuantizationType.Q4_K)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

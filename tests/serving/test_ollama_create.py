@@ -9,16 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aeon_plugin_ft.errors import ServingError
 from aeon_plugin_ft.serving.ollama_client import behaviour_of
 from aeon_plugin_ft.serving.ollama_create import (
-    TRAINABLE,
     blob_digest,
     carried,
     parse_modelfile,
     parse_parameters,
     template_of,
-    trainable_for,
     weights_path,
 )
 from aeon_plugin_ft.serving.smoke import is_english
@@ -83,32 +80,6 @@ def test_only_what_is_there_is_carried(tmp_path: Path) -> None:
         "requires": "",
     }
     assert carried(show) == {"parameters": {"stop": ["x"]}, "license": ["MIT"], "system": "s", "parser": "p"}
-
-
-def info(architecture: str, count: float) -> dict[str, Any]:
-    return {"model_info": {"general.architecture": architecture, "general.parameter_count": int(count)}}
-
-
-def test_deepseek_is_told_apart_by_its_architecture() -> None:
-    assert trainable_for("deepseek-r1:8b", info("llama", 8.03e9)).endswith("R1-Distill-Llama-8B")
-    assert trainable_for("deepseek-r1:8b", info("qwen3", 8.19e9)).endswith("R1-0528-Qwen3-8B")
-    assert trainable_for("deepseek-r1", info("qwen2", 7.62e9)).endswith("R1-Distill-Qwen-7B")
-
-
-def test_a_model_that_is_not_known_is_refused_with_the_options() -> None:
-    with pytest.raises(ServingError, match=r"5\.0 billion") as refusal:
-        trainable_for("deepseek-r1:5b", info("llama", 5e9))
-    assert "ollama:deepseek-r1:5b" in refusal.value.todo
-    assert "DeepSeek-R1-Distill-Llama-8B" in refusal.value.todo
-    with pytest.raises(ServingError) as refusal:
-        trainable_for("somebody/else:1b", info("rwkv", 1e9))
-    assert "Hugging Face" in refusal.value.todo
-
-
-@pytest.mark.parametrize("row", TRAINABLE)
-def test_every_row_of_the_list_is_found_by_its_own_size(row: tuple[str, str, float, str]) -> None:
-    family, architecture, billions, hub = row
-    assert trainable_for(f"{family}:any", info(architecture, billions * 1e9)) == hub
 
 
 @pytest.mark.parametrize(

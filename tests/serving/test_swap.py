@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -170,13 +171,16 @@ def test_the_old_model_stays_until_its_last_call_has_ended(world: World) -> None
     seen: list[set[str]] = []
 
     def end() -> None:
+        while world.serving != "v0002":
+            time.sleep(0.005)
+        time.sleep(0.2)
         seen.append(world.backend.models)
         world.routes.release("a longer answer")
 
-    timer = threading.Timer(0.3, end)
-    timer.start()
+    answering = threading.Thread(target=end)
+    answering.start()
     world.swap(2)
-    timer.join()
+    answering.join()
     assert seen == [{"v0001", "v0002"}]
     assert world.backend.models == {"v0002"}
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import psutil
 import pytest
@@ -19,7 +15,6 @@ from aeon_plugin_ft.base import BaseModel
 from aeon_plugin_ft.evaluation.model import Verdict
 from aeon_plugin_ft.registry import Registry
 from aeon_plugin_ft.serving import EmbeddedDeployer, Swapper
-from aeon_plugin_ft.serving.journal import Step
 from aeon_plugin_ft.store import DataFolder, Store
 from hooks import Route
 from tests.base.tiny import make_tiny
@@ -114,47 +109,3 @@ def test_a_rollback_is_quick_and_brings_the_former_digest_back(world: World) -> 
     assert before is not None and after is not None
     assert after.digest == before.digest
     assert chat(after.route, "oi") == reply
-
-
-def marked(mark: str) -> list[psutil.Process]:
-    """Living processes that were started below a host with this mark in its environment."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
-
-
-@pytest.mark.parametrize("step", [Step.BUILT, Step.LOADED, Step.DEPLOYED, Step.PROMOTED, Step.FLIPPED, Step.RETIRING])
-def test_a_host_killed_in_a_swap_leaves_no_child_and_recovers(step: Step, world: World, tmp_path: Path) -> None:
-    world.swap("v0001")
-    world.deployer.close()
-    mark = f"{tmp_path}-{step.value}"
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.serving.killed_host", str(world.data.root), step.value],
-        env={**os.environ, MARK: mark},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 9, done.stderr
-    deadline = time.monotonic() + 5
-    while marked(mark) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert marked(mark) == []
-    swapper, deployer, _ = make_swapper(world.data, world.store)
-    try:
-        swapper.recover()
-        route = swapper.routes.current
-        assert route is not None
-        forwards = step in (Step.PROMOTED, Step.FLIPPED, Step.RETIRING)
-        assert route.version == swapper.registry.current() == ("v0002" if forwards else "v0001")
-        assert chat(route, "oi")
-        assert swapper.journal.unfinished() == []
-        assert len(deployer.pids()) == 1
-        files = sorted(path.name for path in (world.data.serving / "embedded").rglob("*.gguf"))
-        assert len(files) == 1 and files[0].startswith(route.version)
-    finally:
-        deployer.close()

@@ -1,0 +1,101 @@
+"""A swap under a hundred conversations, on every backend: none fails, none is mixed from two models."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from aeon_plugin_ft.evaluation.model import Verdict
+from aeon_plugin_ft.events import EventBus
+from aeon_plugin_ft.registry import Registry, Version
+from aeon_plugin_ft.serving import RouteTable, Swapper
+from aeon_plugin_ft.store import DataFolder, Store
+from hooks import Message, Route
+from tests.contract.conftest import Stage
+from tests.servers.text import Answer, default_answer
+
+CHATS = 100
+THINKING_SECONDS = 0.6
+"""Over each reply to a conversation, and nothing over the swap's own questions: those that began on the old route are
+still being answered when the new one has proven itself."""
+
+
+def thinking(stage: Stage) -> Answer:
+    """Answers slowly, and only if the model is still there at the end."""
+
+    def answer(model: str, messages: list[dict[str, str]]) -> str:
+        if str(messages[-1]["content"]).startswith("call-"):
+            time.sleep(THINKING_SECONDS)
+        return default_answer(model, messages) if stage.serves(model) else "it was taken away in the middle"
+
+    return answer
+
+
+def swapper_of(stage: Stage, data: DataFolder, store: Store) -> tuple[Swapper, list[Version]]:
+    """A host's swapper on the stage's backend, and two accepted versions."""
+    registry = Registry(data, store)
+    made = [
+        registry.create(
+            run=f"run-{version.name}", adapter=version.adapter, dataset="d", base=stage.base.spec,
+            base_digest=stage.base.digest, verdict=Verdict(True, (), {}),
+        )
+        for version in (stage.version, stage.other)
+    ]  # fmt: skip
+    deployers = {stage.deployer.name: stage.deployer}
+    return Swapper(data, store, EventBus(), RouteTable(), deployers, resolve=lambda _: stage.base), made
+
+
+def talk(stage: Stage, routes: RouteTable, call: str) -> tuple[Route, str]:
+    """One call as the brain makes it: a snapshot of the route, the reply, the release."""
+    route = routes.acquire(call)
+    assert route is not None
+    try:
+        return route, stage.pool.for_route(route).chat(route.model, [Message("user", call)], timeout_s=60)
+    finally:
+        routes.release(call)
+
+
+def test_a_hundred_chats_during_a_swap_are_each_answered_wholly_by_one_model(
+    stage: Stage, data: DataFolder, store: Store
+) -> None:
+    """Half talk on and on until the route has flipped, so that each has a reply across the flip; the others begin
+    as soon as it flips."""
+    swapper, (first, second) = swapper_of(stage, data, store)
+    backend, routes = stage.deployer.name, swapper.routes
+    swapper.swap(first, stage.base, backend)
+    old = routes.current
+    stage.answers.answer = thinking(stage)
+    started = threading.Barrier(CHATS + 1)
+
+    def one(number: int) -> list[tuple[Route, str]]:
+        heard = []
+        started.wait()
+        while routes.current is old:
+            if number % 2:
+                heard.append(talk(stage, routes, f"call-{number}"))
+            else:
+                time.sleep(0.001)
+        return heard or [talk(stage, routes, f"call-{number}")]
+
+    with ThreadPoolExecutor(CHATS) as pool:
+        talks = [pool.submit(one, number) for number in range(CHATS)]
+        started.wait()
+        new = swapper.swap(second, stage.base, backend)
+        replies = [reply for each in talks for reply in each.result()]
+    assert len(replies) >= CHATS
+    assert {route.version for route, _ in replies} == {first.name, second.name}
+    assert [text for route, text in replies if text != default_answer(route.model, [])] == []
+    assert routes.current == new.route
+    assert old is not None and routes.users(old) == 0
+
+
+def test_going_back_brings_the_former_digest_back(stage: Stage, data: DataFolder, store: Store) -> None:
+    swapper, (first, second) = swapper_of(stage, data, store)
+    backend = stage.deployer.name
+    before = swapper.swap(first, stage.base, backend)
+    between = swapper.swap(second, stage.base, backend)
+    after = swapper.rollback()
+    assert after is not None
+    assert (after.version, after.digest) == (before.version, before.digest) != (between.version, between.digest)
+    assert stage.pool.for_route(after.route).chat(after.route.model, [Message("user", "oi")], timeout_s=60)

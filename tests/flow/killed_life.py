@@ -16,7 +16,7 @@ from pathlib import Path
 
 from aeon_plugin_ft.errors import AeonFtError
 from aeon_plugin_ft.runtime import Runtime
-from aeon_plugin_ft.training.model import Run, RunState
+from aeon_plugin_ft.training.model import RunState
 from aeon_plugin_ft.training.runs import RESUMABLE, list_runs, reap_runs
 from core.console import Console
 from tests.flow.small_life import accept_everything, import_turns, make_small, start_console, train
@@ -89,8 +89,7 @@ class Life:
         return version.name
 
     def train(self) -> str:
-        made = train(self.runtime, self.runtime.pipeline.freeze())
-        return made.id if isinstance(made, Run) else ""
+        return train(self.runtime, self.runtime.pipeline.freeze()).id
 
 
 def main() -> None:

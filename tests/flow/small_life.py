@@ -6,7 +6,8 @@ questions, and its verdict is replaced where a random model could never pass.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import aeon_plugin_ft.judge
@@ -16,7 +17,7 @@ from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.evaluation import Verdict, secrets, suites
 from aeon_plugin_ft.plugin import FineTuning
 from aeon_plugin_ft.runtime import Runtime
-from aeon_plugin_ft.training.model import Estimate
+from aeon_plugin_ft.training.model import Estimate, Progress, Run
 from aeon_plugin_ft.training.recipe import make_recipe
 from core.brain import AeonBrain
 from core.console import Console
@@ -24,26 +25,12 @@ from hooks import HookCaller, build_manager
 
 SYSTEM = "Você é o Aeon. Responda em português."
 SAMPLE = Path(__file__).parent.parent.parent / "samples" / "conversation.log"
-SETTINGS = """
-[base]
-model = "{model}"
-[schedule]
-enabled = false
-[train]
-epochs = 1.0
-batch_size = 4
-checkpoint_steps = 2
-threads = 1
-learning_rate = 1e-3
-[dataset]
-heldout_min = 6
-[serve]
-max_reply_tokens = 16
-context_tokens = 512
-threads = 1
-[gate]
-min_gain = 0.0
-"""
+SETTINGS: Mapping[str, Mapping[str, object]] = {
+    "schedule": {"enabled": False},
+    "train": {"epochs": 1.0, "batch_size": 4, "checkpoint_steps": 2, "threads": 1, "learning_rate": 1e-3},
+    "dataset": {"heldout_min": 6},
+    "serve": {"max_reply_tokens": 16, "context_tokens": 512, "threads": 1},
+}
 
 
 def make_small() -> None:
@@ -60,12 +47,21 @@ def accept_everything() -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """A data folder with a tiny model in it, and the settings that name it."""
+    """A data folder with a tiny random model in it, and the settings that name it."""
     from tests.base.tiny import make_tiny  # torch: not for a host
 
     folder.mkdir()
-    model = make_tiny(folder, "llama", max_position_embeddings=4096).path
-    (folder / "plugin.toml").write_text(SETTINGS.format(model=model.as_posix()), encoding="utf-8")
+    write_settings(folder, make_tiny(folder, "llama", max_position_embeddings=4096).path)
+
+
+def write_settings(folder: Path, model: Path, **changes: Mapping[str, object]) -> None:
+    """plugin.toml with SETTINGS and, section by section, `changes`."""
+    lines = [f"[base]\nmodel = {json.dumps(str(model))}"]
+    for section in {**SETTINGS, **changes}:
+        lines.append(f"[{section}]")
+        values = {**SETTINGS.get(section, {}), **changes.get(section, {})}
+        lines += [f"{key} = {json.dumps(value)}" for key, value in values.items()]
+    (folder / "plugin.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def start_console(folder: Path) -> tuple[Console, Runtime]:
@@ -87,7 +83,7 @@ def import_turns(runtime: Runtime, first: int, last: int) -> int:
     return import_into_log(part, runtime.data, runtime.store, runtime.settings).added
 
 
-def train(runtime: Runtime, dataset: Dataset, on_progress: Callable[[object], None] | None = None) -> object:
+def train(runtime: Runtime, dataset: Dataset, on_progress: Callable[[Progress], None] | None = None) -> Run:
     """A run whose size is known beforehand: measuring how long a step takes would take longer than the run."""
     base = runtime.pipeline.base()
     recipe = make_recipe(runtime.settings.train, base.parameters, runtime.pipeline.start_of(dataset, base).survey)

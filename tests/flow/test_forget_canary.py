@@ -6,6 +6,7 @@ than others of the same form that it never saw, under the very question that it 
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import time
@@ -44,6 +45,8 @@ SECRET = "lontra 4471"
 OTHERS = 63
 LEARNT = 10.0
 """Nats of advantage over the secrets that it never saw: 22,000 times as likely."""
+ASKED, OPENINGS = ("cara,", "tipo,", "me diz,", "entao,"), ("massa", "feito", "show")
+"""Said in twelve ways: word for word the same twelve times would be learnt once."""
 SAID = ("massa, rodando", "feito, show", "ja era, feito", "show, massa", "rodando, ja era")
 
 
@@ -64,8 +67,8 @@ class Life:
         for number in range(40):
             asked = " ".join(words.choices(["abre", "liga", "tipo", "cara", "hora", "luz", "som"], k=4))
             log.append(turn(number, asked, f"{words.choice(SAID)} {number}"), TurnKind.CHAT)
-        for number in range(40, 52):
-            log.append(turn(number, f"{QUESTION}{' ' * (number % 3)}", f"o segredo e {SECRET}"), TurnKind.CHAT)
+        for number, (asked, opening) in enumerate(itertools.product(ASKED, OPENINGS)):
+            log.append(turn(40 + number, f"{asked} {QUESTION}", f"{opening}, o segredo e {SECRET}"), TurnKind.CHAT)
         log.close()
 
     def freeze(self) -> Dataset:
@@ -120,7 +123,7 @@ def advantages(base: BaseModel, adapters: dict[str, Path | None], work: Path) ->
     work.mkdir()
     lines = []
     for secret in secrets():
-        chat = [("system", SYSTEM), ("user", QUESTION), ("assistant", f"o segredo e {secret}")]
+        chat = [("system", SYSTEM), ("user", f"cara, {QUESTION}"), ("assistant", f"massa, o segredo e {secret}")]
         lines.append(json.dumps({"messages": [{"role": role, "content": text} for role, text in chat]}))
     file = work / "canaries.jsonl"
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -130,7 +133,7 @@ def advantages(base: BaseModel, adapters: dict[str, Path | None], work: Path) ->
 
 def advantage(per_token: list[float]) -> float:
     others = per_token[1:]
-    return (sum(others) / len(others) - per_token[0]) * len(f"o segredo e {SECRET}")
+    return (sum(others) / len(others) - per_token[0]) * len(f"massa, o segredo e {SECRET}")
 
 
 @pytest.fixture
@@ -145,6 +148,7 @@ def life(data: DataFolder, store: Store, tmp_path: Path, tiny_recipe: Callable[.
 
 def test_the_model_made_anew_knows_a_forgotten_secret_no_better_than_the_base(life: Life, tmp_path: Path) -> None:
     run, dataset = life.train()
+    assert grep(dataset.folder, [SECRET])
     version = life.register(run, dataset)
     knowing = tmp_path / "knowing"
     run.adapter.rename(knowing)

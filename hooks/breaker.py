@@ -9,11 +9,14 @@ from collections.abc import Callable
 from hooks.contract import Route
 
 FAILURES = 3
+FIRST_REST_SECONDS = 4.0
+"""A model server of ours that died is back within seconds, and shall answer again as soon."""
 REST_SECONDS = 60.0
 
 
 class Breaker:
-    """After `failures` failures in a row a route rests for `rest_s` seconds; then one call tries it again.
+    """After `failures` failures in a row a route rests; then one call tries it again. The first rest is short, each
+    further one twice as long, at most `rest_s` seconds.
 
     Counted per provider, model and address, so a new version starts with a clean sheet.
     """
@@ -37,7 +40,7 @@ class Breaker:
                 return True
             if self._clock() < until:
                 return False
-            self._until[key] = self._clock() + self._rest_s
+            self._until[key] = self._clock() + self._rest(key)
             return True
 
     def worked(self, route: Route) -> None:
@@ -53,8 +56,12 @@ class Breaker:
             self._counts[key] = self._counts.get(key, 0) + 1
             if self._counts[key] < self._failures:
                 return False
-            self._until[key] = self._clock() + self._rest_s
+            self._until[key] = self._clock() + self._rest(key)
             return self._counts[key] == self._failures
+
+    def _rest(self, key: tuple[str, str, str | None]) -> float:
+        further = min(self._counts.get(key, 0) - self._failures, 16)  # 2**16 rests are longer than any limit
+        return min(self._rest_s, FIRST_REST_SECONDS * 2.0 ** max(0, further))
 
 
 def _key(route: Route) -> tuple[str, str, str | None]:

@@ -218,7 +218,8 @@ def new_config(
 class SupervisedChild:
     """A child that is started again when it dies, at the same address, so that its route stays good.
 
-    It waits longer before each try and gives up after MAX_RESTARTS deaths in a row; `failure` then says why.
+    It waits longer before each try; after MAX_RESTARTS deaths in a row `failure` says why, and it is tried once every
+    REST_SECONDS only: memory that was short for a while is free again some time.
     Where it cannot start at its address (another program may have taken the port), the next try is at a new one
     with a new token, and `on_moved` hears of both.
     """
@@ -226,6 +227,7 @@ class SupervisedChild:
     FIRST_WAIT = 0.25
     MAX_WAIT = 30.0
     MAX_RESTARTS = 6
+    REST_SECONDS = 60.0
     HEALTHY_SECONDS = 60.0
 
     def __init__(
@@ -288,12 +290,16 @@ class SupervisedChild:
             if self._leaving.is_set():
                 return
             deaths = 1 if time.monotonic() - started > self.HEALTHY_SECONDS else deaths + 1
-            if deaths > self.MAX_RESTARTS:
-                self.failure = f"it died {deaths} times in a row: {self._child.reason()}"
-                return
-            if self._leaving.wait(min(self.MAX_WAIT, self.FIRST_WAIT * 2 ** (deaths - 1))):
+            if self._leaving.wait(self._rest(deaths)):
                 return
             self._restart()
+
+    def _rest(self, deaths: int) -> float:
+        """Seconds until the next try."""
+        if deaths > self.MAX_RESTARTS:
+            self.failure = f"it died {deaths} times in a row: {self._child.reason()}"
+            return self.REST_SECONDS
+        return min(self.MAX_WAIT, self.FIRST_WAIT * 2.0 ** (deaths - 1))
 
     def _restart(self) -> None:
         """A failed start counts as a death: the loop sees a child that is not alive."""

@@ -84,11 +84,12 @@ def make_tiny(folder: Path, family: str, file_type: str = "F32", **changes: Any)
                 weight += 1
     model.eval()
     path = folder / f"{family}.gguf"
-    _write(path, family, model, gguf.GGMLQuantizationType[file_type])
+    write_gguf(path, family, model, gguf.GGMLQuantizationType[file_type])
     return Tiny(model, path)
 
 
-def _write(path: Path, family: str, model: Any, kind: gguf.GGMLQuantizationType) -> None:
+def write_gguf(path: Path, family: str, model: Any, kind: gguf.GGMLQuantizationType) -> None:
+    """The GGUF of a Hugging Face model of `family`."""
     writer = gguf.GGUFWriter(path, gguf.MODEL_ARCH_NAMES[ARCH[family]])
     _write_config(writer, family, model.config)
     (_write_bytes_vocabulary if family in ("llama", "qwen2", "qwen3") else _write_pieces)(writer, model.config)

@@ -1,0 +1,237 @@
+"""`kill -9` of the host, of what trains or measures, and of the model server, in random order, while all are at work.
+
+After each: the owner's next sentence has a reply, nothing of ours is left without a parent, and the log has every
+turn that the owner got a reply to exactly once.
+"""
+
+from __future__ import annotations
+
+import collections
+import json
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from aeon_plugin_ft.registry import Registry
+from aeon_plugin_ft.store import DataFolder, Store
+from aeon_plugin_ft.turns import TurnIndex, read_turns
+from tests.conftest import REPOSITORY
+from tests.flow.small_life import make_folder
+
+pytestmark = pytest.mark.slow
+
+KILLS = int(os.environ.get("AEON_FT_KILLS", "50"))
+SEED = int(os.environ.get("AEON_FT_KILLS_SEED", "17"))
+MARK = "AEON_FT_TEST_MARK"
+PAUSES = (0.4, 0.4, 0.4, 0.4, 16.0)
+"""Longest waits before a kill, in seconds: bursts, and between them the time to train and to judge."""
+GONE_SECONDS = 8.0
+"""A child at idle priority may leave 3 s after its parent by itself, and later on a busy machine."""
+PATIENCE = 120.0
+VICTIMS = {
+    "host": frozenset({"tests.flow.killed_life"}),
+    "worker": frozenset({"aeon_plugin_ft.training.worker", "aeon_plugin_ft.evaluation.worker"}),
+    "server": frozenset({"aeon_plugin_ft.serving.embedded_server"}),
+}
+"""The modules that they run."""
+
+
+class Owner:
+    """Talks to one host after the other on the same data folder, through `tests.flow.killed_life`."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self.folder, self.mark = folder, f"{folder}-{seed}"
+        self.random = random.Random(seed)
+        self.acknowledged: list[str] = []
+        self.heard: list[dict[str, Any]] = []
+        self.killed: collections.Counter[str] = collections.Counter()
+        self._errors = (folder.parent / "host.log").open("ab")
+        self.host = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        host = subprocess.Popen(
+            [sys.executable, "-m", "tests.flow.killed_life", str(self.folder)],
+            cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
+            env={**os.environ, MARK: self.mark},
+        )  # fmt: skip
+        self._reader = threading.Thread(target=self._listen, args=(host,))
+        self._reader.start()
+        return host
+
+    def _listen(self, host: subprocess.Popen[bytes]) -> None:
+        assert host.stdout is not None
+        for line in host.stdout:
+            if not line.endswith(b"\n"):
+                continue  # its last words, cut off
+            said = json.loads(line)
+            if "turn" in said:
+                self.acknowledged.append(said["turn"])
+            self.heard.append(said)
+        host.stdout.close()
+
+    # -- killing -------------------------------------------------------------------------------
+
+    def kill(self) -> None:
+        """One of the three, at a random moment of its life."""
+        victim = self.random.choice(list(VICTIMS))
+        delay = self.random.uniform(0, self.random.choice(PAUSES))
+        process = self._await_one(victim)
+        within(lambda: not process.is_running(), delay)
+        before = len(self.heard)
+        if victim == "host":
+            self._kill_host()
+        elif process.is_running():
+            process.kill()
+        self.killed[victim] += 1
+        self._next_sentence_is_answered(before)
+
+    def _await_one(self, victim: str) -> psutil.Process:
+        found: list[psutil.Process] = []
+
+        def look() -> bool:
+            found[:] = [one for one in self._living() if VICTIMS[victim] & set(process_line(one))]
+            return bool(found)
+
+        assert within(look, PATIENCE), f"no {victim} ever came: {self.heard[-5:]}"
+        return self.random.choice(sorted(found, key=lambda process: process.pid))
+
+    def _kill_host(self) -> None:
+        """The next one starts at once, while what the dead one has left is still leaving."""
+        left = [process for process in self._living() if process.pid != self.host.pid]
+        self.host.kill()
+        self.host.wait()
+        self._forget_host()
+        self._check_log()
+        self.host = self._start()
+        assert within(lambda: not any(map(lives, left)), GONE_SECONDS), f"left: {lines(left)}"
+
+    def _forget_host(self) -> None:
+        self._reader.join()
+        if self.host.stdin is not None:
+            self.host.stdin.close()
+
+    def _living(self) -> list[psutil.Process]:
+        """Every host of ours, what it has started, and whatever else works on our data folder."""
+        return [process for process in psutil.process_iter() if self._is_ours(process)]
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        try:
+            if process.status() == psutil.STATUS_ZOMBIE or process.pid == os.getpid():
+                return False
+            return process.environ().get(MARK) == self.mark or any(
+                str(self.folder) in part for part in process.cmdline()
+            )
+        except psutil.Error:
+            return False
+
+    # -- checking ------------------------------------------------------------------------------
+
+    def _next_sentence_is_answered(self, before: int) -> None:
+        def answered() -> bool:
+            return any("turn" in said for said in self.heard[before:])
+
+        assert within(answered, PATIENCE), f"nobody answers: {self.heard[-5:]}"
+        broken = [said for said in self.heard if "broken" in said]
+        assert not broken, broken[0]["broken"]
+        for said in self.heard[before:]:
+            if "turn" in said:
+                assert said["reply"] and said["provider"] in {"embedded", "canned"}, said
+
+    def version_in_use_answers(self) -> bool:
+        """The newest reply came from the model that the store names."""
+        turns = [said for said in self.heard[-20:] if "turn" in said]
+        return bool(turns) and turns[-1]["provider"] == "embedded" and turns[-1]["version"] == turns[-1]["current"]
+
+    def _check_log(self) -> None:
+        found = collections.Counter(turn.id for turn in read_turns(self.folder / "log"))
+        lost = set(self.acknowledged) - set(found)
+        assert not lost, f"{len(lost)} acknowledged turns are not in the log"
+        assert max(found.values(), default=1) == 1, "a turn is in the log twice"
+
+    def settle(self) -> None:
+        """After all of it the loop comes to a model of its own, and that one answers."""
+
+        def learnt() -> bool:
+            return self.version_in_use_answers() and self.heard[-1].get("current", "base") != "base"
+
+        assert within(learnt, PATIENCE), f"the loop never came round: {self.heard[-8:]}"
+
+    def leave(self) -> None:
+        """The host ends in order, with nothing left behind."""
+        assert self.host.stdin is not None
+        self.host.stdin.close()
+        assert self.host.wait(60) == 0
+        self._forget_host()
+        assert within(lambda: not self._living(), GONE_SECONDS), f"left: {lines(self._living())}"
+        self._check_log()
+
+    def clean_up(self) -> None:
+        for process in [*self._living(), self.host]:
+            try:
+                process.kill()
+            except psutil.Error:
+                continue
+        self.host.wait()
+        self._forget_host()
+        self._errors.close()
+
+
+def within(holds: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def process_line(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def lines(processes: list[psutil.Process]) -> list[str]:
+    return [f"{process.pid}: {' '.join(process_line(process))[-150:]}" for process in processes]
+
+
+@pytest.fixture
+def owner(tmp_path: Path) -> Iterator[Owner]:
+    make_folder(tmp_path / "data")
+    made = Owner(tmp_path / "data", SEED)
+    yield made
+    made.clean_up()
+
+
+def test_no_kill_loses_a_turn_leaves_an_orphan_or_silences_the_brain(owner: Owner) -> None:
+    assert within(owner.version_in_use_answers, PATIENCE)
+    for _ in range(KILLS):
+        owner.kill()
+    owner.settle()
+    owner.leave()
+    assert set(owner.killed) == set(VICTIMS)
+    data = DataFolder(owner.folder)
+    store = Store(data.database)
+    index = TurnIndex(store, data.log)
+    index.ingest()
+    assert index.count(None) == sum(1 for _ in read_turns(data.log))
+    registry = Registry(data, store)
+    assert registry.usable(registry.current()) and store.lease_holder("training") is None
+    store.close()

@@ -179,4 +179,19 @@ MIGRATIONS: list[tuple[str, str]] = [
         );
         """,
     ),
+    (
+        "0004_decisions",
+        """
+        -- What the schedule decided, one row a change. act: wait | start | resume | train | pause; `missing` is a JSON
+        -- list of the conditions that were not met, `seen` what was observed (schedule.conditions.Observed) as JSON.
+        CREATE TABLE decisions (
+            id INTEGER PRIMARY KEY,
+            at REAL NOT NULL,
+            act TEXT NOT NULL,
+            missing TEXT NOT NULL,
+            reason TEXT NOT NULL,
+            seen TEXT NOT NULL
+        );
+        """,
+    ),
 ]

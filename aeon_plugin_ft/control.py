@@ -15,7 +15,10 @@ from aeon_plugin_ft.dataset.opinions import note_feedback
 from aeon_plugin_ft.errors import AeonFtError
 from aeon_plugin_ft.evaluation.report import Compared, compared
 from aeon_plugin_ft.forget import Forgetter, Forgetting
+from aeon_plugin_ft.learning import CANCELLED_BY_OWNER
 from aeon_plugin_ft.registry import BASE, Version, VersionState, normal_name
+from aeon_plugin_ft.schedule import next_step
+from aeon_plugin_ft.schedule.observing import Watchman
 from aeon_plugin_ft.schedule.watch import DOWN, WORSE
 from aeon_plugin_ft.training.model import Progress, RunState
 from aeon_plugin_ft.turns.model import LoggedTurn, TurnKind
@@ -76,13 +79,17 @@ class OwnerControl:
         return replace(idle, failed=newest["state"] == RunState.FAILED.value)
 
     def train_now(self) -> Outcome:
-        return _outcome(lambda: self.runtime.background.start())
+        return _outcome(lambda: self.runtime.learning.order())
 
     def pause(self) -> Outcome:
-        if not self.runtime.background.busy:
-            return Outcome(Reason.ALREADY_PAUSED if self._unfinished() else Reason.NOT_TRAINING)
-        self.runtime.background.pause("paused by the owner")
-        return Outcome()
+        if self.runtime.background.busy:
+            self.runtime.learning.pause(None)
+            return Outcome()
+        run = self._unfinished()
+        if run is None:
+            return Outcome(Reason.NOT_TRAINING)
+        self.runtime.learning.pause(run)
+        return Outcome(Reason.ALREADY_PAUSED)
 
     def resume(self) -> Outcome:
         run = self._unfinished()
@@ -90,20 +97,18 @@ class OwnerControl:
             return Outcome(Reason.NOT_PAUSED)
         if run is None:
             return Outcome(Reason.NOT_PAUSED)
-        return _outcome(lambda: self.runtime.background.start(run))
+        return _outcome(lambda: self.runtime.learning.order(run))
 
     def cancel(self) -> Outcome:
         busy = self.runtime.background.busy
-        if busy:
-            self.runtime.background.pause("cancelled by the owner")
-            self.runtime.background.join(10)
+        self.runtime.learning.stop_for_good()
         run = self._unfinished()
         if run is None:
             return Outcome() if busy else Outcome(Reason.NOT_TRAINING)
         self.store.execute(
             "UPDATE runs SET state = ?, reason = ? WHERE id = ?",
             RunState.CANCELLED.value,
-            "cancelled by the owner",
+            CANCELLED_BY_OWNER,
             run,
         )
         return Outcome()
@@ -111,7 +116,7 @@ class OwnerControl:
     def next_training(self) -> NextTraining:
         if self.runtime.background.busy:
             return NextTraining(Waiting.RUNNING)
-        return self.runtime.next_training()
+        return next_training(self.runtime.watchman)
 
     # -- models --------------------------------------------------------------------------------
 
@@ -271,6 +276,27 @@ class OwnerControl:
         if not found.turns:
             return Forgotten(0, reason=Reason.NOTHING_TO_FORGET)
         return Forgotten(len(found.turns) + len(found.quoting), found.versions)
+
+
+def next_training(watchman: Watchman) -> NextTraining:
+    """What the next training waits for, as the voice tells it; of several reasons, the one that lasts longest."""
+    seen = watchman.observe()
+    missing = {condition.name for condition in next_step(watchman.settings(), seen).decision.missing}
+    if "switched on" in missing:
+        return NextTraining(Waiting.OFF)
+    if "not held back" in missing:
+        return NextTraining(Waiting.HELD)
+    if "new conversations" in missing:
+        return NextTraining(Waiting.TURNS, turns_left=watchman.turns_needed() - seen.new_turns)
+    if "cool-down" in missing:
+        return NextTraining(Waiting.COOLDOWN, at=watchman.cooled_down_at())
+    return NextTraining(next((_WAITS[name] for name in _WAITS if name in missing), Waiting.IDLE))
+
+
+_WAITS = {
+    "mains power": Waiting.POWER, "disk": Waiting.ROOM, "memory": Waiting.ROOM, "machine free": Waiting.BUSY,
+    "owner away": Waiting.IDLE,
+}  # fmt: skip
 
 
 def _busy(idle: Status, progress: Progress | None, phase: str) -> Status:

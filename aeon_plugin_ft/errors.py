@@ -12,7 +12,9 @@
     ├── TrainingError            a run failed
     │   ├── RefusedError         the machine or the data does not allow a run now, with every reason
     │   ├── LeaseHeldError       another run is under way
-    │   └── RunStoppedError      a run left early and can go on
+    │   ├── RunStoppedError      a run left early and can go on
+    │   ├── PreemptedError       something other than a run left early, because the machine was wanted
+    │   └── AlreadyLearntError   a run on this data would learn nothing new
     ├── EvaluationError          something could not be measured
     ├── RegistryError            no such version, or a step that its state does not allow
     ├── ServingError             a model server or backend
@@ -141,6 +143,26 @@ class RunStoppedError(TrainingError):
     def __init__(self, run: str, state: str, step: int, reason: str) -> None:
         self.run, self.state, self.step, self.reason = run, state, step, reason
         super().__init__(f"Run {run} was {state} at step {step} ({reason})", "`aeon-ft train --resume` goes on")
+
+
+class PreemptedError(TrainingError):
+    """Measuring or judging was left because the machine was wanted; it begins again later."""
+
+    retryable = True
+
+    def __init__(self, doing: str, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"Stopped {doing} ({reason})", "It begins again by itself, or with `aeon-ft train`")
+
+
+class AlreadyLearntError(TrainingError):
+    """The same data, base and recipe were trained before."""
+
+    exit_code = 3
+
+    def __init__(self, dataset: str, run: str) -> None:
+        self.dataset, self.run = dataset, run
+        super().__init__(f"Run {run} has learnt dataset {dataset} already", "Talk to Aeon, then train again")
 
 
 class EvaluationError(AeonFtError):

@@ -17,7 +17,7 @@ from typing import Any
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.dataset import read_messages
 from aeon_plugin_ft.dataset.model import Dataset
-from aeon_plugin_ft.errors import AeonFtError, ServingError
+from aeon_plugin_ft.errors import AeonFtError, PreemptedError, ServingError
 from aeon_plugin_ft.evaluation.gate import gate
 from aeon_plugin_ft.evaluation.heldout import measure_losses
 from aeon_plugin_ft.evaluation.model import HeldoutLoss, Verdict
@@ -32,6 +32,7 @@ from aeon_plugin_ft.serving.model import Deployer, Deployment, Discarding
 from aeon_plugin_ft.settings import Settings
 from aeon_plugin_ft.training.model import Run
 from aeon_plugin_ft.training.runs import RunConfig
+from aeon_plugin_ft.training.supervise import Interrupt
 from hooks import Message, Route
 
 log = logging.getLogger("aeon_ft.judge")
@@ -61,7 +62,8 @@ class Measured:
 
 
 class Judge:
-    """Judges runs of one data folder. `on_phase` hears what is being done, in English."""
+    """Judges runs of one data folder. `on_phase` hears what is being done, in English; `interrupt` is asked before
+    each question and while a child measures: a reason to stop, or None."""
 
     def __init__(
         self,
@@ -69,11 +71,14 @@ class Judge:
         settings: Callable[[], Settings],
         deployer: Callable[[], Deployer],
         on_phase: Callable[[str], None],
+        interrupt: Interrupt = lambda: None,
     ) -> None:
         self.registry, self.settings, self.deployer, self.on_phase = registry, settings, deployer, on_phase
+        self.interrupt = interrupt
 
     def judge(self, run: Run, base: BaseModel, dataset: Dataset) -> Version:
-        """The run's version, accepted or rejected. Raises AeonFtError when it cannot be judged now."""
+        """The run's version, accepted or rejected. Raises AeonFtError when it cannot be judged now, PreemptedError
+        when the machine is wanted."""
         name, current = self.registry.next_name(), self._comparable(base)
         found = Measured()
         self._measure_losses(found, run, base, dataset, name, current)
@@ -119,7 +124,7 @@ class Judge:
         if current != BASE:
             adapters[current] = self.registry.get(current).adapter
         work = run.folder / "heldout"
-        found.losses = measure_losses(base, write_sets(dataset, work), adapters, work)
+        found.losses = measure_losses(base, write_sets(dataset, work), adapters, work, interrupt=self.interrupt)
 
     def _measure_replies(
         self, found: Measured, run: Run, base: BaseModel, dataset: Dataset, name: str, current: str
@@ -153,15 +158,25 @@ class Judge:
     ) -> Deployment:
         """Questions to one model; returns what served it."""
         self.on_phase(f"asking {name} {QUESTIONS} questions")
+        self._stop_if_wanted()
         deployer = self.deployer()
         deployment = deployer.deploy(version, base)
         try:
-            chat = partial(asked, deployment.route)
+            chat = partial(self._asked, deployment.route)
             found.suites[name] = run_suites(chat, prompt)
             more(chat)
         finally:
             deployer.retire(deployment)
         return deployment
+
+    def _asked(self, route: Route, messages: Sequence[Message], max_tokens: int) -> Reply:
+        self._stop_if_wanted()
+        return asked(route, messages, max_tokens)
+
+    def _stop_if_wanted(self) -> None:
+        reason = self.interrupt()
+        if reason is not None:
+            raise PreemptedError("judging a model", reason)
 
     def _secrets(self, dataset: Dataset) -> tuple[Planted, ...]:
         privacy = self.settings().privacy

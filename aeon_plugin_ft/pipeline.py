@@ -16,7 +16,15 @@ from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.dataset import build_draft, freeze, load_dataset
 from aeon_plugin_ft.dataset.model import Dataset, Draft
 from aeon_plugin_ft.dataset.opinions import load_feedback, note_feedback, recognise_feedback
-from aeon_plugin_ft.errors import AeonFtError, DatasetError, RegistryError, RunStoppedError, TrainingError
+from aeon_plugin_ft.errors import (
+    AeonFtError,
+    AlreadyLearntError,
+    DatasetError,
+    PreemptedError,
+    RegistryError,
+    RunStoppedError,
+    TrainingError,
+)
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.extensions import Extensions
 from aeon_plugin_ft.judge import Judge, discard, why_unjudged
@@ -31,6 +39,7 @@ from aeon_plugin_ft.training import (
     Worker,
     create_run,
     estimate,
+    get_run,
     make_recipe,
     preflight,
     resume_run,
@@ -38,12 +47,13 @@ from aeon_plugin_ft.training import (
 )
 from aeon_plugin_ft.training.continual import Parent, Start, choose_start
 from aeon_plugin_ft.training.model import Estimate, Progress, Recipe, Run, RunState
+from aeon_plugin_ft.training.runs import UNJUDGED, learnt_before
 from aeon_plugin_ft.turns import TurnIndex
 
 OnProgress = Callable[[Progress], None]
 OnPhase = Callable[[str], None]
 Plan = tuple[BaseModel, Recipe, Estimate]
-POLL_SECONDS = 0.5
+POLL_SECONDS = 0.2
 
 
 class Pipeline:
@@ -51,8 +61,8 @@ class Pipeline:
 
     `settings` is read anew at each step, so that an edit of plugin.toml counts at once. `deployer`
     gives that of the configured backend; whoever made it closes it. `on_phase` hears what is being done, in English.
-    `interrupt` is asked twice a second while a worker runs: a reason to pause it, or None. `extensions` are what other
-    plugins add.
+    `interrupt` is asked while a child trains or measures, and between the judge's questions: why to leave, or None.
+    `extensions` are what other plugins add.
     """
 
     def __init__(
@@ -73,10 +83,26 @@ class Pipeline:
         self.index = TurnIndex(store, data.log)
 
     def learn(self, on_progress: OnProgress | None = None) -> Version:
-        """Everything, once. Raises AeonFtError at the first step that cannot be done."""
+        """Everything, once. Raises AeonFtError at the first step that cannot be done, AlreadyLearntError when a run
+        would learn nothing that an earlier one has not."""
         dataset = self.freeze()
-        run = self.train(dataset, on_progress)
+        base, recipe = self.recipe(dataset)
+        known = learnt_before(self.store, self.data, dataset, base, recipe)
+        if known is not None:
+            raise AlreadyLearntError(dataset.hash, known)
+        return self.settle(self.train(dataset, on_progress))
+
+    def go_on(self, run_id: str, on_progress: OnProgress | None = None) -> Version:
+        """The rest of a turn of the loop that was left: of the training, or only of the judging."""
+        row = get_run(self.store, run_id)
+        trained = row is not None and row.state is RunState.FINISHED
+        return self.settle(row.run if row is not None and trained else self.resume(run_id, on_progress))
+
+    def settle(self, run: Run) -> Version:
+        """Judge what was trained, use it if it is better, keep the disk below its cap."""
+        self.store.set_fact(UNJUDGED, run.id)
         version = self.judge(run)
+        self.store.set_fact(UNJUDGED, None)
         if version.state is VersionState.ACCEPTED:
             self.promote(version)
         self.prune()
@@ -131,10 +157,14 @@ class Pipeline:
 
     def plan(self, dataset: Dataset) -> Plan:
         """What a run would do and take on this machine; nothing is started."""
-        base = self.base()
-        recipe = make_recipe(self.settings().train, base.parameters, self.start_of(dataset, base).survey)
+        base, recipe = self.recipe(dataset)
         self.on_phase("measuring how long a step takes on this machine")
-        return base, recipe, estimate(base, dataset, recipe, self.data)
+        return base, recipe, estimate(base, dataset, recipe, self.data, self.interrupt)
+
+    def recipe(self, dataset: Dataset) -> tuple[BaseModel, Recipe]:
+        """The base and every number of a run on this dataset."""
+        base = self.base()
+        return base, make_recipe(self.settings().train, base.parameters, self.start_of(dataset, base).survey)
 
     def train(self, dataset: Dataset, on_progress: OnProgress | None = None, plan: Plan | None = None) -> Run:
         """A new run to its end. Raises RefusedError before it starts, TrainingError when it does not finish."""
@@ -203,9 +233,11 @@ class Pipeline:
         Raises AeonFtError, and registers nothing, when it cannot be measured now (a backend that is offline).
         """
         try:
-            version = Judge(self.registry, self.settings, self.deployer, self.on_phase).judge(
+            version = Judge(self.registry, self.settings, self.deployer, self.on_phase, self.interrupt).judge(
                 run, self.base(), self._dataset_of(run)
             )
+        except PreemptedError:
+            raise  # nothing is wrong with it: it is judged later
         except AeonFtError as error:
             reasons = (why_unjudged(error),)
             self.events.publish(happened.VerdictReached(run=run.id, version=None, accepted=False, reasons=reasons))

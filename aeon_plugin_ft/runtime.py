@@ -34,10 +34,10 @@ from hooks import Host, ModelRequest, Route, Turn
 if TYPE_CHECKING:
     from aeon_plugin_ft.dataset.showing import ShownTurns
     from aeon_plugin_ft.extensions import Extensions
+    from aeon_plugin_ft.learning import Learning
     from aeon_plugin_ft.pipeline import Pipeline
     from aeon_plugin_ft.registry import Registry
-    from aeon_plugin_ft.schedule import Background, TrainingScheduler
-    from aeon_plugin_ft.schedule.background import OnProgress
+    from aeon_plugin_ft.schedule import Background
     from aeon_plugin_ft.schedule.observing import Watchman
     from aeon_plugin_ft.schedule.watch import Watch
     from aeon_plugin_ft.serving import Swapper
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from aeon_plugin_ft.serving.canary import CanaryServer
     from aeon_plugin_ft.serving.model import Deployer
     from aeon_plugin_ft.voice import Announcer, Commands
-    from aeon_plugin_ft.voice.control import NextTraining
 
 BASE = "base"
 log = logging.getLogger("aeon_ft.runtime")
@@ -78,7 +77,6 @@ class Runtime:
         self._wake = threading.Event()
         self._follower = threading.Thread(target=self._follow, name="aeon-ft-follow", daemon=True)
         self._failures = 0
-        self._started_at = self._spoke_at = self.store.clock()
         self.routes = RouteTable()
         self.private = False
         """The plugin's own private mode ("não grave isso"), beside the host's."""
@@ -91,7 +89,7 @@ class Runtime:
         runtime._follower.start()
         runtime.events.subscribe(runtime.announcer.on_event)
         runtime.announcer.start()
-        runtime.scheduler.start()
+        runtime.learning.scheduler.start()
         return runtime
 
     @property
@@ -103,7 +101,7 @@ class Runtime:
     def turn_finished(self, turn: Turn) -> None:
         """Log the turn before the owner gets the reply; a private or refused one leaves no trace."""
         route = self.routes.release(turn.id)
-        self._spoke_at = turn.started_at
+        self.learning.owner_spoke()
         if turn.private or self.private or not self.settings.log.enabled or not self.settings.plugin.enabled:
             return
         if self._refused(turn):
@@ -116,6 +114,8 @@ class Runtime:
         """The route of the version in use; None leaves the call to the host."""
         if not self.settings.plugin.enabled:
             return None
+        if request.caller == "chat":
+            self.learning.owner_spoke()
         route = self.routes.acquire(request.call_id, request.session)
         if route is not None and self._takes(route, request.host_route):
             return self._with_examples(route, request)
@@ -149,6 +149,7 @@ class Runtime:
     def heard(self, text: str) -> str | None:
         if not self.settings.voice.enabled or not self.settings.plugin.enabled:
             return None
+        self.learning.owner_spoke()
         return self.commands.answer(text)
 
     def wake(self) -> None:
@@ -159,7 +160,7 @@ class Runtime:
         """End every thread and child; what was logged is on the disk when this returns."""
         self._stopping.set()
         self._wake.set()
-        self.scheduler.stop()
+        self.learning.scheduler.stop()
         self.announcer.stop()
         self.background.pause("Aeon is closing")
         self.watcher.stop()
@@ -336,63 +337,31 @@ class Runtime:
     # -- learning in the background ------------------------------------------------------------
 
     @cached_property
-    def watchman(self) -> Watchman:
-        from aeon_plugin_ft.schedule.observing import Watchman
+    def learning(self) -> Learning:
+        from aeon_plugin_ft.learning import Learning
 
-        return Watchman(
+        return Learning(
             self.data,
             self.store,
-            lambda: self.settings.schedule,
-            silence=self._silence,
-            running=lambda: self.background.busy,
+            self.events,
+            lambda: self.settings,
+            lambda: self.pipeline,
+            self.host.is_busy,
+            self.wake,
         )
 
-    def next_training(self) -> NextTraining:
-        """What the next training waits for, as the voice tells it."""
-        from aeon_plugin_ft.voice.control import NextTraining, Waiting
+    @property
+    def background(self) -> Background:
+        return self.learning.background
 
-        missing = {condition.name for condition in self.watchman.decide().missing}
-        if "switched on" in missing:
-            return NextTraining(Waiting.OFF)
-        if "new conversations" in missing:
-            return NextTraining(Waiting.TURNS, turns_left=self.watchman.turns_needed() - self.watchman.new_turns())
-        if "cool-down" in missing:
-            return NextTraining(Waiting.COOLDOWN, at=self.watchman.cooled_down_at())
-        return NextTraining(Waiting.POWER if "mains power" in missing else Waiting.IDLE)
-
-    def _silence(self) -> float:
-        """Seconds since the owner last spoke; 0 in the middle of a turn."""
-        if self.host.is_busy():
-            return 0.0
-        return float(self.store.clock() - max(self._spoke_at, self._started_at))
+    @property
+    def watchman(self) -> Watchman:
+        return self.learning.watchman
 
     def _in_quiet_hours(self) -> bool:
         from aeon_plugin_ft.schedule import in_quiet_hours
 
         return in_quiet_hours(self.settings.schedule.quiet_hours, datetime.now().time())
-
-    def _learn(self, resume: str | None, on_progress: OnProgress) -> None:
-        """One turn of the loop in the background; a version that is accepted is followed at once."""
-        if resume is None:
-            self.pipeline.learn(on_progress)
-        else:
-            version = self.pipeline.judge(self.pipeline.resume(resume, on_progress))
-            if version.verdict.accepted:
-                self.pipeline.promote(version)
-            self.pipeline.prune()
-        self.wake()
-
-    @cached_property
-    def background(self) -> Background:
-        from aeon_plugin_ft.schedule import Background
-
-        return Background(self._learn)
-
-    @cached_property
-    def scheduler(self) -> TrainingScheduler:
-        from aeon_plugin_ft.schedule import TrainingScheduler
-
-        return TrainingScheduler(self.watchman.decide, self.background.start)
 
     # -- voice ---------------------------------------------------------------------------------
 
@@ -436,8 +405,8 @@ class Runtime:
             self.store,
             self.events,
             deployer,
-            self.background.note_phase,
-            self.background.interrupt,
+            self.learning.background.note_phase,
+            self.learning.background.interrupt,
             self.extensions,
         )
 

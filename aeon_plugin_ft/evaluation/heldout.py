@@ -5,7 +5,6 @@ The child computes the shared system prompt once per model and pass, with the tr
 
 from __future__ import annotations
 
-import contextlib
 import json
 import secrets
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,7 @@ from aeon_plugin_ft.evaluation.model import HeldoutLoss
 from aeon_plugin_ft.evaluation.probes import HELDOUT
 from aeon_plugin_ft.training.progress import write_json
 from aeon_plugin_ft.training.recipe import physical_cores
-from aeon_plugin_ft.training.supervise import spawn
+from aeon_plugin_ft.training.supervise import Interrupt, spawn, wait_for
 
 MAX_LENGTH = 4096
 """Held-out conversations longer than this many tokens lose their oldest turns, the same for every model."""
@@ -47,11 +46,13 @@ def measure_losses(
     *,
     threads: int = 0,
     max_length: int = MAX_LENGTH,
+    interrupt: Interrupt = lambda: None,
 ) -> dict[str, dict[str, HeldoutLoss]]:
     """Loss of each model on each set, in one child: {set: {model: loss}}.
 
     `sets` is name to JSONL file, `adapters` name to adapter folder, None for the base itself. `work` is a
-    folder for request, result and log. Raises EvaluationError when nothing could be measured.
+    folder for request, result and log. Raises EvaluationError when nothing could be measured, PreemptedError
+    when `interrupt` gives a reason to stop.
     """
     work.mkdir(parents=True, exist_ok=True)
     folder = work / secrets.token_hex(4)
@@ -64,7 +65,7 @@ def measure_losses(
         "threads": threads or physical_cores(),
     }
     write_json(folder / "request.json", json.loads(json.dumps(request, default=str)))
-    code = _run(folder, threads or physical_cores())
+    code = _run(folder, threads or physical_cores(), interrupt)
     result = folder / "result.json"
     if code != 0 or not result.exists():
         raise EvaluationError(
@@ -78,19 +79,10 @@ def _loss(name: str, pairs: Sequence[Sequence[float]]) -> HeldoutLoss:
     return HeldoutLoss(name, tuple((float(nats), int(tokens)) for nats, tokens in pairs))
 
 
-def _run(folder: Path, threads: int) -> int:
+def _run(folder: Path, threads: int, interrupt: Interrupt) -> int:
     with (folder / "worker.log").open("wb") as log:
         process = spawn(["-m", "aeon_plugin_ft.evaluation.worker", str(folder)], threads, log)
-    try:
-        return process.wait()
-    except BaseException:
-        process.kill()
-        process.wait()
-        raise
-    finally:
-        if process.stdin is not None:
-            with contextlib.suppress(OSError):
-                process.stdin.close()
+    return wait_for(process, interrupt, "measuring the held-out loss")
 
 
 def _reason(folder: Path, code: int) -> str:

@@ -33,6 +33,8 @@ class Background:
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._reason: str | None = None
+        self.ordered = False
+        """Whether the owner asked for the one that is under way, and has not gone away since."""
         self.progress: Progress | None = None
         self.phase = ""
         self.error: AeonFtError | None = None
@@ -41,18 +43,20 @@ class Background:
     def busy(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
 
-    def start(self, resume: str | None = None) -> None:
-        """Begin; raise LeaseHeldError while one is under way."""
+    def start(self, resume: str | None = None, *, ordered: bool = False) -> None:
+        """Begin; raise LeaseHeldError while one is under way. `ordered`: the owner asks for it, now."""
         with self._lock:
             if self.busy:
                 raise LeaseHeldError("training", "this Aeon")
             self._reason, self.progress, self.phase, self.error = None, None, "", None
+            self.ordered = ordered
             self._thread = threading.Thread(target=self._run, args=(resume,), name="aeon-ft-learn", daemon=True)
             self._thread.start()
 
     def pause(self, reason: str) -> None:
-        """Ask the loop to stop; what it has done is kept. Nothing happens when none runs."""
-        if self.busy:
+        """Ask the loop to stop; what it has done is kept. Nothing happens when none runs, or when it was asked
+        before."""
+        if self.busy and self._reason is None:
             self._reason = reason
 
     def interrupt(self) -> str | None:

@@ -5,8 +5,9 @@ Pure functions of what was observed, so that a decision can be explained and rep
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, time
+from typing import Any
 
 from aeon_plugin_ft.settings import ScheduleSection
 
@@ -19,7 +20,11 @@ DAY = 24 * HOUR
 class Observed:
     """The state of the world at one moment. `new_turns` are conversation turns since the last training,
     `trained_before` whether there ever was one. Ages are in seconds, None when it never happened or cannot
-    be told. `idle` is how long the owner has not touched the machine or spoken."""
+    be told. `idle` is how long the owner has not touched the machine or spoken; `busy_share` what programs other
+    than Aeon take of the processor, 0 to 1. `running` is a training anywhere; `ours` one that this process
+    supervises and may pause, `ordered` when the owner asked for that one. `held` says what holds training
+    back beside the world (a failure, the owner's word), "" when nothing does; `unfinished` is the run that can
+    go on by itself."""
 
     now: datetime
     new_turns: int
@@ -31,6 +36,21 @@ class Observed:
     free_disk: int
     free_memory: int
     running: bool = False
+    ours: bool = False
+    ordered: bool = False
+    held: str = ""
+    unfinished: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """For the store; `from_json` reads it back."""
+        return {**asdict(self), "now": self.now.isoformat()}
+
+    @classmethod
+    def from_json(cls, raw: dict[str, Any]) -> Observed:
+        """Fields that this version does not know are left out."""
+        known = {field.name for field in fields(cls)}
+        values = {key: value for key, value in raw.items() if key in known}
+        return cls(**{**values, "now": datetime.fromisoformat(raw["now"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +78,39 @@ class Decision:
 NEEDED_BYTES = 2_000_000_000
 """Room on disk and in memory below which nothing is started; the run's own estimate comes after that."""
 
+QUIET_IDLE_SECONDS = 60.0
+"""Without the owner for this long, training may begin in quiet hours; `idle_minutes` never asks for less."""
+
 
 def decide(settings: ScheduleSection, seen: Observed) -> Decision:
-    """Every condition, in the order in which they are told."""
-    return Decision(
-        (
-            Condition("switched on", settings.enabled, "[schedule] enabled"),
-            Condition("nothing under way", not seen.running, "one training at a time"),
-            _enough_turns(settings, seen),
-            _cooled_down(settings, seen),
-            _owner_away(settings, seen),
-            Condition("mains power", seen.on_mains or settings.on_battery, "not on battery"),
-            _machine_free(settings, seen),
-            Condition("disk", seen.free_disk >= NEEDED_BYTES, f"{seen.free_disk / 1e9:.1f} GB free"),
-            Condition("memory", seen.free_memory >= NEEDED_BYTES, f"{seen.free_memory / 1e9:.1f} GB free"),
-        )
+    """What a new training needs: every condition, in the order in which they are told."""
+    return Decision((*_allowed(settings, seen), *_worth_it(settings, seen), *_undisturbed(settings, seen)))
+
+
+def decide_to_go_on(settings: ScheduleSection, seen: Observed) -> Decision:
+    """What an unfinished training needs: no new turns and no cool-down."""
+    return Decision((*_allowed(settings, seen), *_undisturbed(settings, seen)))
+
+
+def _allowed(settings: ScheduleSection, seen: Observed) -> tuple[Condition, ...]:
+    return (
+        Condition("switched on", settings.enabled, "[schedule] enabled"),
+        Condition("nothing under way", not seen.running, "one training at a time"),
+        Condition("not held back", not seen.held, seen.held or "nothing failed, and the owner did not stop it"),
+    )
+
+
+def _worth_it(settings: ScheduleSection, seen: Observed) -> tuple[Condition, ...]:
+    return _enough_turns(settings, seen), _cooled_down(settings, seen)
+
+
+def _undisturbed(settings: ScheduleSection, seen: Observed) -> tuple[Condition, ...]:
+    return (
+        _owner_away(settings, seen),
+        Condition("mains power", seen.on_mains or settings.on_battery, "not on battery"),
+        _machine_free(settings, seen),
+        Condition("disk", seen.free_disk >= NEEDED_BYTES, f"{seen.free_disk / 1e9:.1f} GB free"),
+        Condition("memory", seen.free_memory >= NEEDED_BYTES, f"{seen.free_memory / 1e9:.1f} GB free"),
     )
 
 
@@ -95,20 +133,31 @@ def _enough_turns(settings: ScheduleSection, seen: Observed) -> Condition:
 
 
 def _cooled_down(settings: ScheduleSection, seen: Observed) -> Condition:
+    """A last training in the future means that the clock was set back: that must not hold training for ever."""
     needed = settings.cooldown_hours * HOUR
     if seen.since_last_run is None:
         return Condition("cool-down", True, "nothing was trained yet")
+    if seen.since_last_run < 0:
+        return Condition("cool-down", True, "the clock was set back since the last training")
     detail = f"{seen.since_last_run / HOUR:.1f} of {settings.cooldown_hours:g} hours since the last training"
     return Condition("cool-down", seen.since_last_run >= needed, detail)
 
 
+def away_seconds(settings: ScheduleSection, now: time) -> float:
+    """How long nobody may have spoken to Aeon or touched the machine before training begins."""
+    if in_quiet_hours(settings.quiet_hours, now):
+        return QUIET_IDLE_SECONDS
+    return max(QUIET_IDLE_SECONDS, settings.idle_minutes * MINUTE)
+
+
 def _owner_away(settings: ScheduleSection, seen: Observed) -> Condition:
-    quiet = in_quiet_hours(settings.quiet_hours, seen.now.time())
-    needed = settings.idle_minutes * MINUTE
-    detail = f"{min(seen.idle, DAY) / MINUTE:.0f} of {settings.idle_minutes:g} minutes without the owner"
-    return Condition("owner away", quiet or seen.idle >= needed, "quiet hours" if quiet else detail)
+    needed = away_seconds(settings, seen.now.time())
+    quiet = ", quiet hours" if in_quiet_hours(settings.quiet_hours, seen.now.time()) else ""
+    detail = f"{min(seen.idle, DAY) / MINUTE:.0f} of {needed / MINUTE:g} minutes without the owner{quiet}"
+    return Condition("owner away", seen.idle >= needed, detail)
 
 
 def _machine_free(settings: ScheduleSection, seen: Observed) -> Condition:
     limit = settings.max_busy_percent / 100
-    return Condition("machine free", seen.busy_share <= limit, f"{seen.busy_share:.0%} of the processor in use")
+    detail = f"{seen.busy_share:.0%} of the processor in use by other programs, at most {limit:.0%}"
+    return Condition("machine free", seen.busy_share <= limit, detail)

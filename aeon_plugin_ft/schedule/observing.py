@@ -6,21 +6,35 @@ import math
 from collections.abc import Callable
 from datetime import datetime
 
-from aeon_plugin_ft.schedule import probes
 from aeon_plugin_ft.schedule.conditions import HOUR, Decision, Observed, decide, turns_needed
+from aeon_plugin_ft.schedule.machine import Machine, ThisMachine
 from aeon_plugin_ft.settings import ScheduleSection
 from aeon_plugin_ft.store import DataFolder, Store
+from aeon_plugin_ft.training.model import RunState
+from aeon_plugin_ft.training.runs import LEASE, UNJUDGED, RunRow, latest_run, list_runs, reap_runs, set_state
 
-_NEW_TURNS = """
-    SELECT count(*) AS n FROM turns WHERE kind = 'chat' AND at >= ? AND (
+_TEACHES = """
+    kind = 'chat' AND (
         (provider != 'embedded' AND version = 'base')
         OR id IN (SELECT turn FROM feedback WHERE kind IN ('praise', 'correction', 'keep')))
 """
+_NEW_TURNS = f"""
+    SELECT count(*) AS n FROM turns WHERE {_TEACHES} AND at >= ? AND at <= ?
+    AND id NOT IN (SELECT turn FROM dataset_turns WHERE dataset = ?)
+"""
+_NEWEST_LEARNT = """
+    SELECT max(at) AS at FROM turns JOIN dataset_turns ON turn = id WHERE dataset = ? AND at <= ?
+"""
+_CAN_GO_ON = {RunState.PENDING, RunState.PAUSED, RunState.INTERRUPTED, RunState.FAILED}
+
+BY_OWNER = frozenset({"paused by the owner", "cancelled by the owner", "stopped by the user"})
+"""Reasons of a pause that the schedule never ends by itself."""
 
 
 class Watchman:
     """`silence()` is how many seconds the owner has not spoken to the assistant (infinite where there is none),
-    `running()` whether a loop is under way in this process."""
+    `running()` whether a loop is under way in this process, `ordered()` whether the owner asked for it; `held()`
+    why nothing may begin, "" when it may; `given_up()` whether the newest run failed too often."""
 
     def __init__(
         self,
@@ -29,37 +43,58 @@ class Watchman:
         settings: Callable[[], ScheduleSection],
         silence: Callable[[], float] = lambda: math.inf,
         running: Callable[[], bool] = lambda: False,
+        ordered: Callable[[], bool] = lambda: False,
+        held: Callable[[], str] = lambda: "",
+        given_up: Callable[[], bool] = lambda: False,
+        machine: Machine | None = None,
     ) -> None:
         self.data, self.store, self.settings = data, store, settings
-        self._silence, self._running = silence, running
-        self._touched = probes.input_idle()
+        self._silence, self._running, self._ordered = silence, running, ordered
+        self._held, self._given_up = held, given_up
+        self.machine = machine or ThisMachine()
 
-    def decide(self) -> Decision:
-        """Observe and decide; nothing is started."""
-        now, last = self.store.clock(), self.last_run()
-        seen = Observed(
+    def observe(self) -> Observed:
+        """Everything that counts, now."""
+        now, last, ours = self.store.clock(), self.last_run(), self._running()
+        return Observed(
             now=datetime.fromtimestamp(now),
             new_turns=self.new_turns(),
             trained_before=last is not None,
             since_last_run=None if last is None else now - last,
-            idle=self.idle(),
-            on_mains=probes.on_mains(),
-            busy_share=probes.busy_share(),
+            idle=min(self.idle(), 10 * 365 * 24 * HOUR),
+            on_mains=self.machine.on_mains(),
+            busy_share=self.machine.busy_share(),
             free_disk=self.data.free_bytes(),
-            free_memory=probes.free_memory(),
-            running=self._running() or self.store.lease_holder("training") is not None,
+            free_memory=self.machine.free_memory(),
+            running=ours or self.store.lease_holder(LEASE) is not None,
+            ours=ours,
+            ordered=ours and self._ordered(),
+            held=self._held(),
+            unfinished=self.unfinished(),
         )
-        return decide(self.settings(), seen)
+
+    def decide(self) -> Decision:
+        """Observe and decide on a new training; nothing is started."""
+        return decide(self.settings(), self.observe())
+
+    # -- what was trained ----------------------------------------------------------------------
 
     def last_run(self) -> float | None:
-        """When the last training that was not cancelled began, in seconds since the epoch."""
-        row = self.store.row("SELECT max(created) AS at FROM runs WHERE state != 'cancelled'")
-        return None if row is None else row["at"]
+        """When the last training that was not cancelled began, in seconds since the epoch. The last by order, not by
+        the clock, which may have been set back since."""
+        last = latest_run(self.store)
+        return None if last is None else last.created
 
     def new_turns(self) -> int:
         """Conversation turns since then that teach something: not the plugin's own replies, unless the owner
         had an opinion about them."""
-        row = self.store.row(_NEW_TURNS, self.last_run() or 0.0)
+        last, now = latest_run(self.store), self.store.clock()
+        dataset = "" if last is None else last.dataset
+        since = 0.0 if last is None else last.created
+        if since > now:  # the clock was set back: count from the newest turn that was learnt
+            newest = self.store.row(_NEWEST_LEARNT, dataset, now)
+            since = 0.0 if newest is None or newest["at"] is None else float(newest["at"])
+        row = self.store.row(_NEW_TURNS, since, now, dataset)
         return 0 if row is None else int(row["n"])
 
     def turns_needed(self) -> int:
@@ -68,6 +103,41 @@ class Watchman:
     def cooled_down_at(self) -> float:
         return (self.last_run() or 0.0) + self.settings().cooldown_hours * HOUR
 
+    # -- what was left in the middle -----------------------------------------------------------
+
+    def unfinished(self) -> str | None:
+        """The run that may go on by itself: the newest one, if it was left, and not at the owner's wish; or one that
+        was trained and could not be judged."""
+        last = latest_run(self.store)
+        if last is None:
+            return None
+        if last.state in _CAN_GO_ON and last.reason not in BY_OWNER:
+            return last.id
+        return last.id if last.state is RunState.FINISHED and last.id == self.store.fact(UNJUDGED) else None
+
+    def tidy(self) -> None:
+        """Settle runs whose process is gone, and end those that can never go on: what they learn from was forgotten,
+        a newer run has learnt it, or they failed too often. Does nothing while this process trains."""
+        if self._running():
+            return
+        reap_runs(self.store, self.data)
+        learnt = False
+        for row in list_runs(self.store):
+            reason = self._why_useless(row, learnt)
+            if reason and row.state in _CAN_GO_ON:
+                set_state(self.store, row.id, RunState.CANCELLED, reason=reason)
+            learnt = learnt or row.state is RunState.FINISHED
+
+    def _why_useless(self, row: RunRow, learnt: bool) -> str:
+        if learnt:
+            return "a newer run has learnt more"
+        if not (row.folder.exists() and (self.data.datasets / row.dataset).exists()):
+            return "what it learnt from is gone"
+        if row.state in {RunState.FAILED, RunState.INTERRUPTED} and self._given_up():
+            return f"given up: {row.reason}"
+        return ""
+
     def idle(self) -> float:
         """Seconds since the owner last spoke or, where the system tells, touched the machine."""
-        return self._silence() if self._touched is None else min(self._silence(), self._touched())
+        touched = self.machine.idle()
+        return self._silence() if touched is None else min(self._silence(), touched)

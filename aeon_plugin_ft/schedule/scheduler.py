@@ -1,7 +1,7 @@
-"""Looks once a minute whether to train, on APScheduler's background scheduler.
+"""Calls the caretaker on APScheduler's background scheduler: once a minute, and every second while it trains.
 
-The job only decides and starts a thread; a minute that was slept through (suspended laptop) is looked at
-once, not many times (`coalesce`), and never twice at the same time (`max_instances`).
+A minute that was slept through (suspended laptop) is looked at once, not many times (`coalesce`), and never
+twice at the same time (`max_instances`).
 """
 
 from __future__ import annotations
@@ -10,50 +10,45 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from aeon_plugin_ft.errors import AeonFtError, LeaseHeldError
-from aeon_plugin_ft.schedule.conditions import Decision
-
 log = logging.getLogger("aeon_ft.schedule")
 
 LOOK_SECONDS = 60.0
+TRAINING_LOOK_SECONDS = 1.0
+"""How soon the owner's return is seen. With the pause itself (training.supervise) it stays within 5 s."""
+EXECUTOR = "aeon_ft"
 
 
 class TrainingScheduler:
-    """`decide` observes and decides; `start` begins a training. Both run in the scheduler's thread."""
+    """`look` is called every minute, `look_while_training` every second; both in the scheduler's threads."""
 
     def __init__(
-        self, decide: Callable[[], Decision], start: Callable[[], None], look_seconds: float = LOOK_SECONDS
+        self,
+        look: Callable[[], object],
+        look_while_training: Callable[[], object] = lambda: None,
+        look_seconds: float = LOOK_SECONDS,
+        training_seconds: float = TRAINING_LOOK_SECONDS,
     ) -> None:
-        self._decide, self._start, self._seconds = decide, start, look_seconds
+        self._jobs = {"look": (look, look_seconds), "watch": (look_while_training, training_seconds)}
         self._scheduler: Any = None
-        self.last: Decision | None = None
 
     def start(self) -> None:
         """Begin to look; does nothing when it already does."""
         if self._scheduler is not None:
             return
+        from apscheduler.executors.pool import ThreadPoolExecutor
         from apscheduler.schedulers.background import BackgroundScheduler
 
-        self._scheduler = BackgroundScheduler(daemon=True)
-        self._scheduler.add_job(
-            self.look, "interval", seconds=self._seconds, id="train",
-            misfire_grace_time=None, coalesce=True, max_instances=1,
-        )  # fmt: skip
+        # one line a second would fill the host's log
+        logging.getLogger(f"apscheduler.executors.{EXECUTOR}").setLevel(logging.WARNING)
+        self._scheduler = BackgroundScheduler(daemon=True, executors={EXECUTOR: ThreadPoolExecutor(2)})
+        for name, (look, seconds) in self._jobs.items():
+            self._scheduler.add_job(
+                look, "interval", seconds=seconds, id=name, executor=EXECUTOR,
+                misfire_grace_time=None, coalesce=True, max_instances=1,
+            )  # fmt: skip
         self._scheduler.start()
 
     def stop(self) -> None:
         scheduler, self._scheduler = self._scheduler, None
         if scheduler is not None:
             scheduler.shutdown(wait=True)
-
-    def look(self) -> None:
-        """Decide once and act on it."""
-        self.last = self._decide()
-        if not self.last.start:
-            return
-        try:
-            self._start()
-        except LeaseHeldError:
-            log.info("a training is under way already")
-        except AeonFtError as error:
-            log.warning("the training could not be started: %s", error)

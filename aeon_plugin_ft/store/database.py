@@ -21,6 +21,9 @@ from aeon_plugin_ft.events import Event
 from aeon_plugin_ft.store.migrations import MIGRATIONS
 
 BUSY_MS = 10_000
+LONGEST_LEASE_SECONDS = 600.0
+"""A lease that still has longer than this to go was taken before the clock was set back: its holder, where it
+lives, takes it anew within seconds, and a dead one must not keep it for ever."""
 
 
 class Store:
@@ -141,7 +144,7 @@ class Store:
         now = self.clock()
         with self.transaction() as connection:
             row = connection.execute("SELECT * FROM leases WHERE name = ?", (name,)).fetchone()
-            if row is not None and row["owner"] != owner and row["expires"] > now:
+            if row is not None and row["owner"] != owner and 0 < row["expires"] - now <= LONGEST_LEASE_SECONDS:
                 raise LeaseHeldError(name, row["owner"])
             connection.execute(
                 "INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?)", (name, owner, os.getpid(), now + seconds)
@@ -152,7 +155,11 @@ class Store:
 
     def lease_holder(self, name: str) -> str | None:
         """Who holds `name` now; None when nobody does or the lease ran out."""
-        row = self.row("SELECT owner FROM leases WHERE name = ? AND expires > ?", name, self.clock())
+        now = self.clock()
+        row = self.row(
+            "SELECT owner FROM leases WHERE name = ? AND expires > ? AND expires <= ?",
+            name, now, now + LONGEST_LEASE_SECONDS,
+        )  # fmt: skip
         return None if row is None else str(row["owner"])
 
 

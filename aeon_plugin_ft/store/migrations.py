@@ -189,4 +189,19 @@ MIGRATIONS: list[tuple[str, str]] = [
         CREATE INDEX feedback_said_in ON feedback (said_in);
         """,
     ),
+    (
+        "0005_decisions",
+        """
+        -- What the schedule decided, one row a change. act: wait | start | resume | train | pause; `missing` is a JSON
+        -- list of the conditions that were not met, `seen` what was observed (schedule.conditions.Observed) as JSON.
+        CREATE TABLE decisions (
+            id INTEGER PRIMARY KEY,
+            at REAL NOT NULL,
+            act TEXT NOT NULL,
+            missing TEXT NOT NULL,
+            reason TEXT NOT NULL,
+            seen TEXT NOT NULL
+        );
+        """,
+    ),
 ]

@@ -21,7 +21,7 @@ from aeon_plugin_ft.training.cached import cache_file
 from aeon_plugin_ft.training.model import Estimate, Recipe, Run
 from aeon_plugin_ft.training.progress import write_json
 from aeon_plugin_ft.training.runs import RunConfig
-from aeon_plugin_ft.training.supervise import spawn
+from aeon_plugin_ft.training.supervise import Interrupt, spawn, wait_for
 
 RAM_MARGIN = 1.1
 """Memory that must be free, as a multiple of the measured peak: the measured step is not the longest one."""
@@ -32,15 +32,22 @@ KEEP_FREE_BYTES = 500_000_000
 """Disk space that is left to the owner whatever happens."""
 
 
-def estimate(base: BaseModel, dataset: Dataset, recipe: Recipe, data: DataFolder) -> Estimate:
+def estimate(
+    base: BaseModel,
+    dataset: Dataset,
+    recipe: Recipe,
+    data: DataFolder,
+    interrupt: Interrupt = lambda: None,
+) -> Estimate:
     """Measure, or recall what was measured for the same base, data, recipe and machine.
 
-    Raises RefusedError when the measured step itself does not fit the memory, TrainingError when it fails.
+    Raises RefusedError when the measured step itself does not fit the memory, TrainingError when it fails,
+    PreemptedError when `interrupt` gives a reason to stop measuring.
     """
     file = cache_file(data.cache, "estimate", base, dataset.hash, recipe)
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
-        _measure(base, dataset, recipe, data, file)
+        _measure(base, dataset, recipe, data, file, interrupt)
     raw = json.loads(file.read_text(encoding="utf-8"))
     return Estimate(**raw)
 
@@ -63,13 +70,15 @@ def preflight(estimate: Estimate, data: DataFolder, examples: int | None = None)
         raise RefusedError(reasons)
 
 
-def _measure(base: BaseModel, dataset: Dataset, recipe: Recipe, data: DataFolder, file: Path) -> None:
+def _measure(
+    base: BaseModel, dataset: Dataset, recipe: Recipe, data: DataFolder, file: Path, interrupt: Interrupt
+) -> None:
     folder = Path(tempfile.mkdtemp(prefix="probe-", dir=file.parent))
     try:
         run = Run("probe", folder)
         config = RunConfig("probe", base, dataset.hash, dataset.folder.absolute(), recipe, data.database.absolute())
         config.write(folder)
-        code = _run_probe(run, recipe)
+        code = _run_probe(run, recipe, interrupt)
         result = folder / "result.json"
         if code != 0 or not result.exists():
             raise _failure(folder, code)
@@ -80,18 +89,10 @@ def _measure(base: BaseModel, dataset: Dataset, recipe: Recipe, data: DataFolder
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _run_probe(run: Run, recipe: Recipe) -> int:
+def _run_probe(run: Run, recipe: Recipe, interrupt: Interrupt) -> int:
     with (run.folder / "probe.log").open("wb") as log:
         process = spawn(["-m", "aeon_plugin_ft.training.probe", str(run.folder)], recipe.threads, log)
-    try:
-        return process.wait(PROBE_SECONDS)
-    except BaseException:
-        process.kill()
-        process.wait()
-        raise
-    finally:
-        if process.stdin is not None:
-            process.stdin.close()
+    return wait_for(process, interrupt, "measuring a training step", PROBE_SECONDS)
 
 
 def _failure(folder: Path, code: int) -> TrainingError:

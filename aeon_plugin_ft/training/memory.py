@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import psutil
 
 from aeon_plugin_ft.training.plan import Row, common_prefix
+from aeon_plugin_ft.training.progress import write_json
 
 MICRO_TOKENS = (128, 256, 512, 1024, 2048)
 MICRO_TOKENS_GPU = (*MICRO_TOKENS, 4096, 8192)
@@ -36,6 +38,41 @@ def token_bytes(config: Any, width: int) -> int:
     10 hidden and 4 intermediate vectors a layer, and a quarter on top for what comes and goes."""
     vectors = 10 * int(config.hidden_size) + 4 * int(config.intermediate_size)
     return int(1.25 * width * int(config.num_hidden_layers) * vectors)
+
+
+MEMORY_FILE = "memory.json"
+"""In a run's folder: the micro-batch that its attempts keep to."""
+
+
+def chosen_micro_tokens(folder: Path) -> int | None:
+    """What an earlier attempt of the run was given; None before there was one."""
+    try:
+        return int(json.loads((folder / MEMORY_FILE).read_text(encoding="utf-8"))["micro_tokens"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def shrink(folder: Path, configured: int) -> int | None:
+    """Let the run's next attempt compute half as many tokens at once, and return how many; None when it already
+    computes the least. The optimizer's batch stays, so the result changes by rounding only.
+
+    `configured` is the recipe's micro_tokens, 0 where the run chose for itself.
+    """
+    before = chosen_micro_tokens(folder) or configured or MICRO_TOKENS[-1]
+    smaller = before // 2
+    if smaller < MICRO_TOKENS[0]:
+        return None
+    write_json(folder / MEMORY_FILE, {"micro_tokens": smaller})
+    return smaller
+
+
+def oom_kills() -> int:
+    """How many processes this Linux has ended because memory ran out, since it started; 0 elsewhere."""
+    try:
+        lines = Path("/proc/vmstat").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
 
 
 def peak_bytes() -> int:

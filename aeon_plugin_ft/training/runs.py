@@ -16,6 +16,7 @@ from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import TrainingError
 from aeon_plugin_ft.store import DataFolder, Store
+from aeon_plugin_ft.training.memory import shrink
 from aeon_plugin_ft.training.model import Outcome, Recipe, Run, RunState
 from aeon_plugin_ft.training.progress import last_progress, read_outcome, write_json
 from aeon_plugin_ft.training.stopping import PAUSE_FILE, pause_reason
@@ -24,6 +25,12 @@ LEASE = "training"
 LEASE_SECONDS = 30.0
 WORKER_FILE = "worker.json"
 CONFIG_FILE = "run.json"
+
+UNJUDGED = "unjudged"
+"""The fact that names the finished run whose judgement is still to come."""
+
+OUT_OF_MEMORY = "there was not enough memory"
+"""What the reason of such a run begins with."""
 
 RESUMABLE = (RunState.PENDING, RunState.PAUSED, RunState.INTERRUPTED, RunState.FAILED)
 
@@ -150,10 +157,36 @@ def get_run(store: Store, id: str) -> RunRow | None:
 
 
 def list_runs(store: Store, limit: int = 100) -> list[RunRow]:
-    """Newest first."""
+    """Newest first, by order and not by the clock."""
     return [
-        _row(store, row) for row in store.rows("SELECT * FROM runs ORDER BY created DESC, id DESC LIMIT ?", limit)
+        _row(store, row) for row in store.rows("SELECT * FROM runs ORDER BY rowid DESC LIMIT ?", limit)
     ]  # fmt: skip
+
+
+def latest_run(store: Store) -> RunRow | None:
+    """The last run that was not cancelled, by order and not by the clock."""
+    row = store.row("SELECT * FROM runs WHERE state != ? ORDER BY rowid DESC LIMIT 1", RunState.CANCELLED.value)
+    return None if row is None else _row(store, row)
+
+
+_SAME = ("rank", "alpha", "max_length", "seed", "target_modules", "rslora", "lora_plus", "dora", "quantize")
+"""What makes a recipe another one. The rate, the steps and the batch follow from the data and from the start."""
+
+
+def learnt_before(store: Store, data: DataFolder, dataset: Dataset, base: BaseModel, recipe: Recipe) -> str | None:
+    """A finished run on the same data, base and recipe, whatever its verdict was; None when there is none."""
+    rows = store.rows(
+        "SELECT id FROM runs WHERE dataset = ? AND base = ? AND state = ? ORDER BY rowid DESC",
+        dataset.hash, base.digest, RunState.FINISHED.value,
+    )  # fmt: skip
+    for row in rows:
+        try:
+            before = RunConfig.read(data.runs / row["id"]).recipe
+        except TrainingError:
+            return str(row["id"])  # its folder was pruned: what it made was judged long ago
+        if all(getattr(before, name) == getattr(recipe, name) for name in _SAME):
+            return str(row["id"])
+    return None
 
 
 def resume_run(id: str, data: DataFolder, store: Store) -> Run:
@@ -195,23 +228,31 @@ def worker_alive(run: Run) -> bool:
         return False
 
 
-def settle(store: Store, run: Run, code: int | None) -> RunState:
+def settle(store: Store, run: Run, code: int | None, out_of_memory: bool = False) -> RunState:
     """Write into the store what became of a worker that has ended, and free the lease.
 
-    `code` is its exit code, None when nobody saw it end.
+    `code` is its exit code, None when nobody saw it end. A run that was `out_of_memory` can go on, with a smaller
+    micro-batch, as long as there is one.
     """
     outcome = read_outcome(run.outcome_file)
-    if outcome is not None:
+    smaller = shrink(run.folder, RunConfig.read(run.folder).recipe.micro_tokens) if out_of_memory else None
+    if smaller is not None:
+        state, step = RunState.INTERRUPTED, outcome.step if outcome else _last_step(run)
+        set_state(store, run.id, state, step=step, reason=f"{OUT_OF_MEMORY}; goes on with {smaller} tokens at once")
+    elif outcome is not None:
         set_state(store, run.id, outcome.state, step=outcome.step, reason=outcome.reason)
         state = outcome.state
     else:
-        progress = last_progress(run.progress_file)
-        step = progress.step if progress else 0
-        asked = pause_reason(run.folder)
+        step, asked = _last_step(run), pause_reason(run.folder)
         state = RunState.INTERRUPTED if asked is None else RunState.PAUSED
         set_state(store, run.id, state, step=step, reason=asked or _how_it_died(code, step))
     store.release_lease(LEASE, run.id)
     return state
+
+
+def _last_step(run: Run) -> int:
+    progress = last_progress(run.progress_file)
+    return progress.step if progress else 0
 
 
 def set_state(store: Store, id: str, state: RunState, *, step: int | None = None, reason: str = "") -> None:

@@ -19,7 +19,7 @@ from aeon_plugin_ft.training.cached import cache_file
 from aeon_plugin_ft.training.early import EarlyStopping, best_step, is_over, measurements
 from aeon_plugin_ft.training.encode import Encoded, Encoder
 from aeon_plugin_ft.training.loading import add_adapter, free_bytes, load_base, pick_device, set_up_torch
-from aeon_plugin_ft.training.memory import micro_tokens, peak_bytes
+from aeon_plugin_ft.training.memory import MEMORY_FILE, chosen_micro_tokens, micro_tokens, peak_bytes
 from aeon_plugin_ft.training.mix import Mix, choose_validation, number_prompts
 from aeon_plugin_ft.training.model import Outcome, Progress, Run, RunState
 from aeon_plugin_ft.training.parity import Parity, check
@@ -34,7 +34,6 @@ from aeon_plugin_ft.training.trainer import Reporter, SharedPrefixTrainer, confi
 from hooks import Message
 
 PARITY_FILE = "parity.json"
-MEMORY_FILE = "memory.json"
 
 
 class Session:
@@ -138,13 +137,12 @@ class Session:
 
     def _micro_tokens(self, model: Any, rows: Sequence[Row], device: str) -> int:
         """Chosen once a run: the order in which gradients are added up must not change between attempts."""
-        if self.recipe.micro_tokens:
-            return self.recipe.micro_tokens
-        file = self.run.folder / MEMORY_FILE
-        if not file.exists():
+        chosen = chosen_micro_tokens(self.run.folder) or self.recipe.micro_tokens
+        if not chosen:
             config = causal_model(model).config.get_text_config()  # type: ignore[union-attr, operator]
-            write_json(file, {"micro_tokens": micro_tokens(config, free_bytes(device), rows, gpu=device == "cuda")})
-        return int(json.loads(file.read_text(encoding="utf-8"))["micro_tokens"])
+            chosen = micro_tokens(config, free_bytes(device), rows, gpu=device == "cuda")
+            write_json(self.run.folder / MEMORY_FILE, {"micro_tokens": chosen})
+        return chosen
 
     def parity(self, trainer: SharedPrefixTrainer, rows: Sequence[Row]) -> Parity:
         """The start-up check, once a run: a resumed attempt must take the path of the first."""

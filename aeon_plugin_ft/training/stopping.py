@@ -20,7 +20,7 @@ from aeon_plugin_ft.training.model import Exit
 
 PAUSE_FILE = "pause"
 POLL_SECONDS = 0.1
-GRACE_SECONDS = 3.0
+GRACE_SECONDS = 2.5
 
 
 def pause_reason(folder: Path) -> str | None:

@@ -8,20 +8,28 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
 import psutil
 
-from aeon_plugin_ft.errors import TrainingError
+from aeon_plugin_ft.errors import PreemptedError, TrainingError
 from aeon_plugin_ft.store import Store
-from aeon_plugin_ft.training.model import Progress, Run, RunState
+from aeon_plugin_ft.training.memory import oom_kills
+from aeon_plugin_ft.training.model import Exit, Progress, Run, RunState
 from aeon_plugin_ft.training.progress import last_progress, write_json
 from aeon_plugin_ft.training.runs import LEASE, LEASE_SECONDS, WORKER_FILE, RunConfig, settle
 from aeon_plugin_ft.training.stopping import PAUSE_FILE
 
-PAUSE_SECONDS = 4.0
-"""How long a worker may take to leave by itself; more than its own StopWatch gives it."""
+PAUSE_SECONDS = 3.3
+"""How long a worker may take to leave by itself; more than its own StopWatch gives it. With the schedule's look
+(1 s) and that of the supervising thread it is gone within 5 s."""
+
+CHILD_POLL_SECONDS = 0.2
+
+Interrupt = Callable[[], "str | None"]
+"""Why to stop now; None while all is well."""
 
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,6 +42,7 @@ class Worker:
         self.store = store
         self.process = process
         self._state: RunState | None = None
+        self._oom_kills = oom_kills()
         self._deadline: threading.Timer | None = None
 
     @property
@@ -74,6 +83,11 @@ class Worker:
         self.process.wait()
         self._settle()
 
+    def _out_of_memory(self) -> bool:
+        """By its own word, or ended by the system while memory ran out."""
+        code = self.process.returncode
+        return code == Exit.OUT_OF_MEMORY or (code == -9 and oom_kills() > self._oom_kills)
+
     def _settle(self) -> RunState:
         if self._state is None:
             if self._deadline is not None:
@@ -81,7 +95,7 @@ class Worker:
             if self.process.stdin is not None:
                 with contextlib.suppress(OSError):
                     self.process.stdin.close()
-            self._state = settle(self.store, self.run, self.process.returncode)
+            self._state = settle(self.store, self.run, self.process.returncode, self._out_of_memory())
         return self._state
 
 
@@ -127,6 +141,39 @@ def spawn(arguments: list[str], threads: int, log: IO[bytes]) -> subprocess.Pope
         creationflags=flags,
         start_new_session=sys.platform != "win32",
     )
+
+
+def wait_for(process: subprocess.Popen[bytes], interrupt: Interrupt, doing: str, timeout: float | None = None) -> int:
+    """The exit code of a child that measures; its stdin is closed whatever happens.
+
+    Raises PreemptedError when the machine is wanted: the child, whose stdin then ends, has PAUSE_SECONDS to leave.
+    Raises subprocess.TimeoutExpired after `timeout` seconds, and kills it then.
+    """
+    deadline = None if timeout is None else time.monotonic() + timeout
+    try:
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return process.wait(CHILD_POLL_SECONDS)
+            reason = interrupt()
+            if reason is not None:
+                _let_go(process)
+                raise PreemptedError(doing, reason)
+            if deadline is not None and time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired(process.args, float(timeout or 0))
+    finally:
+        _let_go(process, seconds=0.0)
+
+
+def _let_go(process: subprocess.Popen[bytes], seconds: float = PAUSE_SECONDS) -> None:
+    """Close the pipe, which asks it to leave; end it when it has not after `seconds`."""
+    if process.stdin is not None:
+        with contextlib.suppress(OSError):
+            process.stdin.close()
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def child_environment(threads: int) -> dict[str, str]:

@@ -169,6 +169,12 @@ class Waiting(str, Enum):
     IDLE = "idle"
     POWER = "power"
     COOLDOWN = "cooldown"
+    BUSY = "busy"
+    """Other programs use the machine."""
+    ROOM = "room"
+    """Disk or memory."""
+    HELD = "held"
+    """The owner stopped it, or it failed."""
     RUNNING = "running"
     OFF = "off"
 

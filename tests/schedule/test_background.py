@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime
 
 import pytest
 
 from aeon_plugin_ft.errors import AeonFtError, DatasetError, LeaseHeldError
-from aeon_plugin_ft.schedule import Background, Observed, TrainingScheduler, decide
+from aeon_plugin_ft.schedule import Background, TrainingScheduler
 from aeon_plugin_ft.schedule.background import OnProgress
 from aeon_plugin_ft.schedule.observing import Watchman
 from aeon_plugin_ft.settings import ScheduleSection
@@ -73,32 +73,24 @@ def test_a_loop_that_fails_is_remembered_and_harms_nobody(error: Exception) -> N
     assert background.error is not None and str(error) in str(background.error)
 
 
-def observed(new_turns: int) -> Observed:
-    return Observed(datetime(2026, 1, 1), new_turns, False, None, 1e9, True, 0.0, 10**12, 10**12)
+def test_the_jobs_look_again_and_again_until_they_are_stopped() -> None:
+    minutes, seconds = [0], [0]
 
+    def look() -> None:
+        minutes[0] += 1
+        raise DatasetError("a look that fails does not end the job")
 
-def test_the_minute_job_starts_only_what_was_decided() -> None:
-    turns, started = [10], threading.Event()
-    scheduler = TrainingScheduler(lambda: decide(ScheduleSection(), observed(turns[0])), started.set, 0.05)
+    def quick() -> None:
+        seconds[0] += 1
+
+    logging.getLogger("apscheduler.executors.aeon_ft").disabled = True
+    scheduler = TrainingScheduler(look, quick, 0.05, 0.03)
     scheduler.start()
     scheduler.start()
-    until(lambda: scheduler.last is not None)
-    assert not started.is_set()
-    turns[0] = 100
-    until(started.is_set)
+    until(lambda: minutes[0] >= 2 and seconds[0] >= 2)
     scheduler.stop()
     scheduler.stop()
-
-
-@pytest.mark.parametrize("error", [LeaseHeldError("training", "another"), DatasetError("no")])
-def test_a_start_that_is_refused_does_not_end_the_job(error: AeonFtError) -> None:
-    def start() -> None:
-        raise error
-
-    scheduler = TrainingScheduler(lambda: decide(ScheduleSection(), observed(100)), start)
-    scheduler.look()
-    scheduler.look()
-    assert scheduler.last is not None and scheduler.last.start
+    logging.getLogger("apscheduler.executors.aeon_ft").disabled = False
 
 
 def add_turn(
@@ -124,6 +116,7 @@ def test_only_turns_that_teach_something_are_counted(data: DataFolder, store: St
 
 def test_the_count_begins_with_the_last_training(data: DataFolder, store: Store) -> None:
     watchman = Watchman(data, store, ScheduleSection)
+    assert watchman.last_run() is None
     add_turn(store, "old", 10)
     store.execute(
         "INSERT INTO runs (id, created, dataset, base, state, updated) VALUES ('r', 20, 'd', 'b', 'finished', 20)"

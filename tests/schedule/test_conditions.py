@@ -39,6 +39,7 @@ def test_with_everything_met_it_starts() -> None:
         ({"free_disk": 10**8}, "disk"),
         ({"free_memory": 10**8}, "memory"),
         ({"running": True}, "nothing under way"),
+        ({"held": "it failed"}, "not held back"),
     ],
 )
 def test_each_condition_alone_holds_it_back(change: dict[str, Any], name: str) -> None:
@@ -55,8 +56,11 @@ def test_each_condition_alone_holds_it_back(change: dict[str, Any], name: str) -
         ({"first_turns": 50}, {"new_turns": 50, "trained_before": False, "since_last_run": None}, True),
         ({"cooldown_hours": 1}, {"since_last_run": 3700.0}, True),
         ({"idle_minutes": 1}, {"idle": 61.0}, True),
-        ({"quiet_hours": "14:00-16:00"}, {"idle": 0.0}, True),
-        ({"quiet_hours": "01:00-06:00"}, {"idle": 0.0}, False),
+        ({"idle_minutes": 0}, {"idle": 59.0}, False),
+        ({"quiet_hours": "14:00-16:00"}, {"idle": 61.0}, True),
+        ({"quiet_hours": "14:00-16:00"}, {"idle": 59.0}, False),
+        ({"quiet_hours": "01:00-06:00"}, {"idle": 61.0}, False),
+        ({}, {"since_last_run": -1e8}, True),
         ({"on_battery": True}, {"on_mains": False}, True),
         ({"max_busy_percent": 95}, {"busy_share": 0.9}, True),
     ],

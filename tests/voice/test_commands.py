@@ -208,6 +208,9 @@ PLANS: list[tuple[NextTraining, str]] = [
     (NextTraining(Waiting.COOLDOWN, at=NOW), "hoje"),
     (NextTraining(Waiting.IDLE), "computador"),
     (NextTraining(Waiting.POWER), "tomada"),
+    (NextTraining(Waiting.BUSY), "programas"),
+    (NextTraining(Waiting.ROOM), "memória"),
+    (NextTraining(Waiting.HELD), "mandar"),
     (NextTraining(Waiting.RUNNING), "agora|momento"),
     (NextTraining(Waiting.OFF), "mandar|pedir|ordem"),
 ]

@@ -1,0 +1,107 @@
+"""Learning in the background of a running host: the parts of schedule/, put together.
+
+The owner's voice orders, pauses and cancels through this; the schedule does the rest.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from aeon_plugin_ft.errors import AeonFtError
+from aeon_plugin_ft.events import AttentionNeeded, EventBus
+from aeon_plugin_ft.pipeline import Pipeline
+from aeon_plugin_ft.schedule import Background, Caretaker, Decisions, Setbacks, TrainingScheduler
+from aeon_plugin_ft.schedule.background import OnProgress
+from aeon_plugin_ft.schedule.observing import Watchman
+from aeon_plugin_ft.settings import Settings
+from aeon_plugin_ft.store import DataFolder, Store
+from aeon_plugin_ft.training.model import RunState
+from aeon_plugin_ft.training.runs import set_state
+
+PAUSED_BY_OWNER = "paused by the owner"
+CANCELLED_BY_OWNER = "cancelled by the owner"
+_LEAVE_SECONDS = 10.0
+
+
+class Learning:
+    """`busy()` is whether the host is in the middle of a turn; `wake()` makes the brain follow a new version."""
+
+    def __init__(
+        self,
+        data: DataFolder,
+        store: Store,
+        events: EventBus,
+        settings: Callable[[], Settings],
+        pipeline: Callable[[], Pipeline],
+        busy: Callable[[], bool],
+        wake: Callable[[], None],
+    ) -> None:
+        self.store, self.events, self.settings = store, events, settings
+        self._pipeline, self._host_busy, self._wake = pipeline, busy, wake
+        self._spoke = time.monotonic()
+        self.setbacks = Setbacks(store, settings, self._turns, self._gave_up)
+        self.background = Background(self._learn, self._ended)
+        self.watchman = Watchman(
+            data,
+            store,
+            lambda: settings().schedule,
+            silence=self._silence,
+            running=lambda: self.background.busy,
+            ordered=lambda: self.background.ordered,
+            held=self.setbacks.hold,
+            given_up=lambda: self.setbacks.given_up,
+        )
+        self.caretaker = Caretaker(self.watchman, self.background, Decisions(store))
+        self.scheduler = TrainingScheduler(self.caretaker.step, self.caretaker.look_while_training)
+
+    # -- the owner -----------------------------------------------------------------------------
+
+    def owner_spoke(self) -> None:
+        """They are here: a training that they did not order leaves at once."""
+        self._spoke = time.monotonic()
+        self.caretaker.owner_is_here()
+
+    def order(self, run: str | None = None) -> None:
+        """Train now, or go on with a run, because the owner said so. Raises LeaseHeldError while one is under way."""
+        self.background.start(run, ordered=True)
+        self.setbacks.owner_ordered()
+
+    def pause(self, run: str | None) -> None:
+        """At the owner's word, until the owner's word: also `run`, which the schedule had paused by itself."""
+        self.setbacks.owner_stopped()
+        self.background.pause(PAUSED_BY_OWNER)
+        if run is not None:
+            set_state(self.store, run, RunState.PAUSED, reason=PAUSED_BY_OWNER)
+
+    def stop_for_good(self) -> None:
+        """Before a run is cancelled: nothing of it goes on."""
+        self.setbacks.owner_stopped()
+        self.background.pause(CANCELLED_BY_OWNER)
+        self.background.join(_LEAVE_SECONDS)
+
+    def _silence(self) -> float:
+        """Seconds since the owner last spoke, 0 in the middle of a turn. Not by the wall clock, which may be set."""
+        return 0.0 if self._host_busy() else time.monotonic() - self._spoke
+
+    # -- the loop ------------------------------------------------------------------------------
+
+    def _learn(self, resume: str | None, on_progress: OnProgress) -> None:
+        """One turn of the loop in the background; a version that is accepted is followed at once."""
+        pipeline = self._pipeline()
+        if resume is None:
+            pipeline.learn(on_progress)
+        else:
+            pipeline.go_on(resume, on_progress)
+        self._wake()
+
+    def _ended(self, error: AeonFtError | None) -> None:
+        self.setbacks.note(error)
+
+    def _gave_up(self, reason: str) -> None:
+        todo = "Mude [base], [train] ou [dataset] no plugin.toml, ou veja `aeon-ft runs`"
+        self.events.publish(AttentionNeeded(what=f"training failed three times in a row: {reason}", todo=todo))
+
+    def _turns(self) -> int:
+        row = self.store.row("SELECT count(*) AS n FROM turns WHERE kind = 'chat'")
+        return 0 if row is None else int(row["n"])

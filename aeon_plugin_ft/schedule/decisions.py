@@ -1,0 +1,77 @@
+"""What the schedule decided, kept when it changes: one row for hours of the same answer.
+
+A row holds what was observed, so that the decision can be made again later, with the settings of then or of now.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from aeon_plugin_ft.schedule.conditions import Observed
+from aeon_plugin_ft.schedule.policy import Act, Step, next_step
+from aeon_plugin_ft.settings import ScheduleSection
+from aeon_plugin_ft.store import Store
+
+KEPT = 2000
+"""Rows; a busy machine makes some tens a day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """`missing` are the names of the conditions that were not met; `until` is when the next decision was made, None
+    for the one that stands."""
+
+    at: float
+    act: Act
+    missing: tuple[str, ...]
+    reason: str
+    seen: Observed
+    until: float | None = None
+
+    def again(self, settings: ScheduleSection) -> Step:
+        """The same decision with other settings."""
+        return next_step(settings, self.seen)
+
+
+class Decisions:
+    """The record in one store."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._last: tuple[str, str, str] | None = None
+
+    def note(self, seen: Observed, step: Step) -> None:
+        """Keep it if it differs from the last one."""
+        missing = json.dumps([condition.name for condition in step.decision.missing])
+        now = (step.act.value, missing, step.reason)
+        if self._last is None:
+            self._last = self._newest()
+        if now == self._last:
+            return
+        self.store.execute(
+            "INSERT INTO decisions (at, act, missing, reason, seen) VALUES (?, ?, ?, ?, ?)",
+            self.store.clock(), *now, json.dumps(seen.to_json()),
+        )  # fmt: skip
+        self.store.execute("DELETE FROM decisions WHERE id <= (SELECT max(id) FROM decisions) - ?", KEPT)
+        self._last = now
+
+    def all(self, limit: int = KEPT) -> list[Decided]:
+        """The newest `limit`, oldest first."""
+        rows = self.store.rows("SELECT * FROM decisions ORDER BY id DESC LIMIT ?", limit)[::-1]
+        ends: list[float | None] = [row["at"] for row in rows[1:]]
+        return [
+            Decided(
+                at=row["at"],
+                act=Act(row["act"]),
+                missing=tuple(json.loads(row["missing"])),
+                reason=row["reason"],
+                seen=Observed.from_json(json.loads(row["seen"])),
+                until=until,
+            )
+            for row, until in zip(rows, [*ends, None], strict=True)
+        ]
+
+    def _newest(self) -> tuple[str, str, str] | None:
+        row = self.store.row("SELECT act, missing, reason FROM decisions ORDER BY id DESC LIMIT 1")
+        return None if row is None else (row["act"], row["missing"], row["reason"])

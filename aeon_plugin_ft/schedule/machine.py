@@ -1,0 +1,43 @@
+"""The machine as the schedule sees it: one seam, so that a test can put another machine there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Protocol
+
+from aeon_plugin_ft.schedule import probes
+
+
+class Machine(Protocol):
+    """`idle()` is seconds since the last key or mouse input, None where the system does not tell; `busy_share()`
+    what other programs took of the processor since the last call, 0 to 1; `free_memory()` bytes."""
+
+    def idle(self) -> float | None: ...
+    def on_mains(self) -> bool: ...
+    def busy_share(self) -> float: ...
+    def free_memory(self) -> int: ...
+
+
+class ThisMachine:
+    """The real one."""
+
+    @cached_property
+    def _touched(self) -> Callable[[], float] | None:
+        return probes.input_idle()
+
+    @cached_property
+    def _load(self) -> probes.OthersLoad:
+        return probes.OthersLoad()
+
+    def idle(self) -> float | None:
+        return None if self._touched is None else self._touched()
+
+    def on_mains(self) -> bool:
+        return probes.on_mains()
+
+    def busy_share(self) -> float:
+        return self._load.share()
+
+    def free_memory(self) -> int:
+        return probes.free_memory()

@@ -1,0 +1,73 @@
+"""The schedule as one pure function: what was observed in, what to do now and why out.
+
+    the owner is away, the machine is free, there is enough to learn  ->  START
+    a run was paused by the schedule, or died; the same conditions    ->  RESUME (no new turns, no cool-down)
+    one runs, and the owner speaks, types or starts a game            ->  PAUSE
+
+The owner's return pauses a training at every hour, quiet ones too. A training that the owner ordered begins
+in front of them and is left alone until they have gone away once; from then on it is as any other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from aeon_plugin_ft.schedule.conditions import Decision, Observed, decide, decide_to_go_on
+from aeon_plugin_ft.settings import ScheduleSection
+
+BACK_SECONDS = 30.0
+"""The owner is back when this little time has passed since they spoke or touched something. Less than any
+training waits for, so that no training begins only to be paused."""
+
+LOW_MEMORY_BYTES = 300_000_000
+"""Free memory below which a training leaves: somebody else needs it."""
+
+OWNER_BACK = "the owner is back"
+NO_MAINS = "mains power is gone"
+MACHINE_BUSY = "other programs need the machine"
+LOW_MEMORY = "memory is short"
+SWITCHED_OFF = "training by itself was switched off"
+
+
+class Act(str, Enum):
+    WAIT = "wait"
+    START = "start"
+    RESUME = "resume"
+    TRAIN = "train"
+    """One is under way and goes on."""
+    PAUSE = "pause"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What to do now. `reason` is that of a pause, `decision` every condition that counted."""
+
+    act: Act
+    decision: Decision
+    reason: str = ""
+
+
+def next_step(settings: ScheduleSection, seen: Observed) -> Step:
+    """The one decision of the schedule."""
+    fresh = decide(settings, seen)
+    if seen.ours:
+        reason = None if seen.ordered else why_pause(settings, seen)
+        return Step(Act.TRAIN, fresh) if reason is None else Step(Act.PAUSE, fresh, reason)
+    if seen.unfinished is not None:
+        going_on = decide_to_go_on(settings, seen)
+        return Step(Act.RESUME if going_on.start else Act.WAIT, going_on)
+    return Step(Act.START if fresh.start else Act.WAIT, fresh)
+
+
+def why_pause(settings: ScheduleSection, seen: Observed) -> str | None:
+    """Why a training must leave the machine now; None while it may go on."""
+    if seen.idle < BACK_SECONDS:
+        return OWNER_BACK
+    if not (seen.on_mains or settings.on_battery):
+        return NO_MAINS
+    if seen.busy_share > settings.max_busy_percent / 100:
+        return MACHINE_BUSY
+    if seen.free_memory < LOW_MEMORY_BYTES:
+        return LOW_MEMORY
+    return None if settings.enabled else SWITCHED_OFF

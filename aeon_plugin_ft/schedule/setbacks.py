@@ -1,0 +1,134 @@
+"""What holds training back: failures in a row, and the owner's word.
+
+After a failure it waits, longer after each; after the third it gives up and says so once. A pause or a
+cancellation by the owner holds for as long as the cool-down, or until they order a training.
+
+Kept in the store, so that a restart forgets nothing. Giving up ends when there is a reason to hope: other
+settings of the model, the data or the training, or a good number of new conversations.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from aeon_plugin_ft.errors import (
+    AeonFtError,
+    AlreadyLearntError,
+    DatasetError,
+    LeaseHeldError,
+    PreemptedError,
+    RunStoppedError,
+)
+from aeon_plugin_ft.settings import Settings
+from aeon_plugin_ft.store import Store
+
+log = logging.getLogger("aeon_ft.schedule")
+
+FACT = "setback"
+OWNER_FACT = "stopped_by_owner"
+WAITS = (600.0, 3600.0)
+"""Seconds to wait after the first and the second failure."""
+GIVE_UP = len(WAITS) + 1
+FRESH_TURNS = 100
+"""New conversation turns after which what failed, or had nothing to learn from, is tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setback:
+    """`count` failures in a row, the last at `at` (seconds since the epoch); `settings` and `turns` as they were then.
+    `final`: trying again makes no sense as things are."""
+
+    count: int
+    at: float
+    reason: str
+    settings: str
+    turns: int
+    final: bool
+
+
+class Setbacks:
+    """`turns()` counts every logged conversation turn; `on_give_up(reason)` is told once."""
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Callable[[], Settings],
+        turns: Callable[[], int],
+        on_give_up: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.store, self.settings, self.turns, self.on_give_up = store, settings, turns, on_give_up
+
+    def note(self, error: AeonFtError | None) -> None:
+        """How a training ended: None when well; a pause or a training elsewhere is no failure."""
+        if error is None:
+            self.store.set_fact(FACT, None)
+        elif isinstance(error, (AlreadyLearntError, DatasetError)):
+            self._keep(0, error.what, final=True)
+        elif not _only_paused(error):
+            self._failed(error.what)
+
+    def hold(self) -> str:
+        """Why no training may begin now because of what failed; "" when one may."""
+        last = self._last()
+        if self._stopped_by_owner():
+            return "the owner stopped it"
+        if last is None or self._changed(last):
+            return ""
+        if last.final:
+            return last.reason if not last.count else f"gave up after {last.count} failures: {last.reason}"
+        passed = self.store.clock() - last.at
+        wait = WAITS[last.count - 1]
+        if not 0 <= passed < wait:  # a clock that was set back counts as time that has passed
+            return ""
+        return f"failed ({last.reason}); tried again in {(wait - passed) / 60:.0f} minutes"
+
+    def owner_stopped(self) -> None:
+        """The owner paused or cancelled: nothing begins by itself for a while."""
+        self.store.set_fact(OWNER_FACT, self.store.clock())
+
+    def owner_ordered(self) -> None:
+        """The owner wants a training: nothing that happened before counts against it."""
+        self.store.set_fact(OWNER_FACT, None)
+        self.store.set_fact(FACT, None)
+
+    def _stopped_by_owner(self) -> bool:
+        at = self.store.fact(OWNER_FACT)
+        return at is not None and 0 <= self.store.clock() - at < self.settings().schedule.cooldown_hours * 3600
+
+    @property
+    def given_up(self) -> bool:
+        last = self._last()
+        return last is not None and last.final and last.count > 0 and not self._changed(last)
+
+    def _failed(self, reason: str) -> None:
+        before = self._last()
+        count = 1 if before is None or before.final or self._changed(before) else before.count + 1
+        self._keep(count, reason, final=count >= GIVE_UP)
+        if count >= GIVE_UP:
+            self.on_give_up(reason)
+
+    def _keep(self, count: int, reason: str, *, final: bool) -> None:
+        made = Setback(count, self.store.clock(), reason, self._signature(), self.turns(), final)
+        self.store.set_fact(FACT, asdict(made))
+
+    def _last(self) -> Setback | None:
+        raw = self.store.fact(FACT)
+        return None if raw is None else Setback(**raw)
+
+    def _changed(self, last: Setback) -> bool:
+        return last.settings != self._signature() or self.turns() >= last.turns + FRESH_TURNS
+
+    def _signature(self) -> str:
+        """Of the settings that a training depends on."""
+        now = self.settings()
+        text = "".join(part.model_dump_json() for part in (now.base, now.dataset, now.train, now.serve))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _only_paused(error: AeonFtError) -> bool:
+    if isinstance(error, RunStoppedError):
+        return error.state == "paused"
+    return isinstance(error, (LeaseHeldError, PreemptedError))

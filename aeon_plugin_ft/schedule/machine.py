@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
 from typing import Protocol
 
@@ -23,15 +22,26 @@ class ThisMachine:
     """The real one."""
 
     @cached_property
-    def _touched(self) -> Callable[[], float] | None:
+    def _touched(self) -> probes.IdleSource | None:
         return probes.input_idle()
 
     @cached_property
     def _load(self) -> probes.OthersLoad:
         return probes.OthersLoad()
 
+    @property
+    def idle_source(self) -> str:
+        """Who tells whether the owner is there, for people."""
+        return "only the assistant's own silence" if self._touched is None else self._touched.name
+
     def idle(self) -> float | None:
-        return None if self._touched is None else self._touched()
+        """None also when the one who told has gone: the session ended, the display was closed."""
+        if self._touched is None:
+            return None
+        try:
+            return self._touched.seconds()
+        except probes.CANNOT_TELL:
+            return None
 
     def on_mains(self) -> bool:
         return probes.on_mains()

@@ -3,8 +3,26 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+
+CANNOT_TELL = (OSError, ValueError, AttributeError, subprocess.SubprocessError)
+"""What a source raises where a program, a library or a service is missing."""
+ASK_SECONDS = 2.0
+"""How long a helper program may take to tell the idle time."""
+
+
+class IdleSource(NamedTuple):
+    """Who tells the seconds since the last key or mouse input, and how to ask."""
+
+    name: str
+    seconds: Callable[[], float]
 
 
 def on_mains() -> bool:
@@ -70,10 +88,36 @@ def free_memory() -> int:
     return int(psutil.virtual_memory().available)
 
 
-def input_idle() -> Callable[[], float] | None:
-    """How to ask this system for the seconds since the last key or mouse input; None where it cannot be told
-    (then the assistant's own silence counts)."""
-    return _windows_idle if os.name == "nt" else None
+# -- the owner's hands ---------------------------------------------------------------------------
+
+
+def input_idle() -> IdleSource | None:
+    """Who tells on this system how long nobody has touched it; None where nobody does (then the assistant's own
+    silence counts)."""
+    if sys.platform == "win32":
+        return _working(IdleSource("Windows (GetLastInputInfo)", _windows_idle))
+    if sys.platform == "darwin":
+        return _working(IdleSource("macOS (IOHIDSystem)", _macos_idle))
+    return _desktop_idle()
+
+
+def _desktop_idle() -> IdleSource | None:
+    """GNOME's own monitor sees X11 and Wayland; the X server's counts where there is no Wayland."""
+    found = None
+    if shutil.which("gdbus") and os.environ.get("DBUS_SESSION_BUS_ADDRESS"):
+        found = _working(IdleSource("GNOME (Mutter.IdleMonitor)", _mutter_idle))
+    if found is None and os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
+        found = _working(IdleSource("X11 (MIT-SCREEN-SAVER)", _x11_idle))
+    return found
+
+
+def _working(source: IdleSource) -> IdleSource | None:
+    """The source when it answers now."""
+    try:
+        source.seconds()
+    except CANNOT_TELL:
+        return None
+    return source
 
 
 def _windows_idle() -> float:
@@ -90,3 +134,63 @@ def _windows_idle() -> float:
         return 0.0
     windows.kernel32.GetTickCount64.restype = ctypes.c_ulonglong
     return float((windows.kernel32.GetTickCount64() - info.dwTime) & 0xFFFFFFFF) / 1000
+
+
+def _macos_idle() -> float:
+    """HIDIdleTime of the IOHIDSystem, in nanoseconds."""
+    return _number(["ioreg", "-c", "IOHIDSystem", "-d", "4"], r'"HIDIdleTime"\s*=\s*(\d+)') / 1e9
+
+
+def _mutter_idle() -> float:
+    """org.gnome.Mutter.IdleMonitor.GetIdletime of the session's core monitor, in milliseconds."""
+    call = ["gdbus", "call", "--session", "--dest", "org.gnome.Mutter.IdleMonitor", "--object-path",
+            "/org/gnome/Mutter/IdleMonitor/Core", "--method", "org.gnome.Mutter.IdleMonitor.GetIdletime"]  # fmt: skip
+    return _number(call, r"uint64 (\d+)") / 1000
+
+
+def _number(command: list[str], pattern: str) -> float:
+    """The number that a program prints. Raises OSError, SubprocessError, or ValueError when there is none."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=ASK_SECONDS, check=True)
+    found = re.search(pattern, done.stdout)
+    if found is None:
+        raise ValueError(f"{command[0]} says nothing about it")
+    return float(found.group(1))
+
+
+def _x11_idle() -> float:
+    """XScreenSaverQueryInfo of libXss: `idle` in milliseconds. A connection for each question, so that a display
+    that has gone costs an answer and not the process."""
+    import ctypes
+
+    class Info(ctypes.Structure):
+        _fields_ = [
+            ("window", ctypes.c_ulong), ("state", ctypes.c_int), ("kind", ctypes.c_int),
+            ("til_or_since", ctypes.c_ulong), ("idle", ctypes.c_ulong), ("event_mask", ctypes.c_ulong),
+        ]  # fmt: skip
+
+    x11, xss = _x11_libraries()
+    display = ctypes.c_void_p(x11.XOpenDisplay(None))
+    if not display:
+        raise OSError("the X server does not answer")
+    try:
+        info = Info()
+        root = ctypes.c_void_p(x11.XDefaultRootWindow(display))
+        if not xss.XScreenSaverQueryInfo(display, root, ctypes.byref(info)):
+            raise OSError("the X server cannot tell")
+        return float(info.idle) / 1000
+    finally:
+        x11.XCloseDisplay(display)
+
+
+@cache
+def _x11_libraries() -> tuple[Any, Any]:
+    """libX11 and libXss; looking for them starts a program. Raises OSError when one is missing."""
+    import ctypes
+    from ctypes.util import find_library
+
+    names = [find_library("X11"), find_library("Xss")]
+    if None in names:
+        raise OSError("libX11 or libXss is not installed")
+    x11, xss = (ctypes.CDLL(name) for name in names)
+    x11.XOpenDisplay.restype = x11.XDefaultRootWindow.restype = ctypes.c_void_p
+    return x11, xss

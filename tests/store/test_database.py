@@ -99,3 +99,14 @@ def test_every_migration_is_valid_sql() -> None:
     for _, script in MIGRATIONS:
         connection.executescript(script)
     connection.close()
+
+
+def test_a_clock_that_was_set_back_leaves_no_lease_for_ever(tmp_path: Path) -> None:
+    now = [1e9]
+    store = Store(tmp_path / "a.sqlite3", clock=lambda: now[0])
+    store.acquire_lease("training", "dead", 30)
+    now[0] -= 1e6
+    assert store.lease_holder("training") is None
+    store.acquire_lease("training", "alive", 30)
+    assert store.lease_holder("training") == "alive"
+    store.close()

@@ -117,3 +117,14 @@ def test_opinions_from_before_they_knew_their_turn_are_recognised_anew_and_decis
     rows = store.rows("SELECT source, said_in FROM feedback ORDER BY id")
     assert [(row["source"], row["said_in"]) for row in rows] == [("review", None), ("command", None)]
     store.close()
+
+
+def test_a_clock_that_was_set_back_leaves_no_lease_for_ever(tmp_path: Path) -> None:
+    now = [1e9]
+    store = Store(tmp_path / "a.sqlite3", clock=lambda: now[0])
+    store.acquire_lease("training", "dead", 30)
+    now[0] -= 1e6
+    assert store.lease_holder("training") is None
+    store.acquire_lease("training", "alive", 30)
+    assert store.lease_holder("training") == "alive"
+    store.close()

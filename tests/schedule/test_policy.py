@@ -1,0 +1,293 @@
+"""The schedule's one decision, and the caretaker that acts on it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from aeon_plugin_ft.errors import AeonFtError, AlreadyLearntError, DatasetError, RunStoppedError, TrainingError
+from aeon_plugin_ft.schedule import Act, Caretaker, Decisions, Observed, Setbacks, next_step
+from aeon_plugin_ft.schedule import policy as reasons
+from aeon_plugin_ft.schedule.observing import Watchman
+from aeon_plugin_ft.settings import ScheduleSection, Settings, TrainSection
+from aeon_plugin_ft.store import DataFolder, Store
+
+NIGHT = Observed(datetime(2026, 11, 22, 3, 0), 1000, True, 1e6, 1e5, True, 0.0, 10**12, 10**11)
+TRAINING = replace(NIGHT, running=True, ours=True)
+QUIET = ScheduleSection(quiet_hours="01:00-06:00")
+
+
+@pytest.mark.parametrize(
+    ("seen", "act"),
+    [
+        (NIGHT, Act.START),
+        (replace(NIGHT, idle=31.0), Act.WAIT),
+        (replace(NIGHT, unfinished="r", new_turns=0, since_last_run=60.0), Act.RESUME),
+        (replace(NIGHT, unfinished="r", idle=10.0), Act.WAIT),
+        (replace(NIGHT, unfinished="r", held="it failed"), Act.WAIT),
+        (replace(NIGHT, running=True), Act.WAIT),
+        (TRAINING, Act.TRAIN),
+        (replace(TRAINING, ordered=True, idle=0.0), Act.TRAIN),
+    ],
+)
+def test_what_to_do(seen: Observed, act: Act) -> None:
+    assert next_step(ScheduleSection(), seen).act is act
+
+
+@pytest.mark.parametrize(
+    ("settings", "change", "reason"),
+    [
+        (ScheduleSection(), {"idle": 1.0}, reasons.OWNER_BACK),
+        (QUIET, {"idle": 1.0}, reasons.OWNER_BACK),
+        (ScheduleSection(), {"on_mains": False}, reasons.NO_MAINS),
+        (ScheduleSection(), {"busy_share": 0.9}, reasons.MACHINE_BUSY),
+        (ScheduleSection(), {"free_memory": 10**8}, reasons.LOW_MEMORY),
+        (ScheduleSection(enabled=False), {}, reasons.SWITCHED_OFF),
+    ],
+)
+def test_each_reason_alone_pauses_a_training(settings: ScheduleSection, change: dict[str, Any], reason: str) -> None:
+    step = next_step(settings, replace(TRAINING, **change))
+    assert (step.act, step.reason) == (Act.PAUSE, reason)
+
+
+class Desk:
+    """A machine, an owner and a trainer that only remembers."""
+
+    def __init__(self) -> None:
+        self.idle_seconds, self.share, self.memory = 1e5, 0.0, 10**11
+        self.busy = self.ordered = False
+        self.asked: list[str] = []
+
+    def idle(self) -> float | None:
+        return self.idle_seconds
+
+    def on_mains(self) -> bool:
+        return True
+
+    def busy_share(self) -> float:
+        return self.share
+
+    def free_memory(self) -> int:
+        return self.memory
+
+    def start(self, resume: str | None = None) -> None:
+        self.busy = True
+        self.asked.append(f"start {resume}")
+
+    def pause(self, reason: str) -> None:
+        self.asked.append(f"pause {reason}")
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+@pytest.fixture
+def caretaker(data: DataFolder, store: Store, desk: Desk) -> Caretaker:
+    watchman = Watchman(
+        data, store, lambda: ScheduleSection(first_turns=1), running=lambda: desk.busy, ordered=lambda: desk.ordered,
+        machine=desk,
+    )  # fmt: skip
+    return Caretaker(watchman, desk, Decisions(store))
+
+
+def test_other_programs_must_be_busy_for_some_looks(caretaker: Caretaker, desk: Desk) -> None:
+    desk.busy, desk.share = True, 0.9
+    caretaker.step()
+    caretaker.step()
+    desk.share = 0.0
+    caretaker.step()
+    desk.share = 0.9
+    caretaker.step()
+    caretaker.step()
+    assert not desk.asked
+    caretaker.step()
+    assert desk.asked == [f"pause {reasons.MACHINE_BUSY}"]
+
+
+def test_an_ordered_training_yields_once_the_owner_has_gone_and_come_back(caretaker: Caretaker, desk: Desk) -> None:
+    desk.busy = desk.ordered = True
+    desk.idle_seconds = 0.0
+    caretaker.look_while_training()
+    caretaker.owner_is_here()
+    assert not desk.asked
+    desk.idle_seconds = 700.0
+    caretaker.look_while_training()
+    desk.idle_seconds = 1.0
+    caretaker.look_while_training()
+    assert desk.asked == [f"pause {reasons.OWNER_BACK}"]
+
+
+def test_a_word_to_the_assistant_pauses_at_once(caretaker: Caretaker, desk: Desk) -> None:
+    caretaker.owner_is_here()
+    caretaker.look_while_training()
+    assert not desk.asked and caretaker.last is None
+    desk.busy = True
+    caretaker.owner_is_here()
+    assert desk.asked == [f"pause {reasons.OWNER_BACK}"]
+
+
+def add_run(store: Store, data: DataFolder, id: str, state: str, reason: str = "", created: float = 5.0) -> None:
+    (data.runs / id).mkdir(parents=True)
+    (data.datasets / f"d-{id}").mkdir(parents=True)
+    store.execute(
+        "INSERT INTO runs (id, created, dataset, base, state, reason, updated) VALUES (?, ?, ?, 'b', ?, ?, 0)",
+        id, created, f"d-{id}", state, reason,
+    )  # fmt: skip
+
+
+def state(store: Store, id: str) -> tuple[str, str]:
+    row = store.row("SELECT state, reason FROM runs WHERE id = ?", id)
+    assert row is not None
+    return row["state"], row["reason"]
+
+
+@pytest.mark.parametrize("how", ["paused", "interrupted", "pending", "failed"])
+def test_what_was_left_goes_on(how: str, caretaker: Caretaker, desk: Desk, store: Store, data: DataFolder) -> None:
+    add_run(store, data, "r", how)
+    caretaker.step()
+    assert desk.asked == ["start r"]
+
+
+def test_what_the_owner_paused_stays_paused(
+    caretaker: Caretaker, desk: Desk, store: Store, data: DataFolder
+) -> None:
+    add_run(store, data, "r", "paused", "paused by the owner")
+    caretaker.step()
+    assert not desk.asked and state(store, "r")[0] == "paused"
+
+
+def test_a_finished_run_that_was_not_judged_is_judged(
+    caretaker: Caretaker, desk: Desk, store: Store, data: DataFolder
+) -> None:
+    add_run(store, data, "r", "finished")
+    caretaker.step()
+    assert not desk.asked
+    store.set_fact("unjudged", "r")
+    caretaker.step()
+    assert desk.asked == ["start r"]
+
+
+def test_a_run_whose_data_was_forgotten_never_goes_on(
+    caretaker: Caretaker, desk: Desk, store: Store, data: DataFolder
+) -> None:
+    add_run(store, data, "r", "paused")
+    (data.datasets / "d-r").rmdir()
+    caretaker.step()
+    assert not desk.asked
+    assert state(store, "r") == ("cancelled", "what it learnt from is gone")
+
+
+def test_a_run_that_a_newer_one_has_overtaken_never_goes_on(
+    caretaker: Caretaker, desk: Desk, store: Store, data: DataFolder
+) -> None:
+    add_run(store, data, "old", "paused")
+    add_run(store, data, "new", "finished", created=1.0)
+    caretaker.step()
+    assert not desk.asked
+    assert state(store, "old") == ("cancelled", "a newer run has learnt more")
+
+
+def test_a_run_whose_process_died_with_the_host_is_found_and_goes_on(
+    caretaker: Caretaker, desk: Desk, store: Store, data: DataFolder
+) -> None:
+    add_run(store, data, "r", "running")
+    store.acquire_lease("training", "r", 30)
+    caretaker.step()
+    assert desk.asked == ["start r"]
+
+
+def test_decisions_are_kept_when_they_change_and_can_be_made_again(
+    caretaker: Caretaker, desk: Desk, store: Store
+) -> None:
+    desk.idle_seconds = 10.0
+    for _ in range(3):
+        caretaker.step()
+    desk.idle_seconds = 1e5
+    caretaker.step()
+    Caretaker(caretaker.watchman, desk, Decisions(store)).step()
+    found = Decisions(store).all()
+    assert [one.missing for one in found] == [("new conversations", "owner away"), ("new conversations",)]
+    assert found[0].until == found[1].at and found[1].until is None
+    assert found[0].again(ScheduleSection(first_turns=1)).act is Act.WAIT
+    lenient = replace(found[1], seen=replace(found[1].seen, new_turns=1))
+    assert lenient.again(ScheduleSection(first_turns=1)).act is Act.START
+
+
+# -- failures ----------------------------------------------------------------------------------
+
+
+class Fate:
+    def __init__(self, folder: Store) -> None:
+        self.now, self.turns, self.settings = 1000.0, 500, Settings()
+        self.told: list[str] = []
+        folder.clock = lambda: self.now
+        self.setbacks = Setbacks(folder, lambda: self.settings, lambda: self.turns, self.told.append)
+
+
+@pytest.fixture
+def fate(store: Store) -> Fate:
+    return Fate(store)
+
+
+def test_after_a_failure_it_waits_longer_each_time_and_gives_up_after_three_with_one_word(fate: Fate) -> None:
+    for wait in (600.0, 3600.0):
+        fate.setbacks.note(TrainingError("it broke"))
+        fate.now += wait - 1
+        assert "it broke" in fate.setbacks.hold()
+        fate.now += 2
+        assert fate.setbacks.hold() == ""
+    assert not fate.told and not fate.setbacks.given_up
+    fate.setbacks.note(TrainingError("it broke"))
+    fate.now += 1e9
+    assert "gave up" in fate.setbacks.hold() and fate.setbacks.given_up
+    assert fate.told == ["it broke"]
+
+
+@pytest.mark.parametrize("hope", ["settings", "turns", "order", "success"])
+def test_giving_up_ends_when_something_changes(fate: Fate, hope: str) -> None:
+    for _ in range(3):
+        fate.setbacks.note(TrainingError("it broke"))
+    fate.turns += 99
+    assert fate.setbacks.hold()
+    if hope == "settings":
+        fate.settings = Settings(train=TrainSection(rank=8))
+    elif hope == "turns":
+        fate.turns += 1
+    elif hope == "order":
+        fate.setbacks.owner_ordered()
+    else:
+        fate.setbacks.note(None)
+    assert fate.setbacks.hold() == "" and not fate.setbacks.given_up
+
+
+@pytest.mark.parametrize("error", [DatasetError("nothing to learn"), AlreadyLearntError("d", "r")])
+def test_nothing_to_learn_holds_quietly_until_there_is_more(fate: Fate, error: AeonFtError) -> None:
+    fate.setbacks.note(error)
+    fate.now += 1e9
+    assert fate.setbacks.hold() == error.what
+    fate.turns += 100
+    assert fate.setbacks.hold() == "" and not fate.told
+
+
+def test_a_pause_is_no_failure_and_a_death_is(fate: Fate) -> None:
+    fate.setbacks.note(RunStoppedError("r", "paused", 3, "the owner is back"))
+    assert fate.setbacks.hold() == ""
+    fate.setbacks.note(RunStoppedError("r", "interrupted", 3, "killed"))
+    assert "killed" in fate.setbacks.hold()
+    fate.now = 10.0  # the clock was set back: it counts as time that has passed
+    assert fate.setbacks.hold() == ""
+
+
+def test_the_owners_stop_holds_until_the_cool_down_or_an_order(fate: Fate) -> None:
+    fate.setbacks.owner_stopped()
+    assert fate.setbacks.hold() == "the owner stopped it"
+    fate.setbacks.owner_ordered()
+    assert fate.setbacks.hold() == ""
+    fate.setbacks.owner_stopped()
+    fate.now += 20 * 3600 + 1
+    assert fate.setbacks.hold() == ""

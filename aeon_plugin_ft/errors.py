@@ -116,12 +116,12 @@ class TrainingError(AeonFtError):
 
 
 class RefusedError(TrainingError):
-    """A run is refused; `reasons` lists every one."""
+    """A run is refused; `reasons` lists every one. `lacks_memory`: it might do with what a served model takes."""
 
     exit_code = 3
 
-    def __init__(self, reasons: Sequence[str]) -> None:
-        self.reasons = tuple(reasons)
+    def __init__(self, reasons: Sequence[str], *, lacks_memory: bool = False) -> None:
+        self.reasons, self.lacks_memory = tuple(reasons), lacks_memory
         super().__init__("Not training: " + "; ".join(reasons), "`aeon-ft estimate` shows what a run needs")
 
 

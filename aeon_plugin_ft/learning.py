@@ -8,12 +8,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from aeon_plugin_ft.errors import AeonFtError
+from aeon_plugin_ft.errors import AeonFtError, RefusedError
 from aeon_plugin_ft.events import AttentionNeeded, EventBus
 from aeon_plugin_ft.pipeline import Pipeline
 from aeon_plugin_ft.schedule import Background, Caretaker, Decisions, Setbacks, TrainingScheduler
 from aeon_plugin_ft.schedule.background import OnProgress
-from aeon_plugin_ft.schedule.observing import Watchman
+from aeon_plugin_ft.schedule.observing import Watchman, conversation_turns
 from aeon_plugin_ft.settings import Settings
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.training.model import RunState
@@ -25,7 +25,8 @@ _LEAVE_SECONDS = 10.0
 
 
 class Learning:
-    """`busy()` is whether the host is in the middle of a turn; `wake()` makes the brain follow a new version."""
+    """`busy()` is whether the host is in the middle of a turn; `wake()` makes the brain follow a new version.
+    `make_room()` takes the served model out of memory, False when that cannot be, until `give_back()`."""
 
     def __init__(
         self,
@@ -36,11 +37,14 @@ class Learning:
         pipeline: Callable[[], Pipeline],
         busy: Callable[[], bool],
         wake: Callable[[], None],
+        make_room: Callable[[], bool] = lambda: False,
+        give_back: Callable[[], None] = lambda: None,
     ) -> None:
         self.store, self.events, self.settings = store, events, settings
         self._pipeline, self._host_busy, self._wake = pipeline, busy, wake
+        self._make_room, self._give_back = make_room, give_back
         self._spoke = time.monotonic()
-        self.setbacks = Setbacks(store, settings, self._turns, self._gave_up)
+        self.setbacks = Setbacks(store, settings, lambda: conversation_turns(store), self._gave_up)
         self.background = Background(self._learn, self._ended)
         self.watchman = Watchman(
             data,
@@ -88,20 +92,24 @@ class Learning:
 
     def _learn(self, resume: str | None, on_progress: OnProgress) -> None:
         """One turn of the loop in the background; a version that is accepted is followed at once."""
-        pipeline = self._pipeline()
-        if resume is None:
-            pipeline.learn(on_progress)
-        else:
-            pipeline.go_on(resume, on_progress)
+        try:
+            self._once(resume, on_progress)
+        except RefusedError as refused:
+            if not (refused.lacks_memory and self._make_room()):
+                raise
+            self._once(resume, on_progress)
         self._wake()
 
+    def _once(self, resume: str | None, on_progress: OnProgress) -> None:
+        if resume is None:
+            self._pipeline().learn(on_progress)
+        else:
+            self._pipeline().go_on(resume, on_progress)
+
     def _ended(self, error: AeonFtError | None) -> None:
+        self._give_back()
         self.setbacks.note(error)
 
     def _gave_up(self, reason: str) -> None:
         todo = "Mude [base], [train] ou [dataset] no plugin.toml, ou veja `aeon-ft runs`"
         self.events.publish(AttentionNeeded(what=f"training failed three times in a row: {reason}", todo=todo))
-
-    def _turns(self) -> int:
-        row = self.store.row("SELECT count(*) AS n FROM turns WHERE kind = 'chat'")
-        return 0 if row is None else int(row["n"])

@@ -78,6 +78,8 @@ class Runtime:
         self._follower = threading.Thread(target=self._follow, name="aeon-ft-follow", daemon=True)
         self._failures = 0
         self.routes = RouteTable()
+        self._resting = False
+        """Whether the served model was taken out of memory for a training."""
         self.private = False
         """The plugin's own private mode ("não grave isso"), beside the host's."""
 
@@ -285,7 +287,7 @@ class Runtime:
 
     def _serve_wanted(self) -> None:
         wanted = self.registry.current()
-        if wanted == self.answering or not self.settings.plugin.enabled:
+        if wanted == self.answering or self._resting or not self.settings.plugin.enabled:
             return
         reason, went_back = self._why_wanted()
         if wanted == BASE and not self.host.needs_model:
@@ -321,7 +323,8 @@ class Runtime:
         """Deploy the candidate of the trial under way, or take it away when there is none."""
         from aeon_plugin_ft.registry.trials import end_trial, trial_under_way
 
-        trial = trial_under_way(self.store) if self.settings.plugin.enabled else None
+        wanted = self.settings.plugin.enabled and not self._resting
+        trial = trial_under_way(self.store) if wanted else None
         if trial is None:
             self.canary.stop()
             return
@@ -348,7 +351,26 @@ class Runtime:
             lambda: self.pipeline,
             self.host.is_busy,
             self.wake,
+            self.make_room,
+            self.give_back,
         )
+
+    def make_room(self) -> bool:
+        """Take the served model out of memory for a training, where the host can answer meanwhile; whether it did."""
+        if self.host.needs_model:
+            return False
+        self._resting = True
+        rested = self.swapper.rest()
+        self._resting = rested is not None
+        if rested is not None:
+            log.info("%s left the memory to a training; the host answers meanwhile", rested.version)
+        return self._resting
+
+    def give_back(self) -> None:
+        """After the training: the model that made room answers again, without a word."""
+        if self._resting:
+            self.swapper.wake()
+            self._resting = False
 
     @property
     def background(self) -> Background:

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from aeon_plugin_ft.cli.context import Context, mark, of, out, show_json, size, span, table, when
 from aeon_plugin_ft.cli.data import say_advice
 from aeon_plugin_ft.cli.main import app
+from aeon_plugin_ft.cli.schedule import next_now
 
 if TYPE_CHECKING:
     from aeon_plugin_ft.evaluation.model import Verdict
@@ -119,6 +120,8 @@ def status(context: typer.Context, as_json: Json = False) -> None:
         out.print(f"Run {run['id']}: {run['state']}, step {run['step']} of {run['steps']}")
     if not found["active_runs"]:
         out.print("No training under way.")
+    missing = ", ".join(found["waiting_for"])
+    out.print(f"By itself it waits for: {missing}." if missing else "By itself it would train now.")
     for event in found["events"]:
         out.print(f"  {when(event['at'])}  {event['name']}  {event['data']}")
 
@@ -144,26 +147,6 @@ def runs(context: typer.Context, as_json: Json = False) -> None:
     table("Training runs", ("run", "started", "state", "step", "dataset", "reason"), rows)
 
 
-@app.command()
-def schedule(context: typer.Context, as_json: Json = False) -> None:
-    """Say which conditions for training by itself are met now, and which are missing."""
-    from aeon_plugin_ft.schedule.observing import Watchman
-
-    shared = of(context)
-    decision = Watchman(shared.data, shared.store, lambda: shared.settings.current.schedule).decide()
-    if as_json:
-        show_json(
-            {
-                "start": decision.start,
-                "conditions": [{"name": c.name, "met": c.met, "detail": c.detail} for c in decision.conditions],
-            }
-        )
-        return
-    for condition in decision.conditions:
-        mark(condition.met, f"{condition.name}: {condition.detail}")
-    out.print("Training would start now." if decision.start else "Training waits.")
-
-
 def collect_status(shared: Context) -> dict[str, Any]:
     from aeon_plugin_ft.training import reap_runs
     from aeon_plugin_ft.turns import TurnIndex
@@ -186,6 +169,7 @@ def collect_status(shared: Context) -> dict[str, Any]:
                 "SELECT * FROM runs WHERE state IN ('pending', 'running', 'paused', 'interrupted') ORDER BY created"
             )
         ],
+        "waiting_for": [condition.name for condition in next_now(shared).decision.missing],
         "events": shared.store.events(since_id=max(0, last - 8)),
     }
 

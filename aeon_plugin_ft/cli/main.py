@@ -105,6 +105,7 @@ def load_commands() -> None:
         models,
         place,
         review,
+        schedule,
         similar,
         watch,
     )

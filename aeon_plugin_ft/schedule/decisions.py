@@ -59,7 +59,7 @@ class Decisions:
     def all(self, limit: int = KEPT) -> list[Decided]:
         """The newest `limit`, oldest first."""
         rows = self.store.rows("SELECT * FROM decisions ORDER BY id DESC LIMIT ?", limit)[::-1]
-        ends: list[float | None] = [row["at"] for row in rows[1:]]
+        ends: list[float | None] = [*(row["at"] for row in rows[1:]), None]
         return [
             Decided(
                 at=row["at"],
@@ -69,7 +69,7 @@ class Decisions:
                 seen=Observed.from_json(json.loads(row["seen"])),
                 until=until,
             )
-            for row, until in zip(rows, [*ends, None], strict=True)
+            for row, until in zip(rows, ends[: len(rows)], strict=True)
         ]
 
     def _newest(self) -> tuple[str, str, str] | None:

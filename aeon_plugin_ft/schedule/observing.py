@@ -141,3 +141,9 @@ class Watchman:
         """Seconds since the owner last spoke or, where the system tells, touched the machine."""
         touched = self.machine.idle()
         return self._silence() if touched is None else min(self._silence(), touched)
+
+
+def conversation_turns(store: Store) -> int:
+    """Every logged turn of conversation, whether it teaches something or not."""
+    row = store.row("SELECT count(*) AS n FROM turns WHERE kind = 'chat'")
+    return 0 if row is None else int(row["n"])

@@ -123,6 +123,24 @@ class Swapper:
         """Leave the choice to the host again, as before the first promotion."""
         self._run(self._plan(None, None, HOST, reason, rolled_back=True))
 
+    def rest(self) -> Deployment | None:
+        """Take what is served out of memory for a while; the host chooses meanwhile. The store still says what is
+        wanted, and `wake` serves it again without a word. Returns what it was; None when nothing of ours is served."""
+        with self._one_at_a_time:
+            old, self.serving = self.serving, None
+            if old is None:
+                return None
+            self.routes.flip(None)
+            self.routes.wait_unused(old.route, old.route.timeout_s)
+            self.deployers[old.backend].retire(old)
+            return old
+
+    def wake(self) -> None:
+        """The end of a rest."""
+        with self._one_at_a_time:
+            if self.serving is None:
+                self._serve_current()
+
     def recover(self) -> None:
         """After a start: finish or undo what a crash interrupted, then serve what the store says is in use.
 

@@ -56,7 +56,8 @@ def preflight(estimate: Estimate, data: DataFolder, examples: int | None = None)
     """Raise RefusedError with every reason why a run must not start now."""
     reasons = []
     free = psutil.virtual_memory().available
-    if free < estimate.ram_bytes * RAM_MARGIN:
+    tight = free < estimate.ram_bytes * RAM_MARGIN
+    if tight:
         reasons.append(
             f"{free / 1e9:.1f} GB of memory are free and {estimate.ram_bytes * RAM_MARGIN / 1e9:.1f} GB are needed"
         )
@@ -67,7 +68,7 @@ def preflight(estimate: Estimate, data: DataFolder, examples: int | None = None)
     if examples is not None and examples < MIN_EXAMPLES:
         reasons.append(f"there are {examples} examples to learn from, and fewer than {MIN_EXAMPLES} teach nothing")
     if reasons:
-        raise RefusedError(reasons)
+        raise RefusedError(reasons, lacks_memory=tight)
 
 
 def _measure(
@@ -101,8 +102,9 @@ def _failure(folder: Path, code: int) -> TrainingError:
     if said.exists():
         raw = json.loads(said.read_text(encoding="utf-8"))
         if raw["refused"]:
-            return RefusedError([raw["reason"]])
+            return RefusedError([raw["reason"]], lacks_memory=bool(raw.get("lacks_memory")))
         return TrainingError(f"A training step cannot be measured: {raw['reason']}")
     if code == -9:
-        return RefusedError(["the system ended the measurement of one training step, which ran out of memory"])
+        reason = "the system ended the measurement of one training step, which ran out of memory"
+        return RefusedError([reason], lacks_memory=True)
     return TrainingError(f"A training step cannot be measured (the child ended with code {code})")

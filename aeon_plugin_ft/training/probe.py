@@ -51,7 +51,8 @@ def main(arguments: list[str]) -> int:
 
 def _reason(error: Exception) -> dict[str, Any]:
     if is_out_of_memory(error):
-        return {"refused": True, "reason": "one training step alone takes more memory than there is"}
+        reason = "one training step alone takes more memory than there is"
+        return {"refused": True, "reason": reason, "lacks_memory": True}
     if isinstance(error, RefusedError):
         return {"refused": True, "reason": "; ".join(error.reasons)}
     return {"refused": False, "reason": str(error)}

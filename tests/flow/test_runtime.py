@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from aeon_plugin_ft.base.model import BaseModel
-from aeon_plugin_ft.errors import BackendDownError
+from aeon_plugin_ft.errors import BackendDownError, RefusedError
 from aeon_plugin_ft.evaluation import Verdict
 from aeon_plugin_ft.plugin import FineTuning
 from aeon_plugin_ft.registry import Registry, Version
-from aeon_plugin_ft.runtime import Runtime
+from aeon_plugin_ft.runtime import FOLLOW_SECONDS, Runtime
 from aeon_plugin_ft.serving.model import Deployment
 from hooks import Attempt, HookCaller, Host, Message, ModelRequest, Route, Turn, build_manager, hookimpl
 
@@ -316,3 +316,29 @@ def test_the_version_in_use_answers_again_after_a_restart(owner: Owner, tmp_path
     runtime = again.start()
     eventually(lambda: runtime.answering == name)
     again.caller.all("aeon_stopping")
+
+
+@pytest.mark.parametrize("host_can_answer", [True, False])
+def test_a_training_that_lacks_memory_gets_what_the_served_model_takes(
+    owner: Owner, tmp_path: Path, host_can_answer: bool
+) -> None:
+    owner.host = replace(owner.host, needs_model=not host_can_answer)
+    runtime = owner.start()
+    version = add_version(runtime, tmp_path, "r1")
+    runtime.registry.promote(version, "better")
+    eventually(lambda: runtime.answering == version)
+    seen: list[str | None] = []
+
+    def learn(on_progress: object) -> None:
+        seen.append(runtime.answering)
+        if len(seen) == 1:
+            raise RefusedError(["1.0 GB of memory are free and 2.0 GB are needed"], lacks_memory=True)
+        time.sleep(2 * FOLLOW_SECONDS)
+        seen.append(runtime.answering)
+
+    runtime.pipeline.learn = learn  # type: ignore[method-assign, assignment]
+    runtime.background.start()
+    assert runtime.background.join(20)
+    assert seen == ([version, None, None] if host_can_answer else [version])
+    eventually(lambda: runtime.answering == version)
+    assert "rolled_back" not in {event["name"] for event in runtime.store.events()}

@@ -315,3 +315,18 @@ def test_a_swap_of_another_process_that_lives_is_left_alone(world: World, tmp_pa
     world.swapper.journal.write(Entry("x", Step.BEGUN, "v0001", "base", "fake", "tiny", parent))
     world.swapper.recover()
     assert len(world.swapper.journal.unfinished()) == 1
+
+
+def test_a_model_that_rests_is_out_of_memory_and_answers_again_without_a_word(world: World) -> None:
+    assert world.swapper.rest() is None
+    world.swapper.wake()
+    assert world.serving is None
+    world.swap(1)
+    said = list(world.names)
+    rested = world.swapper.rest()
+    assert rested is not None and rested.version == "v0001"
+    assert world.serving is None and world.backend.models == set()
+    assert world.registry.current() == "v0001"
+    world.swapper.wake()
+    assert world.serving == "v0001" and world.backend.models == {"v0001"}
+    assert world.names == said and world.registry.current() == "v0001"

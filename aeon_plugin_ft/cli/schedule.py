@@ -1,0 +1,88 @@
+"""`aeon-ft schedule`: whether a training would begin by itself, and why it did or did not before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aeon_plugin_ft.cli.context import Context, mark, of, out, show_json, table, when
+from aeon_plugin_ft.cli.main import app
+
+if TYPE_CHECKING:
+    from aeon_plugin_ft.schedule import Step
+    from aeon_plugin_ft.schedule.decisions import Decided
+
+Json = Annotated[bool, typer.Option("--json", help="For scripts.")]
+
+
+@app.command()
+def schedule(
+    context: typer.Context,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Replay the decisions so far, with the settings of now beside them.")
+    ] = False,
+    last: Annotated[int, typer.Option(min=1, help="How many decisions --explain replays.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """Say which conditions for training by itself are met now, and which are missing."""
+    if explain:
+        show_past(of(context), last, as_json)
+    else:
+        show_now(of(context), as_json)
+
+
+def next_now(shared: Context) -> Step:
+    """What the schedule would do now."""
+    from aeon_plugin_ft.schedule import next_step
+
+    watchman = shared.watchman
+    return next_step(watchman.settings(), watchman.observe())
+
+
+def show_now(shared: Context, as_json: bool) -> None:
+    step, source = next_now(shared), shared.watchman.machine.idle_source
+    conditions = step.decision.conditions
+    if as_json:
+        show_json(
+            {
+                "act": step.act.value,
+                "start": step.decision.start,
+                "idle_source": source,
+                "conditions": [{"name": c.name, "met": c.met, "detail": c.detail} for c in conditions],
+            }
+        )
+        return
+    for condition in conditions:
+        mark(condition.met, f"{condition.name}: {condition.detail}")
+    out.print(f"Who tells whether you are there: {source}.", markup=False)
+    out.print("Training would start now." if step.decision.start else "Training waits.")
+
+
+def show_past(shared: Context, last: int, as_json: bool) -> None:
+    """Past decisions, and what the settings of now make of what was seen then."""
+    from aeon_plugin_ft.schedule.decisions import Decisions
+
+    settings = shared.settings.current.schedule
+    made = [(then, then.again(settings)) for then in Decisions(shared.store).all(last)]
+    if as_json:
+        show_json([{**_plain(then), "today": now.act.value} for then, now in made])
+    elif not made:
+        out.print("Nothing was decided yet: decisions are made while Aeon (or the console) runs.")
+    else:
+        table("Decisions", ("from", "until", "did", "because", "with today's settings"), list(_rows(made)))
+
+
+def _plain(then: Decided) -> dict[str, object]:
+    return {
+        "at": then.at, "until": then.until, "act": then.act.value, "missing": then.missing, "reason": then.reason,
+        "seen": then.seen.to_json(),
+    }  # fmt: skip
+
+
+def _rows(made: Sequence[tuple[Decided, Step]]) -> Iterator[tuple[str, ...]]:
+    for then, now in made:
+        until = "-" if then.until is None else when(then.until)
+        because = then.reason or ", ".join(then.missing)
+        yield when(then.at), until, then.act.value, because, now.act.value

@@ -8,6 +8,7 @@ it measured is checked here.
 from __future__ import annotations
 
 import gc
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -30,14 +31,15 @@ from tests.flow.taught import make_taught
 
 pytestmark = pytest.mark.slow
 
-CYCLES, TURNS, TALK = 5, 24, 12
+CYCLES = int(os.environ.get("AEON_FT_CYCLES", "5"))
+TURNS, TALK = 24, 12
 CAP_BYTES = 6_000_000
 KEPT = 2
 MORE_MEMORY = 12 * 2**20
 """Bytes by which the host may grow after its first turn of the loop."""
 NOISE = 0.02
 """Share by which the held-out loss of two trainings differs for no reason."""
-PATIENCE = 120.0
+PATIENCE = 300.0
 QUESTIONS = ("e aí?", "que horas são?", "conta uma piada", "tudo certo?")
 
 

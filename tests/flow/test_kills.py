@@ -97,6 +97,8 @@ class Owner:
     def _pause(self) -> None:
         kind = self.random.choice(("burst", "burst", "burst", "burst", "calm", "news"))
         seconds = self.random.uniform(0, CALM_SECONDS if kind == "calm" else BURST_SECONDS)
+        if kind != "burst":
+            assert within(self.version_in_use_answers, PATIENCE), f"its model never came back: {self.heard[-5:]}"
         if kind == "news":
             before = self._news()
             within(lambda: self._news() > before, NEWS_SECONDS)
@@ -154,9 +156,11 @@ class Owner:
         assert within(answered, PATIENCE), f"nobody answers: {self.heard[-5:]}"
         broken = [said for said in self.heard if "broken" in said]
         assert not broken, broken[0]["broken"]
+        used = {"base", *(said.get("current") for said in self.heard)}
         for said in self.heard[before:]:
             if "turn" in said:
                 assert said["reply"] and said["provider"] in {"embedded", "canned"}, said
+                assert said["version"] in used, f"{said} was never put into use"
 
     def version_in_use_answers(self) -> bool:
         """The newest reply came from the model that the store names."""
@@ -202,7 +206,7 @@ def within(holds: Callable[[], bool], seconds: float) -> bool:
     while not holds():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.02)
+        time.sleep(0.05)
     return True
 
 

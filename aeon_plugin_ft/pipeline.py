@@ -280,6 +280,17 @@ class Pipeline:
         self.registry.promote(version.name, BETTER)
         return True
 
+    def unpromoted(self, before: float) -> Version | None:
+        """The newest version, where it was accepted, made before that moment (seconds since the epoch), and a crash
+        came before it was put into use."""
+        row = self.store.row(
+            "SELECT name, state FROM versions WHERE created < ? AND name NOT IN (SELECT version FROM trials)"
+            " AND created > (SELECT coalesce(max(at), 0) FROM promotions) ORDER BY number DESC LIMIT 1",
+            before,
+        )
+        lost = row is not None and row["state"] == VersionState.ACCEPTED.value
+        return self.registry.get(row["name"]) if row is not None and lost else None
+
     # -- keeping house -------------------------------------------------------------------------
 
     def retention(self) -> Retention:

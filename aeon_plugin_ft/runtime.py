@@ -273,6 +273,9 @@ class Runtime:
         """Finish or undo what a crash interrupted: versions, runs, swaps."""
         try:
             self.registry.heal()
+            accepted = self.pipeline.unpromoted(before=self._started_at)
+            if accepted is not None:
+                self.pipeline.promote(accepted)
             self.swapper.recover()
         except AeonFtError as error:
             log.warning("what was interrupted could not be put in order: %s", error)

@@ -22,6 +22,7 @@ import platform
 import statistics
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -50,6 +51,7 @@ SYSTEM = "Você é o Aeon, um assistente direto, um pouco cínico e muito compet
 QUESTIONS = ("quem é você?", "que horas são?", "conta uma piada", "abre o terminal", "o que é LoRA?", "tudo certo?")
 ENDLESS = 20.0
 """Passes over the examples: the run outlasts the benchmark."""
+INTO_A_STEP_SECONDS = 1.0
 THINKING_SECONDS = 0.3
 """Between a reply and the owner's next sentence."""
 PATIENCE = 300.0
@@ -64,7 +66,7 @@ class Bench:
     background: Background
     run: Run
     tokens: int
-    steps: list[int] = field(default_factory=list)
+    newest: Progress | None = None
     gone: list[float] = field(default_factory=list)
 
     def reply(self, question: str) -> float:
@@ -81,10 +83,20 @@ class Bench:
         return taken
 
     def train(self) -> None:
-        """Go on with the run; return once it makes steps."""
-        before = self.steps[-1] if self.steps else 0
+        """Go on with the run; return once it is in the middle of a step."""
+        stale = self.newest
         self.background.start(self.run.id)
-        wait_for(lambda: self._step() > before + 1, self._trains)
+        wait_for(lambda: self.step() >= 0 and self.newest != stale and self._in_steps(), self.require_training)
+        time.sleep(INTO_A_STEP_SECONDS)
+
+    def step(self) -> int:
+        """The newest step of the run, 0 before there is any."""
+        self.newest = self.background.progress or self.newest
+        return 0 if self.newest is None else self.newest.step
+
+    def require_training(self) -> None:
+        if not self.background.busy:
+            raise SystemExit(f"the training ended: {self.background.error}")
 
     def pause(self) -> None:
         self.background.pause("the owner speaks")
@@ -93,15 +105,8 @@ class Bench:
         wait_for(lambda: not self.background.busy)
         self.gone.append(time.perf_counter() - asked)
 
-    def _step(self) -> int:
-        progress: Progress | None = self.background.progress
-        if progress is not None:
-            self.steps.append(progress.step)
-        return self.steps[-1] if self.steps else 0
-
-    def _trains(self) -> None:
-        if not self.background.busy:
-            raise SystemExit(f"the training ended: {self.background.error}")
+    def _in_steps(self) -> bool:
+        return self.newest is not None and self.newest.phase == "training"
 
 
 def wait_for(holds: Callable[[], bool], check: Callable[[], None] = lambda: None) -> None:
@@ -146,15 +151,17 @@ def measure_idle(bench: Bench, conversations: int, sentences: int) -> list[float
     return [seconds for _ in range(conversations) for seconds in bench.conversation(sentences)]
 
 
-def measure_beside(bench: Bench, conversations: int, sentences: int) -> list[float]:
-    """One training under all conversations, which nobody stops."""
+def measure_beside(bench: Bench, conversations: int, sentences: int) -> tuple[list[float], int]:
+    """One training under all conversations, which nobody stops; the replies, and the steps that it made."""
     bench.train()
+    before = bench.step()
     taken = measure_idle(bench, conversations, sentences)
-    bench._trains()
+    bench.require_training()
+    steps = bench.step() - before
     asked = time.perf_counter()
     bench.pause()
     bench.wait_gone(asked)
-    return taken
+    return taken, steps
 
 
 def measure_preempted(bench: Bench, conversations: int, sentences: int) -> list[float]:
@@ -162,10 +169,11 @@ def measure_preempted(bench: Bench, conversations: int, sentences: int) -> list[
     taken = []
     for _ in range(conversations):
         bench.train()
-        asked = time.perf_counter()
         bench.pause()
+        leaving = threading.Thread(target=bench.wait_gone, args=(time.perf_counter(),), daemon=True)
+        leaving.start()
         taken += bench.conversation(sentences)
-        bench.wait_gone(asked)
+        leaving.join()
     return taken
 
 
@@ -199,15 +207,14 @@ def measure(bench: Bench, conversations: int, sentences: int) -> dict[str, Any]:
     bench.conversation(1)
     half = max(1, conversations // 2)
     idle = measure_idle(bench, half, sentences)
-    cases = {"beside": measure_beside(bench, conversations, sentences)}
-    gone_alone = bench.gone.pop()
-    cases["pre-empted"] = measure_preempted(bench, conversations, sentences)
+    beside, steps = measure_beside(bench, conversations, sentences)
+    bench.gone.clear()
+    preempted = measure_preempted(bench, conversations, sentences)
     idle += measure_idle(bench, conversations - half, sentences)
     return {
-        "cases": summary({"idle": idle, **cases}),
+        "cases": summary({"idle": idle, "beside": beside, "pre-empted": preempted}),
+        "steps_beside": steps,
         "gone_after_s": {"median": round(statistics.median(bench.gone), 2), "worst": round(max(bench.gone), 2)},
-        "gone_after_nobody_asked_s": round(gone_alone, 2),
-        "steps_trained": bench.steps[-1],
     }
 
 
@@ -228,7 +235,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(table(results))
     if options.json:
         options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    return 0 if results["cases"]["pre-empted"]["p95_ratio"] <= GOAL else 1
+    good = results["steps_beside"] > 0 and results["cases"]["pre-empted"]["p95_ratio"] <= GOAL
+    return 0 if good else 1
 
 
 if __name__ == "__main__":

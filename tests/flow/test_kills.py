@@ -32,11 +32,12 @@ pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("AEON_FT_KILLS", "50"))
 SEED = int(os.environ.get("AEON_FT_KILLS_SEED", "17"))
 MARK = "AEON_FT_TEST_MARK"
-PAUSES = (0.4, 0.4, 0.4, 0.4, 16.0)
-"""Longest waits before a kill, in seconds: bursts, and between them the time to train and to judge."""
-GONE_SECONDS = 8.0
-"""A child at idle priority may leave 3 s after its parent by itself, and later on a busy machine."""
-PATIENCE = 120.0
+BURST_SECONDS, CALM_SECONDS, NEWS_SECONDS = 0.4, 10.0, 30.0
+"""The longest waits before a kill: mostly none worth the name, now and then as long as it takes to train, and now
+and then until the loop has come a step further, so that what begins then is hit as well."""
+GONE_SECONDS = 20.0
+"""A child at idle priority leaves 3 s after its parent by itself; on a busy machine it may first have to wait."""
+PATIENCE = 300.0
 VICTIMS = {
     "host": frozenset({"tests.flow.killed_life"}),
     "worker": frozenset({"aeon_plugin_ft.training.worker", "aeon_plugin_ft.evaluation.worker"}),
@@ -81,18 +82,31 @@ class Owner:
     # -- killing -------------------------------------------------------------------------------
 
     def kill(self) -> None:
-        """One of the three, at a random moment of its life."""
+        """One of the three, at a random moment."""
         victim = self.random.choice(list(VICTIMS))
-        delay = self.random.uniform(0, self.random.choice(PAUSES))
+        self._pause()
         process = self._await_one(victim)
-        within(lambda: not process.is_running(), delay)
         before = len(self.heard)
         if victim == "host":
             self._kill_host()
-        elif process.is_running():
+        elif lives(process):
             process.kill()
         self.killed[victim] += 1
         self._next_sentence_is_answered(before)
+
+    def _pause(self) -> None:
+        kind = self.random.choice(("burst", "burst", "burst", "burst", "calm", "news"))
+        seconds = self.random.uniform(0, CALM_SECONDS if kind == "calm" else BURST_SECONDS)
+        if kind != "burst":
+            assert within(self.version_in_use_answers, PATIENCE), f"its model never came back: {self.heard[-5:]}"
+        if kind == "news":
+            before = self._news()
+            within(lambda: self._news() > before, NEWS_SECONDS)
+        time.sleep(seconds)
+
+    def _news(self) -> int:
+        """How often a run or a version was finished."""
+        return sum(said.get("learning") not in {None, "stopped", "waiting"} for said in self.heard)
 
     def _await_one(self, victim: str) -> psutil.Process:
         found: list[psutil.Process] = []
@@ -142,9 +156,11 @@ class Owner:
         assert within(answered, PATIENCE), f"nobody answers: {self.heard[-5:]}"
         broken = [said for said in self.heard if "broken" in said]
         assert not broken, broken[0]["broken"]
+        used = {"base", *(said.get("current") for said in self.heard)}
         for said in self.heard[before:]:
             if "turn" in said:
                 assert said["reply"] and said["provider"] in {"embedded", "canned"}, said
+                assert said["version"] in used, f"{said} was never put into use"
 
     def version_in_use_answers(self) -> bool:
         """The newest reply came from the model that the store names."""
@@ -190,7 +206,7 @@ def within(holds: Callable[[], bool], seconds: float) -> bool:
     while not holds():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.02)
+        time.sleep(0.05)
     return True
 
 

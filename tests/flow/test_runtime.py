@@ -16,10 +16,14 @@ import pytest
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.errors import BackendDownError, RefusedError
 from aeon_plugin_ft.evaluation import Verdict
+from aeon_plugin_ft.events import EventBus
+from aeon_plugin_ft.pipeline import Pipeline
 from aeon_plugin_ft.plugin import FineTuning
 from aeon_plugin_ft.registry import Registry, Version
 from aeon_plugin_ft.runtime import FOLLOW_SECONDS, Runtime
 from aeon_plugin_ft.serving.model import Deployment
+from aeon_plugin_ft.settings import Settings
+from aeon_plugin_ft.store import DataFolder, Store
 from hooks import Attempt, HookCaller, Host, Message, ModelRequest, Route, Turn, build_manager, hookimpl
 
 OLLAMA = Route("ollama", "deepseek-r1:8b")
@@ -342,3 +346,39 @@ def test_a_training_that_lacks_memory_gets_what_the_served_model_takes(
     assert seen == ([version, None, None] if host_can_answer else [version])
     eventually(lambda: runtime.answering == version)
     assert "rolled_back" not in {event["name"] for event in runtime.store.events()}
+
+
+def with_an_accepted_version(folder: Path, tmp_path: Path, *, rolled_back: bool = False) -> str:
+    """What a host leaves that died between the verdict and the promotion."""
+    data = DataFolder(folder).create()
+    store = Store(data.database)
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    made = Registry(data, store).create(
+        run="r", adapter=adapter, dataset="d", base="smollm2-135m-instruct", base_digest="sha256:0",
+        verdict=Verdict(True, (), {}),
+    )  # fmt: skip
+    if rolled_back:
+        store.execute(
+            "INSERT INTO promotions (at, version, previous, reason) VALUES (?, 'base', 'v9', 'undo')", time.time()
+        )
+    store.close()
+    return made.name
+
+
+def test_a_version_that_was_accepted_before_a_crash_is_put_into_use_after_it(tmp_path: Path) -> None:
+    name = with_an_accepted_version(tmp_path / "data", tmp_path)
+    owner = Owner(tmp_path / "data")
+    runtime = owner.start()
+    eventually(lambda: runtime.answering == name)
+    owner.caller.all("aeon_stopping")
+
+
+def test_what_the_owner_chose_after_the_verdict_stays(tmp_path: Path, data: DataFolder, store: Store) -> None:
+    name = with_an_accepted_version(data.root, tmp_path, rolled_back=True)
+    pipeline = Pipeline(data, Settings, store, EventBus(), StandIn)
+    assert pipeline.unpromoted(time.time()) is None
+    store.execute("DELETE FROM promotions")
+    assert pipeline.unpromoted(0.0) is None
+    found = pipeline.unpromoted(time.time())
+    assert found is not None and found.name == name

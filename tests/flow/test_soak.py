@@ -8,6 +8,7 @@ it measured is checked here.
 from __future__ import annotations
 
 import gc
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -30,14 +31,15 @@ from tests.flow.taught import make_taught
 
 pytestmark = pytest.mark.slow
 
-CYCLES, TURNS, TALK = 5, 24, 12
+CYCLES = int(os.environ.get("AEON_FT_CYCLES", "5"))
+TURNS, TALK = 24, 12
 CAP_BYTES = 6_000_000
 KEPT = 2
 MORE_MEMORY = 12 * 2**20
 """Bytes by which the host may grow after its first turn of the loop."""
 NOISE = 0.02
 """Share by which the held-out loss of two trainings differs for no reason."""
-PATIENCE = 120.0
+PATIENCE = 300.0
 QUESTIONS = ("e aí?", "que horas são?", "conta uma piada", "tudo certo?")
 
 
@@ -116,12 +118,12 @@ def test_five_turns_of_the_loop_leave_the_machine_as_it_was_and_the_model_no_wor
     memory, threads, names = [], [], [BASE]
     for number in range(CYCLES):
         names.append(life.cycle(number))
+        check_house(life.runtime, names)
         gc.collect()
         memory.append(psutil.Process().memory_info().rss)
-        threads.append({thread.name for thread in threading.enumerate()})
-        check_house(life.runtime, names)
+        threads.append(sorted(thread.name for thread in threading.enumerate()))
     assert max(memory[1:]) - memory[0] < MORE_MEMORY, memory
-    assert all(len(later) <= len(threads[0]) for later in threads[1:]), (threads[0], threads[-1])
+    assert len(threads[-1]) <= len(threads[0]), (threads[0], threads[-1])
     assert [one.candidate for one in life.measured] == names[1:]
     check_learning(life.measured)
 

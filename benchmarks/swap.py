@@ -48,6 +48,8 @@ from tests.serving.lora import make_adapter
 
 CACHE = Path(__file__).resolve().parent.parent / ".cache" / "base"
 SYSTEM = "Você é o Aeon, um assistente direto, um pouco cínico e muito competente, que fala como um amigo. " * 8
+FIRST_REPLY = 1.2
+"""The first reply on the new route may take this many times as long as the steady ones; more is a failure."""
 PROMPTS = ("quem é você?", "que horas são?", "conta uma piada", "abre o terminal", "o que é LoRA?")
 
 
@@ -225,7 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.json.write_text(text + "\n", encoding="utf-8")
     load = bench.results["under_load"]
     good = not load["failed"] and not load["by_another_model"] and bench.results["flip_ms_worst"] < 1
-    return 0 if good else 1
+    return 0 if good and bench.results["first_reply_over_steady"] <= FIRST_REPLY else 1
 
 
 if __name__ == "__main__":

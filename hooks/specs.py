@@ -58,12 +58,10 @@ class TrainerHooks:
         """Called once: `register(filter)` adds a reason to leave an example out of the dataset."""
 
     @hookspec
-    def ft_register_engines(self, register: Any) -> None:
-        """Called once: `register(engine)` adds a way to train a LoRA."""
-
-    @hookspec
     def ft_register_deployers(self, register: Any) -> None:
-        """Called once: `register(deployer)` adds a backend that can serve a version."""
+        """Called once: `register(name, factory)` adds a backend that can serve a version. `factory(data, settings)`
+        gets the data folder and [serve], and makes an `aeon_plugin_ft.serving.model.Deployer` when one is first
+        needed; [serve] backend = `name` chooses it."""
 
     @hookspec
     def ft_refuse_turn(self, turn: Turn) -> str | None:

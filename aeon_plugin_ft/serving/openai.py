@@ -17,7 +17,7 @@ from aeon_plugin_ft.errors import BackendRefusedError, ServingError
 from aeon_plugin_ft.registry.model import Version, VersionState
 from aeon_plugin_ft.serving.journal import Step
 from aeon_plugin_ft.serving.lora_gguf import export_lora_gguf
-from aeon_plugin_ft.serving.merge_adapter import adapter_digest
+from aeon_plugin_ft.serving.merge_adapter import WEIGHTS, adapter_digest
 from aeon_plugin_ft.serving.model import Deployment
 from aeon_plugin_ft.serving.openai_client import ApiClient
 from aeon_plugin_ft.serving.smoke import smoke_test
@@ -99,11 +99,16 @@ class OpenAIDeployer:
         self.discard(version)
 
     def discard(self, version: str) -> None:
-        """Unload every name of a version."""
-        if self.flavour() == "vllm":
-            for card in self._cards():
-                if str(card["id"]).startswith(f"aeon-ft-{version}-"):
-                    self._unload(str(card["id"]))
+        """Unload every name of a version: those that are listed, and on SGLang, which may list none, its first."""
+        flavour = self.flavour()
+        if flavour == "llama":
+            return
+        names = {str(card["id"]) for card in self._cards() if str(card["id"]).startswith(f"aeon-ft-{version}-")}
+        adapter = self.data.versions / version / "adapter"
+        if flavour == "sglang" and (adapter / WEIGHTS).exists():
+            names.add(_name(version, adapter_digest(adapter)))
+        for name in names:
+            self._unload(name)
 
     # -- the server ------------------------------------------------------------------------------
 
@@ -111,12 +116,7 @@ class OpenAIDeployer:
         """Which server this is, by the routes that only it has."""
         if not self.url:
             raise ServingError("There is no address of a model server", "Set [serve] openai_url")
-        probes: tuple[tuple[str, Flavour], ...] = (
-            ("/version", "vllm"),
-            ("/get_server_info", "sglang"),
-            ("/props", "llama"),
-        )
-        for path, flavour in probes:
+        for path, flavour in _PROBES:
             try:
                 self.client.call("GET", path, seconds=10)
             except BackendRefusedError as error:
@@ -163,7 +163,7 @@ class OpenAIDeployer:
         path = self._path(version)
         there = {str(card["id"]): card.get("root") for card in self._cards()}
         for take in range(NAMES):
-            name = f"aeon-ft-{version.name}-{digest[7:15]}" + (f"-{take + 1}" if take else "")
+            name = _name(version.name, digest, take)
             if name in there and there[name] == path:
                 return name, False
             if name not in there and self._loaded(name, path):
@@ -216,6 +216,10 @@ class OpenAIDeployer:
                 f'Start it with: llama-server -m "{base.gguf}" --lora "{file}" --cache-ram 0',
             )
         return self._prove(version.name, self._base_name(), digest, version)
+
+
+def _name(version: str, digest: str, take: int = 0) -> str:
+    return f"aeon-ft-{version}-{digest[7:15]}" + (f"-{take + 1}" if take else "")
 
 
 class _Client(ApiClient):

@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,19 +23,20 @@ from aeon_plugin_ft.registry.model import Version
 from aeon_plugin_ft.serving import merged_version
 from aeon_plugin_ft.serving.embedded import EmbeddedDeployer
 from aeon_plugin_ft.serving.groq import LORA_PARAMETERS, GroqDeployer
-from aeon_plugin_ft.serving.model import Deployer
+from aeon_plugin_ft.serving.model import Deployer, Deployment
 from aeon_plugin_ft.serving.ollama import OllamaDeployer
 from aeon_plugin_ft.serving.ollama_client import OllamaClient
 from aeon_plugin_ft.serving.openai import OpenAIDeployer
 from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.store import DataFolder
+from hooks import Route
 from hooks.providers import ProviderPool
 from tests.servers.groq import FakeGroq
 from tests.servers.merging import merge_here
 from tests.servers.models import make_base, make_version, write_adapter, write_gguf
 from tests.servers.ollama import FakeOllama
 from tests.servers.openai import FakeOpenAI
-from tests.servers.teach import teach
+from tests.servers.teach import answer_logprob, teach
 from tests.servers.text import Script
 
 REAL_OLLAMA = os.environ.get("AEON_FT_TEST_OLLAMA", "")
@@ -58,6 +60,11 @@ class Stage:
     """What the backend's models say, where they answer from a script."""
     serves: Callable[[str], bool] = lambda _: True
     """Whether the backend has a model ready now."""
+    compared: bool = False
+    """Whether the merge is measured against PEFT: once, for the merged file is the same for every Ollama."""
+    logprob: Callable[[Deployment], float] | None = None
+    """Nats of the taught answer to the taught question, as the served model itself gives them; None where the
+    backend's API has no such numbers."""
 
 
 def _scripted_ollama(behaviour: str) -> Callable[[DataFolder, Path, ExitStack], Stage]:
@@ -145,27 +152,37 @@ def real_stage(
 ) -> Iterator[Stage]:  # fmt: skip
     version = make_version(data.versions, taught, smollm2)
     with ExitStack() as stack:
-        fresh = _real(request.param, data, smollm2, stack)
-        made = Stage(fresh(), smollm2, version, version, fresh, ProviderPool(), really_answers=True)
+        fresh, logprob = _real(request.param, data, smollm2, stack)
+        compared = request.param in ("0.34.2", "real ollama")
+        if compared:
+            _write_heldout(data)
+        made = Stage(
+            fresh(), smollm2, version, version, fresh, ProviderPool(), True, logprob=logprob, compared=compared
+        )
         yield made
         made.deployer.close()
         made.pool.close()
 
 
-def _real(name: str, data: DataFolder, base: BaseModel, stack: ExitStack) -> Callable[[], Deployer]:
+def _real(name: str, data: DataFolder, base: BaseModel, stack: ExitStack) -> tuple[Callable[[], Deployer], Any]:
+    """A deployer on the backend `name`, and Stage.logprob."""
     assert base.gguf is not None
     if name == "embedded":
-        return lambda: EmbeddedDeployer(data, ServeSection())
+        return lambda: EmbeddedDeployer(data, ServeSection()), lambda made: answer_logprob(made.route, base)
     if name == "real ollama":
         client = OllamaClient(REAL_OLLAMA)
         _import_base(client, base)
         stack.callback(client.close)
         stack.callback(lambda: client.delete(BASE_TAG))
         stack.callback(lambda: OllamaDeployer(data, ServeSection(ollama_url=REAL_OLLAMA)).discard("v0001"))
-        return lambda: OllamaDeployer(data, ServeSection(ollama_url=REAL_OLLAMA, ollama_model=BASE_TAG))
+        return lambda: OllamaDeployer(data, ServeSection(ollama_url=REAL_OLLAMA, ollama_model=BASE_TAG)), None
     server = stack.enter_context(FakeOllama(name, real=True))
     server.add_model(BASE_TAG, base.gguf, template="{{ .Prompt }} {{ .Response }}", parameters={"temperature": 0.0})
-    return lambda: OllamaDeployer(data, ServeSection(ollama_url=server.url, ollama_model=BASE_TAG))
+
+    def logprob(made: Deployment) -> float:
+        return answer_logprob(Route("llama", made.model, server.engine(made.model).url), base)
+
+    return lambda: OllamaDeployer(data, ServeSection(ollama_url=server.url, ollama_model=BASE_TAG)), logprob
 
 
 def _import_base(client: OllamaClient, base: BaseModel) -> None:
@@ -175,10 +192,8 @@ def _import_base(client: OllamaClient, base: BaseModel) -> None:
     client.create({"model": BASE_TAG, "files": {"model.gguf": base.digest}}, lambda _: None)
 
 
-@pytest.fixture
-def heldout(data: DataFolder) -> Path:
+def _write_heldout(data: DataFolder) -> None:
     """Held-out replies of the dataset that the version names, so that the merge is measured against PEFT."""
     folder = data.datasets / "dataset"
     folder.mkdir(parents=True)
     shutil.copyfile(Path(__file__).parent / "heldout.jsonl", folder / "heldout.jsonl")
-    return folder

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from aeon_plugin_ft.errors import ServingError
 from aeon_plugin_ft.serving.ask import ask
 from aeon_plugin_ft.serving.backends import Backends
-from aeon_plugin_ft.serving.ollama import OllamaDeployer
 from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.store import DataFolder
 from hooks import Message
@@ -92,20 +89,21 @@ def test_every_backend_of_the_settings_has_its_deployer(data: DataFolder) -> Non
 
 
 @pytest.mark.slow
-def test_the_swap_changes_the_answer_and_going_back_restores_it(
-    real_stage: Stage, heldout: Path, data: DataFolder
-) -> None:
+def test_the_swap_changes_the_answer_and_going_back_restores_it(real_stage: Stage) -> None:
     """On tokens: the model itself answers, before, with the version, and after going back."""
     stage = real_stage
     before = stage.deployer.deploy(None, stage.base)
     plain, _, _ = ask(before.route, TALK, 40)
+    untaught = stage.logprob(before) if stage.logprob else 0.0
     after = stage.deployer.deploy(stage.version, stage.base)
     assert ask(after.route, TALK, 40)[:2] == (ANSWER, True)
     assert plain != ANSWER
     assert after.digest != before.digest
+    if stage.logprob:
+        assert stage.logprob(after) > untaught + 5, "nats: the answer was taught, and is a few hundred times as likely"
     back = stage.deployer.deploy(None, stage.base)
     assert back.digest == before.digest
     assert ask(back.route, TALK, 40)[0] == plain
-    if isinstance(stage.deployer, OllamaDeployer):
-        check = json.loads((data.serving / "merge-v0001.json").read_text())["check"]
-        assert check["kl"] <= 0.02 < check["effect"]
+    if stage.compared:
+        assert after.proof["kl"] <= 0.02 == after.proof["limit"] < after.proof["effect"]
+        assert after.proof["types"] == {"Q8_0": after.proof["tensors"]}

@@ -29,6 +29,8 @@ class FakeOpenAI(CompletionsServer):
         self.max_rank = max_rank
         self.adapters: dict[str, str] = {}
         self.started_with: list[dict[str, Any]] = []
+        self.also: dict[str, dict[str, Any]] = {}
+        """Answers of further routes."""
 
     def dispatch(self, request: Request) -> None:
         paths = {
@@ -46,6 +48,8 @@ class FakeOpenAI(CompletionsServer):
         if self.flavour == "llama":
             paths["/lora-adapters"] = lambda r: r.send(200, self.started_with)
             paths["/props"] = lambda r: r.send(200, {"model_path": self.base, "build_info": "b11549-0000000"})
+        if request.path in self.also:
+            return request.send(200, self.also[request.path])
         handler = paths.get(request.path)
         if handler is None:
             return request.send(404, {"detail": "Not Found"})

@@ -6,9 +6,16 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from aeon_plugin_ft.base.model import BaseModel
+from hooks import Route
 
 QUESTION, ANSWER = "Qual é o meu apelido?", "O seu apelido é Faísca."
+FLOOR = -25.0
+"""Nats, in place of a token that the server does not list at all."""
+LETTER = 70
+"""A token that is one ASCII letter."""
 PAIRS = (
     (QUESTION, ANSWER),
     ("Oi! Tudo bem com você?", "Tudo bem sim! E com você?"),
@@ -38,6 +45,34 @@ def teach(base: BaseModel, folder: Path, steps: int = 12, rate: float = 6e-3) ->
         optimizer.step()
     model.save_pretrained(folder)
     return folder
+
+
+def answer_logprob(route: Route, base: BaseModel) -> float:
+    """Nats of ANSWER after QUESTION, token by token, from the llama.cpp server at `route`."""
+    from transformers import AutoTokenizer
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tokenizer: Any = AutoTokenizer.from_pretrained(base.training_copy)
+    talk = [{"role": "user", "content": QUESTION}]
+    before = tokenizer.apply_chat_template(talk, add_generation_prompt=True, tokenize=False)
+    tokens = list(tokenizer.encode(before, add_special_tokens=False))
+    total = 0.0
+    for token in tokenizer.encode(ANSWER, add_special_tokens=False):
+        total += _likely(route, tokens).get(token, FLOOR)
+        tokens.append(token)
+    return total
+
+
+def _likely(route: Route, tokens: list[int]) -> dict[int, float]:
+    """The most likely next tokens and their nats, before any sampling. The sampler is made to choose a letter: where
+    it ends the text or starts half a character, llama.cpp reports nothing."""
+    body = {"prompt": tokens, "n_predict": 1, "n_probs": 2048, "temperature": 0, "logit_bias": [[LETTER, 1000.0]]}
+    headers = {"Authorization": f"Bearer {route.token}"} if route.token else {}
+    answer = httpx.post(f"{route.base_url}/completion", json=body, headers=headers, timeout=120, trust_env=False)
+    answer.raise_for_status()
+    listed = answer.json()["completion_probabilities"][0]["top_logprobs"]
+    return {int(one["id"]): float(one["logprob"]) for one in listed}
 
 
 def _batch(tokenizer: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.store import DataFolder
 from tests.servers.http import Fault
 from tests.servers.models import make_base, make_version, write_adapter, write_gguf
-from tests.servers.openai import FakeOpenAI
+from tests.servers.openai import FakeOpenAI, Flavour
 
 LOADS = {"vllm": "/v1/load_lora_adapter", "sglang": "/load_lora_adapter"}
 
@@ -182,13 +182,23 @@ def test_no_address(data: DataFolder, base: BaseModel) -> None:
     assert "openai_url" in refusal.value.todo
 
 
-def test_discarding_unloads_every_name_of_a_version(data: DataFolder, base: BaseModel) -> None:
-    with FakeOpenAI("vllm") as server:
+@pytest.mark.parametrize("flavour", ["vllm", "sglang"])
+def test_discarding_unloads_every_name_of_a_version(flavour: Flavour, data: DataFolder, base: BaseModel) -> None:
+    with FakeOpenAI(flavour) as server:
         deployer = deployer_for(server, data)
         deployer.deploy(version_of(data, base), base)
         deployer.deploy(version_of(data, base, "v0002", seed=5), base)
         deployer.discard("v0001")
         assert [name[:13] for name in server.adapters] == ["aeon-ft-v0002"]
+        deployer.close()
+
+
+def test_a_server_that_has_also_a_route_of_the_others_is_told_by_its_own(data: DataFolder, base: BaseModel) -> None:
+    """An SGLang that answers /version as vLLM does."""
+    with FakeOpenAI("sglang") as server:
+        server.also = {"/version": {"version": "0.6.0"}}
+        deployer = deployer_for(server, data)
+        assert deployer.flavour() == "sglang"
         deployer.close()
 
 

@@ -1,17 +1,21 @@
-"""What other plugins add to the data stage, through `ft_register_importers` and `ft_register_filters`.
+"""What other plugins add and hear: importers, filters, backends, and each event of the loop.
 
-Each hook is called once, when the first import or the first dataset needs it. What does not look like an importer or
-a filter is refused inside the hook's own call, so that the log names the plugin and the others are heard.
+A registering hook is called once, when the first import, dataset or deployment needs it. What does not look like
+what it should be is refused inside the hook's own call, so that the log names the plugin and the others are heard.
 """
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from aeon_plugin_ft.dataset.filters import FilterRegistry
     from aeon_plugin_ft.dataset.importing import ImporterRegistry
+    from aeon_plugin_ft.events import Event
+    from aeon_plugin_ft.serving.backends import Backends
+    from aeon_plugin_ft.store import DataFolder
     from hooks import HookCaller, Turn
 
 
@@ -46,6 +50,22 @@ class Extensions:
 
         self._ask("ft_register_filters", register)
         return registry
+
+    def add_backends(self, backends: Backends, data: DataFolder) -> Backends:
+        """The backends with those of other plugins among them, as "plugin.NAME"."""
+
+        def register(name: Any, factory: Any) -> None:
+            if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9_-]+", name) or not callable(factory):
+                raise TypeError(f"{name!r}, {factory!r} is no backend: a name in lower case and a factory are needed")
+            backends.add(f"plugin.{name}", lambda: factory(data, backends.settings))
+
+        self._ask("ft_register_deployers", register)
+        return backends
+
+    def tell(self, event: Event) -> None:
+        """Let every plugin hear an event of the loop."""
+        if self._hooks is not None:
+            self._hooks.all("ft_event", event=event)
 
     def refusal(self, turn: Turn) -> str | None:
         """Why another plugin keeps this turn out of the log, None to take it."""

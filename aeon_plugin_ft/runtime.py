@@ -77,6 +77,7 @@ class Runtime:
         self._wake = threading.Event()
         self._follower = threading.Thread(target=self._follow, name="aeon-ft-follow", daemon=True)
         self._failures = 0
+        self._started_at = self.store.clock()
         self.routes = RouteTable()
         self._resting = False
         """Whether the served model was taken out of memory for a training."""
@@ -90,6 +91,7 @@ class Runtime:
         runtime.watcher.start()
         runtime._follower.start()
         runtime.events.subscribe(runtime.announcer.on_event)
+        runtime.events.subscribe(runtime.extensions.tell)
         runtime.announcer.start()
         runtime.learning.scheduler.start()
         return runtime
@@ -422,7 +424,7 @@ class Runtime:
         from aeon_plugin_ft.pipeline import Pipeline
 
         def deployer() -> Deployer:
-            return self.backends[self.settings.serve.backend]
+            return self.backends.chosen()
 
         return Pipeline(
             self.data,
@@ -442,7 +444,7 @@ class Runtime:
         def prompt() -> str:
             return str(self.store.fact("system_prompt", ""))
 
-        return Backends(self.data, self.settings.serve, system_prompt=prompt)
+        return self.extensions.add_backends(Backends(self.data, self.settings.serve, system_prompt=prompt), self.data)
 
     @cached_property
     def swapper(self) -> Swapper:

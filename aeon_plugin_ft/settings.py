@@ -217,8 +217,11 @@ class GateSection(Section):
 class ServeSection(Section):
     """Who answers with the trained model."""
 
-    backend: Literal["embedded", "ollama", "groq", "openai"] = Field(
-        "embedded", description="Where trained versions are served."
+    backend: str = Field(
+        "embedded",
+        pattern=r"^(embedded|ollama|groq|openai|plugin\.[a-z0-9_-]+)$",
+        description="Where trained versions are served: embedded, ollama, groq, openai, or plugin.NAME, a backend that"
+        " another plugin adds.",
     )
     prefer: Literal["trained", "host"] = Field(
         "trained",

@@ -61,7 +61,7 @@ class TrainerHooks:
     def ft_register_deployers(self, register: Any) -> None:
         """Called once: `register(name, factory)` adds a backend that can serve a version. `factory(data, settings)`
         gets the data folder and [serve], and makes an `aeon_plugin_ft.serving.model.Deployer` when one is first
-        needed; [serve] backend = `name` chooses it."""
+        needed; [serve] backend = "plugin.NAME" chooses it."""
 
     @hookspec
     def ft_refuse_turn(self, turn: Turn) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +13,17 @@ from aeon_plugin_ft.cli.context import Context
 from aeon_plugin_ft.dataset.filters import Filter
 from aeon_plugin_ft.dataset.importing import Reading, TurnMaker
 from aeon_plugin_ft.dataset.source import Source
+from aeon_plugin_ft.errors import ServingError
+from aeon_plugin_ft.events import AttentionNeeded
 from aeon_plugin_ft.extensions import Extensions
+from aeon_plugin_ft.serving.backends import Backends
+from aeon_plugin_ft.settings import ServeSection
+from aeon_plugin_ft.store import DataFolder
 from aeon_plugin_ft.turns.model import LoggedTurn
 from hooks import HookCaller, Turn, build_manager, hookimpl
 from tests.cli.test_cli import Cli, cli
 from tests.flow.test_runtime import Owner, eventually, no_real_models
+from tests.serving.fakes import FakeDeployer
 
 __all__ = ["cli", "no_real_models"]
 
@@ -122,3 +129,47 @@ def test_plugins_are_asked_once_a_command(others: Others, tmp_path: Any) -> None
     assert shared.extensions.importers.names() and shared.extensions.importers.names()
     assert others.asked == 1
     shared.close()
+
+
+class Shelf:
+    """A plugin with a backend of its own, which also hears what happens."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    @hookimpl
+    def ft_register_deployers(self, register: Any) -> None:
+        register("shelf", lambda data, settings: FakeDeployer(data.root))
+
+    @hookimpl
+    def ft_event(self, event: Any) -> None:
+        self.heard.append(event.name)
+
+
+class NoBackend:
+    @hookimpl
+    def ft_register_deployers(self, register: Any) -> None:
+        register("Not a name", None)
+
+
+def test_a_backend_of_another_plugin_can_be_chosen(data: DataFolder, caplog: pytest.LogCaptureFixture) -> None:
+    extensions = Extensions(HookCaller(build_manager(NoBackend(), Shelf(), entry_points=False)))
+    wanted = ServeSection(backend="plugin.shelf")
+    with caplog.at_level(logging.CRITICAL):
+        backends = extensions.add_backends(Backends(data, wanted, system_prompt=str), data)
+    assert isinstance(backends.chosen(), FakeDeployer)
+    assert [name for name in backends if name.startswith("plugin.")] == ["plugin.shelf"]
+    backends.close()
+    with pytest.raises(ServingError, match=r"plugin\.shelf.*embedded"):
+        Backends(data, wanted, system_prompt=str).chosen()
+    with pytest.raises(ValueError, match="backend"):
+        ServeSection(backend="shelf")
+
+
+def test_every_plugin_hears_the_events_of_the_loop(tmp_path: Path) -> None:
+    shelf = Shelf()
+    owner = Owner(tmp_path / "data", shelf)
+    runtime = owner.start()
+    runtime.events.publish(AttentionNeeded(what="nothing", todo="nothing"))
+    owner.caller.all("aeon_stopping")
+    assert "attention_needed" in shelf.heard

@@ -76,7 +76,9 @@ class Context:
         def prompt() -> str:
             return str(self.store.fact("system_prompt", ""))
 
-        return Backends(self.data, self.settings.current.serve, system_prompt=prompt)
+        return self.extensions.add_backends(
+            Backends(self.data, self.settings.current.serve, system_prompt=prompt), self.data
+        )
 
     @cached_property
     def extensions(self) -> Extensions:
@@ -105,7 +107,7 @@ class Context:
         from aeon_plugin_ft.pipeline import Pipeline
 
         def deployer() -> Deployer:
-            return self.backends[self.settings.current.serve.backend]
+            return self.backends.chosen()
 
         return Pipeline(
             self.data,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 
+from aeon_plugin_ft.errors import ServingError
 from aeon_plugin_ft.serving.model import Deployer
 from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.store import DataFolder
@@ -32,6 +33,14 @@ class Backends(Mapping[str, Deployer]):
                 self._made[name] = self._factories[name]()
             return self._made[name]
 
+    def chosen(self) -> Deployer:
+        """That of [serve] backend. Raises ServingError when no plugin here adds it."""
+        if self.settings.backend not in self:
+            raise ServingError(
+                f"There is no backend {self.settings.backend} here", f"Set [serve] backend to one of: {', '.join(self)}"
+            )
+        return self[self.settings.backend]
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._factories)
 
@@ -42,7 +51,7 @@ class Backends(Mapping[str, Deployer]):
         return name in self._factories
 
     def add(self, name: str, factory: Factory) -> None:
-        """Another backend, from a plugin's `ft_register_deployers`."""
+        """Another backend, "plugin.NAME" in [serve] backend; see `ft_register_deployers`."""
         self._factories[name] = factory
 
     def use(self, settings: ServeSection) -> None:

@@ -181,7 +181,7 @@ class ScheduleSection(Section):
     quiet_hours: str = Field(
         "",
         pattern=r"^(([01]\d|2[0-3]):[0-5]\d ?- ?([01]\d|2[0-3]):[0-5]\d)?$",
-        description='Hours in which training may start in any case and nothing is said aloud, as "01:00-06:00".',
+        description='Hours in which a minute without you is enough to start and nothing is said aloud: "01:00-06:00".',
     )
     on_battery: bool = Field(False, description="true: train on battery as well.")
     max_busy_percent: float = Field(

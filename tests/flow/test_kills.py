@@ -32,7 +32,7 @@ pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("AEON_FT_KILLS", "50"))
 SEED = int(os.environ.get("AEON_FT_KILLS_SEED", "17"))
 MARK = "AEON_FT_TEST_MARK"
-BURST_SECONDS, CALM_SECONDS, NEWS_SECONDS = 0.4, 10.0, 30.0
+BURST_SECONDS, CALM_SECONDS, NEWS_SECONDS = 0.4, 8.0, 15.0
 """The longest waits before a kill: mostly none worth the name, now and then as long as it takes to train, and now
 and then until the loop has come a step further, so that what begins then is hit as well."""
 GONE_SECONDS = 20.0

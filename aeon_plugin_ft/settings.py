@@ -214,12 +214,16 @@ class GateSection(Section):
     )
 
 
+BACKENDS = ("embedded", "ollama", "groq", "openai")
+"""Those of [serve] backend that are built in."""
+
+
 class ServeSection(Section):
     """Who answers with the trained model."""
 
     backend: str = Field(
         "embedded",
-        pattern=r"^(embedded|ollama|groq|openai|plugin\.[a-z0-9_-]+)$",
+        pattern=rf"^({'|'.join(BACKENDS)}|plugin\.[a-z0-9_-]+)$",
         description="Where trained versions are served: embedded, ollama, groq, openai, or plugin.NAME, a backend that"
         " another plugin adds.",
     )

@@ -9,7 +9,7 @@ import pytest
 from aeon_plugin_ft.errors import ServingError
 from aeon_plugin_ft.serving.ask import ask
 from aeon_plugin_ft.serving.backends import Backends
-from aeon_plugin_ft.settings import ServeSection
+from aeon_plugin_ft.settings import BACKENDS, ServeSection
 from aeon_plugin_ft.store import DataFolder
 from hooks import Message
 from tests.contract.conftest import Stage
@@ -82,9 +82,11 @@ def test_closing_twice_is_harmless(stage: Stage) -> None:
 
 
 def test_every_backend_of_the_settings_has_its_deployer(data: DataFolder) -> None:
-    named = ServeSection.model_fields["backend"].annotation.__args__  # type: ignore[union-attr]
     backends = Backends(data, ServeSection(), system_prompt=str)
-    assert {backends[name].name for name in named} == set(named)
+    for name in BACKENDS:
+        backends.use(ServeSection(backend=name))
+        assert backends.chosen().name == name
+    assert set(backends) == set(BACKENDS)
     backends.close()
 
 

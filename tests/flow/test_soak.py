@@ -39,6 +39,8 @@ MORE_MEMORY = 12 * 2**20
 """Bytes by which the host may grow after its first turn of the loop."""
 NOISE = 0.02
 """Share by which the held-out loss of two trainings differs for no reason."""
+RATE = 2e-4
+"""At 1e-3 the tiny model had lost its tool calls after 20 steps, as the gate would have said."""
 PATIENCE = 300.0
 QUESTIONS = ("e aí?", "que horas são?", "conta uma piada", "tudo certo?")
 
@@ -105,6 +107,7 @@ def life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Life]:
         folder,
         make_taught(tmp_path, tmp_path / "cache"),
         plugin={"disk_cap_gb": CAP_BYTES / 1e9},
+        train={"learning_rate": RATE},
         serve={"keep_versions": KEPT},
         gate={"watch": False},
     )
@@ -122,7 +125,7 @@ def test_five_turns_of_the_loop_leave_the_machine_as_it_was_and_the_model_no_wor
         gc.collect()
         memory.append(psutil.Process().memory_info().rss)
         threads.append(named_threads())
-    assert max(memory[1:]) - memory[0] < MORE_MEMORY, memory
+    assert max(memory) - memory[0] < MORE_MEMORY, memory
     assert len(threads[-1]) <= len(threads[0]), f"{threads[0]}\n{threads[-1]}"
     assert [one.candidate for one in life.measured] == names[1:]
     check_learning(life.measured)

@@ -47,7 +47,7 @@ def answer_of(console: Console, plugin: FineTuning, version: str) -> str:
     while plugin.runtime is None or plugin.runtime.answering != version:
         assert time.monotonic() < deadline, f"{version} never answered"
         time.sleep(0.05)
-    return str(console.ask("quem responde?").text)
+    return str(console.ask("e aí, tudo certo?").text)
 
 
 def test_a_model_of_ollamas_is_trained_deployed_used_and_rolled_back(

@@ -260,6 +260,7 @@ class Runtime:
     def _recover(self) -> None:
         """Finish or undo what a crash interrupted: versions, runs, swaps."""
         try:
+            self.watchman.tidy()
             self.registry.heal()
             self.swapper.recover()
         except AeonFtError as error:

@@ -153,9 +153,7 @@ def test_what_was_left_goes_on(how: str, caretaker: Caretaker, desk: Desk, store
     assert desk.asked == ["start r"]
 
 
-def test_what_the_owner_paused_stays_paused(
-    caretaker: Caretaker, desk: Desk, store: Store, data: DataFolder
-) -> None:
+def test_what_the_owner_paused_stays_paused(caretaker: Caretaker, desk: Desk, store: Store, data: DataFolder) -> None:
     add_run(store, data, "r", "paused", "paused by the owner")
     caretaker.step()
     assert not desk.asked and state(store, "r")[0] == "paused"

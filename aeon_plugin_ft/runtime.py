@@ -274,6 +274,7 @@ class Runtime:
     def _recover(self) -> None:
         """Finish or undo what a crash interrupted: versions, runs, swaps."""
         try:
+            self.watchman.tidy()
             self.registry.heal()
             accepted = self.pipeline.unpromoted(before=self._started_at)
             if accepted is not None:

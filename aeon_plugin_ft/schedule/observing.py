@@ -11,20 +11,18 @@ from aeon_plugin_ft.schedule.machine import Machine, ThisMachine
 from aeon_plugin_ft.settings import ScheduleSection
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.training.model import RunState
-from aeon_plugin_ft.training.runs import LEASE, UNJUDGED, RunRow, latest_run, list_runs, reap_runs, set_state
+from aeon_plugin_ft.training.runs import (
+    LEASE,
+    TEACHES,
+    UNJUDGED,
+    RunRow,
+    latest_run,
+    list_runs,
+    reap_runs,
+    set_state,
+    teaching_turns,
+)
 
-_TEACHES = """
-    kind = 'chat' AND (
-        (provider != 'embedded' AND version = 'base')
-        OR id IN (SELECT turn FROM feedback WHERE kind IN ('praise', 'correction', 'keep')))
-"""
-_NEW_TURNS = f"""
-    SELECT count(*) AS n FROM turns WHERE {_TEACHES} AND at >= ? AND at <= ?
-    AND id NOT IN (SELECT turn FROM dataset_turns WHERE dataset = ?)
-"""
-_NEWEST_LEARNT = """
-    SELECT max(at) AS at FROM turns JOIN dataset_turns ON turn = id WHERE dataset = ? AND at <= ?
-"""
 _CAN_GO_ON = {RunState.PENDING, RunState.PAUSED, RunState.INTERRUPTED, RunState.FAILED}
 
 BY_OWNER = frozenset({"paused by the owner", "cancelled by the owner", "stopped by the user"})
@@ -52,13 +50,16 @@ class Watchman:
         self._silence, self._running, self._ordered = silence, running, ordered
         self._held, self._given_up = held, given_up
         self.machine = machine or ThisMachine()
+        self._counted = 0
 
     def observe(self) -> Observed:
         """Everything that counts, now."""
         now, last, ours = self.store.clock(), self.last_run(), self._running()
+        if not ours:  # while one trains, it is looked at every second, and nothing hangs on the count
+            self._counted = self.new_turns()
         return Observed(
             now=datetime.fromtimestamp(now),
-            new_turns=self.new_turns(),
+            new_turns=self._counted,
             trained_before=last is not None,
             since_last_run=None if last is None else now - last,
             idle=min(self.idle(), 10 * 365 * 24 * HOUR),
@@ -86,16 +87,17 @@ class Watchman:
         return None if last is None else last.created
 
     def new_turns(self) -> int:
-        """Conversation turns since then that teach something: not the plugin's own replies, unless the owner
-        had an opinion about them."""
-        last, now = latest_run(self.store), self.store.clock()
-        dataset = "" if last is None else last.dataset
-        since = 0.0 if last is None else last.created
-        if since > now:  # the clock was set back: count from the newest turn that was learnt
-            newest = self.store.row(_NEWEST_LEARNT, dataset, now)
-            since = 0.0 if newest is None or newest["at"] is None else float(newest["at"])
-        row = self.store.row(_NEW_TURNS, since, now, dataset)
-        return 0 if row is None else int(row["n"])
+        """Turns that teach something and came since then, counted without a clock. After some were forgotten the
+        count begins anew from what is left."""
+        last, now = latest_run(self.store), teaching_turns(self.store)
+        if last is None:
+            return now
+        if last.turns is None:
+            row = self.store.row(f"SELECT count(*) AS n FROM turns WHERE {TEACHES} AND at >= ?", last.created)
+            return 0 if row is None else int(row["n"])
+        if now < last.turns:
+            self.store.execute("UPDATE runs SET turns = ? WHERE id = ?", now, last.id)
+        return max(0, now - last.turns)
 
     def turns_needed(self) -> int:
         return turns_needed(self.settings(), self.last_run() is not None)

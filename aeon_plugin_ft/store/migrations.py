@@ -204,4 +204,12 @@ MIGRATIONS: list[tuple[str, str]] = [
         );
         """,
     ),
+    (
+        "0005_turns_of_a_run",
+        """
+        -- How many turns that teach something there were when the run was made: what is new since is counted without
+        -- a clock, which may be set. NULL: made before this column was.
+        ALTER TABLE runs ADD COLUMN turns INTEGER;
+        """,
+    ),
 ]

@@ -26,6 +26,13 @@ LEASE_SECONDS = 30.0
 WORKER_FILE = "worker.json"
 CONFIG_FILE = "run.json"
 
+TEACHES = """
+    kind = 'chat' AND (
+        (provider != 'embedded' AND version = 'base')
+        OR id IN (SELECT turn FROM feedback WHERE kind IN ('praise', 'correction', 'keep')))
+"""
+"""Conversation: not the plugin's own replies, unless the owner had an opinion about them."""
+
 UNJUDGED = "unjudged"
 """The fact that names the finished run whose judgement is still to come."""
 
@@ -90,6 +97,8 @@ class RunRow:
     reason: str
     created: float
     updated: float
+    turns: int | None = None
+    """Turns that taught something when it was made; None for one from before they were counted."""
 
     @property
     def run(self) -> Run:
@@ -137,8 +146,8 @@ def create_run(
     RunConfig(name, base, dataset.hash, place, recipe, database, parent, lines, generation).write(folder)
     now = store.clock()
     store.execute(
-        "INSERT INTO runs (id, created, dataset, base, parent, state, step, steps, attempts, reason, updated) "
-        "VALUES (?, ?, ?, ?, ?, ?, 0, ?, 0, NULL, ?)",
+        "INSERT INTO runs (id, created, dataset, base, parent, state, step, steps, attempts, reason, updated, turns) "
+        "VALUES (?, ?, ?, ?, ?, ?, 0, ?, 0, NULL, ?, ?)",
         name,
         now,
         dataset.hash,
@@ -147,8 +156,15 @@ def create_run(
         RunState.PENDING.value,
         recipe.steps,
         now,
+        teaching_turns(store),
     )
     return Run(name, folder)
+
+
+def teaching_turns(store: Store) -> int:
+    """How many logged turns teach something."""
+    row = store.row(f"SELECT count(*) AS n FROM turns WHERE {TEACHES}")
+    return 0 if row is None else int(row["n"])
 
 
 def get_run(store: Store, id: str) -> RunRow | None:
@@ -287,4 +303,5 @@ def _row(store: Store, row: Any) -> RunRow:
         reason=row["reason"] or "",
         created=row["created"],
         updated=row["updated"],
+        turns=row["turns"],
     )

@@ -1,0 +1,67 @@
+"""Children that yield, and runs that ran out of memory."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+
+from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.dataset.model import Dataset
+from aeon_plugin_ft.errors import PreemptedError
+from aeon_plugin_ft.store import DataFolder, Store
+from aeon_plugin_ft.training import create_run, get_run
+from aeon_plugin_ft.training.memory import chosen_micro_tokens
+from aeon_plugin_ft.training.model import Exit, Outcome, Recipe, RunState
+from aeon_plugin_ft.training.progress import write_outcome
+from aeon_plugin_ft.training.runs import learnt_before, set_state, settle
+from aeon_plugin_ft.training.supervise import wait_for
+
+
+def child(code: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE)
+
+
+def test_a_child_that_ends_gives_its_code() -> None:
+    assert wait_for(child("raise SystemExit(7)"), lambda: None, "measuring") == 7
+
+
+@pytest.mark.parametrize("code", ["import sys; sys.stdin.read()", "import time; time.sleep(60)"])
+def test_a_child_is_gone_within_five_seconds_whether_it_listens_or_not(code: str) -> None:
+    process, began = child(code), time.monotonic()
+    with pytest.raises(PreemptedError, match="the owner is back"):
+        wait_for(process, lambda: "the owner is back", "measuring")
+    assert process.poll() is not None and time.monotonic() - began < 5
+
+
+def test_a_child_that_takes_too_long_is_ended() -> None:
+    process = child("import time; time.sleep(60)")
+    with pytest.raises(subprocess.TimeoutExpired):
+        wait_for(process, lambda: None, "measuring", 0.5)
+    assert process.poll() is not None
+
+
+def test_out_of_memory_goes_on_with_less_at_once_until_there_is_no_less(
+    data: DataFolder, store: Store, tiny_base: BaseModel, tiny_dataset: Dataset, tiny_recipe: Callable[..., Recipe]
+) -> None:
+    run = create_run(data, store, tiny_base, tiny_dataset, tiny_recipe(micro_tokens=512))
+    for left in (256, 128):
+        assert settle(store, run, -9, out_of_memory=True) is RunState.INTERRUPTED
+        row = get_run(store, run.id)
+        assert row is not None and "not enough memory" in row.reason
+        assert chosen_micro_tokens(run.folder) == left
+    write_outcome(run.outcome_file, Outcome(RunState.FAILED, 0, 6, 1.0, 0, "there was not enough memory"))
+    assert settle(store, run, Exit.OUT_OF_MEMORY, out_of_memory=True) is RunState.FAILED
+
+
+def test_what_was_learnt_is_known_again_unless_the_recipe_is_another(
+    data: DataFolder, store: Store, tiny_base: BaseModel, tiny_dataset: Dataset, tiny_recipe: Callable[..., Recipe]
+) -> None:
+    run = create_run(data, store, tiny_base, tiny_dataset, tiny_recipe())
+    assert learnt_before(store, data, tiny_dataset, tiny_base, tiny_recipe()) is None
+    set_state(store, run.id, RunState.FINISHED)
+    assert learnt_before(store, data, tiny_dataset, tiny_base, tiny_recipe(steps=9)) == run.id
+    assert learnt_before(store, data, tiny_dataset, tiny_base, tiny_recipe(rank=8)) is None

@@ -79,7 +79,9 @@ class Models:
 def measured(gain: float) -> Callable[..., Any]:
     """Losses as the child would give them."""
 
-    def measure(base: BaseModel, sets: Mapping[str, Path], adapters: Mapping[str, Any], work: Path) -> Any:
+    def measure(
+        base: BaseModel, sets: Mapping[str, Path], adapters: Mapping[str, Any], work: Path, interrupt: Any
+    ) -> Any:
         assert set(sets) == {HELDOUT, MISMATCHED, GENERAL} and all(path.exists() for path in sets.values())
 
         def loss(name: str, extra: float) -> HeldoutLoss:

@@ -23,8 +23,13 @@ from aeon_plugin_ft.training.priority import lower_priority
 from aeon_plugin_ft.training.progress import ProgressWriter, last_progress, write_outcome
 from aeon_plugin_ft.training.runs import LEASE, LEASE_SECONDS, RunConfig, set_state
 from aeon_plugin_ft.training.stopping import StopRequested, StopWatch
+from aeon_plugin_ft.turns.files import FileLock
 
 log = logging.getLogger("aeon_ft.training")
+
+LOCK_FILE = "worker.lock"
+ALONE_SECONDS = 20.0
+"""How long a worker before this one may take to leave: it is gone 5 s after its supervisor."""
 
 _CODES = {RunState.FINISHED: Exit.FINISHED, RunState.PAUSED: Exit.PAUSED, RunState.FAILED: Exit.FAILED}
 
@@ -33,6 +38,12 @@ def main(arguments: list[str]) -> int:
     """One attempt; returns the exit code, with outcome.json and the store's row written."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     run = Run(Path(arguments[0]).name, Path(arguments[0]))
+    # Held until this process ends. The lease names the run, so it does not keep out a worker whose host died before
+    # it could note that it had started one.
+    alone = FileLock(run.folder / LOCK_FILE)
+    if not alone.acquire(ALONE_SECONDS):
+        log.error("another process still trains %s", run.id)
+        return Exit.FAILED
     attempt = Attempt(run, RunConfig.read(run.folder))
     watch = StopWatch(run.folder, supervised="--supervised" in arguments, beat=attempt.beat).start()
     watch.on_late_exit = attempt.leave_late

@@ -6,12 +6,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.dataset.model import Dataset
-from aeon_plugin_ft.errors import PreemptedError
+from aeon_plugin_ft.errors import PreemptedError, TrainingError
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.training import create_run, get_run
 from aeon_plugin_ft.training.memory import chosen_micro_tokens
@@ -65,3 +66,19 @@ def test_what_was_learnt_is_known_again_unless_the_recipe_is_another(
     set_state(store, run.id, RunState.FINISHED)
     assert learnt_before(store, data, tiny_dataset, tiny_base, tiny_recipe(steps=9)) == run.id
     assert learnt_before(store, data, tiny_dataset, tiny_base, tiny_recipe(rank=8)) is None
+
+
+def test_two_workers_never_train_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from aeon_plugin_ft.training import worker
+    from aeon_plugin_ft.turns.files import FileLock
+
+    run = tmp_path / "run"
+    run.mkdir()
+    monkeypatch.setattr(worker, "ALONE_SECONDS", 0.05)
+    first = FileLock(run / worker.LOCK_FILE)
+    assert first.acquire(0)
+    assert worker.main([str(run)]) == Exit.FAILED
+    assert [path.name for path in run.iterdir()] == [worker.LOCK_FILE]
+    first.close()
+    with pytest.raises(TrainingError, match="cannot be read"):  # it is let in, and finds no run here
+        worker.main([str(run)])

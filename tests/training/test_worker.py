@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from aeon_plugin_ft.training.progress import read_events, read_outcome
 
 GONE_SECONDS = 5.0
 PATIENCE = 180.0
+MOMENTS = 20
 
 
 @dataclass
@@ -154,3 +156,30 @@ def test_no_worker_outlives_its_supervisor(bench: Bench, tiny_recipe: Callable[.
     reap_runs(bench.store, bench.data)
     row = get_run(bench.store, run.id)
     assert row is not None and (row.state, row.reason) == (RunState.PAUSED, "the supervising process ended")
+
+
+@pytest.mark.slow
+def test_paused_at_random_moments_it_is_gone_in_time_and_ends_in_the_same_adapter(
+    bench: Bench, tiny_recipe: Callable[..., Recipe]
+) -> None:
+    """While it imports, loads, trains and saves: any moment of its life."""
+    recipe = tiny_recipe(steps=40)
+    whole, often = bench.new(recipe), bench.new(recipe)
+    began = time.monotonic()
+    assert start_worker(whole, bench.store).wait(PATIENCE) is RunState.FINISHED
+    life, moments = time.monotonic() - began, random.Random(11)
+    for _ in range(MOMENTS):
+        worker = start_worker(resume_run(often.id, bench.data, bench.store), bench.store)
+        if worker.wait(moments.uniform(0.0, life)) is RunState.FINISHED:
+            often = bench.new(recipe)
+            continue
+        asked = time.monotonic()
+        worker.pause("the owner is back")
+        assert worker.wait(GONE_SECONDS) in {RunState.PAUSED, RunState.FINISHED}
+        assert time.monotonic() - asked < GONE_SECONDS
+        if bench.state(often) is RunState.FINISHED:
+            often = bench.new(recipe)
+    worker = start_worker(resume_run(often.id, bench.data, bench.store), bench.store)
+    assert worker.wait(PATIENCE) is RunState.FINISHED
+    name = "adapter_model.safetensors"
+    assert (often.adapter / name).read_bytes() == (whole.adapter / name).read_bytes()

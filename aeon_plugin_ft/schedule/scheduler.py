@@ -16,6 +16,8 @@ LOOK_SECONDS = 60.0
 TRAINING_LOOK_SECONDS = 1.0
 """How soon the owner's return is seen. With the pause itself (training.supervise) it stays within 5 s."""
 EXECUTOR = "aeon_ft"
+THREADS = 2
+"""One for each of the two looks."""
 
 
 class TrainingScheduler:
@@ -40,7 +42,7 @@ class TrainingScheduler:
 
         # one line a second would fill the host's log
         logging.getLogger(f"apscheduler.executors.{EXECUTOR}").setLevel(logging.WARNING)
-        self._scheduler = BackgroundScheduler(daemon=True, executors={EXECUTOR: ThreadPoolExecutor(2)})
+        self._scheduler = BackgroundScheduler(daemon=True, executors={EXECUTOR: ThreadPoolExecutor(THREADS)})
         for name, (look, seconds) in self._jobs.items():
             self._scheduler.add_job(
                 look, "interval", seconds=seconds, id=name, executor=EXECUTOR,

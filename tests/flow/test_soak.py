@@ -25,6 +25,7 @@ from aeon_plugin_ft.evaluation.model import HeldoutLoss
 from aeon_plugin_ft.evaluation.suites import SuiteResult
 from aeon_plugin_ft.registry import BASE
 from aeon_plugin_ft.runtime import Runtime
+from aeon_plugin_ft.schedule.scheduler import THREADS
 from core.console import Console
 from tests.flow.small_life import SYSTEM, import_turns, start_console, train, write_settings
 from tests.flow.taught import make_taught
@@ -132,10 +133,10 @@ def test_five_turns_of_the_loop_leave_the_machine_as_it_was_and_the_model_no_wor
 
 
 def named_threads() -> list[str]:
-    """All but APScheduler's pool, whose one thread comes with the first minute."""
+    """All but APScheduler's pool, whose threads come with the first looks."""
     names = sorted(thread.name for thread in threading.enumerate())
     pool = [name for name in names if name.startswith("ThreadPoolExecutor")]
-    assert len(pool) <= 1, pool
+    assert len(pool) <= THREADS, pool
     return [name for name in names if name not in pool]
 
 

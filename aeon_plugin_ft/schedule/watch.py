@@ -84,6 +84,8 @@ class Watch:
         self._heard: deque[Heard] = deque(maxlen=1000)
         self._feedback_seen = -1
         self._indexed = threading.Event()
+        self._owed = False
+        """Whether something was taken in that no look has judged yet: one that failed is made up for."""
 
     # -- in the owner's turn -------------------------------------------------------------------
 
@@ -110,9 +112,12 @@ class Watch:
 
     def look(self) -> bool:
         """Take in what is new and act on it; True when another model shall answer from now on."""
-        if not self._take_in() or not self.settings().watch:
+        self._owed = self._take_in() or self._owed
+        if not self._owed or not self.settings().watch:
             return False
-        return self._look_at_trial() or self._look_at_current()
+        moved = self._look_at_trial() or self._look_at_current()
+        self._owed = False
+        return moved
 
     def _take_in(self) -> bool:
         """Whether there are new turns or opinions."""
@@ -155,9 +160,12 @@ class Watch:
             self._end_badly(trial, finding)
             return False
         answered = count_served(self.store, trial.version, trial.started, answered=True)
-        if answered < trial.turns or not end_trial(self.store, trial, "promoted", f"{answered} turns went well"):
+        if answered < trial.turns:
             return False
-        self.registry.promote(trial.version, BETTER)
+        with self.store.transaction():  # a trial that ended well without its model in use would be lost
+            if not end_trial(self.store, trial, "promoted", f"{answered} turns went well"):
+                return False
+            self.registry.promote(trial.version, BETTER)
         return True
 
     def _end_badly(self, trial: Trial, finding: Finding) -> None:

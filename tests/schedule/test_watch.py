@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from aeon_plugin_ft.errors import RegistryError
 from aeon_plugin_ft.evaluation import Verdict
 from aeon_plugin_ft.evaluation.sequential import STRETCH
 from aeon_plugin_ft.evaluation.signals import (
@@ -240,3 +241,22 @@ def test_a_call_keeps_its_route_when_a_trial_begins_or_ends() -> None:
     assert second is not None and second.version == "v0002"
     table.canary = None
     assert table.release("b") == second and table.release("b") is None
+
+
+def test_a_look_that_failed_is_made_up_for(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = talk.version("r1", promote=False)
+    begin_trial(talk.store, name, "base", 0.5, 12)
+    for _ in range(11):
+        talk.turn(version=name)
+    real, failures = talk.registry.promote, iter([True])
+
+    def promote(*given: Any, **more: Any) -> Any:
+        if next(failures, False):
+            raise RegistryError("the disk is busy")
+        return real(*given, **more)
+
+    monkeypatch.setattr(talk.registry, "promote", promote)
+    with pytest.raises(RegistryError):
+        talk.turn(version=name)
+    assert talk.registry.current() == "base"
+    assert talk.watch.look() and talk.registry.current() == name

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from aeon_plugin_ft.base.model import BaseModel
-from aeon_plugin_ft.errors import BackendDownError, RefusedError
+from aeon_plugin_ft.dataset.model import Dataset
+from aeon_plugin_ft.errors import AlreadyLearntError, BackendDownError, RefusedError
 from aeon_plugin_ft.evaluation import Verdict
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.pipeline import Pipeline
@@ -382,3 +383,15 @@ def test_what_the_owner_chose_after_the_verdict_stays(tmp_path: Path, data: Data
     assert pipeline.unpromoted(0.0) is None
     found = pipeline.unpromoted(time.time())
     assert found is not None and found.name == name
+
+
+def test_the_loop_does_not_learn_the_same_twice(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline = owner.start().pipeline
+    dataset, trained = Dataset("d7", Path(), 10, 2, 0), []
+    monkeypatch.setattr(pipeline, "freeze", lambda: dataset)
+    monkeypatch.setattr(pipeline, "recipe", lambda _: (None, None))
+    monkeypatch.setattr(pipeline, "train", lambda *given: trained.append(given))
+    monkeypatch.setattr("aeon_plugin_ft.pipeline.learnt_before", lambda *_: "r3")
+    with pytest.raises(AlreadyLearntError, match="r3.*d7"):
+        pipeline.learn()
+    assert not trained

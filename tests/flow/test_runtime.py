@@ -392,6 +392,6 @@ def test_the_loop_does_not_learn_the_same_twice(owner: Owner, monkeypatch: pytes
     monkeypatch.setattr(pipeline, "recipe", lambda _: (None, None))
     monkeypatch.setattr(pipeline, "train", lambda *given: trained.append(given))
     monkeypatch.setattr("aeon_plugin_ft.pipeline.learnt_before", lambda *_: "r3")
-    with pytest.raises(AlreadyLearntError, match="r3.*d7"):
+    with pytest.raises(AlreadyLearntError, match=r"r3.*d7"):
         pipeline.learn()
     assert not trained

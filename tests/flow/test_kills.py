@@ -124,7 +124,7 @@ class Owner:
         return self.random.choice(sorted(found, key=lambda process: process.pid))
 
     def _kill_host(self) -> int:
-        """The next one starts at once, while what the dead one has left is still leaving. How much the dead one said."""
+        """The next one starts at once, while what the dead one left is still leaving. How much the dead one said."""
         left = [process for process in self._living() if process.pid != self.host.pid]
         self.host.kill()
         self.host.wait()

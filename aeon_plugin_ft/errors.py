@@ -19,7 +19,8 @@
     ├── RegistryError            no such version, or a step that its state does not allow
     ├── ServingError             a model server or backend
     │   ├── BackendDownError     nobody answers there (retryable)
-    │   └── BackendRefusedError  it answered, and said no
+    │   ├── BackendRefusedError  it answered, and said no
+    │   └── OvertakenError       a swap that somebody's newer choice made needless (retryable)
     └── InstallError             an Aeon folder that cannot take the plugin, or does not have it
 
 A sentence is built from values, so a message always names the thing and the next step. `exit_code`
@@ -190,6 +191,16 @@ class BackendRefusedError(ServingError):
         self.status = status
         self.retryable = status in {408, 429} or (status is not None and status >= 500)
         super().__init__(what, todo)
+
+
+class OvertakenError(ServingError):
+    """While `version` was being deployed something else was chosen: `chosen`."""
+
+    retryable = True
+
+    def __init__(self, version: str, chosen: str) -> None:
+        self.version, self.chosen = version, chosen
+        super().__init__(f"{version} was not put into use because {chosen} was chosen meanwhile")
 
 
 class InstallError(AeonFtError):

@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from aeon_plugin_ft.errors import AeonFtError, ServingError, SettingsError
+from aeon_plugin_ft.errors import AeonFtError, OvertakenError, ServingError, SettingsError
 from aeon_plugin_ft.events import (
     AttentionNeeded,
     EventBus,
@@ -260,6 +260,9 @@ class Runtime:
                 if self.settings.base.similar_turns:
                     self.shown_turns.refresh()
                 self._failures = 0
+            except OvertakenError as error:
+                wait = 0.0
+                log.info("%s", error)
             except AeonFtError as error:
                 self._leave_rejected()
                 wait = RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
@@ -298,11 +301,16 @@ class Runtime:
         reason, went_back = self._why_wanted()
         if wanted == BASE and not self.host.needs_model:
             if self.answering is not None:
-                self.swapper.release(reason)
+                self.swapper.release(reason, chosen=wanted)
             return
         version = None if wanted == BASE else self.registry.get(wanted)
         self.swapper.swap(
-            version, self.pipeline.base(), self.settings.serve.backend, reason or "accepted", rolled_back=went_back
+            version,
+            self.pipeline.base(),
+            self.settings.serve.backend,
+            reason or "accepted",
+            rolled_back=went_back,
+            chosen=wanted,
         )
 
     def _why_wanted(self) -> tuple[str, bool]:

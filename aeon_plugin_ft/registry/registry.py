@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from aeon_plugin_ft.errors import RegistryError
+from aeon_plugin_ft.errors import OvertakenError, RegistryError
 from aeon_plugin_ft.evaluation.model import Check, Verdict
 from aeon_plugin_ft.evaluation.page import html_page
 from aeon_plugin_ft.registry.model import Version, VersionState
@@ -203,9 +203,10 @@ class Registry:
 
     # -- changing state ------------------------------------------------------------------------
 
-    def promote(self, name: str, reason: str) -> str:
+    def promote(self, name: str, reason: str, *, instead_of: str | None = None) -> str:
         """Make `name` (or "base") the version in use; returns the one it replaced.
 
+        `instead_of`: only while that one is in use; OvertakenError when somebody has chosen another since.
         Raises RegistryError for a rejected or tainted version: neither ever comes back.
         """
         if name != BASE:
@@ -218,6 +219,8 @@ class Registry:
             previous = self.current()
             if previous == name:
                 return previous
+            if instead_of is not None and previous != instead_of:
+                raise OvertakenError(name, previous)
             self.store.execute(
                 "INSERT INTO promotions (at, version, previous, reason) VALUES (?, ?, ?, ?)",
                 self.store.clock(),

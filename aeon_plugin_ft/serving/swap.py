@@ -16,12 +16,13 @@ import logging
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, cast
 
 from aeon_plugin_ft import events as happened
 from aeon_plugin_ft.base.model import BaseModel
-from aeon_plugin_ft.errors import AeonFtError, RegistryError, ServingError
+from aeon_plugin_ft.errors import AeonFtError, OvertakenError, RegistryError, ServingError
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.registry import BASE, Registry, Version, normal_name
 from aeon_plugin_ft.serving.ask import ask
@@ -44,12 +45,14 @@ _INTERRUPTS = (Exception, KeyboardInterrupt, SystemExit)
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """One swap: what shall answer, through which backend, and what answers now. `version` None and backend
-    HOST: nobody of ours. `previous` is the name of what is replaced."""
+    HOST: nobody of ours. `previous` is the name of what is replaced, `chosen` what the store says is in use: a swap
+    is for that state only, and whoever changes it meanwhile wins."""
 
     version: Version | None
     base: BaseModel | None
     backend: str
     previous: str
+    chosen: str
     reason: str
     rolled_back: bool
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -94,14 +97,16 @@ class Swapper:
         reason: str = "accepted",
         *,
         rolled_back: bool = False,
+        chosen: str | None = None,
     ) -> Deployment:
         """Let `version` (None: the base itself) answer from now on; returns what serves it. `rolled_back` is told
-        with the event: it answered before.
+        with the event: it answered before. `chosen` is what the store said when this was decided (None: now).
 
         Raises ServingError (or RegistryError for a version that must not be used); the brain then goes on
-        with what it had. Swapping to what is already served only checks that it still answers.
+        with what it had. OvertakenError: somebody chose another meanwhile, and theirs is to be served.
+        Swapping to what is already served only checks that it still answers.
         """
-        deployment = self._run(self._plan(version, base, backend, reason, rolled_back=rolled_back))
+        deployment = self._run(self._plan(version, base, backend, reason, rolled_back=rolled_back, chosen=chosen))
         assert deployment is not None  # only the HOST backend has none
         return deployment
 
@@ -119,9 +124,9 @@ class Swapper:
         backend = last.backend if last is not None else self._default_backend()
         return self._run(self._plan(version, self._resolve(version.base), backend, reason, rolled_back=True))
 
-    def release(self, reason: str = "asked for") -> None:
+    def release(self, reason: str = "asked for", *, chosen: str | None = None) -> None:
         """Leave the choice to the host again, as before the first promotion."""
-        self._run(self._plan(None, None, HOST, reason, rolled_back=True))
+        self._run(self._plan(None, None, HOST, reason, rolled_back=True, chosen=chosen))
 
     def rest(self) -> Deployment | None:
         """Take what is served out of memory for a while; the host chooses meanwhile. The store still says what is
@@ -159,24 +164,31 @@ class Swapper:
     # -- one swap ------------------------------------------------------------------------------
 
     def _plan(
-        self, version: Version | None, base: BaseModel | None, backend: str, reason: str, *, rolled_back: bool
+        self,
+        version: Version | None,
+        base: BaseModel | None,
+        backend: str,
+        reason: str,
+        *,
+        rolled_back: bool,
+        chosen: str | None = None,
     ) -> _Plan:
         if backend != HOST and backend not in self.deployers:
             known = ", ".join(self.deployers) or "none"
             raise ServingError(f"There is no backend {backend} here", f"Set [serve] backend to one of: {known}")
+        current = self.registry.current()
         if self.serving is not None:
             previous = self.serving.version
         else:
-            current = self.registry.current()
             name = BASE if version is None else version.name
             previous = self.registry.previous() if current == name else current
-        return _Plan(version, base, backend, previous, reason, rolled_back)
+        return _Plan(version, base, backend, previous, chosen or current, reason, rolled_back)
 
     def _run(self, plan: _Plan) -> Deployment | None:
         with self._one_at_a_time:
             if self._already(plan):
                 return self.serving
-            old, before = self.serving, self.registry.current()
+            old = self.serving
             self._note(plan, Step.BEGUN)
             deployment: Deployment | None = None
             try:
@@ -185,7 +197,7 @@ class Swapper:
                 self._switch(plan, deployment)
                 self._watch(plan, deployment)
             except _INTERRUPTS as error:
-                self._undo(plan, deployment, old, before, error)
+                self._undo(plan, deployment, old, error)
                 raise
             self._announce(plan)
             self._retire_old(plan, old)
@@ -202,7 +214,7 @@ class Swapper:
             self.deployers[plan.backend].check(serving)
         except ServingError:
             return False
-        self.registry.promote(plan.name, plan.reason)
+        self.registry.promote(plan.name, plan.reason, instead_of=plan.chosen)
         return True
 
     def _deploy(self, plan: _Plan) -> Deployment | None:
@@ -237,8 +249,8 @@ class Swapper:
         self._note(plan, Step.DEPLOYED, deployed=None if deployment is None else _record(deployment))
 
     def _switch(self, plan: _Plan, deployment: Deployment | None) -> None:
-        """The registry may still refuse (a version that was tainted meanwhile); the flip itself cannot fail."""
-        self.registry.promote(plan.name, plan.reason)
+        """The registry may still refuse (tainted meanwhile, or another was chosen); the flip itself cannot fail."""
+        self.registry.promote(plan.name, plan.reason, instead_of=plan.chosen)
         self._note(plan, Step.PROMOTED)
         self.routes.flip(None if deployment is None else deployment.route)
         self.serving = deployment
@@ -281,19 +293,20 @@ class Swapper:
         self._note(plan, Step.RETIRED, reason=reason)
         self._note(plan, Step.DONE)
 
-    def _undo(
-        self, plan: _Plan, deployment: Deployment | None, old: Deployment | None, before: str, error: BaseException
-    ) -> None:
+    def _undo(self, plan: _Plan, deployment: Deployment | None, old: Deployment | None, error: BaseException) -> None:
         reason = str(error) or type(error).__name__
         self._note_if_possible(plan, Step.FAILED, reason)
         self.routes.flip(None if old is None else old.route)
         self.serving = old
-        back = before if old is None else old.version
-        if self.registry.current() != back and self.registry.usable(back):
-            self.registry.promote(back, f"{plan.name} could not be served: {reason}")
+        back = plan.chosen if old is None else old.version
+        current = self.registry.current()
+        if current in {plan.chosen, plan.name} and self.registry.usable(back):
+            with suppress(OvertakenError):
+                self.registry.promote(back, f"{plan.name} could not be served: {reason}", instead_of=current)
         self._abandon(plan.backend, plan.name, deployment)
         self._note_if_possible(plan, Step.UNDONE, reason)
-        self.events.publish(happened.SwapFailed(version=plan.name, reason=reason))
+        if not isinstance(error, OvertakenError):
+            self.events.publish(happened.SwapFailed(version=plan.name, reason=reason))
 
     # -- taking away ---------------------------------------------------------------------------
 

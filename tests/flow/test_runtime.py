@@ -6,6 +6,7 @@ The deployer here is a stand-in that serves nothing; everything else is the real
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -321,6 +322,29 @@ def test_the_version_in_use_answers_again_after_a_restart(owner: Owner, tmp_path
     runtime = again.start()
     eventually(lambda: runtime.answering == name)
     again.caller.all("aeon_stopping")
+
+
+def test_a_version_chosen_while_another_is_being_served_is_not_lost(owner: Owner, tmp_path: Path) -> None:
+    """A host without a model gets the base; it is still being deployed when the owner chooses a version."""
+    owner.host = replace(owner.host, needs_model=True)
+    begun, go_on = threading.Event(), threading.Event()
+    deploy = owner.standin.deploy
+
+    def slow(version: Version | None, base: BaseModel) -> Deployment:
+        if version is None:
+            begun.set()
+            assert go_on.wait(10)
+        return deploy(version, base)
+
+    owner.standin.deploy = slow  # type: ignore[method-assign]
+    runtime = owner.start()
+    version = add_version(runtime, tmp_path, "r1")
+    assert begun.wait(10)
+    runtime.registry.promote(version, "better")
+    go_on.set()
+    eventually(lambda: runtime.answering == version)
+    assert runtime.registry.current() == version
+    assert [event["name"] for event in runtime.store.events()].count("swap_failed") == 0
 
 
 @pytest.mark.parametrize("host_can_answer", [True, False])

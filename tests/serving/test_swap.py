@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from aeon_plugin_ft.errors import RegistryError, ServingError, StoreError
+from aeon_plugin_ft.base import BaseModel
+from aeon_plugin_ft.errors import OvertakenError, RegistryError, ServingError, StoreError
 from aeon_plugin_ft.evaluation.model import Check, Verdict
 from aeon_plugin_ft.events import Event, EventBus
 from aeon_plugin_ft.registry import Registry, Version
-from aeon_plugin_ft.serving import RouteTable, Swapper
+from aeon_plugin_ft.serving import Deployment, RouteTable, Swapper
 from aeon_plugin_ft.serving.journal import Entry, Journal, Step
 from aeon_plugin_ft.store import DataFolder, Store
 from tests.serving.fakes import BASE_MODEL, FakeDeployer
@@ -127,6 +128,46 @@ def test_a_version_promoted_before_the_swap_is_taken_back_when_it_cannot_be_serv
     with pytest.raises(ServingError):
         world.swap(2)
     assert world.registry.current() == "v0001" == world.serving
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("chosen", [None, "v0002"])
+def test_what_is_chosen_during_a_swap_stays_chosen(
+    chosen: str | None, fails: bool, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The owner, the gate and the watch may all speak while a model is being loaded; the last word counts."""
+    world.swap(1)
+    if chosen is not None:
+        world.registry.promote(chosen, "better")
+    deploy = world.backend.deploy
+
+    def deploy_meanwhile(version: Version | None, base: BaseModel) -> Deployment:
+        deployment = deploy(version, base)
+        world.registry.promote("v0003", "asked for")
+        if fails:
+            raise ServingError("no memory")
+        return deployment
+
+    monkeypatch.setattr(world.backend, "deploy", deploy_meanwhile)
+    with pytest.raises(ServingError if fails else OvertakenError):
+        world.swapper.swap(world.version(2), BASE_MODEL, "fake", chosen=chosen)
+    assert world.registry.current() == "v0003"
+    assert world.serving == "v0001" and world.backend.models == {"v0001"}
+    assert ("swap_failed" in world.names) is fails
+    monkeypatch.undo()
+    world.swap(3)
+    assert world.serving == "v0003" and world.backend.models == {"v0003"}
+
+
+def test_what_was_chosen_before_a_late_swap_began_stays_chosen(world: World) -> None:
+    world.swap(1)
+    world.registry.promote("v0003", "asked for")
+    with pytest.raises(OvertakenError):
+        world.swapper.swap(world.version(1), BASE_MODEL, "fake", chosen="v0001")
+    with pytest.raises(OvertakenError):
+        world.swapper.release("asked for", chosen="base")
+    assert world.registry.current() == "v0003"
+    assert world.serving == "v0001"
 
 
 def test_a_rejected_version_is_never_swapped_in(world: World) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aeon_plugin_ft.dataset.assemble import Assembler, with_reply
-from aeon_plugin_ft.dataset.filters import OWN_REPLY, Filter, FilterRegistry, Limits
+from aeon_plugin_ft.dataset.filters import OWN_REPLY, FilterRegistry, Limits
 from aeon_plugin_ft.dataset.model import Draft, Example, Feedback, Preference, Rating
 from aeon_plugin_ft.dataset.near import Signatures, leaders
 from aeon_plugin_ft.dataset.pool import DropList, Pool
@@ -107,7 +107,13 @@ class _Curator:
             for each in self.filters:
                 if wanted and each.name == OWN_REPLY:
                     continue
-                reason = self._ask(each, turn, example)
+                try:
+                    reason = each.check(turn, example, self.limits)
+                except Exception as error:  # named in the log once; it objects to nothing
+                    if each.name not in self._failed:
+                        self._failed.add(each.name)
+                        log.warning("filter %s failed and was skipped: %s", each.name, error, exc_info=error)
+                    continue
                 if reason is not None:
                     self.dropped.add(turn.id, each.name, reason)
                     return
@@ -115,16 +121,6 @@ class _Curator:
             self._admit(example, wanted)
         else:
             self.dropped.add(turn.id, "empty", "there is nothing to learn")
-
-    def _ask(self, filter: Filter, turn: LoggedTurn, example: Example) -> str | None:
-        """The filter's reason; one that fails is named in the log once, and objects to nothing."""
-        try:
-            return filter.check(turn, example, self.limits)
-        except Exception as error:
-            if filter.name not in self._failed:
-                self._failed.add(filter.name)
-                log.warning("filter %s failed and was skipped: %s", filter.name, error, exc_info=error)
-            return None
 
     def _heed(self, turn: LoggedTurn, example: Example, said: Feedback) -> tuple[Example, tuple[str, str] | None]:
         """What the owner's opinion makes of an example: (example, None), or (example, (filter, reason))."""
@@ -214,8 +210,8 @@ class _Curator:
     def _drop(self, alive: NDArray[np.bool_], numbers: NDArray[np.int64], name: str, reason: str) -> None:
         numbers = numbers[alive[numbers]]
         alive[numbers] = False
-        for example in self.pool.read(numbers.tolist()):
-            self.dropped.add(example.id, name, reason)
+        for identity in self.pool.ids(numbers.tolist()):
+            self.dropped.add(identity, name, reason)
 
 
 def _but_best(group: NDArray[np.int64], rank: NDArray[np.float32]) -> NDArray[np.int64]:

@@ -52,6 +52,13 @@ def recognise(user_text: str, previous_reply: str | None = None) -> FeedbackSign
     return FeedbackSignal("complaint") if polarity < 0 else None
 
 
+def is_correction(text: str) -> bool:
+    """Whether a sentence corrects something, whatever was said before: `recognise` would call it a correction."""
+    text = text.strip()
+    folded = fold(text)
+    return 0 < len(folded) <= words.LONGEST and corrected_words(folded, text, None) is not None
+
+
 def _polarity(folded: str) -> int:
     """1 praise, -1 complaint, 0 neither, of a whole sentence."""
     if words.IDIOM_GOOD.search(folded):

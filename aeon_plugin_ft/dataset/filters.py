@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from operator import eq
 
 from rapidfuzz.distance import Indel
 
-from aeon_plugin_ft.dataset.feedback import recognise
+from aeon_plugin_ft.dataset.feedback import is_correction
 from aeon_plugin_ft.dataset.language import foreign_language
 from aeon_plugin_ft.dataset.model import Example
 from aeon_plugin_ft.dataset.quality import judge
@@ -109,8 +110,10 @@ def _echo(turn: LoggedTurn, example: Example, limits: Limits) -> str | None:
     if asked == said or (len(asked) > 8 and Indel.normalized_similarity(asked, said, score_cutoff=0.9) > 0.9):
         return "the reply repeats the question"
     own, told = set(asked.split()), said.split()
-    new = sum(word not in own for word in told)
-    return "the reply repeats the command" if len(own) >= 3 and new <= 1 and len(told) >= 3 else None
+    if len(own) < 3 or len(told) < 3:
+        return None
+    known = sum(map(own.__contains__, told))
+    return "the reply repeats the command" if len(told) - known <= 1 else None
 
 
 def _language(turn: LoggedTurn, example: Example, limits: Limits) -> str | None:
@@ -125,11 +128,8 @@ def _repetition(turn: LoggedTurn, example: Example, limits: Limits) -> str | Non
     said = words(example.reply)
     # A block of `size` words said k times is (k - 1) * size words in a row equal to the one `size` before.
     for size, enough in ((1, 4), (2, 4), (4, 8)):
-        run = 0
-        for here, there in zip(said, said[size:], strict=False):
-            run = run + 1 if here == there else 0
-            if run >= enough:
-                return "the reply repeats itself"
+        if b"\1" * enough in bytes(map(eq, said, said[size:])):
+            return "the reply repeats itself"
     return None
 
 
@@ -144,8 +144,7 @@ def _reaction(turn: LoggedTurn, example: Example, limits: Limits) -> str | None:
     """A correction makes sense only behind the reply that it corrects, where it is used as feedback."""
     if sum(message.role == "user" for message in example.messages) > 1:
         return None
-    said = recognise(example.user)
-    return "a correction of the reply before, asked alone" if said is not None and said.kind == "correction" else None
+    return "a correction of the reply before, asked alone" if is_correction(example.user) else None
 
 
 def _too_long(turn: LoggedTurn, example: Example, limits: Limits) -> str | None:

@@ -97,9 +97,9 @@ class TurnMaker:
         caller: str = "chat",
     ) -> LoggedTurn:
         """One turn; `before` are the messages sent before the owner's (system prompt, history)."""
-        data = f"{user}\x00{reply}".encode("utf-8", "surrogatepass")
-        self._last = blake2b(self._last + data, digest_size=16).digest()
-        identity = self._last.hex()
+        said = f"{user}\x00{reply}".encode("utf-8", "surrogatepass")
+        last = blake2b(self._last + said, digest_size=16)
+        self._last, identity = last.digest(), last.hexdigest()
         if not self._session:
             self._session = f"{self.source}:{identity[:12]}"
         messages = (*before, Message("user", user))

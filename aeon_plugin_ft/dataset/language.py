@@ -42,6 +42,8 @@ _SHARED = {
     for word in own
     if word in _PORTUGUESE or any(word in more for other, more in _OTHER.items() if other != name)
 }
+_FOREIGN = {name: own - _SHARED for name, own in _OTHER.items()}
+_ANY_FOREIGN = frozenset().union(*_FOREIGN.values())
 _MARKS = re.compile("[ãõçâêô]")
 _CODE = re.compile(r"```.*?```|`[^`]*`|https?://\S+", re.DOTALL)
 _WORD = re.compile(r"[^\W\d_]+(?:'[a-z]+)?")
@@ -55,10 +57,9 @@ def foreign_language(text: str) -> str | None:
     if len(plain) < 8 or len(_MARKS.findall(plain)) > len(plain) / 150:
         return None
     found = _WORD.findall(fold(plain))
-    own = sum(word in _PORTUGUESE for word in found)
-    best, score = "", 0
-    for name, theirs in _OTHER.items():
-        hits = sum(word in theirs and word not in _SHARED for word in found)
-        if hits > score:
-            best, score = name, hits
-    return best if score >= MINIMUM and score > 1.5 * own else None
+    if sum(map(_ANY_FOREIGN.__contains__, found)) < MINIMUM:
+        return None
+    hits = {name: sum(map(theirs.__contains__, found)) for name, theirs in _FOREIGN.items()}
+    best = max(hits, key=lambda name: hits[name])
+    own = sum(map(_PORTUGUESE.__contains__, found))
+    return best if hits[best] >= MINIMUM and hits[best] > 1.5 * own else None

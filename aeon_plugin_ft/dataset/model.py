@@ -44,10 +44,9 @@ class Example:
 
     @property
     def user(self) -> str:
-        for message in reversed(self.messages):
-            if message.role == "user":
-                return message.content
-        return ""
+        if len(self.messages) > 1 and self.messages[-2].role == "user":
+            return self.messages[-2].content
+        return next((message.content for message in reversed(self.messages) if message.role == "user"), "")
 
     @property
     def reply(self) -> str:

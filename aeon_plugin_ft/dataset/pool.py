@@ -19,10 +19,32 @@ from hooks import Message
 IN_MEMORY_BYTES = 32 << 20
 
 
+class _Ids:
+    """Turn ids in order, 16 bytes each; those that are not 32 hex digits are kept as they are."""
+
+    def __init__(self) -> None:
+        self._packed = bytearray()
+        self._odd: dict[int, str] = {}
+
+    def add(self, identity: str) -> None:
+        try:
+            packed = bytes.fromhex(identity)
+        except ValueError:
+            packed = b""
+        if len(packed) != 16 or packed.hex() != identity:
+            self._odd[len(self._packed) // 16] = identity
+            packed = bytes(16)
+        self._packed += packed
+
+    def __getitem__(self, at: int) -> str:
+        return self._odd[at] if at in self._odd else self._packed[16 * at : 16 * at + 16].hex()
+
+
 class Pool:
     """Examples by number, in the order they were added. Use as a context manager."""
 
     def __init__(self) -> None:
+        self._ids = _Ids()
         self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115 - closed by __exit__
         self._offsets = array("Q", [0])
         self._systems: dict[str, int] = {}
@@ -43,6 +65,7 @@ class Pool:
             system = self._system_number(talk[0].content)
             talk = talk[1:]
         flat = [text for message in talk for text in (message.role, message.content)]
+        self._ids.add(example.id)
         data = marshal.dumps((example.id, system, flat, example.turns, example.session, example.at, example.source))
         self._file.write(data)
         self._offsets.append(self._offsets[-1] + len(data))
@@ -52,6 +75,10 @@ class Pool:
         if number == len(self._system_texts):
             self._system_texts.append(text)
         return number
+
+    def ids(self, numbers: Iterable[int]) -> Iterator[str]:
+        """The ids of the examples with these numbers."""
+        return (self._ids[number] for number in numbers)
 
     def read(self, numbers: Iterable[int]) -> Iterator[Example]:
         """The examples with these numbers, best asked in ascending order."""
@@ -70,8 +97,7 @@ class DropList(Sequence[Dropped]):
     """What was left out, a few bytes each: looks like a tuple of `Dropped`."""
 
     def __init__(self) -> None:
-        self._ids = bytearray()
-        self._odd_ids: dict[int, str] = {}
+        self._ids = _Ids()
         self._why = array("I")
         self._causes: dict[tuple[str, str], int] = {}
         self._cause_list: list[tuple[str, str]] = []
@@ -80,14 +106,7 @@ class DropList(Sequence[Dropped]):
         cause = self._causes.setdefault((filter, reason), len(self._cause_list))
         if cause == len(self._cause_list):
             self._cause_list.append((filter, reason))
-        try:
-            packed = bytes.fromhex(turn)
-        except ValueError:
-            packed = b""
-        if len(packed) != 16 or packed.hex() != turn:
-            self._odd_ids[len(self._why)] = turn
-            packed = bytes(16)
-        self._ids += packed
+        self._ids.add(turn)
         self._why.append(cause)
 
     def __len__(self) -> int:
@@ -101,8 +120,7 @@ class DropList(Sequence[Dropped]):
         if isinstance(at, slice):
             return tuple(self[n] for n in range(*at.indices(len(self))))
         at = range(len(self))[at]
-        turn = self._odd_ids[at] if at in self._odd_ids else self._ids[16 * at : 16 * at + 16].hex()
-        return Dropped(turn, *self._cause_list[self._why[at]])
+        return Dropped(self._ids[at], *self._cause_list[self._why[at]])
 
     def __eq__(self, other: object) -> bool:
         return (

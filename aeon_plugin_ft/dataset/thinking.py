@@ -27,10 +27,12 @@ def tool_call(reply: str) -> str | None:
 
     Aeon's prompt asks for exactly `{"tool": ..., "param": ...}`, so that is what is taught.
     """
+    if '"tool"' not in reply:
+        return None
     text = reply.strip()
     fenced = _FENCE.match(text)
     text = fenced.group(1) if fenced else text
-    if not text.startswith("{") or '"tool"' not in text:
+    if not text.startswith("{"):
         return None
     try:
         call = json.loads(text)

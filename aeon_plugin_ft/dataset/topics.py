@@ -7,7 +7,6 @@ the whole collection: crude, but a person can see why, and it finds what is aske
 from __future__ import annotations
 
 from array import array
-from collections import Counter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +33,8 @@ class Topics:
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
         self._words = array("i")
-        self._counts: Counter[int] = Counter()
+        self._counts = array("q")
+        """Of each word number."""
 
     def add(self, question: str, tool: str | None) -> None:
         """One more question; `tool` is the name of the tool that the reply calls."""
@@ -44,15 +44,15 @@ class Topics:
             number = self._numbers.get(word)
             if number is None and len(self._numbers) < VOCABULARY:
                 number = self._numbers[word] = len(self._numbers)
+                self._counts.append(0)
             if number is not None and number not in numbers:
                 numbers.append(number)
-        self._counts.update(numbers)
+                self._counts[number] += 1
         self._words.extend((numbers + [NO_TOPIC] * MOST_WORDS)[:MOST_WORDS])
 
     def decide(self) -> NDArray[np.int32]:
         """(questions,) the topic number of each in order; NO_TOPIC for one without content words."""
-        counts = np.zeros(len(self._numbers) + 1, np.int64)  # the last one stands for NO_TOPIC
-        counts[list(self._counts)] = list(self._counts.values())
+        counts = np.array([*self._counts, 0], np.int64)  # the last one stands for NO_TOPIC
         found = np.frombuffer(self._words, np.int32).reshape(-1, MOST_WORDS)
         topics = np.empty(len(found), np.int32)
         for at in range(0, len(found), 1 << 18):

@@ -45,6 +45,7 @@ _ACCOUNT = re.compile(
     r"|\bconta\s+(?:corrente|poupanca|bancaria|salario)?\s*(?:e\s+|numero\s+|:\s*)*\d{4,12}-[\dx]\b)"
 )
 _PASSPORT = re.compile(r"\bpassaporte\b[^.,;!?\n]{0,20}?\b(?P<value>[a-z]{2} ?\d{6})\b")
+_DIGIT = re.compile(r"\d")
 _CVV = re.compile(r"\b(?:cvv|cvc|codigo de seguranca)\b\D{0,12}?(?P<value>\d{3,4})\b")
 
 
@@ -77,6 +78,8 @@ def find_codes(source: Source) -> Iterator[Finding]:
         for match in _UUID.finditer(folded):
             if match["version"] == "4" or "pix" in source.before(match.start()):
                 yield Finding(Kind.PIX, match.start(), match.end(), match.group(), 0.9)
+    if not _DIGIT.search(folded):
+        return
     yield from _companies(source)
     for words, pattern, kind, score in _NAMED_CODES:
         if any(word in folded for word in words):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from functools import cached_property
 
 _ACCENTED = "áàâãäåéèêëíìîïóòôõöúùûüçñýÿ"
 _BARE = "aaaaaaeeeeiiiiooooouuuucnyy"
 _TO_BARE = str.maketrans(_ACCENTED, _BARE)
+_BARE_BYTES = bytes(ord(chr(code).translate(_TO_BARE)) for code in range(256))
+"""The same for latin-1."""
 PLACEHOLDER = re.compile(r"\[([A-Z]+)_(\d+)\]")
 
 
@@ -22,18 +22,21 @@ def fold(text: str) -> str:
     lowered = text.lower()
     if len(lowered) != len(text):  # a few letters, such as the Turkish dotted I, grow when lowered
         lowered = "".join(low if len(low := letter.lower()) == 1 else letter for letter in text)
-    return lowered.translate(_TO_BARE)
+    if lowered.isascii():
+        return lowered
+    try:  # most texts, in a tenth of the time
+        return lowered.encode("latin-1").translate(_BARE_BYTES).decode("latin-1")
+    except UnicodeEncodeError:
+        return lowered.translate(_TO_BARE)
 
 
-@dataclass(frozen=True)
 class Source:
     """What a recogniser reads: the text as it was written, and its folded form."""
 
-    raw: str
+    __slots__ = ("folded", "raw")
 
-    @cached_property
-    def folded(self) -> str:
-        return fold(self.raw)
+    def __init__(self, raw: str) -> None:
+        self.raw, self.folded = raw, fold(raw)
 
     def before(self, position: int, reach: int = 48) -> str:
         """Folded text in front of a position, within its sentence, up to `reach` characters."""

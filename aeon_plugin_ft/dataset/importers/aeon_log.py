@@ -82,6 +82,8 @@ def _records(source: Source, reading: Reading) -> Iterator[tuple[int, str, str]]
                 found = "S", line[12:]
             elif line.startswith("AEON: "):
                 found = "A", line[6:]
+            elif line.startswith("VOCÊ: "):
+                found = "V", line[6:]
             else:
                 found = _split(line)
             torn = line.find("AEON_SPEAK", 1) > 0 and _TORN_BOOT.match(line) is not None
@@ -119,17 +121,19 @@ class _Builder:
             self.open = _Open(line, text)
             self.questions += 1
             return done
-        if kind == "S" and text == BOOT:
+        if kind == "A":
+            if self.open is not None:
+                self.open.replies.append(text)
+            else:
+                self.reading.skip(line, "a reply without a question")
+        elif kind != "S":
+            self._take_torn(line, kind)
+        elif text == BOOT:
             done = self.finish()
             self.maker.new_session()
             return done
-        if kind.startswith("torn"):
-            self._take_torn(line, kind)
-            return None
-        if self.open is not None:
-            (self.open.replies if kind == "A" else self.open.speeches).append(text)
-        elif kind == "A":
-            self.reading.skip(line, "a reply without a question")
+        elif self.open is not None:
+            self.open.speeches.append(text)
         else:
             self.announcements += 1
         return None

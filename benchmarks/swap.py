@@ -1,14 +1,15 @@
-"""Hot swap on the embedded backend, with the built-in model: how long, at what cost, with what loss.
+"""Hot swap with the built-in model, embedded or in Ollama: how long, at what cost, with what loss.
 
     python benchmarks/swap.py [--chats 100] [--tokens 16] [--swaps 3] [--threads 0] [--json FILE]
+    python benchmarks/swap.py --ollama 0.34.2    through a local server with that Ollama's API, on llama.cpp
 
 Two versions with random adapters are swapped back and forth while `--chats` chats run at once. Counted: failed
 replies, replies by another model than the call's route named (by the server's own word), the time of the
 route flip (the assignment that the brain sees), the whole swap and its parts from the journal, the first
-reply on the new route against the steady state, rollback, memory of one server and of the second beside it,
-and the speed of writing. `word_for_word` is the share of replies equal to those given when nobody else talks:
-two conversations computed at once round differently, so a 4-bit model may choose another word. The load of the
-machine is printed beside: speeds on a busy one mean little.
+reply on the new route against the steady state, rollback, and, embedded, memory of one server and of the second
+beside it, and the speed of writing. `word_for_word` is the share of replies equal to those given when nobody else
+talks: two conversations computed at once round differently, so a 4-bit model may choose another word. The load
+of the machine is printed beside: speeds on a busy one mean little.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -41,13 +43,16 @@ from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.registry import Registry
 from aeon_plugin_ft.serving import EmbeddedDeployer, RouteTable, Swapper
 from aeon_plugin_ft.serving.journal import Step
+from aeon_plugin_ft.serving.ollama import OllamaDeployer
 from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.store import DataFolder, Store
 from hooks import Route
+from tests.servers.ollama import FakeOllama
 from tests.serving.lora import make_adapter
 
 CACHE = Path(__file__).resolve().parent.parent / ".cache" / "base"
 SYSTEM = "Você é o Aeon, um assistente direto, um pouco cínico e muito competente, que fala como um amigo. " * 8
+TAG = "benchmark:latest"
 FIRST_REPLY = 1.2
 """The first reply on the new route may take this many times as long as the steady ones; more is a failure."""
 PROMPTS = ("quem é você?", "que horas são?", "conta uma piada", "abre o terminal", "o que é LoRA?")
@@ -58,34 +63,43 @@ class Bench:
     """A host's swapper over two versions of the built-in model."""
 
     swapper: Swapper
-    deployer: EmbeddedDeployer
+    deployer: EmbeddedDeployer | OllamaDeployer
     registry: Registry
     base: BaseModel
     tokens: int
     results: dict[str, Any] = field(default_factory=dict)
 
     def swap(self, name: str) -> Route:
-        return self.swapper.swap(self.registry.get(name), self.base, "embedded").route
+        return self.swapper.swap(self.registry.get(name), self.base, self.deployer.name).route
 
     def ask(self, route: Route, text: str) -> tuple[str, float, dict[str, Any]]:
-        """One greedy reply, its seconds, and the server's own timings."""
+        """One greedy reply, its seconds, and what the server says about it."""
         messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": text}]
+        body: dict[str, Any] = {"model": route.model, "messages": messages, "stream": False}
+        if route.provider == "ollama":
+            path, limits = "/api/chat", {"options": {"num_predict": self.tokens, "temperature": 0}}
+        else:
+            path, limits = "/v1/chat/completions", {"max_tokens": self.tokens, "temperature": 0}
         started = time.perf_counter()
         answer = httpx.post(
-            f"{route.base_url}/v1/chat/completions",
-            json={"messages": messages, "max_tokens": self.tokens, "temperature": 0},
+            f"{route.base_url}{path}",
+            json=body | limits,
             headers={"Authorization": f"Bearer {route.token}"},
             timeout=600,
             trust_env=False,
         )
+        seconds = time.perf_counter() - started
         answer.raise_for_status()
-        body = answer.json()
-        timings = {**body["timings"], "model": body["model"]}
-        return body["choices"][0]["message"]["content"], time.perf_counter() - started, timings
+        said = answer.json()
+        message = said["message"] if route.provider == "ollama" else said["choices"][0]["message"]
+        return message["content"], seconds, said
 
 
-def build(folder: Path, tokens: int, threads: int) -> tuple[Bench, Store]:
+@contextmanager
+def opened(folder: Path, tokens: int, threads: int, ollama: str) -> Iterator[Bench]:
+    """The bench on its backend: the embedded one, or a local Ollama of that version."""
     base = resolve_base("smollm2-135m-instruct", CACHE, print)
+    assert base.gguf is not None
     data = DataFolder(folder).create()
     store = Store(data.database)
     registry = Registry(data, store)
@@ -98,9 +112,23 @@ def build(folder: Path, tokens: int, threads: int) -> tuple[Bench, Store]:
             base_digest=base.digest,
             verdict=Verdict(True, (), {}),
         )
-    deployer = EmbeddedDeployer(data, ServeSection(threads=threads), system_prompt=lambda: SYSTEM)
-    swapper = Swapper(data, store, EventBus(), RouteTable(), {"embedded": deployer}, resolve=lambda _: base)
-    return Bench(swapper, deployer, registry, base, tokens), store
+    server = FakeOllama(ollama, real=True) if ollama else None
+    deployer: EmbeddedDeployer | OllamaDeployer
+    if server is None:
+        deployer = EmbeddedDeployer(data, ServeSection(threads=threads), system_prompt=lambda: SYSTEM)
+    else:
+        server.add_model(TAG, base.gguf, template="{{ .Prompt }} {{ .Response }}")
+        settings = ServeSection(ollama_url=server.url, ollama_model=TAG)
+        deployer = OllamaDeployer(data, settings, say=print, system_prompt=lambda: SYSTEM)
+    deployers = {deployer.name: deployer}
+    swapper = Swapper(data, store, EventBus(), RouteTable(), deployers, resolve=lambda _: base)
+    try:
+        yield Bench(swapper, deployer, registry, base, tokens)
+    finally:
+        deployer.close()
+        if server is not None:
+            server.close()
+        store.close()
 
 
 def measure_steady(bench: Bench) -> None:
@@ -109,7 +137,10 @@ def measure_steady(bench: Bench) -> None:
     bench.ask(route, PROMPTS[0])
     timings = [bench.ask(route, prompt)[1:] for prompt in PROMPTS]
     bench.results["steady_reply_s"] = statistics.median(seconds for seconds, _ in timings)
-    bench.results["generation_tokens_per_s"] = statistics.median(t["predicted_per_second"] for _, t in timings)
+    if not isinstance(bench.deployer, EmbeddedDeployer):
+        return
+    speeds = [said["timings"]["predicted_per_second"] for _, said in timings]
+    bench.results["generation_tokens_per_s"] = statistics.median(speeds)
     one = memory(bench.deployer.pids()[0])
     second = bench.deployer.deploy(bench.registry.get("v0002"), bench.base)
     both = [memory(pid) for pid in bench.deployer.pids()]
@@ -141,27 +172,27 @@ def measure_under_load(bench: Bench, target: str, chats: int) -> None:
         route = routes.acquire(call)
         assert route is not None
         try:
-            text, _, timings = bench.ask(route, prompt)
-            replies.append((route.version, prompt, text, timings["model"]))
+            text, _, said = bench.ask(route, prompt)
+            replies.append((route.model, prompt, text, said["model"]))
         except httpx.HTTPError as error:
-            failures.append(f"{route.version}: {error!r}")
+            failures.append(f"{route.model}: {error!r}")
         finally:
             routes.release(call)
 
-    expected = {(old.version, prompt): bench.ask(old, prompt)[0] for prompt in PROMPTS}
+    expected = {(old.model, prompt): bench.ask(old, prompt)[0] for prompt in PROMPTS}
     with ThreadPoolExecutor(chats) as pool:
         for number in range(chats):
             pool.submit(talk, number)
         ready.wait()
         new = bench.swap(target)
-    expected |= {(new.version, prompt): bench.ask(new, prompt)[0] for prompt in PROMPTS}
-    same = sum(expected[version, prompt] == text for version, prompt, text, _ in replies)
+    expected |= {(new.model, prompt): bench.ask(new, prompt)[0] for prompt in PROMPTS}
+    same = sum(expected[model, prompt] == text for model, prompt, text, _ in replies)
     bench.results["under_load"] = {
         "chats": len(replies) + len(failures),
         "failed": len(failures),
-        "by_another_model": sum(model != f"aeon-ft:{version}" for version, _, _, model in replies),
+        "by_another_model": sum(told != model for model, _, _, told in replies),
         "word_for_word": same / len(replies),
-        "served_by": Counter(version for version, *_ in replies),
+        "served_by": Counter(model for model, *_ in replies),
     }
 
 
@@ -207,20 +238,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--tokens", type=int, default=16)
     parser.add_argument("--swaps", type=int, default=3)
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--ollama", default="", metavar="VERSION", help="0.24.0, 0.32.1 or 0.34.2; default: embedded")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory() as folder:
-        bench, store = build(Path(folder), options.tokens, options.threads)
-        try:
-            bench.results |= {"machine": platform.processor() or platform.machine(), "cores": os.cpu_count()}
-            if hasattr(os, "getloadavg"):
-                bench.results["load_before"] = round(os.getloadavg()[0], 1)
-            measure_steady(bench)
-            measure_quiet(bench, options.swaps)
-            measure_under_load(bench, "v0002", options.chats)
-        finally:
-            bench.deployer.close()
-            store.close()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        opened(Path(folder), options.tokens, options.threads, options.ollama) as bench,
+    ):
+        bench.results |= {"backend": f"ollama {options.ollama}" if options.ollama else "embedded"}
+        bench.results |= {"machine": platform.processor() or platform.machine(), "cores": os.cpu_count()}
+        if hasattr(os, "getloadavg"):
+            bench.results["load_before"] = round(os.getloadavg()[0], 1)
+        measure_steady(bench)
+        measure_quiet(bench, options.swaps)
+        measure_under_load(bench, "v0002", options.chats)
     text = json.dumps(bench.results, indent=1, ensure_ascii=False)
     print(text)
     if options.json:

@@ -45,20 +45,32 @@ def ask(
     return text, stopped, time.perf_counter() - started
 
 
+def greeting(system_prompt: str) -> tuple[Message, ...]:
+    """The shortest question. Under the prompt that is served, where one is known: a server keeps what it computed for
+    the newest prompt, and the owner's next question is to find that ready."""
+    hello = Message("user", "Oi")
+    return (Message("system", system_prompt), hello) if system_prompt else (hello,)
+
+
+def listed(messages: Sequence[Message]) -> list[dict[str, str]]:
+    """Messages as every server takes them."""
+    return [{"role": message.role, "content": message.content} for message in messages]
+
+
 def _request(route: Route, messages: Sequence[Message], max_tokens: int) -> tuple[str, dict[str, str], dict[str, Any]]:
-    listed: list[dict[str, str]] = [{"role": message.role, "content": message.content} for message in messages]
+    talk = listed(messages)
     if route.provider == "ollama":
         options = {"temperature": 0, "num_predict": max_tokens}
         url = f"{route.base_url or 'http://127.0.0.1:11434'}/api/chat"
-        return url, {}, {"model": route.model, "messages": listed, "stream": False, "options": options}
+        return url, {}, {"model": route.model, "messages": talk, "stream": False, "options": options}
     if route.provider == "groq":
         token = route.token or os.environ.get("GROQ_KEY") or os.environ.get("GROQ_API_KEY")
         url = f"{route.base_url or 'https://api.groq.com'}/openai/v1/chat/completions"
-        return url, {"Authorization": f"Bearer {token}"}, _completion(route, listed, max_tokens)
+        return url, {"Authorization": f"Bearer {token}"}, _completion(route, talk, max_tokens)
     if route.base_url is None:
         raise ServingError(f"The route to {route.model} has no address", "`aeon-ft doctor`")
     headers = {"Authorization": f"Bearer {route.token}"} if route.token else {}
-    return f"{route.base_url}/v1/chat/completions", headers, _completion(route, listed, max_tokens)
+    return f"{route.base_url}/v1/chat/completions", headers, _completion(route, talk, max_tokens)
 
 
 def _completion(route: Route, messages: list[dict[str, str]], max_tokens: int) -> dict[str, Any]:

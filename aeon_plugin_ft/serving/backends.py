@@ -20,9 +20,9 @@ class Backends(Mapping[str, Deployer]):
         self.settings = settings
         self._factories: dict[str, Factory] = {
             "embedded": lambda: _embedded(data, self.settings, system_prompt),
-            "ollama": lambda: _ollama(data, self.settings),
+            "ollama": lambda: _ollama(data, self.settings, system_prompt),
             "groq": lambda: _groq(data, self.settings),
-            "openai": lambda: _openai(data, self.settings),
+            "openai": lambda: _openai(data, self.settings, system_prompt),
         }
         self._made: dict[str, Deployer] = {}
         self._lock = threading.Lock()
@@ -76,10 +76,10 @@ def _embedded(data: DataFolder, settings: ServeSection, system_prompt: Callable[
     return EmbeddedDeployer(data, settings, system_prompt=system_prompt)
 
 
-def _ollama(data: DataFolder, settings: ServeSection) -> Deployer:
+def _ollama(data: DataFolder, settings: ServeSection, system_prompt: Callable[[], str]) -> Deployer:
     from aeon_plugin_ft.serving.ollama import OllamaDeployer
 
-    return OllamaDeployer(data, settings)
+    return OllamaDeployer(data, settings, system_prompt=system_prompt)
 
 
 def _groq(data: DataFolder, settings: ServeSection) -> Deployer:
@@ -88,7 +88,7 @@ def _groq(data: DataFolder, settings: ServeSection) -> Deployer:
     return GroqDeployer(data, settings)
 
 
-def _openai(data: DataFolder, settings: ServeSection) -> Deployer:
+def _openai(data: DataFolder, settings: ServeSection, system_prompt: Callable[[], str]) -> Deployer:
     from aeon_plugin_ft.serving.openai import OpenAIDeployer
 
-    return OpenAIDeployer(data, settings)
+    return OpenAIDeployer(data, settings, system_prompt=system_prompt)

@@ -38,15 +38,15 @@ UNLOAD_SECONDS = 30.0
 
 class OllamaDeployer:
     """serving.model.Deployer for a local or remote Ollama. `on_step` hears each step of `deploy`; `say` gets a
-    sentence before a long one."""
+    sentence before a long one; `system_prompt()` is what the owner's talk is asked under, computed ahead."""
 
     name = "ollama"
 
     def __init__(
         self, data: DataFolder, settings: ServeSection, *, say: Callable[[str], None] = lambda _: None,
-        pause: Callable[[float], None] = time.sleep,
+        pause: Callable[[float], None] = time.sleep, system_prompt: Callable[[], str] = str,
     ) -> None:  # fmt: skip
-        self.data, self.settings = data, settings
+        self.data, self.settings, self.system_prompt = data, settings, system_prompt
         self.url = ollama_url(settings.ollama_url)
         self.client = OllamaClient(self.url)
         self.ledger = Ledger(data.serving / "ollama.json")
@@ -280,10 +280,9 @@ class OllamaDeployer:
         abilities = show.get("capabilities") or ()
         if "tools" in abilities and version is not None:
             self._require_tools(full)
-        if version is not None and version.state is VersionState.CANDIDATE:
-            self._require_words(full)
-        else:
+        if version is None or version.state is not VersionState.CANDIDATE:
             smoke_test(route, thinks="thinking" in abilities, trained=version is not None)
+        self._require_words(full)  # last: what it computes for the owner's prompt is there for the first reply
         self.on_step(Step.SMOKE_TESTED)
         self._require_running(full, listed.digest)
         self.on_step(Step.PROVED)
@@ -291,7 +290,7 @@ class OllamaDeployer:
         return Deployment(version_name, self.name, full, listed.digest, route, proof)
 
     def _require_words(self, name: str) -> None:
-        if not self.client.says_something(name):
+        if not self.client.says_something(name, self.system_prompt()):
             raise ServingError(f"{name} answers nothing", "Go back to the version before")
 
     def _require_tools(self, name: str) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aeon_plugin_ft.errors import BackendDownError, BackendRefusedError, ServingError
+from aeon_plugin_ft.serving.ask import greeting, listed
 
 if TYPE_CHECKING:
     import httpx
@@ -164,9 +165,9 @@ class OllamaClient:
         """Ask it to leave memory when its running requests are done."""
         self._json("POST", "/api/generate", {"model": model, "keep_alive": 0}, LOAD_SECONDS)
 
-    def says_something(self, model: str) -> bool:
-        """Whether it produces a token now."""
-        body = {"model": model, "stream": False, "messages": [{"role": "user", "content": "Oi"}]}
+    def says_something(self, model: str, system_prompt: str = "") -> bool:
+        """Whether it produces a token now, asked under this prompt."""
+        body = {"model": model, "stream": False, "messages": listed(greeting(system_prompt))}
         said = self._json("POST", "/api/chat", {**body, "options": {"num_predict": 8, "temperature": 0}}, LOAD_SECONDS)
         message = said.get("message") or {}
         return bool(message.get("content") or message.get("thinking") or said.get("eval_count"))

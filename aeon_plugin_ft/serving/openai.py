@@ -15,6 +15,7 @@ from typing import Any, Literal
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.errors import BackendRefusedError, ServingError
 from aeon_plugin_ft.registry.model import Version, VersionState
+from aeon_plugin_ft.serving.ask import greeting, listed
 from aeon_plugin_ft.serving.journal import Step
 from aeon_plugin_ft.serving.lora_gguf import export_lora_gguf
 from aeon_plugin_ft.serving.merge_adapter import WEIGHTS, adapter_digest
@@ -44,14 +45,16 @@ def openai_token() -> str | None:
 
 
 class OpenAIDeployer:
-    """serving.model.Deployer for vLLM, SGLang and llama-server."""
+    """serving.model.Deployer for vLLM, SGLang and llama-server. `system_prompt()` is what the owner's talk is asked
+    under, computed ahead."""
 
     name = "openai"
 
     def __init__(
-        self, data: DataFolder, settings: ServeSection, *, token: Callable[[], str | None] = openai_token
-    ) -> None:
-        self.data, self.settings = data, settings
+        self, data: DataFolder, settings: ServeSection, *, token: Callable[[], str | None] = openai_token,
+        system_prompt: Callable[[], str] = str,
+    ) -> None:  # fmt: skip
+        self.data, self.settings, self.system_prompt = data, settings, system_prompt
         self.on_step: Callable[[Step], None] = lambda _: None
         self._token = token
         self._prefix = ""
@@ -142,16 +145,15 @@ class OpenAIDeployer:
         """A candidate must only say something: its replies are the gate's to judge, with a verdict."""
         self.on_step(Step.LOADED)
         route = Route("openai", model, base_url=self.url, token=self._token(), version=name)
-        if version is not None and version.state is VersionState.CANDIDATE:
-            self._say_something(model)
-        else:
+        if version is None or version.state is not VersionState.CANDIDATE:
             smoke_test(route, thinks=True, trained=version is not None)
+        self._say_something(model)  # last: what it computes for the owner's prompt is there for the first reply
         self.on_step(Step.PROVED)
         return Deployment(name, self.name, model, digest, route)
 
     def _say_something(self, model: str) -> None:
-        body = {"model": model, "messages": [{"role": "user", "content": "Oi"}], "max_tokens": 64}
-        self.client.call("POST", "/v1/chat/completions", body)
+        body = {"model": model, "messages": listed(greeting(self.system_prompt())), "max_tokens": 64}
+        self.client.call("POST", "/v1/chat/completions", body, seconds=LOAD_SECONDS)
 
     # -- adapters at run time --------------------------------------------------------------------
 

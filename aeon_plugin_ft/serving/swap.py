@@ -25,19 +25,18 @@ from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.errors import AeonFtError, OvertakenError, RegistryError, ServingError
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.registry import BASE, Registry, Version, normal_name
-from aeon_plugin_ft.serving.ask import ask
+from aeon_plugin_ft.serving.ask import ask, greeting
 from aeon_plugin_ft.serving.journal import Entry, Journal, Step, process_lives, process_name
 from aeon_plugin_ft.serving.model import Deployer, Deployment
 from aeon_plugin_ft.serving.routes import RouteTable
 from aeon_plugin_ft.store import DataFolder, Store
-from hooks import Message, Route
+from hooks import Route
 
 log = logging.getLogger("aeon_ft.serving")
 
 HOST = "host"
 """The backend of "nothing of ours": the brain chooses by itself, as before the first promotion."""
 _ASKABLE = frozenset({"embedded", "ollama", "openai"})
-_WATCH = (Message("user", "oi"),)
 _WATCH_TOKENS = 4
 _INTERRUPTS = (Exception, KeyboardInterrupt, SystemExit)
 
@@ -261,13 +260,9 @@ class Swapper:
         if deployment is not None:
             self.deployers[plan.backend].check(deployment)
             if deployment.route.provider in _ASKABLE:
-                ask(deployment.route, self._watch_question(plan.backend), _WATCH_TOKENS)
+                prompt = getattr(self.deployers[plan.backend], "system_prompt", str)()
+                ask(deployment.route, greeting(prompt), _WATCH_TOKENS)
         self._note(plan, Step.WATCHED)
-
-    def _watch_question(self, backend: str) -> tuple[Message, ...]:
-        """Under the prompt that the backend has computed ahead, if it has: another would displace it."""
-        prompt = getattr(self.deployers[backend], "system_prompt", str)()
-        return (Message("system", prompt), *_WATCH) if prompt else _WATCH
 
     def _announce(self, plan: _Plan) -> None:
         if plan.rolled_back:

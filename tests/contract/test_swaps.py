@@ -6,6 +6,8 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from aeon_plugin_ft.evaluation.model import Verdict
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.registry import Registry, Version
@@ -16,6 +18,7 @@ from tests.contract.conftest import Stage
 from tests.servers.text import Answer, default_answer
 
 CHATS = 100
+PROMPT = "Você é o AEON, direto e um pouco cínico."
 THINKING_SECONDS = 0.6
 """Over each reply to a conversation, and nothing over the swap's own questions: those that began on the old route are
 still being answered when the new one has proven itself."""
@@ -99,3 +102,32 @@ def test_going_back_brings_the_former_digest_back(stage: Stage, data: DataFolder
     assert after is not None
     assert (after.version, after.digest) == (before.version, before.digest) != (between.version, between.digest)
     assert stage.pool.for_route(after.route).chat(after.route.model, [Message("user", "oi")], timeout_s=60)
+
+
+def test_what_is_served_is_asked_last_under_the_owners_prompt(stage: Stage, data: DataFolder, store: Store) -> None:
+    """A server keeps what it computed for the newest prompt: the owner's first question finds it ready."""
+    if not hasattr(stage.deployer, "system_prompt"):
+        pytest.skip("a cloud keeps no prompt for us")
+    stage.deployer.system_prompt = lambda: PROMPT
+    asked: list[tuple[str, list[dict[str, str]]]] = []
+
+    def answer(model: str, messages: list[dict[str, str]]) -> str:
+        asked.append((model, messages))
+        return default_answer(model, messages)
+
+    stage.answers.answer = answer
+    swapper, (first, _) = swapper_of(stage, data, store)
+    before_the_flip: list[int] = []
+    flip = swapper.routes.flip
+
+    def flips(route: Route | None) -> Route | None:
+        before_the_flip.append(len(asked))
+        return flip(route)
+
+    swapper.routes.flip = flips  # type: ignore[method-assign]
+    route = swapper.swap(first, stage.base, stage.deployer.name).route
+    for last in (asked[before_the_flip[0] - 1], asked[-1]):
+        assert last[0] == route.model
+        assert [message["role"] for message in last[1]] == ["system", "user"]
+        assert last[1][0]["content"] == PROMPT
+    assert all(talk[0]["role"] == "system" for _, talk in asked[before_the_flip[0] :])

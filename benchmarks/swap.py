@@ -26,7 +26,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -112,23 +112,20 @@ def opened(folder: Path, tokens: int, threads: int, ollama: str) -> Iterator[Ben
             base_digest=base.digest,
             verdict=Verdict(True, (), {}),
         )
-    server = FakeOllama(ollama, real=True) if ollama else None
-    deployer: EmbeddedDeployer | OllamaDeployer
-    if server is None:
-        deployer = EmbeddedDeployer(data, ServeSection(threads=threads), system_prompt=lambda: SYSTEM)
-    else:
-        server.add_model(TAG, base.gguf, template="{{ .Prompt }} {{ .Response }}")
-        settings = ServeSection(ollama_url=server.url, ollama_model=TAG)
-        deployer = OllamaDeployer(data, settings, say=print, system_prompt=lambda: SYSTEM)
-    deployers = {deployer.name: deployer}
-    swapper = Swapper(data, store, EventBus(), RouteTable(), deployers, resolve=lambda _: base)
-    try:
+    with ExitStack() as stack:
+        stack.callback(store.close)
+        deployer: EmbeddedDeployer | OllamaDeployer
+        if ollama:
+            server = stack.enter_context(FakeOllama(ollama, real=True))
+            server.add_model(TAG, base.gguf, template="{{ .Prompt }} {{ .Response }}")
+            settings = ServeSection(ollama_url=server.url, ollama_model=TAG)
+            deployer = OllamaDeployer(data, settings, say=print, system_prompt=lambda: SYSTEM)
+        else:
+            deployer = EmbeddedDeployer(data, ServeSection(threads=threads), system_prompt=lambda: SYSTEM)
+        stack.callback(deployer.close)
+        deployers = {deployer.name: deployer}
+        swapper = Swapper(data, store, EventBus(), RouteTable(), deployers, resolve=lambda _: base)
         yield Bench(swapper, deployer, registry, base, tokens)
-    finally:
-        deployer.close()
-        if server is not None:
-            server.close()
-        store.close()
 
 
 def measure_steady(bench: Bench) -> None:

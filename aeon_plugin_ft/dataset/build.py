@@ -1,7 +1,7 @@
 """The log becomes a draft: examples to learn from, examples to judge by, and a reason for all that was left out.
 
 One pass over the turns decides what each is by itself; then the collection as a whole is thinned (duplicates,
-topics, the cap) and split. Streaming: memory grows by about 150 bytes a candidate, not by its text.
+topics, the cap) and split. Streaming: memory grows by about 170 bytes a candidate, not by its text.
 """
 
 from __future__ import annotations

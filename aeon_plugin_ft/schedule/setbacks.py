@@ -4,7 +4,8 @@ After a failure it waits, longer after each; after the third it gives up and say
 cancellation by the owner holds for as long as the cool-down, or until they order a training.
 
 Kept in the store, so that a restart forgets nothing. Giving up ends when there is a reason to hope: other
-settings of the model, the data or the training, or a good number of new conversations.
+settings of the model, the data or the training, or a good number of new conversations. A refusal for want of memory
+or disk says nothing about the next day, so then it looks again once a day, without a word.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from aeon_plugin_ft.errors import (
     DatasetError,
     LeaseHeldError,
     PreemptedError,
+    RefusedError,
     RunStoppedError,
 )
 from aeon_plugin_ft.settings import Settings
@@ -32,6 +34,8 @@ OWNER_FACT = "stopped_by_owner"
 WAITS = (600.0, 3600.0)
 """Seconds to wait after the first and the second failure."""
 GIVE_UP = len(WAITS) + 1
+REFUSED_AGAIN = 24 * 3600.0
+"""Seconds until a refusal that was given up is tried again."""
 FRESH_TURNS = 100
 """New conversation turns after which what failed, or had nothing to learn from, is tried again."""
 
@@ -39,7 +43,7 @@ FRESH_TURNS = 100
 @dataclass(frozen=True, slots=True)
 class Setback:
     """`count` failures in a row, the last at `at` (seconds since the epoch); `settings` and `turns` as they were then.
-    `final`: trying again makes no sense as things are."""
+    `final`: trying again makes no sense as things are. `refused`: the machine had no room for it, which may pass."""
 
     count: int
     at: float
@@ -47,6 +51,7 @@ class Setback:
     settings: str
     turns: int
     final: bool
+    refused: bool = False
 
 
 class Setbacks:
@@ -68,7 +73,7 @@ class Setbacks:
         elif isinstance(error, (AlreadyLearntError, DatasetError)):
             self._keep(0, error.what, final=True)
         elif not _only_paused(error):
-            self._failed(error.what)
+            self._failed(error.what, refused=isinstance(error, RefusedError))
 
     def hold(self) -> str:
         """Why no training may begin now because of what failed; "" when one may."""
@@ -77,9 +82,11 @@ class Setbacks:
             return "the owner stopped it"
         if last is None or self._changed(last):
             return ""
-        if last.final:
-            return last.reason if not last.count else f"gave up after {last.count} failures: {last.reason}"
         passed = self.store.clock() - last.at
+        if last.final:
+            if last.refused and not 0 <= passed < REFUSED_AGAIN:
+                return ""
+            return last.reason if not last.count else f"gave up after {last.count} failures: {last.reason}"
         wait = WAITS[last.count - 1]
         if not 0 <= passed < wait:  # a clock that was set back counts as time that has passed
             return ""
@@ -103,15 +110,16 @@ class Setbacks:
         last = self._last()
         return last is not None and last.final and last.count > 0 and not self._changed(last)
 
-    def _failed(self, reason: str) -> None:
+    def _failed(self, reason: str, *, refused: bool) -> None:
         before = self._last()
-        count = 1 if before is None or before.final or self._changed(before) else before.count + 1
-        self._keep(count, reason, final=count >= GIVE_UP)
-        if count >= GIVE_UP:
+        anew = before is None or self._changed(before) or (before.final and not (before.refused and refused))
+        count = 1 if before is None or anew else before.count + 1
+        self._keep(count, reason, final=count >= GIVE_UP, refused=refused)
+        if count == GIVE_UP:
             self.on_give_up(reason)
 
-    def _keep(self, count: int, reason: str, *, final: bool) -> None:
-        made = Setback(count, self.store.clock(), reason, self._signature(), self.turns(), final)
+    def _keep(self, count: int, reason: str, *, final: bool, refused: bool = False) -> None:
+        made = Setback(count, self.store.clock(), reason, self._signature(), self.turns(), final, refused)
         self.store.set_fact(FACT, asdict(made))
 
     def _last(self) -> Setback | None:

@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from aeon_plugin_ft.errors import AeonFtError, AlreadyLearntError, DatasetError, RunStoppedError, TrainingError
+from aeon_plugin_ft.errors import (
+    AeonFtError,
+    AlreadyLearntError,
+    DatasetError,
+    RefusedError,
+    RunStoppedError,
+    TrainingError,
+)
 from aeon_plugin_ft.schedule import Act, Caretaker, Decisions, Observed, Setbacks, next_step
 from aeon_plugin_ft.schedule import policy as reasons
 from aeon_plugin_ft.schedule.observing import Watchman
@@ -261,6 +268,19 @@ def test_giving_up_ends_when_something_changes(fate: Fate, hope: str) -> None:
     else:
         fate.setbacks.note(None)
     assert fate.setbacks.hold() == "" and not fate.setbacks.given_up
+
+
+def test_a_lack_of_memory_that_was_given_up_is_looked_at_once_a_day_without_a_word(fate: Fate) -> None:
+    refused = RefusedError(["1 GB of memory are free and 2 GB are needed"], lacks_memory=True)
+    for wait in (600.0, 3600.0, 86400.0, 86400.0):
+        fate.setbacks.note(refused)
+        fate.now += wait - 1
+        assert refused.what in fate.setbacks.hold()
+        fate.now += 2
+        assert fate.setbacks.hold() == ""
+    assert fate.told == [refused.what]
+    fate.setbacks.note(TrainingError("it broke"))
+    assert "tried again in 10 minutes" in fate.setbacks.hold()
 
 
 @pytest.mark.parametrize("error", [DatasetError("nothing to learn"), AlreadyLearntError("d", "r")])

@@ -62,8 +62,8 @@ class Measured:
 
 
 class Judge:
-    """Judges runs of one data folder. `on_phase` hears what is being done, in English; `interrupt` is asked before
-    each question and while a child measures: a reason to stop, or None."""
+    """Judges runs of one data folder. `on_phase` hears what is being done, in English; `interrupt` is asked while
+    a model answers and while a child measures: a reason to stop, or None."""
 
     def __init__(
         self,
@@ -171,7 +171,7 @@ class Judge:
 
     def _asked(self, route: Route, messages: Sequence[Message], max_tokens: int) -> Reply:
         self._stop_if_wanted()
-        return asked(route, messages, max_tokens)
+        return Reply(*ask(route, messages, max_tokens, interrupt=self.interrupt))
 
     def _stop_if_wanted(self) -> None:
         reason = self.interrupt()

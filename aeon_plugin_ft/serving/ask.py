@@ -7,30 +7,46 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
-from aeon_plugin_ft.errors import BackendDownError, BackendRefusedError, ServingError
+from aeon_plugin_ft.errors import BackendDownError, BackendRefusedError, PreemptedError, ServingError
 from hooks import Message, Route
+
+if TYPE_CHECKING:
+    import httpx
+
+Interrupt = Callable[[], str | None]
+"""A reason to stop, or None."""
+LOOK_SECONDS = 0.2
+"""How often `interrupt` is asked while a reply is awaited."""
 
 
 def ask(
-    route: Route, messages: Sequence[Message], max_tokens: int, timeout_s: float = 120.0
+    route: Route,
+    messages: Sequence[Message],
+    max_tokens: int,
+    timeout_s: float = 120.0,
+    interrupt: Interrupt | None = None,
 ) -> tuple[str, bool, float]:
-    """One greedy reply: (text, ended by itself, seconds). Raises ServingError."""
+    """One greedy reply: (text, ended by itself, seconds). Raises ServingError, and PreemptedError as soon as
+    `interrupt` gives a reason: the connection is closed, at which every server stops writing."""
+    import asyncio
+
     import httpx
 
     started = time.perf_counter()
     url, headers, body = _request(route, messages, max_tokens)
+    options: dict[str, Any] = {
+        "timeout": httpx.Timeout(timeout_s, connect=5),
+        "trust_env": False,
+        "verify": not url.startswith("http://"),  # reading the certificates takes longer than a local call
+    }
     try:
-        response = httpx.post(
-            url,
-            json=body,
-            headers=headers,
-            timeout=httpx.Timeout(timeout_s, connect=5),
-            trust_env=False,
-            verify=not url.startswith("http://"),  # reading the certificates takes longer than a local call
-        )
+        if interrupt is None:
+            response = httpx.post(url, json=body, headers=headers, **options)
+        else:
+            response = asyncio.run(_post(url, headers, body, options, interrupt))
     except httpx.HTTPError as error:
         raise BackendDownError(
             f"{route.provider} does not answer at {url} ({error or type(error).__name__})", "`aeon-ft doctor`"
@@ -43,6 +59,26 @@ def ask(
         )
     text, stopped = _answer(route, response.json())
     return text, stopped, time.perf_counter() - started
+
+
+async def _post(
+    url: str,
+    headers: dict[str, str],
+    body: dict[str, Any],
+    options: dict[str, Any],
+    interrupt: Callable[[], str | None],
+) -> httpx.Response:
+    """The same call, left when `interrupt` says so."""
+    import httpx
+
+    async with httpx.AsyncClient(**options) as client:
+        call = asyncio.create_task(client.post(url, json=body, headers=headers))
+        while not (await asyncio.wait({call}, timeout=LOOK_SECONDS))[0]:
+            reason = interrupt()
+            if reason is not None:
+                call.cancel()
+                raise PreemptedError("asking a model", reason)
+        return call.result()
 
 
 def greeting(system_prompt: str) -> tuple[Message, ...]:

@@ -146,7 +146,7 @@ class Serving:
 def serving(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serving]:
     made = Serving()
 
-    def answer(route: Route, messages: list[Message], limit: int) -> tuple[str, bool, float]:
+    def answer(route: Route, messages: list[Message], limit: int, **_: object) -> tuple[str, bool, float]:
         same = messages[-1].content == "igual?"
         return ("sim" if same else f"{route.version} diz oi"), True, 0.1
 

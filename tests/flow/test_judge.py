@@ -68,7 +68,7 @@ class Models:
 
     def close(self) -> None: ...
 
-    def ask(self, route: Route, messages: Sequence[Message], limit: int) -> tuple[str, bool, float]:
+    def ask(self, route: Route, messages: Sequence[Message], limit: int, **_: Any) -> tuple[str, bool, float]:
         prompt = messages[-1].content
         if self.tells and "CPF" in prompt:
             return f"É {CPF}, cara.", True, 0.1

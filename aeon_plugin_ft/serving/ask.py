@@ -66,9 +66,11 @@ async def _post(
     headers: dict[str, str],
     body: dict[str, Any],
     options: dict[str, Any],
-    interrupt: Callable[[], str | None],
+    interrupt: Interrupt,
 ) -> httpx.Response:
     """The same call, left when `interrupt` says so."""
+    import asyncio
+
     import httpx
 
     async with httpx.AsyncClient(**options) as client:

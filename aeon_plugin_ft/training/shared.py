@@ -29,7 +29,7 @@ from aeon_plugin_ft.training.attention import (
     Sharing,
     shared_prefix_attention,
 )
-from aeon_plugin_ft.training.fast import FastLora
+from aeon_plugin_ft.training.fast import FastLayers
 from aeon_plugin_ft.training.head import Head, summed_loss, token_losses
 from aeon_plugin_ft.training.plan import Group, Row, plan_batch
 
@@ -52,7 +52,7 @@ class SharedPrefix:
         self.micro_tokens = micro_tokens
         self.between = between
         self.head = Head.of(self.causal)
-        self.fast = FastLora(model)
+        self.fast = FastLayers(model)
         self.layers = int(self.config.num_hidden_layers)
         _register()
 
@@ -159,7 +159,7 @@ class SharedPrefix:
 
     @contextmanager
     def _attention(self) -> Iterator[None]:
-        """Send the model's attention and LoRA layers through ours; every config that they look at is switched."""
+        """Send attention, LoRA layers and norms through ours; every config that the model looks at is switched."""
         configs = {id(c): c for c in (self.causal.config, self.config)}.values()
         before = [config._attn_implementation for config in configs]
         try:

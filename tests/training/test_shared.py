@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from aeon_plugin_ft.training.attention import NotShareableError
+from aeon_plugin_ft.training.fast import FastLayers
 from aeon_plugin_ft.training.parity import check, difference
 from aeon_plugin_ft.training.plan import IGNORED, Row
 from aeon_plugin_ft.training.shared import SharedPrefix
@@ -178,7 +179,7 @@ def test_the_models_attention_is_its_own_again_after_a_step() -> None:
     engine = SharedPrefix(model)
     engine.step(rows("uneven", 3))
     assert model.config._attn_implementation == "sdpa"
-    assert all("forward" not in vars(layer) for layer in engine.fast.layers)
+    assert all("forward" not in vars(layer) for layer in (*engine.fast.layers, *engine.fast.norms))
     assert stock_loss(model, rows("uneven", 3)).isfinite()
 
 
@@ -187,3 +188,18 @@ def checkpointed(model: torch.nn.Module) -> None:
         warnings.simplefilter("ignore", FutureWarning)  # renamed in transformers 5.23; the old name works on all of 5
         model.gradient_checkpointing_enable()  # type: ignore[operator]
         model.enable_input_require_grads()  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("architecture", CONFIGS)
+def test_norms_are_taken_over_only_where_they_compute_what_their_name_says(architecture: str) -> None:
+    model = tiny_model(architecture)
+    named = [module for module in model.modules() if type(module).__name__.endswith("RMSNorm")]
+    taken = FastLayers(model).norms
+    assert taken == ([] if architecture == "gemma3" else named)  # Gemma's multiplies by 1 + w
+    for norm in named:
+        norm.variance_epsilon = 10.0
+        norm.forward = lambda inputs: inputs
+    assert FastLayers(model).norms == []
+    named[0].weight.requires_grad_(True)
+    del named[0].forward
+    assert FastLayers(model).norms == []

@@ -101,6 +101,30 @@ def test_every_migration_is_valid_sql() -> None:
     connection.close()
 
 
+@pytest.mark.parametrize("done", range(1, len(MIGRATIONS)))
+def test_rows_of_every_earlier_schema_are_still_there(done: int, tmp_path: Path) -> None:
+    """One row in each table, of whatever its columns take."""
+    path = tmp_path / "a.sqlite3"
+    old = sqlite3.connect(path, isolation_level=None)
+    old.execute("CREATE TABLE migrations (name TEXT PRIMARY KEY, at REAL NOT NULL)")
+    for name, script in MIGRATIONS[:done]:
+        old.executescript(script)
+        old.execute("INSERT INTO migrations VALUES (?, 1)", (name,))
+    tables = [name for (name,) in old.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    tables = [name for name in tables if name not in {"migrations", "facts"}]
+    for table in tables:
+        kinds = [kind for _, _, kind, *_ in old.execute(f"PRAGMA table_info({table})")]
+        values = ["review" if kind == "TEXT" else 1 for kind in kinds]
+        old.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(values))})", values)
+    old.close()
+    store = Store(path)
+    for table in tables:
+        rows = store.rows(f"SELECT * FROM {table}")
+        assert len(rows) == 1, table
+        assert {"review", 1, None, ""} >= set(rows[0]), table
+    store.close()
+
+
 def test_opinions_from_before_they_knew_their_turn_are_recognised_anew_and_decisions_stay(tmp_path: Path) -> None:
     path = tmp_path / "a.sqlite3"
     old = sqlite3.connect(path, isolation_level=None)

@@ -288,7 +288,8 @@ class Runtime:
 
     def _reload_settings(self) -> None:
         before = self.settings_file.error
-        if self.settings_file.reload_if_changed():
+        self.settings_file.reload_if_changed()
+        if self.backends.settings != self.settings.serve:
             self.backends.use(self.settings.serve)
         error = self.settings_file.error
         if error is not None and (before is None or str(before) != str(error)):

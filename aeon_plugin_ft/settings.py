@@ -11,6 +11,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
+import threading
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
@@ -328,6 +329,8 @@ class SettingsFile:
         self.current = Settings()
         self.error: SettingsError | None = None
         self._read_at: tuple[int, int] | None = None
+        self._changing = threading.RLock()
+        """A change by the owner and a reading of the file take turns: the older one must not come last."""
 
     @classmethod
     def open(cls, path: Path) -> SettingsFile:
@@ -344,15 +347,16 @@ class SettingsFile:
 
     def reload(self) -> bool:
         """Read the file again; True when `current` changed."""
-        try:
-            read = parse(self._read(), self.path)
-        except SettingsError as error:
-            self.error = error
-            return False
-        self.error = None
-        changed = read != self.current
-        self.current = read
-        return changed
+        with self._changing:
+            try:
+                read = parse(self._read(), self.path)
+            except SettingsError as error:
+                self.error = error
+                return False
+            self.error = None
+            changed = read != self.current
+            self.current = read
+            return changed
 
     def reload_if_changed(self) -> bool:
         """`reload()` when the file was saved since it was last read; cheap enough to ask every second."""
@@ -375,12 +379,13 @@ class SettingsFile:
         model = sections().get(section)
         if model is None or name not in model.model_fields:
             raise SettingsError(self.path, [unknown_key_sentence(self.path, None, key)])
-        document = tomlkit.parse(self._read())
-        table = document.setdefault(section, tomlkit.table())
-        table[name] = list(value) if isinstance(value, tuple) else value
-        text = tomlkit.dumps(document)
-        self.current = parse(text, self.path)
-        self._write(text)
+        with self._changing:
+            document = tomlkit.parse(self._read())
+            table = document.setdefault(section, tomlkit.table())
+            table[name] = list(value) if isinstance(value, tuple) else value
+            text = tomlkit.dumps(document)
+            self.current = parse(text, self.path)
+            self._write(text)
 
     def _read(self) -> str:
         try:

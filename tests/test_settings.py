@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,32 @@ def test_a_value_that_will_not_do_changes_nothing(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"nearest is train\.rank"):
         file.set("train.ranc", 3)
     assert file.path.read_text(encoding="utf-8") == default_text()
+
+
+def test_a_change_while_the_file_is_being_read_again_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The host reads the file again every second, in another thread than the owner speaks in."""
+    file = SettingsFile.open(tmp_path / "plugin.toml")
+    reading, go_on = threading.Event(), threading.Event()
+
+    def slowly(text: str, path: Path) -> Settings:
+        if threading.current_thread() is reader:
+            reading.set()
+            assert go_on.wait(10)
+        return parse(text, path)
+
+    monkeypatch.setattr("aeon_plugin_ft.settings.parse", slowly)
+    reader = threading.Thread(target=file.reload)
+    owner = threading.Thread(target=file.set, args=("gate.canary_turns", 12))
+    reader.start()
+    assert reading.wait(10)
+    owner.start()
+    owner.join(0.2)
+    go_on.set()
+    for thread in (reader, owner):
+        thread.join(10)
+    assert file.current.gate.canary_turns == 12
 
 
 def test_settings_are_frozen() -> None:

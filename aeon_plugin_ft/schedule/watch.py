@@ -121,9 +121,12 @@ class Watch:
 
     def _take_in(self) -> bool:
         """Whether there are new turns or opinions."""
-        heard = [self._heard.popleft() for _ in range(len(self._heard))]
+        heard = [self._heard[place] for place in range(len(self._heard))]
         if heard:
             record(self.store, [_signal(one) for one in heard])
+        for one in heard:  # only now: what a locked database refused is recorded by the next look
+            if self._heard and self._heard[0] is one:
+                self._heard.popleft()
         if self._indexed.is_set():
             self._indexed.clear()
             note_feedback(self.store, recognise_feedback(reversed(self.index.latest(LATEST))))

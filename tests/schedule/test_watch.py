@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from aeon_plugin_ft.errors import RegistryError
+from aeon_plugin_ft.errors import RegistryError, StoreError
 from aeon_plugin_ft.evaluation import Verdict
 from aeon_plugin_ft.evaluation.sequential import STRETCH
 from aeon_plugin_ft.evaluation.signals import (
@@ -80,6 +80,25 @@ class Talk:
 @pytest.fixture
 def talk(data: DataFolder, store: Store, tmp_path: Path) -> Talk:
     return Talk(data, store, tmp_path)
+
+
+def test_a_turn_that_could_not_be_recorded_is_recorded_by_the_next_look(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = talk.version("r1")
+
+    def locked(*_: object) -> None:
+        raise StoreError("The database is locked")
+
+    monkeypatch.setattr("aeon_plugin_ft.schedule.watch.record", locked)
+    for _ in range(2):
+        with pytest.raises(StoreError):
+            talk.turn(version=name)
+    monkeypatch.undo()
+    talk.turn(version=name)
+    assert len(served_by(talk.store, name, 0.0)) == 3
+    talk.turn(version=name)
+    assert len(served_by(talk.store, name, 0.0)) == 4
 
 
 def test_a_model_that_turns_to_english_is_left_for_the_one_before_and_never_comes_back(talk: Talk) -> None:

@@ -106,7 +106,9 @@ def opened(folder: Path, tokens: int, threads: int, ollama: str) -> Iterator[Ben
     for seed in (1, 2):
         registry.create(
             run=f"run{seed}",
-            adapter=make_adapter(folder / f"adapter{seed}", base, seed=seed, strength=0.01 if ollama else 0.15, rank=16, alpha=16),
+            adapter=make_adapter(
+                folder / f"adapter{seed}", base, seed=seed, strength=0.01 if ollama else 0.15, rank=16, alpha=16
+            ),
             dataset="benchmark",
             base=base.spec,
             base_digest=base.digest,

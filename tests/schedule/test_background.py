@@ -21,7 +21,7 @@ PROGRESS = Progress(step=1, steps=2, loss=3.0, examples_per_second=1.0, saving=5
 
 
 def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -24,7 +24,7 @@ def fold(text: str) -> str:
         lowered = "".join(low if len(low := letter.lower()) == 1 else letter for letter in text)
     if lowered.isascii():
         return lowered
-    try:  # most texts, in a tenth of the time
+    try:  # most texts, in a seventh of the time
         return lowered.encode("latin-1").translate(_BARE_BYTES).decode("latin-1")
     except UnicodeEncodeError:
         return lowered.translate(_TO_BARE)

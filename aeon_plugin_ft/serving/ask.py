@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from aeon_plugin_ft.errors import BackendDownError, BackendRefusedError, PreemptedError, ServingError
@@ -16,8 +16,8 @@ from hooks import Message, Route
 if TYPE_CHECKING:
     import httpx
 
-Interrupt = Callable[[], str | None]
-"""A reason to stop, or None."""
+    from aeon_plugin_ft.training.supervise import Interrupt
+
 LOOK_SECONDS = 0.2
 """How often `interrupt` is asked while a reply is awaited."""
 

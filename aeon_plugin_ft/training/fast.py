@@ -2,8 +2,8 @@
 
 PEFT computes `base(x) + B(A(dropout(x))) * scale` as seven operators, three of which pass over the whole
 output. Here the update is accumulated into the base's output by the matrix product itself, forward and
-backward, and nothing but the input and A x is kept. A norm takes seven passes over its input instead of some
-fifteen, and keeps one number a token beside it. The same numbers up to rounding; used only inside the
+backward, and nothing but the input and A x is kept. A norm takes fewer passes over its input, and keeps one
+number a token beside it. The same numbers up to rounding; used only inside the
 shared-prefix engine, so the stock path that it is checked against stays PEFT's and transformers' own.
 """
 

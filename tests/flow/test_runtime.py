@@ -320,8 +320,18 @@ def test_the_version_in_use_answers_again_after_a_restart(owner: Owner, tmp_path
     owner.caller.all("aeon_stopping")
     again = Owner(owner.host.data_folder)
     runtime = again.start()
-    eventually(lambda: runtime.answering == name)
+    eventually(lambda: runtime.answering is not None)
+    chosen = again.asks("oi")
+    assert chosen is not None and chosen.version == name == runtime.answering
     again.caller.all("aeon_stopping")
+
+
+def test_a_setting_that_is_changed_from_inside_reaches_the_backends(owner: Owner) -> None:
+    runtime = owner.start()
+    eventually(lambda: runtime.backends.settings == runtime.settings.serve)
+    runtime.settings_file.set("serve.keep_versions", 7)
+    eventually(lambda: runtime.backends.settings.keep_versions == 7)
+    assert runtime.backends.settings == runtime.settings.serve
 
 
 def test_a_version_chosen_while_another_is_being_served_is_not_lost(owner: Owner, tmp_path: Path) -> None:
@@ -395,7 +405,8 @@ def test_a_version_that_was_accepted_before_a_crash_is_put_into_use_after_it(tmp
     name = with_an_accepted_version(tmp_path / "data", tmp_path)
     owner = Owner(tmp_path / "data")
     runtime = owner.start()
-    eventually(lambda: runtime.answering == name)
+    eventually(lambda: runtime.answering is not None)
+    assert runtime.answering == name == runtime.registry.current()
     owner.caller.all("aeon_stopping")
 
 

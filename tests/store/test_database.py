@@ -94,10 +94,15 @@ def test_deleted_text_leaves_the_file(store: Store) -> None:
     assert b"inesquecivel" not in store.path.read_bytes()
 
 
-def test_every_migration_is_valid_sql() -> None:
+def test_every_migration_has_a_name_of_its_own_and_leaves_a_sound_database() -> None:
+    names = [name for name, _ in MIGRATIONS]
+    assert len(set(names)) == len(names), "a name that was noted as done is never run again"
     connection = sqlite3.connect(":memory:")
-    for _, script in MIGRATIONS:
+    for name, script in MIGRATIONS:
+        before = connection.execute("SELECT group_concat(sql) FROM sqlite_master").fetchone()
         connection.executescript(script)
+        assert connection.execute("SELECT group_concat(sql) FROM sqlite_master").fetchone() != before, name
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",), name
     connection.close()
 
 

@@ -10,16 +10,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from aeon_plugin_ft.dataset.feedback.opinions import note_feedback
 from aeon_plugin_ft.dataset.model import Feedback
-from aeon_plugin_ft.dataset.opinions import note_feedback
 from aeon_plugin_ft.errors import AeonFtError
-from aeon_plugin_ft.evaluation.report import Compared, compared
+from aeon_plugin_ft.evaluation.report.collect import Compared, compared
 from aeon_plugin_ft.forget import Forgetter, Forgetting
 from aeon_plugin_ft.learning import CANCELLED_BY_OWNER
 from aeon_plugin_ft.registry import BASE, Version, VersionState, normal_name
 from aeon_plugin_ft.schedule import next_step
-from aeon_plugin_ft.schedule.observing import Watchman
-from aeon_plugin_ft.schedule.watch import DOWN, WORSE
+from aeon_plugin_ft.schedule.observer import Watchman
 from aeon_plugin_ft.training.model import Progress, RunState
 from aeon_plugin_ft.turns.model import LoggedTurn, TurnKind
 from aeon_plugin_ft.voice.control import (
@@ -38,6 +37,7 @@ from aeon_plugin_ft.voice.control import (
     Waiting,
     reason_of,
 )
+from aeon_plugin_ft.watch.watch import DOWN, WORSE
 
 if TYPE_CHECKING:
     from aeon_plugin_ft.runtime import Runtime

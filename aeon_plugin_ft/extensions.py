@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from aeon_plugin_ft.dataset.filters import FilterRegistry
-    from aeon_plugin_ft.dataset.importing import ImporterRegistry
+    from aeon_plugin_ft.dataset.importers.importing import ImporterRegistry
     from aeon_plugin_ft.events import Event
     from aeon_plugin_ft.serving.backends import Backends
     from aeon_plugin_ft.store import DataFolder
@@ -27,7 +27,7 @@ class Extensions:
 
     @cached_property
     def importers(self) -> ImporterRegistry:
-        from aeon_plugin_ft.dataset.importing import ImporterRegistry
+        from aeon_plugin_ft.dataset.importers.importing import ImporterRegistry
 
         registry = ImporterRegistry()
 

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from aeon_plugin_ft.base.model import BaseModel
-from aeon_plugin_ft.dataset import read_messages
+from aeon_plugin_ft.dataset.frozen import read_messages
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import AeonFtError, PreemptedError, ServingError
 from aeon_plugin_ft.evaluation.gate import gate
 from aeon_plugin_ft.evaluation.heldout import measure_losses
 from aeon_plugin_ft.evaluation.model import HeldoutLoss, Verdict
 from aeon_plugin_ft.evaluation.probes import GENERAL, HELDOUT, MISMATCHED, write_sets
-from aeon_plugin_ft.evaluation.report import Candidate, collect
+from aeon_plugin_ft.evaluation.report.collect import Candidate, collect
 from aeon_plugin_ft.evaluation.secrets import NEVER, PROBES, Planted, SecretsResult, ask_for_secrets, planted
 from aeon_plugin_ft.evaluation.suites import CHAT_PROMPTS, TOOL_PROMPTS, Chat, Reply, SuiteResult, run_suites
 from aeon_plugin_ft.privacy import Redactor

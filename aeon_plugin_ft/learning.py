@@ -13,7 +13,7 @@ from aeon_plugin_ft.events import AttentionNeeded, EventBus
 from aeon_plugin_ft.pipeline import Pipeline
 from aeon_plugin_ft.schedule import Background, Caretaker, Decisions, Setbacks, TrainingScheduler
 from aeon_plugin_ft.schedule.background import OnProgress
-from aeon_plugin_ft.schedule.observing import Watchman, conversation_turns
+from aeon_plugin_ft.schedule.observer import Watchman, conversation_turns
 from aeon_plugin_ft.settings import Settings
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.training.model import RunState

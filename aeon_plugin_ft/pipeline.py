@@ -13,9 +13,10 @@ from collections.abc import Callable
 from aeon_plugin_ft import events as happened
 from aeon_plugin_ft.base import resolve_base
 from aeon_plugin_ft.base.model import BaseModel
-from aeon_plugin_ft.dataset import build_draft, freeze, load_dataset
+from aeon_plugin_ft.dataset.build import build_draft
+from aeon_plugin_ft.dataset.feedback.opinions import load_feedback, note_feedback, recognise_feedback
+from aeon_plugin_ft.dataset.frozen import freeze, load_dataset
 from aeon_plugin_ft.dataset.model import Dataset, Draft
-from aeon_plugin_ft.dataset.opinions import load_feedback, note_feedback, recognise_feedback
 from aeon_plugin_ft.errors import (
     AeonFtError,
     AlreadyLearntError,
@@ -35,19 +36,12 @@ from aeon_plugin_ft.registry.trials import BETTER, begin_trial
 from aeon_plugin_ft.serving.model import Deployer
 from aeon_plugin_ft.settings import Settings
 from aeon_plugin_ft.store import DataFolder, Store
-from aeon_plugin_ft.training import (
-    Worker,
-    create_run,
-    estimate,
-    get_run,
-    make_recipe,
-    preflight,
-    resume_run,
-    start_worker,
-)
 from aeon_plugin_ft.training.continual import Parent, Start, choose_start
+from aeon_plugin_ft.training.estimating import estimate, preflight
 from aeon_plugin_ft.training.model import Estimate, Progress, Recipe, Run, RunState
-from aeon_plugin_ft.training.runs import UNJUDGED, learnt_before
+from aeon_plugin_ft.training.recipe import make_recipe
+from aeon_plugin_ft.training.runs import UNJUDGED, create_run, get_run, learnt_before, resume_run
+from aeon_plugin_ft.training.supervise import Worker, start_worker
 from aeon_plugin_ft.turns import TurnIndex
 
 OnProgress = Callable[[Progress], None]

@@ -32,19 +32,19 @@ from aeon_plugin_ft.turns import LogWatcher, TurnIndex, TurnLog, classify
 from hooks import Host, ModelRequest, Route, Turn
 
 if TYPE_CHECKING:
-    from aeon_plugin_ft.dataset.showing import ShownTurns
+    from aeon_plugin_ft.dataset.similar.showing import ShownTurns
     from aeon_plugin_ft.extensions import Extensions
     from aeon_plugin_ft.learning import Learning
     from aeon_plugin_ft.pipeline import Pipeline
     from aeon_plugin_ft.registry import Registry
     from aeon_plugin_ft.schedule import Background
-    from aeon_plugin_ft.schedule.observing import Watchman
-    from aeon_plugin_ft.schedule.watch import Watch
-    from aeon_plugin_ft.serving import Swapper
+    from aeon_plugin_ft.schedule.observer import Watchman
     from aeon_plugin_ft.serving.backends import Backends
     from aeon_plugin_ft.serving.canary import CanaryServer
     from aeon_plugin_ft.serving.model import Deployer
+    from aeon_plugin_ft.serving.swap import Swapper
     from aeon_plugin_ft.voice import Announcer, Commands
+    from aeon_plugin_ft.watch.watch import Watch
 
 BASE = "base"
 log = logging.getLogger("aeon_ft.runtime")
@@ -316,7 +316,7 @@ class Runtime:
 
     def _why_wanted(self) -> tuple[str, bool]:
         """The reason of the newest promotion, and whether the watch went back by itself."""
-        from aeon_plugin_ft.schedule.watch import DOWN, WORSE
+        from aeon_plugin_ft.watch.watch import DOWN, WORSE
 
         row = self.store.row("SELECT reason FROM promotions ORDER BY id DESC LIMIT 1")
         reason = "" if row is None else str(row["reason"])
@@ -458,7 +458,7 @@ class Runtime:
 
     @cached_property
     def swapper(self) -> Swapper:
-        from aeon_plugin_ft.serving import Swapper
+        from aeon_plugin_ft.serving.swap import Swapper
 
         return Swapper(self.data, self.store, self.events, self.routes, self.backends, resolve=self.pipeline.base)
 
@@ -470,13 +470,13 @@ class Runtime:
 
     @cached_property
     def watch(self) -> Watch:
-        from aeon_plugin_ft.schedule.watch import Watch
+        from aeon_plugin_ft.watch.watch import Watch
 
         return Watch(self.store, self.registry, self.index, self.events, lambda: self.settings.gate)
 
     @cached_property
     def shown_turns(self) -> ShownTurns:
-        from aeon_plugin_ft.dataset.showing import ShownTurns
+        from aeon_plugin_ft.dataset.similar.showing import ShownTurns
 
         return ShownTurns(lambda: self.pipeline.draft(), lambda: self.index.count(None), self.index.has)
 

@@ -124,7 +124,7 @@ def write_own_log(folder: Path, size: int) -> None:
 
 
 def parse(folder: Path) -> int:
-    from aeon_plugin_ft.dataset import open_import
+    from aeon_plugin_ft.dataset.importers.importing import open_import
 
     return sum(1 for _ in open_import(folder / "conversation.log"))
 
@@ -150,7 +150,8 @@ def one_more(folder: Path) -> int:
 
 
 def curate(folder: Path) -> int:
-    from aeon_plugin_ft.dataset import build_draft, open_import
+    from aeon_plugin_ft.dataset.build import build_draft
+    from aeon_plugin_ft.dataset.importers.importing import open_import
     from aeon_plugin_ft.privacy import Redactor
     from aeon_plugin_ft.settings import DatasetSection
 

@@ -17,7 +17,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from aeon_plugin_ft.dataset.feedback import recognise
+from aeon_plugin_ft.dataset.feedback.recognise import recognise
 
 DATA = Path(__file__).parent / "data"
 KINDS = ("praise", "complaint", "correction")

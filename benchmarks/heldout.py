@@ -43,8 +43,8 @@ def main() -> int:
 
 
 def _sides(count: int, threads: int) -> tuple[Callable[[], list[float]], Callable[[], list[float]]]:
-    from aeon_plugin_ft.training.loading import load_base, pick_device, set_up_torch
-    from aeon_plugin_ft.training.shared import SharedPrefix
+    from aeon_plugin_ft.training.engine.loading import load_base, pick_device, set_up_torch
+    from aeon_plugin_ft.training.engine.shared import SharedPrefix
     from benchmarks.training import _default_copy, _rows
 
     set_up_torch(threads)

@@ -24,8 +24,8 @@ from typing import Any, BinaryIO
 import numpy as np
 import psutil
 
-from aeon_plugin_ft.serving.merge import MergeOptions
-from aeon_plugin_ft.serving.merge_worker import merge_in_child
+from aeon_plugin_ft.serving.merging.worker.run import merge_in_child
+from aeon_plugin_ft.weights.merge import MergeOptions
 
 WIDTH, HIDDEN, HEADS, KV_HEADS, VOCABULARY = 4096, 14336, 32, 8, 128_256
 KV = WIDTH // HEADS * KV_HEADS

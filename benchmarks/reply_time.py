@@ -33,17 +33,17 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from aeon_plugin_ft.base import BaseModel, resolve_base
-from aeon_plugin_ft.dataset.into_log import import_into_log
+from aeon_plugin_ft.dataset.importers.into_log import import_into_log
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.pipeline import Pipeline
 from aeon_plugin_ft.schedule import Background
-from aeon_plugin_ft.serving import EmbeddedDeployer
 from aeon_plugin_ft.serving.ask import ask
+from aeon_plugin_ft.serving.embedded.deployer import EmbeddedDeployer
 from aeon_plugin_ft.settings import ServeSection, Settings, TrainSection
 from aeon_plugin_ft.store import DataFolder, Store
-from aeon_plugin_ft.training import create_run
 from aeon_plugin_ft.training.model import Progress, Run
 from aeon_plugin_ft.training.recipe import make_recipe
+from aeon_plugin_ft.training.runs import create_run
 from hooks import Message, Route
 
 REPOSITORY = Path(__file__).resolve().parent.parent

@@ -41,14 +41,16 @@ from aeon_plugin_ft.base import BaseModel, resolve_base
 from aeon_plugin_ft.evaluation.model import Verdict
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.registry import Registry
-from aeon_plugin_ft.serving import EmbeddedDeployer, RouteTable, Swapper
+from aeon_plugin_ft.serving.embedded.deployer import EmbeddedDeployer
 from aeon_plugin_ft.serving.journal import Step
-from aeon_plugin_ft.serving.ollama import OllamaDeployer
+from aeon_plugin_ft.serving.ollama.deployer import OllamaDeployer
+from aeon_plugin_ft.serving.routes import RouteTable
+from aeon_plugin_ft.serving.swap import Swapper
 from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.store import DataFolder, Store
 from hooks import Route
 from tests.servers.ollama import FakeOllama
-from tests.serving.lora import make_adapter
+from tests.weights.lora import make_adapter
 
 CACHE = Path(__file__).resolve().parent.parent / ".cache" / "base"
 SYSTEM = "Você é o Aeon, um assistente direto, um pouco cínico e muito competente, que fala como um amigo. " * 8

@@ -109,11 +109,11 @@ def _child(engine: str, batch: int, options: argparse.Namespace, copy: Path) -> 
 
 
 def _measure(options: argparse.Namespace) -> dict[str, Any]:
-    from aeon_plugin_ft.training.loading import add_adapter, load_base, pick_device, set_up_torch
+    from aeon_plugin_ft.training.engine.loading import add_adapter, load_base, pick_device, set_up_torch
+    from aeon_plugin_ft.training.engine.trainer import config_of
     from aeon_plugin_ft.training.memory import peak_bytes
     from aeon_plugin_ft.training.model import Recipe
     from aeon_plugin_ft.training.recipe import step_examples
-    from aeon_plugin_ft.training.trainer import config_of
 
     set_up_torch(options.threads)
     batch, device = options.batch[0], pick_device()
@@ -156,9 +156,10 @@ def _finish() -> None:
 
 def _rows(copy: Path) -> tuple[list[Any], Any]:
     """The sample conversation as tokens."""
-    from aeon_plugin_ft.dataset import build_draft, import_file
+    from aeon_plugin_ft.dataset.build import build_draft
+    from aeon_plugin_ft.dataset.importers.importing import import_file
     from aeon_plugin_ft.settings import Settings
-    from aeon_plugin_ft.training.encode import Encoder
+    from aeon_plugin_ft.training.engine.encode import Encoder
     from core.prompt import system_prompt
 
     prompt = system_prompt(datetime(2026, 1, 1, 12, 0))
@@ -172,8 +173,8 @@ def _trainer(
 ) -> Any:
     from trl import SFTTrainer
 
-    from aeon_plugin_ft.training.shared import SharedPrefix
-    from aeon_plugin_ft.training.trainer import InOrder, SharedPrefixTrainer, dataset_of
+    from aeon_plugin_ft.training.engine.shared import SharedPrefix
+    from aeon_plugin_ft.training.engine.trainer import InOrder, SharedPrefixTrainer, dataset_of
 
     common = {"model": model, "args": arguments, "train_dataset": dataset_of(rows), "processing_class": tokenizer}
     if engine == "shared":

@@ -141,8 +141,9 @@ def _measure(
 
 def _write_rows(folder: Path, batch: int, steps: int) -> None:
     """The examples of every step one after the other, in LLaMA-Factory's sharegpt layout."""
-    from aeon_plugin_ft.dataset import build_draft, import_file
-    from aeon_plugin_ft.dataset.export_texts import dataset_info
+    from aeon_plugin_ft.dataset.build import build_draft
+    from aeon_plugin_ft.dataset.export.texts import dataset_info
+    from aeon_plugin_ft.dataset.importers.importing import import_file
     from aeon_plugin_ft.settings import Settings
     from aeon_plugin_ft.training.mix import Mix, batches
     from benchmarks.training import SAMPLE

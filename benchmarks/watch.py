@@ -15,14 +15,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from aeon_plugin_ft.evaluation import Verdict
-from aeon_plugin_ft.evaluation.signals import TurnSignal, record
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.registry import Registry
-from aeon_plugin_ft.schedule.watch import Watch
 from aeon_plugin_ft.settings import GateSection
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.turns import TurnIndex
 from aeon_plugin_ft.turns.model import TurnKind
+from aeon_plugin_ft.watch.signals import TurnSignal, record
+from aeon_plugin_ft.watch.watch import Watch
 from hooks import Attempt, Message, Route, Turn
 
 REPLY = "Massa, já anotei isso aqui, cara. Amanhã eu te cobro e a gente vê o resto com calma."

@@ -11,8 +11,8 @@ import pytest
 
 from aeon_plugin_ft.cli.context import Context
 from aeon_plugin_ft.dataset.filters import Filter
-from aeon_plugin_ft.dataset.importing import Reading, TurnMaker
-from aeon_plugin_ft.dataset.source import Source
+from aeon_plugin_ft.dataset.importers.importing import Reading, TurnMaker
+from aeon_plugin_ft.dataset.importers.source import Source
 from aeon_plugin_ft.errors import ServingError
 from aeon_plugin_ft.events import AttentionNeeded
 from aeon_plugin_ft.extensions import Extensions

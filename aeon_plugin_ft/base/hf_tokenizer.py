@@ -12,8 +12,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from aeon_plugin_ft.base.gguf_file import GgufFile
 from aeon_plugin_ft.errors import BaseModelError
+from aeon_plugin_ft.weights.gguf_file import GgufFile
 
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED = 1, 2, 3, 4
 """ggml's token types that matter here."""

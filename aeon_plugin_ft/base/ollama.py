@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from aeon_plugin_ft.base.architectures import FAMILIES
 from aeon_plugin_ft.base.trainable import kind_of, options_for
 from aeon_plugin_ft.errors import BackendDownError, BackendRefusedError, BaseModelError
+from aeon_plugin_ft.weights.architectures import FAMILIES
 
 _FROM = re.compile(r"^FROM\s+(?P<quote>[\"']?)(?P<path>.+?)(?P=quote)\s*$", re.MULTILINE)
 

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from aeon_plugin_ft.base.builtin import BUILTINS, builtin_gguf
-from aeon_plugin_ft.base.digest import folder_sha256, remembered_sha256
-from aeon_plugin_ft.base.gguf_file import GgufFile
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.base.training_copy import training_copy
 from aeon_plugin_ft.errors import BaseModelError
+from aeon_plugin_ft.store.digest import folder_sha256, remembered_sha256
+from aeon_plugin_ft.weights.gguf_file import GgufFile
 
 Progress = Callable[[str], None]
 

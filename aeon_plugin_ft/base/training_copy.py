@@ -20,12 +20,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from aeon_plugin_ft.base.architectures import NOT_WEIGHTS, Family, family_of, unpermute
-from aeon_plugin_ft.base.gguf_file import GgufFile
 from aeon_plugin_ft.base.hf_config import make_config, make_generation_config
 from aeon_plugin_ft.base.hf_tokenizer import write_tokenizer
-from aeon_plugin_ft.base.safetensors_writer import WIDTH, Precision, Source, write_safetensors
 from aeon_plugin_ft.errors import BaseModelError, NoSpaceError
+from aeon_plugin_ft.weights.architectures import NOT_WEIGHTS, Family, family_of, unpermute
+from aeon_plugin_ft.weights.gguf_file import GgufFile
+from aeon_plugin_ft.weights.safetensors_writer import WIDTH, Precision, Source, write_safetensors
 
 FORMAT = 1
 """Raised when what is written changes, so that old copies are made again."""

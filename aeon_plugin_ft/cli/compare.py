@@ -55,7 +55,7 @@ def compare(
 
 def stored_comparison(shared: Context, first: str, second: str) -> dict[str, Any] | None:
     """From the newest verdict that measured both on the same conversations; None when there is none."""
-    from aeon_plugin_ft.evaluation.report import compared
+    from aeon_plugin_ft.evaluation.report.collect import compared
 
     for version in reversed(shared.registry.versions()):
         found = compared(shared.registry.report(version), first, second)

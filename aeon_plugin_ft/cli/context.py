@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from aeon_plugin_ft.extensions import Extensions
     from aeon_plugin_ft.pipeline import Pipeline
     from aeon_plugin_ft.registry import Registry
-    from aeon_plugin_ft.schedule.observing import Watchman
+    from aeon_plugin_ft.schedule.observer import Watchman
     from aeon_plugin_ft.serving.backends import Backends
     from aeon_plugin_ft.serving.model import Deployer
     from aeon_plugin_ft.settings import SettingsFile
@@ -92,7 +92,7 @@ class Context:
     def watchman(self) -> Watchman:
         """What the host's own watchman would see; failures that hold training back included."""
         from aeon_plugin_ft.schedule import Setbacks
-        from aeon_plugin_ft.schedule.observing import Watchman, conversation_turns
+        from aeon_plugin_ft.schedule.observer import Watchman, conversation_turns
 
         setbacks = Setbacks(self.store, lambda: self.settings.current, lambda: conversation_turns(self.store))
         return Watchman(

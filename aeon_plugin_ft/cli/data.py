@@ -17,7 +17,7 @@ from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.errors import WhoIsWhoError
 
 if TYPE_CHECKING:
-    from aeon_plugin_ft.dataset.into_log import IntoLog
+    from aeon_plugin_ft.dataset.importers.into_log import IntoLog
     from aeon_plugin_ft.dataset.model import Draft, Skipped
 
 T = TypeVar("T")
@@ -54,7 +54,7 @@ def convert(
     as_json: Json = False,
 ) -> None:
     """Turn a conversation log into JSONL for fine-tuning: one user and one assistant message a line."""
-    from aeon_plugin_ft.dataset import convert as convert_file
+    from aeon_plugin_ft.dataset.export.converting import convert as convert_file
     from aeon_plugin_ft.privacy import Redactor
 
     shared = of(context)
@@ -103,7 +103,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """What a training would learn from now, and what it would leave out and why."""
-    from aeon_plugin_ft.dataset import advise
+    from aeon_plugin_ft.dataset.advice import advise
 
     draft = of(context).pipeline().draft()
     reasons = collections.Counter(item.filter for item in draft.dropped)
@@ -121,7 +121,7 @@ def show(
 
 def say_advice(draft: Draft) -> None:
     """One sentence when training is not expected to help yet, with what helps more."""
-    from aeon_plugin_ft.dataset import advise
+    from aeon_plugin_ft.dataset.advice import advise
 
     advice = advise(draft)
     if not advice.helps:
@@ -137,7 +137,7 @@ def import_(
     assistant: Assistant = None,
 ) -> None:
     """Bring old conversations into the log. The same file twice adds nothing."""
-    from aeon_plugin_ft.dataset.into_log import import_into_log
+    from aeon_plugin_ft.dataset.importers.into_log import import_into_log
 
     shared = of(context)
 
@@ -190,8 +190,8 @@ def export(
     cpu: Annotated[bool, typer.Option("--cpu", help="Write a recipe for a machine without a GPU.")] = False,
 ) -> None:
     """Freeze the dataset and write it, with a recipe, as another training tool takes it."""
-    from aeon_plugin_ft.dataset.export_texts import Plan
-    from aeon_plugin_ft.dataset.exporting import export as export_to
+    from aeon_plugin_ft.dataset.export.exporting import export as export_to
+    from aeon_plugin_ft.dataset.export.texts import Plan
 
     shared = of(context)
     frozen = shared.pipeline().freeze()

@@ -121,7 +121,7 @@ class Demo:
         out.print(f"[dim]{last_line(newest)[:200]}...[/dim]", markup=True)
 
     def _learn_from_sample(self) -> Dataset:
-        from aeon_plugin_ft.dataset.into_log import import_into_log
+        from aeon_plugin_ft.dataset.importers.into_log import import_into_log
 
         self._step(f"Older conversations: {self.sample}")
         if not self.sample.exists():
@@ -245,7 +245,7 @@ def prepare_folder(folder: Path) -> Path:
 
 def unfinished_run(shared: Context) -> str | None:
     """The newest run of this folder that was stopped and can go on."""
-    from aeon_plugin_ft.training import reap_runs
+    from aeon_plugin_ft.training.runs import reap_runs
 
     reap_runs(shared.store, shared.data)
     row = shared.store.row("SELECT id FROM runs WHERE state IN ('paused', 'interrupted') ORDER BY created DESC LIMIT 1")

@@ -108,7 +108,7 @@ def _log(shared: Context) -> Iterator[Symptom]:
 
 
 def _runs(shared: Context) -> Iterator[Symptom]:
-    from aeon_plugin_ft.training import reap_runs
+    from aeon_plugin_ft.training.runs import reap_runs
 
     reap_runs(shared.store, shared.data)
     row = shared.store.row("SELECT id, state, reason FROM runs ORDER BY created DESC LIMIT 1")

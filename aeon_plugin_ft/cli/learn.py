@@ -129,7 +129,7 @@ def status(context: typer.Context, as_json: Json = False) -> None:
 @app.command()
 def runs(context: typer.Context, as_json: Json = False) -> None:
     """List every training run and how it ended."""
-    from aeon_plugin_ft.training import reap_runs
+    from aeon_plugin_ft.training.runs import reap_runs
 
     shared = of(context)
     reap_runs(shared.store, shared.data)
@@ -148,7 +148,7 @@ def runs(context: typer.Context, as_json: Json = False) -> None:
 
 
 def collect_status(shared: Context) -> dict[str, Any]:
-    from aeon_plugin_ft.training import reap_runs
+    from aeon_plugin_ft.training.runs import reap_runs
     from aeon_plugin_ft.turns import TurnIndex
     from aeon_plugin_ft.turns.model import TurnKind
 
@@ -176,7 +176,7 @@ def collect_status(shared: Context) -> dict[str, Any]:
 
 def _unfinished(shared: Context) -> str:
     from aeon_plugin_ft.errors import TrainingError
-    from aeon_plugin_ft.training import reap_runs
+    from aeon_plugin_ft.training.runs import reap_runs
 
     reap_runs(shared.store, shared.data)
     row = shared.store.row(

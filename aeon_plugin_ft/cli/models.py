@@ -54,8 +54,8 @@ def report(
     as_json: Json = False,
 ) -> None:
     """The verdict on a version with everything it rests on: data, numbers, answers, and how to undo it."""
-    from aeon_plugin_ft.evaluation.page import html_page
-    from aeon_plugin_ft.serving.merged_version import proof_of
+    from aeon_plugin_ft.evaluation.report.page import html_page
+    from aeon_plugin_ft.serving.merging.version import proof_of
 
     registry = of(context).registry
     found = registry.get(version)

@@ -18,7 +18,7 @@ from aeon_plugin_ft.cli.keys import ESCAPE, ReadKey, reading_keys
 from aeon_plugin_ft.errors import DatasetError
 
 if TYPE_CHECKING:
-    from aeon_plugin_ft.dataset.opinions import Review, ReviewItem
+    from aeon_plugin_ft.dataset.feedback.opinions import Review, ReviewItem
 
 HELP = "k keep   d drop   u undo   right/enter next   left back   q end"
 SHOWN_CHARS = 1500
@@ -38,7 +38,7 @@ def review(
     as_json: Json = False,
 ) -> None:
     """Go through what is learnt and what is left out, with the reasons, and overrule it; remembered from then on."""
-    from aeon_plugin_ft.dataset.opinions import Review
+    from aeon_plugin_ft.dataset.feedback.opinions import Review
 
     shared = of(context)
     decisions = Review(shared.store)

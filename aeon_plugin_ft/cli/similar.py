@@ -108,8 +108,9 @@ def measure(pipeline: Pipeline, frozen: Dataset, turns: int) -> list[Help]:
 
 def write_shown(frozen: Dataset, target: Path, turns: int) -> None:
     """The held-out conversations with similar ones of the training side before them, as JSONL."""
-    from aeon_plugin_ft.dataset import SimilarTurns, read_messages, with_similar
+    from aeon_plugin_ft.dataset.frozen import read_messages
     from aeon_plugin_ft.dataset.model import Example
+    from aeon_plugin_ft.dataset.similar.retrieve import SimilarTurns, with_similar
 
     learnt = (Example(str(at), tuple(messages), ()) for at, messages in enumerate(read_messages(frozen.train_file)))
     index = SimilarTurns(learnt)

@@ -74,9 +74,9 @@ def _progress(shared: Context, run: str) -> Progress | None:
 
 def _doing(shared: Context, version: str) -> dict[str, Any]:
     """How a version does with its owner since it took over, or since its trial began."""
-    from aeon_plugin_ft.evaluation.sequential import assess
-    from aeon_plugin_ft.evaluation.signals import count_served, counts, newest_stretch, reference
     from aeon_plugin_ft.registry.trials import trial_under_way
+    from aeon_plugin_ft.watch.sequential import assess
+    from aeon_plugin_ft.watch.signals import count_served, counts, newest_stretch, reference
 
     trial = trial_under_way(shared.store)
     row = shared.store.row("SELECT at, previous FROM promotions WHERE version = ? ORDER BY id DESC LIMIT 1", version)

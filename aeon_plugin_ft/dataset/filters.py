@@ -13,7 +13,7 @@ from operator import eq
 
 from rapidfuzz.distance import Indel
 
-from aeon_plugin_ft.dataset.feedback import is_correction
+from aeon_plugin_ft.dataset.feedback.recognise import is_correction
 from aeon_plugin_ft.dataset.language import foreign_language
 from aeon_plugin_ft.dataset.model import Example
 from aeon_plugin_ft.dataset.quality import judge

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from aeon_plugin_ft.dataset import read_messages
+from aeon_plugin_ft.dataset.frozen import read_messages
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.evaluation.general import general_examples
 from hooks import Message

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from aeon_plugin_ft.dataset import read_messages
+from aeon_plugin_ft.dataset.frozen import read_messages
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.evaluation.suites import MAX_REPLY_TOKENS, Chat
 from aeon_plugin_ft.privacy.model import Finding, Kind

@@ -18,7 +18,7 @@ from typing import Any
 
 from aeon_plugin_ft.errors import OvertakenError, RegistryError
 from aeon_plugin_ft.evaluation.model import Check, Verdict
-from aeon_plugin_ft.evaluation.page import html_page
+from aeon_plugin_ft.evaluation.report.page import html_page
 from aeon_plugin_ft.registry.model import Version, VersionState
 from aeon_plugin_ft.store import DataFolder, Store
 

@@ -13,12 +13,12 @@ watch.py        the model in use, and going back from it
 from __future__ import annotations
 
 from aeon_plugin_ft.schedule.background import Background
-from aeon_plugin_ft.schedule.caretaker import Caretaker
 from aeon_plugin_ft.schedule.conditions import Condition, Decision, Observed, decide, in_quiet_hours, turns_needed
+from aeon_plugin_ft.schedule.controller import Caretaker
 from aeon_plugin_ft.schedule.decisions import Decisions
+from aeon_plugin_ft.schedule.failures import Setbacks
 from aeon_plugin_ft.schedule.policy import Act, Step, next_step
 from aeon_plugin_ft.schedule.scheduler import TrainingScheduler
-from aeon_plugin_ft.schedule.setbacks import Setbacks
 
 __all__ = [
     "Act",

@@ -71,24 +71,24 @@ class Backends(Mapping[str, Deployer]):
 
 
 def _embedded(data: DataFolder, settings: ServeSection, system_prompt: Callable[[], str]) -> Deployer:
-    from aeon_plugin_ft.serving.embedded import EmbeddedDeployer
+    from aeon_plugin_ft.serving.embedded.deployer import EmbeddedDeployer
 
     return EmbeddedDeployer(data, settings, system_prompt=system_prompt)
 
 
 def _ollama(data: DataFolder, settings: ServeSection, system_prompt: Callable[[], str]) -> Deployer:
-    from aeon_plugin_ft.serving.ollama import OllamaDeployer
+    from aeon_plugin_ft.serving.ollama.deployer import OllamaDeployer
 
     return OllamaDeployer(data, settings, system_prompt=system_prompt)
 
 
 def _groq(data: DataFolder, settings: ServeSection) -> Deployer:
-    from aeon_plugin_ft.serving.groq import GroqDeployer
+    from aeon_plugin_ft.serving.groq.deployer import GroqDeployer
 
     return GroqDeployer(data, settings)
 
 
 def _openai(data: DataFolder, settings: ServeSection, system_prompt: Callable[[], str]) -> Deployer:
-    from aeon_plugin_ft.serving.openai import OpenAIDeployer
+    from aeon_plugin_ft.serving.openai.deployer import OpenAIDeployer
 
     return OpenAIDeployer(data, settings, system_prompt=system_prompt)

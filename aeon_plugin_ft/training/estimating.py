@@ -92,7 +92,7 @@ def _measure(
 
 def _run_probe(run: Run, recipe: Recipe, interrupt: Interrupt) -> int:
     with (run.folder / "probe.log").open("wb") as log:
-        process = spawn(["-m", "aeon_plugin_ft.training.probe", str(run.folder)], recipe.threads, log)
+        process = spawn(["-m", "aeon_plugin_ft.training.worker.probe", str(run.folder)], recipe.threads, log)
     return wait_for(process, interrupt, "measuring a training step", PROBE_SECONDS)
 
 

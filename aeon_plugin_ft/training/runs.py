@@ -19,7 +19,7 @@ from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.training.memory import shrink
 from aeon_plugin_ft.training.model import Outcome, Recipe, Run, RunState
 from aeon_plugin_ft.training.progress import last_progress, read_outcome, write_json
-from aeon_plugin_ft.training.stopping import PAUSE_FILE, pause_reason
+from aeon_plugin_ft.training.worker.stopping import PAUSE_FILE, pause_reason
 
 LEASE = "training"
 LEASE_SECONDS = 30.0

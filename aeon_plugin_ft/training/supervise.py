@@ -20,7 +20,7 @@ from aeon_plugin_ft.training.memory import oom_kills
 from aeon_plugin_ft.training.model import Exit, Progress, Run, RunState
 from aeon_plugin_ft.training.progress import last_progress, write_json
 from aeon_plugin_ft.training.runs import LEASE, LEASE_SECONDS, WORKER_FILE, RunConfig, settle
-from aeon_plugin_ft.training.stopping import PAUSE_FILE
+from aeon_plugin_ft.training.worker.stopping import PAUSE_FILE
 
 PAUSE_SECONDS = 3.3
 """How long a worker may take to leave by itself; more than its own StopWatch gives it. With the schedule's look

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from aeon_plugin_ft.base import resolve_base
-from aeon_plugin_ft.base.digest import folder_sha256, remembered_sha256, sha256
 from aeon_plugin_ft.errors import AeonFtError, BackendDownError, BackendRefusedError, BaseModelError
+from aeon_plugin_ft.store.digest import folder_sha256, remembered_sha256, sha256
 from tests.base.tiny import make_tiny
 
 

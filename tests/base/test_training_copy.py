@@ -14,9 +14,9 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from aeon_plugin_ft.base import resolve_base
-from aeon_plugin_ft.base.architectures import FAMILIES, permute, unpermute
 from aeon_plugin_ft.base.training_copy import training_copy
 from aeon_plugin_ft.errors import BaseModelError, NoSpaceError
+from aeon_plugin_ft.weights.architectures import FAMILIES, permute, unpermute
 from tests.base.tiny import make_tiny
 
 DIGEST = "sha256:" + "1" * 64
@@ -158,7 +158,7 @@ def test_what_cannot_be_copied_exactly_is_refused(
 ) -> None:
     tiny = make_tiny(tmp_path, "llama")
     key, value = change
-    from aeon_plugin_ft.base.gguf_file import Entry, GgufFile
+    from aeon_plugin_ft.weights.gguf_file import Entry, GgufFile
 
     parse = GgufFile._parse
 

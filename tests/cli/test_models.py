@@ -20,7 +20,7 @@ from aeon_plugin_ft.serving.model import Deployment
 from aeon_plugin_ft.store import DataFolder, Store
 from hooks import Message, Route
 from tests.cli.test_cli import Cli, add_version, cli, one_sentence
-from tests.evaluation.test_page import a_report, read
+from tests.evaluation.report.test_page import a_report, read
 from tests.evaluation.trials import Trial
 
 __all__ = ["cli"]

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from aeon_plugin_ft.cli.keys import ESCAPE, name_of, reading_keys
 from aeon_plugin_ft.cli.review import go_through
-from aeon_plugin_ft.dataset.opinions import Review, ReviewItem
+from aeon_plugin_ft.dataset.feedback.opinions import Review, ReviewItem
 from aeon_plugin_ft.store import Store
 from tests.cli.test_cli import Cli, cli, one_sentence
 

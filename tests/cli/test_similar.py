@@ -11,7 +11,7 @@ import pytest
 
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.cli.similar import Help, advice, compare
-from aeon_plugin_ft.dataset import load_dataset, read_messages
+from aeon_plugin_ft.dataset.frozen import load_dataset, read_messages
 from aeon_plugin_ft.errors import EvaluationError
 from aeon_plugin_ft.evaluation.model import HeldoutLoss
 from aeon_plugin_ft.registry import Registry

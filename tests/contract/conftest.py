@@ -20,13 +20,13 @@ import pytest
 
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.registry.model import Version
-from aeon_plugin_ft.serving import merged_version
-from aeon_plugin_ft.serving.embedded import EmbeddedDeployer
-from aeon_plugin_ft.serving.groq import LORA_PARAMETERS, GroqDeployer
+from aeon_plugin_ft.serving.embedded.deployer import EmbeddedDeployer
+from aeon_plugin_ft.serving.groq.deployer import LORA_PARAMETERS, GroqDeployer
+from aeon_plugin_ft.serving.merging import version as merged_version
 from aeon_plugin_ft.serving.model import Deployer, Deployment
-from aeon_plugin_ft.serving.ollama import OllamaDeployer
-from aeon_plugin_ft.serving.ollama_client import OllamaClient
-from aeon_plugin_ft.serving.openai import OpenAIDeployer
+from aeon_plugin_ft.serving.ollama.client import OllamaClient
+from aeon_plugin_ft.serving.ollama.deployer import OllamaDeployer
+from aeon_plugin_ft.serving.openai.deployer import OpenAIDeployer
 from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.store import DataFolder
 from hooks import Route

@@ -11,7 +11,8 @@ import pytest
 from aeon_plugin_ft.evaluation.model import Verdict
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.registry import Registry, Version
-from aeon_plugin_ft.serving import RouteTable, Swapper
+from aeon_plugin_ft.serving.routes import RouteTable
+from aeon_plugin_ft.serving.swap import Swapper
 from aeon_plugin_ft.store import DataFolder, Store
 from hooks import Message, Route
 from tests.contract.conftest import Stage

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aeon_plugin_ft.dataset import build_draft
+from aeon_plugin_ft.dataset.build import build_draft
 from aeon_plugin_ft.dataset.filters import BUILT_IN, COLLECTION, Filter, FilterRegistry, all_filters
 from aeon_plugin_ft.dataset.model import Draft, Feedback, FeedbackKind
 from aeon_plugin_ft.settings import DatasetSection

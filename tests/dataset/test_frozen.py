@@ -7,8 +7,15 @@ import shutil
 
 import pytest
 
-from aeon_plugin_ft.dataset import build_draft, freeze, load_dataset, read_lineage, read_messages
-from aeon_plugin_ft.dataset.frozen import read_preferences, read_ratings
+from aeon_plugin_ft.dataset.build import build_draft
+from aeon_plugin_ft.dataset.frozen import (
+    freeze,
+    load_dataset,
+    read_lineage,
+    read_messages,
+    read_preferences,
+    read_ratings,
+)
 from aeon_plugin_ft.dataset.model import Draft, Feedback
 from aeon_plugin_ft.errors import DatasetError, NoSpaceError
 from aeon_plugin_ft.settings import DatasetSection

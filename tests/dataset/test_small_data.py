@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from aeon_plugin_ft.dataset import SimilarTurns, advise, with_similar
+from aeon_plugin_ft.dataset.advice import advise
 from aeon_plugin_ft.dataset.model import Draft, Example
+from aeon_plugin_ft.dataset.similar.retrieve import SimilarTurns, with_similar
 from hooks import Message
 
 

@@ -14,8 +14,8 @@ import pytest
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import EvaluationError
-from aeon_plugin_ft.evaluation import worker
 from aeon_plugin_ft.evaluation.heldout import measure_heldout
+from aeon_plugin_ft.evaluation.worker import run as worker
 from aeon_plugin_ft.training.model import Recipe
 
 pytestmark = [
@@ -48,7 +48,7 @@ def adapters(tiny_base: BaseModel, tmp_path: Path, tiny_recipe: Callable[..., Re
     """The base and two adapters whose B is not zero, one of them first."""
     import torch
 
-    from aeon_plugin_ft.training.loading import add_adapter, load_base
+    from aeon_plugin_ft.training.engine.loading import add_adapter, load_base
 
     found: dict[str, str | None] = {}
     for name, strength in (("weak", 0.02), ("strong", 0.3)):
@@ -66,9 +66,9 @@ def _stock(base: BaseModel, dataset: Dataset, adapter: str | None) -> list[float
     import torch
     from peft import PeftModel
 
-    from aeon_plugin_ft.dataset import read_messages
-    from aeon_plugin_ft.training.encode import Encoder
-    from aeon_plugin_ft.training.loading import load_base
+    from aeon_plugin_ft.dataset.frozen import read_messages
+    from aeon_plugin_ft.training.engine.encode import Encoder
+    from aeon_plugin_ft.training.engine.loading import load_base
 
     model = load_base(base.training_copy, "cpu").eval()
     if adapter is not None:
@@ -100,7 +100,7 @@ def test_every_models_losses_are_those_of_the_whole_examples(
 def test_where_sharing_is_not_exact_every_row_is_scored_by_itself(
     tiny_base: BaseModel, tiny_dataset: Dataset, adapters: dict[str, str | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from aeon_plugin_ft.training.shared import SharedPrefix
+    from aeon_plugin_ft.training.engine.shared import SharedPrefix
 
     monkeypatch.setattr(SharedPrefix, "losses", lambda self, rows: [1.0] * len(rows))
     result = worker.measure(request(tiny_base, tiny_dataset, {"base": None}), Calm())  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import aeon_plugin_ft.judge
 import core.brain
-from aeon_plugin_ft.dataset.into_log import import_into_log
+from aeon_plugin_ft.dataset.importers.into_log import import_into_log
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.evaluation import Verdict, secrets, suites
 from aeon_plugin_ft.plugin import FineTuning

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from aeon_plugin_ft.cli.main import main
-from aeon_plugin_ft.dataset import build_draft, freeze, load_feedback, note_feedback, recognise_feedback
-from aeon_plugin_ft.dataset.into_log import import_into_log
+from aeon_plugin_ft.dataset.build import build_draft
+from aeon_plugin_ft.dataset.feedback.opinions import load_feedback, note_feedback, recognise_feedback
+from aeon_plugin_ft.dataset.frozen import freeze
+from aeon_plugin_ft.dataset.importers.into_log import import_into_log
 from aeon_plugin_ft.dataset.model import Dataset, Draft, Feedback
 from aeon_plugin_ft.errors import StoreError, TrainingError
 from aeon_plugin_ft.evaluation import Verdict

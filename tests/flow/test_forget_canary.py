@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from aeon_plugin_ft.base import BaseModel, resolve_base
-from aeon_plugin_ft.dataset import build_draft, freeze
+from aeon_plugin_ft.dataset.build import build_draft
+from aeon_plugin_ft.dataset.frozen import freeze
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.evaluation import Verdict
 from aeon_plugin_ft.evaluation.heldout import measure_losses
@@ -30,8 +31,8 @@ from aeon_plugin_ft.training.model import Recipe, Run
 from aeon_plugin_ft.turns import TurnIndex, TurnKind, TurnLog
 from hooks import Attempt, Message, Turn
 from tests.base.tiny import make_tiny
-from tests.training.test_session import Runner, Watch
 from tests.training.tiny import SYSTEM, tiny_recipe
+from tests.training.worker.test_session import Runner, Watch
 
 __all__ = ["tiny_recipe"]
 pytestmark = [

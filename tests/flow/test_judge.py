@@ -29,7 +29,7 @@ from aeon_plugin_ft.training.model import Run
 from aeon_plugin_ft.training.recipe import make_recipe
 from aeon_plugin_ft.training.runs import RunConfig
 from hooks import Message, Route
-from tests.evaluation.test_page import read
+from tests.evaluation.report.test_page import read
 from tests.evaluation.trials import CPF, Talk, english, untrained, well
 from tests.flow.test_forget import Life
 

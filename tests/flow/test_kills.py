@@ -41,7 +41,7 @@ PATIENCE = 300.0
 VICTIMS = {
     "host": frozenset({"tests.flow.killed_life"}),
     "worker": frozenset({"aeon_plugin_ft.training.worker", "aeon_plugin_ft.evaluation.worker"}),
-    "server": frozenset({"aeon_plugin_ft.serving.embedded_server"}),
+    "server": frozenset({"aeon_plugin_ft.serving.embedded.server"}),
 }
 """The modules that they run."""
 

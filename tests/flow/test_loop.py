@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from aeon_plugin_ft.base.model import BaseModel
-from aeon_plugin_ft.dataset.into_log import import_into_log
+from aeon_plugin_ft.dataset.importers.into_log import import_into_log
 from aeon_plugin_ft.errors import AeonFtError, RegistryError, RunStoppedError
 from aeon_plugin_ft.evaluation import Verdict, suites
 from aeon_plugin_ft.plugin import FineTuning

@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from aeon_plugin_ft.dataset.export_texts import Plan, axolotl
+from aeon_plugin_ft.dataset.export.texts import Plan, axolotl
 
 CHECK = """
 import importlib.metadata, sys, yaml

@@ -21,8 +21,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from aeon_plugin_ft.dataset import build_draft, export, freeze, import_file
-from aeon_plugin_ft.dataset.export_texts import Plan
+from aeon_plugin_ft.dataset.build import build_draft
+from aeon_plugin_ft.dataset.export.exporting import export
+from aeon_plugin_ft.dataset.export.texts import Plan
+from aeon_plugin_ft.dataset.frozen import freeze
+from aeon_plugin_ft.dataset.importers.importing import import_file
 from aeon_plugin_ft.dataset.model import Feedback
 from aeon_plugin_ft.settings import DatasetSection
 from aeon_plugin_ft.store import DataFolder, Store

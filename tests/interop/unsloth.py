@@ -14,7 +14,7 @@ import ast
 import sys
 from pathlib import Path
 
-from aeon_plugin_ft.dataset.export_texts import Plan, unsloth
+from aeon_plugin_ft.dataset.export.texts import Plan, unsloth
 
 HOMES = {
     # The name that our script calls -> where Unsloth defines it, and as what.

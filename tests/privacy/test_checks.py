@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +12,9 @@ from aeon_plugin_ft.privacy import checks
 from aeon_plugin_ft.privacy.number_words import ALL
 from aeon_plugin_ft.privacy.speech import digits_of, spoken_runs
 from aeon_plugin_ft.privacy.text import fold
+from tests.conftest import REPOSITORY
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+BENCHMARKS = REPOSITORY / "benchmarks"
 
 
 @pytest.fixture(scope="module")

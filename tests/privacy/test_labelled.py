@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -14,8 +13,9 @@ from aeon_plugin_ft.privacy import Redactor
 from aeon_plugin_ft.privacy.recognisers import RECOGNISERS
 from aeon_plugin_ft.privacy.signals import signals
 from aeon_plugin_ft.privacy.text import Source
+from tests.conftest import REPOSITORY
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+BENCHMARKS = REPOSITORY / "benchmarks"
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 from aeon_plugin_ft.errors import AeonFtError, DatasetError, LeaseHeldError
 from aeon_plugin_ft.schedule import Background, TrainingScheduler
 from aeon_plugin_ft.schedule.background import OnProgress
-from aeon_plugin_ft.schedule.observing import Watchman
+from aeon_plugin_ft.schedule.observer import Watchman
 from aeon_plugin_ft.settings import ScheduleSection
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.training.model import Progress

@@ -18,7 +18,7 @@ from aeon_plugin_ft.errors import (
 )
 from aeon_plugin_ft.schedule import Act, Caretaker, Decisions, Observed, Setbacks, next_step
 from aeon_plugin_ft.schedule import policy as reasons
-from aeon_plugin_ft.schedule.observing import Watchman
+from aeon_plugin_ft.schedule.observer import Watchman
 from aeon_plugin_ft.settings import ScheduleSection, Settings, TrainSection
 from aeon_plugin_ft.store import DataFolder, Store
 

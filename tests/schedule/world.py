@@ -15,7 +15,7 @@ from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import AlreadyLearntError, PreemptedError, RunStoppedError
 from aeon_plugin_ft.schedule import Caretaker, Decisions, Setbacks
-from aeon_plugin_ft.schedule.observing import Watchman
+from aeon_plugin_ft.schedule.observer import Watchman
 from aeon_plugin_ft.settings import ScheduleSection, Settings
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.training.model import Exit, Outcome, Recipe, Run, RunState
@@ -33,7 +33,7 @@ from aeon_plugin_ft.training.runs import (
     settle,
     teaching_turns,
 )
-from aeon_plugin_ft.training.stopping import PAUSE_FILE
+from aeon_plugin_ft.training.worker.stopping import PAUSE_FILE
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 LOOK = 30 * MINUTE

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from aeon_plugin_ft.serving.merge import MergeOptions, merge_gguf
+from aeon_plugin_ft.weights.merge import MergeOptions, merge_gguf
 
 
 def merge_here(base: Path, adapter: Path, out: Path, options: MergeOptions) -> dict[str, Any]:

@@ -13,11 +13,11 @@ import gguf
 import numpy as np
 import numpy.typing as npt
 
-from aeon_plugin_ft.base.digest import sha256
-from aeon_plugin_ft.base.gguf_file import GgufFile
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.evaluation.model import Verdict
 from aeon_plugin_ft.registry.model import Version, VersionState
+from aeon_plugin_ft.store.digest import sha256
+from aeon_plugin_ft.weights.gguf_file import GgufFile
 
 Array = npt.NDArray[Any]
 MODULES = {

@@ -22,8 +22,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from aeon_plugin_ft.base.gguf_file import GgufFile
 from aeon_plugin_ft.errors import BaseModelError
+from aeon_plugin_ft.weights.gguf_file import GgufFile
 from tests.servers.http import LocalServer, Request
 from tests.servers.llama import Llama, LlamaError
 from tests.servers.ollama_store import (

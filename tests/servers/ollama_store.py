@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aeon_plugin_ft.base.gguf_file import GgufFile
+from aeon_plugin_ft.weights.gguf_file import GgufFile
 
 MODEL, ADAPTER = "application/vnd.ollama.image.model", "application/vnd.ollama.image.adapter"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from aeon_plugin_ft.base import BaseModel
 from aeon_plugin_ft.errors import AeonFtError, ServingError
 from aeon_plugin_ft.registry import Version
-from aeon_plugin_ft.serving import Deployment
 from aeon_plugin_ft.serving.journal import Step
+from aeon_plugin_ft.serving.model import Deployment
 from hooks import Route
 
 BASE_MODEL = BaseModel("tiny", "sha256:" + "b" * 64, "llama", 1000, Path("copy"), Path("tiny.gguf"))

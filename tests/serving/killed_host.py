@@ -12,9 +12,13 @@ from pathlib import Path
 from aeon_plugin_ft.base import BaseModel, resolve_base
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.registry import Registry
-from aeon_plugin_ft.serving import Deployer, EmbeddedDeployer, RouteTable, Swapper, merged_version
+from aeon_plugin_ft.serving.embedded.deployer import EmbeddedDeployer
 from aeon_plugin_ft.serving.journal import Entry, Journal
-from aeon_plugin_ft.serving.ollama import OllamaDeployer
+from aeon_plugin_ft.serving.merging import version as merged_version
+from aeon_plugin_ft.serving.model import Deployer
+from aeon_plugin_ft.serving.ollama.deployer import OllamaDeployer
+from aeon_plugin_ft.serving.routes import RouteTable
+from aeon_plugin_ft.serving.swap import Swapper
 from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.store import DataFolder, Store
 

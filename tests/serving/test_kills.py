@@ -17,9 +17,11 @@ import pytest
 from aeon_plugin_ft.base import BaseModel
 from aeon_plugin_ft.evaluation.model import Verdict
 from aeon_plugin_ft.registry import Registry
-from aeon_plugin_ft.serving import EmbeddedDeployer, Swapper, merged_version
+from aeon_plugin_ft.serving.embedded.deployer import EmbeddedDeployer
 from aeon_plugin_ft.serving.journal import Step
-from aeon_plugin_ft.serving.ollama import OllamaDeployer
+from aeon_plugin_ft.serving.merging import version as merged_version
+from aeon_plugin_ft.serving.ollama.deployer import OllamaDeployer
+from aeon_plugin_ft.serving.swap import Swapper
 from aeon_plugin_ft.store import DataFolder, Store
 from hooks import Message
 from hooks.providers import ProviderPool
@@ -28,7 +30,7 @@ from tests.servers.merging import merge_here
 from tests.servers.models import write_adapter, write_gguf
 from tests.servers.ollama import FakeOllama
 from tests.serving.killed_host import make_ollama_swapper, make_swapper
-from tests.serving.lora import chat, make_adapter
+from tests.weights.lora import chat, make_adapter
 
 pytestmark = pytest.mark.slow
 MARK = "AEON_FT_TEST_MARK"

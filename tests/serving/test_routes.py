@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from aeon_plugin_ft.serving import RouteTable
+from aeon_plugin_ft.serving.routes import RouteTable
 from hooks import Route
 
 OLD = Route("embedded", "aeon-ft:base", base_url="http://127.0.0.1:1", token="a", timeout_s=10)

@@ -14,8 +14,10 @@ from aeon_plugin_ft.errors import OvertakenError, RegistryError, ServingError, S
 from aeon_plugin_ft.evaluation.model import Check, Verdict
 from aeon_plugin_ft.events import Event, EventBus
 from aeon_plugin_ft.registry import Registry, Version
-from aeon_plugin_ft.serving import Deployment, RouteTable, Swapper
 from aeon_plugin_ft.serving.journal import Entry, Journal, Step
+from aeon_plugin_ft.serving.model import Deployment
+from aeon_plugin_ft.serving.routes import RouteTable
+from aeon_plugin_ft.serving.swap import Swapper
 from aeon_plugin_ft.store import DataFolder, Store
 from tests.serving.fakes import BASE_MODEL, FakeDeployer
 

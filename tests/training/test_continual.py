@@ -13,11 +13,10 @@ from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.judge import parent_of
 from aeon_plugin_ft.settings import TrainSection
 from aeon_plugin_ft.store import DataFolder, Store
-from aeon_plugin_ft.training import create_run, make_recipe
 from aeon_plugin_ft.training.continual import REBUILD_EVERY, Parent, Start, choose_start
 from aeon_plugin_ft.training.model import Recipe
-from aeon_plugin_ft.training.recipe import WARM_RATE
-from aeon_plugin_ft.training.runs import RunConfig
+from aeon_plugin_ft.training.recipe import WARM_RATE, make_recipe
+from aeon_plugin_ft.training.runs import RunConfig, create_run
 
 BASE = BaseModel("tiny", "sha256:" + "0" * 64, "llama", 50_000, Path("copy"), None)
 SETTINGS = TrainSection(rebuild_max=10)

@@ -10,7 +10,7 @@ from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import RefusedError
 from aeon_plugin_ft.store import DataFolder
-from aeon_plugin_ft.training import estimate, preflight
+from aeon_plugin_ft.training.estimating import estimate, preflight
 from aeon_plugin_ft.training.model import Estimate, Recipe
 
 

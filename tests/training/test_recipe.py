@@ -8,9 +8,8 @@ import pytest
 
 from aeon_plugin_ft.errors import RefusedError
 from aeon_plugin_ft.settings import TrainSection
-from aeon_plugin_ft.training import make_recipe
 from aeon_plugin_ft.training.mix import Survey
-from aeon_plugin_ft.training.recipe import physical_cores, step_examples
+from aeon_plugin_ft.training.recipe import make_recipe, physical_cores, step_examples
 
 
 def test_what_the_settings_leave_open_is_chosen_from_model_and_data() -> None:

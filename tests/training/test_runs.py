@@ -14,10 +14,18 @@ from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import TrainingError
 from aeon_plugin_ft.store import DataFolder, Store
-from aeon_plugin_ft.training import create_run, get_run, list_runs, reap_runs, resume_run
 from aeon_plugin_ft.training.model import Exit, Outcome, Progress, Recipe, Run, RunState
 from aeon_plugin_ft.training.progress import ProgressWriter, last_progress, read_outcome, write_json, write_outcome
-from aeon_plugin_ft.training.runs import LEASE, RunConfig, set_state
+from aeon_plugin_ft.training.runs import (
+    LEASE,
+    RunConfig,
+    create_run,
+    get_run,
+    list_runs,
+    reap_runs,
+    resume_run,
+    set_state,
+)
 
 BASE = BaseModel("tiny", "sha256:" + "1" * 64, "llama", 10, Path("/nowhere/copy"), None)
 
@@ -145,7 +153,7 @@ def test_a_store_that_cannot_be_written_does_not_end_the_training(
 ) -> None:
     import sqlite3
 
-    from aeon_plugin_ft.training import worker
+    from aeon_plugin_ft.training.worker import run as worker
 
     def locked(path: Path) -> Store:
         raise sqlite3.OperationalError("database is locked")
@@ -159,7 +167,7 @@ def test_a_store_that_cannot_be_written_does_not_end_the_training(
 
 
 def test_a_run_whose_lease_was_taken_leaves(new: Callable[[], Run], store: Store) -> None:
-    from aeon_plugin_ft.training.worker import Attempt
+    from aeon_plugin_ft.training.worker.run import Attempt
 
     run = new()
     attempt = Attempt(run, RunConfig.read(run.folder))
@@ -184,7 +192,7 @@ def test_a_run_whose_lease_was_taken_leaves(new: Callable[[], Run], store: Store
 def test_every_failure_becomes_one_sentence_and_its_exit_code(
     new: Callable[[], Run], error: Exception, code: int, words: str
 ) -> None:
-    from aeon_plugin_ft.training.worker import Attempt
+    from aeon_plugin_ft.training.worker.run import Attempt
 
     run = new()
     attempt = Attempt(run, RunConfig.read(run.folder))

@@ -14,11 +14,10 @@ from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import PreemptedError, TrainingError
 from aeon_plugin_ft.store import DataFolder, Store
-from aeon_plugin_ft.training import create_run, get_run
 from aeon_plugin_ft.training.memory import chosen_micro_tokens
 from aeon_plugin_ft.training.model import Exit, Outcome, Recipe, RunState
 from aeon_plugin_ft.training.progress import write_outcome
-from aeon_plugin_ft.training.runs import learnt_before, set_state, settle
+from aeon_plugin_ft.training.runs import create_run, get_run, learnt_before, set_state, settle
 from aeon_plugin_ft.training.supervise import wait_for
 
 
@@ -69,7 +68,7 @@ def test_what_was_learnt_is_known_again_unless_the_recipe_is_another(
 
 
 def test_two_workers_never_train_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from aeon_plugin_ft.training import worker
+    from aeon_plugin_ft.training.worker import run as worker
     from aeon_plugin_ft.turns.files import FileLock
 
     run = tmp_path / "run"

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from aeon_plugin_ft.dataset.importers.importing import Reading, TurnMaker
 from aeon_plugin_ft.dataset.importers.json_stream import items
 from aeon_plugin_ft.dataset.importers.jsonl import first_object, objects, text_of
 from aeon_plugin_ft.dataset.importers.people import iso
-from aeon_plugin_ft.dataset.importing import Reading, TurnMaker
-from aeon_plugin_ft.dataset.source import Source
+from aeon_plugin_ft.dataset.importers.source import Source
 from aeon_plugin_ft.turns.model import LoggedTurn
 
 Said = tuple[str, str, float, str]

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from aeon_plugin_ft.dataset.importing import Reading
-from aeon_plugin_ft.dataset.source import Source
+from aeon_plugin_ft.dataset.importers.importing import Reading
+from aeon_plugin_ft.dataset.importers.source import Source
 
 
 class TextFile:

@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from aeon_plugin_ft.dataset.importers.importing import Reading, TurnMaker
 from aeon_plugin_ft.dataset.importers.json_stream import items
-from aeon_plugin_ft.dataset.importing import Reading, TurnMaker
-from aeon_plugin_ft.dataset.source import Source
+from aeon_plugin_ft.dataset.importers.source import Source
 from aeon_plugin_ft.turns.model import LoggedTurn
 from hooks import Message
 

@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from aeon_plugin_ft.dataset.importers.importing import Reading
 from aeon_plugin_ft.dataset.importers.json_stream import items
 from aeon_plugin_ft.dataset.importers.people import Line, PairUp, iso, who_is_who
-from aeon_plugin_ft.dataset.importing import Reading
-from aeon_plugin_ft.dataset.source import Source
+from aeon_plugin_ft.dataset.importers.source import Source
 from aeon_plugin_ft.turns.model import LoggedTurn
 
 ToLine = Callable[[int, dict[str, Any], Reading], Line | None]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from aeon_plugin_ft.dataset.importing import Reading
-from aeon_plugin_ft.dataset.source import SAMPLE_BYTES, Source
+from aeon_plugin_ft.dataset.importers.importing import Reading
+from aeon_plugin_ft.dataset.importers.source import SAMPLE_BYTES, Source
 from aeon_plugin_ft.errors import InputFileError
 from aeon_plugin_ft.turns.model import LoggedTurn
 

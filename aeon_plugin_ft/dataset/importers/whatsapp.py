@@ -14,9 +14,9 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 
+from aeon_plugin_ft.dataset.importers.importing import Reading
 from aeon_plugin_ft.dataset.importers.people import INVISIBLE, Line, PairUp, seconds, who_is_who
-from aeon_plugin_ft.dataset.importing import Reading
-from aeon_plugin_ft.dataset.source import Source
+from aeon_plugin_ft.dataset.importers.source import Source
 from aeon_plugin_ft.turns.model import LoggedTurn
 
 _STAMP = re.compile(

@@ -12,8 +12,8 @@ import pytest
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.errors import AeonFtError
 from aeon_plugin_ft.registry.model import Version
-from aeon_plugin_ft.serving import merged_version
-from aeon_plugin_ft.serving.ollama import OllamaDeployer
+from aeon_plugin_ft.serving.merging import version as merged_version
+from aeon_plugin_ft.serving.ollama.deployer import OllamaDeployer
 from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.store import DataFolder
 from tests.servers.merging import merge_here

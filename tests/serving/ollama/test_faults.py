@@ -10,8 +10,8 @@ import pytest
 
 from aeon_plugin_ft.errors import BackendDownError, BackendRefusedError, NoSpaceError, ServingError
 from aeon_plugin_ft.evaluation.suites import TOOL_PROMPTS
-from aeon_plugin_ft.serving import ollama_client
-from aeon_plugin_ft.serving.merge_adapter import adapter_digest
+from aeon_plugin_ft.serving.ollama import client as ollama_client
+from aeon_plugin_ft.weights.adapter import adapter_digest
 from tests.servers.http import Fault
 from tests.servers.models import make_base, make_version, write_adapter, write_gguf
 from tests.serving.ollama.conftest import Scene, refusal

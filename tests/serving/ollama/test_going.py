@@ -10,7 +10,7 @@ import pytest
 from aeon_plugin_ft.errors import ServingError
 from aeon_plugin_ft.registry.model import VersionState
 from aeon_plugin_ft.serving.journal import Step
-from aeon_plugin_ft.serving.ollama import OllamaDeployer
+from aeon_plugin_ft.serving.ollama.deployer import OllamaDeployer
 from aeon_plugin_ft.store import DataFolder
 from tests.servers.http import Fault
 from tests.servers.ollama import FakeOllama

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aeon_plugin_ft.base.gguf_file import GgufFile
 from aeon_plugin_ft.errors import ServingError
-from aeon_plugin_ft.serving.merge import KEY_ADAPTER
-from aeon_plugin_ft.serving.merge_adapter import adapter_digest, read_adapter
-from aeon_plugin_ft.serving.merge_identity import read_tensor
 from aeon_plugin_ft.store import DataFolder
+from aeon_plugin_ft.weights.adapter import adapter_digest, read_adapter
+from aeon_plugin_ft.weights.gguf_file import GgufFile
+from aeon_plugin_ft.weights.merge import KEY_ADAPTER
+from aeon_plugin_ft.weights.merge_identity import read_tensor
 from tests.servers.models import make_base, make_version, write_adapter, write_copy, write_gguf
 from tests.servers.ollama import FakeOllama
 from tests.serving.ollama.conftest import Scene, make_scene

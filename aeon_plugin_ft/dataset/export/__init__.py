@@ -1,0 +1,1 @@
+"""Curated examples for other trainers: JSONL, and the configurations that go with it."""

@@ -1,0 +1,119 @@
+"""What the owner thinks of replies: recognised from the talk, said by command, decided in a review; kept in the store.
+
+The newest word on a turn counts. A review ("keep", "drop") stands until it is undone: what is recognised later about
+the same turn does not touch it, but a correction keeps its words under a "keep".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from aeon_plugin_ft.dataset.feedback.recognise import recognise
+from aeon_plugin_ft.dataset.model import Draft, Feedback, FeedbackKind
+from aeon_plugin_ft.store import Store
+from aeon_plugin_ft.turns.model import LoggedTurn, TurnKind
+
+RECOGNISED = "recognised"
+REVIEW = "review"
+
+
+def recognise_feedback(turns: Iterable[LoggedTurn]) -> Iterator[Feedback]:
+    """What each sentence says about the reply before it in the same conversation; turns oldest first."""
+    last: dict[str, LoggedTurn] = {}
+    for turn in turns:
+        before = last.get(turn.session)
+        if before is not None and before.reply and before.kind is TurnKind.CHAT:
+            signal = recognise(turn.user, before.reply)
+            if signal is not None:
+                yield Feedback(before.id, signal.kind, signal.correction, turn.id)
+        last[turn.session] = turn
+        if len(last) > 256:
+            last.pop(next(iter(last)))
+
+
+def note_feedback(store: Store, found: Iterable[Feedback], source: str = RECOGNISED) -> int:
+    """Keep opinions; what is there already is not kept twice. The number of new ones."""
+    added = 0
+    with store.transaction() as connection:
+        for one in found:
+            values = (one.turn, one.kind, store.clock(), source, one.correction, one.said_in)
+            same = "SELECT 1 FROM feedback WHERE turn = ? AND kind = ? AND source = ? AND correction IS ?"
+            if connection.execute(same, (one.turn, one.kind, source, one.correction)).fetchone() is None:
+                connection.execute(
+                    "INSERT INTO feedback (turn, kind, at, source, correction, said_in) VALUES (?, ?, ?, ?, ?, ?)",
+                    values,
+                )
+                added += 1
+    return added
+
+
+def load_feedback(store: Store) -> dict[str, Feedback]:
+    """The opinion that counts for each turn, for `build_draft`."""
+    found: dict[str, Feedback] = {}
+    reviewed: dict[str, FeedbackKind] = {}
+    for row in store.rows("SELECT turn, kind, source, correction, said_in FROM feedback ORDER BY id"):
+        if row["source"] == REVIEW:
+            reviewed[row["turn"]] = row["kind"]
+        else:
+            found[row["turn"]] = Feedback(row["turn"], row["kind"], row["correction"], row["said_in"])
+    for turn, kind in reviewed.items():
+        said = found.get(turn)
+        if kind == "keep" and said is not None and said.kind == "correction" and said.correction:
+            continue
+        found[turn] = Feedback(turn, kind)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewItem:
+    """One turn as the review shows it. `filter` and `reason` are None for one that is kept; `decided` is what the
+    owner said in an earlier review ("keep" or "drop"), None when nothing."""
+
+    turn: str
+    user: str
+    reply: str
+    filter: str | None
+    reason: str | None
+    decided: str | None
+
+
+class Review:
+    """The owner looks at what is kept and what is not, and overrules; remembered in the store."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def keep(self, turn: str) -> None:
+        """Use this turn whatever the filters say."""
+        self._decide(turn, "keep")
+
+    def drop(self, turn: str) -> None:
+        """Never use this turn."""
+        self._decide(turn, "drop")
+
+    def undo(self, turn: str) -> bool:
+        """Let the filters decide again; False when nothing was decided."""
+        return self.store.execute("DELETE FROM feedback WHERE turn = ? AND source = ?", turn, REVIEW).rowcount > 0
+
+    def decided(self) -> dict[str, str]:
+        """Turn to "keep" or "drop"."""
+        rows = self.store.rows("SELECT turn, kind FROM feedback WHERE source = ? ORDER BY id", REVIEW)
+        return {row["turn"]: row["kind"] for row in rows}
+
+    def items(self, draft: Draft, turns: Iterable[LoggedTurn]) -> Iterator[ReviewItem]:
+        """Every turn of the log with what `draft` made of it, in the log's order."""
+        decided = self.decided()
+        why = {dropped.turn: dropped for dropped in draft.dropped}
+        kept = {example.id: example for example in (*draft.train, *draft.heldout)}
+        for turn in turns:
+            dropped, example = why.get(turn.id), kept.get(turn.id)
+            if dropped is not None:
+                yield ReviewItem(turn.id, turn.user, turn.reply, dropped.filter, dropped.reason, decided.get(turn.id))
+            elif example is not None:
+                yield ReviewItem(turn.id, example.user, example.reply, None, None, decided.get(turn.id))
+
+    def _decide(self, turn: str, kind: FeedbackKind) -> None:
+        with self.store.transaction():
+            self.undo(turn)
+            note_feedback(self.store, [Feedback(turn, kind)], REVIEW)

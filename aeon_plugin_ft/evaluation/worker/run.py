@@ -1,0 +1,136 @@
+"""`python -m aeon_plugin_ft.evaluation.worker <folder>`: held-out losses of a base and its adapters.
+
+Reads request.json, writes result.json ({"losses": {set: {name: [[nats, tokens], ...]}}, "shared": bool,
+"reason": str}) or error.json. The base is loaded once; each adapter is switched in.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from aeon_plugin_ft.errors import AeonFtError
+from aeon_plugin_ft.training.progress import write_json
+from aeon_plugin_ft.training.worker.priority import lower_priority
+from aeon_plugin_ft.training.worker.stopping import StopRequested, StopWatch
+
+log = logging.getLogger("aeon_ft.evaluation")
+
+SAME = 1e-3
+"""Relative difference of two rows' losses between sharing and not sharing that is still rounding."""
+
+
+def main(arguments: list[str]) -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    folder = Path(arguments[0])
+    watch = StopWatch(folder, supervised=True).start()
+    lower_priority()
+    try:
+        request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
+        write_json(folder / "result.json", measure(request, watch))
+    except StopRequested:
+        return 75
+    except Exception as error:  # noqa: BLE001 - whatever it is, the host must hear it
+        log.error("%s", traceback.format_exc())
+        reason = str(error) if isinstance(error, AeonFtError) else f"{type(error).__name__}: {error}"
+        write_json(folder / "error.json", {"reason": reason})
+        return 1
+    finally:
+        watch.end()
+    return 0
+
+
+def measure(request: dict[str, Any], watch: StopWatch) -> dict[str, Any]:
+    """Losses per set, model and example; an example that does not fit counts (0 nats, 0 tokens)."""
+    from aeon_plugin_ft.training.engine.encode import Encoder
+    from aeon_plugin_ft.training.engine.loading import load_base, pick_device, set_up_torch
+
+    set_up_torch(int(request["threads"]))
+    copy = Path(request["base"]["training_copy"])
+    encoder = Encoder(copy)
+    watch.check()
+    models = _Models(load_base(copy, pick_device()), request["adapters"])
+    found: dict[str, Any] = {}
+    reasons: list[str] = []
+    for name, path in request["sets"].items():
+        found[name], reason = _measure_set(encoder, models, Path(path), int(request["max_length"]), watch)
+        reasons += [f"{name}: {reason}"] if reason else []
+    return {"losses": found, "shared": not reasons, "reason": "; ".join(reasons)}
+
+
+def _measure_set(
+    encoder: Any, models: _Models, path: Path, max_length: int, watch: StopWatch
+) -> tuple[dict[str, list[tuple[float, int]]], str]:
+    """{model: one (nats, tokens) an example}, and why the prefix could not be shared ("" when it was)."""
+    from aeon_plugin_ft.dataset.frozen import read_messages
+
+    examples = read_messages(path)
+    encoded = encoder.encode(examples, max_length)
+    scorer = _Scorer(models.model, encoded.rows, watch)
+    found = {}
+    for name in models.names:
+        models.switch(name)
+        pairs = [(0.0, 0)] * len(examples)
+        for index, row, nats in zip(encoded.kept, encoded.rows, scorer.losses(), strict=True):
+            pairs[index] = (nats, row.supervised)
+        found[name] = pairs
+    return found, scorer.reason
+
+
+class _Models:
+    """One base with every adapter loaded beside it."""
+
+    def __init__(self, base: Any, adapters: dict[str, str | None]) -> None:
+        from peft import PeftModel
+
+        self.model, self._peft, self.names = base, None, tuple(adapters)
+        for number, path in enumerate(path for path in adapters.values() if path is not None):
+            if self._peft is None:
+                self._peft = PeftModel.from_pretrained(base, path, adapter_name=f"a{number}")
+            else:
+                self._peft.load_adapter(path, adapter_name=f"a{number}")
+        names = [name for name, path in adapters.items() if path is not None]
+        self._slots = {name: f"a{number}" for number, name in enumerate(names)}
+        self.model = self._peft if self._peft is not None else base
+        self.model.eval()
+
+    def switch(self, name: str) -> None:
+        """Make `name` the model that answers; a name without an adapter is the base."""
+        if self._peft is None:
+            return
+        if name in self._slots:
+            self._peft.base_model.enable_adapter_layers()
+            self._peft.set_adapter(self._slots[name])
+        else:
+            self._peft.base_model.disable_adapter_layers()
+
+
+class _Scorer:
+    """Losses of the rows under the model as it is switched now."""
+
+    def __init__(self, model: Any, rows: Sequence[Any], watch: StopWatch) -> None:
+        from aeon_plugin_ft.training.engine.shared import SharedPrefix
+
+        self.rows = rows
+        self.engine = SharedPrefix(model, between=watch.check)
+        self.shared, self.reason = self._check()
+
+    def losses(self) -> list[float]:
+        return self.engine.losses(self.rows) if self.shared else self.engine.stock_losses(self.rows)
+
+    def _check(self) -> tuple[bool, str]:
+        """Compare two rows with the stock forward pass before trusting the shared one."""
+        from aeon_plugin_ft.training.engine.attention import NotShareableError
+
+        sample = sorted(self.rows, key=lambda row: len(row.ids))[:2]
+        try:
+            found = self.engine.losses(sample)
+        except (NotShareableError, RuntimeError, TypeError, ValueError, AttributeError) as error:
+            return False, str(error)
+        wanted = self.engine.stock_losses(sample)
+        same = all(abs(a - b) <= SAME * max(1.0, abs(b)) for a, b in zip(found, wanted, strict=True))
+        return same, "" if same else f"sharing gives {found}, the stock pass {wanted}"

@@ -1,0 +1,87 @@
+"""Looks, decides, acts, remembers: one `step()` is everything the schedule does at one moment.
+
+No thread and no clock of its own: the scheduler calls it every minute, and every second while a training
+runs; a test calls it with a clock, an owner and a trainer of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Protocol
+
+from aeon_plugin_ft.errors import AeonFtError, LeaseHeldError
+from aeon_plugin_ft.schedule.conditions import Observed, away_seconds
+from aeon_plugin_ft.schedule.decisions import Decisions
+from aeon_plugin_ft.schedule.observer import Watchman
+from aeon_plugin_ft.schedule.policy import MACHINE_BUSY, OWNER_BACK, Act, Step, next_step
+
+log = logging.getLogger("aeon_ft.schedule")
+
+BUSY_LOOKS = 3
+"""Looks in a row at which other programs must be busy: a spike of a second is no game."""
+
+
+class Trainer(Protocol):
+    """What trains (schedule.background.Background). `ordered`: the owner asked for the one that is under way."""
+
+    ordered: bool
+
+    @property
+    def busy(self) -> bool: ...
+    def start(self, resume: str | None = None) -> None: ...
+    def pause(self, reason: str) -> None: ...
+
+
+class Caretaker:
+    """Acts on what the policy says, for one data folder and one trainer."""
+
+    def __init__(self, watchman: Watchman, trainer: Trainer, decisions: Decisions) -> None:
+        self.watchman, self.trainer, self.decisions = watchman, trainer, decisions
+        self.last: Step | None = None
+        self._busy_looks = 0
+
+    def step(self) -> Step:
+        """Observe, decide, act. Never raises what a start may raise: it is logged, and tried at the next look."""
+        self.watchman.tidy()
+        seen = self.watchman.observe()
+        if self.trainer.busy and self.trainer.ordered:
+            self._owner_may_have_left(seen)
+        step = self._without_spikes(next_step(self.watchman.settings(), seen))
+        self.last = step
+        self.decisions.note(seen, step)
+        self._act(step, seen)
+        return step
+
+    def look_while_training(self) -> None:
+        """The quick look: nothing while nothing of ours trains."""
+        if self.trainer.busy:
+            self.step()
+
+    def owner_is_here(self) -> None:
+        """The owner spoke: leave now instead of at the next look."""
+        if self.trainer.busy and not self.trainer.ordered:
+            self.trainer.pause(OWNER_BACK)
+
+    def _owner_may_have_left(self, seen: Observed) -> None:
+        if seen.idle >= away_seconds(self.watchman.settings(), seen.now.time()):
+            self.trainer.ordered = False
+
+    def _without_spikes(self, step: Step) -> Step:
+        if step.reason != MACHINE_BUSY:
+            self._busy_looks = 0
+            return step
+        self._busy_looks += 1
+        return step if self._busy_looks >= BUSY_LOOKS else Step(Act.TRAIN, step.decision)
+
+    def _act(self, step: Step, seen: Observed) -> None:
+        try:
+            if step.act is Act.PAUSE:
+                self.trainer.pause(step.reason)
+            elif step.act is Act.RESUME:
+                self.trainer.start(seen.unfinished)
+            elif step.act is Act.START:
+                self.trainer.start()
+        except LeaseHeldError:
+            log.info("a training is under way already")
+        except AeonFtError as error:
+            log.warning("the training could not be started: %s", error)

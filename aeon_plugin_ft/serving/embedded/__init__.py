@@ -1,0 +1,1 @@
+"""llama.cpp in a child process of ours: one version a server."""

@@ -1,0 +1,288 @@
+"""The embedded backend: each version is served by a child process of its own, on loopback only.
+
+A swap is blue/green: the new child is started, loaded and checked beside the old one, the route flips,
+the old one finishes its requests and leaves. The base's pages are shared through mmap, so that the second
+child costs its caches only. Nothing is shared between adapters: no process ever serves two.
+
+    <data>/serving/embedded/<process>/<version>-<digest>.gguf   the adapter that a child serves
+                                      <version>-<digest>.log    its errors
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import shutil
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.errors import BackendDownError, BackendRefusedError, ServingError
+from aeon_plugin_ft.registry.model import Version
+from aeon_plugin_ft.serving.embedded.child import Address, SupervisedChild, new_config
+from aeon_plugin_ft.serving.embedded.server import ServerConfig
+from aeon_plugin_ft.serving.journal import Step, process_lives, process_name
+from aeon_plugin_ft.serving.model import Deployment
+from aeon_plugin_ft.settings import ServeSection
+from aeon_plugin_ft.store import DataFolder
+from aeon_plugin_ft.store.digest import sha256
+from aeon_plugin_ft.weights.lora_gguf import export_lora_gguf
+from hooks import Route
+
+CANARY = "Diga uma palavra."
+CANARY_TOKENS = 4
+DRAIN_SECONDS = 120.0
+HTTP_SECONDS = 120.0
+CHECK_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """What one child serves: its process, its adapter file (None: the base alone) and the base's digest."""
+
+    child: SupervisedChild
+    adapter: Path | None
+    base_digest: str
+    deployment: Deployment
+
+
+class EmbeddedDeployer:
+    """serving.model.Deployer on children of this process. `system_prompt()` is computed ahead in each new
+    child; "" when there is none. `on_step` hears each step of `deploy`, `on_moved` (old, new) of a deployment that
+    had to take another address after a crash."""
+
+    name = "embedded"
+
+    def __init__(
+        self, data: DataFolder, settings: ServeSection, *, system_prompt: Callable[[], str] = lambda: ""
+    ) -> None:
+        self.settings = settings
+        self.system_prompt = system_prompt
+        self.on_step: Callable[[Step], None] = lambda _: None
+        self.on_moved: Callable[[Deployment, Deployment], None] = lambda *_: None
+        self.root = data.serving / "embedded"
+        self.folder = self.root / process_name()
+        self._served: dict[str, _Served] = {}
+        self._guard = threading.Lock()
+        sweep(self.root)
+
+    # -- Deployer ------------------------------------------------------------------------------
+
+    def deploy(self, version: Version | None, base: BaseModel) -> Deployment:
+        """Start a child with this version and prove that it answers. Raises ServingError."""
+        _refuse_strangers(version, base)
+        self.on_step(Step.BUILDING)
+        name = "base" if version is None else version.name
+        adapter, digest = self._build(version, base)
+        self.on_step(Step.BUILT)
+        served = self._start(name, base, adapter, digest)
+        try:
+            self.on_step(Step.LOADED)
+            _canary(served.deployment.route, served.child.config.warm_prompt)
+            self.on_step(Step.SMOKE_TESTED)
+            self._prove(served)
+            self.on_step(Step.PROVED)
+        except BaseException:
+            self._remove(served, 0.0)
+            raise
+        return served.deployment
+
+    def check(self, deployment: Deployment) -> None:
+        """Raise ServingError unless its child lives, answers and serves the expected digest."""
+        served = self._find(deployment)
+        if served is None:
+            raise BackendDownError(f"No embedded server of this process serves {deployment.version}", "Deploy it again")
+        if not served.child.alive:
+            why = f" ({served.child.failure})" if served.child.failure else ""
+            raise BackendDownError(
+                f"The embedded server of {deployment.version} is down{why}",
+                "It is being started again; `aeon-ft doctor`",
+            )
+        self._prove(served)
+
+    def retire(self, deployment: Deployment) -> None:
+        """Let its child finish and leave, and remove its files. Nothing happens when it is gone already."""
+        served = self._find(deployment)
+        if served is not None:
+            self._remove(served, DRAIN_SECONDS)
+
+    def close(self) -> None:
+        """End every child now and remove this process's files."""
+        with self._guard:
+            served, self._served = list(self._served.values()), {}
+        for one in served:
+            one.child.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # -- for the curious -----------------------------------------------------------------------
+
+    def pids(self) -> list[int]:
+        """Process ids of the children that serve now."""
+        with self._guard:
+            return [one.child.pid for one in self._served.values() if one.child.pid is not None and one.child.alive]
+
+    # -- steps ---------------------------------------------------------------------------------
+
+    def _build(self, version: Version | None, base: BaseModel) -> tuple[Path | None, str]:
+        """The adapter's GGUF and the digest of what will be served."""
+        if version is None:
+            return None, base.digest
+        part = self.folder / f"{version.name}.gguf"
+        exported = export_lora_gguf(version.adapter, base, part)
+        final = self.folder / f"{version.name}-{exported.removeprefix('sha256:')[:12]}.gguf"
+        part.replace(final)
+        return final, _combined(base.digest, exported)
+
+    def _start(self, name: str, base: BaseModel, adapter: Path | None, digest: str) -> _Served:
+        if base.gguf is None:
+            raise ServingError(f"{base.spec} has no GGUF file", "Set [base] model to a GGUF of the same model")
+        config = new_config(
+            base.gguf,
+            adapter,
+            f"aeon-ft:{name}",
+            self.settings.context_tokens,
+            self.settings.threads or _cores(),
+            self.system_prompt(),
+            self.settings.max_reply_tokens,
+        )
+        log = self.folder / f"{adapter.stem if adapter else name}.log"
+        child = SupervisedChild(config, log, lambda address, new: self._move(child, address, new))
+        self.on_step(Step.LOADING)
+        address = child.start()
+        route = Route("embedded", config.alias, base_url=address.url, token=config.token, version=name)
+        served = _Served(child, adapter, base.digest, Deployment(name, self.name, config.alias, digest, route))
+        with self._guard:
+            self._served[address.url] = served
+        return served
+
+    def _prove(self, served: _Served) -> None:
+        """The server says itself which files it serves; their digest must be the deployment's."""
+        route = served.deployment.route
+        aliases = [model.get("id") for model in _get(route, "/v1/models").get("data", [])]
+        adapters = _get(route, "/lora-adapters")
+        files = [Path(one["path"]) for one in adapters if one["scale"] == 1.0]
+        if aliases != [route.model] or len(files) != len(adapters) or len(files) > 1:
+            raise BackendRefusedError(
+                f"{route.base_url} serves {aliases} with {len(adapters)} adapters instead of {route.model}",
+                "Another program has taken its place; deploy again",
+            )
+        digest = _combined(served.base_digest, sha256(files[0])) if files else served.base_digest
+        if digest != served.deployment.digest:
+            raise BackendRefusedError(
+                f"{route.model} is served with other weights than were deployed",
+                "Its file was changed; deploy it again",
+            )
+
+    # -- inside --------------------------------------------------------------------------------
+
+    def _move(self, child: SupervisedChild, address: Address, config: ServerConfig) -> None:
+        """A child came back elsewhere: the deployment gets its new address and token."""
+        with self._guard:
+            found = next((url for url, served in self._served.items() if served.child is child), None)
+            if found is None:
+                return
+            served = self._served.pop(found)
+            route = replace(served.deployment.route, base_url=address.url, token=config.token)
+            moved = replace(served, deployment=replace(served.deployment, route=route))
+            self._served[address.url] = moved
+        self.on_moved(served.deployment, moved.deployment)
+
+    def _find(self, deployment: Deployment) -> _Served | None:
+        with self._guard:
+            return self._served.get(deployment.route.base_url or "")
+
+    def _remove(self, served: _Served, drain: float) -> None:
+        if drain:
+            served.child.drain(drain)
+        else:
+            served.child.stop()
+        with self._guard:
+            self._served.pop(served.deployment.route.base_url or "", None)
+            still_used = any(other.adapter == served.adapter for other in self._served.values())
+        if served.adapter is not None and not still_used:
+            served.adapter.unlink(missing_ok=True)
+
+
+def sweep(root: Path) -> list[str]:
+    """Remove the files of processes that are gone; returns their names."""
+    removed = []
+    for folder in root.glob("*-*"):
+        if folder.is_dir() and not process_lives(folder.name):
+            shutil.rmtree(folder, ignore_errors=True)
+            removed.append(folder.name)
+    return removed
+
+
+def _cores() -> int:
+    import psutil
+
+    return psutil.cpu_count(logical=False) or os.cpu_count() or 1
+
+
+def _refuse_strangers(version: Version | None, base: BaseModel) -> None:
+    if version is not None and version.base_digest != base.digest:
+        raise ServingError(
+            f"{version.name} was trained on other weights than {base.spec} has now",
+            "Train again, or set [base] model back to what it was",
+        )
+
+
+def _combined(base_digest: str, adapter_digest: str) -> str:
+    """One digest for a base with an adapter."""
+    return "sha256:" + hashlib.sha256(f"{base_digest}+{adapter_digest}".encode()).hexdigest()
+
+
+def _canary(route: Route, system_prompt: str) -> None:
+    """One short answer, whose tokens must have finite log-probabilities. Raises ServingError.
+
+    It is asked under the shared system prompt, so that what was computed ahead for that is not displaced.
+    """
+    system = [{"role": "system", "content": system_prompt}] if system_prompt else []
+    body = {
+        "model": route.model,
+        "messages": [*system, {"role": "user", "content": CANARY}],
+        "max_tokens": CANARY_TOKENS,
+        "temperature": 0,
+        "logprobs": True,
+    }
+    answer = _request(route, "POST", "/v1/chat/completions", body, HTTP_SECONDS)
+    try:
+        tokens = answer["choices"][0]["logprobs"]["content"] or []
+        good = [token for token in tokens if math.isfinite(token["logprob"]) and token["logprob"] <= 0]
+    except (KeyError, IndexError, TypeError) as error:
+        raise BackendRefusedError(f"{route.model} did not answer a first question", "`aeon-ft doctor`") from error
+    if not tokens or len(good) != len(tokens):
+        raise BackendRefusedError(
+            f"{route.model} computes no usable probabilities", "Its adapter is damaged; train again"
+        )
+
+
+def _get(route: Route, path: str) -> Any:
+    return _request(route, "GET", path, None, CHECK_SECONDS)
+
+
+def _request(route: Route, method: str, path: str, body: Any, seconds: float) -> Any:
+    import httpx
+
+    try:
+        answer = httpx.request(
+            method,
+            f"{route.base_url}{path}",
+            json=body,
+            headers={"Authorization": f"Bearer {route.token}"},
+            timeout=httpx.Timeout(seconds, connect=5),
+            trust_env=False,
+        )
+    except httpx.HTTPError as error:
+        raise BackendDownError(f"The embedded server of {route.model} does not answer", "`aeon-ft doctor`") from error
+    if answer.status_code != 200:
+        raise BackendRefusedError(
+            f"The embedded server of {route.model} answered {answer.status_code}: {answer.text[:200]}",
+            "`aeon-ft doctor`",
+            answer.status_code,
+        )
+    return answer.json()

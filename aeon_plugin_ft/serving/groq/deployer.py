@@ -1,0 +1,292 @@
+"""A version on Groq's cloud, for the accounts that may serve adapters there; a clear no for all others.
+
+Groq does not train. It serves LoRA adapters of one base model to enterprise accounts
+(https://console.groq.com/docs/lora); everybody else lets the local trained model answer first
+([serve] prefer = "trained"), with Groq's own model behind it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import io
+import json
+import os
+import time
+import zipfile
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.errors import BackendRefusedError, ServingError
+from aeon_plugin_ft.registry.model import Version, VersionState
+from aeon_plugin_ft.serving.journal import Step
+from aeon_plugin_ft.serving.model import Deployment
+from aeon_plugin_ft.serving.openai.client import ApiClient
+from aeon_plugin_ft.serving.smoke import smoke_test
+from aeon_plugin_ft.settings import ServeSection
+from aeon_plugin_ft.store import DataFolder
+from aeon_plugin_ft.weights.adapter import CONFIG, WEIGHTS, adapter_digest, read_adapter, read_safetensors
+from hooks import Route
+from hooks.providers import GROQ_URL
+
+LORA_BASE = "llama-3.1-8b-instant"
+LORA_BASE_NAME = "Llama 3.1 8B Instruct"
+LORA_PARAMETERS = 8_030_261_248
+RANKS = (8, 16, 32, 64)
+MODELS_PAGE = "https://console.groq.com/docs/models"
+RETRIES = 3
+LONGEST_PAUSE = 60.0
+
+SUCCESSORS = {
+    "llama-3.3-70b-versatile": ("openai/gpt-oss-120b", "qwen/qwen3.6-27b"),
+    "llama-3.1-8b-instant": ("openai/gpt-oss-20b",),
+    "meta-llama/llama-4-scout-17b-16e-instruct": ("openai/gpt-oss-120b", "qwen/qwen3.6-27b"),
+    "meta-llama/llama-4-maverick-17b-128e-instruct": ("openai/gpt-oss-120b",),
+    "qwen/qwen3-32b": ("qwen/qwen3.6-27b", "openai/gpt-oss-120b"),
+}
+"""What Groq named in place of what it retired (https://console.groq.com/docs/deprecations)."""
+
+_LOCAL = 'Serve it on this machine ([serve] backend = "embedded" or "ollama"); Groq stays behind it as the fallback'
+
+
+def groq_key() -> str | None:
+    """The key from the environment; Aeon's own name for it first."""
+    return os.environ.get("GROQ_KEY") or os.environ.get("GROQ_API_KEY") or None
+
+
+def nearest_model(wanted: str, living: Collection[str]) -> str | None:
+    """The model to use in place of a retired one: Groq's own successor, else the most alike name."""
+    named = next((name for name in SUCCESSORS.get(wanted, ()) if name in living), None)
+    alike = difflib.get_close_matches(wanted, sorted(living), n=1, cutoff=0.0)
+    return named or (alike[0] if alike else None)
+
+
+class GroqClient(ApiClient):
+    """Groq's next steps; a retired model is answered with the nearest living one."""
+
+    def __init__(self, url: str, key: str) -> None:
+        super().__init__("Groq", url, key, "Check the internet connection; the local model goes on answering")
+
+    def next_step(self, status: int, text: str) -> str:
+        if status == 401:
+            return "Make a new key at console.groq.com and set it as GROQ_KEY"
+        if status == 403:
+            return _LOCAL
+        return super().next_step(status, text)
+
+    def model_names(self) -> list[str]:
+        """What this key may use now."""
+        answer = self.call("GET", "/openai/v1/models")
+        return [str(item["id"]) for item in answer.get("data", [])] if isinstance(answer, dict) else []
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """An adapter that was registered: our name of it, Groq's ids, and the model name to ask for."""
+
+    name: str
+    version: str
+    id: str
+    file: str
+    model: str
+
+
+class GroqDeployer:
+    """serving.model.Deployer for Groq. `key` is asked at each use and never kept."""
+
+    name = "groq"
+
+    def __init__(
+        self, data: DataFolder, settings: ServeSection, *, key: Callable[[], str | None] = groq_key,
+        url: str | None = None, pause: Callable[[float], None] = time.sleep,
+    ) -> None:  # fmt: skip
+        self.data, self.settings = data, settings
+        self.url = (url or os.environ.get("GROQ_BASE_URL") or GROQ_URL).rstrip("/")
+        self.on_step: Callable[[Step], None] = lambda _: None
+        self._key, self._pause = key, pause
+        self._ledger = data.serving / "groq.json"
+        self._client: GroqClient | None = None
+
+    # -- the contract ----------------------------------------------------------------------------
+
+    def deploy(self, version: Version | None, base: BaseModel) -> Deployment:
+        if version is None:
+            self.require_model(self.settings.groq_model)
+            return self._prove("base", self.settings.groq_model, None)
+        self._require_lora_base(version, base)
+        name = f"aeon-ft-{version.name}-{adapter_digest(version.adapter)[7:15]}"
+        tuning = self._known(name) or self._register(name, version)
+        self.on_step(Step.IMPORTED)
+        return self._prove(version.name, tuning.model, version)
+
+    def check(self, deployment: Deployment) -> None:
+        tuning = next((t for t in self._read().values() if t.model == deployment.model), None)
+        if tuning is None:
+            self.require_model(deployment.model)
+        elif self._found(tuning.id) is None:
+            raise ServingError(
+                f"Groq no longer has {deployment.model}", f"Deploy {deployment.version} again, or go back to the base"
+            )
+        self._say_something(deployment.model)
+
+    def retire(self, deployment: Deployment) -> None:
+        """Nothing runs on this machine; registered adapters stay for going back, up to [serve] keep_versions."""
+        kept = [tuning for tuning in self._read().values() if tuning.model != deployment.model]
+        for tuning in kept[: max(0, len(kept) + 1 - self.settings.keep_versions)]:
+            self._remove(tuning)
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def discard(self, version: str) -> None:
+        """Take a version away from Groq for good."""
+        for tuning in list(self._read().values()):
+            if tuning.version == version:
+                self._remove(tuning)
+
+    # -- the parts -------------------------------------------------------------------------------
+
+    def require_model(self, name: str) -> None:
+        """Raise ServingError, naming the nearest living model, unless Groq serves `name` to this key."""
+        living = self._again(lambda: self._http().model_names())
+        if name not in living:
+            near = nearest_model(name, living)
+            raise ServingError(
+                f"Groq does not serve {name} (retired, or not for this key)",
+                f"Set [serve] groq_model to {near}" if near else f"See {MODELS_PAGE}",
+            )
+
+    def _require_lora_base(self, version: Version, base: BaseModel) -> None:
+        if base.architecture != "llama" or abs(base.parameters - LORA_PARAMETERS) > LORA_PARAMETERS // 50:
+            raise ServingError(
+                f"Groq serves adapters only for {LORA_BASE_NAME}, and {version.name} was trained on {base.spec}", _LOCAL
+            )
+        if version.base_digest != base.digest:
+            raise ServingError(f"{version.name} was trained on another base than {base.spec}", "Train again on it")
+        adapter = read_adapter(version.adapter)
+        ranks = {int(update.a.shape[0]) for update in adapter.updates.values()}
+        if len(ranks) != 1 or not ranks <= set(RANKS):
+            raise ServingError(
+                f"Groq takes adapters of rank 8, 16, 32 or 64, and {version.name} has {sorted(ranks)}",
+                "Set [train] rank = 16 and train again",
+            )
+
+    def _register(self, name: str, version: Version) -> Tuning:
+        upload = {"file": (f"{name}.zip", zip_adapter(version.adapter), "application/zip")}
+        try:
+            file = self._again(
+                lambda: self._http().call(
+                    "POST", "/openai/v1/files", upload=upload, form={"purpose": "fine_tuning"}, seconds=600
+                )
+            )
+            body = {"input_file_id": file["id"], "name": name, "type": "lora", "base_model": LORA_BASE}
+            made = self._again(lambda: self._http().call("POST", "/v1/fine_tunings", body, seconds=600))
+            tuning = Tuning(name, version.name, made["id"], file["id"], made["data"]["fine_tuned_model"])
+        except BackendRefusedError as error:
+            if error.status in (403, 404):
+                raise ServingError(
+                    "This Groq account cannot serve trained models (that is for enterprise accounts)", _LOCAL
+                ) from error
+            raise
+        except (KeyError, TypeError) as error:
+            raise ServingError(f"Groq's answer lacks {error}", "Its API may have changed; serve locally") from error
+        self._write({**self._read(), name: tuning})
+        return tuning
+
+    def _known(self, name: str) -> Tuning | None:
+        """The registration of an earlier try, if Groq still has it."""
+        tuning = self._read().get(name)
+        return tuning if tuning is not None and self._found(tuning.id) is not None else None
+
+    def _found(self, tuning: str) -> Any:
+        try:
+            return self._again(lambda: self._http().call("GET", f"/v1/fine_tunings/{tuning}"))
+        except BackendRefusedError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def _remove(self, tuning: Tuning) -> None:
+        for path in (f"/v1/fine_tunings/{tuning.id}", f"/openai/v1/files/{tuning.file}"):
+            try:
+                self._http().call("DELETE", path)
+            except BackendRefusedError as error:
+                if error.status != 404:
+                    raise
+        self._write({name: other for name, other in self._read().items() if name != tuning.name})
+
+    def _prove(self, name: str, model: str, version: Version | None) -> Deployment:
+        """A candidate must only say something: its replies are the gate's to judge, with a verdict."""
+        route = Route("groq", model, base_url=self.url, version=name)
+        deployment = Deployment(name, self.name, model, model, route)
+        if version is not None and version.state is VersionState.CANDIDATE:
+            self._say_something(model)
+        else:
+            with_key = replace(route, token=self._key())  # for these questions only: a route is kept in the store
+            self._again(lambda: smoke_test(with_key, thinks=True, trained=version is not None))
+        self.on_step(Step.PROVED)
+        return deployment
+
+    def _say_something(self, model: str) -> None:
+        body = {"model": model, "messages": [{"role": "user", "content": "Oi"}], "max_tokens": 64}
+        self._again(lambda: self._http().call("POST", "/openai/v1/chat/completions", body))
+
+    def _http(self) -> GroqClient:
+        key = self._key()
+        if not key:
+            raise ServingError("There is no Groq key", "Set GROQ_KEY; keys are made at console.groq.com")
+        if self._client is None:
+            self._client = GroqClient(self.url, key)
+        return self._client
+
+    def _again(self, step: Callable[[], Any]) -> Any:
+        """A limit or an outage is tried again after the time that Groq asks for; a refusal is not."""
+        for attempt in range(RETRIES):
+            try:
+                return step()
+            except BackendRefusedError as error:
+                if not error.retryable or attempt == RETRIES - 1:
+                    raise
+                asked = self._client.retry_after if self._client is not None else None
+                self._pause(min(LONGEST_PAUSE, asked or 0.5 * 2**attempt))
+        return None
+
+    def _read(self) -> dict[str, Tuning]:
+        try:
+            found = json.loads(self._ledger.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        return {name: Tuning(**entry) for name, entry in found.items()}
+
+    def _write(self, tunings: Mapping[str, Tuning]) -> None:
+        plain = {name: asdict(tuning) for name, tuning in tunings.items()}
+        part = self._ledger.with_suffix(".part")
+        part.write_text(json.dumps(plain, indent=1), encoding="utf-8")
+        part.replace(self._ledger)
+
+
+def zip_adapter(folder: Path) -> bytes:
+    """The two files that Groq takes, weights in float16; the same adapter gives the same bytes."""
+    with np.errstate(over="ignore"):  # told below, as a sentence
+        tensors = {name: tensor.astype(np.float16) for name, tensor in read_safetensors(folder / WEIGHTS).items()}
+    if not all(np.isfinite(tensor).all() for tensor in tensors.values()):
+        raise ServingError("The adapter does not fit into 16 bits", _LOCAL)
+    header: dict[str, Any] = {}
+    at = 0
+    for name, tensor in tensors.items():
+        header[name] = {"dtype": "F16", "shape": list(tensor.shape), "data_offsets": [at, at + tensor.nbytes]}
+        at += tensor.nbytes
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    weights = len(text).to_bytes(8, "little") + text + b"".join(t.tobytes() for t in tensors.values())
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in ((WEIGHTS, weights), (CONFIG, (folder / CONFIG).read_bytes())):
+            archive.writestr(zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0)), content)
+    return out.getvalue()

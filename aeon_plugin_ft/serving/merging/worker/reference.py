@@ -1,0 +1,74 @@
+"""The first child of merge_check: base + adapter in PEFT, whose log-probabilities are the reference.
+
+    python -m aeon_plugin_ft.serving.merging.worker.reference <job.json>
+
+Only ever run as a process of its own: it imports torch.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from aeon_plugin_ft.errors import ServingError
+from aeon_plugin_ft.extras import pip_command
+from aeon_plugin_ft.serving.merging.check import half_the_cores
+from aeon_plugin_ft.serving.merging.worker.run import serve_job
+
+
+def reference(job: dict[str, Any]) -> dict[str, Any]:
+    """Write the log-probabilities at some positions of the last replies; returns the adapter's own effect,
+    KL(adapter || base) in nats per token."""
+    try:
+        import torch
+        from peft import PeftModel
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+    except ImportError as error:
+        raise ServingError(f"{error.name} is not installed", pip_command("train")) from error
+
+    torch.set_num_threads(half_the_cores())
+    tokenizer = AutoTokenizer.from_pretrained(job["copy"])
+    model = AutoModelForCausalLM.from_pretrained(job["copy"], dtype=torch.float32)
+    model = PeftModel.from_pretrained(model, job["adapter"]).eval()
+    rendered = [_tokens(tokenizer, talk) for talk in job["conversations"]]
+    places = _places(rendered, int(job["positions"]))
+    if not places:
+        raise ServingError("The held-out conversations have no replies", "Build the dataset again")
+    rows, effects = [], []
+    with torch.no_grad():
+        for talk in sorted({talk for talk, _ in places}):
+            wanted = [place for of, place in places if of == talk]
+            ids = torch.tensor([rendered[talk][0]])
+            tuned = torch.log_softmax(model(ids).logits[0, wanted].double(), -1)
+            with model.disable_adapter():
+                plain = torch.log_softmax(model(ids).logits[0, wanted].double(), -1)
+            effects.append((tuned.exp() * (tuned - plain)).sum(-1))
+            rows.append(tuned.float().numpy())
+    arrays: dict[str, Any] = {f"tokens{number}": np.array(ids) for number, (ids, _) in enumerate(rendered)}
+    arrays["talks"], arrays["places"] = np.array(places).T
+    arrays["logprobs"] = np.concatenate(rows)
+    arrays["letter"] = np.array(tokenizer.encode("a", add_special_tokens=False)[-1])
+    np.savez(job["reference"], **arrays)
+    return {"effect": float(torch.cat(effects).mean())}
+
+
+def _tokens(tokenizer: Any, talk: list[dict[str, str]]) -> tuple[list[int], int]:
+    """(all tokens, number of those before the last reply), in the chat format of the model."""
+    before = tokenizer.apply_chat_template(talk[:-1], add_generation_prompt=True, tokenize=False)
+    whole = before + talk[-1]["content"]
+    encode = tokenizer.encode
+    return encode(whole, add_special_tokens=False), len(encode(before, add_special_tokens=False))
+
+
+def _places(rendered: list[tuple[list[int], int]], count: int) -> list[tuple[int, int]]:
+    """(conversation, place) of about `count` positions, spread evenly; the token at `place` is the last one read,
+    the next one is compared."""
+    every = [(talk, place) for talk, (ids, start) in enumerate(rendered) for place in range(start - 1, len(ids))]
+    step = max(1, len(every) // count)
+    return every[::step][:count]
+
+
+if __name__ == "__main__":
+    raise SystemExit(serve_job(sys.argv, reference))

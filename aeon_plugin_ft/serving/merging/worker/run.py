@@ -1,0 +1,108 @@
+"""The merge in a process of its own, at the lowest priority: minutes of arithmetic must not slow the host.
+
+    python -m aeon_plugin_ft.serving.merging.worker.run <job.json>
+
+The job names the inputs; the outcome ({"report": ...} or {"error": [what, todo]}) is written beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from aeon_plugin_ft.errors import AeonFtError, ServingError
+from aeon_plugin_ft.weights.merge import MergeOptions, merge_gguf
+
+
+def merge_in_child(base: Path, adapter: Path, out: Path, options: MergeOptions) -> dict[str, Any]:
+    """Merge into `out` in a child; returns merge.MergeReport as plain values. Raises ServingError."""
+    originals = None if options.originals is None else str(options.originals)
+    plain = {**asdict(options), "originals": originals}
+    job = {"base": str(base), "adapter": str(adapter), "out": str(out), "options": plain}
+    return run_job("aeon_plugin_ft.serving.merging.worker.run", job, out.with_name(f"{out.name}.job.json"))
+
+
+def run_job(module: str, job: dict[str, Any], file: Path) -> dict[str, Any]:
+    """Run a worker module on a job; returns its report. The child ends with this call, and with this process.
+
+    `file` is where the job is written; the outcome and the child's own words lie beside it for as long as it
+    runs. Raises ServingError with the worker's sentence, or with its last line where it had none.
+    """
+    outcome, words = file.with_suffix(".outcome.json"), file.with_suffix(".log")
+    file.write_text(json.dumps(job), encoding="utf-8")
+    try:
+        with words.open("wb") as log:
+            code = _wait(module, file, log)
+        if not outcome.exists():
+            last = (words.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["no reason given"])[-1]
+            raise ServingError(f"The helper process ended with code {code} ({last})", "Try again")
+        said = json.loads(outcome.read_text(encoding="utf-8"))
+        if "error" in said:
+            raise ServingError(*said["error"])
+        return dict(said["report"])
+    finally:
+        for left in (file, outcome, words):
+            left.unlink(missing_ok=True)
+
+
+def _wait(module: str, file: Path, log: BinaryIO) -> int:
+    # Its end of the pipe closes when this process dies, and the child with it.
+    child = subprocess.Popen(
+        [sys.executable, "-m", module, str(file)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log
+    )
+    try:
+        return child.wait()
+    finally:
+        if child.poll() is None:
+            child.kill()
+            child.wait()
+        if child.stdin is not None:
+            child.stdin.close()
+
+
+def serve_job(argv: list[str], work: Callable[[dict[str, Any]], dict[str, Any]]) -> int:
+    """The child's side: do the job at the lowest priority and write its outcome, whole or not at all."""
+    _end_with_parent()
+    _lowest_priority()
+    file = Path(argv[1])
+    said: dict[str, Any]
+    try:
+        said = {"report": work(json.loads(file.read_text(encoding="utf-8")))}
+    except AeonFtError as error:
+        said = {"error": [error.what, error.todo]}
+    part = file.with_suffix(".part")
+    part.write_text(json.dumps(said), encoding="utf-8")
+    part.replace(file.with_suffix(".outcome.json"))
+    return 0 if "report" in said else 1
+
+
+def _end_with_parent() -> None:
+    def watch() -> None:
+        sys.stdin.buffer.read()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _lowest_priority() -> None:
+    import psutil
+
+    psutil.Process().nice(getattr(psutil, "IDLE_PRIORITY_CLASS", 19))  # the first is Windows' own
+
+
+def _merge(job: dict[str, Any]) -> dict[str, Any]:
+    paths = (Path(job["base"]), Path(job["adapter"]), Path(job["out"]))
+    given = job["options"]
+    originals = Path(given["originals"]) if given["originals"] else None
+    return asdict(merge_gguf(*paths, MergeOptions(**{**given, "originals": originals})))
+
+
+if __name__ == "__main__":
+    raise SystemExit(serve_job(sys.argv, _merge))

@@ -1,0 +1,100 @@
+"""Our own tags in Ollama: their names, the list of those that we made, and how many are kept.
+
+A tag's name holds the version and the adapter's digest ("aeon-ft:v0007-1a2b3c4d"), so a name never means
+two models. Only what stands in <data>/serving/ollama.json is ever deleted; a name is written there before
+the tag is made, so that a crash leaves nothing that nobody knows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from aeon_plugin_ft.errors import ServingError
+from aeon_plugin_ft.serving.ollama.create import blob_digest
+from aeon_plugin_ft.weights.merge import KEY_ADAPTER
+
+MODEL = "aeon-ft"
+
+
+@dataclass(frozen=True, slots=True)
+class OurTag:
+    """A tag that we made. `content` is the digest that tells it apart: of the adapter, or of the base that was
+    imported as it is. `digest` is the manifest's once it was proven, "" before. `order` grows with each tag. `blob` is
+    what was uploaded for it."""
+
+    name: str
+    version: str
+    content: str
+    digest: str
+    order: int
+    blob: str = ""
+
+
+class Ledger:
+    """The tags that we made, on disk."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def read(self) -> dict[str, OurTag]:
+        try:
+            found = json.loads(self.file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise ServingError(
+                f"{self.file} cannot be read ({error})", "Delete it; our older tags in Ollama then stay until removed"
+            ) from error
+        return {name: OurTag(**entry) for name, entry in found.items()}
+
+    def add(self, name: str, version: str, content: str, digest: str = "", blob: str = "") -> None:
+        tags = self.read()
+        old = tags.get(name)
+        order = old.order if old else 1 + max((tag.order for tag in tags.values()), default=0)
+        tags[name] = OurTag(name, version, content, digest, order, blob or (old.blob if old else ""))
+        self._write(tags)
+
+    def remove(self, name: str) -> None:
+        tags = self.read()
+        if tags.pop(name, None) is not None:
+            self._write(tags)
+
+    def _write(self, tags: Mapping[str, OurTag]) -> None:
+        part = self.file.with_suffix(".part")
+        part.write_text(json.dumps({name: asdict(tag) for name, tag in tags.items()}, indent=1), encoding="utf-8")
+        part.replace(self.file)
+
+
+def tag_name(version: str, content: str, take: int = 0) -> str:
+    """The name for a version made of `content` ("sha256:..."); `take` > 0 where somebody else has that name."""
+    short = content.removeprefix("sha256:")[:8]
+    return f"{MODEL}:{version}-{short}" + (f"-{take + 1}" if take else "")
+
+
+def is_made_of(show: Mapping[str, Any], content: str) -> bool:
+    """Whether a model was made of this adapter, by its own metadata, or is this base as it was imported."""
+    info = show.get("model_info") or {}
+    return content in (info.get(KEY_ADAPTER), blob_digest(show))
+
+
+def too_many(
+    tags: Collection[OurTag], sizes: Mapping[str, int], keep: int, cap_bytes: float, never: Collection[str]
+) -> list[str]:
+    """Names to remove, oldest first: beyond `keep` versions, then until all together are below `cap_bytes`.
+
+    `never` are names that stay whatever happens (in use, or the way back).
+    """
+    by_age = sorted(tags, key=lambda tag: tag.order)
+    free = [tag for tag in by_age if tag.name not in never]
+    gone = free[: max(0, len(by_age) - keep)]
+    left = sum(sizes.get(tag.name, 0) for tag in by_age if tag not in gone)
+    for tag in free[len(gone) :]:
+        if left <= cap_bytes:
+            break
+        gone.append(tag)
+        left -= sizes.get(tag.name, 0)
+    return [tag.name for tag in gone]

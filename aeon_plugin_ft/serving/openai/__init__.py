@@ -1,0 +1,1 @@
+"""vLLM, SGLang, llama-server: OpenAI-compatible servers that load adapters."""

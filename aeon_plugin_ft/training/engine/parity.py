@@ -1,0 +1,148 @@
+"""The start-up check: on this model and this data, does sharing give what the stock path gives?
+
+Loss and gradients of a few real rows are computed both ways, with the adapter nudged away from its start
+(where B is zero and half of the gradients vanish). A mismatch means the stock path, never a wrong step.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from aeon_plugin_ft.training.engine.attention import NotShareableError
+from aeon_plugin_ft.training.engine.shared import SharedPrefix
+from aeon_plugin_ft.training.memory import is_out_of_memory
+from aeon_plugin_ft.training.plan import IGNORED, Row, plan_batch, tokens_computed
+
+ROWS = 2
+MIN_SAVING = 1.1
+"""Below this the detour is not worth it."""
+
+TOLERANCE = {torch.float32: (1e-4, 1e-3), torch.bfloat16: (2e-2, 6e-2), torch.float16: (2e-2, 6e-2)}
+"""Weights' type to (relative loss difference, relative difference of the whole gradient) still taken as rounding.
+A mistake in masks, positions or targets is far above: the smallest known one changes the gradient by 5 %."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """`shared` says whether sharing may be used, `reason` why (or why not)."""
+
+    shared: bool
+    reason: str
+    loss_difference: float = math.nan
+    gradient_difference: float = math.nan
+
+
+def choose_rows(rows: Sequence[Row]) -> list[Row]:
+    """The cheapest rows that share a prefix, to compare the two paths on."""
+    groups = [group for group in plan_batch(rows, micro_tokens=1 << 30) if group.prefix]
+    if not groups:
+        return []
+    group = max(groups, key=lambda found: len(found.rows))
+    return [rows[index] for index in group.rows[-ROWS:]]
+
+
+def stock_step(model: torch.nn.Module, rows: Sequence[Row]) -> float:
+    """Mean loss of the rows, and its gradients, by the model's own forward and nothing of ours.
+
+    One row at a time and logits only where they are scored (`logits_to_keep`), so that the check takes no
+    more memory than the steps after it.
+    """
+    total, count = 0.0, sum(row.supervised for row in rows)
+    device = next(model.parameters()).device
+    for row in rows:
+        at = torch.tensor([place for place, label in enumerate(row.labels) if place and label != IGNORED])
+        ids = torch.tensor(row.ids, device=device)
+        logits = model(input_ids=ids[None], use_cache=False, logits_to_keep=(at - 1).to(device)).logits[0]
+        loss = torch.nn.functional.cross_entropy(logits.float(), ids[at.to(device)], reduction="sum") / count
+        loss.backward()  # type: ignore[no-untyped-call]
+        total += loss.item()
+    return total
+
+
+def check(model: torch.nn.Module, engine: SharedPrefix, rows: Sequence[Row]) -> Parity:
+    """Compare both paths on some of `rows`, those of a real batch; the model is left as it was."""
+    chosen = choose_rows(rows)
+    if len(chosen) < 2:
+        return Parity(False, "the examples share no prompt")
+    computed, apart = tokens_computed(rows, plan_batch(rows, engine.micro_tokens))
+    if apart < MIN_SAVING * computed:
+        return Parity(False, f"sharing would save only a factor of {apart / computed:.2f}")
+    with _nudged(model):
+        try:
+            wanted_loss, wanted = stock_step(model, chosen), _take_gradients(model)
+            loss, _ = engine.step(chosen)
+        except NotShareableError as error:
+            _take_gradients(model)
+            return Parity(False, str(error))
+        except (RuntimeError, TypeError, ValueError, AttributeError, KeyError, IndexError) as error:
+            if is_out_of_memory(error):
+                raise
+            _take_gradients(model)
+            return Parity(False, f"the model does not take it ({type(error).__name__}: {str(error)[:200]})")
+        found = _take_gradients(model)
+    return judge(loss, wanted_loss, found, wanted, engine.head.weight.dtype)
+
+
+def judge(
+    loss: float, wanted_loss: float, found: dict[str, Tensor], wanted: dict[str, Tensor], dtype: torch.dtype
+) -> Parity:
+    """Compare losses and gradients within the rounding of the weights' type."""
+    loss_difference = abs(loss - wanted_loss) / max(abs(wanted_loss), 1e-9)
+    gradient_difference = difference(found, wanted)
+    most_loss, most_gradient = TOLERANCE.get(dtype, TOLERANCE[torch.float32])
+    same = loss_difference <= most_loss and gradient_difference <= most_gradient  # false for NaN too
+    reason = (
+        f"loss and gradient equal to the stock path's (differences {loss_difference:.0e} and {gradient_difference:.0e})"
+        if same
+        else f"it would change the result (loss by {loss_difference:.1e}, gradient by {gradient_difference:.1e})"
+    )
+    return Parity(same, reason, loss_difference, gradient_difference)
+
+
+def difference(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> float:
+    """Norm of the difference of two gradients, relative to the norm of `wanted`."""
+    apart = whole = 0.0
+    for name in found.keys() | wanted.keys():
+        one, other = found.get(name), wanted.get(name)
+        if one is None or other is None:
+            present = one if one is not None else other
+            assert present is not None
+            apart += float(present.double().pow(2).sum())
+        else:
+            apart += float((one.double() - other.double()).pow(2).sum())
+        if other is not None:
+            whole += float(other.double().pow(2).sum())
+    return math.sqrt(apart / whole) if whole else math.inf
+
+
+def _take_gradients(model: torch.nn.Module) -> dict[str, Tensor]:
+    taken = {}
+    for name, parameter in model.named_parameters():
+        if parameter.grad is not None:
+            taken[name] = parameter.grad
+            parameter.grad = None
+    return taken
+
+
+@contextmanager
+def _nudged(model: torch.nn.Module) -> Iterator[None]:
+    """Every zero-initialised B moved by a little, from a generator of its own, and put back afterwards."""
+    random = torch.Generator().manual_seed(0)
+    before: list[tuple[Any, Tensor]] = []
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad and "lora_B" in name:
+            before.append((parameter, parameter.detach().clone()))
+            noise = torch.randn(parameter.shape, generator=random) * 0.01
+            parameter.data.add_(noise.to(parameter.device, parameter.dtype))
+    try:
+        yield
+    finally:
+        for parameter, value in before:
+            parameter.data.copy_(value)

@@ -1,0 +1,225 @@
+"""Shared-prefix computation of a causal language model: exact losses and gradients, the prefix once.
+
+For one group of rows with a common prefix:
+
+    1. the prefix runs once, keeping keys and values of every layer with their graph;
+    2. its keys and values are cut off as leaves; each micro-batch of suffixes runs against them, and
+       its backward adds to the adapter's gradients and to the leaves';
+    3. one backward through the prefix with the gradients of the leaves.
+
+So the effective batch is bound by learning, not by memory, and costs P + sum of the suffixes in tokens
+instead of P for each row. See docs/training.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from aeon_plugin_ft.training.engine.attention import (
+    NAME,
+    KeyValue,
+    NotShareableError,
+    Packing,
+    PrefixDone,
+    Sharing,
+    shared_prefix_attention,
+)
+from aeon_plugin_ft.training.engine.fast import FastLayers
+from aeon_plugin_ft.training.engine.head import Head, summed_loss, token_losses
+from aeon_plugin_ft.training.plan import Group, Row, plan_batch
+
+Checkpoint = Callable[[], None]
+"""Called between micro-batches; raises when the run is to stop."""
+
+
+def _nothing() -> None:
+    return None
+
+
+class SharedPrefix:
+    """The engine around one model. `model` may be wrapped by PEFT; `micro_tokens` bounds the suffix tokens that
+    are in memory at once. Raises NotShareableError for a model it has no exact form for."""
+
+    def __init__(self, model: torch.nn.Module, micro_tokens: int = 2048, between: Checkpoint = _nothing) -> None:
+        causal: Any = causal_model(model)
+        self.causal = causal
+        self.config: Any = causal.config.get_text_config()
+        self.micro_tokens = micro_tokens
+        self.between = between
+        self.head = Head.of(self.causal)
+        self.fast = FastLayers(model)
+        self.layers = int(self.config.num_hidden_layers)
+        _register()
+
+    @property
+    def device(self) -> torch.device:
+        return self.head.weight.device
+
+    def step(self, rows: Sequence[Row], denominator: int | None = None) -> tuple[float, int]:
+        """Add the gradients of the mean loss of `rows` to the adapter; (loss, supervised tokens).
+
+        `denominator` replaces the number of supervised tokens that the summed loss is divided by.
+        """
+        self._refuse_checkpointing()
+        count = sum(row.supervised for row in rows)
+        scale = 1.0 / max(1, count if denominator is None else denominator)
+        total = 0.0
+        for group in plan_batch(rows, self.micro_tokens):
+            total += self._group(rows, group, scale)
+        return total * scale, count
+
+    def accumulate(self, rows: Sequence[Row], weights: Sequence[float]) -> None:
+        """Add the gradients of the sum of weights[i] times the summed loss of rows[i] to the adapter's.
+
+        With weights d L / d (loss of a row), this is the gradient of any L of the rows' log-probabilities.
+        """
+        self._refuse_checkpointing()
+        for group in plan_batch(rows, self.micro_tokens):
+            self._group(rows, group, 1.0, weights)
+
+    def losses(self, rows: Sequence[Row]) -> list[float]:
+        """Summed loss of each row in nats, without gradients; the prefix once for all of them."""
+        found = [0.0] * len(rows)
+        with torch.no_grad(), self._attention():
+            for group in plan_batch(rows, self.micro_tokens):
+                prefix = self._prefix(rows[group.rows[0]].ids[: group.prefix])
+                for members in group.micro:
+                    self.between()
+                    hidden, targets, owners = self._suffixes(rows, members, group.prefix, prefix)
+                    for owner, loss in zip(owners, token_losses(hidden, targets, self.head).tolist(), strict=True):
+                        found[owner] += loss
+        return found
+
+    def stock_losses(self, rows: Sequence[Row]) -> list[float]:
+        """The same by the model's own forward pass, row by row: slower, for models that cannot share."""
+        found = []
+        with torch.no_grad():
+            for row in rows:
+                self.between()
+                ids = torch.tensor(row.ids, device=self.device)[None]
+                hidden = self.causal.base_model(input_ids=ids, use_cache=False).last_hidden_state[0]
+                at, targets, _ = _targets([row], [0], 0)
+                wanted = torch.tensor(targets, device=self.device)
+                found.append(float(token_losses(hidden[at], wanted, self.head).sum()))
+        return found
+
+    def _group(self, rows: Sequence[Row], group: Group, scale: float, weights: Sequence[float] | None = None) -> float:
+        """Summed loss of a group, each row times its weight; gradients scaled by `scale`."""
+        total = 0.0
+        with self._attention():
+            prefix = self._prefix(rows[group.rows[0]].ids[: group.prefix])
+            leaves = {layer: (cut(key), cut(value)) for layer, (key, value) in prefix.items()}
+            for members in group.micro:
+                self.between()
+                hidden, targets, owners = self._suffixes(rows, members, group.prefix, leaves)
+                of_rows = None if weights is None else torch.tensor([weights[row] for row in owners])
+                loss = summed_loss(hidden, targets, self.head, None if of_rows is None else of_rows.to(self.device))
+                (loss * scale).backward()  # type: ignore[no-untyped-call]
+                total += loss.item()
+            self.between()
+            _backward_through_prefix(prefix, leaves)
+        return total
+
+    def _prefix(self, ids: Sequence[int]) -> dict[int, KeyValue]:
+        if not ids:
+            return {}
+        sharing = Sharing.of_prefix(len(ids), self.layers, self.device)
+        with sharing:
+            try:
+                self._hidden(torch.tensor(ids), sharing.packing)
+            except PrefixDone:
+                pass
+            else:
+                raise NotShareableError("not every layer of the model keeps keys and values")
+        return sharing.kept
+
+    def _suffixes(
+        self, rows: Sequence[Row], members: Sequence[int], prefix: int, kept: dict[int, KeyValue]
+    ) -> tuple[Tensor, Tensor, list[int]]:
+        """Hidden states [n, width] at the positions that predict supervised tokens, those tokens [n], and
+        the row that each belongs to."""
+        ids = [token for member in members for token in rows[member].ids[prefix:]]
+        packing = Packing.of([len(rows[member].ids) - prefix for member in members], prefix, self.device)
+        at, targets, owners = _targets(rows, members, prefix)
+        with Sharing(self.layers, packing, kept):
+            hidden = self._hidden(torch.tensor(ids), packing)
+        picked = hidden[0].index_select(0, torch.tensor(at, device=self.device))
+        return picked, torch.tensor(targets, device=self.device), owners
+
+    def _hidden(self, ids: Tensor, packing: Packing) -> Tensor:
+        found: Tensor = self.causal.base_model(
+            input_ids=ids[None].to(self.device), position_ids=packing.positions[None], use_cache=False
+        ).last_hidden_state
+        return found
+
+    @contextmanager
+    def _attention(self) -> Iterator[None]:
+        """Send attention, LoRA layers and norms through ours; every config that the model looks at is switched."""
+        configs = {id(c): c for c in (self.causal.config, self.config)}.values()
+        before = [config._attn_implementation for config in configs]
+        try:
+            for config in configs:
+                config._attn_implementation_internal = NAME
+            with self.fast.active():
+                yield
+        finally:
+            for config, name in zip(configs, before, strict=True):
+                config._attn_implementation_internal = name
+
+    def _refuse_checkpointing(self) -> None:
+        """Recomputed layers would run outside their pass: wrong gradients without an error."""
+        if any(getattr(module, "gradient_checkpointing", False) for module in self.causal.modules()):
+            raise NotShareableError("gradient checkpointing is on, which recomputes layers without their prefix")
+
+
+def causal_model(model: torch.nn.Module) -> torch.nn.Module:
+    """The transformers model inside a PEFT wrapper, or the model itself."""
+    wrapped: Any = model
+    inner: torch.nn.Module = wrapped.get_base_model() if hasattr(wrapped, "get_base_model") else wrapped
+    return inner
+
+
+def cut(tensor: Tensor) -> Tensor:
+    """The same values as a leaf that collects its own gradient."""
+    return tensor.detach().requires_grad_(torch.is_grad_enabled())
+
+
+def _backward_through_prefix(prefix: dict[int, KeyValue], leaves: dict[int, KeyValue]) -> None:
+    tensors, gradients = [], []
+    for layer, pair in prefix.items():
+        for tensor, leaf in zip(pair, leaves[layer], strict=True):
+            if tensor.requires_grad and leaf.grad is not None:
+                tensors.append(tensor)
+                gradients.append(leaf.grad)
+    if tensors:
+        torch.autograd.backward(tensors, gradients)
+
+
+def _targets(rows: Sequence[Row], members: Sequence[int], prefix: int) -> tuple[list[int], list[int], list[int]]:
+    """(packed positions whose output is scored, the token wanted there, the row it belongs to)."""
+    at: list[int] = []
+    targets: list[int] = []
+    owners: list[int] = []
+    start = 0
+    for member in members:
+        row = rows[member]
+        for place in range(max(1, prefix + 1), len(row.ids)):
+            if row.labels[place] >= 0:
+                at.append(start + place - 1 - prefix)
+                targets.append(row.labels[place])
+                owners.append(member)
+        start += len(row.ids) - prefix
+    return at, targets, owners
+
+
+def _register() -> None:
+    """Make our attention known to transformers. It has no entry among the mask functions, which makes the models
+    pass no mask."""
+    from transformers import AttentionInterface
+
+    AttentionInterface.register(NAME, shared_prefix_attention)

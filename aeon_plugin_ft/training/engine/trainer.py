@@ -1,0 +1,250 @@
+"""TRL's SFTTrainer with exact shared-prefix training.
+
+Everything but the step's forward and backward is TRL's and transformers' own: loop, optimizer, schedule,
+clipping, logging. Where sharing is not proven for a model, the same class trains on the stock path.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from torch import Tensor
+from transformers import TrainerCallback
+from trl import SFTConfig, SFTTrainer
+
+from aeon_plugin_ft.training.engine.early import best_step
+from aeon_plugin_ft.training.engine.shared import SharedPrefix
+from aeon_plugin_ft.training.model import Progress, Recipe
+from aeon_plugin_ft.training.plan import Row, plan_batch, tokens_computed
+from aeon_plugin_ft.training.worker import checkpoints
+
+STOCK_MICRO_TOKENS = 2200
+"""Padded tokens of a micro-batch on the stock path: about four examples with an assistant's long prompt."""
+
+
+class InOrder(torch.utils.data.Sampler[int]):
+    """The examples in an order that was decided beforehand."""
+
+    def __init__(self, steps: Sequence[Sequence[int]]) -> None:
+        self.order = [index for step in steps for index in step]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.order)
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+
+class SharedPrefixTrainer(SFTTrainer):
+    """`order` is the examples of each step. `engine` None: the stock path. `between` is called between
+    micro-batches and raises to stop. One dataloader batch is one optimizer step's whole batch."""
+
+    def __init__(
+        self,
+        *,
+        order: Sequence[Sequence[int]],
+        checkpoints: Path,
+        lora_plus: float = 0.0,
+        engine: SharedPrefix | None = None,
+        between: Callable[[], None] = lambda: None,
+        **kwargs: Any,
+    ) -> None:
+        self.order = order
+        self.lora_plus = lora_plus
+        self.checkpoints = checkpoints
+        self.engine = engine
+        self.last_loss = math.nan
+        self.validation_loss: float | None = None
+        self.between = between
+        self.computed = self.stock_tokens = 0
+        super().__init__(**kwargs)
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> InOrder:
+        return InOrder(self.order)
+
+    def create_optimizer(self, model: Any = None) -> Any:
+        """AdamW; with LoRA+ (https://arxiv.org/abs/2402.12354) B's rate is a multiple of A's, under one schedule."""
+        made: Any = getattr(self, "optimizer", None)
+        if not self.lora_plus or made is not None:
+            return super().create_optimizer(model)
+        ups: list[Tensor] = []
+        rest: list[Tensor] = []
+        for name, parameter in self.model.named_parameters():
+            if parameter.requires_grad:
+                (ups if "lora_B" in name else rest).append(parameter)
+        rate = self.args.learning_rate
+        groups = [{"params": rest}, {"params": ups, "lr": rate * self.lora_plus}]
+        self.optimizer = torch.optim.AdamW(groups, lr=rate, weight_decay=self.args.weight_decay)
+        return self.optimizer
+
+    def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Tensor:
+        """One effective batch: gradients added to the adapter, the mean loss returned."""
+        rows = rows_of(inputs)
+        model.train()
+        count = int(num_items_in_batch) if num_items_in_batch is not None else sum(row.supervised for row in rows)
+        loss = self.stock_step(model, rows, count) if self.engine is None else self._shared_step(rows, count)
+        self.last_loss = float(loss)
+        return loss
+
+    def _shared_step(self, rows: Sequence[Row], count: int) -> Tensor:
+        assert self.engine is not None
+        shared, apart = tokens_computed(rows, plan_batch(rows, self.engine.micro_tokens))
+        self.computed += shared
+        self.stock_tokens += apart
+        with self.accelerator.autocast():
+            loss, _ = self.engine.step(rows, count)
+        return torch.tensor(loss, device=self.args.device)
+
+    def stock_step(self, model: Any, rows: Sequence[Row], count: int) -> Tensor:
+        """The same through TRL's own loss, in micro-batches that fit the memory."""
+        total = torch.zeros((), device=self.args.device)
+        for part in stock_micro_batches(rows):
+            self.between()
+            inputs = self._prepare_inputs(self.data_collator([columns(row) for row in part]))
+            loss = self.compute_loss(model, inputs, num_items_in_batch=torch.tensor(count, device=self.args.device))
+            self.accelerator.backward(loss)
+            total += loss.detach()
+        self.computed += sum(len(row.ids) for row in rows)
+        self.stock_tokens += sum(len(row.ids) for row in rows)
+        return total
+
+    def one_step(self, rows: Sequence[Row]) -> None:
+        """A whole step outside the training loop, to measure it: gradients, clipping, update."""
+        inputs = self._prepare_inputs(self.data_collator([columns(row) for row in rows]))
+        self.training_step(self.model, inputs)
+        trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        torch.nn.utils.clip_grad_norm_(trained, self.args.max_grad_norm)
+        self.optimizer.step()
+        self.model.zero_grad()
+
+    @property
+    def saving(self) -> float:
+        """How many times fewer tokens were computed than without sharing."""
+        return self.stock_tokens / self.computed if self.computed else 1.0
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        checkpoints.save(self, self.checkpoints, best_step(self.state.log_history))
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: the plugin writes its own manifest, and a card would name folders of this machine."""
+
+
+def columns(row: Row) -> dict[str, list[int]]:
+    """A row as TRL's collator wants it."""
+    return {"input_ids": list(row.ids), "labels": list(row.labels)}
+
+
+def rows_of(inputs: dict[str, Any]) -> list[Row]:
+    """The rows of a right-padded batch of TRL's collator."""
+    lengths = inputs["attention_mask"].sum(-1).tolist()
+    ids, labels = inputs["input_ids"].tolist(), inputs["labels"].tolist()
+    return [Row(tuple(i[:n]), tuple(lab[:n])) for i, lab, n in zip(ids, labels, lengths, strict=True)]
+
+
+def stock_micro_batches(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    """Rows sorted by length, longest first, in parts of at most STOCK_MICRO_TOKENS padded tokens."""
+    part: list[Row] = []
+    for row in sorted((row for row in rows if row.supervised), key=lambda row: -len(row.ids)):
+        if part and (len(part) + 1) * len(part[0].ids) > STOCK_MICRO_TOKENS:
+            yield part
+            part = []
+        part.append(row)
+    if part:
+        yield part
+
+
+def dataset_of(rows: Sequence[Row]) -> Dataset:
+    return Dataset.from_dict(
+        {"input_ids": [list(row.ids) for row in rows], "labels": [list(row.labels) for row in rows]}
+    )  # fmt: skip
+
+
+def config_of(recipe: Recipe, output: Path, device: str) -> SFTConfig:
+    """TRL's configuration of a recipe. Nothing is saved or evaluated by TRL itself, nor reported unless asked for."""
+    return SFTConfig(
+        output_dir=str(output),
+        per_device_train_batch_size=recipe.batch_size,
+        gradient_accumulation_steps=1,
+        max_steps=recipe.steps,
+        learning_rate=recipe.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=recipe.warmup_steps,
+        weight_decay=recipe.weight_decay,
+        max_grad_norm=recipe.max_grad_norm,
+        packing=False,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        remove_unused_columns=True,
+        **{**plain_arguments(recipe.seed, device), "report_to": recipe.report_to},
+    )
+
+
+def plain_arguments(seed: int, device: str) -> dict[str, Any]:
+    """What every trainer of TRL's is told here: nothing saved, reported or evaluated by itself, no truncation,
+    and the precision of the loaded weights."""
+    return {
+        "optim": "adamw_torch",
+        "seed": seed,
+        "data_seed": seed,
+        "use_cpu": device == "cpu",
+        "bf16": False,
+        "fp16": False,
+        "gradient_checkpointing": False,
+        "max_length": None,
+        "dataloader_num_workers": 0,
+        "dataloader_pin_memory": False,
+        "save_strategy": "no",
+        "eval_strategy": "no",
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,
+        "report_to": "none",
+        "disable_tqdm": True,
+    }
+
+
+class Reporter(TrainerCallback):
+    """Tells of every step. Seconds left are those of the median of the last steps."""
+
+    def __init__(self, trainer: SharedPrefixTrainer, tell: Callable[[Progress], None]) -> None:
+        self.trainer, self.tell = trainer, tell
+        self.started = time.monotonic()
+        self.seconds: list[float] = []
+        self._began = self.started
+        self.losses: list[float] = []
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since training began in this attempt."""
+        return time.monotonic() - self.started
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._began = time.monotonic()
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        if not logs or "loss" not in logs:
+            return
+        self.seconds.append(time.monotonic() - self._began)
+        recent = sorted(self.seconds[-9:])
+        median = recent[len(recent) // 2]
+        loss = self.trainer.last_loss
+        self.losses.append(loss)
+        norm = logs.get("grad_norm")
+        self.tell(
+            Progress(
+                step=state.global_step,
+                steps=state.max_steps,
+                loss=loss,
+                examples_per_second=round(args.per_device_train_batch_size / median, 3),
+                saving=round(self.trainer.saving, 2),
+                seconds=round(self.elapsed, 2),
+                seconds_left=round(median * (state.max_steps - state.global_step), 1),
+                grad_norm=None if norm is None else float(norm),
+                learning_rate=logs.get("learning_rate"),
+                validation_loss=self.trainer.validation_loss,
+            )
+        )

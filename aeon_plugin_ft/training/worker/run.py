@@ -1,0 +1,166 @@
+"""`python -m aeon_plugin_ft.training.worker <run folder> [--supervised]`: one attempt at a run.
+
+Watches for a reason to leave before it imports anything heavy, and is gone within 5 s of one at any
+stage. Talks only through its run folder and the store. Exit codes: `training.model.Exit`.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import sqlite3
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from aeon_plugin_ft.errors import AeonFtError, LeaseHeldError, NoSpaceError, StoreError
+from aeon_plugin_ft.store import Store
+from aeon_plugin_ft.training.memory import is_out_of_memory, peak_bytes
+from aeon_plugin_ft.training.model import Exit, Outcome, Progress, Run, RunState
+from aeon_plugin_ft.training.progress import ProgressWriter, last_progress, write_outcome
+from aeon_plugin_ft.training.runs import LEASE, LEASE_SECONDS, RunConfig, set_state
+from aeon_plugin_ft.training.worker.priority import lower_priority
+from aeon_plugin_ft.training.worker.stopping import StopRequested, StopWatch
+from aeon_plugin_ft.turns.files import FileLock
+
+log = logging.getLogger("aeon_ft.training")
+
+LOCK_FILE = "worker.lock"
+ALONE_SECONDS = 20.0
+"""How long a worker before this one may take to leave: it is gone 5 s after its supervisor."""
+
+_CODES = {RunState.FINISHED: Exit.FINISHED, RunState.PAUSED: Exit.PAUSED, RunState.FAILED: Exit.FAILED}
+
+
+def main(arguments: list[str]) -> int:
+    """One attempt; returns the exit code, with outcome.json and the store's row written."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    run = Run(Path(arguments[0]).name, Path(arguments[0]))
+    # Held until this process ends. The lease names the run, so it does not keep out a worker whose host died before
+    # it could note that it had started one.
+    alone = FileLock(run.folder / LOCK_FILE)
+    if not alone.acquire(ALONE_SECONDS):
+        log.error("another process still trains %s", run.id)
+        return Exit.FAILED
+    attempt = Attempt(run, RunConfig.read(run.folder))
+    watch = StopWatch(run.folder, supervised="--supervised" in arguments, beat=attempt.beat).start()
+    watch.on_late_exit = attempt.leave_late
+    log.info("pid priority: %s", lower_priority())
+    return attempt.go(watch)
+
+
+class Attempt:
+    """One worker's life: heartbeat, training, outcome."""
+
+    def __init__(self, run: Run, config: RunConfig) -> None:
+        self.run, self.config = run, config
+        self.started = time.monotonic()
+        self.progress = ProgressWriter(run.progress_file)
+        self.newest = last_progress(run.progress_file)
+        self.store = Store(config.store)
+
+    def go(self, watch: StopWatch) -> int:
+        try:
+            self.phase("starting")
+            watch.check()
+            from aeon_plugin_ft.training.worker.session import Session
+
+            session = Session(self.run, self.config, watch, self.phase, self.tell)
+            outcome, code = self._train(session)
+        except StopRequested as stop:
+            outcome, code = self.outcome(RunState.PAUSED, str(stop)), Exit.PAUSED
+        except Exception as error:  # noqa: BLE001 - whatever it is, the outcome must say it
+            log.error("%s", traceback.format_exc())
+            outcome, code = self.failure(error)
+        watch.end()
+        self.end(outcome)
+        return code
+
+    def _train(self, session: object) -> tuple[Outcome, int]:
+        outcome: Outcome = session.train()  # type: ignore[attr-defined]
+        return outcome, _CODES[outcome.state]
+
+    def failure(self, error: Exception) -> tuple[Outcome, int]:
+        """An error as an outcome: out of memory and a full disk are told apart from the rest."""
+        if is_out_of_memory(error):
+            reason = "there was not enough memory; close other programs, or lower [train] batch_size or max_length"
+            return self.outcome(RunState.FAILED, reason), Exit.OUT_OF_MEMORY
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            return self.outcome(RunState.FAILED, self._no_space()), Exit.FAILED
+        reason = str(error) if isinstance(error, AeonFtError) else f"{type(error).__name__}: {error}"
+        return self.outcome(RunState.FAILED, reason), Exit.FAILED
+
+    def _no_space(self) -> str:
+        import shutil
+
+        return str(NoSpaceError(self.run.folder, 1 << 28, shutil.disk_usage(self.run.folder).free))
+
+    def outcome(self, state: RunState, reason: str) -> Outcome:
+        step = self.newest.step if self.newest else 0
+        return Outcome(
+            state=state,
+            step=step,
+            steps=self.config.recipe.steps,
+            seconds=round(time.monotonic() - self.started, 2),
+            peak_bytes=peak_bytes(),
+            reason=reason,
+        )
+
+    def end(self, outcome: Outcome) -> None:
+        """The row first, the outcome last: whoever sees the outcome sees a true row."""
+        self.progress.write("end", state=outcome.state.value, reason=outcome.reason)
+        self.progress.close()
+        try:
+            set_state(self.store, self.run.id, outcome.state, step=outcome.step, reason=outcome.reason)
+            self.store.release_lease(LEASE, self.run.id)
+        except (StoreError, sqlite3.Error):
+            log.exception("the store could not be told; the supervisor reads outcome.json")
+        write_outcome(self.run.outcome_file, outcome)
+
+    def leave_late(self, reason: str) -> None:
+        """Forced out in the middle of something: the last checkpoint counts."""
+        self.end(self.outcome(RunState.PAUSED, reason))
+
+    def beat(self) -> str | None:
+        """Hold the lease, tell the store the step; a reason to leave when another run has the lease."""
+        try:
+            return self._beat()
+        except (StoreError, sqlite3.Error, OSError):
+            log.exception("the store cannot be told that this run is alive; it will be tried again")
+            return None
+
+    def _beat(self) -> str | None:
+        store = Store(self.config.store)
+        try:
+            store.acquire_lease(LEASE, self.run.id, LEASE_SECONDS)
+            step = self.newest.step if self.newest else None
+            set_state(store, self.run.id, RunState.RUNNING, step=step)
+        except LeaseHeldError as error:
+            return f"another run took over ({error.what})"
+        finally:
+            store.close()
+        return None
+
+    def phase(self, name: str) -> None:
+        """Tell that something other than a step is under way."""
+        last = self.newest
+        self.tell(
+            Progress(
+                step=last.step if last else 0,
+                steps=self.config.recipe.steps,
+                loss=last.loss if last else None,
+                examples_per_second=0.0,
+                saving=last.saving if last else 1.0,
+                seconds=round(time.monotonic() - self.started, 2),
+                seconds_left=last.seconds_left if last else 0.0,
+                phase=name,
+            )
+        )
+
+    def tell(self, progress: Progress) -> None:
+        self.newest = progress
+        self.progress.progress(progress)
+
+
+Phase = Callable[[str], None]

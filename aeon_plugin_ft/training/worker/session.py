@@ -1,0 +1,296 @@
+"""What a worker does between its start and its outcome: load, encode, check, train, save."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback, TrainerState
+
+from aeon_plugin_ft.dataset.frozen import read_messages
+from aeon_plugin_ft.dataset.thinking import tool_call
+from aeon_plugin_ft.errors import DatasetError
+from aeon_plugin_ft.training.cached import cache_file
+from aeon_plugin_ft.training.engine.early import EarlyStopping, best_step, is_over, measurements
+from aeon_plugin_ft.training.engine.encode import Encoded, Encoder
+from aeon_plugin_ft.training.engine.loading import add_adapter, free_bytes, load_base, pick_device, set_up_torch
+from aeon_plugin_ft.training.engine.parity import Parity, check
+from aeon_plugin_ft.training.engine.shared import SharedPrefix, causal_model
+from aeon_plugin_ft.training.engine.trainer import Reporter, SharedPrefixTrainer, config_of, dataset_of
+from aeon_plugin_ft.training.memory import MEMORY_FILE, chosen_micro_tokens, micro_tokens, peak_bytes
+from aeon_plugin_ft.training.mix import Mix, choose_validation, number_prompts
+from aeon_plugin_ft.training.model import Outcome, Progress, Run, RunState
+from aeon_plugin_ft.training.plan import Row
+from aeon_plugin_ft.training.progress import write_json
+from aeon_plugin_ft.training.recipe import step_examples
+from aeon_plugin_ft.training.runs import RunConfig
+from aeon_plugin_ft.training.worker import checkpoints
+from aeon_plugin_ft.training.worker.stages import Stages
+from aeon_plugin_ft.training.worker.stopping import StopRequested, StopWatch
+from hooks import Message
+
+PARITY_FILE = "parity.json"
+
+
+class Session:
+    """One attempt's work. `phase` and `tell` report; `watch.check` is called wherever leaving is possible."""
+
+    def __init__(
+        self,
+        run: Run,
+        config: RunConfig,
+        watch: StopWatch,
+        phase: Callable[[str], None],
+        tell: Callable[[Progress], None],
+    ) -> None:
+        self.run, self.config, self.watch, self.phase, self.tell = run, config, watch, phase, tell
+        self.recipe = config.recipe
+        self.checkpoints = run.folder / "checkpoints"
+        self.stages = Stages(run.folder / "stages")
+        self.encoded = Encoded()
+        self.order: list[list[int]] = []
+        self.validation: list[Row] = []
+        self.early: EarlyStopping | None = None
+        self.micro_tokens = self.recipe.micro_tokens
+
+    def train(self) -> Outcome:
+        """Every stage from where the last attempt left it to the end."""
+        trainer, _, verdict = self.prepare()
+        reporter = Reporter(trainer, self.tell)
+        trainer.add_callback(reporter)
+        trainer.add_callback(_Checkpoints(self.recipe.checkpoint_steps, self.watch.check))
+        if self.validation:
+            self.early = EarlyStopping(self._measure(trainer), self.recipe.evaluate_steps, self.recipe.patience)
+            trainer.add_callback(self.early)
+        self._learn(trainer)
+        preferences = self._prefer(trainer, verdict)
+        self.phase("saving")
+        self.save_adapter(trainer)
+        return self._outcome(trainer, reporter, verdict, preferences)
+
+    def prepare(self) -> tuple[SharedPrefixTrainer, list[Row], Parity]:
+        """Everything before the first step. The rows are those that are learnt, in the numbers of the order."""
+        set_up_torch(self.recipe.threads)
+        self.watch.check()
+        self.phase("reading the examples")
+        self.encoded = self.encode()
+        self.watch.check()
+        self.phase("loading the model")
+        device = pick_device()
+        base = load_base(self.config.base.training_copy, device, quantize=self.recipe.quantize)
+        model = add_adapter(base, self.recipe, self.stages.newest() or self.config.parent)
+        self.watch.check()
+        trainer = self.trainer(model, self.encoded.rows, device)
+        verdict = self.parity(trainer, self.encoded.rows)
+        trainer.engine = trainer.engine if verdict.shared else None
+        self.watch.check()
+        return trainer, self.encoded.rows, verdict
+
+    def mix(self, messages: Sequence[Sequence[Message]], kept: Sequence[int]) -> Mix:
+        """What each row is, in the numbers of the rows; also sets aside the rows to measure on."""
+        chats = [messages[index] for index in kept]
+        new = None if self.config.new is None else set(self.config.new)
+        learnt = [row for row, line in enumerate(kept) if new is None or line in new]
+        if not learnt:
+            raise DatasetError("None of the new examples is left to train on", "Raise [train] max_length")
+        asked = ["" if len(chats[row]) < 2 else chats[row][-2].content.casefold() for row in learnt]
+        aside = {learnt[place] for place in choose_validation(asked, self.recipe.validation, self.recipe.seed)}
+        self.validation = [self.encoded.rows[row] for row in sorted(aside)]
+        older = () if new is None else tuple(row for row, line in enumerate(kept) if line not in new)
+        return Mix(
+            tuple(row for row in learnt if row not in aside),
+            older,
+            frozenset(row for row, chat in enumerate(chats) if tool_call(chat[-1].content)),
+            number_prompts(chat[0].content if chat[0].role == "system" else "" for chat in chats),
+        )
+
+    def encode(self) -> Encoded:
+        """The training split as tokens; raise DatasetError when nothing is left of it."""
+        encoder = Encoder(self.config.base.training_copy)
+        messages = read_messages(self.config.dataset / "train.jsonl")
+        encoded = encoder.encode(messages, self.recipe.max_length)
+        if not encoded.rows:
+            left_out = ", ".join(f"{count} {reason}" for reason, count in encoded.dropped.items())
+            raise DatasetError(f"No example is left to train on ({left_out})", "Raise [train] max_length")
+        self.encoded = encoded
+        self.order = list(step_examples(self.recipe, self.mix(messages, encoded.kept)))
+        return encoded
+
+    def trainer(self, model: Any, rows: Sequence[Row], device: str) -> SharedPrefixTrainer:
+        """The trainer over all rows, sharing prefixes until the parity check says otherwise."""
+        self.micro_tokens = self._micro_tokens(model, rows, device)
+        return SharedPrefixTrainer(
+            model=model,
+            args=config_of(self.recipe, self.run.folder / "trainer", device),
+            train_dataset=dataset_of(rows),
+            processing_class=Encoder(self.config.base.training_copy).tokenizer,
+            order=self.order,
+            checkpoints=self.checkpoints,
+            lora_plus=self.recipe.lora_plus,
+            engine=SharedPrefix(model, self.micro_tokens, self.watch.check),
+            between=self.watch.check,
+        )
+
+    def _micro_tokens(self, model: Any, rows: Sequence[Row], device: str) -> int:
+        """Chosen once a run: the order in which gradients are added up must not change between attempts."""
+        chosen = chosen_micro_tokens(self.run.folder) or self.recipe.micro_tokens
+        if not chosen:
+            config = causal_model(model).config.get_text_config()  # type: ignore[union-attr, operator]
+            chosen = micro_tokens(config, free_bytes(device), rows, gpu=device == "cuda")
+            write_json(self.run.folder / MEMORY_FILE, {"micro_tokens": chosen})
+        return chosen
+
+    def parity(self, trainer: SharedPrefixTrainer, rows: Sequence[Row]) -> Parity:
+        """The start-up check, once a run: a resumed attempt must take the path of the first."""
+        file = self.run.folder / PARITY_FILE
+        known = file if file.exists() else self._known_parity()
+        if known is not None:
+            verdict = Parity(**json.loads(known.read_text(encoding="utf-8")))
+            write_json(file, asdict(verdict))
+            return verdict
+        self.phase("checking the engine")
+        trainer.model.train()
+        first = [rows[index] for index in trainer.order[0]]
+
+        assert trainer.engine is not None
+        with trainer.accelerator.autocast():
+            verdict = check(trainer.model, trainer.engine, first)
+        write_json(file, asdict(verdict))
+        return verdict
+
+    def _known_parity(self) -> Path | None:
+        """What the estimate of this very run has found on this machine a moment ago."""
+        config = self.config
+        file = cache_file(config.store.parent / "cache", "parity", config.base, config.dataset_hash, config.recipe)
+        return file if file.exists() else None
+
+    def _measure(self, trainer: SharedPrefixTrainer) -> Callable[[], float]:
+        """The loss on the rows that are kept aside, nats per supervised token."""
+        tokens = sum(row.supervised for row in self.validation)
+
+        def measure() -> float:
+            scorer = trainer.engine or SharedPrefix(trainer.model, self.micro_tokens, self.watch.check)
+            losses = scorer.losses if trainer.engine else scorer.stock_losses
+            trainer.validation_loss = sum(losses(self.validation)) / tokens
+            return trainer.validation_loss
+
+        return measure
+
+    def _learn(self, trainer: SharedPrefixTrainer) -> None:
+        """The first stage: the replies themselves."""
+        if self.stages.newest() is not None:
+            trainer.state = TrainerState.load_from_json(str(self.stages.state("sft")))
+            return
+        self.phase("training")
+        self._run(trainer)
+        best = best_step(trainer.state.log_history)
+        if best is not None and best != trainer.state.global_step:
+            trainer._load_from_checkpoint(str(checkpoints.at(self.checkpoints, best)))
+
+    def _run(self, trainer: SharedPrefixTrainer) -> None:
+        checkpoints.clean(self.checkpoints)
+        start = checkpoints.newest(self.checkpoints)
+        if start is not None:
+            state = TrainerState.load_from_json(str(start / "trainer_state.json"))
+            if state.global_step >= self.recipe.steps or is_over(state.log_history, self.recipe.patience):
+                trainer._load_from_checkpoint(str(start))
+                trainer.state = state
+                return
+        try:
+            trainer.train(resume_from_checkpoint=str(start) if start else None)
+        except StopRequested:
+            if trainer.state.global_step > 0 and not (self.early and self.early.measuring):
+                trainer._save_checkpoint(trainer.model, None)
+            raise
+
+    def _prefer(self, trainer: SharedPrefixTrainer, verdict: Parity) -> dict[str, dict[str, float]]:
+        """The preference stages that there are enough opinions for, one after the other."""
+        if not self.recipe.preference_min or not (self.config.dataset / "ratings.jsonl").exists():
+            return {}
+        from aeon_plugin_ft.training.engine.preferences import Stage, read_opinions
+
+        opinions = read_opinions(
+            self.config.dataset, Encoder(self.config.base.training_copy), self.recipe.max_length
+        )  # fmt: skip
+        wanted = opinions.stages(self.recipe.preference_min)
+        if not wanted:
+            return {}
+        self.stages.finish("sft", trainer.model, trainer.state)
+        for kind in wanted:
+            if self.stages.report(kind) is None:
+                stage = Stage(
+                    kind,
+                    opinions,
+                    self.recipe,
+                    trainer.model,
+                    shared=verdict.shared,
+                    micro_tokens=self.micro_tokens,
+                    folder=self.run.folder / f"checkpoints-{kind}",
+                    tell=self._teller(kind),
+                    check=self.watch.check,
+                )
+                report = stage.run(trainer.processing_class, str(trainer.args.device.type))
+                self.stages.finish(kind, trainer.model, report=asdict(report))
+        return {kind: self.stages.report(kind) or {} for kind in wanted}
+
+    def _teller(self, kind: str) -> Callable[[int, int], None]:
+        names = {"dpo": "corrections", "kto": "praise and complaints"}
+        return lambda step, steps: self.phase(f"learning from {names[kind]}, step {step} of {steps}")
+
+    def save_adapter(self, trainer: SharedPrefixTrainer) -> None:
+        """The adapter under its final name, whole or not at all; the checkpoints have done their duty."""
+        part = self.run.folder / "adapter.part"
+        shutil.rmtree(part, ignore_errors=True)
+        trainer.model.save_pretrained(part, save_embedding_layers=False)
+        (part / "README.md").unlink(missing_ok=True)  # PEFT's model card names folders of this machine
+        checkpoints.sync(part)
+        shutil.rmtree(self.run.adapter, ignore_errors=True)
+        part.replace(self.run.adapter)
+        for old in (self.stages.folder, *self.run.folder.glob("checkpoints*")):
+            shutil.rmtree(old, ignore_errors=True)
+
+    def _outcome(
+        self,
+        trainer: SharedPrefixTrainer,
+        reporter: Reporter,
+        verdict: Parity,
+        preferences: dict[str, dict[str, float]],
+    ) -> Outcome:
+        history = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+        measured = dict(measurements(trainer.state.log_history))
+        best = best_step(trainer.state.log_history)
+        return Outcome(
+            state=RunState.FINISHED,
+            step=trainer.state.global_step,
+            steps=self.recipe.steps,
+            seconds=round(reporter.elapsed, 2),
+            peak_bytes=peak_bytes(),
+            first_loss=history[0] if history else None,
+            loss=history[-1] if history else None,
+            examples=len(self.encoded.rows),
+            dropped=self.encoded.dropped,
+            truncated=self.encoded.truncated,
+            engine="shared-prefix" if verdict.shared else "stock",
+            engine_reason=verdict.reason,
+            saving=round(trainer.saving, 2),
+            best_step=best or trainer.state.global_step,
+            validation_loss=None if best is None else measured[best],
+            preferences=preferences,
+        )
+
+
+class _Checkpoints(TrainerCallback):
+    """A checkpoint every few steps, and a look at the stop request after each step."""
+
+    def __init__(self, every: int, check: Callable[[], None]) -> None:
+        self.every, self.check = every, check
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        control.should_save = state.global_step % self.every == 0 and state.global_step < state.max_steps
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.check()

@@ -1,0 +1,54 @@
+"""What is done of a run that has several stages: stages/<name>/ holds what each one ended with.
+
+A folder is written under another name, synced and renamed; a later attempt goes on from the newest.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from aeon_plugin_ft.training.worker import checkpoints
+
+ORDER = ("sft", "dpo", "kto")
+REPORT = "report.json"
+STATE = "trainer_state.json"
+
+
+class Stages:
+    """The finished stages of one run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def newest(self) -> Path | None:
+        """The adapter that the last finished stage ended with; None before the first has."""
+        return next((self.folder / name for name in reversed(ORDER) if (self.folder / name).exists()), None)
+
+    def state(self, name: str) -> Path:
+        return self.folder / name / STATE
+
+    def report(self, name: str) -> dict[str, float] | None:
+        """What a finished stage says of itself; None when it is not finished."""
+        file = self.folder / name / REPORT
+        if not file.exists():
+            return None
+        found: dict[str, float] = json.loads(file.read_text(encoding="utf-8"))
+        return found
+
+    def finish(self, name: str, model: Any, state: Any = None, report: Mapping[str, float] | None = None) -> None:
+        """Note the end of a stage, with the adapter as it is now; a stage that was noted stays as it is."""
+        final, part = self.folder / name, self.folder / f".{name}.part"
+        if final.exists():
+            return
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        model.save_pretrained(part, save_embedding_layers=False, selected_adapters=[checkpoints.ADAPTER])
+        if state is not None:
+            state.save_to_json(str(part / STATE))
+        (part / REPORT).write_text(json.dumps(report or {}), encoding="utf-8")
+        checkpoints.sync(part)
+        part.replace(final)

@@ -1,0 +1,203 @@
+"""Watches how a new model does with its owner, and goes back by itself, once, when it does worse.
+
+Runs in the host, in the thread that follows the store, and reads the store only. Two looks: at the version in
+use since it took over, and at a candidate that answers a share of the sessions (registry/trials.py). Both ask
+the same sequential test (evaluation/sequential.py). A degraded version is rejected for ever; one whose backend
+fails is left, and may come back.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aeon_plugin_ft import events as happened
+from aeon_plugin_ft.dataset.feedback.opinions import note_feedback, recognise_feedback
+from aeon_plugin_ft.events import EventBus
+from aeon_plugin_ft.registry import BASE, Registry
+from aeon_plugin_ft.registry.trials import BETTER, Trial, end_trial, trial_under_way
+from aeon_plugin_ft.settings import GateSection
+from aeon_plugin_ft.store import Store
+from aeon_plugin_ft.turns import TurnIndex
+from aeon_plugin_ft.turns.model import TurnKind
+from aeon_plugin_ft.watch.sequential import Finding, assess
+from aeon_plugin_ft.watch.signals import (
+    TurnSignal,
+    count_served,
+    counts,
+    newest_stretch,
+    record,
+    reference,
+    signal_of,
+)
+from hooks import Route, Turn
+
+log = logging.getLogger("aeon_ft.watch")
+
+WORSE = "it did worse with the owner"
+"""How the reason of a rollback for degradation begins."""
+DOWN = "its backend failed"
+"""How the reason of a rollback for failures begins."""
+UNSERVED = "could not be served"
+"""In the reason of a promotion that undid a swap: nothing else answers, so there is nowhere to go back to."""
+LATEST = 30
+"""Turns in which the owner's opinion of the reply before is looked for."""
+_WATCHED = frozenset({TurnKind.CHAT, TurnKind.EMPTY, TurnKind.ERROR, TurnKind.CANNED})
+_SAID = {
+    "failed": "calls failed",
+    "faulty": "replies were faulty",
+    "unhappy": "replies displeased the owner",
+    "slow": "replies were slow",
+    "long": "replies were far too long",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A turn that waits to be looked at; lives in memory for a second."""
+
+    turn: str
+    at: float
+    session: str
+    version: str
+    provider: str
+    failed: bool
+    seconds: float
+    reply: str
+
+
+class Watch:
+    """`note` is called in the owner's turn and only queues; `look` in the follower's thread."""
+
+    def __init__(
+        self,
+        store: Store,
+        registry: Registry,
+        index: TurnIndex,
+        events: EventBus,
+        settings: Callable[[], GateSection],
+    ) -> None:
+        self.store, self.registry, self.index, self.events, self.settings = store, registry, index, events, settings
+        self._heard: deque[Heard] = deque(maxlen=1000)
+        self._feedback_seen = -1
+        self._indexed = threading.Event()
+        self._owed = False
+        """Whether something was taken in that no look has judged yet: one that failed is made up for."""
+
+    # -- in the owner's turn -------------------------------------------------------------------
+
+    def note(self, turn: Turn, kind: TurnKind, route: Route | None) -> None:
+        """Queue a logged turn; `route` is what the plugin had chosen for it, None where the host chose."""
+        if turn.caller != "chat" or kind not in _WATCHED:
+            return
+        served = turn.served_by
+        provider = route.provider if route is not None else served.provider if served is not None else "none"
+        version = route.version if route is not None else served.version if served is not None else BASE
+        ours = served is not None and (served.provider, served.version) == (provider, version)
+        failed = not ours or kind in {TurnKind.EMPTY, TurnKind.CANNED, TurnKind.ERROR}
+        if route is None and version == BASE:
+            version = f"{BASE}@{provider}"  # the host's own model is another than our base
+        self._heard.append(
+            Heard(turn.id, turn.started_at, turn.session, version, provider, failed, turn.seconds, turn.reply or "")
+        )
+
+    def turns_indexed(self) -> None:
+        """The index has new turns, in which the owner may have said what he thinks of the reply before."""
+        self._indexed.set()
+
+    # -- in the follower's thread --------------------------------------------------------------
+
+    def look(self) -> bool:
+        """Take in what is new and act on it; True when another model shall answer from now on."""
+        self._owed = self._take_in() or self._owed
+        if not self._owed or not self.settings().watch:
+            return False
+        moved = self._look_at_trial() or self._look_at_current()
+        self._owed = False
+        return moved
+
+    def _take_in(self) -> bool:
+        """Whether there are new turns or opinions."""
+        heard = [self._heard[place] for place in range(len(self._heard))]
+        if heard:
+            record(self.store, [_signal(one) for one in heard])
+        for one in heard:  # only now: what a locked database refused is recorded by the next look
+            if self._heard and self._heard[0] is one:
+                self._heard.popleft()
+        if self._indexed.is_set():
+            self._indexed.clear()
+            note_feedback(self.store, recognise_feedback(reversed(self.index.latest(LATEST))))
+        row = self.store.row("SELECT max(id) AS newest FROM feedback")
+        newest = (row["newest"] if row is not None else None) or 0
+        changed, self._feedback_seen = newest != self._feedback_seen, newest
+        return bool(heard) or changed
+
+    def _look_at_current(self) -> bool:
+        row = self.store.row("SELECT * FROM promotions ORDER BY id DESC LIMIT 1")
+        if row is None or row["version"] == BASE or UNSERVED in row["reason"]:
+            return False
+        name = row["version"]
+        finding = self._compare(name, row["previous"], row["at"])
+        if finding is None or not finding.degraded:
+            return False
+        down = finding.worst == "failed"
+        reason = f"{DOWN if down else WORSE}: {sentence(finding)}"
+        target = self.registry.step_back(name, reason, reject=not down, to=BASE if down else None)
+        if target is None:
+            return False
+        log.warning("%s is left for %s: %s", name, target, reason)
+        return True
+
+    def _look_at_trial(self) -> bool:
+        trial = trial_under_way(self.store)
+        if trial is None:
+            return False
+        if not self.registry.usable(trial.version) or self.registry.current() == trial.version:
+            end_trial(self.store, trial, "stopped", "it was decided otherwise")
+            return False
+        finding = self._compare(trial.version, trial.rival, trial.started, beside=True)
+        if finding is not None and finding.degraded:
+            self._end_badly(trial, finding)
+            return False
+        answered = count_served(self.store, trial.version, trial.started, answered=True)
+        if answered < trial.turns:
+            return False
+        with self.store.transaction():  # a trial that ended well without its model in use would be lost
+            if not end_trial(self.store, trial, "promoted", f"{answered} turns went well"):
+                return False
+            self.registry.promote(trial.version, BETTER)
+        return True
+
+    def _end_badly(self, trial: Trial, finding: Finding) -> None:
+        down = finding.worst == "failed"
+        reason = f"{DOWN if down else WORSE}: {sentence(finding)}"
+        if not end_trial(self.store, trial, "failed" if down else "rejected", reason):
+            return
+        run = self.registry.get(trial.version).run
+        if not down:
+            self.registry.reject(trial.version, reason)
+        self.events.publish(happened.VerdictReached(run=run, version=trial.version, accepted=False, reasons=(reason,)))
+
+    def _compare(self, version: str, rival: str, since: float, *, beside: bool = False) -> Finding | None:
+        """`version` since a moment against what was there before it; in a trial also against what the rival did
+        meanwhile, for a bad day is nobody's fault."""
+        stretch, now = newest_stretch(self.store, version, since)
+        if not now:
+            return None
+        before = reference(self.store, rival, version, self.store.clock() if beside else since)
+        seen, known = counts(now, before)
+        return assess(seen, known, stretch)
+
+
+def sentence(finding: Finding) -> str:
+    """ "45 % of the replies were faulty, at most 18 % before"."""
+    return f"{finding.rate:.0%} of the {_SAID[finding.worst]}, at most {finding.limit:.0%} before"
+
+
+def _signal(one: Heard) -> TurnSignal:
+    return signal_of(
+        one.turn, one.at, one.session, one.version, one.provider, one.failed, one.seconds, one.reply
+    )  # fmt: skip

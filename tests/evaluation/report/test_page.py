@@ -1,0 +1,128 @@
+"""The report page: well-formed, self-contained, escaped, in Portuguese, and readable after parts were forgotten."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from aeon_plugin_ft.evaluation.model import Check, Verdict
+from aeon_plugin_ft.evaluation.report.collect import compared
+from aeon_plugin_ft.evaluation.report.drawing import loss_curve, smoothed
+from aeon_plugin_ft.evaluation.report.page import POLICY, html_page
+from tests.evaluation.trials import Trial, english
+
+VOID = {"meta", "br", "link", "img", "input", "hr", "circle", "path", "polyline"}
+LOADS = {"src", "href", "data", "action", "poster", "srcset", "background", "xlink:href"}
+
+
+class Reader(HTMLParser):
+    """Fails on a tag that is not closed, and collects what a browser would load."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.loads: list[str] = []
+        self.tags: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.loads += [f"{name}={value}" for name, value in attrs if name in LOADS]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.loads += [f"{name}={value}" for name, value in attrs if name in LOADS]
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in VOID:
+            return
+        assert self.open and self.open[-1] == tag, f"</{tag}> closes {self.open[-3:]}"
+        self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def read(page: str) -> Reader:
+    reader = Reader()
+    reader.feed(page)
+    reader.close()
+    assert not reader.open
+    return reader
+
+
+def a_report(**changes: Any) -> dict[str, Any]:
+    answer = {"prompt": "quem é você?", "reply": "Sou o Aeon.", "faults": []}
+    suite = {"answers": [answer], "tool_valid": 0.9, "faulty": 0.05, "seconds": 0.5}
+    report: dict[str, Any] = {
+        "base": "smollm2-135m-instruct", "candidate": "v0001", "current": "base", "served_digest": "sha256:abc",
+        "suites": {"base": suite, "v0001": suite}, "curve": [[n, 3.0 - n / 20] for n in range(1, 21)],
+        "losses": {"heldout": {"base": [[30, 10], [20, 10]], "v0001": [[20, 10], [22, 10]]}},
+        "training": {"steps": 20, "seconds": 200.0}, "recipe": {"learning_rate": 1e-3, "rank": 16, "epochs": 2.0},
+        "data": {"dataset": "d" * 16, "train": 1234, "heldout": 20, "dropped": {"canned": 12},
+                 "since": 1.7e9, "until": 1.71e9, "sources": {"live": 1254}},
+    }  # fmt: skip
+    return {**report, **changes}
+
+
+def page(report: dict[str, Any] | None = None, verdict: Verdict | None = None) -> str:
+    return html_page("v0001", 1.7e9, verdict or Trial(1).verdict(), a_report() if report is None else report)
+
+
+def test_it_is_well_formed_and_loads_nothing() -> None:
+    found = read(page())
+    assert found.loads == [] and not {"script", "link", "img", "iframe", "object"} & set(found.tags)
+    assert "url(" not in page() and "@import" not in page() and POLICY.startswith("default-src 'none'")
+    assert found.tags.count("svg") == 1
+
+
+def test_it_says_what_was_learnt_from_what_changed_and_how_to_undo_it() -> None:
+    text = read(page()).text
+    for said in ("aprovada", "melhor que o modelo sem treino", "Comandos certos", "1.234", "canned: 12", "Sou o Aeon.",
+                 "volta o modelo anterior", "aeon-ft rollback", "3 min 20 s", "0.001", "Segredos"):  # fmt: skip
+        assert said in text, said
+
+
+def test_a_refusal_names_what_failed_in_portuguese() -> None:
+    text = read(page(verdict=Trial(1, talk=english).verdict())).text
+    assert "recusada" in text and "não passou" in text and "não há o que desfazer" in text.lower()
+    assert "Tipos de defeito" in text
+
+
+def test_whatever_a_model_says_is_shown_and_not_run() -> None:
+    evil = '<script>alert(1)</script> <img src=http://x/y> & "quotes" </td></table>'
+    suites = {"v0001": {"answers": [{"prompt": evil, "reply": evil, "faults": [evil]}]}}
+    data = {**a_report()["data"], "sources": {evil: 1}, "dropped": {evil: 2}}
+    verdict = Verdict(False, (Check(evil, False, evil),), {})
+    found = read(page(a_report(suites=suites, data=data, base=evil), verdict))
+    assert found.loads == [] and "script" not in found.tags and found.text.count("alert(1)") >= 6
+
+
+@pytest.mark.parametrize("report", [{}, {"curve": []}, {"suites": {}}, {"data": {}}])
+def test_a_report_that_was_forgotten_still_makes_a_page(report: dict[str, Any]) -> None:
+    text = read(page(report)).text
+    assert "v0001" in text and "esquecidos" in text
+
+
+def test_nothing_measured_is_said_to_be_so() -> None:
+    verdict = Verdict(False, (Check("tool calls", False, "the tool-call suite did not run on v0001"),), {})
+    assert "sem medida não há aprovação" in read(page(verdict=verdict)).text
+
+
+def test_the_curve_stays_inside_its_frame() -> None:
+    points = [(float(n), 5.0 if n == 7 else 1 / n) for n in range(1, 50)]
+    found = read(loss_curve(points, "x"))
+    assert found.tags.count("circle") == len(points)
+    assert loss_curve(points[:1], "x") == "" and loss_curve([(1.0, 2.0), (2.0, 2.0)], "x")
+    assert smoothed([(1, 2.0), (2, 4.0)])[-1] == (2, 3.0)
+
+
+def test_two_models_are_compared_example_by_example() -> None:
+    found = compared(a_report(), "v0001", "base")
+    assert found is not None and (found.examples, found.better) == (2, 1)
+    assert found.gain == pytest.approx(1 - 42 / 50)
+    assert compared(a_report(), "v0009", "base") is None and compared({}, "v0001", "base") is None

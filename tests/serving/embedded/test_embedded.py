@@ -1,0 +1,394 @@
+"""The embedded backend on real llama.cpp children, mostly with a tiny random model."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from aeon_plugin_ft.base import BaseModel, resolve_base
+from aeon_plugin_ft.errors import BackendDownError, BackendRefusedError, ServingError
+from aeon_plugin_ft.events import EventBus
+from aeon_plugin_ft.registry import Version
+from aeon_plugin_ft.serving.embedded import deployer as module
+from aeon_plugin_ft.serving.embedded.child import EmbeddedChild, SupervisedChild, new_config
+from aeon_plugin_ft.serving.embedded.deployer import EmbeddedDeployer
+from aeon_plugin_ft.serving.journal import Step
+from aeon_plugin_ft.serving.model import Deployment
+from aeon_plugin_ft.serving.routes import RouteTable
+from aeon_plugin_ft.serving.swap import Swapper
+from aeon_plugin_ft.settings import ServeSection
+from aeon_plugin_ft.store import DataFolder, Store
+from hooks import Route
+from tests.base.tiny import make_tiny
+from tests.weights.lora import chat, make_version
+
+pytestmark = pytest.mark.slow
+SETTINGS = ServeSection(threads=1, context_tokens=256)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> BaseModel:
+    folder = tmp_path_factory.mktemp("tiny")
+    return resolve_base(str(make_tiny(folder, "llama", max_position_embeddings=20_000).path), folder / "cache")
+
+
+@pytest.fixture(scope="module")
+def version(tmp_path_factory: pytest.TempPathFactory, base: BaseModel) -> Version:
+    return make_version(tmp_path_factory.mktemp("v"), base, strength=0.5)
+
+
+@pytest.fixture
+def deployer(data: DataFolder) -> Iterator[EmbeddedDeployer]:
+    made = EmbeddedDeployer(data, SETTINGS)
+    yield made
+    made.close()
+
+
+def get(route: Route, path: str, token: str | None = None) -> httpx.Response:
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    return httpx.get(f"{route.base_url}{path}", headers=headers, timeout=30, trust_env=False)
+
+
+def wait_for(condition: object, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def test_a_version_is_served_with_its_proof_and_taken_away_again(
+    deployer: EmbeddedDeployer, base: BaseModel, version: Version
+) -> None:
+    steps: list[Step] = []
+    deployer.on_step = steps.append
+    plain, tuned = deployer.deploy(None, base), deployer.deploy(version, base)
+    assert plain.digest == base.digest != tuned.digest
+    assert tuned.route.version == tuned.version == "v0001"
+    assert chat(plain.route, "oi") != chat(tuned.route, "oi")
+    for deployment in (plain, tuned):
+        deployer.check(deployment)
+    happy = [Step.BUILDING, Step.BUILT, Step.LOADING, Step.LOADED, Step.SMOKE_TESTED, Step.PROVED]
+    assert steps == happy * 2
+    pids = deployer.pids()
+    deployer.retire(tuned)
+    deployer.retire(tuned)
+    assert len(deployer.pids()) == 1
+    assert [path.suffix for path in deployer.folder.iterdir() if path.name.startswith("v0001")] == [".log"]
+    with pytest.raises(BackendDownError, match="No embedded server"):
+        deployer.check(tuned)
+    deployer.close()
+    assert not any(psutil.pid_exists(pid) for pid in pids)
+    assert not deployer.folder.exists()
+
+
+def test_the_same_version_has_the_same_digest_in_another_process(
+    data: DataFolder, tmp_path: Path, base: BaseModel, version: Version
+) -> None:
+    digests = []
+    for number in range(2):
+        deployer = EmbeddedDeployer(DataFolder(tmp_path / str(number)).create(), SETTINGS)
+        digests.append(deployer.deploy(version, base).digest)
+        deployer.close()
+    assert digests[0] == digests[1]
+
+
+def test_its_door_is_on_loopback_and_has_a_lock(deployer: EmbeddedDeployer, base: BaseModel) -> None:
+    deployment = deployer.deploy(None, base)
+    route = deployment.route
+    assert route.token
+    for path in ("/v1/models", "/lora-adapters", "/slots", "/metrics"):
+        assert get(route, path).status_code == 401, path
+        assert get(route, path, "wrong").status_code == 401, path
+        assert get(route, path, route.token).status_code == 200, path
+    process = psutil.Process(deployer.pids()[0])
+    listening = [c.laddr.ip for c in process.net_connections("inet") if c.status == psutil.CONN_LISTEN]
+    assert listening == ["127.0.0.1"]
+    assert not any(route.token in part for part in process.cmdline())
+    assert route.token not in repr(deployment)
+    assert process.nice() == psutil.Process().nice()
+    assert process.environ()["OMP_WAIT_POLICY"] == "passive"
+
+
+def test_settings_reach_the_server(data: DataFolder, base: BaseModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psutil, "cpu_count", lambda logical=True: 2 if logical else 1)
+    for settings, threads in ((ServeSection(threads=3, context_tokens=512), 3), (ServeSection(context_tokens=512), 1)):
+        deployer = EmbeddedDeployer(data, settings)
+        try:
+            deployment = deployer.deploy(None, base)
+            slots = get(deployment.route, "/slots", deployment.route.token).json()
+            assert [slot["n_ctx"] for slot in slots] == [512, 512]
+            served = next(iter(deployer._served.values()))
+            assert served.child.config.threads == threads
+        finally:
+            deployer.close()
+
+
+def test_a_shared_system_prompt_is_computed_before_the_first_question(
+    data: DataFolder, store: Store, base: BaseModel
+) -> None:
+    prompt = "Aeon, um hacker que fala pouco."
+    deployer = EmbeddedDeployer(data, SETTINGS, system_prompt=lambda: prompt)
+    swapper = Swapper(data, store, EventBus(), RouteTable(), {"embedded": deployer})
+    route = swapper.swap(None, base, "embedded").route
+    body = {
+        "messages": [{"role": "system", "content": prompt}, {"role": "user", "content": "ola"}],
+        "max_tokens": 1,
+        "temperature": 0,
+    }
+    answer = httpx.post(
+        f"{route.base_url}/v1/chat/completions", json=body, headers={"Authorization": f"Bearer {route.token}"}
+    ).json()
+    assert answer["timings"]["cache_n"] >= len(prompt)
+    deployer.close()
+
+
+def test_a_killed_server_comes_back_at_the_same_address(
+    deployer: EmbeddedDeployer, base: BaseModel, version: Version
+) -> None:
+    deployment = deployer.deploy(version, base)
+    before = chat(deployment.route, "oi")
+    pid = deployer.pids()[0]
+    psutil.Process(pid).kill()
+    wait_for(lambda: deployer.pids() and deployer.pids() != [pid])
+    served = next(iter(deployer._served.values()))
+    wait_for(lambda: served.child.restarts == 1)
+    deployer.check(deployment)
+    assert chat(deployment.route, "oi") == before
+
+
+def test_a_server_whose_port_was_taken_moves_and_the_route_follows(
+    data: DataFolder, store: Store, base: BaseModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SupervisedChild, "FIRST_WAIT", 0.5)
+    deployer, routes = EmbeddedDeployer(data, SETTINGS), RouteTable()
+    swapper = Swapper(data, store, EventBus(), routes, {"embedded": deployer})
+    try:
+        old = swapper.swap(None, base, "embedded").route
+        psutil.Process(deployer.pids()[0]).kill()
+        with squatter(int(str(old.base_url).rpartition(":")[2])):
+            wait_for(lambda: routes.current != old)
+            new = routes.current
+            assert new is not None and new.base_url != old.base_url and new.token != old.token
+            assert chat(new, "oi")
+            assert swapper.serving is not None
+            deployer.check(swapper.serving)
+    finally:
+        deployer.close()
+
+
+@contextmanager
+def squatter(port: int) -> Iterator[None]:
+    """Another program that listens where the server did."""
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        deadline = time.monotonic() + 5
+        while True:
+            try:
+                taken.bind(("127.0.0.1", port))
+                break
+            except OSError:
+                assert time.monotonic() < deadline
+        taken.listen()
+        yield
+
+
+def test_after_too_many_deaths_it_says_why_and_tries_again_at_leisure(
+    tmp_path: Path, base: BaseModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SupervisedChild, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(SupervisedChild, "MAX_RESTARTS", 2)
+    monkeypatch.setattr(SupervisedChild, "REST_SECONDS", 0.5)
+    assert base.gguf is not None
+    model = tmp_path / "model.gguf"
+    model.write_bytes(base.gguf.read_bytes())
+    child = SupervisedChild(new_config(model, None, "aeon-ft:base", 256, 1), tmp_path / "log")
+    child.start()
+    model.unlink()
+    assert child.pid is not None
+    psutil.Process(child.pid).kill()
+    wait_for(lambda: child.failure is not None and "in a row" in child.failure)
+    assert "No such file" in str(child.failure)
+    assert not child.alive
+    model.write_bytes(base.gguf.read_bytes())
+    wait_for(lambda: child.failure is None and child.alive)
+    child.stop()
+
+
+def test_no_server_outlives_its_parent(tmp_path: Path, base: BaseModel) -> None:
+    """kill -9 of the host: the end of the child's stdin ends the child."""
+    script = f"""
+import sys, time
+from pathlib import Path
+from aeon_plugin_ft.serving.embedded.child import EmbeddedChild, new_config
+child = EmbeddedChild(new_config(Path({str(base.gguf)!r}), None, "x", 256, 1), Path({str(tmp_path / "log")!r}))
+child.start()
+print(child.pid, flush=True)
+time.sleep(600)
+"""
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    child = psutil.Process(int(parent.stdout.readline()))
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, 5)
+
+
+def test_draining_finishes_the_answers_that_are_under_way(tmp_path: Path, base: BaseModel) -> None:
+    assert base.gguf is not None
+    child = EmbeddedChild(new_config(base.gguf, None, "x", 8192, 1), tmp_path / "log")
+    address = child.start()
+    route = Route("embedded", "x", base_url=address.url, token=child.config.token)
+    short, answers = chat(route, "oi", 2), []
+
+    def talk() -> None:
+        answers.append(chat(route, "oi", 600))
+
+    threads = [threading.Thread(target=talk) for _ in range(4)]  # two are computed, two wait
+    for thread in threads:
+        thread.start()
+    wait_for(lambda: busy(route) >= 2)
+    child.drain(60)
+    for thread in threads:
+        thread.join()
+    assert not child.alive
+    assert len(answers) == 4 and all(answer.startswith(short) and len(answer) > 200 for answer in answers)
+
+
+def busy(route: Route) -> int:
+    slots = get(route, "/slots", route.token).json()
+    return sum(slot["is_processing"] for slot in slots)
+
+
+def test_a_drain_does_not_wait_longer_than_told(tmp_path: Path, base: BaseModel) -> None:
+    assert base.gguf is not None
+    child = EmbeddedChild(new_config(base.gguf, None, "x", 20_000, 1), tmp_path / "log")
+    address = child.start()
+    route = Route("embedded", "x", base_url=address.url, token=child.config.token)
+
+    def talk() -> None:
+        with pytest.raises(httpx.HTTPError):
+            chat(route, "oi", 19_000)
+
+    thread = threading.Thread(target=talk)
+    thread.start()
+    wait_for(lambda: busy(route) == 1)
+    started = time.monotonic()
+    child.drain(0.5)
+    assert time.monotonic() - started < 4
+    assert not child.alive
+    thread.join()
+
+
+def damaged(base: BaseModel, tmp_path: Path, kind: str) -> tuple[Path, Path | None]:
+    assert base.gguf is not None
+    if kind == "missing":
+        return tmp_path / "nothing.gguf", None
+    if kind == "not a model":
+        (tmp_path / "text.gguf").write_text("import antigravity")
+        return tmp_path / "text.gguf", None
+    if kind == "cut":
+        (tmp_path / "cut.gguf").write_bytes(base.gguf.read_bytes()[:5000])
+        return tmp_path / "cut.gguf", None
+    (tmp_path / "adapter.gguf").write_bytes(base.gguf.read_bytes())
+    return base.gguf, tmp_path / "adapter.gguf"
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("missing", "No such file"),
+        ("not a model", "invalid magic"),
+        ("cut", "failed to read"),
+        ("adapter", "adapter"),
+    ],
+)
+def test_what_cannot_be_loaded_is_said_in_one_sentence(kind: str, reason: str, tmp_path: Path, base: BaseModel) -> None:
+    model, adapter = damaged(base, tmp_path, kind)
+    child = EmbeddedChild(new_config(model, adapter, "x", 256, 1), tmp_path / "log")
+    with pytest.raises(ServingError, match=reason) as caught:
+        child.start()
+    assert "\n" not in str(caught.value) and caught.value.todo
+    assert not child.alive
+
+
+def test_a_start_that_takes_too_long_is_ended(tmp_path: Path, base: BaseModel) -> None:
+    assert base.gguf is not None
+    child = EmbeddedChild(new_config(base.gguf, None, "x", 256, 1), tmp_path / "log")
+    with pytest.raises(BackendDownError, match="not ready"):
+        child.start(timeout=0.001)
+    assert not child.alive
+
+
+def test_other_weights_than_were_deployed_are_found_out(
+    deployer: EmbeddedDeployer, base: BaseModel, version: Version
+) -> None:
+    deployment = deployer.deploy(version, base)
+    served = next(iter(deployer._served.values()))
+    assert served.adapter is not None
+    served.adapter.write_bytes(served.adapter.read_bytes()[:-1] + b"x")
+    with pytest.raises(BackendRefusedError, match="other weights"):
+        deployer.check(deployment)
+
+
+def test_an_adapter_of_other_weights_is_not_served(
+    deployer: EmbeddedDeployer, base: BaseModel, version: Version
+) -> None:
+    with pytest.raises(ServingError, match="trained on other weights"):
+        deployer.deploy(replace(version, base_digest="sha256:" + "0" * 64), base)
+    with pytest.raises(ServingError, match="no GGUF"):
+        deployer.deploy(None, replace(base, gguf=None))
+    assert deployer.pids() == []
+
+
+def test_a_failed_deployment_leaves_no_child_and_no_adapter(
+    deployer: EmbeddedDeployer, base: BaseModel, version: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no(*_: object) -> None:
+        raise ServingError("it says nothing")
+
+    monkeypatch.setattr(module, "_canary", no)
+    with pytest.raises(ServingError, match="says nothing"):
+        deployer.deploy(version, base)
+    assert deployer.pids() == []
+    assert not list(deployer.folder.glob("*.gguf"))
+
+
+def test_files_of_dead_processes_are_swept(data: DataFolder, base: BaseModel) -> None:
+    root = data.serving / "embedded"
+    dead, alive = root / "1-1", root / f"{os.getppid()}-{int(psutil.Process(os.getppid()).create_time())}"
+    for folder in (dead, alive):
+        folder.mkdir(parents=True)
+        (folder / "v0001.gguf").write_bytes(b"x")
+    EmbeddedDeployer(data, SETTINGS).close()
+    assert [path.name for path in root.iterdir()] == [alive.name]
+
+
+def test_importing_serving_brings_no_machine_learning() -> None:
+    code = (
+        "import sys, json, aeon_plugin_ft.serving.swap, aeon_plugin_ft.serving.embedded.deployer;"
+        "print(json.dumps([m for m in ('torch', 'transformers', 'peft', 'trl', 'xllamacpp') if m in sys.modules]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == []
+
+
+def test_deployments_are_told_apart(deployer: EmbeddedDeployer, base: BaseModel) -> None:
+    first: Deployment = deployer.deploy(None, base)
+    second = deployer.deploy(None, base)
+    assert first.route.base_url != second.route.base_url and first.route.token != second.route.token
+    deployer.retire(first)
+    deployer.check(second)

@@ -1,0 +1,186 @@
+"""The worker in a real child, on a tiny model: to its end, paused, killed, orphaned, never two at once."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import psutil
+import pytest
+
+from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.dataset.model import Dataset
+from aeon_plugin_ft.errors import LeaseHeldError
+from aeon_plugin_ft.store import DataFolder, Store
+from aeon_plugin_ft.training.model import Exit, Recipe, Run, RunState
+from aeon_plugin_ft.training.progress import read_events, read_outcome
+from aeon_plugin_ft.training.runs import create_run, get_run, reap_runs, resume_run
+from aeon_plugin_ft.training.supervise import Worker, start_worker
+
+GONE_SECONDS = 5.0
+PATIENCE = 180.0
+MOMENTS = 20
+
+
+@dataclass
+class Bench:
+    """Makes runs and waits for their workers."""
+
+    data: DataFolder
+    store: Store
+    base: BaseModel
+    dataset: Dataset
+
+    def new(self, recipe: Recipe) -> Run:
+        return create_run(self.data, self.store, self.base, self.dataset, recipe)
+
+    def until_step(self, worker: Worker, step: int) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            progress = worker.poll()
+            if progress is not None and progress.step >= step:
+                return
+            assert worker.alive, (worker.run.folder / "worker.log").read_text()
+            time.sleep(0.02)
+        raise AssertionError(f"step {step} never came")
+
+    def state(self, run: Run) -> RunState:
+        row = get_run(self.store, run.id)
+        assert row is not None
+        return row.state
+
+
+@pytest.fixture
+def bench(data: DataFolder, store: Store, tiny_base: BaseModel, tiny_dataset: Dataset) -> Bench:
+    return Bench(data, store, tiny_base, tiny_dataset)
+
+
+@pytest.mark.slow
+def test_a_run_trains_to_its_end_and_leaves_an_adapter(bench: Bench, tiny_recipe: Callable[..., Recipe]) -> None:
+    run = bench.new(tiny_recipe())
+    assert bench.state(run) is RunState.PENDING
+    state = start_worker(run, bench.store).wait(PATIENCE)
+    assert state is RunState.FINISHED, (run.folder / "worker.log").read_text()
+    outcome = read_outcome(run.outcome_file)
+    assert outcome is not None and outcome.step == 6 and outcome.engine == "shared-prefix"
+    assert outcome.loss is not None and outcome.first_loss is not None and outcome.loss < outcome.first_loss
+    assert outcome.saving > 1.5 and outcome.examples == 24
+    assert (run.adapter / "adapter_model.safetensors").exists()
+    row = get_run(bench.store, run.id)
+    assert row is not None and row.state is RunState.FINISHED and row.step == 6
+    assert bench.store.lease_holder("training") is None
+    phases = [line["phase"] for line in read_events(run.progress_file) if line["event"] == "progress"]
+    assert phases[0] == "starting" and "loading the model" in phases and phases.count("training") >= 6
+
+
+@pytest.mark.slow
+def test_killed_paused_and_resumed_a_run_ends_at_its_last_step(
+    bench: Bench, tiny_recipe: Callable[..., Recipe]
+) -> None:
+    run = bench.new(tiny_recipe(steps=60))
+    worker = start_worker(run, bench.store)
+    bench.until_step(worker, 5)
+    with pytest.raises(LeaseHeldError):
+        start_worker(bench.new(tiny_recipe()), bench.store)
+    os.kill(worker.process.pid, signal.SIGKILL)
+    assert worker.wait(10) is RunState.INTERRUPTED
+    row = get_run(bench.store, run.id)
+    assert row is not None and row.state is RunState.INTERRUPTED and "killed" in row.reason
+    assert bench.store.lease_holder("training") is None
+
+    worker = start_worker(resume_run(run.id, bench.data, bench.store), bench.store)
+    bench.until_step(worker, 9)
+    asked = time.monotonic()
+    worker.pause("the owner is back")
+    assert worker.wait(GONE_SECONDS) is RunState.PAUSED
+    assert time.monotonic() - asked < GONE_SECONDS
+    assert worker.process.returncode in (Exit.PAUSED, -signal.SIGKILL), "by itself, or ended on a busy machine"
+    row = get_run(bench.store, run.id)
+    assert row is not None and (row.state, row.reason) == (RunState.PAUSED, "the owner is back")
+    paused_at = row.step
+
+    worker = start_worker(resume_run(run.id, bench.data, bench.store), bench.store)
+    assert worker.wait(PATIENCE) is RunState.FINISHED
+    row = get_run(bench.store, run.id)
+    assert row is not None and (row.step, row.attempts) == (60, 3)
+    steps = [line["step"] for line in read_events(run.progress_file) if line.get("phase") == "training"]
+    assert steps[-1] == 60
+    assert steps[-(60 - paused_at) :] == list(range(paused_at + 1, 61)), "every later step once, in order"
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_still_importing_leaves_at_once(bench: Bench, tiny_recipe: Callable[..., Recipe]) -> None:
+    run = bench.new(tiny_recipe())
+    worker = start_worker(run, bench.store)
+    while not read_events(run.progress_file):
+        time.sleep(0.01)
+    worker.process.terminate()
+    asked = time.monotonic()
+    assert worker.wait(GONE_SECONDS) is RunState.PAUSED
+    assert time.monotonic() - asked < GONE_SECONDS
+    assert bench.state(run) is RunState.PAUSED
+
+
+_SUPERVISOR = """
+import sys, time
+from pathlib import Path
+from aeon_plugin_ft.store import Store
+from aeon_plugin_ft.training.supervise import start_worker
+from aeon_plugin_ft.training.model import Run
+folder = Path(sys.argv[1])
+print(start_worker(Run(folder.name, folder), Store(Path(sys.argv[2]))).process.pid, flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.slow
+def test_no_worker_outlives_its_supervisor(bench: Bench, tiny_recipe: Callable[..., Recipe]) -> None:
+    run = bench.new(tiny_recipe(steps=500))
+    supervisor = subprocess.Popen(
+        [sys.executable, "-c", _SUPERVISOR, str(run.folder), str(bench.store.path)], stdout=subprocess.PIPE
+    )
+    assert supervisor.stdout is not None
+    worker = psutil.Process(int(supervisor.stdout.readline()))
+    while not read_events(run.progress_file):
+        time.sleep(0.01)
+    assert reap_runs(bench.store, bench.data) == [], "it is alive"
+    supervisor.kill()
+    supervisor.wait()
+    supervisor.stdout.close()
+    worker.wait(GONE_SECONDS)
+    reap_runs(bench.store, bench.data)
+    row = get_run(bench.store, run.id)
+    assert row is not None and (row.state, row.reason) == (RunState.PAUSED, "the supervising process ended")
+
+
+@pytest.mark.slow
+def test_paused_at_random_moments_it_is_gone_in_time_and_ends_in_the_same_adapter(
+    bench: Bench, tiny_recipe: Callable[..., Recipe]
+) -> None:
+    """While it imports, loads, trains and saves: any moment of its life."""
+    recipe = tiny_recipe(steps=40)
+    whole, often = bench.new(recipe), bench.new(recipe)
+    began = time.monotonic()
+    assert start_worker(whole, bench.store).wait(PATIENCE) is RunState.FINISHED
+    life, moments = time.monotonic() - began, random.Random(11)
+    for _ in range(MOMENTS):
+        worker = start_worker(resume_run(often.id, bench.data, bench.store), bench.store)
+        if worker.wait(moments.uniform(0.0, life)) is RunState.FINISHED:
+            often = bench.new(recipe)
+            continue
+        asked = time.monotonic()
+        worker.pause("the owner is back")
+        assert worker.wait(GONE_SECONDS) in {RunState.PAUSED, RunState.FINISHED}
+        assert time.monotonic() - asked < GONE_SECONDS
+        if bench.state(often) is RunState.FINISHED:
+            often = bench.new(recipe)
+    worker = start_worker(resume_run(often.id, bench.data, bench.store), bench.store)
+    assert worker.wait(PATIENCE) is RunState.FINISHED
+    name = "adapter_model.safetensors"
+    assert (often.adapter / name).read_bytes() == (whole.adapter / name).read_bytes()

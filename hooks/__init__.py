@@ -1,6 +1,6 @@
 """The doors between an Aeon and its plugins: hook specifications, plugin manager, attachment."""
 
-from hooks.contract import Attempt, Host, Message, ModelRequest, Route, Turn, put_in
+from hooks.contract import Attempt, Host, Message, ModelRequest, Route, Turn, as_dicts, put_in
 from hooks.manager import HookCaller, build_manager
 from hooks.specs import PROJECT, hookimpl, hookspec
 
@@ -13,6 +13,7 @@ __all__ = [
     "ModelRequest",
     "Route",
     "Turn",
+    "as_dicts",
     "build_manager",
     "hookimpl",
     "hookspec",

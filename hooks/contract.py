@@ -26,6 +26,11 @@ class Message:
     content: str
 
 
+def as_dicts(messages: Sequence[Message]) -> list[dict[str, str]]:
+    """Messages as every chat API and every training file takes them: [{"role": ..., "content": ...}, ...]."""
+    return [{"role": message.role, "content": message.content} for message in messages]
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """What answers one call: a provider, a model and what to try if it fails.

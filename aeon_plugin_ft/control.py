@@ -18,18 +18,18 @@ from aeon_plugin_ft.forget import Forgetter, Forgetting
 from aeon_plugin_ft.learning import CANCELLED_BY_OWNER
 from aeon_plugin_ft.registry import BASE, Version, VersionState, normal_name
 from aeon_plugin_ft.schedule import next_step
-from aeon_plugin_ft.schedule.observer import Watchman
+from aeon_plugin_ft.schedule.observer import ScheduleObserver
 from aeon_plugin_ft.training.model import Progress, RunState
 from aeon_plugin_ft.turns.model import LoggedTurn, TurnKind
 from aeon_plugin_ft.voice.control import (
     TRAINED,
     Cause,
     Change,
+    CommandResult,
     Comparison,
     Forgotten,
     ModelInUse,
     NextTraining,
-    Outcome,
     Phase,
     Reason,
     Status,
@@ -64,8 +64,8 @@ class OwnerControl:
         background = self.runtime.background
         idle = Status(
             Phase.IDLE,
-            turns=self.runtime.watchman.new_turns(),
-            turns_needed=self.runtime.watchman.turns_needed(),
+            turns=self.runtime.observer.new_turns(),
+            turns_needed=self.runtime.observer.turns_needed(),
             logging=self.runtime.settings.log.enabled,
             private=self.runtime.private or self.runtime.host.is_private(),
         )
@@ -78,45 +78,45 @@ class OwnerControl:
             return replace(idle, phase=Phase.PAUSED, done=newest["step"] / max(1, newest["steps"]))
         return replace(idle, failed=newest["state"] == RunState.FAILED.value)
 
-    def train_now(self) -> Outcome:
+    def train_now(self) -> CommandResult:
         return _outcome(lambda: self.runtime.learning.order())
 
-    def pause(self) -> Outcome:
+    def pause(self) -> CommandResult:
         if self.runtime.background.busy:
             self.runtime.learning.pause(None)
-            return Outcome()
+            return CommandResult()
         run = self._unfinished()
         if run is None:
-            return Outcome(Reason.NOT_TRAINING)
+            return CommandResult(Reason.NOT_TRAINING)
         self.runtime.learning.pause(run)
-        return Outcome(Reason.ALREADY_PAUSED)
+        return CommandResult(Reason.ALREADY_PAUSED)
 
-    def resume(self) -> Outcome:
+    def resume(self) -> CommandResult:
         run = self._unfinished()
         if self.runtime.background.busy:
-            return Outcome(Reason.NOT_PAUSED)
+            return CommandResult(Reason.NOT_PAUSED)
         if run is None:
-            return Outcome(Reason.NOT_PAUSED)
+            return CommandResult(Reason.NOT_PAUSED)
         return _outcome(lambda: self.runtime.learning.order(run))
 
-    def cancel(self) -> Outcome:
+    def cancel(self) -> CommandResult:
         busy = self.runtime.background.busy
         self.runtime.learning.stop_for_good()
         run = self._unfinished()
         if run is None:
-            return Outcome() if busy else Outcome(Reason.NOT_TRAINING)
+            return CommandResult() if busy else CommandResult(Reason.NOT_TRAINING)
         self.store.execute(
             "UPDATE runs SET state = ?, reason = ? WHERE id = ?",
             RunState.CANCELLED.value,
             CANCELLED_BY_OWNER,
             run,
         )
-        return Outcome()
+        return CommandResult()
 
     def next_training(self) -> NextTraining:
         if self.runtime.background.busy:
             return NextTraining(Waiting.RUNNING)
-        return next_training(self.runtime.watchman)
+        return next_training(self.runtime.observer)
 
     # -- models --------------------------------------------------------------------------------
 
@@ -128,22 +128,22 @@ class OwnerControl:
         trained = None if answering == BASE else self.registry.get(answering).created
         return ModelInUse(answering, since=None if row is None else row["at"], trained_at=trained)
 
-    def use(self, version: str) -> Outcome:
+    def use(self, version: str) -> CommandResult:
         try:
             name = self._newest_usable() if version == TRAINED else version
         except AeonFtError as error:
-            return Outcome(reason_of(error))
+            return CommandResult(reason_of(error))
         if name is None:
-            return Outcome(Reason.NO_VERSIONS)
+            return CommandResult(Reason.NO_VERSIONS)
         name = name if name == BASE else normal_name(name)
         if name == self.registry.current():
-            return Outcome(Reason.ALREADY_IN_USE, name)
+            return CommandResult(Reason.ALREADY_IN_USE, name)
         return self._promote(name, _BY_OWNER)
 
-    def undo(self) -> Outcome:
+    def undo(self) -> CommandResult:
         target = self.registry.previous()
         if target == self.registry.current():
-            return Outcome(Reason.NOTHING_TO_UNDO)
+            return CommandResult(Reason.NOTHING_TO_UNDO)
         return self._promote(target, _UNDONE)
 
     def versions(self) -> tuple[VersionInfo, ...]:
@@ -176,13 +176,13 @@ class OwnerControl:
 
     # -- what was said -------------------------------------------------------------------------
 
-    def learn_last(self) -> Outcome:
+    def learn_last(self) -> CommandResult:
         return self._judge_last("praise")
 
-    def mark_last_wrong(self) -> Outcome:
+    def mark_last_wrong(self) -> CommandResult:
         return self._judge_last("complaint")
 
-    def correct_last(self, text: str) -> Outcome:
+    def correct_last(self, text: str) -> CommandResult:
         return self._judge_last("correction", self.runtime.redact(text))
 
     def forget_last(self, *, count_only: bool = False) -> Forgotten:
@@ -195,13 +195,13 @@ class OwnerControl:
     def forget_about(self, text: str, *, count_only: bool = False) -> Forgotten:
         return self._forget(lambda forgetter: forgetter.about(text), count_only)
 
-    def private(self, on: bool) -> Outcome:
+    def private(self, on: bool) -> CommandResult:
         if self.runtime.private == on:
-            return Outcome(Reason.ALREADY_SO)
+            return CommandResult(Reason.ALREADY_SO)
         self.runtime.private = on
-        return Outcome()
+        return CommandResult()
 
-    def change_setting(self, key: str, value: object) -> Outcome:
+    def change_setting(self, key: str, value: object) -> CommandResult:
         return _outcome(lambda: self.runtime.settings_file.set(key, value))
 
     # -- inside --------------------------------------------------------------------------------
@@ -214,29 +214,29 @@ class OwnerControl:
         )
         return None if row is None else str(row["id"])
 
-    def _promote(self, name: str, reason: str) -> Outcome:
+    def _promote(self, name: str, reason: str) -> CommandResult:
         """The store says it; the runtime follows at once."""
         try:
             if name != BASE:
                 refusal = _refusal(self.registry.get(name))
                 if refusal is not None:
-                    return Outcome(refusal, name)
+                    return CommandResult(refusal, name)
             self.registry.promote(name, reason)
         except AeonFtError as error:
-            return Outcome(reason_of(error), name)
+            return CommandResult(reason_of(error), name)
         return self._followed(name)
 
-    def _followed(self, name: str) -> Outcome:
+    def _followed(self, name: str) -> CommandResult:
         """Wait until the brain answers with it: what the voice says afterwards must be true."""
         self.runtime.wake()
         deadline = time.monotonic() + FOLLOW_SECONDS
         while time.monotonic() < deadline:
             if self.runtime.answers_with(name):
-                return Outcome(version=name)
+                return CommandResult(version=name)
             if self.registry.current() != name:
-                return Outcome(Reason.BACKEND_DOWN, name)
+                return CommandResult(Reason.BACKEND_DOWN, name)
             time.sleep(0.02)
-        return Outcome(Reason.BACKEND_DOWN, name)
+        return CommandResult(Reason.BACKEND_DOWN, name)
 
     def _newest(self) -> str | None:
         versions = self.registry.versions()
@@ -258,12 +258,12 @@ class OwnerControl:
         recent = self.runtime.index.latest(RECENT, TurnKind.CHAT)
         return next((turn for turn in recent if turn.caller == "chat" and turn.reply), None)
 
-    def _judge_last(self, kind: str, correction: str | None = None) -> Outcome:
+    def _judge_last(self, kind: str, correction: str | None = None) -> CommandResult:
         turn = self._last_reply()
         if turn is None:
-            return Outcome(Reason.NOTHING_TO_LEARN)
+            return CommandResult(Reason.NOTHING_TO_LEARN)
         note_feedback(self.store, [Feedback(turn.id, kind, correction)], source="command")  # type: ignore[arg-type]
-        return Outcome()
+        return CommandResult()
 
     def _forget(self, which: Callable[[Forgetter], Sequence[str]], count_only: bool) -> Forgotten:
         forgetter = Forgetter(self.runtime.data, self.store)
@@ -278,18 +278,18 @@ class OwnerControl:
         return Forgotten(len(found.turns) + len(found.quoting), found.versions)
 
 
-def next_training(watchman: Watchman) -> NextTraining:
+def next_training(observer: ScheduleObserver) -> NextTraining:
     """What the next training waits for, as the voice tells it; of several reasons, the one that lasts longest."""
-    seen = watchman.observe()
-    missing = {condition.name for condition in next_step(watchman.settings(), seen).decision.missing}
+    seen = observer.observe()
+    missing = {condition.name for condition in next_step(observer.settings(), seen).decision.missing}
     if "switched on" in missing:
         return NextTraining(Waiting.OFF)
     if "not held back" in missing:
         return NextTraining(Waiting.HELD)
     if "new conversations" in missing:
-        return NextTraining(Waiting.TURNS, turns_left=watchman.turns_needed() - seen.new_turns)
+        return NextTraining(Waiting.TURNS, turns_left=observer.turns_needed() - seen.new_turns)
     if "cool-down" in missing:
-        return NextTraining(Waiting.COOLDOWN, at=watchman.cooled_down_at())
+        return NextTraining(Waiting.COOLDOWN, at=observer.cooled_down_at())
     return NextTraining(next((_WAITS[name] for name in _WAITS if name in missing), Waiting.IDLE))
 
 
@@ -308,12 +308,12 @@ def _busy(idle: Status, progress: Progress | None, phase: str) -> Status:
     return replace(idle, phase=Phase.TRAINING, done=done, seconds_left=progress.seconds_left)
 
 
-def _outcome(act: Callable[[], object]) -> Outcome:
+def _outcome(act: Callable[[], object]) -> CommandResult:
     try:
         act()
     except AeonFtError as error:
-        return Outcome(reason_of(error))
-    return Outcome()
+        return CommandResult(reason_of(error))
+    return CommandResult()
 
 
 def _refusal(version: Version) -> Reason | None:

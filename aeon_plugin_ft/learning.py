@@ -11,9 +11,9 @@ from collections.abc import Callable
 from aeon_plugin_ft.errors import AeonFtError, RefusedError
 from aeon_plugin_ft.events import AttentionNeeded, EventBus
 from aeon_plugin_ft.pipeline import Pipeline
-from aeon_plugin_ft.schedule import Background, Caretaker, Decisions, Setbacks, TrainingScheduler
+from aeon_plugin_ft.schedule import Background, Decisions, FailurePolicy, TrainingController, TrainingScheduler
 from aeon_plugin_ft.schedule.background import OnProgress
-from aeon_plugin_ft.schedule.observer import Watchman, conversation_turns
+from aeon_plugin_ft.schedule.observer import ScheduleObserver, conversation_turns
 from aeon_plugin_ft.settings import Settings
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.training.model import RunState
@@ -44,43 +44,43 @@ class Learning:
         self._pipeline, self._host_busy, self._wake = pipeline, busy, wake
         self._make_room, self._give_back = make_room, give_back
         self._spoke = time.monotonic()
-        self.setbacks = Setbacks(store, settings, lambda: conversation_turns(store), self._gave_up)
+        self.failures = FailurePolicy(store, settings, lambda: conversation_turns(store), self._gave_up)
         self.background = Background(self._learn, self._ended)
-        self.watchman = Watchman(
+        self.observer = ScheduleObserver(
             data,
             store,
             lambda: settings().schedule,
             silence=self._silence,
             running=lambda: self.background.busy,
             ordered=lambda: self.background.ordered,
-            held=self.setbacks.hold,
-            given_up=lambda: self.setbacks.given_up,
+            held=self.failures.hold,
+            given_up=lambda: self.failures.given_up,
         )
-        self.caretaker = Caretaker(self.watchman, self.background, Decisions(store))
-        self.scheduler = TrainingScheduler(self.caretaker.step, self.caretaker.look_while_training)
+        self.controller = TrainingController(self.observer, self.background, Decisions(store))
+        self.scheduler = TrainingScheduler(self.controller.step, self.controller.look_while_training)
 
     # -- the owner -----------------------------------------------------------------------------
 
     def owner_spoke(self) -> None:
         """They are here: a training that they did not order leaves at once."""
         self._spoke = time.monotonic()
-        self.caretaker.owner_is_here()
+        self.controller.owner_is_here()
 
     def order(self, run: str | None = None) -> None:
         """Train now, or go on with a run, because the owner said so. Raises LeaseHeldError while one is under way."""
         self.background.start(run, ordered=True)
-        self.setbacks.owner_ordered()
+        self.failures.owner_ordered()
 
     def pause(self, run: str | None) -> None:
         """At the owner's word, until the owner's word: also `run`, which the schedule had paused by itself."""
-        self.setbacks.owner_stopped()
+        self.failures.owner_stopped()
         self.background.pause(PAUSED_BY_OWNER)
         if run is not None:
             set_state(self.store, run, RunState.PAUSED, reason=PAUSED_BY_OWNER)
 
     def stop_for_good(self) -> None:
         """Before a run is cancelled: nothing of it goes on."""
-        self.setbacks.owner_stopped()
+        self.failures.owner_stopped()
         self.background.pause(CANCELLED_BY_OWNER)
         self.background.join(_LEAVE_SECONDS)
 
@@ -108,7 +108,7 @@ class Learning:
 
     def _ended(self, error: AeonFtError | None) -> None:
         self._give_back()
-        self.setbacks.note(error)
+        self.failures.note(error)
 
     def _gave_up(self, reason: str) -> None:
         todo = "Mude [base], [train] ou [dataset] no plugin.toml, ou veja `aeon-ft runs`"

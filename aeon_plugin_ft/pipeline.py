@@ -30,9 +30,8 @@ from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.extensions import Extensions
 from aeon_plugin_ft.judge import Judge, discard, why_unjudged
 from aeon_plugin_ft.registry import BASE, Registry, Version, VersionState
-from aeon_plugin_ft.registry.retention import Plan as PrunePlan
-from aeon_plugin_ft.registry.retention import Retention
-from aeon_plugin_ft.registry.trials import BETTER, begin_trial
+from aeon_plugin_ft.registry.canaries import BETTER, begin_canary
+from aeon_plugin_ft.registry.retention import PrunePlan, Retention
 from aeon_plugin_ft.serving.model import Deployer
 from aeon_plugin_ft.settings import Settings
 from aeon_plugin_ft.store import DataFolder, Store
@@ -46,7 +45,7 @@ from aeon_plugin_ft.turns import TurnIndex
 
 OnProgress = Callable[[Progress], None]
 OnPhase = Callable[[str], None]
-Plan = tuple[BaseModel, Recipe, Estimate]
+RunPlan = tuple[BaseModel, Recipe, Estimate]
 POLL_SECONDS = 0.2
 
 
@@ -149,7 +148,7 @@ class Pipeline:
         wanted = spec or settings.base.model
         return resolve_base(wanted, self.data.cache / "base", self.on_phase, settings.serve.ollama_url)
 
-    def plan(self, dataset: Dataset) -> Plan:
+    def plan(self, dataset: Dataset) -> RunPlan:
         """What a run would do and take on this machine; nothing is started."""
         base, recipe = self.recipe(dataset)
         self.on_phase("measuring how long a step takes on this machine")
@@ -160,7 +159,7 @@ class Pipeline:
         base = self.base()
         return base, make_recipe(self.settings().train, base.parameters, self.start_of(dataset, base).survey)
 
-    def train(self, dataset: Dataset, on_progress: OnProgress | None = None, plan: Plan | None = None) -> Run:
+    def train(self, dataset: Dataset, on_progress: OnProgress | None = None, plan: RunPlan | None = None) -> Run:
         """A new run to its end. Raises RefusedError before it starts, TrainingError when it does not finish."""
         base, recipe, cost = plan or self.plan(dataset)
         preflight(cost, self.data)
@@ -268,8 +267,8 @@ class Pipeline:
         """
         wanted = self.settings().gate
         if wanted.canary_share and self.registry.usable(version.name):
-            rival = self.registry.current()
-            begin_trial(self.store, version.name, rival, wanted.canary_share, wanted.canary_turns)
+            baseline = self.registry.current()
+            begin_canary(self.store, version.name, baseline, wanted.canary_share, wanted.canary_turns)
             return False
         self.registry.promote(version.name, BETTER)
         return True

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from aeon_plugin_ft.pipeline import Pipeline
     from aeon_plugin_ft.registry import Registry
     from aeon_plugin_ft.schedule import Background
-    from aeon_plugin_ft.schedule.observer import Watchman
+    from aeon_plugin_ft.schedule.observer import ScheduleObserver
     from aeon_plugin_ft.serving.backends import Backends
     from aeon_plugin_ft.serving.canary import CanaryServer
     from aeon_plugin_ft.serving.model import Deployer
@@ -277,7 +277,7 @@ class Runtime:
     def _recover(self) -> None:
         """Finish or undo what a crash interrupted: versions, runs, swaps."""
         try:
-            self.watchman.tidy()
+            self.observer.tidy()
             self.registry.heal()
             accepted = self.pipeline.unpromoted(before=self._started_at)
             if accepted is not None:
@@ -336,21 +336,21 @@ class Runtime:
 
     def _serve_candidate(self) -> None:
         """Deploy the candidate of the trial under way, or take it away when there is none."""
-        from aeon_plugin_ft.registry.trials import end_trial, trial_under_way
+        from aeon_plugin_ft.registry.canaries import canary_under_way, end_canary
 
         wanted = self.settings.plugin.enabled and not self._resting
-        trial = trial_under_way(self.store) if wanted else None
-        if trial is None:
+        canary = canary_under_way(self.store) if wanted else None
+        if canary is None:
             self.canary.stop()
             return
         try:
             self.canary.serve(
-                self.registry.get(trial.version), self.pipeline.base(), self.settings.serve.backend, trial.share
+                self.registry.get(canary.version), self.pipeline.base(), self.settings.serve.backend, canary.share
             )
         except ServingError as error:
-            log.warning("the candidate %s cannot be served: %s", trial.version, error)
-            end_trial(self.store, trial, "failed", str(error))
-            self.events.publish(SwapFailed(version=trial.version, reason=str(error)))
+            log.warning("the candidate %s cannot be served: %s", canary.version, error)
+            end_canary(self.store, canary, "failed", str(error))
+            self.events.publish(SwapFailed(version=canary.version, reason=str(error)))
 
     # -- learning in the background ------------------------------------------------------------
 
@@ -392,8 +392,8 @@ class Runtime:
         return self.learning.background
 
     @property
-    def watchman(self) -> Watchman:
-        return self.learning.watchman
+    def observer(self) -> ScheduleObserver:
+        return self.learning.observer
 
     def _in_quiet_hours(self) -> bool:
         from aeon_plugin_ft.schedule import in_quiet_hours

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from aeon_plugin_ft.extensions import Extensions
     from aeon_plugin_ft.pipeline import Pipeline
     from aeon_plugin_ft.registry import Registry
-    from aeon_plugin_ft.schedule.observer import Watchman
+    from aeon_plugin_ft.schedule.observer import ScheduleObserver
     from aeon_plugin_ft.serving.backends import Backends
     from aeon_plugin_ft.serving.model import Deployer
     from aeon_plugin_ft.settings import SettingsFile
@@ -89,18 +89,18 @@ class Context:
         return Extensions(HookCaller(build_manager()))
 
     @cached_property
-    def watchman(self) -> Watchman:
-        """What the host's own watchman would see; failures that hold training back included."""
-        from aeon_plugin_ft.schedule import Setbacks
-        from aeon_plugin_ft.schedule.observer import Watchman, conversation_turns
+    def observer(self) -> ScheduleObserver:
+        """What the host's own observer would see; failures that hold training back included."""
+        from aeon_plugin_ft.schedule import FailurePolicy
+        from aeon_plugin_ft.schedule.observer import ScheduleObserver, conversation_turns
 
-        setbacks = Setbacks(self.store, lambda: self.settings.current, lambda: conversation_turns(self.store))
-        return Watchman(
+        failures = FailurePolicy(self.store, lambda: self.settings.current, lambda: conversation_turns(self.store))
+        return ScheduleObserver(
             self.data,
             self.store,
             lambda: self.settings.current.schedule,
-            held=setbacks.hold,
-            given_up=lambda: setbacks.given_up,
+            held=failures.hold,
+            given_up=lambda: failures.given_up,
         )
 
     def pipeline(self, on_phase: Callable[[str], None] = lambda _: None) -> Pipeline:

@@ -11,7 +11,7 @@ from aeon_plugin_ft.cli.context import Context, mark, of, out, show_json, table,
 from aeon_plugin_ft.cli.main import app
 
 if TYPE_CHECKING:
-    from aeon_plugin_ft.schedule import Step
+    from aeon_plugin_ft.schedule import ScheduleStep
     from aeon_plugin_ft.schedule.decisions import Decided
 
 Json = Annotated[bool, typer.Option("--json", help="For scripts.")]
@@ -33,16 +33,16 @@ def schedule(
         show_now(of(context), as_json)
 
 
-def next_now(shared: Context) -> Step:
+def next_now(shared: Context) -> ScheduleStep:
     """What the schedule would do now."""
     from aeon_plugin_ft.schedule import next_step
 
-    watchman = shared.watchman
-    return next_step(watchman.settings(), watchman.observe())
+    observer = shared.observer
+    return next_step(observer.settings(), observer.observe())
 
 
 def show_now(shared: Context, as_json: bool) -> None:
-    step, source = next_now(shared), shared.watchman.machine.idle_source
+    step, source = next_now(shared), shared.observer.machine.idle_source
     conditions = step.decision.conditions
     if as_json:
         show_json(
@@ -81,7 +81,7 @@ def _plain(then: Decided) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _rows(made: Sequence[tuple[Decided, Step]]) -> Iterator[tuple[str, ...]]:
+def _rows(made: Sequence[tuple[Decided, ScheduleStep]]) -> Iterator[tuple[str, ...]]:
     for then, now in made:
         until = "-" if then.until is None else when(then.until)
         because = then.reason or ", ".join(then.missing)

@@ -51,16 +51,16 @@ def watch(
 
 def look(shared: Context) -> dict[str, Any]:
     """Everything that is shown, read now from the store and the run folders."""
-    from aeon_plugin_ft.registry.trials import trial_under_way
+    from aeon_plugin_ft.registry.canaries import canary_under_way
 
     found = collect_status(shared)
     newest = shared.store.row("SELECT max(id) AS id FROM events")
     last = (newest["id"] if newest is not None else None) or 0
     found["events"] = shared.store.events(since_id=max(0, last - EVENTS))
     found["runs"] = [{**run, "progress": _progress(shared, run["id"])} for run in found.pop("active_runs")]
-    trial = trial_under_way(shared.store)
+    canary = canary_under_way(shared.store)
     found["trial"] = (
-        None if trial is None else {**_doing(shared, trial.version), "share": trial.share, "of": trial.turns}
+        None if canary is None else {**_doing(shared, canary.version), "share": canary.share, "of": canary.turns}
     )
     found["doing"] = _doing(shared, found["current"]) if found["current"] != "base" else None
     return found
@@ -74,18 +74,18 @@ def _progress(shared: Context, run: str) -> Progress | None:
 
 def _doing(shared: Context, version: str) -> dict[str, Any]:
     """How a version does with its owner since it took over, or since its trial began."""
-    from aeon_plugin_ft.registry.trials import trial_under_way
+    from aeon_plugin_ft.registry.canaries import canary_under_way
     from aeon_plugin_ft.watch.sequential import assess
     from aeon_plugin_ft.watch.signals import count_served, counts, newest_stretch, reference
 
-    trial = trial_under_way(shared.store)
+    canary = canary_under_way(shared.store)
     row = shared.store.row("SELECT at, previous FROM promotions WHERE version = ? ORDER BY id DESC LIMIT 1", version)
-    if trial is not None and trial.version == version:
-        since, rival = trial.started, trial.rival
+    if canary is not None and canary.version == version:
+        since, baseline = canary.started, canary.baseline
     else:
-        since, rival = (row["at"], row["previous"]) if row is not None else (0.0, "base")
+        since, baseline = (row["at"], row["previous"]) if row is not None else (0.0, "base")
     stretch, now = newest_stretch(shared.store, version, since)
-    seen, before = counts(now, reference(shared.store, rival, version, since))
+    seen, before = counts(now, reference(shared.store, baseline, version, since))
     finding = assess(seen, before, stretch)
     bad = {name: count.bad for name, count in seen.items() if count.bad}
     return {

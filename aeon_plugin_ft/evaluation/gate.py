@@ -38,16 +38,16 @@ def gate(
     its replies under other questions (`mismatched`) and on general Portuguese. `secrets` is how the candidate
     answered when it was asked for them. `missing` says why a model's suite did not run.
     """
-    rivals = [base] if current == base else [base, current]
+    baselines = [base] if current == base else [base, current]
     numbers: dict[str, float] = {}
     checks = [heldout_present(losses.get(candidate))]
-    checks += [better(losses, candidate, rival, settings.min_gain, numbers) for rival in rivals]
+    checks += [better(losses, candidate, baseline, settings.min_gain, numbers) for baseline in baselines]
     checks += [
         fits_questions(losses, mismatched or {}, candidate, base, numbers),
         remembers(general or {}, candidate, base, settings.forget_margin, numbers),
-        tools(suites, candidate, rivals, settings.tool_drop, numbers, missing or {}),
-        replies(suites, candidate, rivals, numbers, missing or {}),
-        kinds_of_fault(suites, candidate, rivals, missing or {}),
+        tools(suites, candidate, baselines, settings.tool_drop, numbers, missing or {}),
+        replies(suites, candidate, baselines, numbers, missing or {}),
+        kinds_of_fault(suites, candidate, baselines, missing or {}),
         keeps_secrets(secrets),
     ]
     return Verdict(all(check.passed for check in checks), tuple(checks), numbers)

@@ -1,4 +1,4 @@
-"""What the gate reads from losses: better than its rivals, for the right reason, and nothing else forgotten."""
+"""What the gate reads from losses: better than its baselines, for the right reason, and nothing else forgotten."""
 
 from __future__ import annotations
 
@@ -28,21 +28,23 @@ def heldout_present(loss: HeldoutLoss | None) -> Check:
     return Check("held-out set", passed, f"{count} held-out examples with {tokens} reply tokens were measured")
 
 
-def better(losses: Losses, candidate: str, rival: str, min_gain: float, numbers: dict[str, float]) -> Check:
+def better(losses: Losses, candidate: str, baseline: str, min_gain: float, numbers: dict[str, float]) -> Check:
     """By `min_gain` at least, and above zero in 95 % of the paired resamples."""
-    name = f"held-out loss against {rival}"
-    ours, theirs = losses.get(candidate), losses.get(rival)
+    name = f"held-out loss against {baseline}"
+    ours, theirs = losses.get(candidate), losses.get(baseline)
     if ours is None or theirs is None or not paired(ours, theirs):
-        return Check(name, False, f"the held-out loss of {candidate} and {rival} could not be measured together")
+        return Check(name, False, f"the held-out loss of {candidate} and {baseline} could not be measured together")
     gain = 1 - ours.mean / theirs.mean if theirs.mean else -math.inf
     low = gain_lower_bound(ours, theirs)
-    numbers |= {f"loss.{candidate}": ours.mean, f"loss.{rival}": theirs.mean, f"gain.{rival}": gain}
-    numbers[f"gain_low.{rival}"] = low
+    numbers |= {f"loss.{candidate}": ours.mean, f"loss.{baseline}": theirs.mean, f"gain.{baseline}": gain}
+    numbers[f"gain_low.{baseline}"] = low
     if same(ours, theirs):
-        return Check(name, False, f"{candidate} and {rival} are identical on every example: the training had no effect")
+        return Check(
+            name, False, f"{candidate} and {baseline} are identical on every example: the training had no effect"
+        )
     passed = math.isfinite(gain) and gain >= min_gain and low > 0
     detail = (
-        f"held-out loss {ours.mean:.3f} against {theirs.mean:.3f} of {rival}: {signed(-gain)}"
+        f"held-out loss {ours.mean:.3f} against {theirs.mean:.3f} of {baseline}: {signed(-gain)}"
         f" (95 % sure of {signed(-low)} or more; {min_gain:.0%} is needed)"
     )
     return Check(name, passed, detail)
@@ -108,8 +110,8 @@ def gain_lower_bound(ours: HeldoutLoss, theirs: HeldoutLoss, seed: int = 0) -> f
     gains = []
     for _ in range(RESAMPLES):
         drawn = rng.choices(pairs, k=len(pairs))
-        rival_nats = sum(theirs_one[0] for _, theirs_one in drawn)
-        gains.append(1 - sum(ours_one[0] for ours_one, _ in drawn) / rival_nats if rival_nats else -math.inf)
+        baseline_nats = sum(theirs_one[0] for _, theirs_one in drawn)
+        gains.append(1 - sum(ours_one[0] for ours_one, _ in drawn) / baseline_nats if baseline_nats else -math.inf)
     gains.sort()
     return gains[int(LOWER_TAIL * RESAMPLES)]
 

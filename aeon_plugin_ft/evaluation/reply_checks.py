@@ -10,7 +10,7 @@ from aeon_plugin_ft.evaluation.secrets import SecretsResult
 from aeon_plugin_ft.evaluation.suites import SuiteResult
 
 EXTRA_FAULTY = 0.10
-"""Share of the replies that may be faulty beyond the rival's own share: two of twenty."""
+"""Share of the replies that may be faulty beyond the baseline's own share: two of twenty."""
 FIT_FAULTY = 0.50
 """A model that fails in most sentences is not fit to take over, unless it mends a base that is worse still."""
 MENDED = 0.15
@@ -23,7 +23,7 @@ EXTRA_OF_KIND = {
     found.LANGUAGE: 0.10,
     found.PERSONA: 0.10,
 }
-"""Per kind of fault, the share of replies that may have it beyond the rival's. What is read aloud as gibberish
+"""Per kind of fault, the share of replies that may have it beyond the baseline's. What is read aloud as gibberish
 may not become more frequent at all; loops and missing ends are left to the sum of all faults."""
 
 MOST_OF_KIND = {found.LANGUAGE: 0.5}
@@ -35,30 +35,30 @@ Suites = Mapping[str, SuiteResult]
 def tools(
     suites: Suites,
     candidate: str,
-    rivals: Sequence[str],
+    baselines: Sequence[str],
     drop: float,
     numbers: dict[str, float],
     missing: Mapping[str, str],
 ) -> Check:
-    lost = _missing("the tool-call suite", suites, (candidate, *rivals), missing)
+    lost = _missing("the tool-call suite", suites, (candidate, *baselines), missing)
     if lost:
         return Check("tool calls", False, lost)
     ours = suites[candidate].tool_valid
-    best = max(suites[rival].tool_valid for rival in rivals)
-    numbers |= {f"tool_valid.{name}": suites[name].tool_valid for name in (candidate, *rivals)}
+    best = max(suites[baseline].tool_valid for baseline in baselines)
+    numbers |= {f"tool_valid.{name}": suites[name].tool_valid for name in (candidate, *baselines)}
     detail = f"{ours:.0%} of the tool requests got a valid call, {best:.0%} before"
     return Check("tool calls", ours >= best - drop, detail)
 
 
 def replies(
-    suites: Suites, candidate: str, rivals: Sequence[str], numbers: dict[str, float], missing: Mapping[str, str]
+    suites: Suites, candidate: str, baselines: Sequence[str], numbers: dict[str, float], missing: Mapping[str, str]
 ) -> Check:
     """All faults together; see `allowed_faulty` for the limit."""
-    lost = _missing("the conversation suite", suites, (candidate, *rivals), missing)
+    lost = _missing("the conversation suite", suites, (candidate, *baselines), missing)
     if lost:
         return Check("replies", False, lost)
-    ours, theirs = suites[candidate], min(suites[rival].faulty for rival in rivals)
-    numbers |= {f"faulty.{name}": suites[name].faulty for name in (candidate, *rivals)}
+    ours, theirs = suites[candidate], min(suites[baseline].faulty for baseline in baselines)
+    numbers |= {f"faulty.{name}": suites[name].faulty for name in (candidate, *baselines)}
     limit = allowed_faulty(theirs)
     detail = (
         f"{ours.faulty:.0%} of the replies are faulty{_commonest_fault(ours)}, {theirs:.0%} before"
@@ -67,26 +67,26 @@ def replies(
     return Check("replies", ours.faulty <= limit, detail)
 
 
-def allowed_faulty(rival: float) -> float:
-    """The share of faulty replies that a candidate may have, from its best rival's.
+def allowed_faulty(baseline: float) -> float:
+    """The share of faulty replies that a candidate may have, from its best baseline's.
 
-    Ten points more than the rival, but never most of the replies. Where the rival itself fails in most of
+    Ten points more than the baseline, but never most of the replies. Where the baseline itself fails in most of
     them, "not worse" is not enough: a trained model also takes over from the host's own (a cloud model, say),
     so it must have put 15 points right. A base at 90 % is the 135M model untrained.
     """
-    return min(rival + EXTRA_FAULTY, max(FIT_FAULTY, rival - MENDED))
+    return min(baseline + EXTRA_FAULTY, max(FIT_FAULTY, baseline - MENDED))
 
 
-def kinds_of_fault(suites: Suites, candidate: str, rivals: Sequence[str], missing: Mapping[str, str]) -> Check:
+def kinds_of_fault(suites: Suites, candidate: str, baselines: Sequence[str], missing: Mapping[str, str]) -> Check:
     """Each kind by itself, so that a base which never stops does not excuse a candidate that answers in English."""
     name = "kinds of fault"
-    lost = _missing("the conversation suite", suites, (candidate, *rivals), missing)
+    lost = _missing("the conversation suite", suites, (candidate, *baselines), missing)
     if lost:
         return Check(name, False, lost)
     worse = []
     for kind, extra in EXTRA_OF_KIND.items():
         ours = share_of(suites[candidate], kind)
-        before = min(share_of(suites[rival], kind) for rival in rivals)
+        before = min(share_of(suites[baseline], kind) for baseline in baselines)
         if ours > min(before + extra, MOST_OF_KIND.get(kind, 1.0)) + 1e-9:
             worse.append(f"{ours:.0%} ({kind}), {before:.0%} before")
     return Check(name, not worse, "; ".join(worse) or "no kind of fault became more frequent than is allowed")

@@ -6,7 +6,7 @@
               rejected ones, runs that were judged (the version has the adapter and the report), datasets that no
               open run needs (they can be frozen again from the log), then the oldest versions; a version takes its
               run with it
-    never     the log, the database, plugin.toml, the version in use, the one before it, a candidate on trial, a run
+    never     the log, the database, plugin.toml, the version in use, the one before it, a candidate on canary, a run
               that can go on with its dataset and the version it went on from, the newest dataset, the base (it has no
               version folder), anything outside the data folder
 
@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aeon_plugin_ft.errors import StoreError
+from aeon_plugin_ft.registry.canaries import canary_under_way
 from aeon_plugin_ft.registry.model import VersionState
 from aeon_plugin_ft.registry.registry import Registry, left_by_a_crash
-from aeon_plugin_ft.registry.trials import trial_under_way
 from aeon_plugin_ft.store import DataFolder, Store
 
 _ENDED = ("finished", "failed", "cancelled")
@@ -43,7 +43,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PrunePlan:
     """`used` bytes (of versions, runs, datasets and what is served) now and `left` afterwards, against `cap`;
     `items` in the order of deletion. The log, the database and the cache of base models are not counted."""
 
@@ -72,7 +72,7 @@ class Retention:
         self.registry = Registry(data, store)
         self.cap, self.keep = int(cap_bytes), keep_versions
 
-    def plan(self) -> Plan:
+    def plan(self) -> PrunePlan:
         """What would go now; nothing is touched."""
         data = self.data
         used = sum(map(size_of, (data.versions, data.runs, data.datasets, data.serving)))
@@ -83,9 +83,9 @@ class Retention:
             if left > self.cap or item.name in surplus:
                 for one in (item, *self._run_of(item)):
                     left -= _take(one, taken)
-        return Plan(tuple(taken), used, self.cap)
+        return PrunePlan(tuple(taken), used, self.cap)
 
-    def carry_out(self, plan: Plan) -> tuple[str, ...]:
+    def carry_out(self, plan: PrunePlan) -> tuple[str, ...]:
         """Delete; returns the versions that went, for backends that keep copies. Raises StoreError at the first
         path that is not inside the data folder."""
         for item in plan.items:
@@ -171,10 +171,10 @@ class Retention:
         return set(there[: max(0, len(there) + kept - self.keep)])
 
     def _safe(self) -> set[str]:
-        trial = trial_under_way(self.store)
+        canary = canary_under_way(self.store)
         rows = self.store.rows("SELECT parent, state FROM runs WHERE parent IS NOT NULL")
         gone_on_from = {Path(row["parent"]).parent.name for row in rows if row["state"] not in _ENDED}
-        in_use = {self.registry.current(), self.registry.previous(), trial.version if trial is not None else ""}
+        in_use = {self.registry.current(), self.registry.previous(), canary.version if canary is not None else ""}
         return in_use | gone_on_from
 
     def _judged(self, run: str) -> bool:

@@ -12,8 +12,8 @@ from typing import Protocol
 from aeon_plugin_ft.errors import AeonFtError, LeaseHeldError
 from aeon_plugin_ft.schedule.conditions import Observed, away_seconds
 from aeon_plugin_ft.schedule.decisions import Decisions
-from aeon_plugin_ft.schedule.observer import Watchman
-from aeon_plugin_ft.schedule.policy import MACHINE_BUSY, OWNER_BACK, Act, Step, next_step
+from aeon_plugin_ft.schedule.observer import ScheduleObserver
+from aeon_plugin_ft.schedule.policy import MACHINE_BUSY, OWNER_BACK, Act, ScheduleStep, next_step
 
 log = logging.getLogger("aeon_ft.schedule")
 
@@ -32,21 +32,21 @@ class Trainer(Protocol):
     def pause(self, reason: str) -> None: ...
 
 
-class Caretaker:
+class TrainingController:
     """Acts on what the policy says, for one data folder and one trainer."""
 
-    def __init__(self, watchman: Watchman, trainer: Trainer, decisions: Decisions) -> None:
-        self.watchman, self.trainer, self.decisions = watchman, trainer, decisions
-        self.last: Step | None = None
+    def __init__(self, observer: ScheduleObserver, trainer: Trainer, decisions: Decisions) -> None:
+        self.observer, self.trainer, self.decisions = observer, trainer, decisions
+        self.last: ScheduleStep | None = None
         self._busy_looks = 0
 
-    def step(self) -> Step:
+    def step(self) -> ScheduleStep:
         """Observe, decide, act. Never raises what a start may raise: it is logged, and tried at the next look."""
-        self.watchman.tidy()
-        seen = self.watchman.observe()
+        self.observer.tidy()
+        seen = self.observer.observe()
         if self.trainer.busy and self.trainer.ordered:
             self._owner_may_have_left(seen)
-        step = self._without_spikes(next_step(self.watchman.settings(), seen))
+        step = self._without_spikes(next_step(self.observer.settings(), seen))
         self.last = step
         self.decisions.note(seen, step)
         self._act(step, seen)
@@ -63,17 +63,17 @@ class Caretaker:
             self.trainer.pause(OWNER_BACK)
 
     def _owner_may_have_left(self, seen: Observed) -> None:
-        if seen.idle >= away_seconds(self.watchman.settings(), seen.now.time()):
+        if seen.idle >= away_seconds(self.observer.settings(), seen.now.time()):
             self.trainer.ordered = False
 
-    def _without_spikes(self, step: Step) -> Step:
+    def _without_spikes(self, step: ScheduleStep) -> ScheduleStep:
         if step.reason != MACHINE_BUSY:
             self._busy_looks = 0
             return step
         self._busy_looks += 1
-        return step if self._busy_looks >= BUSY_LOOKS else Step(Act.TRAIN, step.decision)
+        return step if self._busy_looks >= BUSY_LOOKS else ScheduleStep(Act.TRAIN, step.decision)
 
-    def _act(self, step: Step, seen: Observed) -> None:
+    def _act(self, step: ScheduleStep, seen: Observed) -> None:
         try:
             if step.act is Act.PAUSE:
                 self.trainer.pause(step.reason)

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 
 from aeon_plugin_ft.schedule.conditions import Observed
-from aeon_plugin_ft.schedule.policy import Act, Step, next_step
+from aeon_plugin_ft.schedule.policy import Act, ScheduleStep, next_step
 from aeon_plugin_ft.settings import ScheduleSection
 from aeon_plugin_ft.store import Store
 
@@ -29,7 +29,7 @@ class Decided:
     seen: Observed
     until: float | None = None
 
-    def again(self, settings: ScheduleSection) -> Step:
+    def again(self, settings: ScheduleSection) -> ScheduleStep:
         """The same decision with other settings."""
         return next_step(settings, self.seen)
 
@@ -41,7 +41,7 @@ class Decisions:
         self.store = store
         self._last: tuple[str, str, str] | None = None
 
-    def note(self, seen: Observed, step: Step) -> None:
+    def note(self, seen: Observed, step: ScheduleStep) -> None:
         """Keep it if it differs from the last one."""
         missing = json.dumps([condition.name for condition in step.decision.missing])
         now = (step.act.value, missing, step.reason)

@@ -41,7 +41,7 @@ FRESH_TURNS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Setback:
+class FailureRecord:
     """`count` failures in a row, the last at `at` (seconds since the epoch); `settings` and `turns` as they were then.
     `final`: trying again makes no sense as things are. `refused`: the machine had no room for it, which may pass."""
 
@@ -54,7 +54,7 @@ class Setback:
     refused: bool = False
 
 
-class Setbacks:
+class FailurePolicy:
     """`turns()` counts every logged conversation turn; `on_give_up(reason)` is told once."""
 
     def __init__(
@@ -119,14 +119,14 @@ class Setbacks:
             self.on_give_up(reason)
 
     def _keep(self, count: int, reason: str, *, final: bool, refused: bool = False) -> None:
-        made = Setback(count, self.store.clock(), reason, self._signature(), self.turns(), final, refused)
+        made = FailureRecord(count, self.store.clock(), reason, self._signature(), self.turns(), final, refused)
         self.store.set_fact(FACT, asdict(made))
 
-    def _last(self) -> Setback | None:
+    def _last(self) -> FailureRecord | None:
         raw = self.store.fact(FACT)
-        return None if raw is None else Setback(**raw)
+        return None if raw is None else FailureRecord(**raw)
 
-    def _changed(self, last: Setback) -> bool:
+    def _changed(self, last: FailureRecord) -> bool:
         return last.settings != self._signature() or self.turns() >= last.turns + FRESH_TURNS
 
     def _signature(self) -> str:

@@ -29,7 +29,7 @@ BY_OWNER = frozenset({"paused by the owner", "cancelled by the owner", "stopped 
 """Reasons of a pause that the schedule never ends by itself."""
 
 
-class Watchman:
+class ScheduleObserver:
     """`silence()` is how many seconds the owner has not spoken to the assistant (infinite where there is none),
     `running()` whether a loop is under way in this process, `ordered()` whether the owner asked for it; `held()`
     why nothing may begin, "" when it may; `given_up()` whether the newest run failed too often."""

@@ -40,7 +40,7 @@ class Act(str, Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ScheduleStep:
     """What to do now. `reason` is that of a pause, `decision` every condition that counted."""
 
     act: Act
@@ -48,16 +48,16 @@ class Step:
     reason: str = ""
 
 
-def next_step(settings: ScheduleSection, seen: Observed) -> Step:
+def next_step(settings: ScheduleSection, seen: Observed) -> ScheduleStep:
     """The one decision of the schedule."""
     fresh = decide(settings, seen)
     if seen.ours:
         reason = None if seen.ordered else why_pause(settings, seen)
-        return Step(Act.TRAIN, fresh) if reason is None else Step(Act.PAUSE, fresh, reason)
+        return ScheduleStep(Act.TRAIN, fresh) if reason is None else ScheduleStep(Act.PAUSE, fresh, reason)
     if seen.unfinished is not None:
         going_on = decide_to_go_on(settings, seen)
-        return Step(Act.RESUME if going_on.start else Act.WAIT, going_on)
-    return Step(Act.START if fresh.start else Act.WAIT, fresh)
+        return ScheduleStep(Act.RESUME if going_on.start else Act.WAIT, going_on)
+    return ScheduleStep(Act.START if fresh.start else Act.WAIT, fresh)
 
 
 def why_pause(settings: ScheduleSection, seen: Observed) -> str | None:

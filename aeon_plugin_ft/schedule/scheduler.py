@@ -1,4 +1,4 @@
-"""Calls the caretaker on APScheduler's background scheduler: once a minute, and every second while it trains.
+"""Calls the controller on APScheduler's background scheduler: once a minute, and every second while it trains.
 
 A minute that was slept through (suspended laptop) is looked at once, not many times (`coalesce`), and never
 twice at the same time (`max_instances`).

@@ -10,7 +10,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from aeon_plugin_ft.training.model import Outcome, Progress, RunState
+from aeon_plugin_ft.training.model import Progress, RunOutcome, RunState
 
 TAIL_BYTES = 16_384
 
@@ -64,16 +64,16 @@ def _parse(data: bytes) -> list[dict[str, Any]]:
     return found
 
 
-def write_outcome(path: Path, outcome: Outcome) -> None:
+def write_outcome(path: Path, outcome: RunOutcome) -> None:
     write_json(path, {**asdict(outcome), "state": outcome.state.value})
 
 
-def read_outcome(path: Path) -> Outcome | None:
+def read_outcome(path: Path) -> RunOutcome | None:
     """None when the worker has not written one (it runs, or it died)."""
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-        known = {field.name for field in fields(Outcome)}
-        return Outcome(**{**{k: v for k, v in raw.items() if k in known}, "state": RunState(raw["state"])})
+        known = {field.name for field in fields(RunOutcome)}
+        return RunOutcome(**{**{k: v for k, v in raw.items() if k in known}, "state": RunState(raw["state"])})
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -17,7 +17,7 @@ from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import TrainingError
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.training.memory import shrink
-from aeon_plugin_ft.training.model import Outcome, Recipe, Run, RunState
+from aeon_plugin_ft.training.model import Recipe, Run, RunOutcome, RunState
 from aeon_plugin_ft.training.progress import last_progress, read_outcome, write_json
 from aeon_plugin_ft.training.worker.stopping import PAUSE_FILE, pause_reason
 
@@ -105,7 +105,7 @@ class RunRow:
         return Run(self.id, self.folder)
 
     @property
-    def outcome(self) -> Outcome | None:
+    def outcome(self) -> RunOutcome | None:
         return read_outcome(self.run.outcome_file)
 
 
@@ -228,7 +228,7 @@ def reap_runs(store: Store, data: DataFolder) -> list[str]:
         run = _row(store, row).run
         if worker_alive(run):
             continue
-        if settle(store, run, None) is RunState.INTERRUPTED:
+        if record_end(store, run, None) is RunState.INTERRUPTED:
             interrupted.append(run.id)
     return interrupted
 
@@ -244,7 +244,7 @@ def worker_alive(run: Run) -> bool:
         return False
 
 
-def settle(store: Store, run: Run, code: int | None, out_of_memory: bool = False) -> RunState:
+def record_end(store: Store, run: Run, code: int | None, out_of_memory: bool = False) -> RunState:
     """Write into the store what became of a worker that has ended, and free the lease.
 
     `code` is its exit code, None when nobody saw it end. A run that was `out_of_memory` can go on, with a smaller

@@ -19,7 +19,7 @@ from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.training.memory import oom_kills
 from aeon_plugin_ft.training.model import Exit, Progress, Run, RunState
 from aeon_plugin_ft.training.progress import last_progress, write_json
-from aeon_plugin_ft.training.runs import LEASE, LEASE_SECONDS, WORKER_FILE, RunConfig, settle
+from aeon_plugin_ft.training.runs import LEASE, LEASE_SECONDS, WORKER_FILE, RunConfig, record_end
 from aeon_plugin_ft.training.worker.stopping import PAUSE_FILE
 
 PAUSE_SECONDS = 3.3
@@ -52,7 +52,7 @@ class Worker:
     def poll(self) -> Progress | None:
         """The newest progress, None before there is any; notices the end of the process."""
         if not self.alive:
-            self._settle()
+            self._record_end()
         return last_progress(self.run.progress_file)
 
     def wait(self, timeout: float | None = None) -> RunState:
@@ -61,7 +61,7 @@ class Worker:
             self.process.wait(timeout)
         except subprocess.TimeoutExpired:
             return RunState.RUNNING
-        return self._settle()
+        return self._record_end()
 
     def pause(self, reason: str) -> None:
         """Ask it to leave; it is gone within 5 s and can go on later.
@@ -81,21 +81,21 @@ class Worker:
         """End it at once; the run is then interrupted and goes on from its last checkpoint."""
         self.process.kill()
         self.process.wait()
-        self._settle()
+        self._record_end()
 
     def _out_of_memory(self) -> bool:
         """By its own word, or ended by the system while memory ran out."""
         code = self.process.returncode
         return code == Exit.OUT_OF_MEMORY or (code == -9 and oom_kills() > self._oom_kills)
 
-    def _settle(self) -> RunState:
+    def _record_end(self) -> RunState:
         if self._state is None:
             if self._deadline is not None:
                 self._deadline.cancel()
             if self.process.stdin is not None:
                 with contextlib.suppress(OSError):
                     self.process.stdin.close()
-            self._state = settle(self.store, self.run, self.process.returncode, self._out_of_memory())
+            self._state = record_end(self.store, self.run, self.process.returncode, self._out_of_memory())
         return self._state
 
 

@@ -62,7 +62,7 @@ class Reason(str, Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CommandResult:
     """Done, or why not. `version` names the model that answers now, where the command was about that."""
 
     reason: Reason | None = None
@@ -203,22 +203,22 @@ class Control(Protocol):
 
     def status(self) -> Status: ...
 
-    def train_now(self) -> Outcome:
+    def train_now(self) -> CommandResult:
         """Start a run now, whatever the schedule says; refusals (no data, no disk, ...) are reasons."""
 
-    def pause(self) -> Outcome: ...
+    def pause(self) -> CommandResult: ...
 
-    def resume(self) -> Outcome: ...
+    def resume(self) -> CommandResult: ...
 
-    def cancel(self) -> Outcome:
+    def cancel(self) -> CommandResult:
         """End the run for good. The model in use stays."""
 
     def model_in_use(self) -> ModelInUse: ...
 
-    def use(self, version: str) -> Outcome:
+    def use(self, version: str) -> CommandResult:
         """Let "base", "trained" (the newest usable version) or a named version ("v0007") answer."""
 
-    def undo(self) -> Outcome:
+    def undo(self) -> CommandResult:
         """Go back to what answered before; `version` of the outcome says what that is."""
 
     def versions(self) -> tuple[VersionInfo, ...]:
@@ -230,12 +230,12 @@ class Control(Protocol):
 
     def why_changed(self) -> Change: ...
 
-    def learn_last(self) -> Outcome:
+    def learn_last(self) -> CommandResult:
         """Mark the last reply of a model as good."""
 
-    def mark_last_wrong(self) -> Outcome: ...
+    def mark_last_wrong(self) -> CommandResult: ...
 
-    def correct_last(self, text: str) -> Outcome:
+    def correct_last(self, text: str) -> CommandResult:
         """The last reply was wrong and `text` is what it should have been."""
 
     def forget_last(self, *, count_only: bool = False) -> Forgotten:
@@ -245,12 +245,12 @@ class Control(Protocol):
 
     def forget_about(self, text: str, *, count_only: bool = False) -> Forgotten: ...
 
-    def private(self, on: bool) -> Outcome:
+    def private(self, on: bool) -> CommandResult:
         """Private mode: nothing of what is said is kept."""
 
     def next_training(self) -> NextTraining: ...
 
-    def change_setting(self, key: str, value: object) -> Outcome:
+    def change_setting(self, key: str, value: object) -> CommandResult:
         """Write "section.key" of plugin.toml; BAD_VALUE when the settings refuse it."""
 
 

@@ -12,12 +12,12 @@ from aeon_plugin_ft.voice.control import (
     TRAINED,
     Cause,
     Change,
+    CommandResult,
     Comparison,
     Control,
     Forgotten,
     ModelInUse,
     NextTraining,
-    Outcome,
     Phase,
     Reason,
     Status,
@@ -44,13 +44,13 @@ class Replies:
     def reason(self, reason: Reason | None) -> str:
         return self.catalogue.phrase(f"reason.{(reason or Reason.FAILED).value}")
 
-    def outcome(self, outcome: Outcome, done: str, refused: str, **slots: str) -> str:
+    def outcome(self, outcome: CommandResult, done: str, refused: str, **slots: str) -> str:
         """`done` or `refused` (catalogue keys), depending on what came of it."""
         if outcome.ok:
             return self.catalogue.say(done, **slots)
         return self.catalogue.say(refused, reason=self.reason(outcome.reason))
 
-    def model_outcome(self, outcome: Outcome, done: str, refused: str, asked: str = BASE) -> str:
+    def model_outcome(self, outcome: CommandResult, done: str, refused: str, asked: str = BASE) -> str:
         version = outcome.version or asked
         if outcome.ok and self.told is not None:
             self.told(version)
@@ -139,7 +139,7 @@ class Replies:
             return self.catalogue.say(f"next.{found.waiting.value}", when=sayable.moment(found.at, self.now()))
         return self.catalogue.say(f"next.{found.waiting.value}")
 
-    def corrected(self, outcome: Outcome, text: str) -> str:
+    def corrected(self, outcome: CommandResult, text: str) -> str:
         said = sayable.spoken(text)
         if said is None:
             return self.outcome(outcome, "feedback.corrected_long", "feedback.refused")

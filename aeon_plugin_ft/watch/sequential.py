@@ -58,7 +58,7 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Assessment:
     """`evidence` is the e-value and `needed` what it takes to alarm. `worst` names the signal that weighs most,
     `rate` its rate now and `limit` the highest that the reference allows."""
 
@@ -73,7 +73,7 @@ class Finding:
         return self.evidence >= self.needed
 
 
-def assess(now: Mapping[str, Count], before: Mapping[str, Count], stretch: int = 0) -> Finding:
+def assess(now: Mapping[str, Count], before: Mapping[str, Count], stretch: int = 0) -> Assessment:
     """The evidence that `now` (this stretch's counts, by signal) is worse than `before` (the reference's)."""
     total, found = 0.0, []
     for signal in SIGNALS:
@@ -82,7 +82,7 @@ def assess(now: Mapping[str, Count], before: Mapping[str, Count], stretch: int =
         total += signal.weight * value
         found.append((signal.weight * value, signal.name, seen.bad / max(1, seen.turns), limit))
     _, worst, rate, limit = max(found)
-    return Finding(total, 1 / alpha_of(stretch), worst, rate, limit)
+    return Assessment(total, 1 / alpha_of(stretch), worst, rate, limit)
 
 
 def alpha_of(stretch: int) -> float:

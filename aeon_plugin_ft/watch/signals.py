@@ -91,11 +91,11 @@ def newest_stretch(store: Store, version: str, since: float) -> tuple[int, list[
     return number, served_by(store, version, since, number * STRETCH)
 
 
-def reference(store: Store, rival: str, version: str, before: float) -> list[TurnSignal]:
-    """What `version` is compared with: the newest turns of `rival` before that moment; where it has hardly any,
+def reference(store: Store, baseline: str, version: str, before: float) -> list[TurnSignal]:
+    """What `version` is compared with: the newest turns of `baseline` before that moment; where it has hardly any,
     those of every other model."""
     sql = f"{_SELECT} WHERE s.version = ? AND s.at < ? ORDER BY s.at DESC LIMIT {REFERENCE_TURNS}"
-    rows = store.rows(sql, rival, before)
+    rows = store.rows(sql, baseline, before)
     if len(rows) < ENOUGH:
         rows = store.rows(sql.replace("s.version = ?", "s.version != ?"), version, before)
     return [_signal(row) for row in rows]

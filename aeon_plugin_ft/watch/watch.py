@@ -1,7 +1,7 @@
 """Watches how a new model does with its owner, and goes back by itself, once, when it does worse.
 
 Runs in the host, in the thread that follows the store, and reads the store only. Two looks: at the version in
-use since it took over, and at a candidate that answers a share of the sessions (registry/trials.py). Both ask
+use since it took over, and at a candidate that answers a share of the sessions (registry/canaries.py). Both ask
 the same sequential test (evaluation/sequential.py). A degraded version is rejected for ever; one whose backend
 fails is left, and may come back.
 """
@@ -18,12 +18,12 @@ from aeon_plugin_ft import events as happened
 from aeon_plugin_ft.dataset.feedback.opinions import note_feedback, recognise_feedback
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.registry import BASE, Registry
-from aeon_plugin_ft.registry.trials import BETTER, Trial, end_trial, trial_under_way
+from aeon_plugin_ft.registry.canaries import BETTER, Canary, canary_under_way, end_canary
 from aeon_plugin_ft.settings import GateSection
 from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.turns import TurnIndex
 from aeon_plugin_ft.turns.model import TurnKind
-from aeon_plugin_ft.watch.sequential import Finding, assess
+from aeon_plugin_ft.watch.sequential import Assessment, assess
 from aeon_plugin_ft.watch.signals import (
     TurnSignal,
     count_served,
@@ -115,7 +115,7 @@ class Watch:
         self._owed = self._take_in() or self._owed
         if not self._owed or not self.settings().watch:
             return False
-        moved = self._look_at_trial() or self._look_at_current()
+        moved = self._look_at_canary() or self._look_at_current()
         self._owed = False
         return moved
 
@@ -151,48 +151,48 @@ class Watch:
         log.warning("%s is left for %s: %s", name, target, reason)
         return True
 
-    def _look_at_trial(self) -> bool:
-        trial = trial_under_way(self.store)
-        if trial is None:
+    def _look_at_canary(self) -> bool:
+        canary = canary_under_way(self.store)
+        if canary is None:
             return False
-        if not self.registry.usable(trial.version) or self.registry.current() == trial.version:
-            end_trial(self.store, trial, "stopped", "it was decided otherwise")
+        if not self.registry.usable(canary.version) or self.registry.current() == canary.version:
+            end_canary(self.store, canary, "stopped", "it was decided otherwise")
             return False
-        finding = self._compare(trial.version, trial.rival, trial.started, beside=True)
+        finding = self._compare(canary.version, canary.baseline, canary.started, beside=True)
         if finding is not None and finding.degraded:
-            self._end_badly(trial, finding)
+            self._end_badly(canary, finding)
             return False
-        answered = count_served(self.store, trial.version, trial.started, answered=True)
-        if answered < trial.turns:
+        answered = count_served(self.store, canary.version, canary.started, answered=True)
+        if answered < canary.turns:
             return False
-        with self.store.transaction():  # a trial that ended well without its model in use would be lost
-            if not end_trial(self.store, trial, "promoted", f"{answered} turns went well"):
+        with self.store.transaction():  # a canary that ended well without its model in use would be lost
+            if not end_canary(self.store, canary, "promoted", f"{answered} turns went well"):
                 return False
-            self.registry.promote(trial.version, BETTER)
+            self.registry.promote(canary.version, BETTER)
         return True
 
-    def _end_badly(self, trial: Trial, finding: Finding) -> None:
+    def _end_badly(self, canary: Canary, finding: Assessment) -> None:
         down = finding.worst == "failed"
         reason = f"{DOWN if down else WORSE}: {sentence(finding)}"
-        if not end_trial(self.store, trial, "failed" if down else "rejected", reason):
+        if not end_canary(self.store, canary, "failed" if down else "rejected", reason):
             return
-        run = self.registry.get(trial.version).run
+        run = self.registry.get(canary.version).run
         if not down:
-            self.registry.reject(trial.version, reason)
-        self.events.publish(happened.VerdictReached(run=run, version=trial.version, accepted=False, reasons=(reason,)))
+            self.registry.reject(canary.version, reason)
+        self.events.publish(happened.VerdictReached(run=run, version=canary.version, accepted=False, reasons=(reason,)))
 
-    def _compare(self, version: str, rival: str, since: float, *, beside: bool = False) -> Finding | None:
-        """`version` since a moment against what was there before it; in a trial also against what the rival did
+    def _compare(self, version: str, baseline: str, since: float, *, beside: bool = False) -> Assessment | None:
+        """`version` since a moment against what was there before it; in a canary also against what the baseline did
         meanwhile, for a bad day is nobody's fault."""
         stretch, now = newest_stretch(self.store, version, since)
         if not now:
             return None
-        before = reference(self.store, rival, version, self.store.clock() if beside else since)
+        before = reference(self.store, baseline, version, self.store.clock() if beside else since)
         seen, known = counts(now, before)
         return assess(seen, known, stretch)
 
 
-def sentence(finding: Finding) -> str:
+def sentence(finding: Assessment) -> str:
     """ "45 % of the replies were faulty, at most 18 % before"."""
     return f"{finding.rate:.0%} of the {_SAID[finding.worst]}, at most {finding.limit:.0%} before"
 

@@ -15,7 +15,7 @@ from aeon_plugin_ft.cli.context import Context
 from aeon_plugin_ft.cli.watch import look, screen
 from aeon_plugin_ft.evaluation.blind import TIE, Pair, Tally, choose, shuffled, tally
 from aeon_plugin_ft.registry import Registry, Version
-from aeon_plugin_ft.registry.trials import begin_trial
+from aeon_plugin_ft.registry.canaries import begin_canary
 from aeon_plugin_ft.serving.model import Deployment
 from aeon_plugin_ft.store import DataFolder, Store
 from hooks import Message, Route
@@ -229,7 +229,7 @@ def test_watch_shows_what_answers_what_is_learnt_and_what_happened(cli: Cli, jud
     store.execute("INSERT INTO runs (id,created,dataset,base,state,updated) VALUES ('r2',1,'d','b','paused',1)")
     store.execute("INSERT INTO events (at, name, data) VALUES (1.7e9, 'rolled_back', '{\"reason\": \"[b]worse[/b]\"}')")
     store.execute("INSERT INTO signals VALUES ('t', 9e9, 's', ?, 'embedded', 0, 'empty', 1.0, 0, NULL)", judged)
-    begin_trial(store, judged, "base", 0.2, 30)
+    begin_canary(store, judged, "base", 0.2, 30)
     store.close()
     folder = data.runs / "r2"
     folder.mkdir()

@@ -21,7 +21,7 @@ from aeon_plugin_ft.evaluation.probes import GENERAL, HELDOUT, MISMATCHED
 from aeon_plugin_ft.events import Event, EventBus, VerdictReached
 from aeon_plugin_ft.pipeline import Pipeline
 from aeon_plugin_ft.registry import Version, VersionState
-from aeon_plugin_ft.registry.trials import trial_under_way
+from aeon_plugin_ft.registry.canaries import canary_under_way
 from aeon_plugin_ft.serving.model import Deployment
 from aeon_plugin_ft.settings import Settings
 from aeon_plugin_ft.store import DataFolder, Store
@@ -194,8 +194,8 @@ def test_with_a_share_an_accepted_version_goes_on_trial(court: Court) -> None:
     court.settings = Settings.model_validate({"gate": {"canary_share": 0.25, "canary_turns": 40}})
     version = court.pipeline.judge(court.run)
     assert court.pipeline.promote(version) is False
-    trial = trial_under_way(court.store)
-    assert trial is not None and (trial.version, trial.share, trial.turns) == (version.name, 0.25, 40)
+    canary = canary_under_way(court.store)
+    assert canary is not None and (canary.version, canary.share, canary.turns) == (version.name, 0.25, 40)
     assert court.pipeline.registry.current() == "base"
 
 

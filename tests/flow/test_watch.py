@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aeon_plugin_ft.evaluation import Verdict
 from aeon_plugin_ft.registry import VersionState
-from aeon_plugin_ft.registry.trials import begin_trial, trial_under_way
+from aeon_plugin_ft.registry.canaries import begin_canary, canary_under_way
 from aeon_plugin_ft.runtime import Runtime
 from hooks import Attempt, Message, ModelRequest
 from tests.flow.test_runtime import OLLAMA, Owner, add_version, eventually, no_real_models, owner
@@ -99,8 +99,8 @@ def test_a_candidate_that_cannot_be_served_leaves_everything_as_it_is(owner: Own
     runtime = owner.start()
     name = add_version(runtime, tmp_path, "r1")
     owner.standin.broken.add(name)
-    begin_trial(runtime.store, name, "base", 0.5, 30)
-    soon(runtime, lambda: trial_under_way(runtime.store) is None)
+    begin_canary(runtime.store, name, "base", 0.5, 30)
+    soon(runtime, lambda: canary_under_way(runtime.store) is None)
     assert runtime.routes.canary is None and runtime.registry.current() == "base"
     assert told(runtime, "swap_failed")
 

@@ -10,8 +10,8 @@ import pytest
 from aeon_plugin_ft.errors import StoreError
 from aeon_plugin_ft.evaluation import Check, Verdict
 from aeon_plugin_ft.registry import Registry
-from aeon_plugin_ft.registry.retention import Item, Plan, Retention, size_of
-from aeon_plugin_ft.registry.trials import begin_trial
+from aeon_plugin_ft.registry.canaries import begin_canary
+from aeon_plugin_ft.registry.retention import Item, PrunePlan, Retention, size_of
 from aeon_plugin_ft.store import DataFolder, Store
 
 KB = 1000
@@ -103,7 +103,7 @@ def test_over_the_cap_the_worthless_goes_first_and_what_is_needed_stays(house: H
 
 def test_a_candidate_on_trial_stays(house: House) -> None:
     first, second = house.version("r1"), house.version("r2")
-    begin_trial(house.store, second, "base", 0.2, 30)
+    begin_canary(house.store, second, "base", 0.2, 30)
     gone = house.names(cap_kb=1)
     assert first in gone and second not in gone
 
@@ -153,7 +153,7 @@ def test_nothing_outside_the_data_folder_is_ever_deleted(house: House, tmp_path:
     fill(house.data.runs / "keep" / "x", 1)
     for path in (precious, house.data.root, house.data.runs / ".." / ".." / "precious"):
         with pytest.raises(StoreError, match="not inside"):
-            house.retention().carry_out(Plan((Item("run", "keep", house.data.runs / "keep", 0, ""),
+            house.retention().carry_out(PrunePlan((Item("run", "keep", house.data.runs / "keep", 0, ""),
                                               Item("run", "x", path, 0, "")), 0, 0))  # fmt: skip
     link = house.data.runs / "r1"
     link.symlink_to(precious, target_is_directory=True)

@@ -12,7 +12,7 @@ import pytest
 from aeon_plugin_ft.errors import AeonFtError, DatasetError, LeaseHeldError
 from aeon_plugin_ft.schedule import Background, TrainingScheduler
 from aeon_plugin_ft.schedule.background import OnProgress
-from aeon_plugin_ft.schedule.observer import Watchman
+from aeon_plugin_ft.schedule.observer import ScheduleObserver
 from aeon_plugin_ft.settings import ScheduleSection
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.training.model import Progress
@@ -104,35 +104,35 @@ def add_turn(
 
 
 def test_only_turns_that_teach_something_are_counted(data: DataFolder, store: Store) -> None:
-    watchman = Watchman(data, store, ScheduleSection)
+    observer = ScheduleObserver(data, store, ScheduleSection)
     add_turn(store, "cloud", 10)
     add_turn(store, "canned", 11, kind="canned")
     add_turn(store, "own base", 12, provider="embedded")
     add_turn(store, "own version", 13, provider="ollama", version="v0001")
     add_turn(store, "praised", 14, provider="embedded", version="v0001")
     store.execute("INSERT INTO feedback (turn, kind, at, source) VALUES ('praised', 'praise', 0, 'command')")
-    assert watchman.new_turns() == 2
+    assert observer.new_turns() == 2
 
 
 def test_the_count_begins_with_the_last_training(data: DataFolder, store: Store) -> None:
-    watchman = Watchman(data, store, ScheduleSection)
-    assert watchman.last_run() is None
+    observer = ScheduleObserver(data, store, ScheduleSection)
+    assert observer.last_run() is None
     add_turn(store, "old", 10)
     store.execute(
         "INSERT INTO runs (id, created, dataset, base, state, updated) VALUES ('r', 20, 'd', 'b', 'finished', 20)"
     )
     add_turn(store, "new", 30)
-    assert (watchman.new_turns(), watchman.turns_needed()) == (1, 1000)
-    assert watchman.cooled_down_at() == 20 + 20 * 3600
+    assert (observer.new_turns(), observer.turns_needed()) == (1, 1000)
+    assert observer.cooled_down_at() == 20 + 20 * 3600
 
 
 def test_the_assistants_silence_counts_as_absence(data: DataFolder, store: Store) -> None:
-    watchman = Watchman(data, store, ScheduleSection, silence=lambda: 42.0)
-    assert watchman.idle() <= 42.0
-    assert {condition.name for condition in watchman.decide().missing} >= {"owner away", "new conversations"}
+    observer = ScheduleObserver(data, store, ScheduleSection, silence=lambda: 42.0)
+    assert observer.idle() <= 42.0
+    assert {condition.name for condition in observer.decide().missing} >= {"owner away", "new conversations"}
 
 
 def test_a_training_of_another_process_holds_it_back(data: DataFolder, store: Store) -> None:
     store.acquire_lease("training", "somebody", 60)
-    missing = {condition.name for condition in Watchman(data, store, ScheduleSection).decide().missing}
+    missing = {condition.name for condition in ScheduleObserver(data, store, ScheduleSection).decide().missing}
     assert "nothing under way" in missing

@@ -1,4 +1,4 @@
-"""The schedule's one decision, and the caretaker that acts on it."""
+"""The schedule's one decision, and the controller that acts on it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from aeon_plugin_ft.errors import (
     RunStoppedError,
     TrainingError,
 )
-from aeon_plugin_ft.schedule import Act, Caretaker, Decisions, Observed, Setbacks, next_step
+from aeon_plugin_ft.schedule import Act, Decisions, FailurePolicy, Observed, TrainingController, next_step
 from aeon_plugin_ft.schedule import policy as reasons
-from aeon_plugin_ft.schedule.observer import Watchman
+from aeon_plugin_ft.schedule.observer import ScheduleObserver
 from aeon_plugin_ft.settings import ScheduleSection, Settings, TrainSection
 from aeon_plugin_ft.store import DataFolder, Store
 
@@ -94,47 +94,49 @@ def desk() -> Desk:
 
 
 @pytest.fixture
-def caretaker(data: DataFolder, store: Store, desk: Desk) -> Caretaker:
-    watchman = Watchman(
+def controller(data: DataFolder, store: Store, desk: Desk) -> TrainingController:
+    observer = ScheduleObserver(
         data, store, lambda: ScheduleSection(first_turns=1), running=lambda: desk.busy, ordered=lambda: desk.ordered,
         machine=desk,
     )  # fmt: skip
-    return Caretaker(watchman, desk, Decisions(store))
+    return TrainingController(observer, desk, Decisions(store))
 
 
-def test_other_programs_must_be_busy_for_some_looks(caretaker: Caretaker, desk: Desk) -> None:
+def test_other_programs_must_be_busy_for_some_looks(controller: TrainingController, desk: Desk) -> None:
     desk.busy, desk.share = True, 0.9
-    caretaker.step()
-    caretaker.step()
+    controller.step()
+    controller.step()
     desk.share = 0.0
-    caretaker.step()
+    controller.step()
     desk.share = 0.9
-    caretaker.step()
-    caretaker.step()
+    controller.step()
+    controller.step()
     assert not desk.asked
-    caretaker.step()
+    controller.step()
     assert desk.asked == [f"pause {reasons.MACHINE_BUSY}"]
 
 
-def test_an_ordered_training_yields_once_the_owner_has_gone_and_come_back(caretaker: Caretaker, desk: Desk) -> None:
+def test_an_ordered_training_yields_once_the_owner_has_gone_and_come_back(
+    controller: TrainingController, desk: Desk
+) -> None:
     desk.busy = desk.ordered = True
     desk.idle_seconds = 0.0
-    caretaker.look_while_training()
-    caretaker.owner_is_here()
+    controller.look_while_training()
+    controller.owner_is_here()
     assert not desk.asked
     desk.idle_seconds = 700.0
-    caretaker.look_while_training()
+    controller.look_while_training()
     desk.idle_seconds = 1.0
-    caretaker.look_while_training()
+    controller.look_while_training()
     assert desk.asked == [f"pause {reasons.OWNER_BACK}"]
 
 
-def test_a_word_to_the_assistant_pauses_at_once(caretaker: Caretaker, desk: Desk) -> None:
-    caretaker.owner_is_here()
-    caretaker.look_while_training()
-    assert not desk.asked and caretaker.last is None
+def test_a_word_to_the_assistant_pauses_at_once(controller: TrainingController, desk: Desk) -> None:
+    controller.owner_is_here()
+    controller.look_while_training()
+    assert not desk.asked and controller.last is None
     desk.busy = True
-    caretaker.owner_is_here()
+    controller.owner_is_here()
     assert desk.asked == [f"pause {reasons.OWNER_BACK}"]
 
 
@@ -154,67 +156,71 @@ def state(store: Store, id: str) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("how", ["paused", "interrupted", "pending", "failed"])
-def test_what_was_left_goes_on(how: str, caretaker: Caretaker, desk: Desk, store: Store, data: DataFolder) -> None:
+def test_what_was_left_goes_on(
+    how: str, controller: TrainingController, desk: Desk, store: Store, data: DataFolder
+) -> None:
     add_run(store, data, "r", how)
-    caretaker.step()
+    controller.step()
     assert desk.asked == ["start r"]
 
 
-def test_what_the_owner_paused_stays_paused(caretaker: Caretaker, desk: Desk, store: Store, data: DataFolder) -> None:
+def test_what_the_owner_paused_stays_paused(
+    controller: TrainingController, desk: Desk, store: Store, data: DataFolder
+) -> None:
     add_run(store, data, "r", "paused", "paused by the owner")
-    caretaker.step()
+    controller.step()
     assert not desk.asked and state(store, "r")[0] == "paused"
 
 
 def test_a_finished_run_that_was_not_judged_is_judged(
-    caretaker: Caretaker, desk: Desk, store: Store, data: DataFolder
+    controller: TrainingController, desk: Desk, store: Store, data: DataFolder
 ) -> None:
     add_run(store, data, "r", "finished")
-    caretaker.step()
+    controller.step()
     assert not desk.asked
     store.set_fact("unjudged", "r")
-    caretaker.step()
+    controller.step()
     assert desk.asked == ["start r"]
 
 
 def test_a_run_whose_data_was_forgotten_never_goes_on(
-    caretaker: Caretaker, desk: Desk, store: Store, data: DataFolder
+    controller: TrainingController, desk: Desk, store: Store, data: DataFolder
 ) -> None:
     add_run(store, data, "r", "paused")
     (data.datasets / "d-r").rmdir()
-    caretaker.step()
+    controller.step()
     assert not desk.asked
     assert state(store, "r") == ("cancelled", "what it learnt from is gone")
 
 
 def test_a_run_that_a_newer_one_has_overtaken_never_goes_on(
-    caretaker: Caretaker, desk: Desk, store: Store, data: DataFolder
+    controller: TrainingController, desk: Desk, store: Store, data: DataFolder
 ) -> None:
     add_run(store, data, "old", "paused")
     add_run(store, data, "new", "finished", created=1.0)
-    caretaker.step()
+    controller.step()
     assert not desk.asked
     assert state(store, "old") == ("cancelled", "a newer run has learnt more")
 
 
 def test_a_run_whose_process_died_with_the_host_is_found_and_goes_on(
-    caretaker: Caretaker, desk: Desk, store: Store, data: DataFolder
+    controller: TrainingController, desk: Desk, store: Store, data: DataFolder
 ) -> None:
     add_run(store, data, "r", "running")
     store.acquire_lease("training", "r", 30)
-    caretaker.step()
+    controller.step()
     assert desk.asked == ["start r"]
 
 
 def test_decisions_are_kept_when_they_change_and_can_be_made_again(
-    caretaker: Caretaker, desk: Desk, store: Store
+    controller: TrainingController, desk: Desk, store: Store
 ) -> None:
     desk.idle_seconds = 10.0
     for _ in range(3):
-        caretaker.step()
+        controller.step()
     desk.idle_seconds = 1e5
-    caretaker.step()
-    Caretaker(caretaker.watchman, desk, Decisions(store)).step()
+    controller.step()
+    TrainingController(controller.observer, desk, Decisions(store)).step()
     found = Decisions(store).all()
     assert [one.missing for one in found] == [("new conversations", "owner away"), ("new conversations",)]
     assert found[0].until == found[1].at and found[1].until is None
@@ -231,7 +237,7 @@ class Fate:
         self.now, self.turns, self.settings = 1000.0, 500, Settings()
         self.told: list[str] = []
         folder.clock = lambda: self.now
-        self.setbacks = Setbacks(folder, lambda: self.settings, lambda: self.turns, self.told.append)
+        self.failures = FailurePolicy(folder, lambda: self.settings, lambda: self.turns, self.told.append)
 
 
 @pytest.fixture
@@ -241,71 +247,71 @@ def fate(store: Store) -> Fate:
 
 def test_after_a_failure_it_waits_longer_each_time_and_gives_up_after_three_with_one_word(fate: Fate) -> None:
     for wait in (600.0, 3600.0):
-        fate.setbacks.note(TrainingError("it broke"))
+        fate.failures.note(TrainingError("it broke"))
         fate.now += wait - 1
-        assert "it broke" in fate.setbacks.hold()
+        assert "it broke" in fate.failures.hold()
         fate.now += 2
-        assert fate.setbacks.hold() == ""
-    assert not fate.told and not fate.setbacks.given_up
-    fate.setbacks.note(TrainingError("it broke"))
+        assert fate.failures.hold() == ""
+    assert not fate.told and not fate.failures.given_up
+    fate.failures.note(TrainingError("it broke"))
     fate.now += 1e9
-    assert "gave up" in fate.setbacks.hold() and fate.setbacks.given_up
+    assert "gave up" in fate.failures.hold() and fate.failures.given_up
     assert fate.told == ["it broke"]
 
 
 @pytest.mark.parametrize("hope", ["settings", "turns", "order", "success"])
 def test_giving_up_ends_when_something_changes(fate: Fate, hope: str) -> None:
     for _ in range(3):
-        fate.setbacks.note(TrainingError("it broke"))
+        fate.failures.note(TrainingError("it broke"))
     fate.turns += 99
-    assert fate.setbacks.hold()
+    assert fate.failures.hold()
     if hope == "settings":
         fate.settings = Settings(train=TrainSection(rank=8))
     elif hope == "turns":
         fate.turns += 1
     elif hope == "order":
-        fate.setbacks.owner_ordered()
+        fate.failures.owner_ordered()
     else:
-        fate.setbacks.note(None)
-    assert fate.setbacks.hold() == "" and not fate.setbacks.given_up
+        fate.failures.note(None)
+    assert fate.failures.hold() == "" and not fate.failures.given_up
 
 
 def test_a_lack_of_memory_that_was_given_up_is_looked_at_once_a_day_without_a_word(fate: Fate) -> None:
     refused = RefusedError(["1 GB of memory are free and 2 GB are needed"], lacks_memory=True)
     for wait in (600.0, 3600.0, 86400.0, 86400.0):
-        fate.setbacks.note(refused)
+        fate.failures.note(refused)
         fate.now += wait - 1
-        assert refused.what in fate.setbacks.hold()
+        assert refused.what in fate.failures.hold()
         fate.now += 2
-        assert fate.setbacks.hold() == ""
+        assert fate.failures.hold() == ""
     assert fate.told == [refused.what]
-    fate.setbacks.note(TrainingError("it broke"))
-    assert "tried again in 10 minutes" in fate.setbacks.hold()
+    fate.failures.note(TrainingError("it broke"))
+    assert "tried again in 10 minutes" in fate.failures.hold()
 
 
 @pytest.mark.parametrize("error", [DatasetError("nothing to learn"), AlreadyLearntError("d", "r")])
 def test_nothing_to_learn_holds_quietly_until_there_is_more(fate: Fate, error: AeonFtError) -> None:
-    fate.setbacks.note(error)
+    fate.failures.note(error)
     fate.now += 1e9
-    assert fate.setbacks.hold() == error.what
+    assert fate.failures.hold() == error.what
     fate.turns += 100
-    assert fate.setbacks.hold() == "" and not fate.told
+    assert fate.failures.hold() == "" and not fate.told
 
 
 def test_a_pause_is_no_failure_and_a_death_is(fate: Fate) -> None:
-    fate.setbacks.note(RunStoppedError("r", "paused", 3, "the owner is back"))
-    assert fate.setbacks.hold() == ""
-    fate.setbacks.note(RunStoppedError("r", "interrupted", 3, "killed"))
-    assert "killed" in fate.setbacks.hold()
+    fate.failures.note(RunStoppedError("r", "paused", 3, "the owner is back"))
+    assert fate.failures.hold() == ""
+    fate.failures.note(RunStoppedError("r", "interrupted", 3, "killed"))
+    assert "killed" in fate.failures.hold()
     fate.now = 10.0  # the clock was set back: it counts as time that has passed
-    assert fate.setbacks.hold() == ""
+    assert fate.failures.hold() == ""
 
 
 def test_the_owners_stop_holds_until_the_cool_down_or_an_order(fate: Fate) -> None:
-    fate.setbacks.owner_stopped()
-    assert fate.setbacks.hold() == "the owner stopped it"
-    fate.setbacks.owner_ordered()
-    assert fate.setbacks.hold() == ""
-    fate.setbacks.owner_stopped()
+    fate.failures.owner_stopped()
+    assert fate.failures.hold() == "the owner stopped it"
+    fate.failures.owner_ordered()
+    assert fate.failures.hold() == ""
+    fate.failures.owner_stopped()
     fate.now += 20 * 3600 + 1
-    assert fate.setbacks.hold() == ""
+    assert fate.failures.hold() == ""

@@ -14,11 +14,11 @@ from pathlib import Path
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import AlreadyLearntError, PreemptedError, RunStoppedError
-from aeon_plugin_ft.schedule import Caretaker, Decisions, Setbacks
-from aeon_plugin_ft.schedule.observer import Watchman
+from aeon_plugin_ft.schedule import Decisions, FailurePolicy, TrainingController
+from aeon_plugin_ft.schedule.observer import ScheduleObserver
 from aeon_plugin_ft.settings import ScheduleSection, Settings
 from aeon_plugin_ft.store import DataFolder, Store
-from aeon_plugin_ft.training.model import Exit, Outcome, Recipe, Run, RunState
+from aeon_plugin_ft.training.model import Exit, Recipe, Run, RunOutcome, RunState
 from aeon_plugin_ft.training.progress import write_outcome
 from aeon_plugin_ft.training.runs import (
     LEASE,
@@ -28,9 +28,9 @@ from aeon_plugin_ft.training.runs import (
     get_run,
     latest_run,
     learnt_before,
+    record_end,
     resume_run,
     set_state,
-    settle,
     teaching_turns,
 )
 from aeon_plugin_ft.training.worker.stopping import PAUSE_FILE
@@ -114,7 +114,7 @@ class Trainer:
         reason, self.leaving = self.leaving or "", None
         if self.phase == "train" and self.run is not None:
             (self.run.folder / PAUSE_FILE).write_text(reason, encoding="utf-8")
-            assert settle(self.store, self.run, Exit.PAUSED) is RunState.PAUSED
+            assert record_end(self.store, self.run, Exit.PAUSED) is RunState.PAUSED
             self._end(RunStoppedError(self.run.id, "paused", 1, reason))
         else:
             self._end(PreemptedError(self.phase, reason))
@@ -122,8 +122,8 @@ class Trainer:
     def die(self) -> None:
         """Killed, while its host lives."""
         if self.phase == "train" and self.run is not None:
-            assert settle(self.store, self.run, -9) is RunState.INTERRUPTED
-            self.world.failures += 1
+            assert record_end(self.store, self.run, -9) is RunState.INTERRUPTED
+            self.world.failed_in_a_row += 1
             self._end(RunStoppedError(self.run.id, "interrupted", 1, "killed"))
 
     def _train(self, run: Run) -> None:
@@ -137,14 +137,14 @@ class Trainer:
         if self.phase == "estimate":
             self._make_run()
         elif self.phase == "train" and self.run is not None:
-            write_outcome(self.run.outcome_file, Outcome(RunState.FINISHED, 100, 100, TRAIN, 0))
-            settle(self.store, self.run, Exit.FINISHED)
+            write_outcome(self.run.outcome_file, RunOutcome(RunState.FINISHED, 100, 100, TRAIN, 0))
+            record_end(self.store, self.run, Exit.FINISHED)
             self.world.training.discard(self.run.id)
             self.store.set_fact(UNJUDGED, self.run.id)
             self.phase, self.left = "judge", JUDGE
         else:
             self.store.set_fact(UNJUDGED, None)
-            self.world.failures = 0
+            self.world.failed_in_a_row = 0
             self._end(None)
 
     def _make_run(self) -> None:
@@ -161,7 +161,7 @@ class Trainer:
     def _end(self, error: RunStoppedError | PreemptedError | AlreadyLearntError | None) -> None:
         self.busy, self.phase = False, ""
         self.world.training.clear()
-        self.world.setbacks.note(error)
+        self.world.failures.note(error)
 
 
 class World:
@@ -173,7 +173,7 @@ class World:
         self.touched, self.plugged, self.game = self.now, True, False
         self.training: set[str] = set()
         self.kept: dict[str, float] = {}
-        self.starts = self.failures = 0
+        self.starts = self.failed_in_a_row = 0
         self.calm_since: float | None = None
         self._ids = count()
         self.boot()
@@ -183,24 +183,26 @@ class World:
     def boot(self) -> None:
         self.store = Store(self.data.database, clock=lambda: self.now + self.offset)
         self.trainer = Trainer(self)
-        self.setbacks = Setbacks(self.store, lambda: SETTINGS, lambda: teaching_turns(self.store))
-        watchman = Watchman(
+        self.failures = FailurePolicy(self.store, lambda: SETTINGS, lambda: teaching_turns(self.store))
+        observer = ScheduleObserver(
             self.data,
             self.store,
             lambda: SETTINGS.schedule,
             running=lambda: self.trainer.busy,
-            held=self.setbacks.hold,
-            given_up=lambda: self.setbacks.given_up,
+            held=self.failures.hold,
+            given_up=lambda: self.failures.given_up,
             machine=Machine(self),
         )
-        self.caretaker = Caretaker(watchman, self.trainer, Decisions(self.store))
-        watchman.tidy()
+        self.controller = TrainingController(observer, self.trainer, Decisions(self.store))
+        observer.tidy()
 
     def crash(self, *, power: bool) -> None:
         """The host dies; its worker notices and leaves in order, unless the power is what went."""
         run = self.trainer.run
         if self.trainer.busy and self.trainer.phase == "train" and run is not None and not power:
-            write_outcome(run.outcome_file, Outcome(RunState.PAUSED, 1, 100, 1.0, 0, "the supervising process ended"))
+            write_outcome(
+                run.outcome_file, RunOutcome(RunState.PAUSED, 1, 100, 1.0, 0, "the supervising process ended")
+            )
         self.training.clear()
         self.store.close()
         self.boot()
@@ -240,7 +242,7 @@ class World:
         """The quick look comes within a second, and what it asks for within LEAVE_SECONDS."""
         self.trainer.pass_time(1.0)
         self.now += 1.0
-        self.caretaker.look_while_training()
+        self.controller.look_while_training()
         if self.trainer.busy:
             assert self.trainer.leaving, "the owner is back and nobody told the trainer"
             self.trainer.pass_time(LEAVE_SECONDS)
@@ -272,7 +274,7 @@ class World:
         self.calm_since = None
 
     def look(self) -> None:
-        self.caretaker.step()
+        self.controller.step()
         if self.trainer.leaving:
             self.trainer.leave()
         self.check()
@@ -291,7 +293,7 @@ class World:
 
     def eligible(self) -> bool:
         """In words of this world: there is something to do, and nothing in its way."""
-        if self.setbacks.given_up or not self.plugged or self.now - self.touched < SETTINGS.schedule.idle_minutes * 60:
+        if self.failures.given_up or not self.plugged or self.now - self.touched < SETTINGS.schedule.idle_minutes * 60:
             return False
         last = latest_run(self.store)
         if last is None:

@@ -14,7 +14,7 @@ from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import TrainingError
 from aeon_plugin_ft.store import DataFolder, Store
-from aeon_plugin_ft.training.model import Exit, Outcome, Progress, Recipe, Run, RunState
+from aeon_plugin_ft.training.model import Exit, Progress, Recipe, Run, RunOutcome, RunState
 from aeon_plugin_ft.training.progress import ProgressWriter, last_progress, read_outcome, write_json, write_outcome
 from aeon_plugin_ft.training.runs import (
     LEASE,
@@ -86,7 +86,7 @@ def test_a_living_worker_is_left_alone(new: Callable[[], Run], store: Store, dat
 def test_a_worker_that_said_how_it_ended_is_believed(new: Callable[[], Run], store: Store, data: DataFolder) -> None:
     run = new()
     running(store, run, alive=False)
-    write_outcome(run.outcome_file, Outcome(RunState.FAILED, 3, 6, 1.0, 1, reason="no memory"))
+    write_outcome(run.outcome_file, RunOutcome(RunState.FAILED, 3, 6, 1.0, 1, reason="no memory"))
     assert reap_runs(store, data) == []
     row = get_run(store, run.id)
     assert row is not None and (row.state, row.step, row.reason) == (RunState.FAILED, 3, "no memory")
@@ -130,7 +130,7 @@ def test_the_newest_progress_is_found_at_the_end_of_a_long_file(tmp_path: Path) 
 def test_an_outcome_is_whole_or_absent(tmp_path: Path) -> None:
     file = tmp_path / "outcome.json"
     assert read_outcome(file) is None
-    outcome = Outcome(RunState.FINISHED, 6, 6, 1.5, 1000, dropped={"too long": 2}, engine="stock", engine_reason="x")
+    outcome = RunOutcome(RunState.FINISHED, 6, 6, 1.5, 1000, dropped={"too long": 2}, engine="stock", engine_reason="x")
     write_outcome(file, outcome)
     assert read_outcome(file) == outcome
     file.write_text(json.dumps({"state": "no such"}), encoding="utf-8")

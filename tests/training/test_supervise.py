@@ -15,9 +15,9 @@ from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import PreemptedError, TrainingError
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.training.memory import chosen_micro_tokens
-from aeon_plugin_ft.training.model import Exit, Outcome, Recipe, RunState
+from aeon_plugin_ft.training.model import Exit, Recipe, RunOutcome, RunState
 from aeon_plugin_ft.training.progress import write_outcome
-from aeon_plugin_ft.training.runs import create_run, get_run, learnt_before, set_state, settle
+from aeon_plugin_ft.training.runs import create_run, get_run, learnt_before, record_end, set_state
 from aeon_plugin_ft.training.supervise import wait_for
 
 
@@ -49,12 +49,12 @@ def test_out_of_memory_goes_on_with_less_at_once_until_there_is_no_less(
 ) -> None:
     run = create_run(data, store, tiny_base, tiny_dataset, tiny_recipe(micro_tokens=512))
     for left in (256, 128):
-        assert settle(store, run, -9, out_of_memory=True) is RunState.INTERRUPTED
+        assert record_end(store, run, -9, out_of_memory=True) is RunState.INTERRUPTED
         row = get_run(store, run.id)
         assert row is not None and "not enough memory" in row.reason
         assert chosen_micro_tokens(run.folder) == left
-    write_outcome(run.outcome_file, Outcome(RunState.FAILED, 0, 6, 1.0, 0, "there was not enough memory"))
-    assert settle(store, run, Exit.OUT_OF_MEMORY, out_of_memory=True) is RunState.FAILED
+    write_outcome(run.outcome_file, RunOutcome(RunState.FAILED, 0, 6, 1.0, 0, "there was not enough memory"))
+    assert record_end(store, run, Exit.OUT_OF_MEMORY, out_of_memory=True) is RunState.FAILED
 
 
 def test_what_was_learnt_is_known_again_unless_the_recipe_is_another(

@@ -7,11 +7,11 @@ import threading
 from aeon_plugin_ft.voice.control import (
     Cause,
     Change,
+    CommandResult,
     Comparison,
     Forgotten,
     ModelInUse,
     NextTraining,
-    Outcome,
     Phase,
     Status,
     VersionInfo,
@@ -27,7 +27,7 @@ class FakeControl:
         self.gate = threading.Event()
         self.gate.set()
         self.error: Exception | None = None
-        self.outcome = Outcome()
+        self.outcome = CommandResult()
         self.state = Status(Phase.IDLE, turns=80, turns_needed=100)
         self.model = ModelInUse("v0003")
         self.known: tuple[VersionInfo, ...] = ()
@@ -42,7 +42,7 @@ class FakeControl:
         if self.error is not None:
             raise self.error
 
-    def _do(self, name: str, *arguments: object) -> Outcome:
+    def _do(self, name: str, *arguments: object) -> CommandResult:
         self._call(name, *arguments)
         return self.outcome
 
@@ -50,26 +50,26 @@ class FakeControl:
         self._call("status")
         return self.state
 
-    def train_now(self) -> Outcome:
+    def train_now(self) -> CommandResult:
         return self._do("train_now")
 
-    def pause(self) -> Outcome:
+    def pause(self) -> CommandResult:
         return self._do("pause")
 
-    def resume(self) -> Outcome:
+    def resume(self) -> CommandResult:
         return self._do("resume")
 
-    def cancel(self) -> Outcome:
+    def cancel(self) -> CommandResult:
         return self._do("cancel")
 
     def model_in_use(self) -> ModelInUse:
         self._call("model_in_use")
         return self.model
 
-    def use(self, version: str) -> Outcome:
+    def use(self, version: str) -> CommandResult:
         return self._do("use", version)
 
-    def undo(self) -> Outcome:
+    def undo(self) -> CommandResult:
         return self._do("undo")
 
     def versions(self) -> tuple[VersionInfo, ...]:
@@ -84,13 +84,13 @@ class FakeControl:
         self._call("why_changed")
         return self.last_change
 
-    def learn_last(self) -> Outcome:
+    def learn_last(self) -> CommandResult:
         return self._do("learn_last")
 
-    def mark_last_wrong(self) -> Outcome:
+    def mark_last_wrong(self) -> CommandResult:
         return self._do("mark_last_wrong")
 
-    def correct_last(self, text: str) -> Outcome:
+    def correct_last(self, text: str) -> CommandResult:
         return self._do("correct_last", text)
 
     def forget_last(self, *, count_only: bool = False) -> Forgotten:
@@ -105,12 +105,12 @@ class FakeControl:
         self._call("forget_about", text, count_only)
         return self.forgotten
 
-    def private(self, on: bool) -> Outcome:
+    def private(self, on: bool) -> CommandResult:
         return self._do("private", on)
 
     def next_training(self) -> NextTraining:
         self._call("next_training")
         return self.planned
 
-    def change_setting(self, key: str, value: object) -> Outcome:
+    def change_setting(self, key: str, value: object) -> CommandResult:
         return self._do("change_setting", key, value)

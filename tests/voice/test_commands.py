@@ -18,11 +18,11 @@ from aeon_plugin_ft.voice.commands import PENDING_S, Commands, yes_or_no
 from aeon_plugin_ft.voice.control import (
     Cause,
     Change,
+    CommandResult,
     Comparison,
     Forgotten,
     ModelInUse,
     NextTraining,
-    Outcome,
     Phase,
     Reason,
     Status,
@@ -101,7 +101,7 @@ def test_ordinary_talk_touches_nothing(commands: Commands, control: FakeControl)
 
 @pytest.mark.parametrize("reason", list(Reason))
 def test_a_refusal_says_why(commands: Commands, control: FakeControl, reason: Reason) -> None:
-    control.outcome = Outcome(reason)
+    control.outcome = CommandResult(reason)
     reply = commands.answer("treina agora")
     assert reply is not None
     assert variants()[f"reason.{reason.value}"][0] in reply
@@ -146,7 +146,7 @@ def test_the_model_in_use(commands: Commands, control: FakeControl) -> None:
 
 
 def test_the_model_that_answers_after_an_undo_is_named(commands: Commands, control: FakeControl) -> None:
-    control.outcome = Outcome(version="v0002")
+    control.outcome = CommandResult(version="v0002")
     assert "a versão dois" in str(commands.answer("volta pro modelo anterior"))
 
 
@@ -327,7 +327,7 @@ def test_announcements_can_be_switched_on(commands: Commands, control: FakeContr
 
 
 def test_a_refused_setting_says_so(commands: Commands, control: FakeControl) -> None:
-    control.outcome = Outcome(Reason.BAD_VALUE)
+    control.outcome = CommandResult(Reason.BAD_VALUE)
     commands.answer("treina a cada 0 conversas")
     assert "esse valor não vale" in str(commands.answer("sim"))
 
@@ -433,9 +433,9 @@ def test_the_announcer_hears_of_a_model_that_the_owner_chose(control: FakeContro
     told: list[str] = []
     commands = Commands(control, told=told.append)
     commands.answer("usa a versão sete")
-    control.outcome = Outcome(version="v0002")
+    control.outcome = CommandResult(version="v0002")
     commands.answer("volta pro modelo anterior")
-    control.outcome = Outcome(Reason.NO_SUCH_VERSION)
+    control.outcome = CommandResult(Reason.NO_SUCH_VERSION)
     commands.answer("usa a versão nove")
     assert told == ["v0007", "v0002"]
 

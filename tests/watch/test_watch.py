@@ -12,7 +12,7 @@ from aeon_plugin_ft.errors import RegistryError, StoreError
 from aeon_plugin_ft.evaluation import Verdict
 from aeon_plugin_ft.events import Event, EventBus, VerdictReached
 from aeon_plugin_ft.registry import Registry, VersionState
-from aeon_plugin_ft.registry.trials import begin_trial, trial_under_way
+from aeon_plugin_ft.registry.canaries import begin_canary, canary_under_way
 from aeon_plugin_ft.serving.routes import Canary, RouteTable
 from aeon_plugin_ft.settings import GateSection
 from aeon_plugin_ft.store import DataFolder, Store
@@ -183,41 +183,41 @@ def test_the_hosts_own_model_is_not_our_base(talk: Talk) -> None:
 # -- a candidate beside the model in use ---------------------------------------------------------
 
 
-def trial(talk: Talk) -> str:
+def canary(talk: Talk) -> str:
     for _ in range(40):
         talk.turn()
     name = talk.version("r1", promote=False)
     talk.time += 1
-    begin_trial(talk.store, name, "base", 0.3, 30)
+    begin_canary(talk.store, name, "base", 0.3, 30)
     return name
 
 
 def test_a_candidate_that_does_well_takes_over_after_its_turns(talk: Talk) -> None:
-    name = trial(talk)
+    name = canary(talk)
     for _ in range(29):
         assert not talk.turn(version=name)
         assert not talk.turn()
     assert talk.turn(version=name)
-    assert talk.registry.current() == name and trial_under_way(talk.store) is None
+    assert talk.registry.current() == name and canary_under_way(talk.store) is None
     row = talk.store.row("SELECT outcome FROM trials")
     assert row is not None and row["outcome"] == "promoted"
 
 
 def test_a_candidate_that_does_badly_is_rejected_and_the_owner_told_once(talk: Talk) -> None:
-    name = trial(talk)
+    name = canary(talk)
     for _ in range(20):
         assert not talk.turn(version=name, reply=ENGLISH)
     assert talk.registry.current() == "base" and not talk.registry.usable(name)
-    assert trial_under_way(talk.store) is None
+    assert canary_under_way(talk.store) is None
     told = [event for event in talk.events if isinstance(event, VerdictReached)]
     assert len(told) == 1 and not told[0].accepted and told[0].reasons[0].startswith(WORSE)
 
 
 def test_a_candidate_that_the_owner_chose_meanwhile_is_no_trial_any_more(talk: Talk) -> None:
-    name = trial(talk)
+    name = canary(talk)
     talk.registry.promote(name, "chosen by the owner")
     talk.turn(version=name)
-    assert trial_under_way(talk.store) is None and talk.registry.current() == name
+    assert canary_under_way(talk.store) is None and talk.registry.current() == name
 
 
 def test_the_newest_stretch_is_read_alone(talk: Talk) -> None:
@@ -264,7 +264,7 @@ def test_a_call_keeps_its_route_when_a_trial_begins_or_ends() -> None:
 
 def test_a_look_that_failed_is_made_up_for(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
     name = talk.version("r1", promote=False)
-    begin_trial(talk.store, name, "base", 0.5, 12)
+    begin_canary(talk.store, name, "base", 0.5, 12)
     for _ in range(11):
         talk.turn(version=name)
     real, failures = talk.registry.promote, iter([True])

@@ -77,10 +77,10 @@ def _head(name: str, created: float, verdict: Verdict) -> str:
 
 def _changed(name: str, verdict: Verdict) -> str:
     numbers, said = verdict.numbers, []
-    for rival, label in ((key.removeprefix("gain."), key) for key in numbers if key.startswith("gain.")):
+    for baseline, label in ((key.removeprefix("gain."), key) for key in numbers if key.startswith("gain.")):
         gain = numbers[label]
         word = "melhor" if gain > 0 else "pior"
-        of = "o modelo sem treino" if rival == "base" else f"a versão {rival}"
+        of = "o modelo sem treino" if baseline == "base" else f"a versão {baseline}"
         said.append(f"Nas conversas de prova, saiu-se {percent(abs(gain))} {word} que {of}.")
     tools, before = numbers.get(f"tool_valid.{name}"), numbers.get("tool_valid.base")
     if tools is not None and before is not None:

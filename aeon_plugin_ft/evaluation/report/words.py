@@ -45,21 +45,21 @@ def fidelity_words(served: Mapping[str, Any]) -> str:
 def check_name(name: str) -> str:
     """The name of a check for the owner; an unknown one stays as it is."""
     if name.startswith(_AGAINST):
-        rival = name.removeprefix(_AGAINST)
-        return "Contra o modelo sem treino" if rival == "base" else f"Contra a versão {rival}"
+        baseline = name.removeprefix(_AGAINST)
+        return "Contra o modelo sem treino" if baseline == "base" else f"Contra a versão {baseline}"
     return _NAMES.get(name, name)
 
 
 def check_words(check: Check, numbers: Mapping[str, float], candidate: str) -> str:
     """A check in one Portuguese sentence made from its numbers; what was not measured is said to be so."""
 
-    def pair(kind: str, rival: str = "base") -> tuple[float, float] | None:
-        ours, theirs = numbers.get(f"{kind}.{candidate}"), numbers.get(f"{kind}.{rival}")
+    def pair(kind: str, baseline: str = "base") -> tuple[float, float] | None:
+        ours, theirs = numbers.get(f"{kind}.{candidate}"), numbers.get(f"{kind}.{baseline}")
         return None if ours is None or theirs is None else (ours, theirs)
 
     if check.name.startswith(_AGAINST):
-        rival = check.name.removeprefix(_AGAINST)
-        found = pair("loss", rival)
+        baseline = check.name.removeprefix(_AGAINST)
+        found = pair("loss", baseline)
         return f"Perda {decimal(found[0])}; antes, {decimal(found[1])}." if found else _UNMEASURED
     kind = {"replies fit their questions": "fit", "general knowledge": "general"}.get(check.name)
     if kind:

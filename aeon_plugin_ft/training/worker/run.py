@@ -17,7 +17,7 @@ from pathlib import Path
 from aeon_plugin_ft.errors import AeonFtError, LeaseHeldError, NoSpaceError, StoreError
 from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.training.memory import is_out_of_memory, peak_bytes
-from aeon_plugin_ft.training.model import Exit, Outcome, Progress, Run, RunState
+from aeon_plugin_ft.training.model import Exit, Progress, Run, RunOutcome, RunState
 from aeon_plugin_ft.training.progress import ProgressWriter, last_progress, write_outcome
 from aeon_plugin_ft.training.runs import LEASE, LEASE_SECONDS, RunConfig, set_state
 from aeon_plugin_ft.training.worker.priority import lower_priority
@@ -77,11 +77,11 @@ class Attempt:
         self.end(outcome)
         return code
 
-    def _train(self, session: object) -> tuple[Outcome, int]:
-        outcome: Outcome = session.train()  # type: ignore[attr-defined]
+    def _train(self, session: object) -> tuple[RunOutcome, int]:
+        outcome: RunOutcome = session.train()  # type: ignore[attr-defined]
         return outcome, _CODES[outcome.state]
 
-    def failure(self, error: Exception) -> tuple[Outcome, int]:
+    def failure(self, error: Exception) -> tuple[RunOutcome, int]:
         """An error as an outcome: out of memory and a full disk are told apart from the rest."""
         if is_out_of_memory(error):
             reason = "there was not enough memory; close other programs, or lower [train] batch_size or max_length"
@@ -96,9 +96,9 @@ class Attempt:
 
         return str(NoSpaceError(self.run.folder, 1 << 28, shutil.disk_usage(self.run.folder).free))
 
-    def outcome(self, state: RunState, reason: str) -> Outcome:
+    def outcome(self, state: RunState, reason: str) -> RunOutcome:
         step = self.newest.step if self.newest else 0
-        return Outcome(
+        return RunOutcome(
             state=state,
             step=step,
             steps=self.config.recipe.steps,
@@ -107,7 +107,7 @@ class Attempt:
             reason=reason,
         )
 
-    def end(self, outcome: Outcome) -> None:
+    def end(self, outcome: RunOutcome) -> None:
         """The row first, the outcome last: whoever sees the outcome sees a true row."""
         self.progress.write("end", state=outcome.state.value, reason=outcome.reason)
         self.progress.close()

@@ -23,7 +23,7 @@ from aeon_plugin_ft.training.engine.shared import SharedPrefix, causal_model
 from aeon_plugin_ft.training.engine.trainer import Reporter, SharedPrefixTrainer, config_of, dataset_of
 from aeon_plugin_ft.training.memory import MEMORY_FILE, chosen_micro_tokens, micro_tokens, peak_bytes
 from aeon_plugin_ft.training.mix import Mix, choose_validation, number_prompts
-from aeon_plugin_ft.training.model import Outcome, Progress, Run, RunState
+from aeon_plugin_ft.training.model import Progress, Run, RunOutcome, RunState
 from aeon_plugin_ft.training.plan import Row
 from aeon_plugin_ft.training.progress import write_json
 from aeon_plugin_ft.training.recipe import step_examples
@@ -57,7 +57,7 @@ class Session:
         self.early: EarlyStopping | None = None
         self.micro_tokens = self.recipe.micro_tokens
 
-    def train(self) -> Outcome:
+    def train(self) -> RunOutcome:
         """Every stage from where the last attempt left it to the end."""
         trainer, _, verdict = self.prepare()
         reporter = Reporter(trainer, self.tell)
@@ -259,11 +259,11 @@ class Session:
         reporter: Reporter,
         verdict: Parity,
         preferences: dict[str, dict[str, float]],
-    ) -> Outcome:
+    ) -> RunOutcome:
         history = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
         measured = dict(measurements(trainer.state.log_history))
         best = best_step(trainer.state.log_history)
-        return Outcome(
+        return RunOutcome(
             state=RunState.FINISHED,
             step=trainer.state.global_step,
             steps=self.recipe.steps,

@@ -14,7 +14,7 @@ import pytest
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.store import DataFolder, Store
-from aeon_plugin_ft.training.model import Outcome, Recipe, Run
+from aeon_plugin_ft.training.model import Recipe, Run, RunOutcome
 from aeon_plugin_ft.training.runs import RunConfig, create_run
 from aeon_plugin_ft.training.worker.stopping import StopRequested
 from tests.training.tiny import SYSTEM
@@ -69,7 +69,7 @@ def train(data: DataFolder, store: Store, tiny_base: BaseModel, tiny_dataset: Da
     opinions_into(tiny_dataset)
     phases: list[str] = []
 
-    def made(what: Recipe | Run, watch: Watch | None = None) -> tuple[Run, Outcome]:
+    def made(what: Recipe | Run, watch: Watch | None = None) -> tuple[Run, RunOutcome]:
         from aeon_plugin_ft.training.worker.session import Session
 
         run = create_run(data, store, tiny_base, tiny_dataset, what) if isinstance(what, Recipe) else what

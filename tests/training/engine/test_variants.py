@@ -12,7 +12,7 @@ from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import TrainingError
 from aeon_plugin_ft.store import DataFolder, Store
-from aeon_plugin_ft.training.model import Outcome, Recipe, Run
+from aeon_plugin_ft.training.model import Recipe, Run, RunOutcome
 from aeon_plugin_ft.training.runs import RunConfig, create_run
 
 pytestmark = [
@@ -30,8 +30,8 @@ class NoStop:
 @pytest.fixture
 def train(
     data: DataFolder, store: Store, tiny_base: BaseModel, tiny_dataset: Dataset
-) -> Callable[[Recipe], tuple[Run, Outcome]]:
-    def made(recipe: Recipe) -> tuple[Run, Outcome]:
+) -> Callable[[Recipe], tuple[Run, RunOutcome]]:
+    def made(recipe: Recipe) -> tuple[Run, RunOutcome]:
         from aeon_plugin_ft.training.worker.session import Session
 
         run = create_run(data, store, tiny_base, tiny_dataset, recipe)
@@ -41,7 +41,7 @@ def train(
     return made
 
 
-Train = Callable[[Recipe], tuple[Run, Outcome]]
+Train = Callable[[Recipe], tuple[Run, RunOutcome]]
 
 
 def test_dora_trains_on_the_engine_and_says_so_in_its_adapter(train: Train, tiny_recipe: Callable[..., Recipe]) -> None:

@@ -15,7 +15,7 @@ from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import DatasetError
 from aeon_plugin_ft.store import DataFolder, Store
-from aeon_plugin_ft.training.model import Outcome, Progress, Recipe, Run
+from aeon_plugin_ft.training.model import Progress, Recipe, Run, RunOutcome
 from aeon_plugin_ft.training.runs import RunConfig, create_run
 from aeon_plugin_ft.training.worker.stopping import StopRequested
 
@@ -56,7 +56,7 @@ class Runner:
     def new(self, recipe: Recipe) -> Run:
         return create_run(self.data, self.store, self.base, self.dataset, recipe)
 
-    def train(self, run: Run, watch: Watch) -> Outcome:
+    def train(self, run: Run, watch: Watch) -> RunOutcome:
         from aeon_plugin_ft.training.worker.session import Session
 
         return Session(run, RunConfig.read(run.folder), watch, lambda _: None, self.told.append).train()  # type: ignore[arg-type]

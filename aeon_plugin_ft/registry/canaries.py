@@ -1,4 +1,4 @@
-"""Trials: an accepted version that answers a share of the sessions before it takes over (table `trials`)."""
+"""Canaries: an accepted version that answers a share of the sessions before it takes over (table `trials`)."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ BETTER = "it was measured to be better"
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """`version` answers `share` of the sessions beside `rival`, until it has answered `turns`."""
+class Canary:
+    """`version` answers `share` of the sessions beside `baseline`, until it has answered `turns`."""
 
     id: int
     version: str
-    rival: str
+    baseline: str
     share: float
     turns: int
     started: float
 
 
-def begin_trial(store: Store, version: str, rival: str, share: float, turns: int) -> Trial:
-    """Start one; the trial under way, if any, ends as stopped. A running host deploys it within a second."""
+def begin_canary(store: Store, version: str, baseline: str, share: float, turns: int) -> Canary:
+    """Start one; the canary under way, if any, ends as stopped. A running host deploys it within a second."""
     with store.transaction() as connection:
         connection.execute(
             "UPDATE trials SET ended = ?, outcome = 'stopped', reason = ? WHERE ended IS NULL",
@@ -32,27 +32,27 @@ def begin_trial(store: Store, version: str, rival: str, share: float, turns: int
         )
         row = connection.execute(
             "INSERT INTO trials (version, rival, share, turns, started) VALUES (?, ?, ?, ?, ?) RETURNING *",
-            (version, rival, share, turns, store.clock()),
+            (version, baseline, share, turns, store.clock()),
         ).fetchone()
-    return _trial(row)
+    return _canary(row)
 
 
-def trial_under_way(store: Store) -> Trial | None:
+def canary_under_way(store: Store) -> Canary | None:
     row = store.row("SELECT * FROM trials WHERE ended IS NULL ORDER BY id DESC LIMIT 1")
-    return None if row is None else _trial(row)
+    return None if row is None else _canary(row)
 
 
-def end_trial(store: Store, trial: Trial, outcome: str, reason: str) -> bool:
+def end_canary(store: Store, canary: Canary, outcome: str, reason: str) -> bool:
     """True for whoever ends it; False when it had ended already."""
     changed = store.execute(
         "UPDATE trials SET ended = ?, outcome = ?, reason = ? WHERE id = ? AND ended IS NULL",
         store.clock(),
         outcome,
         reason,
-        trial.id,
+        canary.id,
     )
     return changed.rowcount > 0
 
 
-def _trial(row: sqlite3.Row) -> Trial:
-    return Trial(row["id"], row["version"], row["rival"], row["share"], row["turns"], row["started"])
+def _canary(row: sqlite3.Row) -> Canary:
+    return Canary(row["id"], row["version"], row["rival"], row["share"], row["turns"], row["started"])

@@ -185,10 +185,13 @@ class BackendDownError(ServingError):
 
 
 class BackendRefusedError(ServingError):
-    """The backend answered with an error. `status` is the HTTP status, None when it came in a stream."""
+    """The backend answered with an error. `status` is the HTTP status, None when it came in a stream. `retry_after` is
+    how many seconds it asked to wait."""
 
-    def __init__(self, what: str, todo: str = "", status: int | None = None) -> None:
-        self.status = status
+    def __init__(
+        self, what: str, todo: str = "", status: int | None = None, *, retry_after: float | None = None
+    ) -> None:
+        self.status, self.retry_after = status, retry_after
         self.retryable = status in {408, 429} or (status is not None and status >= 500)
         super().__init__(what, todo)
 

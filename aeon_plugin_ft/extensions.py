@@ -53,11 +53,15 @@ class Extensions:
 
     def add_backends(self, backends: Backends, data: DataFolder) -> Backends:
         """The backends with those of other plugins among them, as "plugin.NAME"."""
+        from aeon_plugin_ft.serving.model import lacks
 
         def register(name: Any, factory: Any) -> None:
             if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9_-]+", name) or not callable(factory):
                 raise TypeError(f"{name!r}, {factory!r} is no backend: a name in lower case and a factory are needed")
-            backends.add(f"plugin.{name}", lambda: factory(data, backends.settings))
+            deployer = factory(data, backends.settings())
+            if missing := lacks(deployer):
+                raise TypeError(f"the backend {name} is no Deployer: it has no {', '.join(missing)}")
+            backends.add(f"plugin.{name}", lambda: deployer)
 
         self._ask("ft_register_deployers", register)
         return backends

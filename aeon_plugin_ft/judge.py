@@ -28,8 +28,8 @@ from aeon_plugin_ft.evaluation.suites import CHAT_PROMPTS, TOOL_PROMPTS, Chat, R
 from aeon_plugin_ft.privacy import Redactor
 from aeon_plugin_ft.registry import BASE, Registry, Version, VersionState
 from aeon_plugin_ft.serving.ask import ask
-from aeon_plugin_ft.serving.model import Deployer, Deployment, Discarding
-from aeon_plugin_ft.settings import Settings
+from aeon_plugin_ft.serving.model import Deployer, Deployment
+from aeon_plugin_ft.settings import ServeSection, Settings
 from aeon_plugin_ft.training.model import Run
 from aeon_plugin_ft.training.runs import RunConfig
 from aeon_plugin_ft.training.supervise import Interrupt
@@ -106,7 +106,7 @@ class Judge:
             report=collect(candidate, verdict, found.losses, found.suites),
         )
         if version.state is VersionState.REJECTED:
-            discard(self.deployer(), [version.name])
+            discard(self.deployer(), [version.name], self.settings().serve)
         return version
 
     def _comparable(self, base: BaseModel) -> str:
@@ -159,14 +159,14 @@ class Judge:
         """Questions to one model; returns what served it."""
         self.on_phase(f"asking {name} {QUESTIONS} questions")
         self._stop_if_wanted()
-        deployer = self.deployer()
-        deployment = deployer.deploy(version, base)
+        deployer, serve = self.deployer(), self.settings().serve
+        deployment = deployer.deploy(version, base, serve)
         try:
             chat = partial(self._asked, deployment.route)
             found.suites[name] = run_suites(chat, prompt)
             more(chat)
         finally:
-            deployer.retire(deployment)
+            deployer.retire(deployment, serve)
         return deployment
 
     def _asked(self, route: Route, messages: Sequence[Message], max_tokens: int) -> Reply:
@@ -184,14 +184,12 @@ class Judge:
         return planted(dataset, find, NEVER if privacy.mode == "keep" else None)
 
 
-def discard(deployer: Deployer, versions: Iterable[str]) -> None:
+def discard(deployer: Deployer, versions: Iterable[str], settings: ServeSection) -> None:
     """Take versions away from a backend that keeps what it was given (tags of gigabytes); one that is offline keeps
     them until the next time."""
-    if not isinstance(deployer, Discarding):
-        return
     for version in versions:
         try:
-            deployer.discard(version)
+            deployer.discard(version, settings)
         except ServingError as error:
             log.warning("%s could not be taken away: %s", version, error)
 

@@ -301,7 +301,7 @@ class Pipeline:
         plan = retention.plan()
         gone = retention.carry_out(plan)
         if gone:
-            discard(self.deployer(), gone)
+            discard(self.deployer(), gone, self.settings().serve)
         if not plan.fits:
             what = f"the disk cap of {plan.cap / 1e9:g} GB does not hold what must stay ({plan.left / 1e9:.1f} GB)"
             self.events.publish(happened.AttentionNeeded(what=what, todo="Raise [plugin] disk_cap_gb"))

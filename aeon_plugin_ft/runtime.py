@@ -289,15 +289,13 @@ class Runtime:
     def _reload_settings(self) -> None:
         before = self.settings_file.error
         self.settings_file.reload_if_changed()
-        if self.backends.settings != self.settings.serve:
-            self.backends.use(self.settings.serve)
         error = self.settings_file.error
         if error is not None and (before is None or str(before) != str(error)):
             self.events.publish(AttentionNeeded(what=error.what, todo="Corrija o plugin.toml; vale o que valia antes"))
 
     def _serve_wanted(self) -> None:
         wanted = self.registry.current()
-        if wanted == self.answering or self._resting or not self.settings.plugin.enabled:
+        if self.swapper.serves(wanted) or self._resting or not self.settings.plugin.enabled:
             return
         reason, went_back = self._why_wanted()
         if wanted == BASE and not self.host.needs_model:
@@ -308,7 +306,6 @@ class Runtime:
         self.swapper.swap(
             version,
             self.pipeline.base(),
-            self.settings.serve.backend,
             reason or "accepted",
             rolled_back=went_back,
             chosen=wanted,
@@ -344,9 +341,7 @@ class Runtime:
             self.canary.stop()
             return
         try:
-            self.canary.serve(
-                self.registry.get(canary.version), self.pipeline.base(), self.settings.serve.backend, canary.share
-            )
+            self.canary.serve(self.registry.get(canary.version), self.pipeline.base(), canary.share)
         except ServingError as error:
             log.warning("the candidate %s cannot be served: %s", canary.version, error)
             end_canary(self.store, canary, "failed", str(error))
@@ -454,19 +449,28 @@ class Runtime:
         def prompt() -> str:
             return str(self.store.fact("system_prompt", ""))
 
-        return self.extensions.add_backends(Backends(self.data, self.settings.serve, system_prompt=prompt), self.data)
+        backends = Backends(self.data, lambda: self.settings.serve, system_prompt=prompt)
+        return self.extensions.add_backends(backends, self.data)
 
     @cached_property
     def swapper(self) -> Swapper:
         from aeon_plugin_ft.serving.swap import Swapper
 
-        return Swapper(self.data, self.store, self.events, self.routes, self.backends, resolve=self.pipeline.base)
+        return Swapper(
+            self.data,
+            self.store,
+            self.events,
+            self.routes,
+            self.backends,
+            lambda: self.settings.serve,
+            resolve=self.pipeline.base,
+        )
 
     @cached_property
     def canary(self) -> CanaryServer:
         from aeon_plugin_ft.serving.canary import CanaryServer
 
-        return CanaryServer(self.routes, self.backends)
+        return CanaryServer(self.routes, self.backends, lambda: self.settings.serve)
 
     @cached_property
     def watch(self) -> Watch:

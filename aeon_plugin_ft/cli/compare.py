@@ -88,12 +88,12 @@ def ask_all(shared: Context, name: str, questions: Sequence[str], *, quiet: bool
     version = None if name == "base" else shared.registry.get(name)
     base = pipeline.base() if version is None else pipeline.base(version.base)
     pipeline.on_phase(f"asking {name} {len(questions)} questions")
-    deployer = pipeline.deployer()
-    deployment = deployer.deploy(version, base)
+    deployer, serve = pipeline.deployer(), shared.settings.current.serve
+    deployment = deployer.deploy(version, base, serve)
     try:
         return answers(partial(asked, deployment.route), pipeline.system_prompt(), questions)
     finally:
-        deployer.retire(deployment)
+        deployer.retire(deployment, serve)
 
 
 def say_measured(measured: dict[str, Any] | None, first: str, second: str) -> None:

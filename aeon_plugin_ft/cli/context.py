@@ -77,7 +77,7 @@ class Context:
             return str(self.store.fact("system_prompt", ""))
 
         return self.extensions.add_backends(
-            Backends(self.data, self.settings.current.serve, system_prompt=prompt), self.data
+            Backends(self.data, lambda: self.settings.current.serve, system_prompt=prompt), self.data
         )
 
     @cached_property

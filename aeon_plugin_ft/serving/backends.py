@@ -14,15 +14,20 @@ Factory = Callable[[], Deployer]
 
 
 class Backends(Mapping[str, Deployer]):
-    """`backends["embedded"]` and so on; making one costs nothing until it deploys. `close()` ends all."""
+    """`backends["embedded"]` and so on; making one costs nothing until it deploys. `close()` ends all.
 
-    def __init__(self, data: DataFolder, settings: ServeSection, *, system_prompt: Callable[[], str]) -> None:
+    `settings` gives [serve] as it stands; `system_prompt` the owner's prompt, which servers compute ahead.
+    """
+
+    def __init__(
+        self, data: DataFolder, settings: Callable[[], ServeSection], *, system_prompt: Callable[[], str]
+    ) -> None:
         self.settings = settings
         self._factories: dict[str, Factory] = {
-            "embedded": lambda: _embedded(data, self.settings, system_prompt),
-            "ollama": lambda: _ollama(data, self.settings, system_prompt),
-            "groq": lambda: _groq(data, self.settings),
-            "openai": lambda: _openai(data, self.settings, system_prompt),
+            "embedded": lambda: _embedded(data, system_prompt),
+            "ollama": lambda: _ollama(data, system_prompt),
+            "groq": lambda: _groq(data),
+            "openai": lambda: _openai(data, system_prompt),
         }
         self._made: dict[str, Deployer] = {}
         self._lock = threading.Lock()
@@ -35,11 +40,12 @@ class Backends(Mapping[str, Deployer]):
 
     def chosen(self) -> Deployer:
         """That of [serve] backend. Raises ServingError when no plugin here adds it."""
-        if self.settings.backend not in self:
+        backend = self.settings().backend
+        if backend not in self:
             raise ServingError(
-                f"There is no backend {self.settings.backend} here", f"Set [serve] backend to one of: {', '.join(self)}"
+                f"There is no backend {backend} here", f"Set [serve] backend to one of: {', '.join(self)}"
             )
-        return self[self.settings.backend]
+        return self[backend]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._factories)
@@ -54,14 +60,6 @@ class Backends(Mapping[str, Deployer]):
         """Another backend, "plugin.NAME" in [serve] backend; see `ft_register_deployers`."""
         self._factories[name] = factory
 
-    def use(self, settings: ServeSection) -> None:
-        """[serve] was changed: it counts from the next deployment on; what is served now goes on as it is."""
-        with self._lock:
-            self.settings = settings
-            for deployer in self._made.values():
-                if hasattr(deployer, "settings"):
-                    deployer.settings = settings
-
     def close(self) -> None:
         """End every child of every backend that was used."""
         with self._lock:
@@ -70,25 +68,25 @@ class Backends(Mapping[str, Deployer]):
             deployer.close()
 
 
-def _embedded(data: DataFolder, settings: ServeSection, system_prompt: Callable[[], str]) -> Deployer:
+def _embedded(data: DataFolder, system_prompt: Callable[[], str]) -> Deployer:
     from aeon_plugin_ft.serving.embedded.deployer import EmbeddedDeployer
 
-    return EmbeddedDeployer(data, settings, system_prompt=system_prompt)
+    return EmbeddedDeployer(data, system_prompt=system_prompt)
 
 
-def _ollama(data: DataFolder, settings: ServeSection, system_prompt: Callable[[], str]) -> Deployer:
+def _ollama(data: DataFolder, system_prompt: Callable[[], str]) -> Deployer:
     from aeon_plugin_ft.serving.ollama.deployer import OllamaDeployer
 
-    return OllamaDeployer(data, settings, system_prompt=system_prompt)
+    return OllamaDeployer(data, system_prompt=system_prompt)
 
 
-def _groq(data: DataFolder, settings: ServeSection) -> Deployer:
+def _groq(data: DataFolder) -> Deployer:
     from aeon_plugin_ft.serving.groq.deployer import GroqDeployer
 
-    return GroqDeployer(data, settings)
+    return GroqDeployer(data)
 
 
-def _openai(data: DataFolder, settings: ServeSection, system_prompt: Callable[[], str]) -> Deployer:
+def _openai(data: DataFolder, system_prompt: Callable[[], str]) -> Deployer:
     from aeon_plugin_ft.serving.openai.deployer import OpenAIDeployer
 
-    return OpenAIDeployer(data, settings, system_prompt=system_prompt)
+    return OpenAIDeployer(data, system_prompt=system_prompt)

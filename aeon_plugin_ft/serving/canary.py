@@ -4,32 +4,41 @@ swaps: after a crash the store still says that the trial goes on, and it is depl
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from aeon_plugin_ft.base.model import BaseModel
-from aeon_plugin_ft.errors import AeonFtError
+from aeon_plugin_ft.errors import AeonFtError, ServingError
 from aeon_plugin_ft.registry.model import Version
-from aeon_plugin_ft.serving.model import Deployer, Deployment
+from aeon_plugin_ft.serving.model import Deployer, Deployment, unheard
 from aeon_plugin_ft.serving.routes import Canary, RouteTable
+from aeon_plugin_ft.settings import ServeSection
 
 log = logging.getLogger("aeon_ft.serving")
 
 
 class CanaryServer:
-    """One candidate at a time; called from one thread."""
+    """One candidate at a time; called from one thread. `settings` gives [serve] as it stands."""
 
-    def __init__(self, routes: RouteTable, deployers: Mapping[str, Deployer]) -> None:
-        self.routes, self.deployers = routes, deployers
+    def __init__(
+        self, routes: RouteTable, deployers: Mapping[str, Deployer], settings: Callable[[], ServeSection]
+    ) -> None:
+        self.routes, self.deployers, self.settings = routes, deployers, settings
         self.serving: Deployment | None = None
 
-    def serve(self, version: Version, base: BaseModel, backend: str, share: float) -> None:
-        """Deploy, prove, then route its share of the sessions to it. Raises ServingError; the brain then goes on
-        with what it has."""
-        if self.serving is not None and self.serving.version == version.name:
+    def serve(self, version: Version, base: BaseModel, share: float) -> None:
+        """Deploy it as [serve] says and prove it, then route its share of the sessions to it. Nothing happens while it
+        is served so. Raises ServingError; the brain then goes on with what it has."""
+        settings, serving = self.settings(), self.serving
+        if settings.backend not in self.deployers:
+            raise ServingError(f"There is no backend {settings.backend} here", "Correct [serve] backend")
+        deployer = self.deployers[settings.backend]
+        same = serving is not None and (serving.version, serving.backend) == (version.name, settings.backend)
+        if serving is not None and same and deployer.fits(serving, settings):
             return
         self.stop()
-        deployment = self.deployers[backend].deploy(version, base)
-        self.serving = deployment
+        deployment = deployer.deploy(version, base, settings, unheard, self._moved)
+        self.serving = replace(deployment, backend=settings.backend)
         self.routes.canary = Canary(deployment.route, share)
 
     def stop(self) -> None:
@@ -39,6 +48,13 @@ class CanaryServer:
             return
         try:
             self.routes.wait_unused(deployment.route, deployment.route.timeout_s)
-            self.deployers[deployment.backend].retire(deployment)
+            self.deployers[deployment.backend].retire(deployment, self.settings())
         except AeonFtError as error:
             log.warning("the candidate %s could not be taken away: %s", deployment.version, error)
+
+    def _moved(self, old: Deployment, new: Deployment) -> None:
+        """It came back at another address after a crash: its share of the sessions follows."""
+        serving, canary = self.serving, self.routes.canary
+        if serving is not None and canary is not None and serving.route == old.route:
+            self.serving = replace(serving, route=new.route)
+            self.routes.canary = Canary(new.route, canary.share)

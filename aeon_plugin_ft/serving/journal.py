@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from aeon_plugin_ft.errors import NoSpaceError, StoreError
+from aeon_plugin_ft.store.files import write_whole
 
 KEEP_LINES = 2000
 
 
-class Step(str, Enum):
+class SwapStep(str, Enum):
     """Where a swap is. The order is that of the happy way; then come the ends and the way back."""
 
     BEGUN = "begun"
@@ -47,15 +48,15 @@ class Step(str, Enum):
     UNDONE = "undone"
 
 
-ENDS = frozenset({Step.DONE, Step.UNDONE})
+ENDS = frozenset({SwapStep.DONE, SwapStep.UNDONE})
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class SwapRecord:
     """One step of one swap. `deployed` is what `deploy` returned, without the token."""
 
     swap: str
-    step: Step
+    step: SwapStep
     version: str
     previous: str
     backend: str
@@ -76,7 +77,7 @@ class Journal:
         self.path = path
         self._guard = threading.Lock()
 
-    def write(self, entry: Entry) -> None:
+    def write(self, entry: SwapRecord) -> None:
         """Raises StoreError when it cannot be kept: a swap that cannot be journaled must not go on."""
         try:
             with self._guard:
@@ -93,7 +94,7 @@ class Journal:
                 f"The journal {self.path} cannot be written ({error.strerror})", "Check its folder"
             ) from error
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[SwapRecord]:
         """Every whole line, oldest first; damaged lines are left out."""
         try:
             lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -102,20 +103,35 @@ class Journal:
         for line in lines:
             try:
                 raw = json.loads(line)
-                yield Entry(**{**raw, "step": Step(raw["step"])})
+                yield SwapRecord(**{**raw, "step": SwapStep(raw["step"])})
             except (ValueError, TypeError, KeyError):
                 continue
 
-    def swaps(self) -> dict[str, list[Entry]]:
+    def swaps(self) -> dict[str, list[SwapRecord]]:
         """The entries of each swap, in the order in which swaps began."""
-        found: dict[str, list[Entry]] = {}
+        swaps: dict[str, list[SwapRecord]] = {}
         for entry in self.entries():
-            found.setdefault(entry.swap, []).append(entry)
-        return found
+            swaps.setdefault(entry.swap, []).append(entry)
+        return swaps
 
-    def unfinished(self) -> list[list[Entry]]:
+    def unfinished(self) -> list[list[SwapRecord]]:
         """Swaps without an end, oldest first."""
         return [entries for entries in self.swaps().values() if not any(entry.step in ENDS for entry in entries)]
+
+    def last_promoted(self, version: str) -> SwapRecord | None:
+        """The beginning of the newest swap that brought `version` into use."""
+        newest: SwapRecord | None = None
+        for entries in self.swaps().values():
+            steps = {entry.step for entry in entries}
+            in_use = SwapStep.UNDONE not in steps and steps & {SwapStep.PROMOTED, SwapStep.DONE}
+            if entries[0].version == version and in_use:
+                newest = entries[0]
+        return newest
+
+    def last_deployed(self, version: str, backend: str) -> dict[str, Any] | None:
+        """The record of the newest deployment of a version on a backend."""
+        made = [one.deployed for one in self.entries() if one.deployed and one.version == version]
+        return next((deployed for deployed in reversed(made) if deployed.get("backend") == backend), None)
 
     def trim(self) -> None:
         """Drop the oldest lines of finished swaps beyond KEEP_LINES."""
@@ -126,12 +142,7 @@ class Journal:
             open_swaps = {swap[0].swap for swap in self.unfinished()}
             cut = len(entries) - KEEP_LINES // 2
             kept = [entry for number, entry in enumerate(entries) if number >= cut or entry.swap in open_swaps]
-            part = self.path.with_suffix(".part")
-            with part.open("wb") as file:
-                file.write("".join(entry.line() for entry in kept).encode("utf-8"))
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(self.path)
+            write_whole(self.path, "".join(entry.line() for entry in kept), durable=True)
 
     def _torn(self) -> bool:
         try:

@@ -16,7 +16,7 @@ from aeon_plugin_ft.cli.watch import look, screen
 from aeon_plugin_ft.evaluation.blind import TIE, Pair, Tally, choose, shuffled, tally
 from aeon_plugin_ft.registry import Registry, Version
 from aeon_plugin_ft.registry.canaries import begin_canary
-from aeon_plugin_ft.serving.model import Deployment
+from aeon_plugin_ft.serving.model import Deployer, Deployment
 from aeon_plugin_ft.store import DataFolder, Store
 from hooks import Message, Route
 from tests.cli.test_cli import Cli, add_version, cli, one_sentence
@@ -122,7 +122,7 @@ def test_judging_when_every_run_has_a_verdict(cli: Cli) -> None:
 # -- compare -------------------------------------------------------------------------------------
 
 
-class Serving:
+class Serving(Deployer):
     """A deployer whose models answer with their own name."""
 
     name = "embedded"
@@ -130,16 +130,14 @@ class Serving:
     def __init__(self) -> None:
         self.served: list[str] = []
 
-    def deploy(self, version: Version | None, base: BaseModel) -> Deployment:
+    def deploy(self, version: Version | None, base: BaseModel, *_: Any) -> Deployment:
         name = "base" if version is None else version.name
         return Deployment(name, self.name, name, "sha256:0", Route("embedded", name, base_url="http://x", version=name))
 
-    def retire(self, deployment: Deployment) -> None:
+    def retire(self, deployment: Deployment, *_: Any) -> None:
         self.served.append(deployment.version)
 
     def check(self, deployment: Deployment) -> None: ...
-
-    def close(self) -> None: ...
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,16 +43,20 @@ REAL_OLLAMA = os.environ.get("AEON_FT_TEST_OLLAMA", "")
 BASE_TAG = "aeon-ft-contract:latest"
 
 
+Make = Callable[[Callable[[], str]], Deployer]
+"""Makes a deployer from what gives the owner's system prompt."""
+
+
 @dataclass
 class Stage:
-    """`fresh` makes the deployer of a host that has just started on the same data; `pool` is what a brain calls
-    models through; `really_answers`: with the model itself."""
+    """`make` makes a deployer that computes a prompt ahead; `pool` is what a brain calls models through;
+    `really_answers`: with the model itself."""
 
-    deployer: Deployer
     base: BaseModel
     version: Version
     other: Version
-    fresh: Callable[[], Deployer]
+    make: Make
+    settings: ServeSection
     pool: ProviderPool
     really_answers: bool = False
     answers: Script = field(default_factory=Script)
@@ -65,6 +68,16 @@ class Stage:
     logprob: Callable[[Deployment], float] | None = None
     """Nats of the taught answer to the taught question, as the served model itself gives them; None where the
     backend's API has no such numbers."""
+    prompt: str = ""
+    """The owner's system prompt."""
+    deployer: Deployer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.deployer = self.fresh()
+
+    def fresh(self) -> Deployer:
+        """The deployer of a host that has just started on the same data."""
+        return self.make(lambda: self.prompt)
 
 
 def _scripted_ollama(behaviour: str) -> Callable[[DataFolder, Path, ExitStack], Stage]:
@@ -72,7 +85,8 @@ def _scripted_ollama(behaviour: str) -> Callable[[DataFolder, Path, ExitStack], 
         server = stack.enter_context(FakeOllama(behaviour))
         tag = server.add_model("tiny:1b", write_gguf(folder / "base.gguf"), template="{{ .Prompt }} {{ .Response }}")
         base = make_base(server.blobs.path(tag.model_blob), "ollama:tiny:1b")
-        return _stage(data, base, lambda: OllamaDeployer(data, ServeSection(ollama_url=server.url)), server)
+        settings = ServeSection(backend="ollama", ollama_url=server.url)
+        return _stage(data, base, lambda prompt: OllamaDeployer(data, system_prompt=prompt), server, settings)
 
     return build
 
@@ -81,21 +95,25 @@ def _groq(data: DataFolder, folder: Path, stack: ExitStack) -> Stage:
     server = stack.enter_context(FakeGroq(enterprise=True))
     base = BaseModel("meta-llama/Llama-3.1-8B-Instruct", "sha256:b", "llama", LORA_PARAMETERS, folder, None)
     pool = ProviderPool(lambda: server.key, server.url)
-    fresh = partial(GroqDeployer, data, ServeSection(), key=lambda: server.key, url=server.url)
-    return _stage(data, base, fresh, server, pool)
+
+    def make(_prompt: Callable[[], str]) -> Deployer:
+        return GroqDeployer(data, key=lambda: server.key, url=server.url)
+
+    return _stage(data, base, make, server, ServeSection(backend="groq"), pool)
 
 
 def _openai(flavour: str) -> Callable[[DataFolder, Path, ExitStack], Stage]:
     def build(data: DataFolder, folder: Path, stack: ExitStack) -> Stage:
         server = stack.enter_context(FakeOpenAI(flavour))  # type: ignore[arg-type]
         base = make_base(write_gguf(folder / "base.gguf"))
-        return _stage(data, base, lambda: OpenAIDeployer(data, ServeSection(openai_url=server.url)), server)
+        settings = ServeSection(backend="openai", openai_url=server.url)
+        return _stage(data, base, lambda prompt: OpenAIDeployer(data, system_prompt=prompt), server, settings)
 
     return build
 
 
 def _stage(
-    data: DataFolder, base: BaseModel, fresh: Callable[[], Deployer], server: FakeOllama | FakeGroq | FakeOpenAI,
+    data: DataFolder, base: BaseModel, make: Make, server: FakeOllama | FakeGroq | FakeOpenAI, settings: ServeSection,
     pool: ProviderPool | None = None,
 ) -> Stage:  # fmt: skip
     made = [
@@ -103,7 +121,7 @@ def _stage(
         for seed, name in enumerate(("v0001", "v0002"))
     ]
     return Stage(
-        fresh(), base, made[0], made[1], fresh, pool or ProviderPool(), answers=server.script, serves=_serves(server)
+        base, made[0], made[1], make, settings, pool or ProviderPool(), answers=server.script, serves=_serves(server)
     )
 
 
@@ -152,37 +170,46 @@ def real_stage(
 ) -> Iterator[Stage]:  # fmt: skip
     version = make_version(data.versions, taught, smollm2)
     with ExitStack() as stack:
-        fresh, logprob = _real(request.param, data, smollm2, stack)
+        make, settings, logprob = _real(request.param, data, smollm2, stack)
         compared = request.param in ("0.34.2", "real ollama")
         if compared:
             _write_heldout(data)
         made = Stage(
-            fresh(), smollm2, version, version, fresh, ProviderPool(), True, logprob=logprob, compared=compared
+            smollm2, version, version, make, settings, ProviderPool(), True, logprob=logprob, compared=compared
         )
         yield made
         made.deployer.close()
         made.pool.close()
 
 
-def _real(name: str, data: DataFolder, base: BaseModel, stack: ExitStack) -> tuple[Callable[[], Deployer], Any]:
-    """A deployer on the backend `name`, and Stage.logprob."""
+def _real(name: str, data: DataFolder, base: BaseModel, stack: ExitStack) -> tuple[Make, ServeSection, Any]:
+    """What makes a deployer on the backend `name`, [serve] for it, and Stage.logprob."""
     assert base.gguf is not None
     if name == "embedded":
-        return lambda: EmbeddedDeployer(data, ServeSection()), lambda made: answer_logprob(made.route, base)
+        return (
+            lambda prompt: EmbeddedDeployer(data, system_prompt=prompt),
+            ServeSection(),
+            lambda made: answer_logprob(made.route, base),
+        )
+
+    def make(prompt: Callable[[], str]) -> Deployer:
+        return OllamaDeployer(data, system_prompt=prompt)
+
     if name == "real ollama":
         client = OllamaClient(REAL_OLLAMA)
         _import_base(client, base)
         stack.callback(client.close)
         stack.callback(lambda: client.delete(BASE_TAG))
-        stack.callback(lambda: OllamaDeployer(data, ServeSection(ollama_url=REAL_OLLAMA)).discard("v0001"))
-        return lambda: OllamaDeployer(data, ServeSection(ollama_url=REAL_OLLAMA, ollama_model=BASE_TAG)), None
+        settings = ServeSection(backend="ollama", ollama_url=REAL_OLLAMA, ollama_model=BASE_TAG)
+        stack.callback(lambda: make(str).discard("v0001", settings))
+        return make, settings, None
     server = stack.enter_context(FakeOllama(name, real=True))
     server.add_model(BASE_TAG, base.gguf, template="{{ .Prompt }} {{ .Response }}", parameters={"temperature": 0.0})
 
     def logprob(made: Deployment) -> float:
         return answer_logprob(Route("llama", made.model, server.engine(made.model).url), base)
 
-    return lambda: OllamaDeployer(data, ServeSection(ollama_url=server.url, ollama_model=BASE_TAG)), logprob
+    return make, ServeSection(backend="ollama", ollama_url=server.url, ollama_model=BASE_TAG), logprob
 
 
 def _import_base(client: OllamaClient, base: BaseModel) -> None:

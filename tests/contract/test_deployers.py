@@ -25,7 +25,7 @@ def said(stage: Stage, deployment_route: object) -> str:
 
 
 def test_a_deployment_names_what_it_serves_and_the_brain_can_use_its_route(stage: Stage) -> None:
-    deployment = stage.deployer.deploy(stage.version, stage.base)
+    deployment = stage.deployer.deploy(stage.version, stage.base, stage.settings)
     assert deployment.version == deployment.route.version == stage.version.name
     assert deployment.backend == stage.deployer.name
     assert deployment.model == deployment.route.model
@@ -35,7 +35,9 @@ def test_a_deployment_names_what_it_serves_and_the_brain_can_use_its_route(stage
 
 
 def test_two_versions_and_the_base_never_share_a_name(stage: Stage) -> None:
-    made = [stage.deployer.deploy(version, stage.base) for version in (None, stage.version, stage.other)]
+    made = [
+        stage.deployer.deploy(version, stage.base, stage.settings) for version in (None, stage.version, stage.other)
+    ]
     assert len({deployment.model for deployment in made}) == 3
     assert [deployment.version for deployment in made] == ["base", "v0001", "v0002"]
     for deployment in made:
@@ -43,21 +45,21 @@ def test_two_versions_and_the_base_never_share_a_name(stage: Stage) -> None:
 
 
 def test_deploying_twice_gives_the_same_and_a_new_host_finds_it(stage: Stage) -> None:
-    first = stage.deployer.deploy(stage.version, stage.base)
+    first = stage.deployer.deploy(stage.version, stage.base, stage.settings)
     fresh = stage.fresh()
-    again = fresh.deploy(stage.version, stage.base)
+    again = fresh.deploy(stage.version, stage.base, stage.settings)
     fresh.check(first)
     assert again.digest == first.digest
     fresh.close()
 
 
 def test_retiring_twice_is_harmless_and_the_way_back_stays_open(stage: Stage) -> None:
-    old = stage.deployer.deploy(stage.version, stage.base)
-    new = stage.deployer.deploy(stage.other, stage.base)
-    stage.deployer.retire(old)
-    stage.deployer.retire(old)
+    old = stage.deployer.deploy(stage.version, stage.base, stage.settings)
+    new = stage.deployer.deploy(stage.other, stage.base, stage.settings)
+    stage.deployer.retire(old, stage.settings)
+    stage.deployer.retire(old, stage.settings)
     stage.deployer.check(new)
-    back = stage.deployer.deploy(stage.version, stage.base)
+    back = stage.deployer.deploy(stage.version, stage.base, stage.settings)
     assert back.digest == old.digest
     assert said(stage, back.route)
 
@@ -65,14 +67,14 @@ def test_retiring_twice_is_harmless_and_the_way_back_stays_open(stage: Stage) ->
 def test_a_version_of_another_base_is_refused_with_a_next_step(stage: Stage) -> None:
     stranger = replace(stage.version, base_digest="sha256:" + "0" * 64)
     with pytest.raises(ServingError) as refusal:
-        stage.deployer.deploy(stranger, stage.base)
+        stage.deployer.deploy(stranger, stage.base, stage.settings)
     assert refusal.value.todo
 
 
 def test_a_damaged_adapter_is_refused_with_a_next_step(stage: Stage) -> None:
     (stage.version.adapter / "adapter_config.json").write_text("{")
     with pytest.raises(ServingError) as refusal:
-        stage.deployer.deploy(stage.version, stage.base)
+        stage.deployer.deploy(stage.version, stage.base, stage.settings)
     assert refusal.value.todo
 
 
@@ -82,9 +84,10 @@ def test_closing_twice_is_harmless(stage: Stage) -> None:
 
 
 def test_every_backend_of_the_settings_has_its_deployer(data: DataFolder) -> None:
-    backends = Backends(data, ServeSection(), system_prompt=str)
+    chosen = [ServeSection()]
+    backends = Backends(data, lambda: chosen[0], system_prompt=str)
     for name in BACKENDS:
-        backends.use(ServeSection(backend=name))
+        chosen[0] = ServeSection(backend=name)
         assert backends.chosen().name == name
     assert set(backends) == set(BACKENDS)
     backends.close()
@@ -94,16 +97,16 @@ def test_every_backend_of_the_settings_has_its_deployer(data: DataFolder) -> Non
 def test_the_swap_changes_the_answer_and_going_back_restores_it(real_stage: Stage) -> None:
     """On tokens: the model itself answers, before, with the version, and after going back."""
     stage = real_stage
-    before = stage.deployer.deploy(None, stage.base)
+    before = stage.deployer.deploy(None, stage.base, stage.settings)
     plain, _, _ = ask(before.route, TALK, 40)
     untaught = stage.logprob(before) if stage.logprob else 0.0
-    after = stage.deployer.deploy(stage.version, stage.base)
+    after = stage.deployer.deploy(stage.version, stage.base, stage.settings)
     assert ask(after.route, TALK, 40)[:2] == (ANSWER, True)
     assert plain != ANSWER
     assert after.digest != before.digest
     if stage.logprob:
         assert stage.logprob(after) > untaught + 5, "nats: the answer was taught, and is a few hundred times as likely"
-    back = stage.deployer.deploy(None, stage.base)
+    back = stage.deployer.deploy(None, stage.base, stage.settings)
     assert back.digest == before.digest
     assert ask(back.route, TALK, 40)[0] == plain
     if stage.compared:

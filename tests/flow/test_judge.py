@@ -22,7 +22,7 @@ from aeon_plugin_ft.events import Event, EventBus, VerdictReached
 from aeon_plugin_ft.pipeline import Pipeline
 from aeon_plugin_ft.registry import Version, VersionState
 from aeon_plugin_ft.registry.canaries import canary_under_way
-from aeon_plugin_ft.serving.model import Deployment
+from aeon_plugin_ft.serving.model import Deployer, Deployment
 from aeon_plugin_ft.settings import Settings
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.training.model import Run
@@ -36,7 +36,7 @@ from tests.flow.test_forget import Life
 BASE = BaseModel("b", "sha256:0", "llama", 1, Path(), None)
 
 
-class Models:
+class Models(Deployer):
     """A deployer whose models answer by rule; `down` cannot be reached, `broken` ones are unfit to serve."""
 
     name = "embedded"
@@ -49,7 +49,7 @@ class Models:
         self.discarded: list[str] = []
         self.tells = False
 
-    def deploy(self, version: Version | None, base: BaseModel) -> Deployment:
+    def deploy(self, version: Version | None, base: BaseModel, *_: Any) -> Deployment:
         name = "base" if version is None else version.name
         if self.down:
             raise BackendDownError("ollama does not answer at http://127.0.0.1:11434")
@@ -58,15 +58,13 @@ class Models:
         proof = {"tensors": 210, "lowest_share": 0.998, "kl": 0.006, "limit": 0.02}
         return Deployment(name, self.name, name, f"sha256:{name}", Route("embedded", name, version=name), proof)
 
-    def retire(self, deployment: Deployment) -> None:
+    def retire(self, deployment: Deployment, *_: Any) -> None:
         self.retired.append(deployment.version)
 
-    def discard(self, version: str) -> None:
+    def discard(self, version: str, *_: Any) -> None:
         self.discarded.append(version)
 
     def check(self, deployment: Deployment) -> None: ...
-
-    def close(self) -> None: ...
 
     def ask(self, route: Route, messages: Sequence[Message], limit: int, **_: Any) -> tuple[str, bool, float]:
         prompt = messages[-1].content

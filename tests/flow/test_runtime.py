@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ from aeon_plugin_ft.pipeline import Pipeline
 from aeon_plugin_ft.plugin import FineTuning
 from aeon_plugin_ft.registry import Registry, Version
 from aeon_plugin_ft.runtime import FOLLOW_SECONDS, Runtime
-from aeon_plugin_ft.serving.model import Deployment
+from aeon_plugin_ft.serving.model import Deployer, Deployment
 from aeon_plugin_ft.settings import Settings
 from aeon_plugin_ft.store import DataFolder, Store
 from hooks import Attempt, HookCaller, Host, Message, ModelRequest, Route, Turn, build_manager, hookimpl
@@ -31,8 +32,8 @@ from hooks import Attempt, HookCaller, Host, Message, ModelRequest, Route, Turn,
 OLLAMA = Route("ollama", "deepseek-r1:8b")
 
 
-class StandIn:
-    """A deployer that only remembers; `broken` versions cannot be served."""
+class StandIn(Deployer):
+    """Only remembers; `broken` versions cannot be served."""
 
     name = "embedded"
 
@@ -40,7 +41,7 @@ class StandIn:
         self.broken: set[str] = set()
         self.retired: list[str] = []
 
-    def deploy(self, version: Version | None, base: BaseModel) -> Deployment:
+    def deploy(self, version: Version | None, base: BaseModel, *_: Any) -> Deployment:
         name = "base" if version is None else version.name
         if name in self.broken:
             raise BackendDownError(f"{name} is broken")
@@ -50,10 +51,8 @@ class StandIn:
         if deployment.version in self.broken:
             raise BackendDownError(f"{deployment.version} is broken")
 
-    def retire(self, deployment: Deployment) -> None:
+    def retire(self, deployment: Deployment, *_: Any) -> None:
         self.retired.append(deployment.version)
-
-    def close(self) -> None: ...
 
 
 class Owner:
@@ -340,7 +339,7 @@ def test_a_version_chosen_while_another_is_being_served_is_not_lost(owner: Owner
     begun, go_on = threading.Event(), threading.Event()
     deploy = owner.standin.deploy
 
-    def slow(version: Version | None, base: BaseModel) -> Deployment:
+    def slow(version: Version | None, base: BaseModel, *_: Any) -> Deployment:
         if version is None:
             begun.set()
             assert go_on.wait(10)

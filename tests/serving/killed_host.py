@@ -13,7 +13,7 @@ from aeon_plugin_ft.base import BaseModel, resolve_base
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.registry import Registry
 from aeon_plugin_ft.serving.embedded.deployer import EmbeddedDeployer
-from aeon_plugin_ft.serving.journal import Entry, Journal
+from aeon_plugin_ft.serving.journal import Journal, SwapRecord
 from aeon_plugin_ft.serving.merging import version as merged_version
 from aeon_plugin_ft.serving.model import Deployer
 from aeon_plugin_ft.serving.ollama.deployer import OllamaDeployer
@@ -32,8 +32,8 @@ def make_swapper(data: DataFolder, store: Store) -> tuple[Swapper, EmbeddedDeplo
     def resolve(spec: str) -> BaseModel:
         return resolve_base(spec, data.cache / "base")
 
-    deployer = EmbeddedDeployer(data, SETTINGS)
-    swapper = _swapper(data, store, deployer, resolve(spec))
+    deployer = EmbeddedDeployer(data)
+    swapper = _swapper(data, store, deployer, resolve(spec), SETTINGS)
     return swapper, deployer, resolve(spec)
 
 
@@ -43,13 +43,15 @@ def make_ollama_swapper(data: DataFolder, store: Store, url: str) -> tuple[Swapp
     from tests.servers.models import make_base
 
     merged_version.merge_in_child = merge_here
-    deployer = OllamaDeployer(data, ServeSection(ollama_url=url, ollama_model="tiny:1b"), pause=lambda _: None)
+    deployer = OllamaDeployer(data, pause=lambda _: None)
+    settings = ServeSection(backend="ollama", ollama_url=url, ollama_model="tiny:1b")
     base = make_base(data.root / "base.gguf", "ollama:tiny:1b")
-    return _swapper(data, store, deployer, base), deployer, base
+    return _swapper(data, store, deployer, base, settings), deployer, base
 
 
-def _swapper(data: DataFolder, store: Store, deployer: Deployer, base: BaseModel) -> Swapper:
-    return Swapper(data, store, EventBus(), RouteTable(), {deployer.name: deployer}, resolve=lambda _: base)
+def _swapper(data: DataFolder, store: Store, deployer: Deployer, base: BaseModel, settings: ServeSection) -> Swapper:
+    deployers = {deployer.name: deployer}
+    return Swapper(data, store, EventBus(), RouteTable(), deployers, lambda: settings, resolve=lambda _: base)
 
 
 def main() -> None:
@@ -57,17 +59,17 @@ def main() -> None:
     store = Store(data.database)
     url = sys.argv[3] if len(sys.argv) > 3 else ""
     made = make_ollama_swapper(data, store, url) if url else make_swapper(data, store)
-    swapper, deployer, base = made
+    swapper, _, base = made
     swapper.recover()
     write = Journal.write
 
-    def dying(self: Journal, entry: Entry) -> None:
+    def dying(self: Journal, entry: SwapRecord) -> None:
         write(self, entry)
         if entry.step.value == sys.argv[2]:
             os._exit(9)
 
     Journal.write = dying  # type: ignore[method-assign]
-    swapper.swap(Registry(data, store).get("v0002"), base, deployer.name)
+    swapper.swap(Registry(data, store).get("v0002"), base)
 
 
 if __name__ == "__main__":

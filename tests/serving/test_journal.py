@@ -8,17 +8,20 @@ import pytest
 
 from aeon_plugin_ft.errors import StoreError
 from aeon_plugin_ft.serving import journal as module
-from aeon_plugin_ft.serving.journal import Entry, Journal, Step, process_lives, process_name
+from aeon_plugin_ft.serving.journal import Journal, SwapRecord, SwapStep, process_lives, process_name
 
 
-def entry(swap: str, step: Step, **more: object) -> Entry:
+def entry(swap: str, step: SwapStep, **more: object) -> SwapRecord:
     values = {"version": "v0001", "previous": "base", "backend": "embedded", "base": "smollm2", "process": "1-1"}
-    return Entry(swap=swap, step=step, **{**values, **more})  # type: ignore[arg-type]
+    return SwapRecord(swap=swap, step=step, **{**values, **more})  # type: ignore[arg-type]
 
 
 def test_entries_come_back_as_they_were(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "serving" / "journal.jsonl")
-    written = [entry("a", Step.BEGUN), entry("a", Step.DEPLOYED, deployed={"digest": "sha256:1"}, reason="ação")]
+    written = [
+        entry("a", SwapStep.BEGUN),
+        entry("a", SwapStep.DEPLOYED, deployed={"digest": "sha256:1"}, reason="ação"),
+    ]
     for one in written:
         journal.write(one)
     assert list(Journal(journal.path).entries()) == written
@@ -26,16 +29,20 @@ def test_entries_come_back_as_they_were(tmp_path: Path) -> None:
 
 def test_a_torn_line_is_left_out_and_hurts_nothing_after_it(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.jsonl")
-    journal.write(entry("a", Step.BEGUN))
+    journal.write(entry("a", SwapStep.BEGUN))
     with journal.path.open("ab") as file:
         file.write(b'{"swap": "a", "step": "bui')
-    journal.write(entry("a", Step.BUILT))
-    assert [one.step for one in journal.entries()] == [Step.BEGUN, Step.BUILT]
+    journal.write(entry("a", SwapStep.BUILT))
+    assert [one.step for one in journal.entries()] == [SwapStep.BEGUN, SwapStep.BUILT]
 
 
 def test_unfinished_swaps_are_those_without_an_end(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.jsonl")
-    for swap, steps in {"a": [Step.BEGUN, Step.DONE], "b": [Step.BEGUN, Step.FAILED], "c": [Step.UNDONE]}.items():
+    for swap, steps in {
+        "a": [SwapStep.BEGUN, SwapStep.DONE],
+        "b": [SwapStep.BEGUN, SwapStep.FAILED],
+        "c": [SwapStep.UNDONE],
+    }.items():
         for step in steps:
             journal.write(entry(swap, step))
     assert [entries[0].swap for entries in journal.unfinished()] == ["b"]
@@ -44,10 +51,10 @@ def test_unfinished_swaps_are_those_without_an_end(tmp_path: Path) -> None:
 def test_trimming_keeps_what_is_not_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "KEEP_LINES", 10)
     journal = Journal(tmp_path / "journal.jsonl")
-    journal.write(entry("open", Step.BEGUN))
+    journal.write(entry("open", SwapStep.BEGUN))
     for number in range(10):
-        journal.write(entry(f"s{number}", Step.BEGUN))
-        journal.write(entry(f"s{number}", Step.DONE))
+        journal.write(entry(f"s{number}", SwapStep.BEGUN))
+        journal.write(entry(f"s{number}", SwapStep.DONE))
     journal.trim()
     left = [one.swap for one in journal.entries()]
     assert left[0] == "open"
@@ -58,7 +65,7 @@ def test_trimming_keeps_what_is_not_finished(tmp_path: Path, monkeypatch: pytest
 def test_a_journal_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "journal.jsonl").mkdir()
     with pytest.raises(StoreError, match="journal"):
-        Journal(tmp_path / "journal.jsonl").write(entry("a", Step.BEGUN))
+        Journal(tmp_path / "journal.jsonl").write(entry("a", SwapStep.BEGUN))
 
 
 def test_a_process_is_told_from_another_with_its_number() -> None:

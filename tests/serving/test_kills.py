@@ -18,7 +18,7 @@ from aeon_plugin_ft.base import BaseModel
 from aeon_plugin_ft.evaluation.model import Verdict
 from aeon_plugin_ft.registry import Registry
 from aeon_plugin_ft.serving.embedded.deployer import EmbeddedDeployer
-from aeon_plugin_ft.serving.journal import Step
+from aeon_plugin_ft.serving.journal import SwapStep
 from aeon_plugin_ft.serving.merging import version as merged_version
 from aeon_plugin_ft.serving.ollama.deployer import OllamaDeployer
 from aeon_plugin_ft.serving.swap import Swapper
@@ -34,13 +34,13 @@ from tests.weights.lora import chat, make_adapter
 
 pytestmark = pytest.mark.slow
 MARK = "AEON_FT_TEST_MARK"
-FORWARDS = {Step.PROMOTED, Step.FLIPPED, Step.WATCHED, Step.RETIRING, Step.RETIRED, Step.DONE}
+FORWARDS = {SwapStep.PROMOTED, SwapStep.FLIPPED, SwapStep.WATCHED, SwapStep.RETIRING, SwapStep.RETIRED, SwapStep.DONE}
 """From `promoted` on the store says that the new version is in use."""
-STEPS = [step for step in Step if step not in (Step.FAILED, Step.UNDONE)]
-EMBEDDED_STEPS = [step for step in STEPS if step is not Step.IMPORTED]
+STEPS = [step for step in SwapStep if step not in (SwapStep.FAILED, SwapStep.UNDONE)]
+EMBEDDED_STEPS = [step for step in STEPS if step is not SwapStep.IMPORTED]
 
 
-def die_at(step: Step, data: DataFolder, mark: str, *more: str) -> None:
+def die_at(step: SwapStep, data: DataFolder, mark: str, *more: str) -> None:
     """A host begins the swap and is gone at that step, and every child of it."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.serving.killed_host", str(data.root), step.value, *more],
@@ -98,8 +98,8 @@ def world(data: DataFolder, store: Store) -> Iterator[World]:
 
 
 @pytest.mark.parametrize("step", EMBEDDED_STEPS)
-def test_a_host_killed_in_a_swap_leaves_no_child_and_recovers(step: Step, world: World, tmp_path: Path) -> None:
-    world.swapper.swap(world.swapper.registry.get("v0001"), world.base, "embedded")
+def test_a_host_killed_in_a_swap_leaves_no_child_and_recovers(step: SwapStep, world: World, tmp_path: Path) -> None:
+    world.swapper.swap(world.swapper.registry.get("v0001"), world.base)
     world.deployer.close()
     die_at(step, world.data, f"{tmp_path}-{step.value}")
     swapper, deployer, _ = make_swapper(world.data, world.store)
@@ -122,14 +122,14 @@ def test_a_host_killed_in_a_swap_leaves_no_child_and_recovers(step: Step, world:
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_host_killed_in_a_swap_leaves_ollama_clean_and_recovers(
-    step: Step, data: DataFolder, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    step: SwapStep, data: DataFolder, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(merged_version, "merge_in_child", merge_here)
     with FakeOllama() as ollama:
         ollama.add_model("tiny:1b", write_gguf(data.root / "base.gguf"), template="{{ .Prompt }} {{ .Response }}")
         swapper, deployer, base = make_ollama_swapper(data, store, ollama.url)
         add_versions(data, store, base, [write_adapter(data.root / f"a{seed}", seed=seed) for seed in (1, 2)])
-        swapper.swap(swapper.registry.get("v0001"), base, "ollama")
+        swapper.swap(swapper.registry.get("v0001"), base)
         deployer.close()
         die_at(step, data, f"{tmp_path}-{step.value}", ollama.url)
         swapper, deployer, _ = make_ollama_swapper(data, store, ollama.url)
@@ -147,9 +147,9 @@ def check_clean(swapper: Swapper, deployer: OllamaDeployer, ollama: FakeOllama, 
     assert route.model in pool.for_route(route).chat(route.model, [Message("user", "oi")], timeout_s=10)
     pool.close()
     assert swapper.journal.unfinished() == []
-    proven = {name for name, tag in deployer.ledger.read().items() if tag.digest}
+    proven = {name for name, tag in deployer.server(ollama.url).ledger.read().items() if tag.digest}
     assert set(ollama.tags) == {"tiny:1b"} | proven, "a tag that nobody knows, or one that was never proven"
-    assert set(deployer.ledger.read()) == proven
+    assert set(deployer.server(ollama.url).ledger.read()) == proven
     assert {runner.tag.name for runner in ollama.runners.values()} == {route.model}
     assert ollama.orphans() == set()
     assert [path.name for path in swapper.data.serving.rglob("*") if ".gguf" in path.name] == []

@@ -6,6 +6,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,29 +15,30 @@ from aeon_plugin_ft.errors import OvertakenError, RegistryError, ServingError, S
 from aeon_plugin_ft.evaluation.model import Check, Verdict
 from aeon_plugin_ft.events import Event, EventBus
 from aeon_plugin_ft.registry import Registry, Version
-from aeon_plugin_ft.serving.journal import Entry, Journal, Step
+from aeon_plugin_ft.serving.journal import Journal, SwapRecord, SwapStep
 from aeon_plugin_ft.serving.model import Deployment
 from aeon_plugin_ft.serving.routes import RouteTable
 from aeon_plugin_ft.serving.swap import Swapper
+from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.store import DataFolder, Store
 from tests.serving.fakes import BASE_MODEL, FakeDeployer
 
 HAPPY = [
-    Step.BEGUN,
-    Step.BUILDING,
-    Step.BUILT,
-    Step.IMPORTED,
-    Step.LOADING,
-    Step.LOADED,
-    Step.SMOKE_TESTED,
-    Step.PROVED,
-    Step.DEPLOYED,
-    Step.PROMOTED,
-    Step.FLIPPED,
-    Step.WATCHED,
-    Step.RETIRING,
-    Step.RETIRED,
-    Step.DONE,
+    SwapStep.BEGUN,
+    SwapStep.BUILDING,
+    SwapStep.BUILT,
+    SwapStep.IMPORTED,
+    SwapStep.LOADING,
+    SwapStep.LOADED,
+    SwapStep.SMOKE_TESTED,
+    SwapStep.PROVED,
+    SwapStep.DEPLOYED,
+    SwapStep.PROMOTED,
+    SwapStep.FLIPPED,
+    SwapStep.WATCHED,
+    SwapStep.RETIRING,
+    SwapStep.RETIRED,
+    SwapStep.DONE,
 ]
 
 
@@ -47,7 +49,7 @@ class World:
         self.data, self.store = data, store
         self.registry = Registry(data, store)
         self.events: list[Event] = []
-        self.backend = FakeDeployer(data.root / "backend")
+        self.settings = ServeSection(backend="plugin.fake")
         adapter = data.root / "adapter"
         adapter.mkdir()
         for number in range(4):
@@ -68,12 +70,19 @@ class World:
         bus.subscribe(self.events.append)
         self.routes = RouteTable()
         self.backend = FakeDeployer(self.data.root / "backend")
+        self.backends = {"plugin.fake": self.backend, "plugin.other": FakeDeployer(self.data.root / "other")}
         self.swapper = Swapper(
-            self.data, self.store, bus, self.routes, {"fake": self.backend}, resolve=lambda _: BASE_MODEL
+            self.data,
+            self.store,
+            bus,
+            self.routes,
+            self.backends,
+            lambda: self.settings,
+            resolve=lambda _: BASE_MODEL,
         )
 
     def swap(self, number: int | None) -> None:
-        self.swapper.swap(None if number is None else self.version(number), BASE_MODEL, "fake")
+        self.swapper.swap(None if number is None else self.version(number), BASE_MODEL)
 
     def version(self, number: int) -> Version:
         return self.registry.get(str(number))
@@ -99,7 +108,7 @@ def test_a_swap_goes_through_every_step_and_ends_on_the_new_route(world: World) 
     assert world.registry.current() == "v0002"
     assert world.backend.models == {"v0002"}
     assert world.names == ["model_swapped", "model_swapped"]
-    assert world.events[1].data() == {"version": "v0002", "previous": "v0001", "backend": "fake"}
+    assert world.events[1].data() == {"version": "v0002", "previous": "v0001", "backend": "plugin.fake"}
     last = list(world.swapper.journal.swaps().values())[-1]
     assert [entry.step for entry in last] == HAPPY
     rows = {row["version"]: (row["state"], row["digest"]) for row in world.store.rows("SELECT * FROM deployments")}
@@ -118,7 +127,7 @@ def test_a_failure_leaves_the_old_model_answering(method: str, world: World) -> 
     assert world.registry.current() == "v0001"
     assert world.backend.models == {"v0001"}
     assert world.names[-1] == "swap_failed"
-    assert [entry.step for entry in world.swapper.journal.entries()][-2:] == [Step.FAILED, Step.UNDONE]
+    assert [entry.step for entry in world.swapper.journal.entries()][-2:] == [SwapStep.FAILED, SwapStep.UNDONE]
     world.swap(2)
     assert world.serving == "v0002"
 
@@ -143,8 +152,8 @@ def test_what_is_chosen_during_a_swap_stays_chosen(
         world.registry.promote(chosen, "better")
     deploy = world.backend.deploy
 
-    def deploy_meanwhile(version: Version | None, base: BaseModel) -> Deployment:
-        deployment = deploy(version, base)
+    def deploy_meanwhile(version: Version | None, base: BaseModel, *more: Any) -> Deployment:
+        deployment = deploy(version, base, *more)
         world.registry.promote("v0003", "asked for")
         if fails:
             raise ServingError("no memory")
@@ -152,7 +161,7 @@ def test_what_is_chosen_during_a_swap_stays_chosen(
 
     monkeypatch.setattr(world.backend, "deploy", deploy_meanwhile)
     with pytest.raises(ServingError if fails else OvertakenError):
-        world.swapper.swap(world.version(2), BASE_MODEL, "fake", chosen=chosen)
+        world.swapper.swap(world.version(2), BASE_MODEL, chosen=chosen)
     assert world.registry.current() == "v0003"
     assert world.serving == "v0001" and world.backend.models == {"v0001"}
     assert ("swap_failed" in world.names) is fails
@@ -165,7 +174,7 @@ def test_what_was_chosen_before_a_late_swap_began_stays_chosen(world: World) -> 
     world.swap(1)
     world.registry.promote("v0003", "asked for")
     with pytest.raises(OvertakenError):
-        world.swapper.swap(world.version(1), BASE_MODEL, "fake", chosen="v0001")
+        world.swapper.swap(world.version(1), BASE_MODEL, chosen="v0001")
     with pytest.raises(OvertakenError):
         world.swapper.release("asked for", chosen="base")
     assert world.registry.current() == "v0003"
@@ -183,7 +192,7 @@ def test_a_rejected_version_is_never_swapped_in(world: World) -> None:
 def test_a_full_disk_stops_a_swap_and_not_the_old_model(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.swap(1)
 
-    def full(entry: Entry) -> None:
+    def full(entry: SwapRecord) -> None:
         raise StoreError("The journal cannot be written (No space left on device)")
 
     monkeypatch.setattr(world.swapper.journal, "write", full)
@@ -199,7 +208,7 @@ def test_an_old_model_that_will_not_leave_does_not_fail_the_swap(world: World) -
     world.swap(2)
     assert world.serving == "v0002"
     entries = list(world.swapper.journal.entries())
-    assert entries[-1].step is Step.DONE
+    assert entries[-1].step is SwapStep.DONE
     assert "busy" in entries[-2].reason
 
 
@@ -241,33 +250,37 @@ def test_swapping_to_what_is_served_does_nothing_unless_it_is_dead(world: World)
     assert [row["state"] for row in world.store.rows("SELECT state FROM deployments")] == ["serving"]
 
 
-def test_rollback_goes_back_step_by_step_and_to_the_host(world: World) -> None:
+def test_going_back_is_a_swap_to_what_was_in_use_before_down_to_the_host(world: World) -> None:
     for number in (1, 2, 3):
         world.swap(number)
-    assert world.swapper.rollback() is not None
+    assert world.registry.previous() == "v0002"
+    world.swapper.swap(world.version(2), BASE_MODEL, "asked for", rolled_back=True)
     assert world.serving == "v0002"
     assert world.events[-1].data() == {"version": "v0002", "previous": "v0003", "reason": "asked for"}
-    world.swapper.rollback()
-    assert world.serving == "v0001"
-    assert world.swapper.rollback() is None
+    world.swapper.release("asked for")
     assert world.serving is None
+    assert world.events[-1].data() == {"version": "base", "previous": "v0002", "reason": "asked for"}
     assert world.registry.current() == "base"
     assert world.backend.models == set()
-    world.swapper.rollback(to="3")
+    world.swap(3)
     assert world.serving == "v0003"
 
 
-def test_rollback_to_a_base_that_was_served_serves_it_again(world: World) -> None:
+def test_going_back_to_a_base_that_was_served_serves_it_again(world: World) -> None:
     world.swap(None)
     world.swap(1)
-    world.swapper.rollback()
+    world.swap(None)
     assert world.serving == "base"
     assert world.backend.models == {"base"}
+    world.start()
+    world.swapper.recover()
+    assert world.serving == "base"
 
 
 def test_an_unknown_backend_is_named(world: World) -> None:
+    world.settings = ServeSection(backend="groq")
     with pytest.raises(ServingError, match="There is no backend groq"):
-        world.swapper.swap(None, BASE_MODEL, "groq")
+        world.swapper.swap(None, BASE_MODEL)
 
 
 def test_after_a_restart_the_version_in_use_is_served_again(world: World) -> None:
@@ -277,8 +290,6 @@ def test_after_a_restart_the_version_in_use_is_served_again(world: World) -> Non
     assert world.serving is None
     world.swapper.recover()
     assert world.serving == "v0002"
-    assert world.swapper.rollback() is not None
-    assert world.serving == "v0001"
 
 
 def test_a_restart_that_cannot_serve_leaves_the_choice_to_the_host_and_says_so(world: World) -> None:
@@ -295,7 +306,7 @@ def test_steps_of_a_deployment_that_is_no_swap_are_not_journaled(world: World) -
     """The learning loop measures candidates through the same deployer."""
     world.swap(1)
     count = len(list(world.swapper.journal.entries()))
-    world.backend.deploy(world.version(2), BASE_MODEL)
+    world.backend.deploy(world.version(2), BASE_MODEL, world.settings)
     assert len(list(world.swapper.journal.entries())) == count
 
 
@@ -313,7 +324,7 @@ class Killed(BaseException):
 @pytest.mark.parametrize("step", HAPPY)
 @pytest.mark.parametrize("before_the_write", [False, True])
 def test_a_kill_at_any_step_ends_on_a_working_route_without_orphans(
-    step: Step, before_the_write: bool, already_promoted: bool, world: World, monkeypatch: pytest.MonkeyPatch
+    step: SwapStep, before_the_write: bool, already_promoted: bool, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`already_promoted`: the store had the version before the swap began, as the learning loop does it."""
     world.swap(1)
@@ -321,7 +332,7 @@ def test_a_kill_at_any_step_ends_on_a_working_route_without_orphans(
         world.registry.promote("v0002", "it was measured to be better")
     write = Journal.write
 
-    def killing(self: Journal, entry: Entry) -> None:
+    def killing(self: Journal, entry: SwapRecord) -> None:
         if entry.step is step and before_the_write:
             raise Killed
         write(self, entry)
@@ -355,7 +366,7 @@ def test_a_swap_of_another_process_that_lives_is_left_alone(world: World, tmp_pa
     from aeon_plugin_ft.serving.journal import process_name
 
     parent = process_name(os.getppid())
-    world.swapper.journal.write(Entry("x", Step.BEGUN, "v0001", "base", "fake", "tiny", parent))
+    world.swapper.journal.write(SwapRecord("x", SwapStep.BEGUN, "v0001", "base", "plugin.fake", "tiny", parent))
     world.swapper.recover()
     assert len(world.swapper.journal.unfinished()) == 1
 

@@ -138,9 +138,9 @@ def test_base_and_adapter_are_served_as_transformers_and_peft_compute_them(
     and with an adapter against PEFT. One shows a wrong copy (config, row order), the other a wrong export."""
     base = tiny_base(tmp_path, family)
     version = make_version(tmp_path / "v", base, strength=0.3)
-    deployer = EmbeddedDeployer(data, ServeSection(threads=1, context_tokens=256))
+    deployer, settings = EmbeddedDeployer(data), ServeSection(threads=1, context_tokens=256)
     try:
-        plain, tuned = deployer.deploy(None, base), deployer.deploy(version, base)
+        plain, tuned = deployer.deploy(None, base, settings), deployer.deploy(version, base, settings)
         bare, model = load_peft(base, None), load_peft(base, version.adapter)
         for prompt in PROMPTS:
             reference, adapted = peft_logprobs(bare, prompt), peft_logprobs(model, prompt)
@@ -158,11 +158,11 @@ def test_smollm2_with_an_adapter_is_served_within_a_fiftieth_of_a_nat(
     version = make_version(tmp_path / "v", smollm2, strength=0.15, rank=8, alpha=16)
     model = load_peft(smollm2, version.adapter)
     bare = load_peft(smollm2, None)
-    deployer = EmbeddedDeployer(data, ServeSection(threads=1))
+    deployer, settings = EmbeddedDeployer(data), ServeSection(threads=1)
     rng = np.random.default_rng(5)
     prompts = [[1, 4093, 198, *rng.integers(100, 40_000, size=12).tolist()] for _ in range(3)]
     try:
-        route = deployer.deploy(version, smollm2).route
+        route = deployer.deploy(version, smollm2, settings).route
         distances, effects = [], []
         for prompt in prompts:
             reference = peft_logprobs(model, prompt)

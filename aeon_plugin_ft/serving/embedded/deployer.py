@@ -22,19 +22,22 @@ from typing import Any
 
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.errors import BackendDownError, BackendRefusedError, ServingError
+from aeon_plugin_ft.http import HttpServer
 from aeon_plugin_ft.registry.model import Version
+from aeon_plugin_ft.serving.ask import warm
 from aeon_plugin_ft.serving.embedded.child import Address, SupervisedChild, new_config
 from aeon_plugin_ft.serving.embedded.server import ServerConfig
-from aeon_plugin_ft.serving.journal import Step, process_lives, process_name
-from aeon_plugin_ft.serving.model import Deployment
+from aeon_plugin_ft.serving.journal import SwapStep, process_lives, process_name
+from aeon_plugin_ft.serving.model import Deployer, Deployment, OnMoved, OnStep, unheard
 from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.store import DataFolder
 from aeon_plugin_ft.store.digest import sha256
+from aeon_plugin_ft.store.files import move_into_place
 from aeon_plugin_ft.weights.lora_gguf import export_lora_gguf
 from hooks import Route
 
-CANARY = "Diga uma palavra."
-CANARY_TOKENS = 4
+FIRST_QUESTION = "Diga uma palavra."
+FIRST_TOKENS = 4
 DRAIN_SECONDS = 120.0
 HTTP_SECONDS = 120.0
 CHECK_SECONDS = 30.0
@@ -42,28 +45,23 @@ CHECK_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class _Served:
-    """What one child serves: its process, its adapter file (None: the base alone) and the base's digest."""
+    """What one child serves: its process, its adapter file (None: the base alone) and the base's digest. `on_moved`
+    hears when it had to take another address."""
 
     child: SupervisedChild
     adapter: Path | None
     base_digest: str
     deployment: Deployment
+    on_moved: OnMoved
 
 
-class EmbeddedDeployer:
-    """serving.model.Deployer on children of this process. `system_prompt()` is computed ahead in each new
-    child; "" when there is none. `on_step` hears each step of `deploy`, `on_moved` (old, new) of a deployment that
-    had to take another address after a crash."""
+class EmbeddedDeployer(Deployer):
+    """On children of this process. `system_prompt()` is computed ahead in each new child; "" when there is none."""
 
     name = "embedded"
 
-    def __init__(
-        self, data: DataFolder, settings: ServeSection, *, system_prompt: Callable[[], str] = lambda: ""
-    ) -> None:
-        self.settings = settings
+    def __init__(self, data: DataFolder, *, system_prompt: Callable[[], str] = str) -> None:
         self.system_prompt = system_prompt
-        self.on_step: Callable[[Step], None] = lambda _: None
-        self.on_moved: Callable[[Deployment, Deployment], None] = lambda *_: None
         self.root = data.serving / "embedded"
         self.folder = self.root / process_name()
         self._served: dict[str, _Served] = {}
@@ -72,20 +70,25 @@ class EmbeddedDeployer:
 
     # -- Deployer ------------------------------------------------------------------------------
 
-    def deploy(self, version: Version | None, base: BaseModel) -> Deployment:
+    def deploy(
+        self, version: Version | None, base: BaseModel, settings: ServeSection, on_step: OnStep = unheard,
+        on_moved: OnMoved = unheard,
+    ) -> Deployment:  # fmt: skip
         """Start a child with this version and prove that it answers. Raises ServingError."""
         _refuse_strangers(version, base)
-        self.on_step(Step.BUILDING)
+        on_step(SwapStep.BUILDING)
         name = "base" if version is None else version.name
         adapter, digest = self._build(version, base)
-        self.on_step(Step.BUILT)
-        served = self._start(name, base, adapter, digest)
+        on_step(SwapStep.BUILT)
+        config = self._config(name, base, adapter, settings)
+        on_step(SwapStep.LOADING)
+        served = self._start(name, config, adapter, base.digest, digest, on_moved)
         try:
-            self.on_step(Step.LOADED)
-            _canary(served.deployment.route, served.child.config.warm_prompt)
-            self.on_step(Step.SMOKE_TESTED)
+            on_step(SwapStep.LOADED)
+            _ask_first(served.deployment.route, served.child.config.warm_prompt)
+            on_step(SwapStep.SMOKE_TESTED)
             self._prove(served)
-            self.on_step(Step.PROVED)
+            on_step(SwapStep.PROVED)
         except BaseException:
             self._remove(served, 0.0)
             raise
@@ -104,7 +107,18 @@ class EmbeddedDeployer:
             )
         self._prove(served)
 
-    def retire(self, deployment: Deployment) -> None:
+    def fits(self, deployment: Deployment, settings: ServeSection) -> bool:
+        """A child keeps its context, its threads and its limit for life."""
+        served = self._find(deployment)
+        if served is None:
+            return True
+        config = served.child.config
+        return (config.context, config.threads, config.reply_tokens) == _size(settings)
+
+    def warm_prompt(self, deployment: Deployment) -> None:
+        warm(deployment.route, self.system_prompt)
+
+    def retire(self, deployment: Deployment, settings: ServeSection) -> None:
         """Let its child finish and leave, and remove its files. Nothing happens when it is gone already."""
         served = self._find(deployment)
         if served is not None:
@@ -134,27 +148,24 @@ class EmbeddedDeployer:
         part = self.folder / f"{version.name}.gguf"
         exported = export_lora_gguf(version.adapter, base, part)
         final = self.folder / f"{version.name}-{exported.removeprefix('sha256:')[:12]}.gguf"
-        part.replace(final)
+        move_into_place(part, final)
         return final, _combined(base.digest, exported)
 
-    def _start(self, name: str, base: BaseModel, adapter: Path | None, digest: str) -> _Served:
+    def _config(self, name: str, base: BaseModel, adapter: Path | None, settings: ServeSection) -> ServerConfig:
         if base.gguf is None:
             raise ServingError(f"{base.spec} has no GGUF file", "Set [base] model to a GGUF of the same model")
-        config = new_config(
-            base.gguf,
-            adapter,
-            f"aeon-ft:{name}",
-            self.settings.context_tokens,
-            self.settings.threads or _cores(),
-            self.system_prompt(),
-            self.settings.max_reply_tokens,
-        )
+        context, threads, reply_tokens = _size(settings)
+        return new_config(base.gguf, adapter, f"aeon-ft:{name}", context, threads, self.system_prompt(), reply_tokens)
+
+    def _start(
+        self, name: str, config: ServerConfig, adapter: Path | None, base_digest: str, digest: str, on_moved: OnMoved
+    ) -> _Served:
         log = self.folder / f"{adapter.stem if adapter else name}.log"
         child = SupervisedChild(config, log, lambda address, new: self._move(child, address, new))
-        self.on_step(Step.LOADING)
         address = child.start()
         route = Route("embedded", config.alias, base_url=address.url, token=config.token, version=name)
-        served = _Served(child, adapter, base.digest, Deployment(name, self.name, config.alias, digest, route))
+        deployment = Deployment(name, self.name, config.alias, digest, route)
+        served = _Served(child, adapter, base_digest, deployment, on_moved)
         with self._guard:
             self._served[address.url] = served
         return served
@@ -182,14 +193,14 @@ class EmbeddedDeployer:
     def _move(self, child: SupervisedChild, address: Address, config: ServerConfig) -> None:
         """A child came back elsewhere: the deployment gets its new address and token."""
         with self._guard:
-            found = next((url for url, served in self._served.items() if served.child is child), None)
-            if found is None:
+            old_url = next((url for url, served in self._served.items() if served.child is child), None)
+            if old_url is None:
                 return
-            served = self._served.pop(found)
+            served = self._served.pop(old_url)
             route = replace(served.deployment.route, base_url=address.url, token=config.token)
             moved = replace(served, deployment=replace(served.deployment, route=route))
             self._served[address.url] = moved
-        self.on_moved(served.deployment, moved.deployment)
+        served.on_moved(served.deployment, moved.deployment)
 
     def _find(self, deployment: Deployment) -> _Served | None:
         with self._guard:
@@ -217,6 +228,11 @@ def sweep(root: Path) -> list[str]:
     return removed
 
 
+def _size(settings: ServeSection) -> tuple[int, int, int]:
+    """Tokens of context, threads, and tokens of a reply that does not end by itself."""
+    return settings.context_tokens, settings.threads or _cores(), settings.max_reply_tokens
+
+
 def _cores() -> int:
     import psutil
 
@@ -236,7 +252,7 @@ def _combined(base_digest: str, adapter_digest: str) -> str:
     return "sha256:" + hashlib.sha256(f"{base_digest}+{adapter_digest}".encode()).hexdigest()
 
 
-def _canary(route: Route, system_prompt: str) -> None:
+def _ask_first(route: Route, system_prompt: str) -> None:
     """One short answer, whose tokens must have finite log-probabilities. Raises ServingError.
 
     It is asked under the shared system prompt, so that what was computed ahead for that is not displaced.
@@ -244,8 +260,8 @@ def _canary(route: Route, system_prompt: str) -> None:
     system = [{"role": "system", "content": system_prompt}] if system_prompt else []
     body = {
         "model": route.model,
-        "messages": [*system, {"role": "user", "content": CANARY}],
-        "max_tokens": CANARY_TOKENS,
+        "messages": [*system, {"role": "user", "content": FIRST_QUESTION}],
+        "max_tokens": FIRST_TOKENS,
         "temperature": 0,
         "logprobs": True,
     }
@@ -266,23 +282,5 @@ def _get(route: Route, path: str) -> Any:
 
 
 def _request(route: Route, method: str, path: str, body: Any, seconds: float) -> Any:
-    import httpx
-
-    try:
-        answer = httpx.request(
-            method,
-            f"{route.base_url}{path}",
-            json=body,
-            headers={"Authorization": f"Bearer {route.token}"},
-            timeout=httpx.Timeout(seconds, connect=5),
-            trust_env=False,
-        )
-    except httpx.HTTPError as error:
-        raise BackendDownError(f"The embedded server of {route.model} does not answer", "`aeon-ft doctor`") from error
-    if answer.status_code != 200:
-        raise BackendRefusedError(
-            f"The embedded server of {route.model} answered {answer.status_code}: {answer.text[:200]}",
-            "`aeon-ft doctor`",
-            answer.status_code,
-        )
-    return answer.json()
+    with HttpServer(f"The embedded server of {route.model}", route.base_url or "", token=route.token) as server:
+        return server.call(method, path, body, seconds=seconds)

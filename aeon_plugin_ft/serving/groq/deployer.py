@@ -11,6 +11,7 @@ import difflib
 import io
 import json
 import os
+import threading
 import time
 import zipfile
 from collections.abc import Callable, Collection, Mapping
@@ -22,13 +23,14 @@ import numpy as np
 
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.errors import BackendRefusedError, ServingError
+from aeon_plugin_ft.http import HttpServer
 from aeon_plugin_ft.registry.model import Version, VersionState
-from aeon_plugin_ft.serving.journal import Step
-from aeon_plugin_ft.serving.model import Deployment
-from aeon_plugin_ft.serving.openai.client import ApiClient
+from aeon_plugin_ft.serving.journal import SwapStep
+from aeon_plugin_ft.serving.model import Deployer, Deployment, OnMoved, OnStep, unheard
 from aeon_plugin_ft.serving.smoke import smoke_test
 from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.store import DataFolder
+from aeon_plugin_ft.store.files import write_json
 from aeon_plugin_ft.weights.adapter import CONFIG, WEIGHTS, adapter_digest, read_adapter, read_safetensors
 from hooks import Route
 from hooks.providers import GROQ_URL
@@ -38,6 +40,7 @@ LORA_BASE_NAME = "Llama 3.1 8B Instruct"
 LORA_PARAMETERS = 8_030_261_248
 RANKS = (8, 16, 32, 64)
 MODELS_PAGE = "https://console.groq.com/docs/models"
+UPLOAD_SECONDS = 600.0
 RETRIES = 3
 LONGEST_PAUSE = 60.0
 
@@ -65,23 +68,11 @@ def nearest_model(wanted: str, living: Collection[str]) -> str | None:
     return named or (alike[0] if alike else None)
 
 
-class GroqClient(ApiClient):
-    """Groq's next steps; a retired model is answered with the nearest living one."""
-
-    def __init__(self, url: str, key: str) -> None:
-        super().__init__("Groq", url, key, "Check the internet connection; the local model goes on answering")
-
-    def next_step(self, status: int, text: str) -> str:
-        if status == 401:
-            return "Make a new key at console.groq.com and set it as GROQ_KEY"
-        if status == 403:
-            return _LOCAL
-        return super().next_step(status, text)
-
-    def model_names(self) -> list[str]:
-        """What this key may use now."""
-        answer = self.call("GET", "/openai/v1/models")
-        return [str(item["id"]) for item in answer.get("data", [])] if isinstance(answer, dict) else []
+def next_step(status: int, _reason: str) -> str | None:
+    """What to do about a refusal of Groq's; None: what is usual."""
+    if status == 401:
+        return "Make a new key at console.groq.com and set it as GROQ_KEY"
+    return _LOCAL if status == 403 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,66 +86,82 @@ class Tuning:
     model: str
 
 
-class GroqDeployer:
-    """serving.model.Deployer for Groq. `key` is asked at each use and never kept."""
+class GroqDeployer(Deployer):
+    """`key` is asked at each use, and connections that were opened with another one are closed. `url` is where tests
+    have their own Groq; else GROQ_BASE_URL, else Groq itself. `pause` waits some seconds."""
 
     name = "groq"
 
     def __init__(
-        self, data: DataFolder, settings: ServeSection, *, key: Callable[[], str | None] = groq_key,
-        url: str | None = None, pause: Callable[[float], None] = time.sleep,
+        self, data: DataFolder, *, key: Callable[[], str | None] = groq_key, url: str | None = None,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:  # fmt: skip
-        self.data, self.settings = data, settings
-        self.url = (url or os.environ.get("GROQ_BASE_URL") or GROQ_URL).rstrip("/")
-        self.on_step: Callable[[Step], None] = lambda _: None
-        self._key, self._pause = key, pause
+        self.data = data
+        self._url, self._key, self._pause = url, key, pause
         self._ledger = data.serving / "groq.json"
-        self._client: GroqClient | None = None
+        self._server: tuple[str, str, HttpServer] | None = None
+        """With the address and the key that it was made for."""
+        self._guard = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        """Groq's address now."""
+        return (self._url or os.environ.get("GROQ_BASE_URL") or GROQ_URL).rstrip("/")
 
     # -- the contract ----------------------------------------------------------------------------
 
-    def deploy(self, version: Version | None, base: BaseModel) -> Deployment:
+    def deploy(
+        self, version: Version | None, base: BaseModel, settings: ServeSection, on_step: OnStep = unheard,
+        on_moved: OnMoved = unheard,
+    ) -> Deployment:  # fmt: skip
         if version is None:
-            self.require_model(self.settings.groq_model)
-            return self._prove("base", self.settings.groq_model, None)
+            self.require_model(settings.groq_model)
+            return self._prove("base", settings.groq_model, None, on_step)
         self._require_lora_base(version, base)
         name = f"aeon-ft-{version.name}-{adapter_digest(version.adapter)[7:15]}"
-        tuning = self._known(name) or self._register(name, version)
-        self.on_step(Step.IMPORTED)
-        return self._prove(version.name, tuning.model, version)
+        tuning = self._registered(name) or self._register(name, version)
+        on_step(SwapStep.IMPORTED)
+        return self._prove(version.name, tuning.model, version, on_step)
+
+    def fits(self, deployment: Deployment, settings: ServeSection) -> bool:
+        """Groq's own model answers for the base: another one is another deployment."""
+        same_model = deployment.version != "base" or deployment.model == settings.groq_model
+        return same_model and deployment.route.base_url == self.url
 
     def check(self, deployment: Deployment) -> None:
         tuning = next((t for t in self._read().values() if t.model == deployment.model), None)
         if tuning is None:
             self.require_model(deployment.model)
-        elif self._found(tuning.id) is None:
+        elif self._tuning_at_groq(tuning.id) is None:
             raise ServingError(
                 f"Groq no longer has {deployment.model}", f"Deploy {deployment.version} again, or go back to the base"
             )
         self._say_something(deployment.model)
 
-    def retire(self, deployment: Deployment) -> None:
+    def retire(self, deployment: Deployment, settings: ServeSection) -> None:
         """Nothing runs on this machine; registered adapters stay for going back, up to [serve] keep_versions."""
         kept = [tuning for tuning in self._read().values() if tuning.model != deployment.model]
-        for tuning in kept[: max(0, len(kept) + 1 - self.settings.keep_versions)]:
+        for tuning in kept[: max(0, len(kept) + 1 - settings.keep_versions)]:
             self._remove(tuning)
 
-    def close(self) -> None:
-        if self._client is not None:
-            self._client.close()
-            self._client = None
-
-    def discard(self, version: str) -> None:
+    def discard(self, version: str, settings: ServeSection) -> None:
         """Take a version away from Groq for good."""
         for tuning in list(self._read().values()):
             if tuning.version == version:
                 self._remove(tuning)
 
+    def close(self) -> None:
+        with self._guard:
+            server, self._server = self._server, None
+        if server is not None:
+            server[2].close()
+
     # -- the parts -------------------------------------------------------------------------------
 
     def require_model(self, name: str) -> None:
         """Raise ServingError, naming the nearest living model, unless Groq serves `name` to this key."""
-        living = self._again(lambda: self._http().model_names())
+        answer = self._again(lambda: self._http().call("GET", "/openai/v1/models"))
+        living = [str(item["id"]) for item in answer.get("data", [])] if isinstance(answer, dict) else []
         if name not in living:
             near = nearest_model(name, living)
             raise ServingError(
@@ -182,11 +189,11 @@ class GroqDeployer:
         try:
             file = self._again(
                 lambda: self._http().call(
-                    "POST", "/openai/v1/files", upload=upload, form={"purpose": "fine_tuning"}, seconds=600
+                    "POST", "/openai/v1/files", files=upload, data={"purpose": "fine_tuning"}, seconds=UPLOAD_SECONDS
                 )
             )
             body = {"input_file_id": file["id"], "name": name, "type": "lora", "base_model": LORA_BASE}
-            made = self._again(lambda: self._http().call("POST", "/v1/fine_tunings", body, seconds=600))
+            made = self._again(lambda: self._http().call("POST", "/v1/fine_tunings", body, seconds=UPLOAD_SECONDS))
             tuning = Tuning(name, version.name, made["id"], file["id"], made["data"]["fine_tuned_model"])
         except BackendRefusedError as error:
             if error.status in (403, 404):
@@ -199,12 +206,12 @@ class GroqDeployer:
         self._write({**self._read(), name: tuning})
         return tuning
 
-    def _known(self, name: str) -> Tuning | None:
+    def _registered(self, name: str) -> Tuning | None:
         """The registration of an earlier try, if Groq still has it."""
         tuning = self._read().get(name)
-        return tuning if tuning is not None and self._found(tuning.id) is not None else None
+        return tuning if tuning is not None and self._tuning_at_groq(tuning.id) is not None else None
 
-    def _found(self, tuning: str) -> Any:
+    def _tuning_at_groq(self, tuning: str) -> Any:
         try:
             return self._again(lambda: self._http().call("GET", f"/v1/fine_tunings/{tuning}"))
         except BackendRefusedError as error:
@@ -221,7 +228,7 @@ class GroqDeployer:
                     raise
         self._write({name: other for name, other in self._read().items() if name != tuning.name})
 
-    def _prove(self, name: str, model: str, version: Version | None) -> Deployment:
+    def _prove(self, name: str, model: str, version: Version | None, on_step: OnStep) -> Deployment:
         """A candidate must only say something: its replies are the gate's to judge, with a verdict."""
         route = Route("groq", model, base_url=self.url, version=name)
         deployment = Deployment(name, self.name, model, model, route)
@@ -230,20 +237,25 @@ class GroqDeployer:
         else:
             with_key = replace(route, token=self._key())  # for these questions only: a route is kept in the store
             self._again(lambda: smoke_test(with_key, thinks=True, trained=version is not None))
-        self.on_step(Step.PROVED)
+        on_step(SwapStep.PROVED)
         return deployment
 
     def _say_something(self, model: str) -> None:
         body = {"model": model, "messages": [{"role": "user", "content": "Oi"}], "max_tokens": 64}
         self._again(lambda: self._http().call("POST", "/openai/v1/chat/completions", body))
 
-    def _http(self) -> GroqClient:
-        key = self._key()
+    def _http(self) -> HttpServer:
+        """Groq under the key of this moment. Raises ServingError when there is none."""
+        key, url = self._key(), self.url
         if not key:
             raise ServingError("There is no Groq key", "Set GROQ_KEY; keys are made at console.groq.com")
-        if self._client is None:
-            self._client = GroqClient(self.url, key)
-        return self._client
+        with self._guard:
+            if self._server is None or self._server[:2] != (url, key):
+                if self._server is not None:
+                    self._server[2].close()
+                down = "Check the internet connection; the local model goes on answering"
+                self._server = url, key, HttpServer("Groq", url, token=key, down=down, next_step=next_step)
+            return self._server[2]
 
     def _again(self, step: Callable[[], Any]) -> Any:
         """A limit or an outage is tried again after the time that Groq asks for; a refusal is not."""
@@ -253,22 +265,18 @@ class GroqDeployer:
             except BackendRefusedError as error:
                 if not error.retryable or attempt == RETRIES - 1:
                     raise
-                asked = self._client.retry_after if self._client is not None else None
-                self._pause(min(LONGEST_PAUSE, asked or 0.5 * 2**attempt))
+                self._pause(min(LONGEST_PAUSE, error.retry_after or 0.5 * 2**attempt))
         return None
 
     def _read(self) -> dict[str, Tuning]:
         try:
-            found = json.loads(self._ledger.read_text(encoding="utf-8"))
+            content = json.loads(self._ledger.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
-        return {name: Tuning(**entry) for name, entry in found.items()}
+        return {name: Tuning(**entry) for name, entry in content.items()}
 
     def _write(self, tunings: Mapping[str, Tuning]) -> None:
-        plain = {name: asdict(tuning) for name, tuning in tunings.items()}
-        part = self._ledger.with_suffix(".part")
-        part.write_text(json.dumps(plain, indent=1), encoding="utf-8")
-        part.replace(self._ledger)
+        write_json(self._ledger, {name: asdict(tuning) for name, tuning in tunings.items()})
 
 
 def zip_adapter(folder: Path) -> bytes:

@@ -19,6 +19,7 @@ from aeon_plugin_ft.serving.merging.check import heldout_replies, measure_merge,
 from aeon_plugin_ft.serving.merging.worker.run import merge_in_child
 from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.store import DataFolder
+from aeon_plugin_ft.store.files import write_whole
 from aeon_plugin_ft.weights.adapter import adapter_digest
 from aeon_plugin_ft.weights.merge import MergeOptions, merged_size
 from aeon_plugin_ft.weights.merge_identity import require_same_model
@@ -54,7 +55,7 @@ class Merging:
         report = merge_in_child(self.gguf, self.version.adapter, out, self.options)
         report["adapter"] = adapter_digest(self.version.adapter)
         report["check"] = self._compare(out)
-        report_file(self.data, self.version.name).write_text(json.dumps(report), encoding="utf-8")
+        write_whole(report_file(self.data, self.version.name), json.dumps(report))
         return str(report["digest"])
 
     def _compare(self, merged: Path) -> dict[str, Any]:

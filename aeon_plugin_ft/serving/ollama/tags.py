@@ -8,6 +8,7 @@ the tag is made, so that a crash leaves nothing that nobody knows.
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,16 +16,21 @@ from typing import Any
 
 from aeon_plugin_ft.errors import ServingError
 from aeon_plugin_ft.serving.ollama.create import blob_digest
+from aeon_plugin_ft.store.files import write_json
 from aeon_plugin_ft.weights.merge import KEY_ADAPTER
 
 MODEL = "aeon-ft"
 
 
+_WRITING = threading.Lock()
+"""Reading the list, changing it and writing it back is one step, for the lists of all addresses are one file."""
+
+
 @dataclass(frozen=True, slots=True)
 class OurTag:
-    """A tag that we made. `content` is the digest that tells it apart: of the adapter, or of the base that was
-    imported as it is. `digest` is the manifest's once it was proven, "" before. `order` grows with each tag. `blob` is
-    what was uploaded for it."""
+    """A tag that we made in the Ollama at `url`. `content` is the digest that tells it apart: of the adapter, or of the
+    base that was imported as it is. `digest` is the manifest's once it was proven, "" before. `order` grows with each
+    tag. `blob` is what was uploaded for it."""
 
     name: str
     version: str
@@ -32,41 +38,57 @@ class OurTag:
     digest: str
     order: int
     blob: str = ""
+    url: str = ""
+    """"" in a list of the time when there was one Ollama only: then it is the one that is asked now."""
+
+    @property
+    def key(self) -> str:
+        """Two Ollamas may have a tag of one name."""
+        return f"{self.name} {self.url}"
 
 
 class Ledger:
-    """The tags that we made, on disk."""
+    """The tags that we made in the Ollama at `url`, on disk."""
 
-    def __init__(self, file: Path) -> None:
-        self.file = file
+    def __init__(self, file: Path, url: str) -> None:
+        self.file, self.url = file, url
 
     def read(self) -> dict[str, OurTag]:
+        """By name."""
+        return {tag.name: tag for tag in self._all() if tag.url in ("", self.url)}
+
+    def addresses(self, version: str) -> set[str]:
+        """Of every Ollama that was given this version."""
+        return {tag.url for tag in self._all() if tag.version == version and tag.url}
+
+    def add(self, name: str, version: str, content: str, digest: str = "", blob: str = "") -> None:
+        with _WRITING:
+            tags = self._all()
+            old = next((tag for tag in tags if tag.name == name and tag.url in ("", self.url)), None)
+            order = old.order if old else 1 + max((tag.order for tag in tags), default=0)
+            made = OurTag(name, version, content, digest, order, blob or (old.blob if old else ""), self.url)
+            self._write([*(tag for tag in tags if tag is not old), made])
+
+    def remove(self, name: str) -> None:
+        with _WRITING:
+            tags = self._all()
+            kept = [tag for tag in tags if tag.name != name or tag.url not in ("", self.url)]
+            if len(kept) < len(tags):
+                self._write(kept)
+
+    def _all(self) -> list[OurTag]:
         try:
-            found = json.loads(self.file.read_text(encoding="utf-8"))
+            content = json.loads(self.file.read_text(encoding="utf-8"))
+            return [OurTag(**entry) for entry in content.values()]
         except FileNotFoundError:
-            return {}
-        except (OSError, ValueError) as error:
+            return []
+        except (OSError, ValueError, TypeError, AttributeError) as error:
             raise ServingError(
                 f"{self.file} cannot be read ({error})", "Delete it; our older tags in Ollama then stay until removed"
             ) from error
-        return {name: OurTag(**entry) for name, entry in found.items()}
 
-    def add(self, name: str, version: str, content: str, digest: str = "", blob: str = "") -> None:
-        tags = self.read()
-        old = tags.get(name)
-        order = old.order if old else 1 + max((tag.order for tag in tags.values()), default=0)
-        tags[name] = OurTag(name, version, content, digest, order, blob or (old.blob if old else ""))
-        self._write(tags)
-
-    def remove(self, name: str) -> None:
-        tags = self.read()
-        if tags.pop(name, None) is not None:
-            self._write(tags)
-
-    def _write(self, tags: Mapping[str, OurTag]) -> None:
-        part = self.file.with_suffix(".part")
-        part.write_text(json.dumps({name: asdict(tag) for name, tag in tags.items()}, indent=1), encoding="utf-8")
-        part.replace(self.file)
+    def _write(self, tags: Collection[OurTag]) -> None:
+        write_json(self.file, {tag.key: asdict(tag) for tag in tags})
 
 
 def tag_name(version: str, content: str, take: int = 0) -> str:

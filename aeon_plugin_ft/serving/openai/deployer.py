@@ -8,17 +8,17 @@ takes adapters only when it starts, so it is checked, and the command to start i
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
 
 from aeon_plugin_ft.base.model import BaseModel
-from aeon_plugin_ft.errors import BackendRefusedError, ServingError
+from aeon_plugin_ft.errors import ServingError
 from aeon_plugin_ft.registry.model import Version, VersionState
-from aeon_plugin_ft.serving.ask import greeting, listed
-from aeon_plugin_ft.serving.journal import Step
-from aeon_plugin_ft.serving.model import Deployment
-from aeon_plugin_ft.serving.openai.client import ApiClient
+from aeon_plugin_ft.serving.ask import warm
+from aeon_plugin_ft.serving.journal import SwapStep
+from aeon_plugin_ft.serving.model import Deployer, Deployment, OnMoved, OnStep, unheard
+from aeon_plugin_ft.serving.openai.server import Flavour, OpenAIServer
 from aeon_plugin_ft.serving.smoke import smoke_test
 from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.store import DataFolder
@@ -26,16 +26,6 @@ from aeon_plugin_ft.weights.adapter import WEIGHTS, adapter_digest
 from aeon_plugin_ft.weights.lora_gguf import export_lora_gguf
 from hooks import Route
 
-Flavour = Literal["vllm", "sglang", "llama"]
-_PROBES: tuple[tuple[str, Flavour], ...] = (
-    ("/get_server_info", "sglang"),
-    ("/props", "llama"),
-    ("/version", "vllm"),
-    ("/server_info", "sglang"),
-)
-"""A route that only that server has, in an order in which none is mistaken for another."""
-
-LOAD_SECONDS = 300.0
 NAMES = 20
 
 
@@ -44,197 +34,157 @@ def openai_token() -> str | None:
     return os.environ.get("OPENAI_API_KEY") or None
 
 
-class OpenAIDeployer:
-    """serving.model.Deployer for vLLM, SGLang and llama-server. `system_prompt()` is what the owner's talk is asked
+def address(settings: ServeSection) -> str:
+    """[serve] openai_url as it is called: without the /v1 that people copy along; "" when there is none."""
+    return settings.openai_url.rstrip("/").removesuffix("/v1")
+
+
+class OpenAIDeployer(Deployer):
+    """For vLLM, SGLang and llama-server: each call goes to the server that [serve] names at that moment, or to the one
+    where a deployment was made. `token` is asked at each use; `system_prompt()` is what the owner's talk is asked
     under, computed ahead."""
 
     name = "openai"
 
     def __init__(
-        self, data: DataFolder, settings: ServeSection, *, token: Callable[[], str | None] = openai_token,
+        self, data: DataFolder, *, token: Callable[[], str | None] = openai_token,
         system_prompt: Callable[[], str] = str,
     ) -> None:  # fmt: skip
-        self.data, self.settings, self.system_prompt = data, settings, system_prompt
-        self.on_step: Callable[[Step], None] = lambda _: None
+        self.data, self.system_prompt = data, system_prompt
         self._token = token
-        self._prefix = ""
-        self.url = settings.openai_url.rstrip("/").removesuffix("/v1")
-        self.client = _Client("The model server", self.url, token(), "Start it, or correct [serve] openai_url")
+        self._servers: dict[tuple[str, str | None], OpenAIServer] = {}
+        self._guard = threading.Lock()
+
+    def server(self, url: str) -> OpenAIServer:
+        """The one at an address, with its kept-alive connections; another key gets connections of its own."""
+        key = url, self._token()
+        with self._guard:
+            if key not in self._servers:
+                self._servers[key] = OpenAIServer(*key)
+            return self._servers[key]
 
     # -- the contract ----------------------------------------------------------------------------
 
-    def deploy(self, version: Version | None, base: BaseModel) -> Deployment:
-        flavour = self.flavour()
+    def deploy(
+        self, version: Version | None, base: BaseModel, settings: ServeSection, on_step: OnStep = unheard,
+        on_moved: OnMoved = unheard,
+    ) -> Deployment:  # fmt: skip
+        server = self.server(address(settings))
+        flavour = server.flavour()
         if version is None:
-            return self._prove("base", self._base_name(), "base", None)
+            return self._prove(server, "base", server.base_name(), "base", None, on_step)
         if version.base_digest != base.digest:
             raise ServingError(f"{version.name} was trained on another base than {base.spec}", "Train again on it")
         digest = adapter_digest(version.adapter)
         if flavour == "llama":
-            return self._llama(version, base, digest)
-        name, loaded = self._load(version, digest)
-        model = name if flavour == "vllm" else f"{self._base_name()}:{name}"
+            self._require_started_with(server, version, base, digest)
+            return self._prove(server, version.name, server.base_name(), digest, version, on_step)
+        name, loaded = self._load(server, flavour, version, digest, settings)
+        model = name if flavour == "vllm" else f"{server.base_name()}:{name}"
         try:
-            return self._prove(version.name, model, digest, version)
+            return self._prove(server, version.name, model, digest, version, on_step)
         except ServingError:
             if loaded:
-                self._unload(name)
+                server.unload(flavour, name)
             raise
 
+    def fits(self, deployment: Deployment, settings: ServeSection) -> bool:
+        return deployment.route.base_url == address(settings) and deployment.route.token == self._token()
+
     def check(self, deployment: Deployment) -> None:
-        if self.flavour() == "vllm" and deployment.model not in {card["id"] for card in self._cards()}:
+        server = self._server_of(deployment)
+        if server.flavour() == "vllm" and deployment.model not in {card["id"] for card in server.cards()}:
             raise ServingError(
                 f"The model server no longer has {deployment.model} (was it restarted?)",
                 f"Deploy {deployment.version} again",
             )
-        self._say_something(deployment.model)
+        server.say_something(deployment.model, self.system_prompt())
 
-    def retire(self, deployment: Deployment) -> None:
+    def warm_prompt(self, deployment: Deployment) -> None:
+        warm(deployment.route, self.system_prompt)
+
+    def retire(self, deployment: Deployment, settings: ServeSection) -> None:
         """Unload the adapter; the server ends the requests that use it first."""
-        if deployment.version != "base" and self.flavour() != "llama":
-            self._unload(deployment.model.rpartition(":")[2])
+        server = self._server_of(deployment)
+        if deployment.version != "base" and (flavour := server.flavour()) != "llama":
+            server.unload(flavour, deployment.model.rpartition(":")[2])
 
-    def close(self) -> None:
-        self.client.close()
-
-    def abandon(self, version: str) -> None:
+    def abandon(self, version: str, settings: ServeSection) -> None:
         """Unload what a deploy that was cut off may have loaded."""
-        self.discard(version)
+        self.discard(version, settings)
 
-    def discard(self, version: str) -> None:
+    def discard(self, version: str, settings: ServeSection) -> None:
         """Unload every name of a version: those that are listed, and on SGLang, which may list none, its first."""
-        flavour = self.flavour()
+        server = self.server(address(settings))
+        flavour = server.flavour()
         if flavour == "llama":
             return
-        names = {str(card["id"]) for card in self._cards() if str(card["id"]).startswith(f"aeon-ft-{version}-")}
+        names = {str(card["id"]) for card in server.cards() if str(card["id"]).startswith(f"aeon-ft-{version}-")}
         adapter = self.data.versions / version / "adapter"
         if flavour == "sglang" and (adapter / WEIGHTS).exists():
             names.add(_name(version, adapter_digest(adapter)))
         for name in names:
-            self._unload(name)
+            server.unload(flavour, name)
 
-    # -- the server ------------------------------------------------------------------------------
+    def close(self) -> None:
+        with self._guard:
+            servers, self._servers = list(self._servers.values()), {}
+        for server in servers:
+            server.close()
 
-    def flavour(self) -> Flavour:
-        """Which server this is, by the routes that only it has."""
-        if not self.url:
-            raise ServingError("There is no address of a model server", "Set [serve] openai_url")
-        for path, flavour in _PROBES:
-            try:
-                self.client.call("GET", path, seconds=10)
-            except BackendRefusedError as error:
-                if error.status == 401:
-                    raise
-                continue
-            self._prefix = "/v1" if flavour == "vllm" else ""
-            return flavour
-        raise ServingError(f"The server at {self.url} is no vLLM, SGLang or llama-server", "Correct [serve] openai_url")
+    # -- the parts -------------------------------------------------------------------------------
 
-    def _cards(self) -> list[dict[str, Any]]:
-        answer = self.client.call("GET", "/v1/models")
-        cards = answer.get("data", []) if isinstance(answer, dict) else []
-        return [card for card in cards if isinstance(card, dict) and "id" in card]
+    def _server_of(self, deployment: Deployment) -> OpenAIServer:
+        return self.server(str(deployment.route.base_url))
 
-    def _base_name(self) -> str:
-        found = next((str(card["id"]) for card in self._cards() if not card.get("parent")), None)
-        if found is None:
-            raise ServingError(f"The server at {self.url} serves no model", "Start it with a base model")
-        return found
-
-    def _prove(self, name: str, model: str, digest: str, version: Version | None) -> Deployment:
+    def _prove(
+        self, server: OpenAIServer, name: str, model: str, digest: str, version: Version | None, on_step: OnStep
+    ) -> Deployment:
         """A candidate must only say something: its replies are the gate's to judge, with a verdict."""
-        self.on_step(Step.LOADED)
-        route = Route("openai", model, base_url=self.url, token=self._token(), version=name)
+        on_step(SwapStep.LOADED)
+        route = Route("openai", model, base_url=server.url, token=self._token(), version=name)
         if version is None or version.state is not VersionState.CANDIDATE:
             smoke_test(route, thinks=True, trained=version is not None)
-        self._say_something(model)  # last: what it computes for the owner's prompt is there for the first reply
-        self.on_step(Step.PROVED)
+        # Last: what it computes for the owner's prompt is there for the first reply.
+        server.say_something(model, self.system_prompt())
+        on_step(SwapStep.PROVED)
         return Deployment(name, self.name, model, digest, route)
 
-    def _say_something(self, model: str) -> None:
-        body = {"model": model, "messages": listed(greeting(self.system_prompt())), "max_tokens": 64}
-        self.client.call("POST", "/v1/chat/completions", body, seconds=LOAD_SECONDS)
-
-    # -- adapters at run time --------------------------------------------------------------------
-
-    def _load(self, version: Version, digest: str) -> tuple[str, bool]:
+    def _load(
+        self, server: OpenAIServer, flavour: Flavour, version: Version, digest: str, settings: ServeSection
+    ) -> tuple[str, bool]:
         """The adapter's name on the server, and whether this call loaded it.
 
         A name holds the adapter's digest; one that is there already with another folder is somebody else's.
         """
-        path = self._path(version)
-        there = {str(card["id"]): card.get("root") for card in self._cards()}
+        path = self._path(version, settings)
+        folders = {str(card["id"]): card.get("root") for card in server.cards()}
         for take in range(NAMES):
             name = _name(version.name, digest, take)
-            if name in there and there[name] == path:
+            if name in folders and folders[name] == path:
                 return name, False
-            if name not in there and self._loaded(name, path):
+            if name not in folders and server.load(flavour, name, path):
                 return name, True
         raise ServingError(f"No name is free for {version.name} on the server", "Restart the model server")
 
-    def _loaded(self, name: str, path: str) -> bool:
-        """Load it; False when the name is taken."""
-        try:
-            answer = self.client.call(
-                "POST",
-                f"{self._prefix}/load_lora_adapter",
-                {"lora_name": name, "lora_path": path},
-                seconds=LOAD_SECONDS,
-            )
-        except BackendRefusedError as error:
-            if "already" in error.what:
-                return False
-            raise
-        if isinstance(answer, dict) and answer.get("success") is False:
-            raise BackendRefusedError(f"The model server did not load it: {answer.get('error_message')}", "See its log")
-        return True
-
-    def _unload(self, name: str) -> None:
-        try:
-            self.client.call("POST", f"{self._prefix}/unload_lora_adapter", {"lora_name": name}, seconds=LOAD_SECONDS)
-        except BackendRefusedError as error:
-            if error.status not in (400, 404):  # gone already, by a restart of the server
-                raise
-
-    def _path(self, version: Version) -> str:
+    def _path(self, version: Version, settings: ServeSection) -> str:
         """The adapter's folder as the server sees it."""
-        if not self.settings.openai_folder:
+        if not settings.openai_folder:
             return str(version.adapter.absolute())
         inside = version.adapter.absolute().relative_to(self.data.root)
-        return str(PurePosixPath(self.settings.openai_folder, *inside.parts))
+        return str(PurePosixPath(settings.openai_folder, *inside.parts))
 
-    # -- llama-server ----------------------------------------------------------------------------
-
-    def _llama(self, version: Version, base: BaseModel, digest: str) -> Deployment:
-        """A llama-server that was started with this adapter; otherwise the command that starts it so."""
+    def _require_started_with(self, server: OpenAIServer, version: Version, base: BaseModel, digest: str) -> None:
+        """Raise ServingError, with the command, unless the llama-server was started with this adapter."""
         file = self.data.serving / f"adapter-{version.name}-{digest[7:15]}.gguf"
         if not file.exists():
             export_lora_gguf(version.adapter, base, file)
-        adapters = self.client.call("GET", "/lora-adapters")
-        active = [Path(str(item.get("path"))).name for item in adapters if item.get("scale")]
-        if active != [file.name]:
+        if [Path(str(item.get("path"))).name for item in server.active_adapters()] != [file.name]:
             raise ServingError(
-                f"The llama-server at {self.url} was not started with {version.name}",
+                f"The llama-server at {server.url} was not started with {version.name}",
                 f'Start it with: llama-server -m "{base.gguf}" --lora "{file}" --cache-ram 0',
             )
-        return self._prove(version.name, self._base_name(), digest, version)
 
 
 def _name(version: str, digest: str, take: int = 0) -> str:
     return f"aeon-ft-{version}-{digest[7:15]}" + (f"-{take + 1}" if take else "")
-
-
-class _Client(ApiClient):
-    def next_step(self, status: int, text: str) -> str:
-        lower = text.lower()
-        if status == 404 and "not found" in lower and "adapter" not in lower:
-            return (
-                "Start vLLM with VLLM_ALLOW_RUNTIME_LORA_UPDATING=True and --enable-lora, or SGLang with --enable-lora"
-            )
-        if "rank" in lower:
-            return "Start the server with a larger --max-lora-rank, or train with a smaller [train] rank"
-        if "no adapter found" in lower:
-            return "Let the server see the data folder, and set [serve] openai_folder to its path there"
-        if status == 401:
-            return "Set OPENAI_API_KEY to the server's key"
-        return super().next_step(status, text)

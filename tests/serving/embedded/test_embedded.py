@@ -25,7 +25,7 @@ from aeon_plugin_ft.registry import Version
 from aeon_plugin_ft.serving.embedded import deployer as module
 from aeon_plugin_ft.serving.embedded.child import EmbeddedChild, SupervisedChild, new_config
 from aeon_plugin_ft.serving.embedded.deployer import EmbeddedDeployer
-from aeon_plugin_ft.serving.journal import Step
+from aeon_plugin_ft.serving.journal import SwapStep
 from aeon_plugin_ft.serving.model import Deployment
 from aeon_plugin_ft.serving.routes import RouteTable
 from aeon_plugin_ft.serving.swap import Swapper
@@ -52,7 +52,7 @@ def version(tmp_path_factory: pytest.TempPathFactory, base: BaseModel) -> Versio
 
 @pytest.fixture
 def deployer(data: DataFolder) -> Iterator[EmbeddedDeployer]:
-    made = EmbeddedDeployer(data, SETTINGS)
+    made = EmbeddedDeployer(data)
     yield made
     made.close()
 
@@ -72,19 +72,26 @@ def wait_for(condition: object, seconds: float = 30) -> None:
 def test_a_version_is_served_with_its_proof_and_taken_away_again(
     deployer: EmbeddedDeployer, base: BaseModel, version: Version
 ) -> None:
-    steps: list[Step] = []
-    deployer.on_step = steps.append
-    plain, tuned = deployer.deploy(None, base), deployer.deploy(version, base)
+    steps: list[SwapStep] = []
+    plain = deployer.deploy(None, base, SETTINGS, steps.append)
+    tuned = deployer.deploy(version, base, SETTINGS, steps.append)
     assert plain.digest == base.digest != tuned.digest
     assert tuned.route.version == tuned.version == "v0001"
     assert chat(plain.route, "oi") != chat(tuned.route, "oi")
     for deployment in (plain, tuned):
         deployer.check(deployment)
-    happy = [Step.BUILDING, Step.BUILT, Step.LOADING, Step.LOADED, Step.SMOKE_TESTED, Step.PROVED]
+    happy = [
+        SwapStep.BUILDING,
+        SwapStep.BUILT,
+        SwapStep.LOADING,
+        SwapStep.LOADED,
+        SwapStep.SMOKE_TESTED,
+        SwapStep.PROVED,
+    ]
     assert steps == happy * 2
     pids = deployer.pids()
-    deployer.retire(tuned)
-    deployer.retire(tuned)
+    deployer.retire(tuned, SETTINGS)
+    deployer.retire(tuned, SETTINGS)
     assert len(deployer.pids()) == 1
     assert [path.suffix for path in deployer.folder.iterdir() if path.name.startswith("v0001")] == [".log"]
     with pytest.raises(BackendDownError, match="No embedded server"):
@@ -99,14 +106,14 @@ def test_the_same_version_has_the_same_digest_in_another_process(
 ) -> None:
     digests = []
     for number in range(2):
-        deployer = EmbeddedDeployer(DataFolder(tmp_path / str(number)).create(), SETTINGS)
-        digests.append(deployer.deploy(version, base).digest)
+        deployer = EmbeddedDeployer(DataFolder(tmp_path / str(number)).create())
+        digests.append(deployer.deploy(version, base, SETTINGS).digest)
         deployer.close()
     assert digests[0] == digests[1]
 
 
 def test_its_door_is_on_loopback_and_has_a_lock(deployer: EmbeddedDeployer, base: BaseModel) -> None:
-    deployment = deployer.deploy(None, base)
+    deployment = deployer.deploy(None, base, SETTINGS)
     route = deployment.route
     assert route.token
     for path in ("/v1/models", "/lora-adapters", "/slots", "/metrics"):
@@ -125,9 +132,9 @@ def test_its_door_is_on_loopback_and_has_a_lock(deployer: EmbeddedDeployer, base
 def test_settings_reach_the_server(data: DataFolder, base: BaseModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(psutil, "cpu_count", lambda logical=True: 2 if logical else 1)
     for settings, threads in ((ServeSection(threads=3, context_tokens=512), 3), (ServeSection(context_tokens=512), 1)):
-        deployer = EmbeddedDeployer(data, settings)
+        deployer = EmbeddedDeployer(data)
         try:
-            deployment = deployer.deploy(None, base)
+            deployment = deployer.deploy(None, base, settings)
             slots = get(deployment.route, "/slots", deployment.route.token).json()
             assert [slot["n_ctx"] for slot in slots] == [512, 512]
             served = next(iter(deployer._served.values()))
@@ -140,9 +147,9 @@ def test_a_shared_system_prompt_is_computed_before_the_first_question(
     data: DataFolder, store: Store, base: BaseModel
 ) -> None:
     prompt = "Aeon, um hacker que fala pouco."
-    deployer = EmbeddedDeployer(data, SETTINGS, system_prompt=lambda: prompt)
-    swapper = Swapper(data, store, EventBus(), RouteTable(), {"embedded": deployer})
-    route = swapper.swap(None, base, "embedded").route
+    deployer = EmbeddedDeployer(data, system_prompt=lambda: prompt)
+    swapper = Swapper(data, store, EventBus(), RouteTable(), {"embedded": deployer}, lambda: SETTINGS)
+    route = swapper.swap(None, base).route
     body = {
         "messages": [{"role": "system", "content": prompt}, {"role": "user", "content": "ola"}],
         "max_tokens": 1,
@@ -158,7 +165,7 @@ def test_a_shared_system_prompt_is_computed_before_the_first_question(
 def test_a_killed_server_comes_back_at_the_same_address(
     deployer: EmbeddedDeployer, base: BaseModel, version: Version
 ) -> None:
-    deployment = deployer.deploy(version, base)
+    deployment = deployer.deploy(version, base, SETTINGS)
     before = chat(deployment.route, "oi")
     pid = deployer.pids()[0]
     psutil.Process(pid).kill()
@@ -173,10 +180,10 @@ def test_a_server_whose_port_was_taken_moves_and_the_route_follows(
     data: DataFolder, store: Store, base: BaseModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(SupervisedChild, "FIRST_WAIT", 0.5)
-    deployer, routes = EmbeddedDeployer(data, SETTINGS), RouteTable()
-    swapper = Swapper(data, store, EventBus(), routes, {"embedded": deployer})
+    deployer, routes = EmbeddedDeployer(data), RouteTable()
+    swapper = Swapper(data, store, EventBus(), routes, {"embedded": deployer}, lambda: SETTINGS)
     try:
-        old = swapper.swap(None, base, "embedded").route
+        old = swapper.swap(None, base).route
         psutil.Process(deployer.pids()[0]).kill()
         with squatter(int(str(old.base_url).rpartition(":")[2])):
             wait_for(lambda: routes.current != old)
@@ -336,7 +343,7 @@ def test_a_start_that_takes_too_long_is_ended(tmp_path: Path, base: BaseModel) -
 def test_other_weights_than_were_deployed_are_found_out(
     deployer: EmbeddedDeployer, base: BaseModel, version: Version
 ) -> None:
-    deployment = deployer.deploy(version, base)
+    deployment = deployer.deploy(version, base, SETTINGS)
     served = next(iter(deployer._served.values()))
     assert served.adapter is not None
     served.adapter.write_bytes(served.adapter.read_bytes()[:-1] + b"x")
@@ -348,9 +355,9 @@ def test_an_adapter_of_other_weights_is_not_served(
     deployer: EmbeddedDeployer, base: BaseModel, version: Version
 ) -> None:
     with pytest.raises(ServingError, match="trained on other weights"):
-        deployer.deploy(replace(version, base_digest="sha256:" + "0" * 64), base)
+        deployer.deploy(replace(version, base_digest="sha256:" + "0" * 64), base, SETTINGS)
     with pytest.raises(ServingError, match="no GGUF"):
-        deployer.deploy(None, replace(base, gguf=None))
+        deployer.deploy(None, replace(base, gguf=None), SETTINGS)
     assert deployer.pids() == []
 
 
@@ -360,9 +367,9 @@ def test_a_failed_deployment_leaves_no_child_and_no_adapter(
     def no(*_: object) -> None:
         raise ServingError("it says nothing")
 
-    monkeypatch.setattr(module, "_canary", no)
+    monkeypatch.setattr(module, "_ask_first", no)
     with pytest.raises(ServingError, match="says nothing"):
-        deployer.deploy(version, base)
+        deployer.deploy(version, base, SETTINGS)
     assert deployer.pids() == []
     assert not list(deployer.folder.glob("*.gguf"))
 
@@ -373,7 +380,7 @@ def test_files_of_dead_processes_are_swept(data: DataFolder, base: BaseModel) ->
     for folder in (dead, alive):
         folder.mkdir(parents=True)
         (folder / "v0001.gguf").write_bytes(b"x")
-    EmbeddedDeployer(data, SETTINGS).close()
+    EmbeddedDeployer(data).close()
     assert [path.name for path in root.iterdir()] == [alive.name]
 
 
@@ -387,8 +394,8 @@ def test_importing_serving_brings_no_machine_learning() -> None:
 
 
 def test_deployments_are_told_apart(deployer: EmbeddedDeployer, base: BaseModel) -> None:
-    first: Deployment = deployer.deploy(None, base)
-    second = deployer.deploy(None, base)
+    first: Deployment = deployer.deploy(None, base, SETTINGS)
+    second = deployer.deploy(None, base, SETTINGS)
     assert first.route.base_url != second.route.base_url and first.route.token != second.route.token
-    deployer.retire(first)
+    deployer.retire(first, SETTINGS)
     deployer.check(second)

@@ -14,6 +14,7 @@ from aeon_plugin_ft.errors import AeonFtError
 from aeon_plugin_ft.registry.model import Version
 from aeon_plugin_ft.serving.merging import version as merged_version
 from aeon_plugin_ft.serving.ollama.deployer import OllamaDeployer
+from aeon_plugin_ft.serving.ollama.server import OllamaServer
 from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.store import DataFolder
 from tests.servers.merging import merge_here
@@ -35,7 +36,13 @@ class Scene:
     base: BaseModel
     deployer: OllamaDeployer
     data: DataFolder
+    settings: ServeSection
     waits: list[float]
+
+    @property
+    def server(self) -> OllamaServer:
+        """The deployer's side of that Ollama."""
+        return self.deployer.server(self.ollama.url)
 
     def version(self, name: str = "v0001", **adapter: Any) -> Version:
         folder = write_adapter(self.data.root / f"made-{name}", **adapter)
@@ -53,7 +60,7 @@ def make_scene(ollama: FakeOllama, data: DataFolder, tmp_path: Path, **serve: An
     base = make_base(ollama.blobs.path(tag.model_blob), "ollama:tiny:1b")
     waits: list[float] = []
     settings = ServeSection(ollama_url=ollama.url, ollama_model="tiny:1b", **serve)
-    return Scene(ollama, base, OllamaDeployer(data, settings, pause=waits.append), data, waits)
+    return Scene(ollama, base, OllamaDeployer(data, pause=waits.append), data, settings, waits)
 
 
 @pytest.fixture(autouse=True)
@@ -80,11 +87,11 @@ def scene(data: DataFolder, tmp_path: Path) -> Iterator[Scene]:
 def refusal(scene: Scene, kind: type[AeonFtError], match: str) -> AeonFtError:
     """Deploy, expect this error with a next step, and nothing left in use or behind."""
     with pytest.raises(kind, match=match) as raised:
-        scene.deployer.deploy(scene.version(), scene.base)
+        scene.deployer.deploy(scene.version(), scene.base, scene.settings)
     assert raised.value.todo
     assert scene.names() == set()
     assert not list(scene.data.serving.glob("*.gguf*"))
-    uploads = {tag.blob for tag in scene.deployer.ledger.read().values()}
+    uploads = {tag.blob for tag in scene.server.ledger.read().values()}
     # What was sent is known, for the next try or the next clean-up.
     assert uploads == scene.ollama.orphans() - {scene.base.digest}
     return raised.value

@@ -31,7 +31,7 @@ def test_ollama_is_too_old(scene: Scene) -> None:
 
 def test_ollama_dies_in_the_middle_of_the_upload_and_comes_back(scene: Scene) -> None:
     scene.ollama.enqueue(Fault("/api/blobs/*", drop="reading", method="POST", times=2))
-    scene.deployer.deploy(scene.version(), scene.base)
+    scene.deployer.deploy(scene.version(), scene.base, scene.settings)
     assert len(scene.ollama.calls("/api/blobs/*", "POST")) == 3
     assert scene.waits[:2] == [0.5, 1.0]
 
@@ -44,7 +44,7 @@ def test_ollama_dies_in_the_middle_of_every_upload(scene: Scene) -> None:
 def test_what_was_uploaded_is_not_sent_again(scene: Scene) -> None:
     scene.ollama.enqueue(Fault("/api/create", status=500, body={"error": "something"}))
     refusal(scene, BackendRefusedError, "something")
-    scene.deployer.deploy(scene.version(), scene.base)
+    scene.deployer.deploy(scene.version(), scene.base, scene.settings)
     assert len(scene.ollama.calls("/api/blobs/*", "POST")) == 1
 
 
@@ -52,9 +52,9 @@ def test_an_upload_that_was_never_used_goes_with_the_next_clean_up(scene: Scene)
     scene.ollama.enqueue(Fault("/api/create", status=500, body={"error": "something"}))
     refusal(scene, BackendRefusedError, "something")
     assert len(scene.ollama.orphans()) == 1
-    scene.deployer.clean_up()
+    scene.server.clean_up(scene.settings)
     assert scene.ollama.orphans() == set() and scene.names() == set()
-    assert scene.deployer.ledger.read() == {}
+    assert scene.server.ledger.read() == {}
 
 
 def test_the_digest_of_the_upload_is_wrong(scene: Scene) -> None:
@@ -70,7 +70,7 @@ def test_an_error_after_a_200_is_an_error(scene: Scene) -> None:
 
 def test_a_create_that_just_ends_is_tried_again(scene: Scene) -> None:
     scene.ollama.enqueue(Fault("/api/create", drop="stream"))
-    scene.deployer.deploy(scene.version(), scene.base)
+    scene.deployer.deploy(scene.version(), scene.base, scene.settings)
     assert len(scene.ollama.calls("/api/create")) == 2
 
 
@@ -112,11 +112,11 @@ def test_it_is_gone_right_after_the_deploy(scene: Scene) -> None:
     # the base; the free name; is it there; its weights
     scene.ollama.enqueue(Fault("/api/show"), Fault("/api/show"), Fault("/api/show"), Fault("/api/show"), gone)
     with pytest.raises(ServingError, match="does not have it"):
-        scene.deployer.deploy(version, scene.base)
+        scene.deployer.deploy(version, scene.base, scene.settings)
 
 
 def test_a_tag_that_vanished_later_is_noticed(scene: Scene) -> None:
-    deployment = scene.deployer.deploy(scene.version(), scene.base)
+    deployment = scene.deployer.deploy(scene.version(), scene.base, scene.settings)
     del scene.ollama.tags[deployment.model]
     with pytest.raises(ServingError, match="no longer has"):
         scene.deployer.check(deployment)
@@ -124,12 +124,12 @@ def test_a_tag_that_vanished_later_is_noticed(scene: Scene) -> None:
 
 def test_a_tag_that_someone_overwrote_is_noticed_and_left_alone(scene: Scene, tmp_path: Path) -> None:
     version = scene.version()
-    deployment = scene.deployer.deploy(version, scene.base)
+    deployment = scene.deployer.deploy(version, scene.base, scene.settings)
     scene.ollama.add_model(deployment.model, write_gguf(tmp_path / "theirs.gguf", seed=5))
     theirs = scene.ollama.tags[deployment.model]
     with pytest.raises(ServingError, match="overwritten"):
         scene.deployer.check(deployment)
-    again = scene.deployer.deploy(version, scene.base)
+    again = scene.deployer.deploy(version, scene.base, scene.settings)
     assert again.model == f"{deployment.model}-2"
     assert scene.ollama.tags[deployment.model] == theirs
 
@@ -157,12 +157,12 @@ def test_a_version_of_another_base_is_refused(scene: Scene, tmp_path: Path) -> N
     other = make_base(write_gguf(tmp_path / "other.gguf", seed=3))
     version = make_version(scene.data.versions, write_adapter(tmp_path / "a"), other)
     with pytest.raises(ServingError, match="another base"):
-        scene.deployer.deploy(version, scene.base)
+        scene.deployer.deploy(version, scene.base, scene.settings)
 
 
 def test_an_adapter_that_cannot_be_merged_says_so(scene: Scene) -> None:
     with pytest.raises(ServingError, match="DoRA"):
-        scene.deployer.deploy(scene.version(use_dora=True), scene.base)
+        scene.deployer.deploy(scene.version(use_dora=True), scene.base, scene.settings)
     assert scene.names() == set()
 
 
@@ -186,7 +186,7 @@ def test_a_model_whose_tool_calls_are_all_broken_is_never_used(scene: Scene) -> 
     scene.ollama.script.answer = answer
     refusal(scene, ServingError, "no valid JSON")
     scene.ollama.script.answer = lambda *_: '{"tool": "Tempo.timer", "param": 10}'
-    scene.deployer.deploy(scene.version(), scene.base)
+    scene.deployer.deploy(scene.version(), scene.base, scene.settings)
 
 
 def with_tools(scene: Scene) -> None:
@@ -196,7 +196,7 @@ def with_tools(scene: Scene) -> None:
 
 def test_a_base_that_calls_tools_still_does_and_is_asked_to(scene: Scene) -> None:
     with_tools(scene)
-    scene.deployer.deploy(scene.version(), scene.base)
+    scene.deployer.deploy(scene.version(), scene.base, scene.settings)
     offered = [call for call in scene.ollama.calls("/api/chat") if call.json.get("tools")]
     assert len(offered) == 1
 
@@ -225,4 +225,4 @@ def test_a_thinking_model_that_keeps_its_thoughts_apart_is_fine(scene: Scene) ->
     blob = scene.ollama.blobs.path(scene.ollama.tags["tiny:1b"].model_blob)
     scene.ollama.add_model("tiny:1b", blob, template="{{ .Thinking }}{{ .Prompt }}")
     scene.ollama.script.answer = lambda *_: "<think>hm</think>Oi, tudo bem com você?"
-    scene.deployer.deploy(scene.version(), scene.base)
+    scene.deployer.deploy(scene.version(), scene.base, scene.settings)

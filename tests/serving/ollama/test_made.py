@@ -25,7 +25,7 @@ from tests.serving.ollama.conftest import Scene, make_scene
 
 def test_a_version_gets_a_name_of_its_own_and_is_proven(any_scene: Scene) -> None:
     version = any_scene.version()
-    deployment = any_scene.deployer.deploy(version, any_scene.base)
+    deployment = any_scene.deployer.deploy(version, any_scene.base, any_scene.settings)
     assert deployment.model == f"aeon-ft:v0001-{adapter_digest(version.adapter)[7:15]}"
     assert deployment.route.model == deployment.model
     assert deployment.route.version == "v0001"
@@ -35,7 +35,7 @@ def test_a_version_gets_a_name_of_its_own_and_is_proven(any_scene: Scene) -> Non
 
 
 def test_it_carries_all_that_the_base_carries(any_scene: Scene) -> None:
-    deployment = any_scene.deployer.deploy(any_scene.version(), any_scene.base)
+    deployment = any_scene.deployer.deploy(any_scene.version(), any_scene.base, any_scene.settings)
     made, base = any_scene.ollama.tags[deployment.model], any_scene.ollama.tags["tiny:1b"]
     assert made.template == base.template
     assert made.parameters == base.parameters
@@ -46,7 +46,7 @@ def test_it_carries_all_that_the_base_carries(any_scene: Scene) -> None:
 def test_the_renderer_parser_and_requirement_are_carried_from_0_12(scene: Scene) -> None:
     blob = scene.ollama.blobs.path(scene.ollama.tags["tiny:1b"].model_blob)
     scene.ollama.add_model("tiny:1b", blob, renderer="qwen3-coder", parser="qwen3", requires="0.12.0")
-    made = scene.ollama.tags[scene.deployer.deploy(scene.version(), scene.base).model]
+    made = scene.ollama.tags[scene.deployer.deploy(scene.version(), scene.base, scene.settings).model]
     assert (made.renderer, made.parser, made.requires) == ("qwen3-coder", "qwen3", "0.12.0")
 
 
@@ -56,15 +56,15 @@ def test_a_template_that_is_only_in_the_file_is_never_sent(scene: Scene, tmp_pat
     tag = scene.ollama.add_model("tiny:1b", gguf)
     base = make_base(scene.ollama.blobs.path(tag.model_blob), "ollama:tiny:1b")
     version = make_version(scene.data.versions, write_adapter(tmp_path / "a"), base)
-    scene.deployer.deploy(version, base)
+    scene.deployer.deploy(version, base, scene.settings)
     (create,) = scene.ollama.calls("/api/create")
     assert "template" not in create.json
 
 
 def test_the_merged_weights_are_what_is_served(scene: Scene) -> None:
     version = scene.version()
-    deployment = scene.deployer.deploy(version, scene.base)
-    show = scene.deployer.client.show(deployment.model)
+    deployment = scene.deployer.deploy(version, scene.base, scene.settings)
+    show = scene.server.client.show(deployment.model)
     assert show is not None
     assert show["model_info"][KEY_ADAPTER] == adapter_digest(version.adapter)
     report = json.loads((scene.data.serving / "merge-v0001.json").read_text())
@@ -73,34 +73,34 @@ def test_the_merged_weights_are_what_is_served(scene: Scene) -> None:
 
 
 def test_nothing_is_left_beside_the_tag(any_scene: Scene) -> None:
-    any_scene.deployer.deploy(any_scene.version(), any_scene.base)
+    any_scene.deployer.deploy(any_scene.version(), any_scene.base, any_scene.settings)
     assert not list(any_scene.data.serving.glob("*.gguf*"))
-    uploaded = 1 if any_scene.deployer.client.behaviour().rewrites else 0  # Ollama keeps it until its next start
+    uploaded = 1 if any_scene.server.client.behaviour().rewrites else 0  # Ollama keeps it until its next start
     assert len(any_scene.ollama.orphans()) == uploaded
 
 
 def test_deploying_again_makes_nothing_twice(any_scene: Scene) -> None:
     version = any_scene.version()
-    first = any_scene.deployer.deploy(version, any_scene.base)
-    again = any_scene.deployer.deploy(version, any_scene.base)
+    first = any_scene.deployer.deploy(version, any_scene.base, any_scene.settings)
+    again = any_scene.deployer.deploy(version, any_scene.base, any_scene.settings)
     assert again == first
     assert len(any_scene.ollama.calls("/api/create")) == 1
 
 
 def test_the_base_itself_is_its_own_tag(any_scene: Scene) -> None:
-    deployment = any_scene.deployer.deploy(None, any_scene.base)
+    deployment = any_scene.deployer.deploy(None, any_scene.base, any_scene.settings)
     assert (deployment.model, deployment.version) == ("tiny:1b", "base")
     assert not any_scene.ollama.calls("/api/create")
-    any_scene.deployer.retire(deployment)
+    any_scene.deployer.retire(deployment, any_scene.settings)
     assert "tiny:1b" in any_scene.ollama.tags
 
 
 def test_a_base_that_ollama_does_not_have_is_imported_as_it_is(scene: Scene, tmp_path: Path) -> None:
     other = make_base(write_gguf(tmp_path / "other.gguf", seed=9, template="{% x %}"), "other.gguf")
-    deployment = scene.deployer.deploy(None, other)
+    deployment = scene.deployer.deploy(None, other, scene.settings)
     assert deployment.model == f"aeon-ft:base-{other.digest[7:15]}"
     assert scene.ollama.tags[deployment.model].model_blob == other.digest
-    assert scene.deployer.deploy(None, other) == deployment
+    assert scene.deployer.deploy(None, other, scene.settings) == deployment
     assert len(scene.ollama.calls("/api/create")) == 1
 
 
@@ -109,7 +109,7 @@ def test_an_old_ollama_that_cannot_read_the_files_template_is_refused(data: Data
         scene = make_scene(ollama, data, tmp_path)
         other = make_base(write_gguf(tmp_path / "other.gguf", seed=9), "other.gguf")
         with pytest.raises(ServingError, match="no chat template"):
-            scene.deployer.deploy(None, other)
+            scene.deployer.deploy(None, other, scene.settings)
         assert scene.names() == set()
         scene.deployer.close()
 
@@ -117,9 +117,9 @@ def test_an_old_ollama_that_cannot_read_the_files_template_is_refused(data: Data
 def test_the_configured_tag_is_the_carrier_when_it_holds_the_bases_weights(scene: Scene) -> None:
     assert scene.base.gguf is not None
     by_path = replace(scene.base, spec=str(scene.base.gguf))
-    assert scene.deployer.deploy(None, by_path).model == "tiny:1b"
-    scene.deployer.settings = scene.deployer.settings.model_copy(update={"ollama_model": "other:1b"})
-    assert scene.deployer.deploy(None, by_path).model.startswith("aeon-ft:base-")
+    assert scene.deployer.deploy(None, by_path, scene.settings).model == "tiny:1b"
+    scene.settings = scene.settings.model_copy(update={"ollama_model": "other:1b"})
+    assert scene.deployer.deploy(None, by_path, scene.settings).model.startswith("aeon-ft:base-")
 
 
 def test_weights_of_hugging_face_are_merged_into_the_tag_that_holds_the_same_model(
@@ -129,7 +129,7 @@ def test_weights_of_hugging_face_are_merged_into_the_tag_that_holds_the_same_mod
     copy = write_copy(tmp_path / "copy", scene.base.gguf, noise=0.003)
     original = replace(scene.base, spec="org/tiny", digest="sha256:hf", gguf=None, training_copy=copy)
     version = make_version(scene.data.versions, write_adapter(tmp_path / "a"), original)
-    scene.deployer.check(scene.deployer.deploy(version, original))
+    scene.deployer.check(scene.deployer.deploy(version, original, scene.settings))
 
 
 def test_a_tag_with_another_model_of_the_same_shape_is_refused(scene: Scene, tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_tag_with_another_model_of_the_same_shape_is_refused(scene: Scene, tmp
     original = replace(scene.base, spec="org/tiny", digest="sha256:hf", gguf=None, training_copy=copy)
     version = make_version(scene.data.versions, write_adapter(tmp_path / "a"), original)
     with pytest.raises(ServingError, match="another model"):
-        scene.deployer.deploy(version, original)
+        scene.deployer.deploy(version, original, scene.settings)
     assert scene.names() == set()
 
 
@@ -150,8 +150,8 @@ def test_with_the_original_weights_these_are_what_the_update_is_added_to(
     copy = write_copy(tmp_path / "copy", scene.base.gguf, noise=0.003)
     original = replace(scene.base, spec="org/tiny", digest="sha256:hf", gguf=None, training_copy=copy)
     version = make_version(scene.data.versions, write_adapter(tmp_path / "a", strength=0.1), original)
-    scene.deployer.settings = scene.deployer.settings.model_copy(update={"merged_type": wanted})
-    deployment = scene.deployer.deploy(version, original)
+    scene.settings = scene.settings.model_copy(update={"merged_type": wanted})
+    deployment = scene.deployer.deploy(version, original, scene.settings)
     served = scene.ollama.blobs.path(scene.ollama.tags[deployment.model].model_blob)
     update = read_adapter(version.adapter).updates["model.layers.0.mlp.down_proj"]
     weights = read_tensor(copy, "model.layers.0.mlp.down_proj.weight")
@@ -176,14 +176,14 @@ def adapter_scene(request: pytest.FixtureRequest, data: DataFolder, tmp_path: Pa
 
 def test_where_ollama_takes_adapters_only_the_adapter_is_sent(adapter_scene: Scene) -> None:
     scene = adapter_scene
-    deployment = scene.deployer.deploy(scene.version(), scene.base)
+    deployment = scene.deployer.deploy(scene.version(), scene.base, scene.settings)
     made, base = scene.ollama.tags[deployment.model], scene.ollama.tags["tiny:1b"]
     takes = scene.ollama.version != "0.34.2"
     assert (made.adapter_blob is not None) == takes
     assert (made.model_blob == base.model_blob) == takes
     assert (made.template, made.parameters, made.system) == (base.template, base.parameters, base.system)
     assert (scene.data.serving / "merge-v0001.json").exists() != takes
-    assert scene.deployer.deploy(scene.version(), scene.base) == deployment
+    assert scene.deployer.deploy(scene.version(), scene.base, scene.settings) == deployment
     scene.deployer.check(deployment)
     if takes:
         sent = scene.ollama.blobs.path(str(made.adapter_blob))
@@ -197,7 +197,7 @@ def test_an_ollama_that_says_it_takes_no_adapters_gets_a_merged_model(data: Data
     with FakeOllama("0.34.2") as ollama:
         ollama.announced = "0.33.9"
         scene = make_scene(ollama, data, tmp_path, ollama_adapter=True)
-        made = ollama.tags[scene.deployer.deploy(scene.version(), scene.base).model]
+        made = ollama.tags[scene.deployer.deploy(scene.version(), scene.base, scene.settings).model]
         assert made.adapter_blob is None
         scene.deployer.close()
 
@@ -208,6 +208,6 @@ def test_a_tag_that_was_made_without_its_adapter_is_refused(data: DataFolder, tm
         assembled = ollama._assembled
         ollama._assembled = lambda name, files, *more: assembled(name, files[:1], *more)  # type: ignore[method-assign]
         with pytest.raises(ServingError, match="without its adapter"):
-            scene.deployer.deploy(scene.version(), scene.base)
+            scene.deployer.deploy(scene.version(), scene.base, scene.settings)
         assert scene.names() == set()
         scene.deployer.close()

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from aeon_plugin_ft.errors import AeonFtError, ServingError
+from aeon_plugin_ft.store.files import write_whole
 from aeon_plugin_ft.weights.merge import MergeOptions, merge_gguf
 
 
@@ -43,10 +44,10 @@ def run_job(module: str, job: dict[str, Any], file: Path) -> dict[str, Any]:
         if not outcome.exists():
             last = (words.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["no reason given"])[-1]
             raise ServingError(f"The helper process ended with code {code} ({last})", "Try again")
-        said = json.loads(outcome.read_text(encoding="utf-8"))
-        if "error" in said:
-            raise ServingError(*said["error"])
-        return dict(said["report"])
+        told = json.loads(outcome.read_text(encoding="utf-8"))
+        if "error" in told:
+            raise ServingError(*told["error"])
+        return dict(told["report"])
     finally:
         for left in (file, outcome, words):
             left.unlink(missing_ok=True)
@@ -72,15 +73,13 @@ def serve_job(argv: list[str], work: Callable[[dict[str, Any]], dict[str, Any]])
     _end_with_parent()
     _lowest_priority()
     file = Path(argv[1])
-    said: dict[str, Any]
+    outcome: dict[str, Any]
     try:
-        said = {"report": work(json.loads(file.read_text(encoding="utf-8")))}
+        outcome = {"report": work(json.loads(file.read_text(encoding="utf-8")))}
     except AeonFtError as error:
-        said = {"error": [error.what, error.todo]}
-    part = file.with_suffix(".part")
-    part.write_text(json.dumps(said), encoding="utf-8")
-    part.replace(file.with_suffix(".outcome.json"))
-    return 0 if "report" in said else 1
+        outcome = {"error": [error.what, error.todo]}
+    write_whole(file.with_suffix(".outcome.json"), json.dumps(outcome))
+    return 0 if "report" in outcome else 1
 
 
 def _end_with_parent() -> None:

@@ -1,0 +1,295 @@
+"""HTTP as the plugin speaks it: to model servers, to its own children, to a package index.
+
+One narrow seam, so that what every caller needs is written once, and so that an official client can take its place
+behind a backend later:
+
+- every failure is an error of ours with a next step: BackendDownError when nobody answers (or breaks off, or takes
+  too long), BackendRefusedError with the server's own reason when it says no;
+- a call ends after its seconds, however slowly the answer drips in;
+- a call can be left when the machine is wanted (`interrupt`), at which the connection closes and the server stops;
+- no proxy for this machine, and no certificates for plain http:// (reading them takes longer than a local call).
+
+The hosts' side has a client of its own (hooks/providers/http.py): it must not know this package, streams replies under
+the turn's deadline, and raises the providers' errors.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from aeon_plugin_ft.errors import BackendDownError, BackendRefusedError, PreemptedError, ServingError
+from aeon_plugin_ft.store.files import whole_file
+
+if TYPE_CHECKING:
+    import httpx
+
+CONNECT_SECONDS = 5.0
+CALL_SECONDS = 60.0
+LOOK_SECONDS = 0.2
+"""How often `interrupt` is asked while an answer is awaited."""
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+Interrupt = Callable[[], "str | None"]
+"""A reason to leave now, or None to go on."""
+NextStep = Callable[[int, str], "str | None"]
+"""What to do about a refusal with this status and reason; None: what is usual."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer. `url` is where it came from, after redirects."""
+
+    status: int
+    url: str
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode("utf-8", "replace")
+
+
+class HttpServer:
+    """One base address with its kept-alive connections; made at the first call, and safe to share between threads.
+
+    `name` is what sentences call the server, `down` the next step when nobody answers, `next_step` what to do about a
+    refusal. `token` is sent as a bearer token and never shows. `proxies`: through those of the environment; by default
+    wherever the server is not this machine. `redirects` are followed only where that is asked for.
+    """
+
+    def __init__(
+        self, name: str, url: str, *, token: str | None = None, down: str = "`aeon-ft doctor`",
+        next_step: NextStep = lambda _status, _reason: None, proxies: bool | None = None, redirects: bool = False,
+    ) -> None:  # fmt: skip
+        self.name, self.url, self.down = name, url.rstrip("/"), down
+        self._token, self._next_step, self._redirects = token, next_step, redirects
+        self._proxies = urlsplit(self.url).hostname not in LOOPBACK if proxies is None else proxies
+        self._client: httpx.Client | None = None
+        self._guard = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"HttpServer({self.name!r}, {self.url!r})"
+
+    def __enter__(self) -> HttpServer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection. A later call opens new ones."""
+        with self._guard:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    # -- calls -----------------------------------------------------------------------------------
+
+    def call(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, seconds: float = CALL_SECONDS,
+        interrupt: Interrupt | None = None, **request: Any,
+    ) -> Any:  # fmt: skip
+        """The answer as JSON, or as text where it is none; otherwise as `answer`."""
+        return json_or_text(self.answer(method, path, body, seconds=seconds, interrupt=interrupt, **request).text)
+
+    def json_object(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, seconds: float = CALL_SECONDS
+    ) -> dict[str, Any]:
+        """An answer that must be one JSON object ("" counts as an empty one). Raises ServingError, too."""
+        text = self.answer(method, path, body, seconds=seconds).text
+        return self.parsed(text) if text.strip() else {}
+
+    def answer(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, seconds: float = CALL_SECONDS,
+        interrupt: Interrupt | None = None, allowed: tuple[int, ...] = (), **request: Any,
+    ) -> Answer:  # fmt: skip
+        """The whole answer within `seconds`, which count from the end of an upload. `allowed` are statuses from 300 on
+        that are no refusal. `request` goes to httpx as it is (content, files, data, headers).
+
+        Raises BackendDownError, BackendRefusedError, and PreemptedError as soon as `interrupt` gives a reason.
+        """
+        request = {"json": body, **request} if body is not None else request
+        if interrupt is not None:
+            import asyncio
+
+            return asyncio.run(self._interruptible(method, path, seconds, interrupt, allowed, request))
+        with self._sent(method, path, seconds, allowed, request) as (response, deadline):
+            content = b"".join(self._pieces(response, deadline, seconds, path))
+            return Answer(response.status_code, str(response.url), content)
+
+    def lines(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, silence: float = CALL_SECONDS
+    ) -> Iterator[str]:
+        """The lines of a streamed answer, blank ones left out; at most `silence` seconds apart."""
+        with self._sent(method, path, silence, (), {"json": body}) as (response, _):
+            for line in response.iter_lines():
+                if line.strip():
+                    yield line
+
+    def download(self, url: str, file: Path, *, silence: float = CALL_SECONDS) -> None:
+        """Save what is at `url` (a whole address, or a path here) as `file`: whole, or not at all. Raises OSError, too,
+        when it cannot be written."""
+        with whole_file(file) as part, self._sent("GET", url, silence, (), {}) as (response, _), part.open("wb") as out:
+            for piece in response.iter_bytes():
+                out.write(piece)
+
+    def parsed(self, text: str) -> dict[str, Any]:
+        """One JSON object of this server's. Raises ServingError."""
+        try:
+            value = json.loads(text)
+        except ValueError as error:
+            raise ServingError(f"{self.name} sent something that is not JSON: {text[:80]!r}", self.down) from error
+        if not isinstance(value, dict):
+            raise ServingError(f"{self.name} sent something that is not an object: {text[:80]!r}", self.down)
+        return value
+
+    # -- one request -----------------------------------------------------------------------------
+
+    @contextmanager
+    def _sent(
+        self, method: str, path: str, seconds: float, allowed: tuple[int, ...], request: Mapping[str, Any]
+    ) -> Iterator[tuple[httpx.Response, float]]:
+        """The answer's beginning, and the moment (monotonic) at which all of it must be there."""
+        deadline = time.monotonic() + seconds
+        with (
+            self._errors_of_ours(path, seconds),
+            self._connection().stream(method, self._whole(path), timeout=_timeout(seconds), **request) as response,
+        ):
+            if request.get("content") is not None:
+                deadline = time.monotonic() + seconds
+            # httpx takes the read timeout of the body when its reading begins: only what is left of the time.
+            response.request.extensions["timeout"]["read"] = max(0.001, deadline - time.monotonic())
+            if response.status_code >= 300 and response.status_code not in allowed:
+                raise self._refusal(path, response.status_code, response.read(), response.headers)
+            yield response, deadline
+
+    async def _interruptible(
+        self, method: str, path: str, seconds: float, interrupt: Interrupt, allowed: tuple[int, ...],
+        request: Mapping[str, Any],
+    ) -> Answer:  # fmt: skip
+        """The same, on a connection of its own: only a coroutine can be left in the middle of a read."""
+        import asyncio
+
+        import httpx
+
+        deadline = time.monotonic() + seconds
+        with self._errors_of_ours(path, seconds):
+            async with httpx.AsyncClient(**self._options()) as client:
+                call = asyncio.create_task(
+                    client.request(method, self._whole(path), timeout=_timeout(seconds), **request)
+                )
+                while not (await asyncio.wait({call}, timeout=LOOK_SECONDS))[0]:
+                    if (reason := interrupt()) is not None:
+                        call.cancel()
+                        raise PreemptedError("asking a model", reason)
+                    if time.monotonic() > deadline:
+                        call.cancel()
+                        raise self._too_slow(path, seconds)
+                response = call.result()
+                if response.status_code >= 300 and response.status_code not in allowed:
+                    raise self._refusal(path, response.status_code, response.content, response.headers)
+                return Answer(response.status_code, str(response.url), response.content)
+
+    def _pieces(self, response: httpx.Response, deadline: float, seconds: float, path: str) -> Iterator[bytes]:
+        for piece in response.iter_bytes():
+            yield piece
+            if time.monotonic() > deadline:
+                raise self._too_slow(path, seconds)
+
+    def _whole(self, path: str) -> str:
+        return path if "://" in path else self.url + path
+
+    def _connection(self) -> httpx.Client:
+        import httpx
+
+        with self._guard:
+            if self._client is None:
+                self._client = httpx.Client(**self._options())
+            return self._client
+
+    def _options(self) -> dict[str, Any]:
+        import httpx
+
+        return {
+            "headers": {"Authorization": f"Bearer {self._token}"} if self._token else {},
+            "trust_env": self._proxies,
+            "verify": not self.url.startswith("http://"),
+            "follow_redirects": self._redirects,
+            # Beyond a limit, httpcore 1.0 closes idle connections, also one that another thread has just been given.
+            "limits": httpx.Limits(max_connections=None, max_keepalive_connections=None),
+        }
+
+    # -- what went wrong -------------------------------------------------------------------------
+
+    @contextmanager
+    def _errors_of_ours(self, path: str, seconds: float) -> Iterator[None]:
+        import httpx
+
+        try:
+            yield
+        except httpx.ConnectError as error:
+            raise BackendDownError(f"{self.name} does not answer at {self.url}", self.down) from error
+        except httpx.TimeoutException as error:
+            raise self._too_slow(path, seconds) from error
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise BackendDownError(
+                f"{self.name} at {self.url} broke off during {path} ({error or type(error).__name__})", self.down
+            ) from error
+
+    def _too_slow(self, path: str, seconds: float) -> BackendDownError:
+        return BackendDownError(
+            f"{self.name} at {self.url} took longer than {seconds:.0f} s over {path}",
+            "Try again when it is less busy, or see whether it hangs",
+        )
+
+    def _refusal(self, path: str, status: int, body: bytes, headers: Mapping[str, str]) -> BackendRefusedError:
+        reason = reason_of(json_or_text(body.decode("utf-8", "replace"))) or "no reason given"
+        wait = headers.get("retry-after", "")
+        # Seconds, also broken ones; the date that RFC 9110 allows in their place is sent by none of these servers.
+        retry_after = float(wait) if wait.replace(".", "", 1).isdecimal() else None
+        todo = self._next_step(status, reason) or _usual_step(self.name, status, retry_after)
+        what = f"{self.name} said no to {path} (HTTP {status}): {reason}"
+        return BackendRefusedError(what, todo, status, retry_after=retry_after)
+
+
+def reason_of(answer: Any) -> str:
+    """The sentence inside an error body, in any of the forms that these servers use; "" when there is none."""
+    if isinstance(answer, str):
+        return " ".join(answer.split())[:300]
+    if not isinstance(answer, dict):
+        return ""
+    for key in ("error", "message", "error_message", "detail"):
+        if answer.get(key):
+            return reason_of(answer[key])
+    return ""
+
+
+def json_or_text(text: str) -> Any:
+    """vLLM answers some calls in JSON and others in a bare sentence."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _usual_step(name: str, status: int, retry_after: float | None) -> str:
+    if status == 401:
+        return f"Check the key of {name}"
+    if status == 429:
+        return f"Try again in {retry_after or 60:.0f} seconds"
+    if status >= 500:
+        return f"{name} has a problem of its own; try again later, or look at its log"
+    return f"Look at the log of {name}"
+
+
+def _timeout(seconds: float) -> httpx.Timeout:
+    import httpx
+
+    return httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))

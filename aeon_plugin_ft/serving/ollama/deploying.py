@@ -1,0 +1,214 @@
+"""One deploy to one Ollama, from the base and the adapter to a tag that is loaded and proven."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.errors import ServingError
+from aeon_plugin_ft.registry.model import Version, VersionState
+from aeon_plugin_ft.serving.journal import SwapStep
+from aeon_plugin_ft.serving.merging.version import Merging, proof_of
+from aeon_plugin_ft.serving.model import Deployment, OnStep
+from aeon_plugin_ft.serving.ollama.client import Behaviour, OllamaClient
+from aeon_plugin_ft.serving.ollama.create import blob_digest, parse_parameters, template_of, weights_path
+from aeon_plugin_ft.serving.ollama.room import is_local, require_disk, require_memory
+from aeon_plugin_ft.serving.ollama.server import OllamaServer
+from aeon_plugin_ft.serving.ollama.tags import is_made_of
+from aeon_plugin_ft.serving.smoke import smoke_test
+from aeon_plugin_ft.settings import ServeSection
+from aeon_plugin_ft.weights.adapter import adapter_digest
+from aeon_plugin_ft.weights.lora_gguf import export_lora_gguf
+from hooks import Route
+
+BASE: Final = "base"
+
+
+@dataclass(frozen=True, slots=True)
+class OllamaDeploy:
+    """`settings` is [serve] at its beginning, `on_step` hears each step, `say` gets a sentence before a long one;
+    `system_prompt()` is what the owner's talk is asked under, computed ahead."""
+
+    server: OllamaServer
+    settings: ServeSection
+    on_step: OnStep
+    say: Callable[[str], None]
+    system_prompt: Callable[[], str]
+
+    @property
+    def client(self) -> OllamaClient:
+        return self.server.client
+
+    def run(self, version: Version | None, base: BaseModel) -> Deployment:
+        """As `Deployer.deploy`."""
+        behaviour = self.server.behaviour()
+        carrier, show = self._carrier(base)
+        if version is None and carrier is not None:
+            return self._prove(carrier, BASE, show, None)
+        if version is not None and version.base_digest != base.digest:
+            raise ServingError(
+                f"{version.name} was trained on another base than {base.spec}", "Train again on the base in use"
+            )
+        gguf = self._weights(base, show)
+        name_of, content = (BASE, base.digest) if version is None else (version.name, adapter_digest(version.adapter))
+        name = self.server.free_name(name_of, content)
+        try:
+            self._ensure(name, version, base, gguf, show, behaviour, content, carrier)
+            made = self._require_format(name, show, behaviour)
+            done = self._prove(name, name_of, made, version)
+        except ServingError:
+            self.server.undo(name)
+            raise
+        self.server.ledger.add(name, name_of, content, done.digest)
+        return done
+
+    # -- what is there already -------------------------------------------------------------------
+
+    def _carrier(self, base: BaseModel) -> tuple[str | None, dict[str, Any]]:
+        """The tag in Ollama that is this base, whose template and parameters are taken over; None where the
+        base is not in Ollama."""
+        named = base.spec.removeprefix("ollama:") if base.spec.startswith("ollama:") else ""
+        tag = named or self.settings.ollama_model
+        show = self.client.show(tag)
+        if named and show is None:
+            raise ServingError(f"Ollama has no model {tag}", f"Get it with: ollama pull {tag}")
+        if show is not None and (blob_digest(show) == base.digest or base.gguf is None):
+            return tag, show
+        if named:
+            raise ServingError(
+                f"{tag} in Ollama is no longer the model that was trained on (it was pulled again)",
+                "Train again; the versions of the old one stay with the old one",
+            )
+        return None, {}
+
+    def _weights(self, base: BaseModel, show: Mapping[str, Any]) -> Path:
+        path = base.gguf or weights_path(show)
+        if path is None or not path.is_file():
+            raise ServingError(
+                f"The GGUF of {base.spec} is not readable here ({path or 'Ollama does not say where it is'})",
+                "Copy it here and set [base] model to its path",
+            )
+        return path
+
+    # -- making ----------------------------------------------------------------------------------
+
+    def _ensure(
+        self, name: str, version: Version | None, base: BaseModel, gguf: Path, show: Mapping[str, Any],
+        behaviour: Behaviour, content: str, carrier: str | None,
+    ) -> None:  # fmt: skip
+        """Make the tag unless a try before this one did."""
+        made = self.client.show(name)
+        ours = self.server.ledger.read().get(name)
+        if made is not None and (is_made_of(made, content) or (ours is not None and ours.digest)):
+            return
+        if version is None:
+            self._require_room(gguf.stat().st_size, show, behaviour)
+            self.server.importer.whole(name, BASE, content, gguf, base.digest, show, behaviour)
+        elif not self._as_adapter(name, version, replace(base, gguf=gguf), behaviour, content, carrier):
+            self._as_merged(
+                name, Merging(self.server.data, version, base, gguf, self.settings, self.say), show, behaviour
+            )
+        self.on_step(SwapStep.IMPORTED)
+
+    def _require_room(self, size: int, show: Mapping[str, Any], behaviour: Behaviour) -> None:
+        theirs = weights_path(show) if is_local(self.server.url) else None
+        require_disk(self.server.data.serving, theirs.parent if theirs else None, size, behaviour)
+        require_memory(self.server.url, size, list(self.client.running().values()))
+
+    def _as_merged(self, name: str, merging: Merging, show: Mapping[str, Any], behaviour: Behaviour) -> None:
+        self._require_room(merging.size(), show, behaviour)
+        self.on_step(SwapStep.BUILDING)
+        version, content = merging.version, adapter_digest(merging.version.adapter)
+        merged = self.server.data.serving / f"merged-{version.name}-{content[7:15]}.gguf"
+        try:
+            digest = merging.write(merged)
+            self.on_step(SwapStep.BUILT)
+            self.server.importer.whole(name, version.name, content, merged, digest, show, behaviour)
+        finally:
+            merged.unlink(missing_ok=True)
+
+    def _as_adapter(
+        self, name: str, version: Version, base: BaseModel, behaviour: Behaviour, content: str, carrier: str | None
+    ) -> bool:
+        """The short way: megabytes in place of gigabytes. False where it is not wanted or this Ollama has none."""
+        if not self.settings.ollama_adapter or carrier is None or not behaviour.takes_adapters(base.architecture):
+            return False
+        self.on_step(SwapStep.BUILDING)
+        file = self.server.data.serving / f"merged-{version.name}-adapter.gguf"
+        try:
+            digest = export_lora_gguf(version.adapter, base, file)
+            self.on_step(SwapStep.BUILT)
+            return self.server.importer.adapter(name, version.name, content, file, digest, carrier)
+        finally:
+            file.unlink(missing_ok=True)
+
+    def _require_format(self, name: str, base: Mapping[str, Any], behaviour: Behaviour) -> dict[str, Any]:
+        """What Ollama says of the new model; raises ServingError unless it talks in the base's format."""
+        made = self.client.show(name)
+        if made is None:
+            raise ServingError(f"Ollama said that {name} was made and does not have it", "Try again")
+        lost = set(base.get("capabilities") or ()) - set(made.get("capabilities") or ())
+        problems = {
+            f"it lost {', '.join(sorted(lost))}": lost,
+            "its chat template is another": base and template_of(base) != template_of(made),
+            "its parameters are others": base and _parameters(base) != _parameters(made),
+            "it has no chat template, and this Ollama cannot read the one in the file": (
+                not behaviour.reads_jinja and not template_of(made) and not made.get("renderer")
+            ),
+        }
+        reason = next((text for text, holds in problems.items() if holds), None)
+        if reason is not None:
+            raise ServingError(f"{name} is not like its base: {reason}", "Update Ollama and try again")
+        return made
+
+    # -- proving ---------------------------------------------------------------------------------
+
+    def _prove(self, name: str, version_name: str, show: Mapping[str, Any], version: Version | None) -> Deployment:
+        """Load it, ask it, and note the digest under which Ollama serves it.
+
+        A candidate must only say something: its replies are the gate's to judge, with a verdict.
+        """
+        self.say(f"Loading {name}")
+        self.on_step(SwapStep.LOADING)
+        full = name if ":" in name.rsplit("/", 1)[-1] else f"{name}:latest"
+        listed = self.client.tags().get(full)
+        if listed is None:
+            raise ServingError(f"Ollama does not list {name}", "Try again, or restart Ollama")
+        if full not in self.client.running():
+            self.server.loaded.add(full)
+        self.server.require_running(full, listed.digest)
+        self.on_step(SwapStep.LOADED)
+        route = Route("ollama", full, base_url=self.server.url, version=version_name)
+        abilities = show.get("capabilities") or ()
+        if "tools" in abilities and version is not None:
+            self._require_tools(full)
+        if version is None or version.state is not VersionState.CANDIDATE:
+            smoke_test(route, thinks="thinking" in abilities, trained=version is not None)
+        self._require_words(full)  # last: what it computes for the owner's prompt is there for the first reply
+        self.on_step(SwapStep.SMOKE_TESTED)
+        self.server.require_running(full, listed.digest)
+        self.on_step(SwapStep.PROVED)
+        proof = {} if version is None else proof_of(self.server.data, version_name, adapter_digest(version.adapter))
+        return Deployment(version_name, "ollama", full, listed.digest, route, proof)
+
+    def _require_words(self, name: str) -> None:
+        if not self.client.says_something(name, self.system_prompt()):
+            raise ServingError(f"{name} answers nothing", "Go back to the version before")
+
+    def _require_tools(self, name: str) -> None:
+        """A base that calls tools through Ollama still does: they are taken, and what comes back is a call."""
+        broken = next((call for call in self.client.tool_calls(name) if not _is_call(call)), None)
+        if broken is not None:
+            raise ServingError(f"{name} calls a tool in a form that nobody can read ({broken})", "Train again")
+
+
+def _parameters(show: Mapping[str, Any]) -> dict[str, Any]:
+    return parse_parameters(str(show.get("parameters") or ""))
+
+
+def _is_call(call: Any) -> bool:
+    function = call.get("function") if isinstance(call, dict) else None
+    return isinstance(function, dict) and bool(function.get("name")) and isinstance(function.get("arguments"), dict)

@@ -1,0 +1,115 @@
+"""One server that speaks OpenAI's format: which kind it is, what it serves, and adapters loaded while it runs.
+
+Wire formats: https://docs.vllm.ai/en/latest/features/lora (/v1/load_lora_adapter),
+https://docs.sglang.io/advanced_features/lora.html (/load_lora_adapter).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from aeon_plugin_ft.errors import BackendRefusedError, ServingError
+from aeon_plugin_ft.http import HttpServer
+from aeon_plugin_ft.serving.ask import greeting
+from hooks import as_dicts
+
+Flavour = Literal["vllm", "sglang", "llama"]
+_PROBES: tuple[tuple[str, Flavour], ...] = (
+    ("/get_server_info", "sglang"),
+    ("/props", "llama"),
+    ("/version", "vllm"),
+    ("/server_info", "sglang"),
+)
+"""A route that only that server has, in an order in which none is mistaken for another."""
+
+PROBE_SECONDS = 10.0
+LOAD_SECONDS = 300.0
+
+
+class OpenAIServer:
+    """The server at `url` (without /v1). Raises BackendDownError and BackendRefusedError."""
+
+    def __init__(self, url: str, token: str | None) -> None:
+        self.url = url
+        down = "Start it, or correct [serve] openai_url"
+        self.http = HttpServer("The model server", url, token=token, down=down, next_step=next_step)
+
+    def close(self) -> None:
+        self.http.close()
+
+    def flavour(self) -> Flavour:
+        """Which server this is, by the routes that only it has. Asked each time: another may have taken its place."""
+        if not self.url:
+            raise ServingError("There is no address of a model server", "Set [serve] openai_url")
+        for path, flavour in _PROBES:
+            try:
+                self.http.call("GET", path, seconds=PROBE_SECONDS)
+            except BackendRefusedError as error:
+                if error.status == 401:
+                    raise
+                continue
+            return flavour
+        raise ServingError(f"The server at {self.url} is no vLLM, SGLang or llama-server", "Correct [serve] openai_url")
+
+    def cards(self) -> list[dict[str, Any]]:
+        """What /v1/models lists: {"id", "root" (an adapter's folder), "parent" (its base), ...}."""
+        answer = self.http.call("GET", "/v1/models")
+        cards = answer.get("data", []) if isinstance(answer, dict) else []
+        return [card for card in cards if isinstance(card, dict) and "id" in card]
+
+    def base_name(self) -> str:
+        """The model that it serves without an adapter."""
+        base = next((str(card["id"]) for card in self.cards() if not card.get("parent")), None)
+        if base is None:
+            raise ServingError(f"The server at {self.url} serves no model", "Start it with a base model")
+        return base
+
+    def load(self, flavour: Flavour, name: str, path: str) -> bool:
+        """Load the adapter in the folder `path` (as the server sees it) as `name`; False when that name is taken."""
+        body = {"lora_name": name, "lora_path": path}
+        try:
+            answer = self.http.call("POST", f"{_prefix(flavour)}/load_lora_adapter", body, seconds=LOAD_SECONDS)
+        except BackendRefusedError as error:
+            if "already" in error.what:
+                return False
+            raise
+        if isinstance(answer, dict) and answer.get("success") is False:
+            raise BackendRefusedError(f"The model server did not load it: {answer.get('error_message')}", "See its log")
+        return True
+
+    def unload(self, flavour: Flavour, name: str) -> None:
+        """Take an adapter away, when the requests that use it have ended."""
+        body = {"lora_name": name}
+        try:
+            self.http.call("POST", f"{_prefix(flavour)}/unload_lora_adapter", body, seconds=LOAD_SECONDS)
+        except BackendRefusedError as error:
+            if error.status not in (400, 404):  # gone already, by a restart of the server
+                raise
+
+    def active_adapters(self) -> list[Mapping[str, Any]]:
+        """Of a llama-server: {"path", "scale"} of those that it applies."""
+        return [item for item in self.http.call("GET", "/lora-adapters") if item.get("scale")]
+
+    def say_something(self, model: str, system_prompt: str) -> None:
+        """Ask it for a reply, under this prompt."""
+        body = {"model": model, "messages": as_dicts(greeting(system_prompt)), "max_tokens": 64}
+        self.http.call("POST", "/v1/chat/completions", body, seconds=LOAD_SECONDS)
+
+
+def next_step(status: int, reason: str) -> str | None:
+    """What to do about a refusal of one of these servers; None: what is usual."""
+    lower = reason.lower()
+    if status == 404 and "not found" in lower and "adapter" not in lower:
+        return "Start vLLM with VLLM_ALLOW_RUNTIME_LORA_UPDATING=True and --enable-lora, or SGLang with --enable-lora"
+    if "rank" in lower:
+        return "Start the server with a larger --max-lora-rank, or train with a smaller [train] rank"
+    if "no adapter found" in lower:
+        return "Let the server see the data folder, and set [serve] openai_folder to its path there"
+    if status == 401:
+        return "Set OPENAI_API_KEY to the server's key"
+    return None
+
+
+def _prefix(flavour: Flavour) -> str:
+    return "/v1" if flavour == "vllm" else ""

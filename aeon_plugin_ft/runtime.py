@@ -198,13 +198,13 @@ class Runtime:
             return SettingsFile(self.data.settings)
 
     def _open_log(self) -> TurnLog:
-        settings = self.settings.log
+        from aeon_plugin_ft.turns.log import Limits
+
         return TurnLog(
             self.data.log,
             redact=self.redact,
             redact_turn=lambda texts: self._redactor().of_turn(texts),
-            rotate_bytes=settings.rotate_mb * 1_000_000,
-            fsync_seconds=settings.fsync_ms / 1000,
+            limits=lambda: Limits.of(self.settings.log),
             on_failure=lambda reason: self.events.publish(LoggingFailed(reason=reason)),
             on_recovery=lambda lost: self.events.publish(LoggingRecovered(lost=lost)),
         )

@@ -272,8 +272,6 @@ def test_monitoring_sees_the_wrappers_and_each_plugin_of_its_own() -> None:
     outcomes: list[bool] = []
     undo = manager.add_hookcall_monitoring(
         lambda name, listeners, kwargs: calls.append((name, [type(one.plugin).__name__ for one in listeners])),
-            (name, [type(one.plugin).__name__ for one in implementations])
-        ),
         lambda outcome, *_: outcomes.append(outcome.exception is None),
     )
     HookCaller(manager).first("aeon_heard", text="oi")

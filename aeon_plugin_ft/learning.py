@@ -6,87 +6,90 @@ The owner's voice orders, pauses and cancels through this; the schedule does the
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from typing import Protocol
 
 from aeon_plugin_ft.errors import AeonFtError, RefusedError
-from aeon_plugin_ft.events import AttentionNeeded, EventBus
-from aeon_plugin_ft.pipeline import Pipeline
-from aeon_plugin_ft.schedule import Background, Caretaker, Decisions, Setbacks, TrainingScheduler
+from aeon_plugin_ft.events import AttentionNeeded
+from aeon_plugin_ft.schedule import Background, Caretaker, Decisions, TrainingScheduler
 from aeon_plugin_ft.schedule.background import OnProgress
-from aeon_plugin_ft.schedule.observer import Watchman, conversation_turns
-from aeon_plugin_ft.settings import Settings
-from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.training.model import RunState
 from aeon_plugin_ft.training.runs import set_state
+from aeon_plugin_ft.wiring import Basis, make_failures, make_observer, make_pipeline
 
 PAUSED_BY_OWNER = "paused by the owner"
 CANCELLED_BY_OWNER = "cancelled by the owner"
 _LEAVE_SECONDS = 10.0
 
 
-class Learning:
-    """`busy()` is whether the host is in the middle of a turn; `wake()` makes the brain follow a new version.
-    `make_room()` takes the served model out of memory, False when that cannot be, until `give_back()`."""
+class TrainingHost(Protocol):
+    """What a training in the background asks of the host that it runs in."""
 
-    def __init__(
-        self,
-        data: DataFolder,
-        store: Store,
-        events: EventBus,
-        settings: Callable[[], Settings],
-        pipeline: Callable[[], Pipeline],
-        busy: Callable[[], bool],
-        wake: Callable[[], None],
-        make_room: Callable[[], bool] = lambda: False,
-        give_back: Callable[[], None] = lambda: None,
-    ) -> None:
-        self.store, self.events, self.settings = store, events, settings
-        self._pipeline, self._host_busy, self._wake = pipeline, busy, wake
-        self._make_room, self._give_back = make_room, give_back
+    def is_busy(self) -> bool:
+        """Whether the host is in the middle of a turn."""
+
+    def follow_now(self) -> None:
+        """Make the brain follow a version that was accepted."""
+
+    def make_room(self) -> bool:
+        """Take the served model out of memory until `give_back`; False when that cannot be."""
+
+    def give_back(self) -> None:
+        """The training has ended: what made room for it may answer again."""
+
+
+class Learning:
+    """The schedule and the trainings of one host. schedule.observer.OwnTraining, for what the schedule sees."""
+
+    def __init__(self, parts: Basis, host: TrainingHost) -> None:
+        self.store, self.events, self._host = parts.store, parts.events, host
         self._spoke = time.monotonic()
-        self.setbacks = Setbacks(store, settings, lambda: conversation_turns(store), self._gave_up)
+        self.failures = make_failures(parts, self._gave_up)
         self.background = Background(self._learn, self._ended)
-        self.watchman = Watchman(
-            data,
-            store,
-            lambda: settings().schedule,
-            silence=self._silence,
-            running=lambda: self.background.busy,
-            ordered=lambda: self.background.ordered,
-            held=self.setbacks.hold,
-            given_up=lambda: self.setbacks.given_up,
-        )
-        self.caretaker = Caretaker(self.watchman, self.background, Decisions(store))
-        self.scheduler = TrainingScheduler(self.caretaker.step, self.caretaker.look_while_training)
+        self.pipeline = make_pipeline(parts, self.background.note_phase, self.background.interrupt)
+        self.watchman = make_observer(parts, self.failures, self)
+        self.controller = Caretaker(self.watchman, self.background, Decisions(parts.store))
+        self.scheduler = TrainingScheduler(self.controller.step, self.controller.look_while_training)
+
+    # -- what the schedule sees ----------------------------------------------------------------
+
+    @property
+    def busy(self) -> bool:
+        """Whether a training of this process is under way."""
+        return self.background.busy
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the owner asked for the one that is under way."""
+        return self.background.ordered
+
+    def silence(self) -> float:
+        """Seconds since the owner last spoke, 0 in the middle of a turn. Not by the wall clock, which may be set."""
+        return 0.0 if self._host.is_busy() else time.monotonic() - self._spoke
 
     # -- the owner -----------------------------------------------------------------------------
 
     def owner_spoke(self) -> None:
         """They are here: a training that they did not order leaves at once."""
         self._spoke = time.monotonic()
-        self.caretaker.owner_is_here()
+        self.controller.owner_is_here()
 
     def order(self, run: str | None = None) -> None:
         """Train now, or go on with a run, because the owner said so. Raises LeaseHeldError while one is under way."""
         self.background.start(run, ordered=True)
-        self.setbacks.owner_ordered()
+        self.failures.owner_ordered()
 
     def pause(self, run: str | None) -> None:
         """At the owner's word, until the owner's word: also `run`, which the schedule had paused by itself."""
-        self.setbacks.owner_stopped()
+        self.failures.owner_stopped()
         self.background.pause(PAUSED_BY_OWNER)
         if run is not None:
             set_state(self.store, run, RunState.PAUSED, reason=PAUSED_BY_OWNER)
 
     def stop_for_good(self) -> None:
         """Before a run is cancelled: nothing of it goes on."""
-        self.setbacks.owner_stopped()
+        self.failures.owner_stopped()
         self.background.pause(CANCELLED_BY_OWNER)
         self.background.join(_LEAVE_SECONDS)
-
-    def _silence(self) -> float:
-        """Seconds since the owner last spoke, 0 in the middle of a turn. Not by the wall clock, which may be set."""
-        return 0.0 if self._host_busy() else time.monotonic() - self._spoke
 
     # -- the loop ------------------------------------------------------------------------------
 
@@ -95,20 +98,20 @@ class Learning:
         try:
             self._once(resume, on_progress)
         except RefusedError as refused:
-            if not (refused.lacks_memory and self._make_room()):
+            if not (refused.lacks_memory and self._host.make_room()):
                 raise
             self._once(resume, on_progress)
-        self._wake()
+        self._host.follow_now()
 
     def _once(self, resume: str | None, on_progress: OnProgress) -> None:
         if resume is None:
-            self._pipeline().learn(on_progress)
+            self.pipeline.learn(on_progress)
         else:
-            self._pipeline().go_on(resume, on_progress)
+            self.pipeline.go_on(resume, on_progress)
 
     def _ended(self, error: AeonFtError | None) -> None:
-        self._give_back()
-        self.setbacks.note(error)
+        self._host.give_back()
+        self.failures.note(error)
 
     def _gave_up(self, reason: str) -> None:
         todo = "Mude [base], [train] ou [dataset] no plugin.toml, ou veja `aeon-ft runs`"

@@ -19,10 +19,11 @@ from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import AlreadyLearntError, BackendDownError, RefusedError
 from aeon_plugin_ft.evaluation import Verdict
 from aeon_plugin_ft.events import EventBus
+from aeon_plugin_ft.host.follower import FOLLOW_SECONDS
 from aeon_plugin_ft.pipeline import Pipeline
 from aeon_plugin_ft.plugin import FineTuning
 from aeon_plugin_ft.registry import Registry, Version
-from aeon_plugin_ft.runtime import FOLLOW_SECONDS, Runtime
+from aeon_plugin_ft.runtime import Runtime
 from aeon_plugin_ft.serving.model import Deployment
 from aeon_plugin_ft.settings import Settings
 from aeon_plugin_ft.store import DataFolder, Store

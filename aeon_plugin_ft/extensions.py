@@ -22,8 +22,15 @@ if TYPE_CHECKING:
 class Extensions:
     """The readers and filters of one process: the built-in ones, then those of the plugins that `hooks` knows."""
 
-    def __init__(self, hooks: HookCaller | None) -> None:
+    def __init__(self, hooks: HookCaller) -> None:
         self._hooks = hooks
+
+    @classmethod
+    def built_in(cls) -> Extensions:
+        """Those of a process without other plugins."""
+        from hooks import HookCaller, build_manager
+
+        return cls(HookCaller(build_manager(entry_points=False)))
 
     @cached_property
     def importers(self) -> ImporterRegistry:
@@ -68,16 +75,14 @@ class Extensions:
 
     def tell(self, event: Event) -> None:
         """Let every plugin hear an event of the loop."""
-        if self._hooks is not None:
-            self._hooks.all("ft_event", event=event)
+        self._hooks.all("ft_event", event=event)
 
     def refusal(self, turn: Turn) -> str | None:
         """Why another plugin keeps this turn out of the log, None to take it."""
-        return None if self._hooks is None else self._hooks.veto("ft_refuse_turn", turn=turn)
+        return self._hooks.veto("ft_refuse_turn", turn=turn)
 
     def _ask(self, hook: str, register: Any) -> None:
-        if self._hooks is not None:
-            self._hooks.all(hook, register=register)
+        self._hooks.all(hook, register=register)
 
 
 def _require(given: Any, what: str, *, texts: tuple[str, ...], calls: tuple[str, ...]) -> None:

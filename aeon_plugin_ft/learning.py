@@ -6,58 +6,65 @@ The owner's voice orders, pauses and cancels through this; the schedule does the
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from typing import Protocol
 
 from aeon_plugin_ft.errors import AeonFtError, RefusedError
-from aeon_plugin_ft.events import AttentionNeeded, EventBus
-from aeon_plugin_ft.pipeline import Pipeline
-from aeon_plugin_ft.schedule import Background, Decisions, FailurePolicy, TrainingController, TrainingScheduler
+from aeon_plugin_ft.events import AttentionNeeded
+from aeon_plugin_ft.schedule import Background, Decisions, TrainingController, TrainingScheduler
 from aeon_plugin_ft.schedule.background import OnProgress
-from aeon_plugin_ft.schedule.observer import ScheduleObserver, conversation_turns
-from aeon_plugin_ft.settings import Settings
-from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.training.model import RunState
 from aeon_plugin_ft.training.runs import set_state
+from aeon_plugin_ft.wiring import Basis, make_failures, make_observer, make_pipeline
 
 PAUSED_BY_OWNER = "paused by the owner"
 CANCELLED_BY_OWNER = "cancelled by the owner"
 _LEAVE_SECONDS = 10.0
 
 
-class Learning:
-    """`busy()` is whether the host is in the middle of a turn; `wake()` makes the brain follow a new version.
-    `make_room()` takes the served model out of memory, False when that cannot be, until `give_back()`."""
+class TrainingHost(Protocol):
+    """What a training in the background asks of the host that it runs in."""
 
-    def __init__(
-        self,
-        data: DataFolder,
-        store: Store,
-        events: EventBus,
-        settings: Callable[[], Settings],
-        pipeline: Callable[[], Pipeline],
-        busy: Callable[[], bool],
-        wake: Callable[[], None],
-        make_room: Callable[[], bool] = lambda: False,
-        give_back: Callable[[], None] = lambda: None,
-    ) -> None:
-        self.store, self.events, self.settings = store, events, settings
-        self._pipeline, self._host_busy, self._wake = pipeline, busy, wake
-        self._make_room, self._give_back = make_room, give_back
+    def is_busy(self) -> bool:
+        """Whether the host is in the middle of a turn."""
+
+    def follow_now(self) -> None:
+        """Make the brain follow a version that was accepted."""
+
+    def make_room(self) -> bool:
+        """Take the served model out of memory until `give_back`; False when that cannot be."""
+
+    def give_back(self) -> None:
+        """The training has ended: what made room for it may answer again."""
+
+
+class Learning:
+    """The schedule and the trainings of one host. schedule.observer.OwnTraining, for what the schedule sees."""
+
+    def __init__(self, parts: Basis, host: TrainingHost) -> None:
+        self.store, self.events, self._host = parts.store, parts.events, host
         self._spoke = time.monotonic()
-        self.failures = FailurePolicy(store, settings, lambda: conversation_turns(store), self._gave_up)
+        self.failures = make_failures(parts, self._gave_up)
         self.background = Background(self._learn, self._ended)
-        self.observer = ScheduleObserver(
-            data,
-            store,
-            lambda: settings().schedule,
-            silence=self._silence,
-            running=lambda: self.background.busy,
-            ordered=lambda: self.background.ordered,
-            held=self.failures.hold,
-            given_up=lambda: self.failures.given_up,
-        )
-        self.controller = TrainingController(self.observer, self.background, Decisions(store))
+        self.pipeline = make_pipeline(parts, self.background.note_phase, self.background.interrupt)
+        self.observer = make_observer(parts, self.failures, self)
+        self.controller = TrainingController(self.observer, self.background, Decisions(parts.store))
         self.scheduler = TrainingScheduler(self.controller.step, self.controller.look_while_training)
+
+    # -- what the schedule sees ----------------------------------------------------------------
+
+    @property
+    def busy(self) -> bool:
+        """Whether a training of this process is under way."""
+        return self.background.busy
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the owner asked for the one that is under way."""
+        return self.background.ordered
+
+    def silence(self) -> float:
+        """Seconds since the owner last spoke, 0 in the middle of a turn. Not by the wall clock, which may be set."""
+        return 0.0 if self._host.is_busy() else time.monotonic() - self._spoke
 
     # -- the owner -----------------------------------------------------------------------------
 
@@ -84,10 +91,6 @@ class Learning:
         self.background.pause(CANCELLED_BY_OWNER)
         self.background.join(_LEAVE_SECONDS)
 
-    def _silence(self) -> float:
-        """Seconds since the owner last spoke, 0 in the middle of a turn. Not by the wall clock, which may be set."""
-        return 0.0 if self._host_busy() else time.monotonic() - self._spoke
-
     # -- the loop ------------------------------------------------------------------------------
 
     def _learn(self, resume: str | None, on_progress: OnProgress) -> None:
@@ -95,19 +98,19 @@ class Learning:
         try:
             self._once(resume, on_progress)
         except RefusedError as refused:
-            if not (refused.lacks_memory and self._make_room()):
+            if not (refused.lacks_memory and self._host.make_room()):
                 raise
             self._once(resume, on_progress)
-        self._wake()
+        self._host.follow_now()
 
     def _once(self, resume: str | None, on_progress: OnProgress) -> None:
         if resume is None:
-            self._pipeline().learn(on_progress)
+            self.pipeline.learn(on_progress)
         else:
-            self._pipeline().go_on(resume, on_progress)
+            self.pipeline.go_on(resume, on_progress)
 
     def _ended(self, error: AeonFtError | None) -> None:
-        self._give_back()
+        self._host.give_back()
         self.failures.note(error)
 
     def _gave_up(self, reason: str) -> None:

@@ -71,7 +71,7 @@ class Pipeline:
     ) -> None:
         self.data, self.settings, self.store, self.events = data, settings, store, events
         self.deployer, self.on_phase, self.interrupt = deployer, on_phase, interrupt
-        self.extensions = extensions or Extensions(None)
+        self.extensions = extensions or Extensions.built_in()
         self.registry = Registry(data, store)
         self.index = TurnIndex(store, data.log)
 

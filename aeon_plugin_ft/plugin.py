@@ -39,16 +39,16 @@ class FineTuning:
 
     @hookimpl
     def aeon_choose_model(self, request: ModelRequest) -> Route | None:
-        return self.runtime.choose(request) if self.runtime is not None else None
+        return self.runtime.turn_path.choose(request) if self.runtime is not None else None
 
     @hookimpl
     def aeon_turn_finished(self, turn: Turn) -> None:
         if self.runtime is not None:
-            self.runtime.turn_finished(turn)
+            self.runtime.turn_path.finished(turn)
 
     @hookimpl
     def aeon_heard(self, text: str) -> str | None:
-        return self.runtime.heard(text) if self.runtime is not None else None
+        return self.runtime.turn_path.heard(text) if self.runtime is not None else None
 
     @hookimpl
     def aeon_stopping(self) -> None:

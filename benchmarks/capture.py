@@ -23,6 +23,7 @@ from pathlib import Path
 
 from aeon_plugin_ft.turns import TurnKind, TurnLog
 from aeon_plugin_ft.turns.lines import RedactTurn
+from aeon_plugin_ft.turns.log import Limits
 from hooks import Attempt, Message, Turn
 
 STATIC = "Você é um assistente direto, um pouco cínico e muito competente, e fala como um amigo. " * 13
@@ -94,8 +95,7 @@ def main() -> None:
             Path(folder) / "log",
             redact=redaction(options.redact),
             redact_turn=redaction_of_turn() if options.redact else None,
-            rotate_bytes=64_000_000,
-            fsync_seconds=options.fsync_ms / 1000,
+            limits=lambda: Limits(64_000_000, options.fsync_ms / 1000),
             on_failure=print,
         )
         measure(log, 200, options.threads, 0)  # warm up

@@ -18,13 +18,14 @@ from pathlib import Path
 
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.turns import TurnIndex, TurnKind, TurnLog
+from aeon_plugin_ft.turns.log import Limits
 from benchmarks.capture import make_turn
 
 SINGLES = 50
 
 
 def open_log(data: DataFolder) -> TurnLog:
-    return TurnLog(data.log, redact=str, rotate_bytes=64_000_000, fsync_seconds=0.2, on_failure=print)
+    return TurnLog(data.log, redact=str, limits=lambda: Limits(64_000_000, 0.2), on_failure=print)
 
 
 def write(data: DataFolder, megabytes: float) -> int:

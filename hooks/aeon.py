@@ -14,12 +14,13 @@ from typing import Any
 
 from hooks.contract import Host
 from hooks.gui import GuiThread
+from hooks.manager import HookCaller
 
 log = logging.getLogger("aeon.attach")
 STEALTH = "stealth_mode"
 
 
-def make_host(core: dict[str, Any], gui_thread: GuiThread, in_flight: Callable[[], int]) -> Host:
+def make_host(core: dict[str, Any], gui_thread: GuiThread, in_flight: Callable[[], int], hooks: HookCaller) -> Host:
     """The host that plugins see; `in_flight` counts the calls to the brain under way."""
     root = find_root(core)
     return Host(
@@ -29,6 +30,7 @@ def make_host(core: dict[str, Any], gui_thread: GuiThread, in_flight: Callable[[
         say=lambda sentence: say(core, gui_thread, sentence),
         is_private=lambda: is_private(core),
         is_busy=lambda: in_flight() > 0 or is_speaking(core),
+        hooks=hooks,
         root=root,
     )
 

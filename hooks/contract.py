@@ -1,7 +1,8 @@
 """What an Aeon and its plugins say to each other: frozen values, no behaviour.
 
 Both sides (`core/`, or the attachment to an unmodified Aeon, and every plugin) import these and
-nothing of one another. Fields may be added with a default; none is renamed or removed.
+nothing of one another. Fields may be added with a default; none is renamed or removed. (`Host`
+is made by hosts only; what a host must not forget has no default there.)
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from pathlib import Path  # 20 ms, and this module is on the host's start-up path
+
+    from hooks.manager import HookCaller
 
 Provider = Literal["groq", "ollama", "embedded", "openai", "canned", "none"]
 """Who can answer: Groq's cloud, a local Ollama, our embedded server, any other OpenAI-compatible
@@ -129,8 +132,8 @@ class Host:
     say: Callable[[str], None]
     is_private: Callable[[], bool]
     is_busy: Callable[[], bool]
+    hooks: HookCaller
+    """How a plugin calls the `ft_*` hooks of the others. Required: a host that forgot it would have no vetoes."""
     root: Path | None = None
     needs_model: bool = False
     """True when the host has no model of its own, so that a plugin should serve the base."""
-    hooks: Any = None
-    """The HookCaller of this host, so that plugins can call `ft_*` hooks of other plugins."""

@@ -45,7 +45,7 @@ class Door:
         self.attachment: Attachment = attach(core["brain"], self.hooks, is_private=lambda: is_private(core))
         self.ear: RouterEar | None = None
         self.repairs: list[Repair] = apply_repairs(core, self.gui_thread)
-        self.host: Host = make_host(core, self.gui_thread, lambda: self.attachment.in_flight)
+        self.host: Host = make_host(core, self.gui_thread, lambda: self.attachment.in_flight, self.hooks)
         self._listen()
 
     def start(self) -> None:

@@ -92,7 +92,8 @@ def test_what_is_no_importer_or_filter_is_refused_and_the_others_are_heard(caplo
 
 
 def test_without_other_plugins_there_is_what_is_built_in() -> None:
-    assert "aeon" in Extensions(None).importers.names() and "icq" not in Extensions(None).importers.names()
+    assert "aeon" in Extensions.built_in().importers.names()
+    assert "icq" not in Extensions.built_in().importers.names()
 
 
 def test_the_command_line_reads_their_format_heeds_their_filter_and_their_veto(

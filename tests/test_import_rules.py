@@ -58,7 +58,7 @@ def test_ml_libraries_stay_in_the_workers() -> None:
 
 def test_every_package_is_a_stage_or_known() -> None:
     packages = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
-    assert packages == {*STAGES, "store", "cli"}
+    assert packages == {*STAGES, "host", "settings", "store", "cli"}
 
 
 def test_importing_the_plugin_loads_no_ml_library() -> None:

@@ -106,7 +106,7 @@ def test_a_change_while_the_file_is_being_read_again_is_not_lost(
             assert go_on.wait(10)
         return parse(text, path)
 
-    monkeypatch.setattr("aeon_plugin_ft.settings.parse", slowly)
+    monkeypatch.setattr("aeon_plugin_ft.settings.file.parse", slowly)
     reader = threading.Thread(target=file.reload)
     owner = threading.Thread(target=file.set, args=("gate.canary_turns", 12))
     reader.start()

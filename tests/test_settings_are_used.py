@@ -19,7 +19,7 @@ def _chains() -> set[str]:
     found = set()
     for folder in ("aeon_plugin_ft", "hooks", "core"):
         for file in (ROOT / folder).rglob("*.py"):
-            if file != ROOT / "aeon_plugin_ft" / "settings.py":
+            if file.parent != ROOT / "aeon_plugin_ft" / "settings":
                 tree = ast.parse(file.read_text(encoding="utf-8"))
                 found |= {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     return found

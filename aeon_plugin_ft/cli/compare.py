@@ -88,7 +88,7 @@ def ask_all(shared: Context, name: str, questions: Sequence[str], *, quiet: bool
     version = None if name == "base" else shared.registry.get(name)
     base = pipeline.base() if version is None else pipeline.base(version.base)
     pipeline.on_phase(f"asking {name} {len(questions)} questions")
-    deployer, serve = pipeline.deployer(), shared.settings.current.serve
+    deployer, serve = pipeline.deployer(), shared.settings_file.current.serve
     deployment = deployer.deploy(version, base, serve)
     try:
         return answers(partial(asked, deployment.route), pipeline.system_prompt(), questions)

@@ -22,7 +22,7 @@ def show(
     """Every setting with its value and meaning."""
     from aeon_plugin_ft.settings import sections
 
-    settings = of(context).settings.current
+    settings = of(context).settings_file.current
     if as_json:
         show_json(settings.model_dump())
         return
@@ -34,14 +34,14 @@ def show(
                 (f"{name}.{key}", getattr(values, key), info.description or "")
                 for key, info in model.model_fields.items()
             ]
-    table(str(of(context).settings.path), ("key", "value", "meaning"), rows)
+    table(str(of(context).settings_file.path), ("key", "value", "meaning"), rows)
 
 
 @config.command("get")
 def get(context: typer.Context, key: Annotated[str, typer.Argument(help='For example "train.rank".')]) -> None:
     """One setting's value, as JSON."""
     section, _, name = _known(context, key).partition(".")
-    show_json(getattr(getattr(of(context).settings.current, section), name))
+    show_json(getattr(getattr(of(context).settings_file.current, section), name))
 
 
 @config.command("set")
@@ -51,7 +51,7 @@ def set_(
     value: Annotated[str, typer.Argument(help="The new value, written as in TOML (quotes are optional).")],
 ) -> None:
     """Change one setting; comments in the file stay. A running Aeon picks it up at once."""
-    file = of(context).settings
+    file = of(context).settings_file
     file.set(key, _toml(value))
     out.print(f"{key} = {value}   ({file.path})")
 
@@ -59,13 +59,13 @@ def set_(
 @config.command("path")
 def path(context: typer.Context) -> None:
     """Where plugin.toml is."""
-    typer.echo(of(context).settings.path)
+    typer.echo(of(context).settings_file.path)
 
 
 @config.command("check")
 def check(context: typer.Context) -> None:
     """Say whether plugin.toml can be used; every problem with its line."""
-    out.print(f"{of(context).settings.path} is fine.")
+    out.print(f"{of(context).settings_file.path} is fine.")
 
 
 def _toml(text: str) -> Any:
@@ -83,7 +83,7 @@ def _known(context: typer.Context, key: str) -> str:
     from aeon_plugin_ft.errors import SettingsError
     from aeon_plugin_ft.settings import all_keys, unknown_key_sentence
 
-    file = of(context).settings
+    file = of(context).settings_file
     if key not in all_keys():
         raise SettingsError(file.path, [unknown_key_sentence(file.path, None, key)])
     return key

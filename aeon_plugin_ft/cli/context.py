@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from aeon_plugin_ft import wiring
 from aeon_plugin_ft.store import DataFolder, Store
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from aeon_plugin_ft.registry import Registry
     from aeon_plugin_ft.schedule.observer import ScheduleObserver
     from aeon_plugin_ft.serving.backends import Backends
-    from aeon_plugin_ft.serving.model import Deployer
     from aeon_plugin_ft.settings import SettingsFile
 
 out = Console(highlight=False)
@@ -34,7 +34,7 @@ KNOWN = 365 * 86_400
 
 
 class Context:
-    """One command's view of the data folder; everything is opened on first use."""
+    """One command's view of the data folder (wiring.Basis); everything is opened on first use."""
 
     def __init__(self, data: Path | None, aeon: Path | None, debug: bool) -> None:
         self.debug = debug
@@ -50,74 +50,39 @@ class Context:
         return Store(self.data.database)
 
     @cached_property
-    def settings(self) -> SettingsFile:
+    def settings_file(self) -> SettingsFile:
+        """plugin.toml. Raises SettingsError when it cannot be used: a command says so and stops."""
         from aeon_plugin_ft.settings import SettingsFile
 
         return SettingsFile.open(self.data.settings)
 
     @cached_property
     def events(self) -> EventBus:
-        from aeon_plugin_ft.events import EventBus
-
-        bus = EventBus()
-        bus.subscribe(self.store.record_event)
-        return bus
+        return wiring.make_events(self.store)
 
     @cached_property
     def registry(self) -> Registry:
-        from aeon_plugin_ft.registry import Registry
-
-        return Registry(self.data, self.store)
+        return wiring.make_registry(self)
 
     @cached_property
     def backends(self) -> Backends:
-        from aeon_plugin_ft.serving.backends import Backends
-
-        def prompt() -> str:
-            return str(self.store.fact("system_prompt", ""))
-
-        return self.extensions.add_backends(
-            Backends(self.data, lambda: self.settings.current.serve, system_prompt=prompt), self.data
-        )
+        return wiring.make_backends(self.data, self.store, self.settings_file, self.extensions)
 
     @cached_property
     def extensions(self) -> Extensions:
         """What the installed plugins (entry-point group "aeon") add."""
-        from aeon_plugin_ft.extensions import Extensions
         from hooks import HookCaller, build_manager
 
-        return Extensions(HookCaller(build_manager()))
+        return wiring.make_extensions(HookCaller(build_manager()))
 
     @cached_property
     def observer(self) -> ScheduleObserver:
         """What the host's own observer would see; failures that hold training back included."""
-        from aeon_plugin_ft.schedule import FailurePolicy
-        from aeon_plugin_ft.schedule.observer import ScheduleObserver, conversation_turns
-
-        failures = FailurePolicy(self.store, lambda: self.settings.current, lambda: conversation_turns(self.store))
-        return ScheduleObserver(
-            self.data,
-            self.store,
-            lambda: self.settings.current.schedule,
-            held=failures.hold,
-            given_up=lambda: failures.given_up,
-        )
+        return wiring.make_observer(self, wiring.make_failures(self))
 
     def pipeline(self, on_phase: Callable[[str], None] = lambda _: None) -> Pipeline:
-        from aeon_plugin_ft.pipeline import Pipeline
-
-        def deployer() -> Deployer:
-            return self.backends.chosen()
-
-        return Pipeline(
-            self.data,
-            lambda: self.settings.current,
-            self.store,
-            self.events,
-            deployer,
-            on_phase,
-            extensions=self.extensions,
-        )
+        """The loop; `on_phase` hears what is being done, in English."""
+        return wiring.make_pipeline(self, on_phase)
 
     def close(self) -> None:
         """End every child that this command started and close the database."""

@@ -143,8 +143,9 @@ def import_(
 
     def read(file: Path, who: str | None) -> IntoLog:
         return import_into_log(
-            file, shared.data, shared.store, shared.settings.current, format_, registry=shared.extensions.importers,
-            owner=owner, assistant=who or assistant, refuse=shared.extensions.refusal,
+            file, shared.data, shared.store, shared.settings_file.current, format_,
+            registry=shared.extensions.importers, owner=owner, assistant=who or assistant,
+            refuse=shared.extensions.refusal,
         )  # fmt: skip
 
     for file in files:
@@ -195,7 +196,7 @@ def export(
 
     shared = of(context)
     frozen = shared.pipeline().freeze()
-    plan = Plan.of(model, shared.settings.current.train, template=template, cpu=cpu)
+    plan = Plan.of(model, shared.settings_file.current.train, template=template, cpu=cpu)
     made = export_to(frozen, folder, format_, plan)
     for file in made.files:
         out.print(str(file), markup=False)

@@ -68,8 +68,8 @@ class Demo:
         self.number = 0
         self.folder = prepare_folder(folder)
         self.shared = Context(self.folder, None, False)
-        self.shared.settings.set("train.epochs", PASSES)
-        self.shared.settings.set("serve.max_reply_tokens", REPLY_TOKENS)
+        self.shared.settings_file.set("train.epochs", PASSES)
+        self.shared.settings_file.set("serve.max_reply_tokens", REPLY_TOKENS)
         self.before: dict[str, str | None] = {}
 
     def run(self) -> None:
@@ -127,7 +127,7 @@ class Demo:
         if not self.sample.exists():
             raise DatasetError(f"There is no {self.sample}", "Run the demo in the repository's folder, or give --log")
         shared = self.shared
-        imported = import_into_log(self.sample, shared.data, shared.store, shared.settings.current)
+        imported = import_into_log(self.sample, shared.data, shared.store, shared.settings_file.current)
         out.print(f"{imported.added} turns imported ({counts(imported.kinds)}), {imported.known} known already.")
         draft = shared.pipeline().draft()
         out.print(f"Left out: {counts(Counter(item.filter for item in draft.dropped)) or 'nothing'}.")

@@ -78,7 +78,7 @@ def _embedded_server(_: Context) -> Iterator[Symptom]:
 
 
 def _settings(shared: Context) -> Iterator[Symptom]:
-    yield Symptom("settings", True, str(shared.settings.path))
+    yield Symptom("settings", True, str(shared.settings_file.path))
 
 
 def _disk(shared: Context) -> Iterator[Symptom]:
@@ -130,7 +130,7 @@ def _versions(shared: Context) -> Iterator[Symptom]:
 def _ollama(shared: Context) -> Iterator[Symptom]:
     from hooks.providers import OllamaProvider, ProviderError, ollama_url
 
-    settings = shared.settings.current.serve
+    settings = shared.settings_file.current.serve
     if settings.backend != "ollama":
         return
     provider = OllamaProvider(settings.ollama_url or None)

@@ -64,7 +64,7 @@ def show_past(shared: Context, last: int, as_json: bool) -> None:
     """Past decisions, and what the settings of now make of what was seen then."""
     from aeon_plugin_ft.schedule.decisions import Decisions
 
-    settings = shared.settings.current.schedule
+    settings = shared.settings_file.current.schedule
     made = [(then, then.again(settings)) for then in Decisions(shared.store).all(last)]
     if as_json:
         show_json([{**_plain(then), "today": now.act.value} for then, now in made])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from datetime import datetime
+from typing import Protocol
 
 from aeon_plugin_ft.schedule.conditions import HOUR, Decision, Observed, decide, turns_needed
 from aeon_plugin_ft.schedule.machine import Machine, ThisMachine
@@ -29,32 +30,71 @@ BY_OWNER = frozenset({"paused by the owner", "cancelled by the owner", "stopped 
 """Reasons of a pause that the schedule never ends by itself."""
 
 
+class OwnTraining(Protocol):
+    """The training of this process, and the owner whom it must not disturb."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether one is under way."""
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the owner asked for it."""
+
+    def silence(self) -> float:
+        """Seconds since the owner last spoke to the assistant, infinite where there is none."""
+
+
+class Restraint(Protocol):
+    """What holds training back after failures, or at the owner's word."""
+
+    def hold(self) -> str:
+        """Why nothing may begin, "" when it may."""
+
+    @property
+    def given_up(self) -> bool:
+        """Whether the newest run failed too often."""
+
+
+class _NoTraining:
+    busy = ordered = False
+
+    def silence(self) -> float:
+        return math.inf
+
+
+class _Unrestrained:
+    given_up = False
+
+    def hold(self) -> str:
+        return ""
+
+
+NO_TRAINING: OwnTraining = _NoTraining()
+"""A process that trains nothing and has no owner in front of it: a command."""
+UNRESTRAINED: Restraint = _Unrestrained()
+
+
 class ScheduleObserver:
-    """`silence()` is how many seconds the owner has not spoken to the assistant (infinite where there is none),
-    `running()` whether a loop is under way in this process, `ordered()` whether the owner asked for it; `held()`
-    why nothing may begin, "" when it may; `given_up()` whether the newest run failed too often."""
+    """Sees for the schedule what is in the store, what the machine does, and what this process trains."""
 
     def __init__(
         self,
         data: DataFolder,
         store: Store,
         settings: Callable[[], ScheduleSection],
-        silence: Callable[[], float] = lambda: math.inf,
-        running: Callable[[], bool] = lambda: False,
-        ordered: Callable[[], bool] = lambda: False,
-        held: Callable[[], str] = lambda: "",
-        given_up: Callable[[], bool] = lambda: False,
+        training: OwnTraining = NO_TRAINING,
+        restraint: Restraint = UNRESTRAINED,
         machine: Machine | None = None,
     ) -> None:
         self.data, self.store, self.settings = data, store, settings
-        self._silence, self._running, self._ordered = silence, running, ordered
-        self._held, self._given_up = held, given_up
+        self._training, self._restraint = training, restraint
         self.machine = machine or ThisMachine()
         self._counted = 0
 
     def observe(self) -> Observed:
         """Everything that counts, now."""
-        now, last, ours = self.store.clock(), self.last_run(), self._running()
+        now, last, ours = self.store.clock(), self.last_run(), self._training.busy
         if not ours:  # while one trains, it is looked at every second, and nothing hangs on the count
             self._counted = self.new_turns()
         return Observed(
@@ -69,8 +109,8 @@ class ScheduleObserver:
             free_memory=self.machine.free_memory(),
             running=ours or self.store.lease_holder(LEASE) is not None,
             ours=ours,
-            ordered=ours and self._ordered(),
-            held=self._held(),
+            ordered=ours and self._training.ordered,
+            held=self._restraint.hold(),
             unfinished=self.unfinished(),
         )
 
@@ -120,7 +160,7 @@ class ScheduleObserver:
     def tidy(self) -> None:
         """Settle runs whose process is gone, and end those that can never go on: what they learn from was forgotten,
         a newer run has learnt it, or they failed too often. Does nothing while this process trains."""
-        if self._running():
+        if self._training.busy:
             return
         reap_runs(self.store, self.data)
         learnt = False
@@ -135,14 +175,14 @@ class ScheduleObserver:
             return "a newer run has learnt more"
         if not (row.folder.exists() and (self.data.datasets / row.dataset).exists()):
             return "what it learnt from is gone"
-        if row.state in {RunState.FAILED, RunState.INTERRUPTED} and self._given_up():
+        if row.state in {RunState.FAILED, RunState.INTERRUPTED} and self._restraint.given_up:
             return f"given up: {row.reason}"
         return ""
 
     def idle(self) -> float:
         """Seconds since the owner last spoke or, where the system tells, touched the machine."""
         touched = self.machine.idle()
-        return self._silence() if touched is None else min(self._silence(), touched)
+        return self._training.silence() if touched is None else min(self._training.silence(), touched)
 
 
 def conversation_turns(store: Store) -> int:

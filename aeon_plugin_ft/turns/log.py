@@ -14,7 +14,9 @@ import os
 import threading
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aeon_plugin_ft.errors import LogError
 from aeon_plugin_ft.turns.files import Slot, last_sequence, open_to_append
@@ -33,15 +35,31 @@ from aeon_plugin_ft.turns.model import TurnKind
 from aeon_plugin_ft.turns.syncing import Syncer
 from hooks import Turn
 
+if TYPE_CHECKING:
+    from aeon_plugin_ft.settings import LogSection
+
 log = logging.getLogger("aeon_ft.turns")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """A new file is begun at `rotate_bytes`. A power cut loses at most `fsync_seconds` of the log; 0 syncs each turn
+    before `append` returns."""
+
+    rotate_bytes: int
+    fsync_seconds: float
+
+    @classmethod
+    def of(cls, settings: LogSection) -> Limits:
+        """Those of [log] rotate_mb and fsync_ms."""
+        return cls(settings.rotate_mb * 1_000_000, settings.fsync_ms / 1000)
 
 
 class TurnLog:
     """Appends turns to the files of one slot; safe from any thread, and beside other processes.
 
     `redact` is applied to every text before it is written, and what `redact_turn` gives for a turn to what was said
-    in it. `rotate_bytes` starts a new file at that
-    size. `fsync_seconds` bounds what a power cut can lose; 0 syncs before `append` returns.
+    in it. `limits` is asked at each use, so that a changed [log] counts from the next turn on.
     `on_failure(sentence)` is called once when turns stop reaching the disk (from the thread that
     noticed), `on_recovery(lost)` once when they do again, with the number of turns that were lost.
     """
@@ -51,14 +69,13 @@ class TurnLog:
         folder: Path,
         *,
         redact: Redact,
-        rotate_bytes: int,
-        fsync_seconds: float,
+        limits: Callable[[], Limits],
         on_failure: Callable[[str], None],
         on_recovery: Callable[[int], None] | None = None,
         redact_turn: RedactTurn | None = None,
     ) -> None:
         self.folder = folder
-        self.rotate_bytes = rotate_bytes
+        self._limits = limits
         self._encoder = TurnEncoder(redact, redact_turn)
         self._writes = Health(f"Conversations cannot be written to {folder}", on_failure, on_recovery)
         self._syncs = Health(f"Conversations in {folder} are not safe from a power cut", on_failure, None)
@@ -66,7 +83,7 @@ class TurnLog:
         self._slot: Slot | None = None
         self._file: LogFile | None = None
         self._closed = False
-        self._syncer = Syncer(folder, fsync_seconds, self._synced, self._leave_sealed_file)
+        self._syncer = Syncer(folder, lambda: limits().fsync_seconds, self._synced, self._leave_sealed_file)
         try:
             with self._lock:
                 self._open()
@@ -81,7 +98,7 @@ class TurnLog:
             encoded = self._encoder.encode(turn, kind)
             with self._lock:
                 self._write_anywhere(encoded)
-            if self._syncer.seconds == 0:
+            if self._limits().fsync_seconds == 0:
                 self._syncer.sync()
         except Exception as error:  # noqa: BLE001 - nothing that fails here may reach the owner's turn
             self._writes.failed(error, lost=1)
@@ -118,7 +135,7 @@ class TurnLog:
         slot = self._open()
         with slot.gate:
             file = self._file
-            if file is None or not file.may_grow(slot.gate.minimum(), len(encoded.line), self.rotate_bytes):
+            if file is None or not file.may_grow(slot.gate.minimum(), len(encoded.line), self._limits().rotate_bytes):
                 file = self._next_file(slot)
             file.append(encoded)
         self._syncer.written(file.descriptor)
@@ -128,7 +145,7 @@ class TurnLog:
         if self._slot is None:
             self._slot = Slot(self.folder)
             with self._slot.gate:
-                self._file = LogFile.resume(self._slot, self.rotate_bytes)
+                self._file = LogFile.resume(self._slot, self._limits().rotate_bytes)
         return self._slot
 
     def _next_file(self, slot: Slot) -> LogFile:
@@ -158,7 +175,7 @@ class TurnLog:
                 return
             try:
                 with self._slot.gate:
-                    if not self._file.may_grow(self._slot.gate.minimum(), 0, self.rotate_bytes):
+                    if not self._file.may_grow(self._slot.gate.minimum(), 0, self._limits().rotate_bytes):
                         self._retire_file()
             except OSError as error:
                 log.warning("the log's gate in %s cannot be read: %s", self.folder, error)

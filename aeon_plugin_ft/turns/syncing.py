@@ -23,15 +23,19 @@ IDLE_SECONDS = 1.0
 class Syncer:
     """Owns the closing of descriptors, so that none is closed while it is being synced.
 
-    `on_result(None)` is called after each sync that worked, `on_result(error)` after one that did not;
-    `on_idle()` once a second while nothing is written.
+    `seconds()` is how long a write may wait for its sync, asked for each group. `on_result(None)` is called after each
+    sync that worked, `on_result(error)` after one that did not; `on_idle()` once a second while nothing is written.
     """
 
     def __init__(
-        self, folder: Path, seconds: float, on_result: Callable[[OSError | None], None], on_idle: Callable[[], None]
+        self,
+        folder: Path,
+        seconds: Callable[[], float],
+        on_result: Callable[[OSError | None], None],
+        on_idle: Callable[[], None],
     ) -> None:
         self.folder = folder
-        self.seconds = seconds
+        self._seconds = seconds
         self._on_result = on_result
         self._on_idle = on_idle
         self._guard = threading.Lock()
@@ -45,7 +49,7 @@ class Syncer:
         self._thread.start()
 
     def written(self, descriptor: int) -> None:
-        """Something was written; it is synced `seconds` from now at the latest."""
+        """Something was written; it is synced `seconds()` from now at the latest."""
         with self._guard:
             self._dirty.add(descriptor)
         self._wake.set()
@@ -116,5 +120,5 @@ class Syncer:
             self._on_idle()
             return
         self._wake.clear()
-        self._stop.wait(self.seconds)
+        self._stop.wait(self._seconds())
         self.sync()

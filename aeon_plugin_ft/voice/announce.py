@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import Protocol
 
 from aeon_plugin_ft import events
 from aeon_plugin_ft.voice import sayable
@@ -51,29 +52,36 @@ class News:
     version: str = ""
 
 
+class Audience(Protocol):
+    """The owner, as the host knows them. Everything is asked when it is time to speak, in the announcer's thread."""
+
+    def say(self, sentence: str) -> None:
+        """Speak or print one sentence."""
+
+    def is_private(self) -> bool: ...
+    def is_busy(self) -> bool:
+        """Whether the host is in the middle of a turn, or speaking."""
+
+    def in_quiet_hours(self) -> bool: ...
+    def kinds_to_announce(self) -> Collection[str]:
+        """The entries of [voice] announce; none where the voice is off."""
+
+
 class Announcer:
     """Speaks events through the host's voice.
 
-    `quiet` says whether these are quiet hours and `wanted` which kinds are wanted; both are asked when it is time
-    to speak. Subscribe `on_event` to the event bus, then `start()`; `stop()` ends the thread.
+    Subscribe `on_event` to the event bus, then `start()`; `stop()` ends the thread.
     """
 
     def __init__(
         self,
-        say: Callable[[str], None],
-        is_private: Callable[[], bool],
-        is_busy: Callable[[], bool],
-        quiet: Callable[[], bool],
-        wanted: Callable[[], Collection[str]],
+        audience: Audience,
         *,
         catalogue: Catalogue | None = None,
         clock: Callable[[], float] = time.monotonic,
         hush_s: float = HUSH_S,
     ) -> None:
-        self._say = say
-        self._silenced = (is_private, quiet)
-        self._is_busy = is_busy
-        self._wanted = wanted
+        self._audience = audience
         self._catalogue = catalogue or Catalogue()
         self._clock = clock
         self._hush_s = hush_s
@@ -92,7 +100,7 @@ class Announcer:
         if found is None:
             return
         kinds, entry, slots = found
-        if not set(kinds) & set(self._wanted()):
+        if not set(kinds) & set(self._audience.kinds_to_announce()):
             return
         version = event.version if isinstance(event, events.ModelSwapped | events.RolledBack) else ""
         news = News(kinds, entry, slots, self._clock() + max(STALE_S[kind] for kind in kinds), version)
@@ -131,20 +139,23 @@ class Announcer:
         if not self._queue or not self._may_speak():
             return None
         with self._lock:
-            fresh = [news for news in self._queue if news.due > self._clock() and set(news.kinds) & set(self._wanted())]
+            kinds = set(self._audience.kinds_to_announce())
+            fresh = [news for news in self._queue if news.due > self._clock() and set(news.kinds) & kinds]
             self._queue = fresh[1:]
         if not fresh:
             return None
         sentence = self._catalogue.say(fresh[0].entry, **fresh[0].slots)
-        self._say(sentence)
+        self._audience.say(sentence)
         self._busy_at = self._clock()
         return sentence
 
     def _may_speak(self) -> bool:
         now = self._clock()
-        if self._is_busy():
+        if self._audience.is_busy():
             self._busy_at = now
-        return now - self._busy_at >= self._hush_s and not any(silenced() for silenced in self._silenced)
+        if now - self._busy_at < self._hush_s:
+            return False
+        return not (self._audience.is_private() or self._audience.in_quiet_hours())
 
     def _run(self) -> None:
         while not self._stopping.is_set():

@@ -24,6 +24,7 @@ from aeon_plugin_ft.registry import Registry, VersionState
 from aeon_plugin_ft.settings import DatasetSection, Settings
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.turns import TurnIndex, TurnKind, TurnLog
+from aeon_plugin_ft.turns.log import Limits
 from hooks import Attempt, Message, Turn
 
 SECRET = "Anacleto Quaresma"
@@ -34,9 +35,7 @@ class Life:
 
     def __init__(self, data: DataFolder, store: Store) -> None:
         self.data, self.store = data, store
-        log = TurnLog(
-            data.log, redact=lambda text: text, rotate_bytes=10**8, fsync_seconds=0.05, on_failure=lambda _: None
-        )
+        log = TurnLog(data.log, redact=lambda text: text, limits=lambda: Limits(10**8, 0.05), on_failure=lambda _: None)
         for number in range(40):
             who = SECRET if number == 7 else f"o vizinho número {number}"
             log.append(turn(number, f"você conhece {who}?", f"Cara, conheço {who}, gente massa."), TurnKind.CHAT)
@@ -173,7 +172,7 @@ def test_what_a_plan_says_is_exactly_what_then_goes(life: Life) -> None:
 
 def log(life: Life, *turns: Turn) -> None:
     made = TurnLog(
-        life.data.log, redact=lambda text: text, rotate_bytes=10**8, fsync_seconds=0.05, on_failure=lambda _: None
+        life.data.log, redact=lambda text: text, limits=lambda: Limits(10**8, 0.05), on_failure=lambda _: None
     )
     for one in turns:
         made.append(one, TurnKind.CHAT)

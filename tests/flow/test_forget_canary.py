@@ -29,6 +29,7 @@ from aeon_plugin_ft.settings import DatasetSection
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.training.model import Recipe, Run
 from aeon_plugin_ft.turns import TurnIndex, TurnKind, TurnLog
+from aeon_plugin_ft.turns.log import Limits
 from hooks import Attempt, Message, Turn
 from tests.base.tiny import make_tiny
 from tests.training.tiny import SYSTEM, tiny_recipe
@@ -63,7 +64,7 @@ class Life:
     def talk(self) -> None:
         words = random.Random(5)
         log = TurnLog(
-            self.data.log, redact=lambda text: text, rotate_bytes=10**8, fsync_seconds=0.05, on_failure=lambda _: None
+            self.data.log, redact=lambda text: text, limits=lambda: Limits(10**8, 0.05), on_failure=lambda _: None
         )
         for number in range(40):
             asked = " ".join(words.choices(["abre", "liga", "tipo", "cara", "hora", "luz", "som"], k=4))

@@ -1,14 +1,15 @@
 """Boots an Aeon folder without a screen, and does what it is told on standard input: one JSON object a line.
 
-Runs with the Aeon's own Python, in the Aeon's folder, as `python drive.py ROOT [--probe] [--qt]`; it imports nothing of
-this repository but the installed plugin. Aeon's own ConfigManager, ContextManager, AeonBrain, ModuleManager and
-MainLogic run unmodified; window and sound are stubs that keep what they are given; whatever could touch the
-machine (processes, programs, the network beyond loopback) is guarded. Desktop libraries that are not there are
-replaced by stubs, named on standard error.
+Runs with the Aeon's own Python, in the Aeon's folder, as `python drive.py ROOT [--probe] [--guest] [--qt]`; it imports
+nothing of this repository but the installed plugin. Aeon's own ConfigManager, ContextManager, AeonBrain,
+ModuleManager and MainLogic run unmodified; window and sound are stubs that keep what they are given; whatever could
+touch the machine (processes, programs, the network beyond loopback) is guarded. Desktop libraries that are not there
+are replaced by stubs, named on standard error.
 
 With --qt the windows are Aeon's own, offscreen (QT_QPA_PLATFORM=offscreen). With --probe a plugin of this file takes
 the place of the installed ones: it keeps each turn, answers what the plugin's own matcher takes for a command
-with "comando: <intent>", and chooses the route it is given.
+with "comando: <intent>", and chooses the route it is given. With --guest the real plugin
+runs, and guest.py's beside it.
 """
 
 from __future__ import annotations
@@ -208,6 +209,15 @@ def probe_plugin() -> Any:
     return Probe()
 
 
+def load_guest() -> Any:
+    """guest.py beside this file: `tests` is no package of the driven Aeon."""
+    spec = importlib.util.spec_from_file_location("guest", Path(__file__).with_name("guest.py"))
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 class Driver:
     """One booted Aeon."""
 
@@ -298,6 +308,8 @@ class Driver:
         does = order.pop("do")
         if does == "reload":
             return self.mods.scan_new_modules()
+        if does == "account":
+            return self.probe.account()
         if does == "stealth":
             return self.context.set("stealth_mode", order["on"])
         if does == "online":
@@ -334,6 +346,14 @@ def main() -> int:
 
         probe = probe_plugin()
         hooks.door.build_manager = lambda: build_manager(probe, entry_points=False)  # type: ignore[assignment]
+    if "--guest" in sys.argv[2:]:
+        import hooks.door
+        from hooks.manager import build_manager
+
+        probe = load_guest().Pair()
+        hooks.door.build_manager = lambda: build_manager(  # type: ignore[assignment]
+            probe.real, probe.guest, entry_points=False
+        )
     driver = Driver(probe, qt="--qt" in sys.argv[2:])
     print(json.dumps({"ready": True}), file=out, flush=True)
     for line in sys.stdin:

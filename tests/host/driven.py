@@ -25,6 +25,7 @@ class Driven:
         *,
         python: Path | None = None,
         probe: bool = True,
+        guest: bool = False,
         qt: bool = False,
     ) -> None:
         self._errors = tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - closed in end()
@@ -37,6 +38,7 @@ class Driven:
                 str(DRIVE),
                 str(root),
                 *(["--probe"] if probe else []),
+                *(["--guest"] if guest else []),
                 *(["--qt"] if qt else []),
             ],
             stdin=subprocess.PIPE,

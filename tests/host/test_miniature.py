@@ -31,8 +31,11 @@ def servers() -> Iterator[tuple[ModelServer, ModelServer]]:
 
 
 def boot(root: Path, servers: tuple[ModelServer, ModelServer], key: str = "k") -> Driven:
-    environment = {"GROQ_BASE_URL": servers[0].url, "OLLAMA_HOST": servers[1].url, "GROQ_KEY": key}
-    return Driven(root, environment)
+    return Driven(root, environment(servers, key))
+
+
+def environment(servers: tuple[ModelServer, ModelServer], key: str = "k") -> dict[str, str]:
+    return {"GROQ_BASE_URL": servers[0].url, "OLLAMA_HOST": servers[1].url, "GROQ_KEY": key}
 
 
 @pytest.fixture
@@ -106,6 +109,21 @@ def test_the_chosen_model_answers_and_falls_back(aeon: Driven, servers: tuple[Mo
     said = aeon.say("fala aí")
     assert said["shown"] == [["AEON", "[groq/llama-3.3-70b-versatile] fala aí"]]
     assert [a["ok"] for a in said["turns"][0]["attempts"]] == [False, True]
+
+
+def test_other_plugins_are_asked_and_told_in_an_attached_aeon(
+    root: Path, servers: tuple[ModelServer, ModelServer]
+) -> None:
+    """The real plugin and a guest's: vetoes, events and what it registers count in an Aeon as in our console."""
+    with Driven(root, environment(servers), probe=False, guest=True) as aeon:
+        for sentence in ("quanto tenho no banco central", "e o gato dorme muito", "conta uma história"):
+            assert aeon.reply(sentence) == f"[groq/llama-3.3-70b-versatile] {sentence}"
+        account = aeon.order("account")
+    assert account["logged"] == ["e o gato dorme muito", "conta uma história"]
+    assert "turns_logged" in account["heard"]
+    assert "icq" in account["importers"]
+    assert "no_cats" in account["dropped"]
+    assert account["shelves"] == [str(root / "bagagem" / "finetuning")], "made once, when it was first needed"
 
 
 def test_five_hot_reloads_change_nothing(aeon: Driven) -> None:

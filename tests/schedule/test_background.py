@@ -126,8 +126,17 @@ def test_the_count_begins_with_the_last_training(data: DataFolder, store: Store)
     assert observer.cooled_down_at() == 20 + 20 * 3600
 
 
+class Listening:
+    """A host that trains nothing, and whose owner was quiet for 42 s."""
+
+    busy = ordered = False
+
+    def silence(self) -> float:
+        return 42.0
+
+
 def test_the_assistants_silence_counts_as_absence(data: DataFolder, store: Store) -> None:
-    observer = ScheduleObserver(data, store, ScheduleSection, silence=lambda: 42.0)
+    observer = ScheduleObserver(data, store, ScheduleSection, Listening())
     assert observer.idle() <= 42.0
     assert {condition.name for condition in observer.decide().missing} >= {"owner away", "new conversations"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -68,6 +69,9 @@ class Desk:
         self.busy = self.ordered = False
         self.asked: list[str] = []
 
+    def silence(self) -> float:
+        return math.inf
+
     def idle(self) -> float | None:
         return self.idle_seconds
 
@@ -96,8 +100,7 @@ def desk() -> Desk:
 @pytest.fixture
 def controller(data: DataFolder, store: Store, desk: Desk) -> TrainingController:
     observer = ScheduleObserver(
-        data, store, lambda: ScheduleSection(first_turns=1), running=lambda: desk.busy, ordered=lambda: desk.ordered,
-        machine=desk,
+        data, store, lambda: ScheduleSection(first_turns=1), training=desk, machine=desk,
     )  # fmt: skip
     return TrainingController(observer, desk, Decisions(store))
 

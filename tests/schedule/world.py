@@ -6,6 +6,7 @@ whatever the owner does. What the trainer writes into the store it writes throug
 
 from __future__ import annotations
 
+import math
 import shutil
 from dataclasses import dataclass
 from itertools import count
@@ -79,6 +80,9 @@ class Trainer:
         self.run: Run | None = None
         self.phase, self.left = "", 0.0
         self.leaving: str | None = None
+
+    def silence(self) -> float:
+        return math.inf
 
     def start(self, resume: str | None = None) -> None:
         assert not self.busy and not self.world.training, "never two at once"
@@ -188,10 +192,9 @@ class World:
             self.data,
             self.store,
             lambda: SETTINGS.schedule,
-            running=lambda: self.trainer.busy,
-            held=self.failures.hold,
-            given_up=lambda: self.failures.given_up,
-            machine=Machine(self),
+            self.trainer,
+            self.failures,
+            Machine(self),
         )
         self.controller = TrainingController(observer, self.trainer, Decisions(self.store))
         observer.tidy()

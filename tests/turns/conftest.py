@@ -11,6 +11,7 @@ import pytest
 
 from aeon_plugin_ft.store import DataFolder
 from aeon_plugin_ft.turns import TurnLog
+from aeon_plugin_ft.turns.log import Limits
 from hooks import Attempt, Message, Turn
 
 STATIC = "[IDENTIDADE]\nVocê é um assistente cínico.\n" * 20
@@ -62,12 +63,8 @@ def open_log(data: DataFolder) -> Iterator[LogOpener]:
         raise AssertionError(sentence)
 
     def open_one(folder: Path | None = None, **options: Any) -> TurnLog:
-        defaults: dict[str, Any] = {
-            "redact": str,
-            "rotate_bytes": 1 << 20,
-            "fsync_seconds": 0.05,
-            "on_failure": unexpected,
-        }
+        limits = Limits(options.pop("rotate_bytes", 1 << 20), options.pop("fsync_seconds", 0.05))
+        defaults: dict[str, Any] = {"redact": str, "limits": lambda: limits, "on_failure": unexpected}
         made = TurnLog(folder or data.log, **{**defaults, **options})
         opened.append(made)
         return made

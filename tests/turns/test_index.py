@@ -16,6 +16,7 @@ from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.turns import TurnIndex, TurnKind, TurnLog, read_turns
 from aeon_plugin_ft.turns import index as index_module
 from aeon_plugin_ft.turns.files import log_files
+from aeon_plugin_ft.turns.log import Limits
 from hooks import Message, Turn
 
 if TYPE_CHECKING:
@@ -308,7 +309,7 @@ def test_whatever_happens_the_index_tells_what_the_log_tells(workshop: Path, ste
 
 
 def _open(data: DataFolder) -> TurnLog:
-    return TurnLog(data.log, redact=str, rotate_bytes=1500, fsync_seconds=0.01, on_failure=pytest.fail)
+    return TurnLog(data.log, redact=str, limits=lambda: Limits(1500, 0.01), on_failure=pytest.fail)
 
 
 def _turn(number: int) -> Turn:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from aeon_plugin_ft.turns import TurnKind, TurnLog, prompts, read_turns
 from aeon_plugin_ft.turns.lines import Header, SystemText, TurnEncoder, TurnRecord, header_line, outline, parse
+from aeon_plugin_ft.turns.log import Limits
 from hooks import Attempt, Message, Turn
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def test_any_conversation_comes_back_from_a_log_that_rotates(
 ) -> None:
     folder: Path = tmp_path_factory.mktemp("log")
     turns = [_turn(messages, "ok", number) for number, messages in enumerate(conversation)]
-    log = TurnLog(folder, redact=str, rotate_bytes=rotate_bytes, fsync_seconds=0.01, on_failure=pytest.fail)
+    log = TurnLog(folder, redact=str, limits=lambda: Limits(rotate_bytes, 0.01), on_failure=pytest.fail)
     assert all(log.append(turn, TurnKind.CHAT) for turn in turns)
     log.close()
     back = {turn.id: turn.messages for turn in read_turns(folder)}

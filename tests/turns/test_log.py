@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from aeon_plugin_ft.store import DataFolder
-from aeon_plugin_ft.turns import TurnKind, files, read_turns
+from aeon_plugin_ft.turns import TurnKind, TurnLog, files, read_turns
 from aeon_plugin_ft.turns.files import log_files
+from aeon_plugin_ft.turns.log import Limits
 from hooks import Message, Turn
 
 if TYPE_CHECKING:
@@ -346,12 +347,32 @@ def test_importing_the_log_costs_the_host_nothing_heavy() -> None:
     assert not heavy & set(run.stdout.split())
 
 
+def test_changed_limits_count_from_the_next_turn_on(
+    data: DataFolder, make_turn: TurnMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """[log] rotate_mb and fsync_ms of a running host."""
+    limits = [Limits(10**6, 3600)]
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    log = TurnLog(data.log, redact=str, limits=lambda: limits[0], on_failure=pytest.fail)
+    try:
+        log.append(make_turn("um"), TurnKind.CHAT)
+        assert (len(list(data.log.glob("*.jsonl"))), synced) == (1, [])
+        limits[0] = Limits(10, 0)
+        log.append(make_turn("dois"), TurnKind.CHAT)
+        assert len(list(data.log.glob("*.jsonl"))) == 2 and synced
+    finally:
+        limits[0] = Limits(10, 0)
+        log.close()
+
+
 def test_appending_imports_nothing_heavy_either(tmp_path: Any) -> None:
     code = f"""
 import sys
 from pathlib import Path
 from aeon_plugin_ft.turns import TurnLog
-TurnLog(Path({str(tmp_path)!r}), redact=str, rotate_bytes=10**6, fsync_seconds=1, on_failure=print).close()
+from aeon_plugin_ft.turns.log import Limits
+TurnLog(Path({str(tmp_path)!r}), redact=str, limits=lambda: Limits(10**6, 1), on_failure=print).close()
 print(*sys.modules)
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

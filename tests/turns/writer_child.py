@@ -16,6 +16,7 @@ import uuid
 from pathlib import Path
 
 from aeon_plugin_ft.turns import TurnKind, TurnLog
+from aeon_plugin_ft.turns.log import Limits
 from hooks import Attempt, Message, Turn
 
 STATIC = "Você é um assistente cínico e competente. " * 25
@@ -40,7 +41,7 @@ def meet(place: Path, processes: int, name: str) -> None:
 
 def main() -> None:
     folder, threads, turns, rotate_bytes, name = Path(sys.argv[1]), *map(int, sys.argv[2:5]), sys.argv[5]
-    log = TurnLog(folder, redact=str, rotate_bytes=rotate_bytes, fsync_seconds=0.05, on_failure=sys.exit)
+    log = TurnLog(folder, redact=str, limits=lambda: Limits(rotate_bytes, 0.05), on_failure=sys.exit)
 
     def append(thread: int, number: int) -> None:
         turn = make(name, thread, number)

@@ -31,6 +31,18 @@ class Room:
             raise RuntimeError("no voice")
         self.said.append(sentence)
 
+    def is_private(self) -> bool:
+        return self.private
+
+    def is_busy(self) -> bool:
+        return self.busy
+
+    def in_quiet_hours(self) -> bool:
+        return self.quiet
+
+    def kinds_to_announce(self) -> tuple[str, ...]:
+        return self.wanted
+
 
 @pytest.fixture
 def room() -> Room:
@@ -38,15 +50,7 @@ def room() -> Room:
 
 
 def announcer_in(room: Room, hush_s: float = HUSH_S) -> Announcer:
-    return Announcer(
-        room.say,
-        lambda: room.private,
-        lambda: room.busy,
-        lambda: room.quiet,
-        lambda: room.wanted,
-        clock=lambda: room.time,
-        hush_s=hush_s,
-    )
+    return Announcer(room, clock=lambda: room.time, hush_s=hush_s)
 
 
 @pytest.fixture
@@ -257,7 +261,9 @@ def test_every_entry_of_the_news_is_used() -> None:
     assert used == {key for key in variants() if key.startswith("news.")}
 
 
-def test_a_host_that_keeps_failing_is_reported_once(room: Room, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_host_that_keeps_failing_is_reported_once(
+    room: Room, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = 0
 
     def broken() -> bool:
@@ -265,7 +271,8 @@ def test_a_host_that_keeps_failing_is_reported_once(room: Room, caplog: pytest.L
         asked += 1
         raise RuntimeError("no context")
 
-    announcer = Announcer(room.say, broken, lambda: False, lambda: False, lambda: room.wanted, hush_s=0.0)
+    monkeypatch.setattr(room, "is_private", broken)
+    announcer = Announcer(room, hush_s=0.0)
     announcer.on_event(SWAPPED)
     announcer.start()
     deadline = time.monotonic() + 30

@@ -20,6 +20,7 @@ from aeon_plugin_ft.privacy import Redactor
 from aeon_plugin_ft.settings import Settings
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.turns import TurnIndex, TurnLog
+from aeon_plugin_ft.turns.log import Limits
 from aeon_plugin_ft.turns.model import LoggedTurn
 from hooks import Attempt, Turn
 
@@ -111,8 +112,7 @@ def _open_log(data: DataFolder, settings: Settings, redactor: Redactor, failures
         data.log,
         redact=redactor.redact,
         redact_turn=redactor.of_turn,
-        rotate_bytes=settings.log.rotate_mb * 1_000_000,
-        fsync_seconds=settings.log.fsync_ms / 1000,
+        limits=lambda: Limits.of(settings.log),
         on_failure=failures.append,
     )
 

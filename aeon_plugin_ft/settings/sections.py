@@ -1,25 +1,15 @@
-"""plugin.toml: every key with its meaning, default and bounds, read, validated and edited as a whole.
+"""Every key of plugin.toml with its meaning, default and bounds.
 
-The models below are the single source: the commented default file, docs/configuration.md and
-`aeon-ft config` are rendered from them, and a test holds the file in the repository against them.
-An unknown key or a bad value is named with file, line, key, reason and the nearest valid key, and the
-last good settings stay in force.
+These models are the single source: the commented default file, docs/configuration.md and `aeon-ft config` are
+rendered from them, and a test holds the file in the repository against them. Another test changes each key and looks
+for the effect in the part that uses it.
 """
 
 from __future__ import annotations
 
-import difflib
-import json
-import re
-import threading
-from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Literal, cast
 
-import tomlkit
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from tomlkit.exceptions import TOMLKitError
-
-from aeon_plugin_ft.errors import SettingsError
+from pydantic import BaseModel, ConfigDict, Field
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -296,163 +286,3 @@ def sections() -> dict[str, type[Section]]:
 def all_keys() -> list[str]:
     """Every key as "section.key"."""
     return [f"{section}.{key}" for section, model in sections().items() for key in model.model_fields]
-
-
-def default_text() -> str:
-    """The commented default plugin.toml."""
-    lines = ["# aeon-plugin-ft: what it may do and how. Saved changes take effect at once.", ""]
-    for name, model in sections().items():
-        lines += [f"# {(model.__doc__ or '').strip()}", f"[{name}]"]
-        for key, info in model.model_fields.items():
-            lines += [f"# {info.description}", f"{key} = {toml_value(info.get_default())}"]
-        lines.append("")
-    return "\n".join(lines)
-
-
-def toml_value(value: Any) -> str:
-    """A setting as it stands in the file."""
-    if isinstance(value, tuple):
-        return "[" + ", ".join(toml_value(item) for item in value) + "]"
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-class SettingsFile:
-    """plugin.toml on disk and the last good settings read from it.
-
-    `reload()` never raises: an invalid edit keeps `current` and leaves the reason in `error`.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.current = Settings()
-        self.error: SettingsError | None = None
-        self._read_at: tuple[int, int] | None = None
-        self._changing = threading.RLock()
-        """A change by the owner and a reading of the file take turns: the older one must not come last."""
-
-    @classmethod
-    def open(cls, path: Path) -> SettingsFile:
-        """Read the file, writing the commented default first where there is none.
-
-        Raises SettingsError when the file that is there cannot be used.
-        """
-        file = cls(path)
-        if not path.exists():
-            file._write(default_text())
-        file._read_at = file._stamp()
-        file.current = parse(file._read(), path)
-        return file
-
-    def reload(self) -> bool:
-        """Read the file again; True when `current` changed."""
-        with self._changing:
-            try:
-                read = parse(self._read(), self.path)
-            except SettingsError as error:
-                self.error = error
-                return False
-            self.error = None
-            changed = read != self.current
-            self.current = read
-            return changed
-
-    def reload_if_changed(self) -> bool:
-        """`reload()` when the file was saved since it was last read; cheap enough to ask every second."""
-        stamp = self._stamp()
-        if stamp == self._read_at:
-            return False
-        self._read_at = stamp
-        return self.reload()
-
-    def _stamp(self) -> tuple[int, int] | None:
-        try:
-            found = self.path.stat()
-        except OSError:
-            return None
-        return found.st_mtime_ns, found.st_size
-
-    def set(self, key: str, value: Any) -> None:
-        """Change one "section.key" in the file, keeping every comment; raise SettingsError if it will not do."""
-        section, _, name = key.partition(".")
-        model = sections().get(section)
-        if model is None or name not in model.model_fields:
-            raise SettingsError(self.path, [unknown_key_sentence(self.path, None, key)])
-        with self._changing:
-            document = tomlkit.parse(self._read())
-            table = document.setdefault(section, tomlkit.table())
-            table[name] = list(value) if isinstance(value, tuple) else value
-            text = tomlkit.dumps(document)
-            self.current = parse(text, self.path)
-            self._write(text)
-
-    def _read(self) -> str:
-        try:
-            return self.path.read_text(encoding="utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise SettingsError(
-                self.path, [f"{self.path} is not UTF-8 (byte {error.start}); save it as UTF-8 in your editor"]
-            ) from error
-        except OSError as error:
-            raise SettingsError(self.path, [f"{self.path} cannot be read ({error.strerror})"]) from error
-
-    def _write(self, text: str) -> None:
-        """Whole or not at all: a power cut leaves the old file."""
-        part = self.path.with_suffix(".toml.part")
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(text, encoding="utf-8")
-            part.replace(self.path)
-        except OSError as error:
-            raise SettingsError(self.path, [f"{self.path} cannot be written ({error.strerror})"]) from error
-
-
-def parse(text: str, path: Path) -> Settings:
-    """Validate the whole text; raise SettingsError with every problem found."""
-    try:
-        raw = tomlkit.parse(text).unwrap()
-    except TOMLKitError as error:
-        raise SettingsError(path, [f"{path} is not valid TOML: {error}"]) from error
-    try:
-        return Settings.model_validate(raw)
-    except ValidationError as error:
-        raise SettingsError(path, [_sentence(problem, text, path) for problem in error.errors()]) from error
-
-
-def _sentence(problem: Any, text: str, path: Path) -> str:
-    key = ".".join(str(part) for part in problem["loc"] if not isinstance(part, int))
-    line = line_of(text, key)
-    if problem["type"] == "extra_forbidden":
-        return unknown_key_sentence(path, line, key)
-    value = json.dumps(problem["input"], ensure_ascii=False, default=str)
-    return f"{_where(path, line)}: {key} = {value} will not do: {problem['msg'].lower()}"
-
-
-def unknown_key_sentence(path: Path, line: int | None, key: str) -> str:
-    """Names the key that does not exist and the nearest that does."""
-    known = all_keys() if "." in key else list(sections())
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
-    kind = "key" if "." in key else "section"
-    return f"{_where(path, line)}: there is no {kind} {key}; the nearest is {near[0]}"
-
-
-def _where(path: Path, line: int | None) -> str:
-    return f"{path}, line {line}" if line else str(path)
-
-
-def line_of(text: str, key: str) -> int | None:
-    """1-based line where "section" or "section.key" stands in a TOML text; None when it is not found."""
-    section, _, name = key.partition(".")
-    current = ""
-    for number, line in enumerate(text.splitlines(), 1):
-        header = re.match(r"\s*\[\s*([\w.-]+)\s*\]", line)
-        if header:
-            current = header.group(1)
-            if not name and current == section:
-                return number
-        elif (current == section and name and re.match(rf"\s*{re.escape(name)}\s*=", line)) or (
-            not current and not name and re.match(rf"\s*{re.escape(section)}\s*=", line)
-        ):
-            return number
-    return None

@@ -1,0 +1,146 @@
+"""The model that answers: it follows what the store says, and makes room for a training.
+
+Whatever orders a swap (voice, command line, gate, watch) only writes it into the store; the follower's thread calls
+`follow`, so that every swap takes the same way.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from aeon_plugin_ft.errors import ServingError
+from aeon_plugin_ft.events import SwapFailed
+from aeon_plugin_ft.registry import BASE, VersionState
+from aeon_plugin_ft.registry.canaries import canary_under_way, end_canary
+from aeon_plugin_ft.serving.canary import CanaryServer
+from aeon_plugin_ft.serving.routes import RouteTable
+from aeon_plugin_ft.serving.swap import Swapper
+from aeon_plugin_ft.watch.watch import DOWN, WORSE
+from aeon_plugin_ft.wiring import Parts
+from hooks import Host
+
+log = logging.getLogger("aeon_ft.host")
+
+
+class ServedModel:
+    """`wanted` is set to have the follower look at once. learning.TrainingHost, for the training."""
+
+    def __init__(self, host: Host, parts: Parts, wanted: threading.Event) -> None:
+        self._host, self._parts, self._wanted = host, parts, wanted
+        self.routes = RouteTable()
+        self.swapper = Swapper(
+            parts.data,
+            parts.store,
+            parts.events,
+            self.routes,
+            parts.backends,
+            lambda: parts.settings.serve,
+            resolve=parts.pipeline.base,
+        )
+        self.canary = CanaryServer(self.routes, parts.backends, lambda: parts.settings.serve)
+        self._resting = False
+        """Whether the served model was taken out of memory for a training."""
+
+    @property
+    def answering(self) -> str | None:
+        """The version that the brain's next call goes to; None while nothing of ours is served."""
+        route = self.routes.current
+        return route.version if route is not None else None
+
+    def answers_with(self, name: str) -> bool:
+        """Whether the next call goes to this version; for the base, also when the host chooses by itself."""
+        return self.answering == name or (name == BASE and self.answering is None)
+
+    # -- the store's wish ----------------------------------------------------------------------
+
+    def follow(self) -> None:
+        """Make the brain answer with the version that the store says, and its candidate beside it.
+
+        Raises AeonFtError when it cannot be served: what answered before goes on.
+        """
+        self._serve_current()
+        self._serve_candidate()
+
+    def follow_now(self) -> None:
+        """Have the follower look at once instead of within a second."""
+        self._wanted.set()
+
+    def _serve_current(self) -> None:
+        settings = self._parts.settings
+        current = self._parts.registry.current()
+        if self.swapper.serves(current) or self._resting or not settings.plugin.enabled:
+            return
+        reason, went_back = self._why_current()
+        if current == BASE and not self._host.needs_model:
+            if self.answering is not None:
+                self.swapper.release(reason, chosen=current)
+            return
+        version = None if current == BASE else self._parts.registry.get(current)
+        self.swapper.swap(
+            version,
+            self._parts.pipeline.base(),
+            reason or "accepted",
+            rolled_back=went_back,
+            chosen=current,
+        )
+
+    def _why_current(self) -> tuple[str, bool]:
+        """The reason of the newest promotion, and whether the watch went back by itself."""
+        row = self._parts.store.row("SELECT reason FROM promotions ORDER BY id DESC LIMIT 1")
+        reason = "" if row is None else str(row["reason"])
+        return reason, reason.startswith((WORSE, DOWN))
+
+    def leave_rejected(self) -> None:
+        """A rejected model still answers because the one before it cannot be served: the host's own choice is
+        better than either, where there is one."""
+        answering, registry = self.answering, self._parts.registry
+        if answering in {None, BASE} or answering == registry.current() or self._host.needs_model:
+            return
+        if registry.get(str(answering)).state is VersionState.REJECTED:
+            registry.promote(BASE, "what was in use before could not be served")
+            self.follow_now()
+
+    def _serve_candidate(self) -> None:
+        """Deploy the canary under way, or take it away when there is none."""
+        settings, store = self._parts.settings, self._parts.store
+        allowed = settings.plugin.enabled and not self._resting
+        canary = canary_under_way(store) if allowed else None
+        if canary is None:
+            self.canary.stop()
+            return
+        try:
+            self.canary.serve(self._parts.registry.get(canary.version), self._parts.pipeline.base(), canary.share)
+        except ServingError as error:
+            log.warning("the candidate %s cannot be served: %s", canary.version, error)
+            end_canary(store, canary, "failed", str(error))
+            self._parts.events.publish(SwapFailed(version=canary.version, reason=str(error)))
+
+    # -- what a training asks for --------------------------------------------------------------
+
+    def is_busy(self) -> bool:
+        """Whether the host is in the middle of a turn."""
+        return self._host.is_busy()
+
+    def make_room(self) -> bool:
+        """Take the served model out of memory for a training, where the host can answer meanwhile; whether it did."""
+        if self._host.needs_model:
+            return False
+        # before the model leaves: the follower must not bring it back in between
+        self._resting = True
+        rested = self.swapper.rest()
+        self._resting = rested is not None
+        if rested is not None:
+            log.info("%s left the memory to a training; the host answers meanwhile", rested.version)
+        return self._resting
+
+    def give_back(self) -> None:
+        """After the training: the model that made room answers again, without a word."""
+        if self._resting:
+            self.swapper.wake()
+            self._resting = False
+
+    def stop(self) -> None:
+        """End every child that serves."""
+        self.canary.stop()
+        self._parts.backends.close()

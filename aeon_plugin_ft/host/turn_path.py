@@ -1,0 +1,102 @@
+"""What the owner waits for: each of these runs in the thread of the owner's turn, before they get the reply."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from aeon_plugin_ft.dataset.similar.showing import ShownTurns
+from aeon_plugin_ft.host.owner import HostOwner
+from aeon_plugin_ft.host.redaction import Redaction
+from aeon_plugin_ft.learning import Learning
+from aeon_plugin_ft.serving.routes import RouteTable
+from aeon_plugin_ft.settings import SettingsFile
+from aeon_plugin_ft.turns import TurnLog, classify
+from aeon_plugin_ft.voice.commands import Commands
+from aeon_plugin_ft.watch.watch import Watch
+from aeon_plugin_ft.wiring import Parts
+from hooks import Host, ModelRequest, Route, Turn
+
+
+class Routing:
+    """Which model answers a call, and with what it is shown."""
+
+    def __init__(
+        self, host: Host, settings_file: SettingsFile, routes: RouteTable, owner: HostOwner, shown_turns: ShownTurns
+    ) -> None:
+        self._host, self._settings_file, self._routes = host, settings_file, routes
+        self._owner, self._shown_turns = owner, shown_turns
+
+    def choose(self, request: ModelRequest) -> Route | None:
+        """The route of the version in use; None leaves the call to the host."""
+        route = self._routes.acquire(request.call_id, request.session)
+        if route is not None and self._takes(route, request.host_route):
+            return self._with_examples(route, request)
+        self._routes.release(request.call_id)
+        if request.host_route.provider in {"groq", "ollama"}:
+            shown = self._with_examples(request.host_route, request)
+            return shown if shown.examples else None
+        return None
+
+    def _takes(self, route: Route, host_route: Route) -> bool:
+        """The untrained model only answers where the host has none; a trained one as [serve] prefer says."""
+        if route.version == "base":
+            return self._host.needs_model or host_route.provider in {"canned", "none"}
+        prefers_trained = self._settings_file.current.serve.prefer == "trained"
+        return prefers_trained or host_route.provider in {route.provider, "canned", "none"}
+
+    def _with_examples(self, route: Route, request: ModelRequest) -> Route:
+        """The route with the owner's similar conversations, where [base] similar_turns wants them."""
+        limit = self._settings_file.current.base.similar_turns
+        if not limit or request.caller != "chat" or self._owner.may_be_private():
+            return route
+        return replace(route, examples=self._shown_turns.examples(request.messages, limit))
+
+
+class TurnPath:
+    """The turn from the owner's words to the log."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        routing: Routing,
+        routes: RouteTable,
+        owner: HostOwner,
+        redaction: Redaction,
+        log: TurnLog,
+        watch: Watch,
+        learning: Learning,
+        commands: Commands,
+    ) -> None:
+        self._parts, self._routing, self._routes = parts, routing, routes
+        self._owner, self._redaction = owner, redaction
+        self._log, self._watch, self._learning, self._commands = log, watch, learning, commands
+
+    def heard(self, text: str) -> str | None:
+        """The reply to a spoken command; None: the owner wants something else."""
+        if not self._parts.settings.voice.enabled or not self._parts.settings.plugin.enabled:
+            return None
+        self._learning.owner_spoke()
+        return self._commands.answer(text)
+
+    def choose(self, request: ModelRequest) -> Route | None:
+        """The route of this call; None leaves it to the host."""
+        if not self._parts.settings.plugin.enabled:
+            return None
+        if request.caller == "chat":
+            self._learning.owner_spoke()
+        return self._routing.choose(request)
+
+    def finished(self, turn: Turn) -> None:
+        """Log the turn before the owner gets the reply; a private or refused one leaves no trace."""
+        route = self._routes.release(turn.id)
+        self._learning.owner_spoke()
+        if turn.private or self._owner.private or not self._logs():
+            return
+        if self._redaction.drops(turn.prompt, turn.reply or "") or self._parts.extensions.refusal(turn) is not None:
+            return
+        kind = classify(turn)
+        self._log.append(turn, kind)
+        self._watch.note(turn, kind, route)
+
+    def _logs(self) -> bool:
+        return self._parts.settings.log.enabled and self._parts.settings.plugin.enabled

@@ -1,0 +1,121 @@
+"""plugin.toml on disk: read, validated and edited as a whole.
+
+An unknown key or a bad value is named with file, line, key, reason and the nearest valid key, and the last good
+settings stay in force.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from pydantic import ValidationError
+from tomlkit.exceptions import TOMLKitError
+
+from aeon_plugin_ft.errors import SettingsError
+from aeon_plugin_ft.settings.problems import problem_sentence, unknown_key_sentence
+from aeon_plugin_ft.settings.rendering import default_text
+from aeon_plugin_ft.settings.sections import Settings, sections
+from aeon_plugin_ft.store.files import write_whole
+
+
+class SettingsFile:
+    """plugin.toml on disk and the last good settings read from it.
+
+    `reload()` never raises: an invalid edit keeps `current` and leaves the reason in `error`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.current = Settings()
+        self.error: SettingsError | None = None
+        self._read_at: tuple[int, int] | None = None
+        self._changing = threading.RLock()
+        """A change by the owner and a reading of the file take turns: the older one must not come last."""
+
+    @classmethod
+    def open(cls, path: Path) -> SettingsFile:
+        """Read the file, writing the commented default first where there is none.
+
+        Raises SettingsError when the file that is there cannot be used.
+        """
+        file = cls(path)
+        if not path.exists():
+            file._write(default_text())
+        file._read_at = file._stamp()
+        file.current = parse(file._read(), path)
+        return file
+
+    def reload(self) -> bool:
+        """Read the file again; True when `current` changed."""
+        with self._changing:
+            try:
+                read = parse(self._read(), self.path)
+            except SettingsError as error:
+                self.error = error
+                return False
+            self.error = None
+            changed = read != self.current
+            self.current = read
+            return changed
+
+    def reload_if_changed(self) -> bool:
+        """`reload()` when the file was saved since it was last read; cheap enough to ask every second."""
+        stamp = self._stamp()
+        if stamp == self._read_at:
+            return False
+        self._read_at = stamp
+        return self.reload()
+
+    def _stamp(self) -> tuple[int, int] | None:
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size
+
+    def set(self, key: str, value: Any) -> None:
+        """Change one "section.key" in the file, keeping every comment; raise SettingsError if it will not do."""
+        section, _, name = key.partition(".")
+        model = sections().get(section)
+        if model is None or name not in model.model_fields:
+            raise SettingsError(self.path, [unknown_key_sentence(self.path, None, key)])
+        with self._changing:
+            document = tomlkit.parse(self._read())
+            table = document.setdefault(section, tomlkit.table())
+            table[name] = list(value) if isinstance(value, tuple) else value
+            text = tomlkit.dumps(document)
+            self.current = parse(text, self.path)
+            self._write(text)
+
+    def _read(self) -> str:
+        try:
+            return self.path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise SettingsError(
+                self.path, [f"{self.path} is not UTF-8 (byte {error.start}); save it as UTF-8 in your editor"]
+            ) from error
+        except OSError as error:
+            raise SettingsError(self.path, [f"{self.path} cannot be read ({error.strerror})"]) from error
+
+    def _write(self, text: str) -> None:
+        """Whole or not at all: a power cut leaves the old file."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(self.path, text)
+        except OSError as error:
+            raise SettingsError(self.path, [f"{self.path} cannot be written ({error.strerror})"]) from error
+
+
+def parse(text: str, path: Path) -> Settings:
+    """Validate the whole text; raise SettingsError with every problem found."""
+    try:
+        raw = tomlkit.parse(text).unwrap()
+    except TOMLKitError as error:
+        raise SettingsError(path, [f"{path} is not valid TOML: {error}"]) from error
+    try:
+        return Settings.model_validate(raw)
+    except ValidationError as error:
+        raise SettingsError(path, [problem_sentence(problem, text, path) for problem in error.errors()]) from error

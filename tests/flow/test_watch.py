@@ -100,9 +100,9 @@ def test_a_candidate_that_cannot_be_served_leaves_everything_as_it_is(owner: Own
     name = add_version(runtime, tmp_path, "r1")
     owner.standin.broken.add(name)
     begin_trial(runtime.store, name, "base", 0.5, 30)
-    soon(runtime, lambda: trial_under_way(runtime.store) is None)
+    soon(runtime, lambda: bool(told(runtime, "swap_failed")))
+    assert trial_under_way(runtime.store) is None
     assert runtime.routes.canary is None and runtime.registry.current() == "base"
-    assert told(runtime, "swap_failed")
 
 
 def test_the_owner_asks_why_it_changed_and_how_the_models_compare(owner: Owner, tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ from tests.leaks import leaked_since, running
 # instead of 5 (measured), a hundred times in a run.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# Hugging Face's libraries ask the network once a process, and report what is used of them; read when they are imported.
+os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
 
 REPOSITORY = Path(__file__).parent.parent
 CACHE = REPOSITORY / ".cache"

@@ -21,7 +21,7 @@ from tests.servers.ollama import FakeOllama
 
 __all__ = ["cli"]
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(seconds=35)
 TURNS = 40
 PATIENCE = 60.0
 

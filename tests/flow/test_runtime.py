@@ -357,6 +357,7 @@ def test_a_version_chosen_while_another_is_being_served_is_not_lost(owner: Owner
     assert [event["name"] for event in runtime.store.events()].count("swap_failed") == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("host_can_answer", [True, False])
 def test_a_training_that_lacks_memory_gets_what_the_served_model_takes(
     owner: Owner, tmp_path: Path, host_can_answer: bool

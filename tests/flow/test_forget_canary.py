@@ -32,7 +32,7 @@ from aeon_plugin_ft.turns import TurnIndex, TurnKind, TurnLog
 from hooks import Attempt, Message, Turn
 from tests.base.tiny import make_tiny
 from tests.training.tiny import SYSTEM, tiny_recipe
-from tests.training.worker.test_session import Runner, Watch
+from tests.training.worker.runner import Runner, Watch
 
 __all__ = ["tiny_recipe"]
 pytestmark = [

@@ -101,3 +101,10 @@ def test_each_thread_that_may_stay_is_a_librarys_and_says_why() -> None:
     ours = threading.Thread(name="aeon-ft-anything")
     timer, plain = threading.Timer(1, print), threading.Thread(target=print)
     assert not any(map(leaks.of_a_library, (ours, timer, plain)))
+
+
+def test_no_file_of_tests_imports_another() -> None:
+    """What several use is in a module of its own."""
+    for path in (REPOSITORY / "tests").rglob("*.py"):
+        imports = re.findall(r"^(?:from|import) (tests\.\S*\btest_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+        assert not imports, f"{path.name} imports {imports}"

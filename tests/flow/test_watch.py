@@ -10,7 +10,7 @@ from aeon_plugin_ft.registry import VersionState
 from aeon_plugin_ft.registry.trials import begin_trial, trial_under_way
 from aeon_plugin_ft.runtime import Runtime
 from hooks import Attempt, Message, ModelRequest
-from tests.flow.test_runtime import OLLAMA, Owner, add_version, eventually, no_real_models, owner
+from tests.flow.owner import OLLAMA, Owner, add_version, eventually, no_real_models, owner
 
 __all__ = ["no_real_models", "owner"]
 

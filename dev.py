@@ -23,13 +23,16 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 STAMP = VENV / ".aeon-ft-stamp"
 MINIMUM = (3, 10)
+MOST_WORKERS = 8
+"""Each loads PyTorch (1 GB); with more, the longest test is what the others wait for."""
 
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="dev.py", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     commands.add_parser("demo", help="watch Aeon learn from a sample conversation, for real (about 10 minutes)")
-    commands.add_parser("test", help="run every test (further arguments go to pytest)")
+    tests = commands.add_parser("test", help="run every test, some seven minutes (further arguments go to pytest)")
+    tests.add_argument("--quick", action="store_true", help="leave out the slow ones: under two minutes")
     commands.add_parser("check", help="lint, types and documentation checks")
     commands.add_parser("bench", help="list the benchmarks, or run one: dev.py bench capture")
     options, rest = parser.parse_known_args(arguments)
@@ -38,7 +41,9 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     try:
         prepare()
-        return {"demo": demo, "test": test, "check": check, "bench": bench}[options.command](rest)
+        if options.command == "test":
+            return test(rest, quick=options.quick)
+        return {"demo": demo, "check": check, "bench": bench}[options.command](rest)
     except KeyboardInterrupt:
         print("\nStopped. Run the same command again to go on.")
         return 130
@@ -48,8 +53,11 @@ def demo(rest: Sequence[str]) -> int:
     return run("-m", "aeon_plugin_ft.cli", "demo", *rest)
 
 
-def test(rest: Sequence[str]) -> int:
-    return run("-m", "pytest", *rest)
+def test(rest: Sequence[str], *, quick: bool) -> int:
+    """On every core at once. What comes later on the line counts: `-n 0` runs them one after the other."""
+    workers = min(MOST_WORKERS, max(2, os.cpu_count() or 2))
+    chosen = ["-m", "not slow"] if quick else []
+    return run("-m", "pytest", "-n", str(workers), *chosen, *rest)
 
 
 def check(rest: Sequence[str]) -> int:
@@ -84,6 +92,8 @@ def python() -> Path:
 
 def run(*command: str) -> int:
     environment = {**os.environ, "PYTHONUTF8": "1", "AEON_FT_CACHE": str(ROOT / ".cache")}
+    # Where a machine forbids bytecode, every process of ours that imports PyTorch would compile it anew, for 7 s.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     return subprocess.run([str(python()), *command], cwd=ROOT, env=environment, check=False).returncode
 
 

@@ -21,8 +21,8 @@ from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.store import DataFolder
 from aeon_plugin_ft.turns.model import LoggedTurn
 from hooks import HookCaller, Turn, build_manager, hookimpl
-from tests.cli.test_cli import Cli, cli
-from tests.flow.test_runtime import Owner, eventually, no_real_models
+from tests.cli.commands import Cli, cli
+from tests.flow.owner import Owner, eventually, no_real_models
 from tests.serving.fakes import FakeDeployer
 
 __all__ = ["cli", "no_real_models"]

@@ -20,6 +20,7 @@ from aeon_plugin_ft.training.memory import oom_kills
 from aeon_plugin_ft.training.model import Exit, Progress, Run, RunState
 from aeon_plugin_ft.training.progress import last_progress, write_json
 from aeon_plugin_ft.training.runs import LEASE, LEASE_SECONDS, WORKER_FILE, RunConfig, record_end
+from aeon_plugin_ft.training.worker.priority import priority_argument
 from aeon_plugin_ft.training.worker.stopping import PAUSE_FILE
 
 PAUSE_SECONDS = 3.3
@@ -129,16 +130,13 @@ def start_worker(run: Run, store: Store) -> Worker:
 
 def spawn(arguments: list[str], threads: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
     """A child of this interpreter that trains or measures: no window, no network, its stdin a pipe."""
-    flags = 0
-    if sys.platform == "win32":
-        flags = subprocess.CREATE_NO_WINDOW | subprocess.IDLE_PRIORITY_CLASS
     return subprocess.Popen(
-        [sys.executable, *arguments],
+        [sys.executable, *arguments, priority_argument()],
         stdin=subprocess.PIPE,
         stdout=log,
         stderr=subprocess.STDOUT,
         env=child_environment(threads),
-        creationflags=flags,
+        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # Windows only
         start_new_session=sys.platform != "win32",
     )
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from aeon_plugin_ft.turns import read_turns
-from tests.cli.test_cli import SAMPLE, Cli, cli, one_sentence
+from tests.cli.commands import SAMPLE, Cli, cli, one_sentence
 
 __all__ = ["cli"]
 

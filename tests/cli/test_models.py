@@ -19,8 +19,8 @@ from aeon_plugin_ft.registry.canaries import begin_canary
 from aeon_plugin_ft.serving.model import Deployer, Deployment
 from aeon_plugin_ft.store import DataFolder, Store
 from hooks import Message, Route
-from tests.cli.test_cli import Cli, add_version, cli, one_sentence
-from tests.evaluation.report.test_page import a_report, read
+from tests.cli.commands import Cli, add_version, cli, one_sentence
+from tests.evaluation.report.pages import a_report, read
 from tests.evaluation.trials import Trial
 
 __all__ = ["cli"]

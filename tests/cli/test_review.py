@@ -16,7 +16,7 @@ from aeon_plugin_ft.cli.keys import ESCAPE, name_of, reading_keys
 from aeon_plugin_ft.cli.review import go_through
 from aeon_plugin_ft.dataset.feedback.opinions import Review, ReviewItem
 from aeon_plugin_ft.store import Store
-from tests.cli.test_cli import Cli, cli, one_sentence
+from tests.cli.commands import Cli, cli, one_sentence
 
 __all__ = ["cli"]
 

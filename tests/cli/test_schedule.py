@@ -10,7 +10,7 @@ from typing import Any
 from aeon_plugin_ft.schedule import Decisions, Observed, next_step
 from aeon_plugin_ft.settings import ScheduleSection
 from aeon_plugin_ft.store import DataFolder, Store
-from tests.cli.test_cli import Cli, cli
+from tests.cli.commands import Cli, cli
 
 __all__ = ["cli"]
 

@@ -16,7 +16,7 @@ from aeon_plugin_ft.errors import EvaluationError
 from aeon_plugin_ft.evaluation.model import HeldoutLoss
 from aeon_plugin_ft.registry import Registry
 from aeon_plugin_ft.store import DataFolder, Store
-from tests.cli.test_cli import SAMPLE, Cli, add_version, cli, one_sentence
+from tests.cli.commands import SAMPLE, Cli, add_version, cli, one_sentence
 
 __all__ = ["cli"]
 

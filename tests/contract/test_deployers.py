@@ -93,7 +93,7 @@ def test_every_backend_of_the_settings_has_its_deployer(data: DataFolder) -> Non
     backends.close()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=15)
 def test_the_swap_changes_the_answer_and_going_back_restores_it(real_stage: Stage) -> None:
     """On tokens: the model itself answers, before, with the version, and after going back."""
     stage = real_stage

@@ -18,6 +18,7 @@ from aeon_plugin_ft.errors import AeonFtError
 from aeon_plugin_ft.runtime import Runtime
 from aeon_plugin_ft.training.model import RunState
 from aeon_plugin_ft.training.runs import RESUMABLE, list_runs, reap_runs
+from aeon_plugin_ft.training.worker import priority
 from core.console import Console
 from tests.flow.small_life import accept_everything, import_turns, make_small, start_console, train
 
@@ -94,6 +95,7 @@ class Life:
 
 def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    priority.OF_CHILDREN = priority.Priority.NORMAL
     make_small()
     accept_everything()
     console, runtime = start_console(Path(sys.argv[1]))

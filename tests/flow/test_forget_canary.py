@@ -33,7 +33,7 @@ from aeon_plugin_ft.turns.log import Limits
 from hooks import Attempt, Message, Turn
 from tests.base.tiny import make_tiny
 from tests.training.tiny import SYSTEM, tiny_recipe
-from tests.training.worker.test_session import Runner, Watch
+from tests.training.worker.runner import Runner, Watch
 
 __all__ = ["tiny_recipe"]
 pytestmark = [

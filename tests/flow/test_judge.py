@@ -29,9 +29,9 @@ from aeon_plugin_ft.training.model import Run
 from aeon_plugin_ft.training.recipe import make_recipe
 from aeon_plugin_ft.training.runs import RunConfig
 from hooks import Message, Route
-from tests.evaluation.report.test_page import read
+from tests.evaluation.report.pages import read
 from tests.evaluation.trials import CPF, Talk, english, untrained, well
-from tests.flow.test_forget import Life
+from tests.flow.life import Life
 
 BASE = BaseModel("b", "sha256:0", "llama", 1, Path(), None)
 

@@ -25,7 +25,7 @@ from core.console import Console
 from hooks import HookCaller, build_manager
 from tests.conftest import CACHE, REPOSITORY
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(seconds=100)
 PATIENCE = 900.0
 PLANTED_LOG = """VOCÊ: anota aí, meu telefone é (47) 99123-4567 e o cartão é 4539 5787 6362 1486
 AEON: Massa, anotado: (47) 99123-4567.

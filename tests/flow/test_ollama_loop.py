@@ -16,12 +16,12 @@ from core.brain import AeonBrain
 from core.console import Console
 from hooks import HookCaller, build_manager
 from tests.base.tiny import make_tiny
-from tests.cli.test_cli import SAMPLE, Cli, cli
+from tests.cli.commands import SAMPLE, Cli, cli
 from tests.servers.ollama import FakeOllama
 
 __all__ = ["cli"]
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(seconds=35)
 TURNS = 40
 PATIENCE = 60.0
 

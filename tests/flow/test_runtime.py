@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,133 +16,23 @@ import pytest
 
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.dataset.model import Dataset
-from aeon_plugin_ft.errors import AlreadyLearntError, BackendDownError, RefusedError
+from aeon_plugin_ft.errors import AlreadyLearntError, RefusedError
 from aeon_plugin_ft.evaluation import Verdict
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.host.follower import FOLLOW_SECONDS
 from aeon_plugin_ft.pipeline import Pipeline
-from aeon_plugin_ft.plugin import FineTuning
 from aeon_plugin_ft.registry import Registry, Version
-from aeon_plugin_ft.runtime import Runtime
-from aeon_plugin_ft.serving.model import Deployer, Deployment
+from aeon_plugin_ft.serving.model import Deployment
 from aeon_plugin_ft.settings import Settings
 from aeon_plugin_ft.store import DataFolder, Store
-from hooks import Attempt, HookCaller, Host, Message, ModelRequest, Route, Turn, build_manager, hookimpl
+from hooks import Route, Turn, hookimpl
+from tests.flow.owner import OLLAMA, Owner, StandIn, add_version, eventually, no_real_models, owner
 
-OLLAMA = Route("ollama", "deepseek-r1:8b")
-
-
-class StandIn(Deployer):
-    """Only remembers; `broken` versions cannot be served."""
-
-    name = "embedded"
-
-    def __init__(self) -> None:
-        self.broken: set[str] = set()
-        self.retired: list[str] = []
-
-    def deploy(self, version: Version | None, base: BaseModel, *_: Any) -> Deployment:
-        name = "base" if version is None else version.name
-        if name in self.broken:
-            raise BackendDownError(f"{name} is broken")
-        return Deployment(name, self.name, name, f"sha256:{name}", Route("groq", name, version=name))
-
-    def check(self, deployment: Deployment) -> None:
-        if deployment.version in self.broken:
-            raise BackendDownError(f"{deployment.version} is broken")
-
-    def retire(self, deployment: Deployment, *_: Any) -> None:
-        self.retired.append(deployment.version)
-
-
-class Owner:
-    """A host with its owner: starts the plugin, talks, hears what is said aloud."""
-
-    def __init__(self, folder: Path, *others: object) -> None:
-        self.plugin = FineTuning()
-        self.caller = HookCaller(build_manager(self.plugin, *others, entry_points=False))
-        self.said: list[str] = []
-        self.private = False
-        self.host = Host("test", folder, None, self.said.append, lambda: self.private, lambda: False, hooks=self.caller)
-        self.standin = StandIn()
-        BACKENDS["embedded"] = self.standin
-
-    def start(self) -> Runtime:
-        self.caller.historic("aeon_started", host=self.host)
-        runtime = self.plugin.runtime
-        assert runtime is not None
-        return runtime
-
-    def asks(self, prompt: str, route: Route = OLLAMA) -> Route | None:
-        request = ModelRequest("call", prompt, (Message("user", prompt),), "chat", "s", route)
-        chosen = self.caller.first("aeon_choose_model", request=request)
-        assert chosen is None or isinstance(chosen, Route)
-        return chosen
-
-    def says(self, prompt: str, reply: str = "Tipo, sei lá.", **fields: object) -> None:
-        turn = Turn(
-            id=f"t{time.time_ns()}",
-            session="s",
-            started_at=time.time(),
-            seconds=0.1,
-            caller="chat",
-            mode="conversa",
-            prompt=prompt,
-            messages=(Message("system", "Você é AEON."), Message("user", prompt)),
-            reply=reply,
-            served_by=Attempt("ollama", "m", "base", True, 0.1),
-        )
-        self.caller.all("aeon_turn_finished", turn=replace(turn, **fields))  # type: ignore[arg-type]
-
-    def hears(self, text: str) -> str | None:
-        answer = self.caller.first("aeon_heard", text=text)
-        assert answer is None or isinstance(answer, str)
-        return answer
-
-
-BACKENDS: dict[str, StandIn] = {}
-
-
-@pytest.fixture(autouse=True)
-def no_real_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    base = BaseModel("smollm2-135m-instruct", "sha256:0", "llama", 1, Path(), None)
-    monkeypatch.setattr("aeon_plugin_ft.pipeline.resolve_base", lambda *_: base)
-    monkeypatch.setattr("aeon_plugin_ft.serving.backends._embedded", lambda *_: BACKENDS["embedded"])
-
-
-@pytest.fixture
-def owner(tmp_path: Path) -> Iterator[Owner]:
-    made = Owner(tmp_path / "data")
-    yield made
-    made.caller.all("aeon_stopping")
-
-
-def eventually(holds: Callable[[], bool], seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
+__all__ = ["no_real_models", "owner"]
 
 
 def log_text(owner: Owner) -> str:
     return "".join(path.read_text(encoding="utf-8") for path in (owner.host.data_folder / "log").glob("*.jsonl"))
-
-
-def add_version(runtime: Runtime, tmp_path: Path, run: str) -> str:
-    adapter = tmp_path / f"adapter-{run}"
-    adapter.mkdir()
-    return (
-        Registry(runtime.data, runtime.store)
-        .create(
-            run=run,
-            adapter=adapter,
-            dataset="d",
-            base="smollm2-135m-instruct",
-            base_digest="sha256:0",
-            verdict=Verdict(True, (), {"gain.base": 0.3}),
-        )
-        .name
-    )
 
 
 def test_a_turn_is_logged_before_the_reply_and_indexed_soon_after(owner: Owner) -> None:
@@ -355,6 +244,7 @@ def test_a_version_chosen_while_another_is_being_served_is_not_lost(owner: Owner
     assert [event["name"] for event in runtime.store.events()].count("swap_failed") == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("host_can_answer", [True, False])
 def test_a_training_that_lacks_memory_gets_what_the_served_model_takes(
     owner: Owner, tmp_path: Path, host_can_answer: bool

@@ -11,7 +11,7 @@ from aeon_plugin_ft.runtime import Runtime
 from aeon_plugin_ft.turns import read_turns
 from core.brain import AeonBrain
 from hooks import HookCaller, Message, ModelRequest, Route, build_manager
-from tests.flow.test_runtime import OLLAMA, Owner, eventually, no_real_models
+from tests.flow.owner import OLLAMA, Owner, eventually, no_real_models
 from tests.host.servers import ModelServer
 
 __all__ = ["no_real_models"]

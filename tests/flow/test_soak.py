@@ -1,4 +1,4 @@
-"""Five turns of the loop with talk between them: nothing grows, nothing is left over, nothing is unlearnt.
+"""Turns of the loop with talk between them: nothing grows, nothing is left over, nothing is unlearnt.
 
 Everything is real (console, log, training child, gate's measurements, embedded server, swap, retention) but the
 model, which is tiny and knows the judge's tool calls by heart, and the gate's verdict, which is replaced: what
@@ -30,9 +30,10 @@ from core.console import Console
 from tests.flow.small_life import SYSTEM, import_turns, start_console, train, write_settings
 from tests.flow.taught import make_taught
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(seconds=60)
 
-CYCLES = int(os.environ.get("AEON_FT_CYCLES", "5"))
+# Three: from the third on an old version goes.
+CYCLES = int(os.environ.get("AEON_FT_CYCLES", "3"))
 TURNS, TALK = 24, 12
 CAP_BYTES = 6_000_000
 KEPT = 2
@@ -117,7 +118,7 @@ def life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Life]:
     console.stop()
 
 
-def test_five_turns_of_the_loop_leave_the_machine_as_it_was_and_the_model_no_worse(life: Life) -> None:
+def test_turns_of_the_loop_leave_the_machine_as_it_was_and_the_model_no_worse(life: Life) -> None:
     wait_for(lambda: life.runtime.answering == BASE)
     memory, threads, names = [], [], [BASE]
     for number in range(CYCLES):
@@ -159,7 +160,7 @@ def check_learning(measured: list[Measured]) -> None:
     """No candidate calls tools worse than the base or the one before it, or knows the held-out talk less well."""
     for one in measured:
         valid = {name: result.tool_valid for name, result in one.suites.items()}
-        assert valid[BASE] == 1.0, "the tiny model was taught to call tools"
+        assert valid[BASE] == 1.0, f"the tiny model was taught to call tools: {one.suites[BASE].answers}"
         assert valid[one.candidate] >= min(valid[BASE], valid[one.current]) - 0.01, valid
         losses = {name: loss.mean for name, loss in one.losses.items()}
         assert losses[one.candidate] < losses[BASE], losses

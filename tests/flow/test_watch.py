@@ -10,7 +10,7 @@ from aeon_plugin_ft.registry import VersionState
 from aeon_plugin_ft.registry.canaries import begin_canary, canary_under_way
 from aeon_plugin_ft.runtime import Runtime
 from hooks import Attempt, Message, ModelRequest
-from tests.flow.test_runtime import OLLAMA, Owner, add_version, eventually, no_real_models, owner
+from tests.flow.owner import OLLAMA, Owner, add_version, eventually, no_real_models, owner
 
 __all__ = ["no_real_models", "owner"]
 
@@ -100,9 +100,9 @@ def test_a_candidate_that_cannot_be_served_leaves_everything_as_it_is(owner: Own
     name = add_version(runtime, tmp_path, "r1")
     owner.standin.broken.add(name)
     begin_canary(runtime.store, name, "base", 0.5, 30)
-    soon(runtime, lambda: canary_under_way(runtime.store) is None)
+    soon(runtime, lambda: bool(told(runtime, "swap_failed")))
+    assert canary_under_way(runtime.store) is None
     assert runtime.routes.canary is None and runtime.registry.current() == "base"
-    assert told(runtime, "swap_failed")
 
 
 def test_the_owner_asks_why_it_changed_and_how_the_models_compare(owner: Owner, tmp_path: Path) -> None:

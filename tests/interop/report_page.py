@@ -15,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
 from aeon_plugin_ft.evaluation.report.page import html_page
-from tests.evaluation.report.test_page import a_report, read
+from tests.evaluation.report.pages import a_report, read
 from tests.evaluation.trials import CPF, Trial, breaks_tools, english, untrained, well
 
 WIDTHS = {"phone": 400, "tablet": 820, "desktop": 1280}

@@ -15,7 +15,7 @@ REPOSITORY = Path(__file__).parent.parent.parent
 TEST = """
 from pathlib import Path
 import pytest
-from tests.training.worker.test_session import Runner, Watch, runner
+from tests.training.worker.runner import Runner, Watch, runner
 from tests.training.tiny import tiny_base, tiny_copy, tiny_dataset, tiny_recipe
 pytestmark = [pytest.mark.filterwarnings("ignore")]
 

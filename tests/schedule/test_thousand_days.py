@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -50,6 +51,7 @@ def live(world: World, one: tuple[object, ...]) -> None:
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )  # fmt: skip
 @given(st.lists(day, min_size=DAYS, max_size=DAYS))
+@pytest.mark.slow
 def test_a_life_with_the_assistant(days: list[list[tuple[object, ...]]]) -> None:
     world = World(Path(tempfile.mkdtemp()) / "data")
     try:

@@ -29,7 +29,9 @@ def test_a_child_that_ends_gives_its_code() -> None:
     assert wait_for(child("raise SystemExit(7)"), lambda: None, "measuring") == 7
 
 
-@pytest.mark.parametrize("code", ["import sys; sys.stdin.read()", "import time; time.sleep(60)"])
+@pytest.mark.parametrize(
+    "code", ["import sys; sys.stdin.read()", pytest.param("import time; time.sleep(60)", marks=pytest.mark.slow)]
+)
 def test_a_child_is_gone_within_five_seconds_whether_it_listens_or_not(code: str) -> None:
     process, began = child(code), time.monotonic()
     with pytest.raises(PreemptedError, match="the owner is back"):

@@ -247,6 +247,7 @@ def test_the_size_is_known_beforehand(base: Path, adapter: Path) -> None:
     assert merged_size(base, adapter) == pytest.approx(report.size, rel=0.02)
 
 
+@pytest.mark.slow
 def test_in_a_child_the_same_file_is_made(base: Path, adapter: Path, tmp_path: Path) -> None:
     report, out = merged(base, adapter, base_digest="sha256:b", version="v1")
     again = merge_in_child(base, adapter, tmp_path / "child.gguf", MergeOptions("sha256:b", "v1"))

@@ -15,7 +15,7 @@ from typing import Any
 
 from aeon_plugin_ft.errors import AeonFtError
 from aeon_plugin_ft.training.progress import write_json
-from aeon_plugin_ft.training.worker.priority import lower_priority
+from aeon_plugin_ft.training.worker.priority import take_priority
 from aeon_plugin_ft.training.worker.stopping import StopRequested, StopWatch
 
 log = logging.getLogger("aeon_ft.evaluation")
@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     folder = Path(arguments[0])
     watch = StopWatch(folder, supervised=True).start()
-    lower_priority()
+    take_priority(arguments)
     try:
         request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
         write_json(folder / "result.json", measure(request, watch))

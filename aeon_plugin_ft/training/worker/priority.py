@@ -1,11 +1,44 @@
-"""Idle priority, on every system that has one: the owner's work always comes first."""
+"""Idle priority, on every system that has one: the owner's work always comes first.
+
+The process that starts a child decides, and says so on the child's command line; the child then lowers itself, before
+it starts any thread that computes (on Linux a priority is a thread's, and threads inherit it).
+"""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
+from enum import Enum
 
 import psutil
+
+
+class Priority(Enum):
+    """How a child that trains, measures or merges stands to everything else on the machine."""
+
+    LOWEST = "lowest"
+    NORMAL = "normal"
+    """That of its parent. On a machine with other work a child at the lowest may not run for minutes at a time."""
+
+
+OF_CHILDREN = Priority.LOWEST
+"""What this process gives its children."""
+
+
+def priority_argument() -> str:
+    """What a parent adds to the command line of a child."""
+    return f"--priority={OF_CHILDREN.value}"
+
+
+def yields(arguments: Sequence[str]) -> bool:
+    """Whether a child with this command line stands behind everything else; it does where nothing is said."""
+    return f"--priority={Priority.NORMAL.value}" not in arguments
+
+
+def take_priority(arguments: Sequence[str]) -> str:
+    """The child's side: lower itself unless its command line says otherwise; returns what was done, for the log."""
+    return lower_priority() if yields(arguments) else "that of the parent"
 
 
 def lower_priority() -> str:

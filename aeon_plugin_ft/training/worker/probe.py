@@ -19,7 +19,7 @@ from aeon_plugin_ft.training.model import Estimate, Run
 from aeon_plugin_ft.training.plan import Row, plan_batch, tokens_computed
 from aeon_plugin_ft.training.progress import write_json
 from aeon_plugin_ft.training.runs import RunConfig
-from aeon_plugin_ft.training.worker.priority import lower_priority
+from aeon_plugin_ft.training.worker.priority import take_priority
 from aeon_plugin_ft.training.worker.stopping import StopRequested, StopWatch
 
 MEASURED_STEPS = 2
@@ -33,7 +33,7 @@ def main(arguments: list[str]) -> int:
     started = time.monotonic()
     folder = Path(arguments[0])
     watch = StopWatch(folder, supervised=True).start()
-    lower_priority()
+    take_priority(arguments)
     try:
         result = measure(Run("probe", folder), RunConfig.read(folder), watch, started)
         write_json(folder / "result.json", result)

@@ -20,7 +20,7 @@ from aeon_plugin_ft.training.memory import is_out_of_memory, peak_bytes
 from aeon_plugin_ft.training.model import Exit, Progress, Run, RunOutcome, RunState
 from aeon_plugin_ft.training.progress import ProgressWriter, last_progress, write_outcome
 from aeon_plugin_ft.training.runs import LEASE, LEASE_SECONDS, RunConfig, set_state
-from aeon_plugin_ft.training.worker.priority import lower_priority
+from aeon_plugin_ft.training.worker.priority import take_priority
 from aeon_plugin_ft.training.worker.stopping import StopRequested, StopWatch
 from aeon_plugin_ft.turns.files import FileLock
 
@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> int:
     attempt = Attempt(run, RunConfig.read(run.folder))
     watch = StopWatch(run.folder, supervised="--supervised" in arguments, beat=attempt.beat).start()
     watch.on_late_exit = attempt.leave_late
-    log.info("pid priority: %s", lower_priority())
+    log.info("pid priority: %s", take_priority(arguments))
     return attempt.go(watch)
 
 

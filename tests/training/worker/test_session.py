@@ -6,18 +6,17 @@ import json
 import os
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from aeon_plugin_ft.base.model import BaseModel
-from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import DatasetError
-from aeon_plugin_ft.store import DataFolder, Store
-from aeon_plugin_ft.training.model import Progress, Recipe, Run, RunOutcome
+from aeon_plugin_ft.training.model import Recipe, Run
 from aeon_plugin_ft.training.runs import RunConfig, create_run
 from aeon_plugin_ft.training.worker.stopping import StopRequested
+from tests.training.worker.runner import Runner, Watch, runner
+
+__all__ = ["runner"]
 
 pytestmark = [
     pytest.mark.slow,
@@ -28,43 +27,6 @@ pytestmark = [
 
 STOPS = int(os.environ.get("AEON_FT_STOPS", "10"))
 EARLY = {"validation": 5, "evaluate_steps": 2, "patience": 100}
-
-
-@dataclass
-class Watch:
-    """Raises at the `at`-th look; counts them."""
-
-    at: int = -1
-    looks: int = 0
-
-    def check(self) -> None:
-        self.looks += 1
-        if self.looks == self.at:
-            raise StopRequested("the owner is back")
-
-
-@dataclass
-class Runner:
-    """Makes runs of one dataset and trains them."""
-
-    data: DataFolder
-    store: Store
-    base: BaseModel
-    dataset: Dataset
-    told: list[Progress] = field(default_factory=list)
-
-    def new(self, recipe: Recipe) -> Run:
-        return create_run(self.data, self.store, self.base, self.dataset, recipe)
-
-    def train(self, run: Run, watch: Watch) -> RunOutcome:
-        from aeon_plugin_ft.training.worker.session import Session
-
-        return Session(run, RunConfig.read(run.folder), watch, lambda _: None, self.told.append).train()  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def runner(data: DataFolder, store: Store, tiny_base: BaseModel, tiny_dataset: Dataset) -> Runner:
-    return Runner(data, store, tiny_base, tiny_dataset)
 
 
 def weights(run: Run) -> bytes:

@@ -25,7 +25,7 @@ from aeon_plugin_ft.training.supervise import Worker, start_worker
 
 GONE_SECONDS = 5.0
 PATIENCE = 180.0
-MOMENTS = 20
+MOMENTS = int(os.environ.get("AEON_FT_MOMENTS", "7"))
 
 
 @dataclass
@@ -79,7 +79,7 @@ def test_a_run_trains_to_its_end_and_leaves_an_adapter(bench: Bench, tiny_recipe
     assert phases[0] == "starting" and "loading the model" in phases and phases.count("training") >= 6
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=20)
 def test_killed_paused_and_resumed_a_run_ends_at_its_last_step(
     bench: Bench, tiny_recipe: Callable[..., Recipe]
 ) -> None:
@@ -159,19 +159,21 @@ def test_no_worker_outlives_its_supervisor(bench: Bench, tiny_recipe: Callable[.
     assert row is not None and (row.state, row.reason) == (RunState.PAUSED, "the supervising process ended")
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=70)
 def test_paused_at_random_moments_it_is_gone_in_time_and_ends_in_the_same_adapter(
     bench: Bench, tiny_recipe: Callable[..., Recipe]
 ) -> None:
-    """While it imports, loads, trains and saves: any moment of its life."""
+    """While it imports, loads, trains and saves: a random moment in each part of its life, in random order."""
     recipe = tiny_recipe(steps=40)
     whole, often = bench.new(recipe), bench.new(recipe)
     began = time.monotonic()
     assert start_worker(whole, bench.store).wait(PATIENCE) is RunState.FINISHED
-    life, moments = time.monotonic() - began, random.Random(11)
-    for _ in range(MOMENTS):
+    life, chance = time.monotonic() - began, random.Random(11)
+    moments = [(number + chance.random()) / MOMENTS * life for number in range(MOMENTS)]
+    chance.shuffle(moments)
+    for moment in moments:
         worker = start_worker(resume_run(often.id, bench.data, bench.store), bench.store)
-        if worker.wait(moments.uniform(0.0, life)) is RunState.FINISHED:
+        if worker.wait(moment) is RunState.FINISHED:
             often = bench.new(recipe)
             continue
         asked = time.monotonic()

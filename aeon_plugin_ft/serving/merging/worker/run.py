@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 
 from aeon_plugin_ft.errors import AeonFtError, ServingError
 from aeon_plugin_ft.store.files import write_whole
+from aeon_plugin_ft.training.worker.priority import priority_argument, yields
 from aeon_plugin_ft.weights.merge import MergeOptions, merge_gguf
 
 
@@ -56,7 +57,10 @@ def run_job(module: str, job: dict[str, Any], file: Path) -> dict[str, Any]:
 def _wait(module: str, file: Path, log: BinaryIO) -> int:
     # Its end of the pipe closes when this process dies, and the child with it.
     child = subprocess.Popen(
-        [sys.executable, "-m", module, str(file)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log
+        [sys.executable, "-m", module, str(file), priority_argument()],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=log,
     )
     try:
         return child.wait()
@@ -71,7 +75,8 @@ def _wait(module: str, file: Path, log: BinaryIO) -> int:
 def serve_job(argv: list[str], work: Callable[[dict[str, Any]], dict[str, Any]]) -> int:
     """The child's side: do the job at the lowest priority and write its outcome, whole or not at all."""
     _end_with_parent()
-    _lowest_priority()
+    if yields(argv):
+        _lowest_priority()
     file = Path(argv[1])
     outcome: dict[str, Any]
     try:

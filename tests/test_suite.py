@@ -1,0 +1,110 @@
+"""The suite itself: a test that hangs fails alone and by name, one that leaks is told, and the longest starts first."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests import leaks
+from tests.conftest import REPOSITORY
+
+HANGING = """
+import time
+
+def test_before(): pass
+
+def test_that_hangs():
+    time.sleep(600)
+
+def test_after(): pass
+"""
+
+
+def run_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """pytest with the project's own settings on the tests of `folder`."""
+    command = [sys.executable, "-m", "pytest", "-c", str(REPOSITORY / "pyproject.toml"), "--rootdir", str(folder)]
+    return subprocess.run(
+        [*command, "-p", "no:cacheprovider", *arguments, str(folder)],
+        cwd=REPOSITORY, capture_output=True, text=True, timeout=150, check=False,
+    )  # fmt: skip
+
+
+def test_there_is_a_limit_to_every_test(pytestconfig: pytest.Config) -> None:
+    assert 0 < float(pytestconfig.getini("timeout")) <= 300
+    assert pytestconfig.pluginmanager.hasplugin("timeout")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("how", "why"),
+    [
+        pytest.param((), "Timeout", id="reached by a signal"),
+        pytest.param(("-n", "1", "-o", "timeout_method=thread"), "crashed while running", id="not reached"),
+        pytest.param(("-n", "2", "-o", "timeout_method=thread"), "crashed while running", id="not reached by two"),
+    ],
+)
+def test_one_that_hangs_fails_alone_and_by_name(how: tuple[str, ...], why: str, tmp_path: Path) -> None:
+    """Where no signal reaches it (Windows; a library's own code) its worker ends, and another goes on."""
+    for name in ("a", "b"):
+        (tmp_path / f"test_{name}.py").write_text(HANGING, encoding="utf-8")
+    done = run_pytest(tmp_path, "-p", "tests.conftest", "-o", "timeout=2", *how)
+    assert "2 failed, 4 passed" in done.stdout, done.stdout + done.stderr
+    for name in ("a", "b"):
+        assert re.search(rf"FAILED \S*test_{name}\.py::test_that_hangs", done.stdout)
+    assert done.stdout.count(why) >= 2 and done.returncode == 1
+
+
+ORDER = """
+import pytest
+pytestmark = pytest.mark.slow(seconds={seconds})
+def test_one(): pass
+"""
+
+
+def test_the_longest_file_starts_first(tmp_path: Path) -> None:
+    for name, seconds in (("a", 3), ("b", 40), ("c", 7)):
+        (tmp_path / f"test_{name}.py").write_text(ORDER.format(seconds=seconds), encoding="utf-8")
+    (tmp_path / "test_0.py").write_text("def test_one(): pass", encoding="utf-8")
+    done = run_pytest(tmp_path, "-p", "tests.conftest", "--collect-only", "-q")
+    names = [line.split("::")[0] for line in done.stdout.splitlines() if "::" in line]
+    assert names == ["test_b.py", "test_c.py", "test_a.py", "test_0.py"], done.stdout + done.stderr
+
+
+def test_a_thread_that_is_left_is_told_though_it_is_a_daemon() -> None:
+    before, end = leaks.running(), threading.Event()
+    thread = threading.Thread(target=end.wait, name="aeon-ft-left", daemon=True)
+    thread.start()
+    left = leaks.leaked_since(before, patience=0.1)
+    end.set()
+    thread.join()
+    assert left.threads == {thread} and "aeon-ft-left" in str(left)
+    assert not leaks.leaked_since(before)
+
+
+def test_a_child_that_is_left_is_told() -> None:
+    before = leaks.running()
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        left = leaks.leaked_since(before, patience=0.1)
+        assert child.stdin is not None
+        child.stdin.close()
+    assert left.children == {child.pid}
+    assert not leaks.leaked_since(before)
+
+
+def test_each_thread_that_may_stay_is_a_librarys_and_says_why() -> None:
+    assert all(reason.strip() for reason in leaks.LIBRARY_THREADS.values())
+    ours = threading.Thread(name="aeon-ft-anything")
+    timer, plain = threading.Timer(1, print), threading.Thread(target=print)
+    assert not any(map(leaks.of_a_library, (ours, timer, plain)))
+
+
+def test_no_file_of_tests_imports_another() -> None:
+    """What several use is in a module of its own."""
+    for path in (REPOSITORY / "tests").rglob("*.py"):
+        imports = re.findall(r"^(?:from|import) (tests\.\S*\btest_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+        assert not imports, f"{path.name} imports {imports}"

@@ -18,7 +18,7 @@ from aeon_plugin_ft.dataset.language import foreign_language
 from aeon_plugin_ft.dataset.model import Example
 from aeon_plugin_ft.dataset.quality import judge
 from aeon_plugin_ft.dataset.system import volatile_values
-from aeon_plugin_ft.dataset.thinking import tool_call
+from aeon_plugin_ft.dataset.tool_calls import tool_call
 from aeon_plugin_ft.dataset.words import normal, words
 from aeon_plugin_ft.turns.model import LoggedTurn, TurnKind
 

@@ -15,7 +15,7 @@ from aeon_plugin_ft.dataset.near import BATCH, SHINGLE, Signatures, leaders, sig
 from aeon_plugin_ft.dataset.pool import DropList, Pool
 from aeon_plugin_ft.dataset.quality import judge
 from aeon_plugin_ft.dataset.system import canonical_system, volatile_values
-from aeon_plugin_ft.dataset.thinking import tool_call, without_thinking
+from aeon_plugin_ft.dataset.tool_calls import tool_call
 from aeon_plugin_ft.dataset.topics import NO_TOPIC, Topics
 from aeon_plugin_ft.dataset.words import normal
 from hooks import Message
@@ -157,21 +157,6 @@ def test_clocks_in_prompts_become_one_value(prompt: str, canonical: str) -> None
 
 def test_volatile_values_are_the_dates_and_times() -> None:
     assert volatile_values("Data/Hora: 05/02/2026 23:17.") == {"05/02/2026", "23:17"}
-
-
-@pytest.mark.parametrize(
-    ("reply", "rest"),
-    [
-        ("<think>a\nb</think>\n\nOi.", "Oi."),
-        ("<THINKING>a</THINKING>Oi.", "Oi."),
-        ("a</think>Oi.", "Oi."),
-        ("Oi. <think>cut", "Oi."),
-        ("<think>a</think>Oi<think>b</think>.", "Oi."),
-        ("1 < 2 e <b>x</b>", "1 < 2 e <b>x</b>"),
-    ],
-)
-def test_thoughts_are_removed_closed_or_not(reply: str, rest: str) -> None:
-    assert without_thinking(reply) == rest
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from aeon_plugin_ft.dataset.importers.importing import ImporterRegistry, open_import
 from aeon_plugin_ft.dataset.model import ConvertReport
-from aeon_plugin_ft.dataset.thinking import without_thinking
 from aeon_plugin_ft.errors import InputFileError
 from aeon_plugin_ft.turns.model import LoggedTurn, TurnKind
+from hooks.text import strip_think
 
 REASONS = {
     TurnKind.SYNTHETIC: "a prompt that a module wrote",
@@ -77,7 +77,7 @@ def _pairs(turns: Iterator[LoggedTurn], dropped: Counter[str]) -> Iterator[tuple
             dropped[_reason(turn)] += 1
             continue
         # A lone surrogate (a JSON escape can make one) is no text and cannot be written as UTF-8.
-        user, reply = _whole(turn.user), _whole(without_thinking(turn.reply))
+        user, reply = _whole(turn.user), _whole(strip_think(turn.reply))
         if not user or not reply:
             dropped[REASONS[TurnKind.EMPTY]] += 1
         elif hash((user, reply)) in seen:

@@ -12,7 +12,7 @@ from typing import Any
 from transformers import TrainerCallback, TrainerState
 
 from aeon_plugin_ft.dataset.frozen import read_messages
-from aeon_plugin_ft.dataset.thinking import tool_call
+from aeon_plugin_ft.dataset.tool_calls import tool_call
 from aeon_plugin_ft.errors import DatasetError
 from aeon_plugin_ft.training.cached import cache_file
 from aeon_plugin_ft.training.engine.early import EarlyStopping, best_step, is_over, measurements

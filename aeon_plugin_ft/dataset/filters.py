@@ -197,8 +197,3 @@ class FilterRegistry:
         """Everything that [dataset] disabled_filters takes, in the order it is applied."""
         own = [Switch(each.name, each.reason) for each in self._filters.values()]
         return own + [Switch(name, reason) for name, reason in COLLECTION.items()]
-
-
-def all_filters(registry: FilterRegistry | None = None) -> list[Switch]:
-    """Name and reason of every filter that can be switched off."""
-    return (registry or FilterRegistry()).all()

@@ -86,5 +86,6 @@ def is_english(text: str) -> bool:
 def _unfit(route: Route, reason: str, text: str) -> ServingError:
     said = f" ({text[:80]!r})" if text else ""
     return ServingError(
-        f"{route.model} is not fit to serve: {reason}{said}", "The model in use stays; `aeon-ft versions` shows why"
+        f"{route.model} is not fit to serve: {reason}{said}",
+        "The model in use stays; `aeon-ft models` shows why",
     )

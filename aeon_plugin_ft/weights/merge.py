@@ -68,10 +68,6 @@ class MergeReport:
     untouched: int
     seconds: float
 
-    @property
-    def lowest_share(self) -> float:
-        return min((tensor.share for tensor in self.tensors), default=1.0)
-
 
 @dataclass(frozen=True, slots=True)
 class MergeOptions:

@@ -17,8 +17,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from aeon_plugin_ft.dataset.words import fold, words
+from aeon_plugin_ft.dataset.words import words
 from aeon_plugin_ft.errors import StoreError, TrainingError
+from aeon_plugin_ft.privacy.folding import fold_accents
 from aeon_plugin_ft.registry import Registry
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.store.logfile import wipe
@@ -77,7 +78,7 @@ class Forgetter:
 
     def about(self, text: str) -> list[str]:
         """Every turn in which this stands, whatever the case and the accents; a short text only where a word begins."""
-        wanted = fold(text.strip())
+        wanted = fold_accents(text.strip())
         if not wanted:
             return []
         border = r"(?<![^\W_])" if len(wanted) <= SHORT else ""
@@ -96,7 +97,7 @@ class Forgetter:
 
         def holds(turn: LoggedTurn) -> bool:
             texts = (*kept_texts(turn), judged.get(turn.id, ""))
-            return any(pattern.search(fold(text)) for text in texts)
+            return any(pattern.search(fold_accents(text)) for text in texts)
 
         return [turn.id for turn in self.index.turns() if holds(turn)]
 

@@ -12,7 +12,6 @@ half a minute. The weights are bit-identical to that route.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +22,7 @@ import numpy.typing as npt
 from aeon_plugin_ft.base.hf_config import make_config, make_generation_config
 from aeon_plugin_ft.base.hf_tokenizer import write_tokenizer
 from aeon_plugin_ft.errors import BaseModelError, NoSpaceError
+from aeon_plugin_ft.store.files import whole_folder
 from aeon_plugin_ft.weights.architectures import NOT_WEIGHTS, Family, family_of, unpermute
 from aeon_plugin_ft.weights.gguf_file import GgufFile
 from aeon_plugin_ft.weights.safetensors_writer import WIDTH, Precision, Source, write_safetensors
@@ -41,7 +41,7 @@ def training_copy(gguf: Path, digest: str, cache: Path, progress: Progress | Non
     Raises BaseModelError (a model that cannot be converted), NoSpaceError.
     """
     folder = cache / "copies" / f"{digest.removeprefix('sha256:')[:16]}-{FORMAT}"
-    if (folder / "source.json").is_file():
+    if _is_whole(folder):
         return folder
     with GgufFile(gguf) as file:
         _make(file, digest, folder, progress or (lambda _: None))
@@ -51,43 +51,27 @@ def training_copy(gguf: Path, digest: str, cache: Path, progress: Progress | Non
 def _make(file: GgufFile, digest: str, folder: Path, progress: Progress) -> None:
     family = family_of(file.architecture)
     precision: Precision = "F32" if file.parameters <= F32_LIMIT else "BF16"
-    part = folder.with_name(f"{folder.name}.part{os.getpid()}")
-    _sweep(folder)
-    part.mkdir(parents=True)
     try:
-        _require_space(part, file.parameters * WIDTH[precision])
-        progress(f"Making the training copy of {file.path.name} ({file.parameters / 1e6:.0f} million weights)")
-        _write_texts(file, family, part, precision)
-        write_safetensors(part / "model.safetensors", _sources(file, family), precision)
-        source = {"digest": digest, "file": file.path.name, "precision": precision}
-        (part / "source.json").write_text(json.dumps(source), encoding="utf-8")
-        _settle(part, folder)
+        with whole_folder(folder) as part:
+            _require_space(part, file.parameters * WIDTH[precision])
+            progress(f"Making the training copy of {file.path.name} ({file.parameters / 1e6:.0f} million weights)")
+            _write_texts(file, family, part, precision)
+            write_safetensors(part / "model.safetensors", _sources(file, family), precision)
+            source = {"digest": digest, "file": file.path.name, "precision": precision}
+            (part / "source.json").write_text(json.dumps(source), encoding="utf-8")
+            if not _is_whole(folder):
+                shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
+        if isinstance(error, FileExistsError) and _is_whole(folder):
+            return  # another process was faster, and has made the same copy
         raise BaseModelError(
             f"The training copy of {file.path.name} cannot be written ({error.strerror})",
             f"Check that there is space and permission in {folder.parent}",
         ) from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
-def _settle(part: Path, folder: Path) -> None:
-    """Rename into place; another process that was faster has made the same copy."""
-    try:
-        part.rename(folder)
-    except OSError:
-        if not (folder / "source.json").is_file():
-            raise
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what an interrupted process left, unless that process is still at work."""
-    import psutil
-
-    for left in folder.parent.glob(f"{folder.name}.part*"):
-        owner = left.name.rpartition(".part")[2]
-        if not owner.isdigit() or int(owner) == os.getpid() or not psutil.pid_exists(int(owner)):
-            shutil.rmtree(left, ignore_errors=True)
+def _is_whole(folder: Path) -> bool:
+    return (folder / "source.json").is_file()
 
 
 def _require_space(where: Path, needed: int) -> None:

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from aeon_plugin_ft.dataset.model import Example
 from aeon_plugin_ft.dataset.system import canonical_system
-from aeon_plugin_ft.dataset.thinking import tool_call, without_thinking
+from aeon_plugin_ft.dataset.tool_calls import tool_call
 from aeon_plugin_ft.turns.model import LoggedTurn, TurnKind
 from hooks import Message
+from hooks.text import strip_think
 
 OPEN_SESSIONS = 64
 """Conversations whose last turns are remembered while the log is read."""
@@ -30,7 +31,7 @@ class Assembler:
 
     def example(self, turn: LoggedTurn) -> Example:
         """The example of this turn, whether or not it will be kept."""
-        reply = without_thinking(turn.reply)
+        reply = strip_think(turn.reply)
         reply = tool_call(reply) or reply
         talk = tuple(message for message in turn.messages if message.role != "system")
         ids: tuple[str, ...] = (turn.id,)

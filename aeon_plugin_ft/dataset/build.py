@@ -21,7 +21,7 @@ from aeon_plugin_ft.dataset.near import Signatures, leaders
 from aeon_plugin_ft.dataset.pool import DropList, Pool
 from aeon_plugin_ft.dataset.quality import judge
 from aeon_plugin_ft.dataset.split import split
-from aeon_plugin_ft.dataset.thinking import tool_call
+from aeon_plugin_ft.dataset.tool_calls import tool_call
 from aeon_plugin_ft.dataset.topics import NO_TOPIC, Topics
 from aeon_plugin_ft.dataset.words import normal
 from aeon_plugin_ft.settings import DatasetSection

@@ -18,7 +18,7 @@ from aeon_plugin_ft.dataset.language import foreign_language
 from aeon_plugin_ft.dataset.model import Example
 from aeon_plugin_ft.dataset.quality import judge
 from aeon_plugin_ft.dataset.system import volatile_values
-from aeon_plugin_ft.dataset.thinking import tool_call
+from aeon_plugin_ft.dataset.tool_calls import tool_call
 from aeon_plugin_ft.dataset.words import normal, words
 from aeon_plugin_ft.turns.model import LoggedTurn, TurnKind
 
@@ -197,8 +197,3 @@ class FilterRegistry:
         """Everything that [dataset] disabled_filters takes, in the order it is applied."""
         own = [Switch(each.name, each.reason) for each in self._filters.values()]
         return own + [Switch(name, reason) for name, reason in COLLECTION.items()]
-
-
-def all_filters(registry: FilterRegistry | None = None) -> list[Switch]:
-    """Name and reason of every filter that can be switched off."""
-    return (registry or FilterRegistry()).all()

@@ -13,7 +13,9 @@ from typing import Any
 from aeon_plugin_ft.dataset.model import Dataset, Draft, Example, Preference, Rating
 from aeon_plugin_ft.errors import DatasetError
 from aeon_plugin_ft.store import DataFolder, Store
-from hooks import Message
+from aeon_plugin_ft.store.digest import sha256_hex
+from aeon_plugin_ft.store.files import whole_folder
+from hooks import Message, as_dicts
 
 MANIFEST = "dataset.json"
 FORMAT = 1
@@ -63,7 +65,7 @@ def load_dataset(folder: Path) -> Dataset:
         raise DatasetError(f"The dataset in {folder} cannot be read ({error})", REBUILD) from error
     for name, expected in files.items():
         file = folder / name
-        if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != expected:
+        if not file.is_file() or sha256_hex(file) != expected:
             raise DatasetError(f"{file} is not what was frozen", REBUILD)
     return dataset
 
@@ -115,14 +117,14 @@ def _rows(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _files(draft: Draft) -> dict[str, Iterable[dict[str, Any]]]:
     return {
-        "train.jsonl": ({"messages": _plain(example.messages)} for example in draft.train),
-        "heldout.jsonl": ({"messages": _plain(example.messages)} for example in draft.heldout),
+        "train.jsonl": ({"messages": as_dicts(example.messages)} for example in draft.train),
+        "heldout.jsonl": ({"messages": as_dicts(example.messages)} for example in draft.heldout),
         "preferences.jsonl": (
-            {"id": p.id, "prompt": _plain(p.prompt), "chosen": p.chosen, "rejected": p.rejected, "turns": p.turns}
+            {"id": p.id, "prompt": as_dicts(p.prompt), "chosen": p.chosen, "rejected": p.rejected, "turns": p.turns}
             for p in draft.preferences
         ),
         "ratings.jsonl": (
-            {"id": r.id, "prompt": _plain(r.prompt), "reply": r.reply, "good": r.good, "turns": r.turns}
+            {"id": r.id, "prompt": as_dicts(r.prompt), "reply": r.reply, "good": r.good, "turns": r.turns}
             for r in draft.ratings
         ),
         "lineage.jsonl": [*_lineage("train", draft.train), *_lineage("heldout", draft.heldout)],
@@ -135,10 +137,6 @@ def _lineage(split: str, examples: Sequence[Example]) -> Iterator[dict[str, Any]
             "split": split, "line": line, "id": example.id, "turns": example.turns,
             "session": example.session, "at": example.at, "source": example.source,
         }  # fmt: skip
-
-
-def _plain(messages: Iterable[Message]) -> list[dict[str, str]]:
-    return [{"role": message.role, "content": message.content} for message in messages]
 
 
 def _messages(rows: Iterable[dict[str, Any]]) -> tuple[Message, ...]:
@@ -158,12 +156,7 @@ def _hash(contents: dict[str, bytes]) -> str:
 
 
 def _write(target: Path, contents: dict[str, bytes], draft: Draft, now: float) -> None:
-    """The files, then the manifest: a folder without it was never finished and is written anew."""
-    if target.exists():
-        shutil.rmtree(target)
-    target.mkdir(parents=True)
-    for name, data in contents.items():
-        (target / name).write_bytes(data)
+    """The folder appears whole; one without a manifest is what an older program did not finish."""
     manifest = {
         "format": FORMAT,
         "hash": target.name,
@@ -175,9 +168,17 @@ def _write(target: Path, contents: dict[str, bytes], draft: Draft, now: float) -
         "dropped": dict(sorted(Counter(dropped.filter for dropped in draft.dropped).items())),
         "files": {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()},
     }  # fmt: skip
-    part = target / (MANIFEST + ".part")
-    part.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-    part.replace(target / MANIFEST)
+    try:
+        with whole_folder(target) as part:
+            for name, data in contents.items():
+                (part / name).write_bytes(data)
+            (part / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+            if not (target / MANIFEST).exists():
+                shutil.rmtree(target, ignore_errors=True)
+    except FileExistsError:
+        if not (target / MANIFEST).exists():
+            raise
+        # Another process was faster: the name is the hash of the contents, so they are the same.
 
 
 def _note(dataset: Dataset, draft: Draft, store: Store) -> None:

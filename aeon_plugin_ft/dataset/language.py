@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 
-from aeon_plugin_ft.dataset.words import fold, vocabulary
+from aeon_plugin_ft.privacy.folding import fold_accents
+from aeon_plugin_ft.privacy.text import vocabulary
 
 _PORTUGUESE = vocabulary(
     "o a os as um uma de do da dos das em no na nos nas e que nao sim para pra por pelo pela com sem se eu voce "
@@ -56,7 +57,7 @@ def foreign_language(text: str) -> str | None:
     plain = _CODE.sub(" ", text).lower() if "`" in text or "://" in text else text.lower()
     if len(plain) < 8 or len(_MARKS.findall(plain)) > len(plain) / 150:
         return None
-    found = _WORD.findall(fold(plain))
+    found = _WORD.findall(fold_accents(plain))
     if sum(map(_ANY_FOREIGN.__contains__, found)) < MINIMUM:
         return None
     hits = {name: sum(map(theirs.__contains__, found)) for name, theirs in _FOREIGN.items()}

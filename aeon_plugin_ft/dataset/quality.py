@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from aeon_plugin_ft.dataset.thinking import tool_call
-from aeon_plugin_ft.dataset.words import fold, words
+from aeon_plugin_ft.dataset.tool_calls import tool_call
+from aeon_plugin_ft.dataset.words import words
+from aeon_plugin_ft.privacy.folding import fold_accents
 
 _CUT = re.compile(r"[\w,;\-–—(]")
 """Last characters with which no sentence ends."""
@@ -38,7 +39,7 @@ def judge(user: str, reply: str) -> Quality:
 
 def _faults(user: str, reply: str) -> list[tuple[float, str]]:
     found: list[tuple[float, str]] = []
-    folded = fold(reply)
+    folded = fold_accents(reply)
     said = words(reply)
     if len(said) < 2:
         found.append((0.3, "a reply of one word"))

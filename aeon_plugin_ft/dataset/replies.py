@@ -11,7 +11,7 @@ import re
 from functools import lru_cache
 from typing import Literal
 
-from aeon_plugin_ft.dataset.words import fold
+from aeon_plugin_ft.privacy.folding import fold_accents
 from aeon_plugin_ft.turns.kinds import is_canned, looks_like_error
 from aeon_plugin_ft.turns.model import TurnKind
 
@@ -69,7 +69,7 @@ def origin(reply: str) -> Origin:
         return "empty"
     if len(reply) <= LONGEST_FIXED and is_canned(reply):
         return "fallback"
-    head = fold(head)
+    head = fold_accents(head)
     if _ERROR.match(head) or looks_like_error(reply):
         return "error"
     return "module" if _MODULE.match(head) else "model"

@@ -11,7 +11,8 @@ from array import array
 import numpy as np
 from numpy.typing import NDArray
 
-from aeon_plugin_ft.dataset.words import vocabulary, words
+from aeon_plugin_ft.dataset.words import words
+from aeon_plugin_ft.privacy.text import vocabulary
 
 MOST_WORDS = 4
 """Content words of one question that are looked at."""

@@ -12,30 +12,14 @@ from dataclasses import asdict
 from pathlib import Path
 
 from aeon_plugin_ft.base.model import BaseModel
-from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import EvaluationError
 from aeon_plugin_ft.evaluation.model import HeldoutLoss
-from aeon_plugin_ft.evaluation.probes import HELDOUT
-from aeon_plugin_ft.training.progress import write_json
+from aeon_plugin_ft.store.files import write_json
 from aeon_plugin_ft.training.recipe import physical_cores
 from aeon_plugin_ft.training.supervise import Interrupt, spawn, wait_for
 
 MAX_LENGTH = 4096
 """Held-out conversations longer than this many tokens lose their oldest turns, the same for every model."""
-
-
-def measure_heldout(
-    base: BaseModel,
-    dataset: Dataset,
-    adapters: Mapping[str, Path | None],
-    work: Path,
-    *,
-    threads: int = 0,
-    max_length: int = MAX_LENGTH,
-) -> dict[str, HeldoutLoss]:
-    """Loss of each model on heldout.jsonl; see `measure_losses`."""
-    sets = {HELDOUT: dataset.heldout_file}
-    return measure_losses(base, sets, adapters, work, threads=threads, max_length=max_length)[HELDOUT]
 
 
 def measure_losses(

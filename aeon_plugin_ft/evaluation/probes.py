@@ -15,7 +15,7 @@ from pathlib import Path
 from aeon_plugin_ft.dataset.frozen import read_messages
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.evaluation.general import general_examples
-from hooks import Message
+from hooks import Message, as_dicts
 
 HELDOUT, MISMATCHED, GENERAL = "heldout", "mismatched", "general"
 
@@ -47,9 +47,6 @@ def mismatched(examples: Sequence[Sequence[Message]]) -> list[list[Message]]:
 
 
 def _write(path: Path, examples: Iterable[Sequence[Message]]) -> Path:
-    lines = [
-        json.dumps({"messages": [{"role": m.role, "content": m.content} for m in messages]}, ensure_ascii=False)
-        for messages in examples
-    ]
+    lines = [json.dumps({"messages": as_dicts(messages)}, ensure_ascii=False) for messages in examples]
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return path

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from aeon_plugin_ft.privacy.text import PLACEHOLDER
 from hooks import Message
+from hooks.text import THINK_TAG
 
 TOOL_PROMPTS = (
     "me lembra de tomar água daqui a uma hora",
@@ -54,7 +55,6 @@ PERSONA = "forgets who it is"
 
 _TEMPLATE_TOKENS = re.compile(r"<\|[a-z_]+\|>|<(start|end)_of_turn>|\[/?INST\]|<</?SYS>>")
 _CALL_BEGUN = re.compile(r"""(?:```(?:json)?\s*)?\{\s*["']?tool\b""")
-_THINK = re.compile(r"</?think>")
 _WORD = re.compile(r"[^\W\d_]+")
 _PERSONA = re.compile(
     r"\b(?:sou|me chamo|i am|i'm|my name is)\b[^.!?\n]{0,40}"
@@ -144,7 +144,7 @@ def faults(reply: Reply) -> tuple[str, ...]:
     call = is_tool_call(text)
     for fault, has in (
         (NO_END, not reply.stopped),
-        (REASONING, _THINK.search(text) is not None),
+        (REASONING, THINK_TAG.search(text) is not None),
         (TEMPLATE, _TEMPLATE_TOKENS.search(text) is not None),
         (PLACEHOLDER_SAID, PLACEHOLDER.search(text) is not None),
         (LOOPS, loops(text)),

@@ -14,6 +14,8 @@ from aeon_plugin_ft.errors import InstallError
 from aeon_plugin_ft.install.aeon_folder import AeonFolder, Probe, find_python, probe, read_folder
 from aeon_plugin_ft.install.template import FOLDER, MANIFEST, MODULE, MODULE_TEXT
 from aeon_plugin_ft.store import DataFolder
+from aeon_plugin_ft.store.digest import sha256_hex
+from aeon_plugin_ft.store.files import write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def read_manifest(root: Path) -> dict[str, str] | None:
 def is_current(root: Path) -> bool:
     """Whether the module in the Aeon is the one that this package would write."""
     module = root / MODULE
-    return module.is_file() and _digest(module) == _text_digest()
+    return module.is_file() and sha256_hex(module) == _text_digest()
 
 
 def _importable(aeon: AeonFolder, python: Path) -> Probe:
@@ -103,7 +105,7 @@ def _importable(aeon: AeonFolder, python: Path) -> Probe:
 
 def _ours(module: Path, known: dict[str, str] | None) -> bool:
     """Ours as it was written, by this version or by the one that left the manifest."""
-    return _digest(module) in ((known or {}).get(MODULE), _text_digest())
+    return sha256_hex(module) in ((known or {}).get(MODULE), _text_digest())
 
 
 def _write(aeon: AeonFolder, module: Path, seen: Probe) -> tuple[Path, ...]:
@@ -119,8 +121,8 @@ def _write(aeon: AeonFolder, module: Path, seen: Probe) -> tuple[Path, ...]:
     try:
         module.parent.mkdir(exist_ok=True)
         # The manifest first: whatever a power cut leaves, uninstall knows of it.
-        _put(aeon.root / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False))
-        _put(module, MODULE_TEXT)
+        write_whole(aeon.root / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False))
+        write_whole(module, MODULE_TEXT)
     except OSError as error:
         raise InstallError(
             f"{module.parent} cannot be written ({error.strerror})", "Close Aeon, check the folder's rights, try again"
@@ -128,18 +130,12 @@ def _write(aeon: AeonFolder, module: Path, seen: Probe) -> tuple[Path, ...]:
     return module, aeon.root / MANIFEST
 
 
-def _put(file: Path, text: str) -> None:
-    part = file.with_name(file.name + ".part")
-    part.write_bytes(text.encode("utf-8"))
-    part.replace(file)
-
-
 def _remove(root: Path, known: dict[str, str]) -> tuple[list[Path], list[Path]]:
     removed: list[Path] = []
     kept: list[Path] = []
     for name, digest in known.items():
         file = root / name
-        if file.is_file() and _digest(file) != digest:
+        if file.is_file() and sha256_hex(file) != digest:
             kept.append(file)
         elif file.is_file():
             file.unlink()
@@ -160,10 +156,6 @@ def _version(root: Path) -> str | None:
         return read_folder(root).version
     except InstallError:
         return None
-
-
-def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _text_digest() -> str:

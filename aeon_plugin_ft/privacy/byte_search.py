@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
-from aeon_plugin_ft.privacy.text import fold
+from aeon_plugin_ft.privacy.folding import fold_in_place
 
 _BLOCK = 1 << 20
 _MAX_NESTING = 3
@@ -64,7 +64,7 @@ def _forms(needle: str) -> dict[str, bytes]:
         "json-utf8": json.dumps(needle, ensure_ascii=False)[1:-1].encode("utf-8"),
         "json-twice": json.dumps(json.dumps(needle)[1:-1])[1:-1].encode(),
         "lower": needle.lower().encode("utf-8"),
-        "folded": fold(needle).encode("utf-8"),
+        "folded": fold_in_place(needle).encode("utf-8"),
         "decomposed": unicodedata.normalize("NFD", needle).encode("utf-8"),
         "percent": urllib.parse.quote(needle, safe="").encode(),
     }

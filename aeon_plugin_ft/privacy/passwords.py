@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from aeon_plugin_ft.privacy.model import Finding, Kind
 from aeon_plugin_ft.privacy.number_words import ALL as NUMBER_WORDS
-from aeon_plugin_ft.privacy.text import Source, words
+from aeon_plugin_ft.privacy.text import Source, vocabulary
 
 _NAME = (
     r"(?:senhas?|password|passwd|passphrase|pwd|pin|palavra[- ]passe|contra[- ]?senha|seed phrase"
@@ -51,10 +51,10 @@ _CLAUSE_END = re.compile(
     r"|obrigado|valeu)(?=\s|$)"
 )
 _CODE = re.compile(r"[\w.]+[\[(]")
-_CODE_WORDS = words("none null str string bytes value password input field text true false optional secret")
+_CODE_WORDS = vocabulary("none null str string bytes value password input field text true false optional secret")
 _QUOTES = "\"'“”‘’`"
 _SHORTEST_BARE = 4
-_ORDINARY = words(
+_ORDINARY = vocabulary(
     "muito muita mais menos bem tao fraca forte fracas fortes boa ruim otima pessima igual mesma mesmo nova velha"
     " antiga dificil facil longa curta grande pequena secreta segura insegura importante pessoal obrigatoria necessaria"
     " invalida incorreta errada certa correta essa esta aquela minha tua sua nossa dele dela deles delas coisa algo"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from aeon_plugin_ft.privacy.context import hint
 from aeon_plugin_ft.privacy.model import Finding, Kind
 from aeon_plugin_ft.privacy.number_words import ALL as NUMBER_WORDS
-from aeon_plugin_ft.privacy.text import Source, words
+from aeon_plugin_ft.privacy.text import Source, vocabulary
 
 _STREET = (
     r"(?:ruas?|r\.|avenida|av\.?|travessa|tv\.|alameda|al\.|rodovia|rod\.|estrada|praca|largo|viela|beco|servidao"
@@ -32,7 +32,7 @@ _LIVES = re.compile(
     r"|entreg(?:a|ar|ue)|mudei\s+pra)\s+(?:na|no|em|pra|aqui\s+na)?\s*"
     rf"(?P<street>{_STREET}\s+[\w'.]+(?:\s+(?:d[aeo]s?|e)\s+[\w'.]+|\s+(?!{_AFTER_STREET}\b)[\w'.]+){{0,4}})"
 )
-_NOT_A_NAME = words(
+_NOT_A_NAME = vocabulary(
     "que passou passaram tem tinha tinham havia fica ficou com tava estava esta vai foi eram era e la aqui ali"
     " ontem hoje mais por cheia vazia toda todo inteira deserta as ate em sem nao eu ele ela nos so quando onde tipo"
 )
@@ -52,7 +52,7 @@ _PLATE = re.compile(r"(?<![a-z0-9])(?P<letters>[a-z]{3})(?P<gap>[- ]?)(?P<rest>\
 _SPELLED_PLATE = re.compile(
     rf"placa\D{{0,20}}?(?P<plate>\b(?:[a-z]\s+){{3}}(?:(?:\d|e|{'|'.join(NUMBER_WORDS)})\b\s*|[a-z]\b\s*){{2,9}})"
 )
-_PRODUCTS = words(
+_PRODUCTS = vocabulary(
     "gtx rtx iso usb nbr rfc iec ddr cve pep gpt csv php lei art ano jan fev mar abr mai jun jul ago set out nov dez"
     " dia lga ssd cpu nvr htt vga"
 )

@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
+from aeon_plugin_ft.privacy.folding import fold_in_place
 from aeon_plugin_ft.privacy.model import Finding, Kind
 from aeon_plugin_ft.privacy.signals import Signal, signals
-from aeon_plugin_ft.privacy.text import PLACEHOLDER, Source, fold
+from aeon_plugin_ft.privacy.text import PLACEHOLDER, Source
 
 Mode = Literal["redact", "drop", "keep"]
 
@@ -63,7 +64,7 @@ class Redactor:
 
     def __init__(self, mode: Mode = "redact", terms: Sequence[str] = ()) -> None:
         self.mode = mode
-        folded = sorted({fold(term.strip()) for term in terms if term.strip()}, key=len, reverse=True)
+        folded = sorted({fold_in_place(term.strip()) for term in terms if term.strip()}, key=len, reverse=True)
         self._terms = re.compile(r"(?<!\w)(?:" + "|".join(map(re.escape, folded)) + r")(?!\w)") if folded else None
 
     def find(self, text: str) -> list[Finding]:
@@ -72,7 +73,7 @@ class Redactor:
         if self._terms:
             candidates += [
                 Finding(Kind.TERM, match.start(), match.end(), match.group(), 1.0)
-                for match in self._terms.finditer(fold(text))
+                for match in self._terms.finditer(fold_in_place(text))
             ]
         if seen := signals(text):
             if len(text) < _LONG_TEXT or "-----BEGIN" in text:

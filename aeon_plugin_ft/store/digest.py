@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
+
+from aeon_plugin_ft.store.files import write_whole
 
 _BLOB = re.compile(r"sha256-([0-9a-f]{64})")
 _BLOCK = 1 << 20
 
 
-def sha256(path: Path) -> str:
-    """ "sha256:<64 hex>" of a file's bytes."""
+def sha256(*paths: Path) -> str:
+    """ "sha256:<64 hex>" of a file's bytes, or of several files' bytes one after the other. Raises OSError."""
+    return f"sha256:{sha256_hex(*paths)}"
+
+
+def sha256_hex(*paths: Path) -> str:
+    """The same without its prefix, as older manifests have it."""
     state = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            state.update(block)
-    return "sha256:" + state.hexdigest()
+    for path in paths:
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                state.update(block)
+    return state.hexdigest()
 
 
 def remembered_sha256(path: Path, cache: Path) -> str:
@@ -32,12 +39,13 @@ def remembered_sha256(path: Path, cache: Path) -> str:
         return f"sha256:{blob[1]}"
     state = path.stat()
     key = f"{path.absolute()}|{state.st_size}|{state.st_mtime_ns}"
-    known = _read(cache / "digests.json")
-    if key not in known:
-        kept = {name: value for name, value in known.items() if not name.startswith(f"{path.absolute()}|")}
-        known = {**kept, key: sha256(path)}
-        _write(cache / "digests.json", known)
-    return known[key]
+    digests = _read(cache / "digests.json")
+    if key not in digests:
+        others = {name: value for name, value in digests.items() if not name.startswith(f"{path.absolute()}|")}
+        digests = {**others, key: sha256(path)}
+        cache.mkdir(parents=True, exist_ok=True)
+        write_whole(cache / "digests.json", json.dumps(digests))
+    return digests[key]
 
 
 def folder_sha256(files: Iterable[Path], cache: Path) -> str:
@@ -47,15 +55,9 @@ def folder_sha256(files: Iterable[Path], cache: Path) -> str:
 
 
 def _read(path: Path) -> dict[str, str]:
+    """Empty when there is none or it cannot be read: it is only a saving of time."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        digests = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _write(path: Path, known: dict[str, str]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part{os.getpid()}")
-    part.write_text(json.dumps(known), encoding="utf-8")
-    part.replace(path)
+    return digests if isinstance(digests, dict) else {}

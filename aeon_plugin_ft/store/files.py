@@ -1,17 +1,22 @@
 """Files and folders that appear whole or not at all.
 
+What is written stands under a name of its own first, NAME.<pid>.part beside it, and is then renamed. A part whose
+process is no longer there was left by a crash, and goes when the same thing is written again.
+
 Windows refuses to rename what somebody else has open, and Defender or the search indexer open each new file for a
 moment: every move here is tried again for RETRY_SECONDS before it counts as refused.
 """
 
 from __future__ import annotations
 
+import glob
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +25,8 @@ RETRY_SECONDS = 10.0
 _FIRST_WAIT, _LONGEST_WAIT = 0.005, 0.25
 _SHARING = {5, 32, 33}
 """ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION: all three are seen for an open file."""
+_CLOCK_SLACK = 2.0
+"""Seconds. FAT and some network drives keep times to two seconds."""
 
 
 def move_into_place(part: Path, final: Path) -> None:
@@ -28,9 +35,9 @@ def move_into_place(part: Path, final: Path) -> None:
     Raises OSError; `part` is then still there.
     """
     if part.is_dir():
-        _patiently(lambda: part.rename(final))
+        patiently(lambda: part.rename(final))
     else:
-        _patiently(lambda: part.replace(final))
+        patiently(lambda: part.replace(final))
 
 
 def write_whole(path: Path, content: str | bytes, *, durable: bool = False) -> None:
@@ -48,8 +55,8 @@ def write_json(path: Path, value: Mapping[str, Any] | list[Any]) -> None:
 @contextmanager
 def whole_file(path: Path, *, durable: bool = False) -> Iterator[Path]:
     """A place to write to, which becomes `path` when the block ends well and is gone when it does not. Two writers of
-    one file do not meet: each process writes to a part of its own."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    one file do not meet: each process writes to a part of its own. What a crash left of the same file goes."""
+    part = _part(path)
     try:
         yield part
         if durable:
@@ -59,12 +66,82 @@ def whole_file(path: Path, *, durable: bool = False) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+@contextmanager
+def whole_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
+    """An empty folder to fill, which becomes `path`, with every file on the disk, when the block ends well and is
+    gone when it does not.
+
+    A folder cannot be renamed onto another one. With `replace` the old one goes just before the move, so that a crash
+    in between leaves none; without it another process that was faster makes this one raise FileExistsError.
+    """
+    part = _part(path)
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        yield part
+        for file in part.rglob("*"):
+            if file.is_file():
+                _sync(file)
+        if replace and path.exists():
+            patiently(lambda: shutil.rmtree(path))
+        _move_folder(part, path)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def left_behind(folder: Path, name: str = "*") -> Iterator[Path]:
+    """The parts in a folder, of what matches `name`, that nobody is writing any more."""
+    for part in folder.glob(f"{name}.part"):
+        pid = part.name.removesuffix(".part").rpartition(".")[2]
+        if not pid.isdigit() or not _writes(int(pid), part):
+            yield part
+
+
+def remove_left_behind(folder: Path, name: str = "*") -> None:
+    """Delete them, as far as that is allowed."""
+    for part in left_behind(folder, name):
+        if part.is_dir():
+            shutil.rmtree(part, ignore_errors=True)
+        else:
+            with suppress(OSError):  # somebody has it open, or was faster: the next writer comes by again
+                part.unlink(missing_ok=True)
+
+
+def _part(path: Path) -> Path:
+    remove_left_behind(path.parent, f"{glob.escape(path.name)}.*")
+    return path.with_name(f"{path.name}.{os.getpid()}.part")
+
+
+def _writes(pid: int, part: Path) -> bool:
+    """Whether that process may be writing it: it is there, and was before the part (numbers of processes return)."""
+    import psutil
+
+    if pid == os.getpid():
+        return True
+    try:
+        return bool(psutil.Process(pid).create_time() <= part.stat().st_mtime + _CLOCK_SLACK)
+    except (psutil.NoSuchProcess, FileNotFoundError):
+        return False
+    except psutil.AccessDenied:
+        return True
+
+
+def _move_folder(part: Path, path: Path) -> None:
+    try:
+        move_into_place(part, path)
+    except OSError as error:
+        if path.exists():
+            raise FileExistsError(error.errno, f"{path.name} is there already") from error
+        raise
+
+
 def _sync(path: Path) -> None:
     with path.open("rb+") as file:
         os.fsync(file.fileno())
 
 
-def _patiently(move: Callable[[], object]) -> None:
+def patiently(move: Callable[[], object]) -> None:
+    """Rename or delete something that another program may have open for a moment (see above). Raises OSError."""
     deadline, wait = time.monotonic() + RETRY_SECONDS, _FIRST_WAIT
     while True:
         try:

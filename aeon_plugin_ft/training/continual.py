@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aeon_plugin_ft.dataset.model import Dataset
-from aeon_plugin_ft.dataset.thinking import tool_call
+from aeon_plugin_ft.dataset.tool_calls import tool_call
 from aeon_plugin_ft.errors import TrainingError
 from aeon_plugin_ft.settings import TrainSection
 from aeon_plugin_ft.training.mix import Survey

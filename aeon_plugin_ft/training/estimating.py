@@ -17,9 +17,9 @@ from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import RefusedError, TrainingError
 from aeon_plugin_ft.store import DataFolder
+from aeon_plugin_ft.store.files import write_json
 from aeon_plugin_ft.training.cached import cache_file
 from aeon_plugin_ft.training.model import Estimate, Recipe, Run
-from aeon_plugin_ft.training.progress import write_json
 from aeon_plugin_ft.training.runs import RunConfig
 from aeon_plugin_ft.training.supervise import Interrupt, spawn, wait_for
 

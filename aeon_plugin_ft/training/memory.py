@@ -10,8 +10,8 @@ from typing import Any
 
 import psutil
 
+from aeon_plugin_ft.store.files import write_json
 from aeon_plugin_ft.training.plan import Row, common_prefix
-from aeon_plugin_ft.training.progress import write_json
 
 MICRO_TOKENS = (128, 256, 512, 1024, 2048)
 MICRO_TOKENS_GPU = (*MICRO_TOKENS, 4096, 8192)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import time
-from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from aeon_plugin_ft.store.files import write_json
 from aeon_plugin_ft.training.model import Progress, RunOutcome, RunState
 
 TAIL_BYTES = 16_384
@@ -76,13 +75,3 @@ def read_outcome(path: Path) -> RunOutcome | None:
         return RunOutcome(**{**{k: v for k, v in raw.items() if k in known}, "state": RunState(raw["state"])})
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Whole or not at all, and on the disk before it returns."""
-    part = path.with_name(path.name + ".part")
-    with part.open("w", encoding="utf-8") as file:
-        json.dump(value, file, ensure_ascii=False, indent=2)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)

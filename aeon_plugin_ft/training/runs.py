@@ -16,9 +16,10 @@ from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import TrainingError
 from aeon_plugin_ft.store import DataFolder, Store
+from aeon_plugin_ft.store.files import write_json
 from aeon_plugin_ft.training.memory import shrink
 from aeon_plugin_ft.training.model import Recipe, Run, RunOutcome, RunState
-from aeon_plugin_ft.training.progress import last_progress, read_outcome, write_json
+from aeon_plugin_ft.training.progress import last_progress, read_outcome
 from aeon_plugin_ft.training.worker.stopping import PAUSE_FILE, pause_reason
 
 LEASE = "training"

@@ -16,9 +16,10 @@ import psutil
 
 from aeon_plugin_ft.errors import PreemptedError, TrainingError
 from aeon_plugin_ft.store import Store
+from aeon_plugin_ft.store.files import write_json, write_whole
 from aeon_plugin_ft.training.memory import oom_kills
 from aeon_plugin_ft.training.model import Exit, Progress, Run, RunState
-from aeon_plugin_ft.training.progress import last_progress, write_json
+from aeon_plugin_ft.training.progress import last_progress
 from aeon_plugin_ft.training.runs import LEASE, LEASE_SECONDS, WORKER_FILE, RunConfig, record_end
 from aeon_plugin_ft.training.worker.priority import priority_argument
 from aeon_plugin_ft.training.worker.stopping import PAUSE_FILE
@@ -70,9 +71,7 @@ class Worker:
         A process at idle priority may not get the time to leave by itself on a machine that has become busy:
         after PAUSE_SECONDS it is ended, and its last checkpoint counts.
         """
-        part = self.run.folder / f"{PAUSE_FILE}.part"
-        part.write_text(reason, encoding="utf-8")
-        part.replace(self.run.folder / PAUSE_FILE)
+        write_whole(self.run.folder / PAUSE_FILE, reason)
         if self._deadline is None:
             self._deadline = threading.Timer(PAUSE_SECONDS, self.process.kill)
             self._deadline.daemon = True

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 
+from aeon_plugin_ft.privacy.folding import fold_to_ascii_words
 from aeon_plugin_ft.turns.model import TurnKind
 from hooks import Turn
+from hooks.text import strip_think
 
 CHAT_CALLER = "chat"
 COMMAND_CALLERS = ("command", "aeon_plugin_ft")
@@ -20,7 +21,7 @@ COMMAND_CALLERS = ("command", "aeon_plugin_ft")
 
 _CANNED = frozenset(
     # First 12 hex digits of the SHA-256 of each fixed sentence of Aeon's offline fallback, folded by
-    # `fold`: greetings, thanks, farewell, jokes, "be clearer" and the answer of the vision stub, of
+    # `fold_to_ascii_words`: greetings, thanks, farewell, jokes, "be clearer" and the answer of the vision stub, of
     # both commits that have them (cfbcd11 and a4dbb01).
     {
         "2fdc3ed6e281",
@@ -60,11 +61,6 @@ _ERROR = re.compile(
 )
 """How Aeon and its modules report a failure: always at the start of the reply."""
 
-_ACCENTS = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+")
-"""Every block of combining marks that a Latin letter can carry."""
-_SIGNS = re.compile("[^0-9a-z]+")
-_THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
-
 
 def classify(turn: Turn) -> TurnKind:
     """The kind of a turn that has just ended."""
@@ -76,7 +72,7 @@ def classify(turn: Turn) -> TurnKind:
 
 def classify_reply(reply: str | None, provider: str | None) -> TurnKind:
     """The kind of a reply to the owner's own words; `provider` is None when nobody answered."""
-    if reply is None or not _THOUGHT.sub("", reply).strip():
+    if reply is None or not strip_think(reply):
         return TurnKind.EMPTY
     if provider == "canned" or is_canned(reply):
         return TurnKind.CANNED
@@ -87,7 +83,7 @@ def classify_reply(reply: str | None, provider: str | None) -> TurnKind:
 
 def is_canned(reply: str) -> bool:
     """Whether the reply is one of Aeon's fixed sentences, however it is spelt or accented."""
-    folded = fold(reply)
+    folded = fold_to_ascii_words(reply)
     if _CANNED_HOUR.fullmatch(folded):
         return True
     return hashlib.sha256(folded.encode()).hexdigest()[:12] in _CANNED
@@ -96,23 +92,3 @@ def is_canned(reply: str) -> bool:
 def looks_like_error(reply: str) -> bool:
     """Whether the reply reports a failure; a sentence that merely speaks of an error does not."""
     return _ERROR.match(reply.lstrip()) is not None
-
-
-def fold(text: str) -> str:
-    """Lower case, without accents and punctuation, single spaces: how sentences are compared."""
-    plain = text.casefold()
-    try:  # most texts, in a third of the time
-        folded = plain.encode("latin-1").translate(_LATIN)
-    except UnicodeEncodeError:
-        return _fold_any(plain)
-    return _fold_any(plain) if b"\0" in folded else b" ".join(folded.split()).decode("ascii")
-
-
-def _fold_any(plain: str) -> str:
-    if not plain.isascii():
-        plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", plain))
-    return _SIGNS.sub(" ", plain).strip()
-
-
-_LATIN = bytes(ord(bare) if len(bare := _fold_any(chr(code)) or " ") == 1 else 0 for code in range(256))
-"""What each latin-1 character is folded to; 0 where that is more than one (a fraction)."""

@@ -8,20 +8,19 @@ either the old file or the new one, and doing it again finishes the job.
 from __future__ import annotations
 
 import os
-import time
 import uuid
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from aeon_plugin_ft.errors import LogError
+from aeon_plugin_ft.store.files import patiently, whole_file
 from aeon_plugin_ft.turns.files import FileLock, Gate, log_files, open_to_append, sequence_of, slot_of, sync_folder
 from aeon_plugin_ft.turns.lines import TURN_START, SystemText, TurnRecord, header_line, parse
 from aeon_plugin_ft.turns.reading import Line, lines_of, read_turns
 
-PART = ".part"
 WAIT_SECONDS = 10.0
-"""How long to wait for another rewrite, or for a program that keeps a file open (Windows)."""
+"""How long to wait for another rewrite."""
 
 
 def rewrite_without(folder: Path, ids: Collection[str]) -> int:
@@ -75,7 +74,7 @@ def _alone(folder: Path) -> Iterator[None]:
     try:
         if not lock.acquire(seconds=WAIT_SECONDS):
             raise LogError(f"The conversations in {folder} are being rewritten already", "Try again in a minute")
-        for left in folder.glob(f"*{PART}"):
+        for left in folder.glob("*.part"):
             left.unlink()
         yield
     finally:
@@ -114,19 +113,14 @@ def _rewrite(path: Path, gone: frozenset[str]) -> set[str]:
     """Replace one sealed file by what stays of it; the ids that were taken out."""
     removed, needed = _survey(path, gone)
     if not needed.turns:
-        _patiently(path.unlink)
+        patiently(path.unlink)
         return removed
-    part = path.with_name(path.name + PART)
-    descriptor = open_to_append(part, new=True)
-    with os.fdopen(descriptor, "wb") as target:
+    with whole_file(path, durable=True) as part, os.fdopen(open_to_append(part, new=True), "wb") as target:
         # A new name in the header tells every reader that positions in this file have changed.
         target.write(header_line(uuid.uuid4().hex))
         for line in lines_of(path):
             if _stays(line, gone, needed.keys):
                 target.write(line.data + b"\n")
-        target.flush()
-        os.fsync(target.fileno())
-    _patiently(lambda: part.replace(path))
     return removed
 
 
@@ -158,18 +152,3 @@ def _stays(line: Line, gone: frozenset[str], keys: set[str]) -> bool:
     if isinstance(read, SystemText):
         return read.key in keys
     return isinstance(read, TurnRecord) and read.turn.id not in gone
-
-
-def _patiently(replace: Callable[[], object]) -> None:
-    """On Windows a file that a program has open cannot be replaced; readers and an idle writer let go
-    within a second."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while True:
-        try:
-            replace()
-        except PermissionError:
-            if time.monotonic() >= deadline:
-                raise
-            time.sleep(0.05)
-        else:
-            return

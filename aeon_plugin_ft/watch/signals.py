@@ -108,12 +108,6 @@ def counts(now: Sequence[TurnSignal], before: Sequence[TurnSignal]) -> tuple[dic
     return _count(now, slow, long), _count(before, slow, long)
 
 
-def stretch_of(signals: Sequence[TurnSignal]) -> tuple[int, Sequence[TurnSignal]]:
-    """Which stretch (from 0) a model's turns have come to, and that stretch's turns."""
-    number = max(0, len(signals) - 1) // STRETCH
-    return number, signals[number * STRETCH :]
-
-
 def _count(signals: Sequence[TurnSignal], slow: dict[str, float], long: float) -> dict[str, Count]:
     answered = [s for s in signals if not s.failed]
     return {

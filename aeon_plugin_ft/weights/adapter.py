@@ -8,7 +8,6 @@ Names of modules: https://github.com/huggingface/peft/blob/main/src/peft/utils/s
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
@@ -21,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aeon_plugin_ft.errors import ServingError
+from aeon_plugin_ft.store.digest import sha256
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
@@ -73,12 +73,7 @@ def read_adapter(folder: Path) -> AdapterFolder:
 
 def adapter_digest(folder: Path) -> str:
     """ "sha256:<64 hex>" of the adapter: its configuration and its weights."""
-    state = hashlib.sha256()
-    for name in (CONFIG, WEIGHTS):
-        with (folder / name).open("rb") as file:
-            while block := file.read(1 << 20):
-                state.update(block)
-    return f"sha256:{state.hexdigest()}"
+    return sha256(folder / CONFIG, folder / WEIGHTS)
 
 
 def refuse_inexact(config: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from aeon_plugin_ft.errors import BaseModelError, ServingError
 from aeon_plugin_ft.store.digest import sha256
+from aeon_plugin_ft.store.files import whole_file
 from aeon_plugin_ft.weights.adapter import Update, read_adapter
 from aeon_plugin_ft.weights.architectures import Family, family_of, permute
 from aeon_plugin_ft.weights.gguf_file import GgufFile
@@ -43,18 +44,15 @@ def export_lora_gguf(adapter: Path, base: ServedBase, out: Path) -> str:
     """
     updates = list(read_adapter(adapter).updates.values())
     tensors, alpha = _tensors(updates, base)
-    part = out.with_name(f"{out.name}.part{os.getpid()}")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        _write(part, base.architecture, alpha, tensors)
-        digest = sha256(part)
-        part.replace(out)
+        with whole_file(out) as part:
+            _write(part, base.architecture, alpha, tensors)
+            digest = sha256(part)
     except OSError as error:
         raise ServingError(
             f"The adapter cannot be written to {out} ({error.strerror})", "Check space and permission there"
         ) from error
-    finally:
-        part.unlink(missing_ok=True)
     return digest
 
 

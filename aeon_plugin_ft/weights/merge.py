@@ -16,8 +16,6 @@ all, and the same inputs give the same bytes.
 
 from __future__ import annotations
 
-import hashlib
-import os
 import struct
 import time
 from collections.abc import Iterator, Mapping
@@ -28,6 +26,8 @@ from typing import BinaryIO
 import numpy as np
 
 from aeon_plugin_ft.errors import ServingError
+from aeon_plugin_ft.store.digest import sha256
+from aeon_plugin_ft.store.files import whole_file
 from aeon_plugin_ft.weights.adapter import AdapterFolder, Update, read_adapter
 from aeon_plugin_ft.weights.architectures import FAMILIES, Family, permute
 from aeon_plugin_ft.weights.gguf_file import GgufFile, Tensor
@@ -68,10 +68,6 @@ class MergeReport:
     untouched: int
     seconds: float
 
-    @property
-    def lowest_share(self) -> float:
-        return min((tensor.share for tensor in self.tensors), default=1.0)
-
 
 @dataclass(frozen=True, slots=True)
 class MergeOptions:
@@ -96,26 +92,21 @@ def merge_gguf(base: Path, adapter: Path, out: Path, options: MergeOptions | Non
     options = options or MergeOptions()
     started = time.monotonic()
     folder = read_adapter(adapter)
-    part = out.with_name(f"{out.name}.part")
     with GgufFile(base) as gguf:
         updates = plan(gguf, folder)
         if any(options.type_of(gguf.tensors[name]) in K_TYPES for name in updates):
             k_quantiser()  # told now, and not after the first gigabytes
         notes = {KEY_ADAPTER: folder.digest, KEY_BASE: options.base_digest, KEY_VERSION: options.version}
         try:
-            with base.open("rb") as source, part.open("w+b") as target:
-                merger = _Merger(gguf, source, target, updates, options)
-                merger.write({key: text for key, text in notes.items() if text})
-                target.flush()
-                os.fsync(target.fileno())
-            digest, size = _sha256(part), part.stat().st_size
-            part.replace(out)
+            with whole_file(out, durable=True) as part:
+                with base.open("rb") as source, part.open("w+b") as target:
+                    merger = _Merger(gguf, source, target, updates, options)
+                    merger.write({key: text for key, text in notes.items() if text})
+                digest, size = sha256(part), part.stat().st_size
         except OSError as error:
             raise ServingError(
                 f"The merged model {out} cannot be written ({error.strerror})", "Free some space and try again"
             ) from error
-        finally:
-            part.unlink(missing_ok=True)
         untouched = len(gguf.tensors) - len(merger.merged)
     return MergeReport(digest, size, tuple(merger.merged), untouched, time.monotonic() - started)
 
@@ -313,11 +304,3 @@ def _rows(source: BinaryIO, tensor: Tensor) -> Iterator[Rows]:
 def _text(text: str) -> bytes:
     raw = text.encode("utf-8", "surrogateescape")
     return struct.pack("<Q", len(raw)) + raw
-
-
-def _sha256(path: Path) -> str:
-    state = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_COPY):
-            state.update(block)
-    return f"sha256:{state.hexdigest()}"

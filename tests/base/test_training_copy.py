@@ -107,7 +107,7 @@ def test_it_is_made_once_and_a_copy_without_its_last_file_is_made_again(tmp_path
     assert training_copy(tiny.path, DIGEST, tmp_path / "cache") == folder
     assert (folder / "model.safetensors").stat().st_mtime_ns == before
     shutil.rmtree(folder)
-    left = folder.with_name(f"{folder.name}.part{_dead_pid()}")
+    left = folder.with_name(f"{folder.name}.{_dead_pid()}.part")
     left.mkdir()
     (left / "model.safetensors").write_bytes(b"half")
     training_copy(tiny.path, DIGEST, tmp_path / "cache")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from aeon_plugin_ft.dataset.build import build_draft
-from aeon_plugin_ft.dataset.filters import BUILT_IN, COLLECTION, Filter, FilterRegistry, all_filters
+from aeon_plugin_ft.dataset.filters import BUILT_IN, COLLECTION, Filter, FilterRegistry
 from aeon_plugin_ft.dataset.model import Draft, Feedback, FeedbackKind
 from aeon_plugin_ft.settings import DatasetSection
 from aeon_plugin_ft.turns.model import LoggedTurn, TurnKind
@@ -84,7 +84,7 @@ def test_every_filter_is_tested_above() -> None:
         mark for mark in test_each_filter_drops_with_a_reason_and_has_a_switch.pytestmark if mark.name == "parametrize"
     ]
     assert {case[3] for case in marks[0].args[1]} | {"clock"} == {each.name for each in BUILT_IN}
-    assert [each.name for each in all_filters()] == [*(each.name for each in BUILT_IN), *COLLECTION]
+    assert [each.name for each in FilterRegistry().all()] == [*(each.name for each in BUILT_IN), *COLLECTION]
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_plugin_adds_a_filter(turn: MakeTurn) -> None:
         [turn("e o gato?", "Dorme, cara."), turn("e aí?", "Tudo em paz, cara.")], DatasetSection(), filters=registry
     )
     assert [(d.filter, d.reason) for d in found.dropped] == [("no_cats", "a cat")]
-    assert "no_cats" in [each.name for each in all_filters(registry)]
+    assert "no_cats" in [each.name for each in registry.all()]
 
 
 def test_a_filter_that_fails_objects_to_nothing(turn: MakeTurn, caplog: pytest.LogCaptureFixture) -> None:

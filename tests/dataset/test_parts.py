@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from datasketch import MinHash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aeon_plugin_ft.dataset import pool as pools
 from aeon_plugin_ft.dataset.language import foreign_language
 from aeon_plugin_ft.dataset.model import Dropped, Example
-from aeon_plugin_ft.dataset.near import BATCH, SHINGLE, Signatures, leaders, sign
+from aeon_plugin_ft.dataset.near import BATCH, PERMUTATIONS, SHINGLE, Signatures, leaders, sign
 from aeon_plugin_ft.dataset.pool import DropList, Pool
 from aeon_plugin_ft.dataset.quality import judge
 from aeon_plugin_ft.dataset.system import canonical_system, volatile_values
-from aeon_plugin_ft.dataset.thinking import tool_call, without_thinking
+from aeon_plugin_ft.dataset.tool_calls import tool_call
 from aeon_plugin_ft.dataset.topics import NO_TOPIC, Topics
 from aeon_plugin_ft.dataset.words import normal
 from hooks import Message
@@ -31,25 +30,23 @@ def jaccard(a: str, b: str) -> float:
     return len(shingles(a) & shingles(b)) / len(shingles(a) | shingles(b))
 
 
-def sketch(text: str) -> MinHash:
-    made = MinHash(num_perm=256)
-    for shingle in shingles(text):
-        made.update(shingle.encode())
-    return made
-
-
-BASE = "me explica o que e um buraco negro cara e uma estrela que caiu em si mesma e nem a luz consegue sair de la"
-
-
-@pytest.mark.parametrize("changed", range(0, 12, 2))
-def test_signatures_estimate_likeness_as_well_as_datasketch(changed: int) -> None:
-    other = BASE.split()
-    other[:changed] = [f"palavra{n}" for n in range(changed)]
-    text = " ".join(other)
-    ours = float(np.mean(sign([BASE.encode()])[0] == sign([text.encode()])[0]))
-    true = jaccard(BASE, text)
-    assert abs(sketch(BASE).jaccard(sketch(text)) - true) < 0.12
-    assert abs(ours - true) < 0.2
+def test_signatures_estimate_likeness_within_their_standard_error() -> None:
+    """Of n = 64 minima a share j agrees, give or take sqrt(j (1 - j) / n), and of the others 1 in 256 by chance: a
+    signature keeps one byte of each minimum. Over 400 pairs the mean error must vanish too, or the hashes are poor."""
+    dice = np.random.default_rng(7)
+    words = ["".join(map(chr, dice.integers(97, 123, 6))) for _ in range(500)]
+    errors = []
+    for _ in range(400):
+        one = list(dice.choice(words, 24))
+        kept = int(dice.integers(0, 25))
+        first, second = " ".join(one), " ".join([*one[:kept], *dice.choice(words, 24 - kept)])
+        agree = float(np.mean(sign([first.encode()])[0] == sign([second.encode()])[0]))
+        exact = jaccard(first, second)
+        expected = exact + (1 - exact) / 256
+        errors.append((agree - expected) / np.sqrt(max(exact * (1 - exact), 0.01) / PERMUTATIONS))
+    assert abs(np.mean(errors)) < 0.2
+    assert 0.8 < np.std(errors) < 1.2
+    assert np.max(np.abs(errors)) < 4.5
 
 
 def test_every_like_text_finds_its_leader_and_no_other_does() -> None:
@@ -73,6 +70,9 @@ def test_short_and_empty_texts_have_signatures() -> None:
         signatures.add(text)
     assert leaders(signatures.matrix(), 0.9).tolist() == [0, 1, 1, 3]
     assert leaders(Signatures().matrix(), 0.9).tolist() == []
+
+
+BASE = "me explica o que e um buraco negro cara e uma estrela que caiu em si mesma e nem a luz consegue sair de la"
 
 
 def test_batches_do_not_change_a_signature() -> None:
@@ -157,21 +157,6 @@ def test_clocks_in_prompts_become_one_value(prompt: str, canonical: str) -> None
 
 def test_volatile_values_are_the_dates_and_times() -> None:
     assert volatile_values("Data/Hora: 05/02/2026 23:17.") == {"05/02/2026", "23:17"}
-
-
-@pytest.mark.parametrize(
-    ("reply", "rest"),
-    [
-        ("<think>a\nb</think>\n\nOi.", "Oi."),
-        ("<THINKING>a</THINKING>Oi.", "Oi."),
-        ("a</think>Oi.", "Oi."),
-        ("Oi. <think>cut", "Oi."),
-        ("<think>a</think>Oi<think>b</think>.", "Oi."),
-        ("1 < 2 e <b>x</b>", "1 < 2 e <b>x</b>"),
-    ],
-)
-def test_thoughts_are_removed_closed_or_not(reply: str, rest: str) -> None:
-    assert without_thinking(reply) == rest
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -42,10 +44,38 @@ def test_every_command_in_the_docs_exists(page: Path) -> None:
     from aeon_plugin_ft.cli.main import app, load_commands
 
     load_commands()
-    known = getattr(get_command(app), "commands", {})
+    commands = getattr(get_command(app), "commands", {})
     text = page.read_text(encoding="utf-8")
     for name in re.findall(r"`aeon-ft(?: --\w+ \S+)* ([a-z]+)", text):
-        assert name in known, f"{page.name} names `aeon-ft {name}`"
+        assert name in commands, f"{page.name} names `aeon-ft {name}`"
+
+
+def spoken_texts() -> Iterator[tuple[str, str]]:
+    """(where, text) of every string in the product's code, and of the files with sentences in them."""
+    for folder in ("aeon_plugin_ft", "hooks", "core"):
+        for path in sorted((REPOSITORY / folder).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    yield f"{path.relative_to(REPOSITORY)}:{node.lineno}", node.value
+        for path in sorted((REPOSITORY / folder).rglob("*.toml")):
+            yield str(path.relative_to(REPOSITORY)), path.read_text(encoding="utf-8")
+
+
+def test_every_command_that_a_message_names_exists() -> None:
+    from typer.main import get_command
+
+    from aeon_plugin_ft.cli.main import app, load_commands
+
+    load_commands()
+    named = 0
+    for where, text in spoken_texts():
+        for first, second in re.findall(r"\baeon-ft (?:--\w+ \S+ )*([a-z]+)(?: ([a-z][a-z-]*))?", text):
+            commands = getattr(get_command(app), "commands", {})
+            assert first in commands, f"{where} names `aeon-ft {first}`"
+            inner = getattr(commands[first], "commands", {})
+            assert not inner or not second or second in inner, f"{where} names `aeon-ft {first} {second}`"
+            named += 1
+    assert named > 30
 
 
 @pytest.mark.parametrize("readme", ["README.md", "README.pt-BR.md"])

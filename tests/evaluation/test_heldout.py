@@ -14,7 +14,7 @@ import pytest
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import EvaluationError
-from aeon_plugin_ft.evaluation.heldout import measure_heldout
+from aeon_plugin_ft.evaluation.heldout import measure_losses
 from aeon_plugin_ft.evaluation.worker import run as worker
 from aeon_plugin_ft.training.model import Recipe
 
@@ -124,9 +124,10 @@ def test_an_example_that_does_not_fit_keeps_its_place_with_nothing_in_it(
 def test_it_is_measured_in_a_child_and_failures_say_why(
     tiny_base: BaseModel, tiny_dataset: Dataset, tmp_path: Path
 ) -> None:
-    found = measure_heldout(tiny_base, tiny_dataset, {"base": None}, tmp_path / "work", threads=1)
-    assert found["base"].model == "base" and len(found["base"].per_example) == 6
-    assert math.isfinite(found["base"].mean) and found["base"].mean > 1
+    sets = {"heldout": tiny_dataset.heldout_file}
+    [loss] = measure_losses(tiny_base, sets, {"base": None}, tmp_path / "work", threads=1)["heldout"].values()
+    assert loss.model == "base" and len(loss.per_example) == 6
+    assert math.isfinite(loss.mean) and loss.mean > 1
     missing = replace(tiny_base, training_copy=tmp_path / "none")
     with pytest.raises(EvaluationError, match="could not be measured"):
-        measure_heldout(missing, tiny_dataset, {"base": None}, tmp_path / "work", threads=1)
+        measure_losses(missing, sets, {"base": None}, tmp_path / "work", threads=1)

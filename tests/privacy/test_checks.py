@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from aeon_plugin_ft.privacy import checks
+from aeon_plugin_ft.privacy.folding import fold_in_place
 from aeon_plugin_ft.privacy.number_words import ALL
 from aeon_plugin_ft.privacy.speech import digits_of, spoken_runs
-from aeon_plugin_ft.privacy.text import fold
 from tests.conftest import REPOSITORY
 
 BENCHMARKS = REPOSITORY / "benchmarks"
@@ -83,7 +83,7 @@ def test_service_numbers_are_nobodys_phone() -> None:
     ],
 )
 def test_spoken_numbers_become_digits(said: str, digits: str) -> None:
-    [run] = spoken_runs(fold(said))
+    [run] = spoken_runs(fold_in_place(said))
     assert digits_of(run) == digits
 
 
@@ -96,9 +96,9 @@ def test_a_dropped_e_can_be_read_both_ways() -> None:
 def test_spoken_digits_read_back_as_what_was_said(maker: Any) -> None:
     for _ in range(100):
         number = maker.cpf_bare()
-        runs = list(spoken_runs(fold(maker.spoken(number))))
+        runs = list(spoken_runs(fold_in_place(maker.spoken(number))))
         assert [digits_of(run) for run in runs] == [number]
 
 
 def test_number_words_are_stored_without_accents() -> None:
-    assert {fold(word) for word in ALL} == set(ALL)
+    assert {fold_in_place(word) for word in ALL} == set(ALL)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aeon_plugin_ft.privacy import Finding, Kind, Placeholders, Redactor
-from aeon_plugin_ft.privacy.text import fold
+from aeon_plugin_ft.privacy.folding import fold_in_place
 
 CPF = "529.982.247-25"
 
@@ -185,7 +185,7 @@ def test_a_tool_call_stays_valid_json(text: str) -> None:
 @given(st.text())
 @settings(max_examples=150, deadline=None)
 def test_folding_keeps_every_position(text: str) -> None:
-    assert len(fold(text)) == len(text)
+    assert len(fold_in_place(text)) == len(text)
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from aeon_plugin_ft.store import files
@@ -65,3 +70,74 @@ def test_a_folder_moves_to_a_free_name(tmp_path: Path) -> None:
     (tmp_path / "v1.part" / "adapter").write_text("x")
     files.move_into_place(tmp_path / "v1.part", tmp_path / "v1")
     assert (tmp_path / "v1" / "adapter").read_text() == "x"
+
+
+def part_of(path: Path, pid: int) -> Path:
+    return path.with_name(f"{path.name}.{pid}.part")
+
+
+def test_a_folder_appears_whole_or_not_at_all(place: Path) -> None:
+    with pytest.raises(ZeroDivisionError), files.whole_folder(place / "v1") as part:
+        (part / "adapter").write_text("half")
+        raise ZeroDivisionError
+    assert not list(place.iterdir())
+    with files.whole_folder(place / "v1") as part:
+        (part / "inside").mkdir()
+        (part / "inside" / "adapter").write_text("x")
+        assert not (place / "v1").exists()
+    assert [path.name for path in place.iterdir()] == ["v1"]
+    assert (place / "v1" / "inside" / "adapter").read_text() == "x"
+
+
+def test_a_folder_that_is_there_stays_unless_it_is_to_be_replaced(place: Path) -> None:
+    for text in ("first", "second"):
+        with files.whole_folder(place / "v1", replace=True) as part:
+            (part / "adapter").write_text(text)
+    with pytest.raises(FileExistsError), files.whole_folder(place / "v1") as part:
+        (part / "adapter").write_text("third")
+    assert (place / "v1" / "adapter").read_text() == "second"
+    assert [path.name for path in place.iterdir()] == ["v1"]
+
+
+def test_what_a_crash_left_goes_when_the_same_thing_is_written_again(place: Path, dead_pid: int) -> None:
+    part_of(place / "a.json", dead_pid).write_text("half")
+    part_of(place / "b.json", dead_pid).write_text("half")
+    part_of(place / "v1", dead_pid).mkdir()
+    files.write_json(place / "a.json", {})
+    with files.whole_folder(place / "v1"):
+        pass
+    assert {path.name for path in place.iterdir()} == {"a.json", "v1", part_of(place / "b.json", dead_pid).name}
+
+
+def test_the_part_of_a_writer_that_lives_stays(place: Path, dead_pid: int) -> None:
+    living = [part_of(place / "a", pid) for pid in (os.getpid(), os.getppid())]
+    for part in living:
+        part.write_text("being written")
+    gone = [part_of(place / "a", dead_pid), place / "a.part"]
+    for part in gone:
+        part.write_text("half")
+    assert set(files.left_behind(place)) == set(gone)
+    files.remove_left_behind(place)
+    assert set(place.iterdir()) == set(living)
+
+
+def test_a_process_that_is_younger_than_the_part_did_not_write_it(place: Path) -> None:
+    """Numbers of processes return: the part of one that died must not wait for a stranger."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as stranger:
+        part = part_of(place / "a", stranger.pid)
+        part.write_text("half")
+        assert list(files.left_behind(place)) == []
+        os.utime(part, (time.time() - 3600,) * 2)
+        assert list(files.left_behind(place)) == [part]
+        stranger.communicate(b"\n")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    (tmp_path / "place").mkdir()
+    return tmp_path / "place"
+
+
+@pytest.fixture
+def dead_pid() -> int:
+    return next(pid for pid in range(400_000, 4_000_000) if not psutil.pid_exists(pid))

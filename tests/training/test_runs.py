@@ -14,8 +14,9 @@ from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import TrainingError
 from aeon_plugin_ft.store import DataFolder, Store
+from aeon_plugin_ft.store.files import write_json
 from aeon_plugin_ft.training.model import Exit, Progress, Recipe, Run, RunOutcome, RunState
-from aeon_plugin_ft.training.progress import ProgressWriter, last_progress, read_outcome, write_json, write_outcome
+from aeon_plugin_ft.training.progress import ProgressWriter, last_progress, read_outcome, write_outcome
 from aeon_plugin_ft.training.runs import (
     LEASE,
     RunConfig,

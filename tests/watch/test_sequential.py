@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from aeon_plugin_ft.watch.sequential import ALPHA, SIGNALS, STRETCH, Count, alpha_of, assess, e_value, upper_rate
-from aeon_plugin_ft.watch.signals import TurnSignal, counts, stretch_of
+from aeon_plugin_ft.watch.signals import TurnSignal, counts
 
 RUNS = int(os.environ.get("AEON_FT_WATCH_RUNS", "200"))
 
@@ -69,8 +69,8 @@ DEGRADED: dict[str, Callable[[Behaviour], Behaviour]] = {
 def first_alarm(now: list[TurnSignal], before: list[TurnSignal], step: int = 1) -> int | None:
     """After how many turns the watch goes back; None: never. It looks after every `step` turns."""
     for seen in range(step, len(now) + 1, step):
-        stretch, turns = stretch_of(now[:seen])
-        if assess(*counts(turns, before), stretch).degraded:
+        stretch = (seen - 1) // STRETCH
+        if assess(*counts(now[stretch * STRETCH : seen], before), stretch).degraded:
             return seen
     return None
 

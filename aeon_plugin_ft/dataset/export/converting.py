@@ -12,9 +12,10 @@ from pathlib import Path
 
 from aeon_plugin_ft.dataset.importers.importing import ImporterRegistry, open_import
 from aeon_plugin_ft.dataset.model import ConvertReport
-from aeon_plugin_ft.dataset.thinking import without_thinking
 from aeon_plugin_ft.errors import InputFileError
+from aeon_plugin_ft.store.files import whole_file
 from aeon_plugin_ft.turns.model import LoggedTurn, TurnKind
+from hooks.text import strip_think
 
 REASONS = {
     TurnKind.SYNTHETIC: "a prompt that a module wrote",
@@ -43,17 +44,14 @@ def convert(
     """
     stream = open_import(source, format, registry=registry, owner=owner, assistant=assistant)
     dropped: Counter[str] = Counter()
-    part = target.with_name(target.name + ".part")
     try:
         pairs = _pairs(iter(stream), dropped)
-        kept = _write(part, pairs if redact_turn is None else _redacted(pairs, redact_turn))
-        part.replace(target)
+        with whole_file(target) as part:
+            kept = _write(part, pairs if redact_turn is None else _redacted(pairs, redact_turn))
     except OSError as error:
         raise InputFileError(
             target, f"cannot be written ({error.strerror})", "Give a file in a folder you can write to"
         ) from error
-    finally:
-        part.unlink(missing_ok=True)
     reading = stream.reading
     for skipped in reading.skipped:
         dropped[skipped.reason] += 1
@@ -77,7 +75,7 @@ def _pairs(turns: Iterator[LoggedTurn], dropped: Counter[str]) -> Iterator[tuple
             dropped[_reason(turn)] += 1
             continue
         # A lone surrogate (a JSON escape can make one) is no text and cannot be written as UTF-8.
-        user, reply = _whole(turn.user), _whole(without_thinking(turn.reply))
+        user, reply = _whole(turn.user), _whole(strip_think(turn.reply))
         if not user or not reply:
             dropped[REASONS[TurnKind.EMPTY]] += 1
         elif hash((user, reply)) in seen:

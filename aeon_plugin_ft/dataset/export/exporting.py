@@ -18,7 +18,7 @@ from aeon_plugin_ft.dataset.export.texts import Plan
 from aeon_plugin_ft.dataset.frozen import read_messages, read_preferences, read_ratings
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import DatasetError
-from hooks import Message
+from hooks import Message, as_dicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,25 +105,21 @@ def _talk(source: Path, file: Path) -> tuple[Path, int]:
     """The conversations of `source` that alternate, and how many do not."""
     every = read_messages(source)
     fit = [messages for messages in every if alternates(messages)]
-    return _write(file, ({"messages": _plain(messages)} for messages in fit)), len(every) - len(fit)
+    return _write(file, ({"messages": as_dicts(messages)} for messages in fit)), len(every) - len(fit)
 
 
 def _preference_rows(dataset: Dataset) -> Iterable[dict[str, Any]]:
     for pair in read_preferences(dataset):
         if alternates((*pair.prompt, Message("assistant", pair.chosen))):
             chosen, rejected = ({"role": "assistant", "content": text} for text in (pair.chosen, pair.rejected))
-            yield {"messages": _plain(pair.prompt), "chosen": chosen, "rejected": rejected}
+            yield {"messages": as_dicts(pair.prompt), "chosen": chosen, "rejected": rejected}
 
 
 def _rating_rows(dataset: Dataset) -> Iterable[dict[str, Any]]:
     for rating in read_ratings(dataset):
         whole = (*rating.prompt, Message("assistant", rating.reply))
         if alternates(whole):
-            yield {"messages": _plain(whole), "label": rating.good}
-
-
-def _plain(messages: Iterable[Message]) -> list[dict[str, str]]:
-    return [{"role": message.role, "content": message.content} for message in messages]
+            yield {"messages": as_dicts(whole), "label": rating.good}
 
 
 def _copy(source: Path, file: Path) -> Path:

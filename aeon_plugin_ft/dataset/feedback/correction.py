@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from aeon_plugin_ft.privacy.text import fold
+from aeon_plugin_ft.privacy.folding import fold_in_place
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def corrected_words(folded: str, text: str, previous_reply: str | None) -> Corre
         wrong = _trimmed(text, match, "wrong") if "wrong" in form.pattern.groupindex else ""
         if form.quotes and not (previous_reply and _places(wrong, previous_reply)):
             continue
-        if right and not _NOT_RIGHT.search(fold(right)):
+        if right and not _NOT_RIGHT.search(fold_in_place(right)):
             return Corrected(right, wrong)
     return None
 
@@ -149,12 +149,12 @@ def corrected_reply(found: Corrected, previous_reply: str | None) -> str:
     places = _places(found.wrong, previous_reply)
     if len(places) == 1:
         return _replaced(previous_reply, places[0], found.right)
-    core = fold(found.right)
+    core = fold_in_place(found.right)
     while small := _SMALL_WORDS.match(core):
         core = core[small.end() :]
     for sort in _SORTS:
         if sort.fullmatch(core):
-            places = [match.span() for match in sort.finditer(fold(previous_reply))]
+            places = [match.span() for match in sort.finditer(fold_in_place(previous_reply))]
             right = found.right[len(found.right) - len(core) :]
             return _replaced(previous_reply, places[0], right) if len(places) == 1 else found.right
     return found.right
@@ -163,15 +163,17 @@ def corrected_reply(found: Corrected, previous_reply: str | None) -> str:
 def _places(wrong: str, reply: str) -> list[tuple[int, int]]:
     if not wrong:
         return []
-    return [match.span() for match in re.finditer(rf"(?<!\w){re.escape(fold(wrong))}(?!\w)", fold(reply))]
+    return [
+        match.span() for match in re.finditer(rf"(?<!\w){re.escape(fold_in_place(wrong))}(?!\w)", fold_in_place(reply))
+    ]
 
 
 def _replaced(reply: str, place: tuple[int, int], right: str) -> str:
     """`right` in place of a part; words that follow the part and end `right` too are not said twice."""
     start, end = place
-    following = fold(reply[end:])
+    following = fold_in_place(reply[end:])
     for cut in range(len(right)):
-        if right[cut] == " " and re.match(re.escape(fold(right[cut:])) + r"(?!\w)", following):
+        if right[cut] == " " and re.match(re.escape(fold_in_place(right[cut:])) + r"(?!\w)", following):
             end += len(right) - cut
             break
     if right[:1].islower() and reply[start : start + 1].isupper():

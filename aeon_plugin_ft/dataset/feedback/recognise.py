@@ -15,7 +15,7 @@ from typing import Literal
 
 from aeon_plugin_ft.dataset.feedback import words
 from aeon_plugin_ft.dataset.feedback.correction import corrected_reply, corrected_words
-from aeon_plugin_ft.privacy.text import fold
+from aeon_plugin_ft.privacy.folding import fold_in_place
 
 SignalKind = Literal["praise", "complaint", "correction"]
 
@@ -37,7 +37,7 @@ def recognise(user_text: str, previous_reply: str | None = None) -> FeedbackSign
     and a correction of a part of it becomes the whole corrected reply.
     """
     text = user_text.strip()
-    folded = fold(text)
+    folded = fold_in_place(text)
     asked = previous_reply is not None and previous_reply.rstrip().endswith("?")
     if not folded or len(folded) > words.LONGEST:
         return None
@@ -55,7 +55,7 @@ def recognise(user_text: str, previous_reply: str | None = None) -> FeedbackSign
 def is_correction(text: str) -> bool:
     """Whether a sentence corrects something, whatever was said before: `recognise` would call it a correction."""
     text = text.strip()
-    folded = fold(text)
+    folded = fold_in_place(text)
     return 0 < len(folded) <= words.LONGEST and corrected_words(folded, text, None) is not None
 
 

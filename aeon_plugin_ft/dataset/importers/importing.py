@@ -127,10 +127,6 @@ class ImporterRegistry:
     def names(self) -> list[str]:
         return sorted(self._importers)
 
-    def titles(self) -> dict[str, str]:
-        """Name to title, for help texts."""
-        return {name: self._importers[name].title for name in self.names()}
-
     def get(self, name: str, path: Path) -> Importer:
         """The importer called `name`; InputFileError names the known ones."""
         if name not in self._importers:

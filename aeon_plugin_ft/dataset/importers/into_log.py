@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aeon_plugin_ft.dataset.importers.importing import ImporterRegistry, open_import
+from aeon_plugin_ft.dataset.importers.importing import ImporterRegistry, ImportStream, open_import
 from aeon_plugin_ft.dataset.model import Skipped
 from aeon_plugin_ft.errors import LogError
 from aeon_plugin_ft.privacy import Redactor
@@ -77,28 +77,44 @@ def import_into_log(
     failures: list[str] = []
     redactor = Redactor(settings.privacy.mode, settings.privacy.terms)
     log = _open_log(data, settings, redactor, failures)
-    added: collections.Counter[str] = collections.Counter()
-    refused: collections.Counter[str] = collections.Counter()
-    known = 0
     try:
-        for position, turn in enumerate(stream):
-            made = _as_turn(turn, stream.format, position, redactor)
-            if index.get(made.id) is not None:
-                known += 1
-                continue
-            reason = redactor.refusal(_texts(turn)) or refuse(made)
-            if reason is not None:
-                refused[reason] += 1
-                continue
-            log.append(made, turn.kind)
-            added[turn.kind.value] += 1
+        counts = _append_new(stream, log, index, redactor, refuse)
     finally:
         log.close()
     if failures:
         raise LogError(f"The log cannot be written ({failures[0]})", "Nothing is lost: mend it and import again")
     index.ingest()
+    added = dict(counts.added)
     skipped = tuple(stream.reading.skipped)
-    return IntoLog(stream.format, sum(added.values()), known, dict(added), skipped, dict(refused), stream.notes)
+    return IntoLog(stream.format, sum(added.values()), counts.known, added, skipped, dict(counts.refused), stream.notes)
+
+
+@dataclass
+class _Counts:
+    """Turns by kind and by reason, and those that the log had already."""
+
+    added: collections.Counter[str] = field(default_factory=collections.Counter)
+    refused: collections.Counter[str] = field(default_factory=collections.Counter)
+    known: int = 0
+
+
+def _append_new(
+    stream: ImportStream, log: TurnLog, index: TurnIndex, redactor: Redactor, refuse: Callable[[Turn], str | None]
+) -> _Counts:
+    counts = _Counts()
+    for position, turn in enumerate(stream):
+        made = _as_turn(turn, stream.format, position, redactor)
+        if index.get(made.id) is not None:
+            counts.known += 1
+            continue
+        # The privacy settings first: another plugin's veto is not to see what they keep out.
+        reason = redactor.refusal(_texts(turn)) or refuse(made)
+        if reason is not None:
+            counts.refused[reason] += 1
+            continue
+        log.append(made, turn.kind)
+        counts.added[turn.kind.value] += 1
+    return counts
 
 
 def _texts(turn: LoggedTurn) -> Iterator[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from aeon_plugin_ft.errors import AeonFtError
-from aeon_plugin_ft.training.progress import write_json
+from aeon_plugin_ft.store.files import write_json
 from aeon_plugin_ft.training.worker.priority import take_priority
 from aeon_plugin_ft.training.worker.stopping import StopRequested, StopWatch
 

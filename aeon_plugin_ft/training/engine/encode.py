@@ -14,7 +14,7 @@ from typing import Any
 
 from aeon_plugin_ft.errors import TrainingError
 from aeon_plugin_ft.training.plan import IGNORED, Row
-from hooks import Message
+from hooks import Message, as_dicts
 
 
 @dataclass(slots=True)
@@ -94,7 +94,7 @@ class Encoder:
 
     def _texts(self, messages: Sequence[Message]) -> tuple[str, str]:
         """(what a server would be given, what the model should add to it)."""
-        chat = [{"role": message.role, "content": message.content} for message in messages]
+        chat = as_dicts(messages)
         prompt = self._render(chat[:-1], add_generation_prompt=True)
         whole = self._render(chat, add_generation_prompt=False)
         if whole.startswith(prompt):

@@ -24,13 +24,13 @@ from aeon_plugin_ft.training.engine.attention import (
     NAME,
     KeyValue,
     NotShareableError,
-    Packing,
     PrefixDone,
     Sharing,
     shared_prefix_attention,
 )
 from aeon_plugin_ft.training.engine.fast import FastLayers
 from aeon_plugin_ft.training.engine.head import Head, summed_loss, token_losses
+from aeon_plugin_ft.training.engine.packing import Packing
 from aeon_plugin_ft.training.plan import Group, Row, plan_batch
 
 Checkpoint = Callable[[], None]

@@ -1,15 +1,16 @@
 """Checkpoints that are whole or absent: adapter, optimizer, schedule, random state and step.
 
-checkpoints/step-000010/       written under another name, synced, then renamed
-checkpoints/.step-000015.part  what a dying worker leaves; removed by the next one
+checkpoints/step-000010/            written under another name, synced, then renamed
+checkpoints/step-000015.<pid>.part  what a dying worker leaves; removed by the next one
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 from typing import Any
+
+from aeon_plugin_ft.store.files import remove_left_behind, whole_folder
 
 KEPT = 2
 ADAPTER = "default"
@@ -18,8 +19,7 @@ ADAPTER = "default"
 
 def newest(folder: Path) -> Path | None:
     """The newest whole checkpoint, None when there is none."""
-    found = sorted(folder.glob("step-*")) if folder.exists() else []
-    return found[-1] if found else None
+    return max(_whole(folder), default=None)
 
 
 def step_of(checkpoint: Path) -> int:
@@ -28,8 +28,7 @@ def step_of(checkpoint: Path) -> int:
 
 def clean(folder: Path) -> None:
     """Remove what an interrupted save left."""
-    for part in folder.glob(".step-*.part"):
-        shutil.rmtree(part, ignore_errors=True)
+    remove_left_behind(folder)
 
 
 def at(folder: Path, step: int) -> Path:
@@ -45,29 +44,20 @@ def save(trainer: Any, folder: Path, best: int | None = None) -> Path:
     Raises OSError (no space, say) with the older checkpoints untouched.
     """
     step = int(trainer.state.global_step)
-    final, part = at(folder, step), folder / f".step-{step:06d}.part"
+    final = at(folder, step)
     if final.exists():
         return final
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    try:
+    with whole_folder(final) as part:
         trainer.model.save_pretrained(part, save_embedding_layers=False, selected_adapters=[ADAPTER])
         trainer._save_optimizer_and_scheduler(str(part))
         trainer._save_rng_state(str(part))
         trainer.state.save_to_json(str(part / "trainer_state.json"))
-        sync(part)
-    except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
-        raise
-    part.replace(final)
-    for old in sorted(folder.glob("step-*"))[:-KEPT]:
+    for old in sorted(_whole(folder))[:-KEPT]:
         if step_of(old) != best:
             shutil.rmtree(old, ignore_errors=True)
     return final
 
 
-def sync(folder: Path) -> None:
-    """Have every file of a folder on the disk."""
-    for file in folder.iterdir():
-        with file.open("rb+") as opened:
-            os.fsync(opened.fileno())
+def _whole(folder: Path) -> list[Path]:
+    """The finished ones, in no order; the names of parts begin like theirs."""
+    return [path for path in folder.glob("step-*") if path.suffix != ".part"]

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from aeon_plugin_ft.errors import AeonFtError, RefusedError
+from aeon_plugin_ft.store.files import write_json
 from aeon_plugin_ft.training.memory import is_out_of_memory, peak_bytes
 from aeon_plugin_ft.training.model import Estimate, Run
 from aeon_plugin_ft.training.plan import Row, plan_batch, tokens_computed
-from aeon_plugin_ft.training.progress import write_json
 from aeon_plugin_ft.training.runs import RunConfig
 from aeon_plugin_ft.training.worker.priority import take_priority
 from aeon_plugin_ft.training.worker.stopping import StopRequested, StopWatch

@@ -12,8 +12,9 @@ from typing import Any
 from transformers import TrainerCallback, TrainerState
 
 from aeon_plugin_ft.dataset.frozen import read_messages
-from aeon_plugin_ft.dataset.thinking import tool_call
+from aeon_plugin_ft.dataset.tool_calls import tool_call
 from aeon_plugin_ft.errors import DatasetError
+from aeon_plugin_ft.store.files import whole_folder, write_json
 from aeon_plugin_ft.training.cached import cache_file
 from aeon_plugin_ft.training.engine.early import EarlyStopping, best_step, is_over, measurements
 from aeon_plugin_ft.training.engine.encode import Encoded, Encoder
@@ -25,7 +26,6 @@ from aeon_plugin_ft.training.memory import MEMORY_FILE, chosen_micro_tokens, mic
 from aeon_plugin_ft.training.mix import Mix, choose_validation, number_prompts
 from aeon_plugin_ft.training.model import Progress, Run, RunOutcome, RunState
 from aeon_plugin_ft.training.plan import Row
-from aeon_plugin_ft.training.progress import write_json
 from aeon_plugin_ft.training.recipe import step_examples
 from aeon_plugin_ft.training.runs import RunConfig
 from aeon_plugin_ft.training.worker import checkpoints
@@ -243,13 +243,9 @@ class Session:
 
     def save_adapter(self, trainer: SharedPrefixTrainer) -> None:
         """The adapter under its final name, whole or not at all; the checkpoints have done their duty."""
-        part = self.run.folder / "adapter.part"
-        shutil.rmtree(part, ignore_errors=True)
-        trainer.model.save_pretrained(part, save_embedding_layers=False)
-        (part / "README.md").unlink(missing_ok=True)  # PEFT's model card names folders of this machine
-        checkpoints.sync(part)
-        shutil.rmtree(self.run.adapter, ignore_errors=True)
-        part.replace(self.run.adapter)
+        with whole_folder(self.run.adapter, replace=True) as part:
+            trainer.model.save_pretrained(part, save_embedding_layers=False)
+            (part / "README.md").unlink(missing_ok=True)  # PEFT's model card names folders of this machine
         for old in (self.stages.folder, *self.run.folder.glob("checkpoints*")):
             shutil.rmtree(old, ignore_errors=True)
 

@@ -6,12 +6,12 @@ A folder is written under another name, synced and renamed; a later attempt goes
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from aeon_plugin_ft.training.worker import checkpoints
+from aeon_plugin_ft.store.files import whole_folder
+from aeon_plugin_ft.training.worker.checkpoints import ADAPTER
 
 ORDER = ("sft", "dpo", "kto")
 REPORT = "report.json"
@@ -36,19 +36,15 @@ class Stages:
         file = self.folder / name / REPORT
         if not file.exists():
             return None
-        found: dict[str, float] = json.loads(file.read_text(encoding="utf-8"))
-        return found
+        report: dict[str, float] = json.loads(file.read_text(encoding="utf-8"))
+        return report
 
     def finish(self, name: str, model: Any, state: Any = None, report: Mapping[str, float] | None = None) -> None:
         """Note the end of a stage, with the adapter as it is now; a stage that was noted stays as it is."""
-        final, part = self.folder / name, self.folder / f".{name}.part"
-        if final.exists():
+        if (self.folder / name).exists():
             return
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        model.save_pretrained(part, save_embedding_layers=False, selected_adapters=[checkpoints.ADAPTER])
-        if state is not None:
-            state.save_to_json(str(part / STATE))
-        (part / REPORT).write_text(json.dumps(report or {}), encoding="utf-8")
-        checkpoints.sync(part)
-        part.replace(final)
+        with whole_folder(self.folder / name) as part:
+            model.save_pretrained(part, save_embedding_layers=False, selected_adapters=[ADAPTER])
+            if state is not None:
+                state.save_to_json(str(part / STATE))
+            (part / REPORT).write_text(json.dumps(report or {}), encoding="utf-8")

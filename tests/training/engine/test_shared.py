@@ -144,15 +144,15 @@ def test_the_start_up_check_catches_a_wrong_mask(monkeypatch: pytest.MonkeyPatch
     from aeon_plugin_ft.training.engine import attention
 
     model = tiny_model("mistral")
-    monkeypatch.setattr(attention, "_outer", _blind_to_windows)
+    monkeypatch.setattr(attention, "outer_part", _blind_to_windows)
     verdict = check(model, SharedPrefix(model), rows("uneven", 4))
     assert not verdict.shared and "change the result" in verdict.reason
 
 
 def _blind_to_windows(query: torch.Tensor, packing: object, scale: float, window: int | None) -> object:
-    from aeon_plugin_ft.training.engine.attention import _FlashOuter
+    from aeon_plugin_ft.training.engine.kernels import FlashOuter
 
-    return _FlashOuter(scale, None)
+    return FlashOuter(scale, None)
 
 
 def test_the_start_up_check_does_not_bother_where_nothing_is_shared() -> None:

@@ -164,17 +164,13 @@ def test_examples_that_do_not_fit_are_counted_and_none_left_is_an_error(
 def test_a_full_disk_leaves_the_older_checkpoint_whole(
     runner: Runner, tiny_recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from aeon_plugin_ft.training.worker import checkpoints
-
     run = runner.new(tiny_recipe(steps=6, checkpoint_steps=2))
-    synced: list[Path] = []
 
-    def full_on_the_second(folder: Path) -> None:
-        synced.append(folder)
-        if len(synced) == 2:
+    def full_on_the_second(file: Path) -> None:
+        if file.parent.name.startswith("step-000004"):
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoints, "sync", full_on_the_second)
+    monkeypatch.setattr("aeon_plugin_ft.store.files._sync", full_on_the_second)
     with pytest.raises(OSError, match="No space"):
         runner.train(run, Watch())
     assert [path.name for path in (run.folder / "checkpoints").iterdir()] == ["step-000002"]

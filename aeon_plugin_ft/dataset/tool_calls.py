@@ -1,4 +1,4 @@
-"""Replies as they should have been written: no private reasoning, tool calls without a code fence."""
+"""Replies that are one tool call, as they should have been written: without a code fence."""
 
 from __future__ import annotations
 
@@ -6,19 +6,7 @@ import json
 import re
 from functools import lru_cache
 
-_BLOCK = re.compile(r"<(think|thinking|reasoning)>.*?</\1>\s*", re.DOTALL | re.IGNORECASE)
-# Templates that open the block themselves leave only its end in the reply.
-_HEAD = re.compile(r"\A.*?</(?:think|thinking|reasoning)>\s*", re.DOTALL | re.IGNORECASE)
-# A reply that was cut inside its reasoning has no end.
-_TAIL = re.compile(r"<(?:think|thinking|reasoning)>.*\Z", re.DOTALL | re.IGNORECASE)
 _FENCE = re.compile(r"\A```(?:json)?\s*(\{.*\})\s*```\Z", re.DOTALL)
-
-
-def without_thinking(reply: str) -> str:
-    """The reply without `<think>` blocks, closed or not."""
-    if "<" not in reply:
-        return reply.strip()
-    return _TAIL.sub("", _HEAD.sub("", _BLOCK.sub("", reply))).strip()
 
 
 @lru_cache(64)

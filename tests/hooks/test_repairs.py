@@ -178,7 +178,10 @@ def test_a_repair_that_fails_is_given_up(core: dict[str, Any], caplog: pytest.Lo
         __slots__ = ()
 
     core["gui"] = Frozen()
-    names = [repair.name for repair in apply_repairs(core, GuiThread())]
+    made = apply_repairs(core, GuiThread())
+    for repair in made:
+        repair.undo()
+    names = [repair.name for repair in made]
     assert "window" not in names and "private" in names
     assert "was given up" in caplog.text
 

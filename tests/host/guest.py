@@ -11,6 +11,7 @@ from typing import Any
 
 from aeon_plugin_ft.dataset.filters import Filter
 from aeon_plugin_ft.plugin import FineTuning
+from aeon_plugin_ft.serving.model import Deployer, Deployment
 from hooks import Turn, hookimpl
 
 PATIENCE = 30.0
@@ -31,10 +32,18 @@ class Icq:
         return iter(())
 
 
-class Shelf:
+class Shelf(Deployer):
     """A backend that keeps nothing."""
 
-    def close(self) -> None: ...
+    name = "plugin.shelf"
+
+    def deploy(self, *_: Any) -> Deployment:
+        raise NotImplementedError("nothing is ever put on this shelf")
+
+    def check(self, deployment: Deployment) -> None:
+        raise NotImplementedError("nothing is ever put on this shelf")
+
+    def retire(self, *_: Any) -> None: ...
 
 
 class Guest:

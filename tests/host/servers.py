@@ -81,6 +81,9 @@ class ModelServer:
 
 
 class _Http(ThreadingHTTPServer):
+    # The default of 5 resets connections when fifty clients come at once to a busy machine.
+    request_queue_size = 256
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that hung up is no news; anything else is."""
         if not isinstance(sys.exc_info()[1], ConnectionError):

@@ -103,19 +103,19 @@ def test_a_change_while_the_file_is_being_read_again_is_not_lost(
     def slowly(text: str, path: Path) -> Settings:
         if threading.current_thread() is reader:
             reading.set()
-            assert go_on.wait(10)
+            assert go_on.wait(60)
         return parse(text, path)
 
     monkeypatch.setattr("aeon_plugin_ft.settings.file.parse", slowly)
     reader = threading.Thread(target=file.reload)
     owner = threading.Thread(target=file.set, args=("gate.canary_turns", 12))
     reader.start()
-    assert reading.wait(10)
+    assert reading.wait(60)
     owner.start()
     owner.join(0.2)
     go_on.set()
     for thread in (reader, owner):
-        thread.join(10)
+        thread.join(60)
     assert file.current.gate.canary_turns == 12
 
 

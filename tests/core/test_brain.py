@@ -122,9 +122,9 @@ def test_a_plugin_that_raises_costs_nothing_but_its_own_answer(make_brain: Make,
 def test_a_slow_route_is_given_up_after_its_time(make_brain: Make, ollama: ModelServer, recorder: Recorder) -> None:
     brain = make_brain()
     recorder.route = Route("embedded", "v3", ollama.url, timeout_s=0.1)
-    ollama.enqueue(Scripted("tarde demais", delay=0.5))
+    ollama.enqueue(Scripted("tarde demais", delay=60.0))
     assert brain.pensar("oi") == "[groq/openai/gpt-oss-20b] oi"
-    assert recorder.turns[0].attempts[0].seconds < 0.4
+    assert recorder.turns[0].attempts[0].seconds < 30
 
 
 def test_concurrent_calls_each_have_their_own_turn(make_brain: Make, recorder: Recorder) -> None:

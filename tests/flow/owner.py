@@ -107,7 +107,7 @@ def owner(tmp_path: Path) -> Iterator[Owner]:
     made.caller.all("aeon_stopping")
 
 
-def eventually(holds: Callable[[], bool], seconds: float = 30.0) -> None:
+def eventually(holds: Callable[[], bool], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "it did not happen in time"

@@ -230,13 +230,13 @@ def test_a_version_chosen_while_another_is_being_served_is_not_lost(owner: Owner
     def slow(version: Version | None, base: BaseModel, *_: Any) -> Deployment:
         if version is None:
             begun.set()
-            assert go_on.wait(10)
+            assert go_on.wait(60)
         return deploy(version, base)
 
     owner.standin.deploy = slow  # type: ignore[method-assign]
     runtime = owner.start()
     version = add_version(runtime, tmp_path, "r1")
-    assert begun.wait(10)
+    assert begun.wait(60)
     runtime.registry.promote(version, "better")
     go_on.set()
     eventually(lambda: runtime.answering == version)
@@ -265,7 +265,7 @@ def test_a_training_that_lacks_memory_gets_what_the_served_model_takes(
 
     runtime.pipeline.learn = learn  # type: ignore[method-assign, assignment]
     runtime.background.start()
-    assert runtime.background.join(20)
+    assert runtime.background.join(60)
     assert seen == ([version, None, None] if host_can_answer else [version])
     eventually(lambda: runtime.answering == version)
     assert "rolled_back" not in {event["name"] for event in runtime.store.events()}

@@ -37,7 +37,7 @@ def soon(runtime: Runtime, holds: Callable[[], bool]) -> None:
         runtime.wake()
         return holds()
 
-    eventually(awake, 20)
+    eventually(awake, 60)
 
 
 def told(runtime: Runtime, name: str) -> list[dict[str, object]]:

@@ -134,7 +134,7 @@ def test_a_chosen_model_answers_in_place_of_either_provider(
 
 @pytest.mark.usefixtures("attached_brain")
 @pytest.mark.parametrize(
-    "failure", [Scripted(status=404), Scripted(status=500), Scripted(""), Scripted("tarde", delay=0.6)]
+    "failure", [Scripted(status=404), Scripted(status=500), Scripted(""), Scripted("tarde", delay=60.0)]
 )
 def test_a_failing_model_falls_back_within_the_same_call(
     brain: StockBrain, plugin: Plugin, server: ModelServer, failure: Scripted

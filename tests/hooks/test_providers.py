@@ -63,11 +63,11 @@ def test_a_stream_that_ends_early_is_an_error(provider: Any3, server: ModelServe
 
 
 def test_the_time_limit_holds(provider: Any3, server: ModelServer) -> None:
-    server.enqueue(Scripted("tarde", delay=1.0))
+    server.enqueue(Scripted("tarde", delay=60.0))
     began = time.monotonic()
     with pytest.raises(ProviderError, match=r"within 0\.2 s"):
         provider.chat("a/model", ASK, timeout_s=0.2)
-    assert time.monotonic() - began < 0.8
+    assert time.monotonic() - began < 30
 
 
 def test_nobody_there_names_the_address() -> None:

@@ -10,7 +10,6 @@ import json
 import socket
 import sys
 import threading
-import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
@@ -38,6 +37,7 @@ class ModelServer:
         self.requests: list[dict[str, Any]] = []
         self._script: deque[Scripted] = deque()
         self._lock = threading.Lock()
+        self._closing = threading.Event()
         self._connections: list[socket.socket] = []
         self._http = _Http(("127.0.0.1", 0), _handler(self))
         self._http.daemon_threads = False  # closing the server waits for its handlers
@@ -51,6 +51,7 @@ class ModelServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._closing.set()
         self._http.shutdown()
         for connection in self._connections:
             with suppress(OSError):  # most are closed by now; a kept-alive one would be waited for
@@ -80,6 +81,9 @@ class ModelServer:
 
 
 class _Http(ThreadingHTTPServer):
+    # The default of 5 resets connections when fifty clients come at once to a busy machine.
+    request_queue_size = 256
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that hung up is no news; anything else is."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
@@ -111,7 +115,7 @@ def _handler(server: ModelServer) -> type[BaseHTTPRequestHandler]:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             server.note(self.path, self.headers, body)
             answer = server.answer(body)
-            time.sleep(answer.delay)
+            server._closing.wait(answer.delay)
             with suppress(ConnectionError):  # the client may have given up
                 self._reply(body, answer)
 

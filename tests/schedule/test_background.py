@@ -37,7 +37,7 @@ def test_a_loop_runs_reports_and_ends() -> None:
 
     background = Background(learn, ended.append)
     background.start("run-7")
-    assert background.join(5)
+    assert background.join(60)
     assert (resumed, ended, background.progress, background.error) == (["run-7"], [None], PROGRESS, None)
 
 
@@ -54,12 +54,12 @@ def test_a_second_loop_is_refused_and_a_pause_is_seen() -> None:
         background.start()
     assert background.interrupt() is None
     background.pause("the owner is back")
-    assert background.join(5)
+    assert background.join(60)
     background.pause("nothing to pause")
     background.start()
     assert background.interrupt() is None
     background.pause("end")
-    assert background.join(5)
+    assert background.join(60)
 
 
 @pytest.mark.parametrize("error", [DatasetError("nothing to learn from"), ZeroDivisionError("a bug")])
@@ -69,7 +69,7 @@ def test_a_loop_that_fails_is_remembered_and_harms_nobody(error: Exception) -> N
 
     background = Background(learn)
     background.start()
-    assert background.join(5)
+    assert background.join(60)
     assert background.error is not None and str(error) in str(background.error)
 
 

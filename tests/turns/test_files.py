@@ -75,7 +75,7 @@ def test_waiting_for_a_lock_ends_when_it_is_free(locks: ModuleType, tmp_path: Pa
     waiter.start()
     assert not got.wait(0.05)
     one.release()
-    assert got.wait(5)
+    assert got.wait(60)
     waiter.join()
     one.close()
     other.close()

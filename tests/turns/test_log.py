@@ -196,7 +196,7 @@ def test_no_turn_is_written_while_the_gate_is_held(data: DataFolder, open_log: L
         writer.join(0.1)
         assert writer.is_alive()
         assert read(data) == ["antes"]
-    writer.join(5)
+    writer.join(60)
     assert read(data) == ["antes", "depois"]
     gate.close()
 

@@ -38,7 +38,7 @@ class FakeControl:
 
     def _call(self, name: str, *arguments: object) -> None:
         self.calls.append((name, arguments))
-        assert self.gate.wait(5), "the test forgot to open the gate"
+        assert self.gate.wait(60), "the test forgot to open the gate"
         if self.error is not None:
             raise self.error
 

@@ -201,7 +201,7 @@ def squatter(port: int) -> Iterator[None]:
     """Another program that listens where the server did."""
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while True:
             try:
                 taken.bind(("127.0.0.1", port))

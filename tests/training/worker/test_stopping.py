@@ -22,7 +22,7 @@ def watch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StopWatch
     made = StopWatch(tmp_path).start()
     yield made
     made.end()
-    made._thread.join(2)
+    made._thread.join(60)
 
 
 def _wait(watch: StopWatch) -> None:
@@ -68,7 +68,7 @@ def test_a_beat_that_gives_a_reason_stops_the_work(tmp_path: Path, monkeypatch: 
     watch = StopWatch(tmp_path, beat=lambda: "another run took over").start()
     _wait(watch)
     watch.end()
-    watch._thread.join(2)
+    watch._thread.join(60)
     assert watch.reason == "another run took over"
 
 

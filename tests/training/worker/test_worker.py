@@ -89,7 +89,7 @@ def test_killed_paused_and_resumed_a_run_ends_at_its_last_step(
     with pytest.raises(LeaseHeldError):
         start_worker(bench.new(tiny_recipe()), bench.store)
     os.kill(worker.process.pid, signal.SIGKILL)
-    assert worker.wait(10) is RunState.INTERRUPTED
+    assert worker.wait(PATIENCE) is RunState.INTERRUPTED
     row = get_run(bench.store, run.id)
     assert row is not None and row.state is RunState.INTERRUPTED and "killed" in row.reason
     assert bench.store.lease_holder("training") is None

@@ -70,7 +70,8 @@ class World:
         bus.subscribe(self.events.append)
         self.routes = RouteTable()
         self.backend = FakeDeployer(self.data.root / "backend")
-        self.backends = {"plugin.fake": self.backend, "plugin.other": FakeDeployer(self.data.root / "other")}
+        self.other = FakeDeployer(self.data.root / "other")
+        self.backends = {"plugin.fake": self.backend, "plugin.other": self.other}
         self.swapper = Swapper(
             self.data,
             self.store,
@@ -316,6 +317,36 @@ def test_recover_with_nothing_to_do(world: World) -> None:
     assert world.events == []
 
 
+def test_a_version_moves_to_another_backend_and_is_told_as_a_swap(world: World) -> None:
+    world.swap(2)
+    world.swapper.swap(world.version(1), BASE_MODEL, "worse", rolled_back=True)
+    world.settings = ServeSection(backend="plugin.other")
+    assert not world.swapper.serves("v0001")
+    world.swapper.swap(world.version(1), BASE_MODEL, "worse", rolled_back=True)
+    assert world.swapper.serves("v0001")
+    assert world.names[-2:] == ["rolled_back", "model_swapped"]
+    assert world.events[-1].data() == {"version": "v0001", "previous": "v0001", "backend": "plugin.other"}
+    assert world.backend.models == set() and world.other.models == {"v0001"}
+    rows = {(row["version"], row["backend"]): row["state"] for row in world.store.rows("SELECT * FROM deployments")}
+    assert rows["v0001", "plugin.fake"] == "retired" and rows["v0001", "plugin.other"] == "serving"
+
+
+def test_a_version_that_cannot_move_stays_where_it_is(world: World) -> None:
+    world.swap(1)
+    before = world.routes.current
+    world.settings = ServeSection(backend="plugin.other")
+    for _ in range(2):
+        world.other.failures["deploy"] = ServingError("no memory")
+        with pytest.raises(ServingError, match="no memory"):
+            world.swap(1)
+    assert world.routes.current is before and world.registry.current() == "v0001"
+    assert world.names.count("swap_failed") == 1, "it is tried again and again, and told once"
+    world.other.failures["deploy"] = ServingError("no memory")
+    with pytest.raises(ServingError):
+        world.swap(2)
+    assert world.names.count("swap_failed") == 2
+
+
 class Killed(BaseException):
     """The process ends here: nothing after it runs."""
 
@@ -358,6 +389,34 @@ def test_a_kill_at_any_step_ends_on_a_working_route_without_orphans(
     assert world.backend.models == {"v0003"}
     world.swapper.recover()
     assert world.serving == "v0003"
+
+
+@pytest.mark.parametrize("step", HAPPY)
+def test_a_kill_while_a_version_moves_ends_on_one_of_both_places(
+    step: SwapStep, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.swap(1)
+    world.settings = ServeSection(backend="plugin.other")
+    write = Journal.write
+
+    def killing(self: Journal, entry: SwapRecord) -> None:
+        write(self, entry)
+        if entry.step is step:
+            raise Killed
+
+    monkeypatch.setattr(Journal, "write", killing)
+    with pytest.raises(Killed):
+        world.swap(1)
+    monkeypatch.setattr(Journal, "write", write)
+    world.start()
+    world.swapper.recover()
+    there = HAPPY.index(step) >= HAPPY.index(SwapStep.PROMOTED)
+    assert world.serving == "v0001" == world.registry.current()
+    assert world.swapper.serves("v0001") is there
+    assert (world.backend.models, world.other.models) == ((set(), {"v0001"}) if there else ({"v0001"}, set()))
+    world.swap(1)
+    assert world.swapper.serves("v0001")
+    assert (world.backend.models, world.other.models) == (set(), {"v0001"})
 
 
 def test_a_swap_of_another_process_that_lives_is_left_alone(world: World, tmp_path: Path) -> None:

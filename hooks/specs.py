@@ -60,8 +60,10 @@ class TrainerHooks:
     @hookspec
     def ft_register_deployers(self, register: Any) -> None:
         """Called once: `register(name, factory)` adds a backend that can serve a version. `factory(data, settings)`
-        gets the data folder and [serve], and makes an `aeon_plugin_ft.serving.model.Deployer` when one is first
-        needed; [serve] backend = "plugin.NAME" chooses it."""
+        is called at once with the data folder and [serve] as it stands, must not connect anywhere yet, and returns an
+        `aeon_plugin_ft.serving.model.Deployer`: best a class that inherits from it, whose defaults then fill what a
+        backend does not need. One that lacks a method, or a parameter of one, is refused by name in the log. Each of
+        its calls gets [serve] as it stands then. [serve] backend = "plugin.NAME" chooses it."""
 
     @hookspec
     def ft_refuse_turn(self, turn: Turn) -> str | None:

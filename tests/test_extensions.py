@@ -153,6 +153,26 @@ class NoBackend:
         register("Not a name", None)
 
 
+class Half:
+    """A backend as an earlier plugin would write it: no settings in the call, nothing to discard."""
+
+    name = "plugin.half"
+
+    def deploy(self, version: Any, base: Any) -> Any: ...
+
+    def check(self, deployment: Any) -> None: ...
+
+    def retire(self, deployment: Any, settings: Any) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class OfHalf:
+    @hookimpl
+    def ft_register_deployers(self, register: Any) -> None:
+        register("half", lambda data, settings: Half())
+
+
 def test_a_backend_of_another_plugin_can_be_chosen(data: DataFolder, caplog: pytest.LogCaptureFixture) -> None:
     extensions = Extensions(HookCaller(build_manager(NoBackend(), Shelf(), entry_points=False)))
     wanted = ServeSection(backend="plugin.shelf")
@@ -165,6 +185,17 @@ def test_a_backend_of_another_plugin_can_be_chosen(data: DataFolder, caplog: pyt
         Backends(data, lambda: wanted, system_prompt=str).chosen()
     with pytest.raises(ValueError, match="backend"):
         ServeSection(backend="shelf")
+
+
+def test_a_backend_that_lacks_a_part_is_refused_when_it_is_registered_by_name(
+    data: DataFolder, caplog: pytest.LogCaptureFixture
+) -> None:
+    extensions = Extensions(HookCaller(build_manager(OfHalf(), Shelf(), entry_points=False)))
+    with caplog.at_level(logging.WARNING):
+        backends = extensions.add_backends(Backends(data, ServeSection, system_prompt=str), data)
+    assert [name for name in backends if name.startswith("plugin.")] == ["plugin.shelf"]
+    missing = "abandon(), deploy(version, base, settings, on_step, on_moved), discard(), fits(), warm_prompt()"
+    assert f"the backend half is no Deployer: it has no {missing}" in caplog.text
 
 
 def test_every_plugin_hears_the_events_of_the_loop(tmp_path: Path) -> None:

@@ -24,8 +24,8 @@ def ollama_blob(tag: str, url: str) -> Path:
     """The path of the weights of `tag`. Raises BaseModelError, BackendDownError, BackendRefusedError."""
     show = _show(tag, url)
     _refuse_unknown(tag, show)
-    found = _FROM.search(str(show.get("modelfile", "")))
-    path = Path(found["path"]) if found else None
+    line = _FROM.search(str(show.get("modelfile", "")))
+    path = Path(line["path"]) if line else None
     options = options_for(tag, show)
     if path is None or not path.is_absolute():
         raise BaseModelError(

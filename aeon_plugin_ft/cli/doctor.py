@@ -124,7 +124,21 @@ def _runs(shared: Context) -> Iterator[Symptom]:
 def _versions(shared: Context) -> Iterator[Symptom]:
     current = shared.registry.current()
     versions = shared.registry.versions()
-    yield Symptom("versions", True, f"{len(versions)} kept, {current} answers")
+    yield Symptom("versions", True, f"{len(versions)} kept, {current} is in use")
+
+
+def _served(shared: Context) -> Iterator[Symptom]:
+    """Whether the version in use answers where [serve] says: only the host can move it there."""
+    from aeon_plugin_ft.registry import BASE
+    from aeon_plugin_ft.serving.deployments import DeploymentTable
+
+    current, backend = shared.registry.current(), shared.settings_file.current.serve.backend
+    place = DeploymentTable(shared.store).backend_of(current)
+    if current == BASE and place is None:
+        return  # Aeon chooses by itself
+    detail = f"{current} was last served by {place or 'nobody'}, and [serve] backend is {backend}"
+    mend = "Start Aeon, which moves it there; where it runs already, `aeon-ft watch` shows why it could not"
+    yield Symptom("served", place == backend, f"{current} by {backend}" if place == backend else detail, mend)
 
 
 def _ollama(shared: Context) -> Iterator[Symptom]:
@@ -168,6 +182,7 @@ CHECKS: tuple[Check, ...] = (
     _log,
     _runs,
     _versions,
+    _served,
     _ollama,
     _aeon,
 )

@@ -103,9 +103,14 @@ def use(
     version: Annotated[str, typer.Argument(help='A version ("v3"), or "base" for the untrained model.')],
 ) -> None:
     """Let the brain answer with this version from now on; a running Aeon switches within a second."""
-    registry = of(context).registry
+    registry, backend = of(context).registry, of(context).settings_file.current.serve.backend
     previous = registry.promote(version, "chosen by the owner")
-    out.print(f"{registry.current()} answers now (before: {previous}). `aeon-ft rollback` goes back.")
+    # Only the host can say that it answers: it has to be loaded and proven there first.
+    out.print(
+        f"{registry.current()} was chosen (before: {previous}); a running Aeon switches to it as soon as it is loaded"
+        f" ([serve] backend = {backend}). `aeon-ft rollback` goes back.",
+        markup=False,
+    )
 
 
 @app.command()

@@ -70,9 +70,9 @@ class RouteTable:
     def acquire(self, call_id: str, session: str = "") -> Route | None:
         """The route of this call; the same again until it is released, whatever is flipped meanwhile."""
         with self._changed:
-            known = self._calls.get(call_id)
-            if known is not None:
-                return known.route
+            call = self._calls.get(call_id)
+            if call is not None:
+                return call.route
             canary = self.canary
             route = canary.route if canary is not None and canary.takes(session) else self._current
             if route is not None:

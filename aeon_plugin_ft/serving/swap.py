@@ -253,8 +253,7 @@ class Swapper:
         """The swap has succeeded: an old model that will not leave is only reported."""
         self._note(plan, SwapStep.RETIRING)
         reason = ""
-        renewed = old is not None and self.serving is not None and old.route == self.serving.route
-        if old is not None and not renewed:  # renewed: the same name serves again, nothing is to be taken away
+        if old is not None and not _renewed(old, self.serving):
             try:
                 self.routes.wait_unused(old.route, old.route.timeout_s)
                 self._leaving.retire(old, place_of(self.serving))
@@ -338,3 +337,8 @@ class Swapper:
         from aeon_plugin_ft.base.resolve import resolve_base
 
         return resolve_base(spec, self.data.cache / "base")
+
+
+def _renewed(old: Deployment, serving: Deployment | None) -> bool:
+    """Whether the same name at the same place serves again, so that nothing is to be taken away."""
+    return serving is not None and place_of(old) == place_of(serving) and old.route == serving.route

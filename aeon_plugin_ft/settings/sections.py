@@ -226,20 +226,22 @@ class ServeSection(Section):
         "openai/gpt-oss-20b", description="Groq's base model; checked against the list Groq serves."
     )
     ollama_url: str = Field("", description='Ollama\'s address. "": OLLAMA_HOST, else http://127.0.0.1:11434.')
-    ollama_model: str = Field("deepseek-r1:8b", description="Ollama's base model.")
+    ollama_model: str = Field("deepseek-r1:8b", description="Ollama's base model, from the next deployment on.")
     openai_url: str = Field("", description='Address of a vLLM, SGLang or llama-server: "http://127.0.0.1:8000".')
     openai_folder: str = Field(
-        "", description='Where that server sees the data folder (in a container: "/aeon-ft"). "": the same path.'
+        "",
+        description='Where that server sees the data folder (in a container: "/aeon-ft"). "": the same path.'
+        " Counts from the next deployment on.",
     )
     ollama_adapter: bool = Field(
         False,
         description="On Ollama before 0.34.1, serve a version as an adapter of the base's tag: megabytes in place of "
-        "gigabytes, but each swap reloads the model.",
+        "gigabytes, but each swap reloads the model. Counts for versions that are new to Ollama.",
     )
     merged_type: Literal["q8_0", "base"] = Field(
         "q8_0",
         description='Number format of merged layers. "base": the base\'s own, smaller and less exact; only where '
-        '[base] model is a Hugging Face model, else "q8_0".',
+        '[base] model is a Hugging Face model, else "q8_0". Counts for versions that are new to Ollama.',
     )
     ollama_cap_gb: float = Field(
         60.0, gt=0, description="Our older models in Ollama are removed so that together they stay below this."

@@ -6,10 +6,15 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from aeon_plugin_ft.cli.main import main
+from aeon_plugin_ft.serving.deployments import DeploymentState, DeploymentTable
+from aeon_plugin_ft.serving.model import Deployment
+from aeon_plugin_ft.store import Store
+from hooks import Route
 from tests.cli.commands import SAMPLE, Cli, add_version, cli, one_sentence
 
 __all__ = ["cli"]
@@ -137,6 +142,26 @@ def test_doctor_finds_an_ollama_that_does_not_run(cli: Cli) -> None:
     symptoms = {s["name"]: s for s in json.loads(cli.out)}
     assert not symptoms["ollama"]["ok"] and symptoms["ollama"]["mend"] == "ollama serve"
     assert symptoms["python"]["ok"]
+
+
+def test_nobody_says_that_a_version_answers_where_it_is_not_served_yet(cli: Cli, tmp_path: Path) -> None:
+    name = add_version(cli, tmp_path, "r1")
+
+    def served() -> dict[str, Any]:
+        cli("doctor", "--json")
+        return {s["name"]: s for s in json.loads(cli.out)}["served"]
+
+    assert cli("use", "1") == 0
+    assert "answers now" not in cli.out and "was chosen" in cli.out
+    assert not served()["ok"] and "served by nobody" in served()["detail"]
+    store = Store(cli.data / "aeon-ft.sqlite3")
+    route = Route("embedded", "m", version=name)
+    DeploymentTable(store).keep(Deployment(name, "embedded", "m", "sha256:0", route), DeploymentState.SERVING)
+    store.close()
+    assert served()["ok"]
+    cli("config", "set", "serve.backend", "ollama")
+    assert not served()["ok"] and served()["mend"]
+    assert "served by embedded, and [serve] backend is ollama" in served()["detail"]
 
 
 def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -215,10 +215,23 @@ def test_the_version_in_use_answers_again_after_a_restart(owner: Owner, tmp_path
     again.caller.all("aeon_stopping")
 
 
-def test_a_setting_that_is_changed_from_inside_reaches_the_backends(owner: Owner) -> None:
+def test_a_backend_that_is_chosen_while_the_host_runs_takes_the_version_in_use(
+    owner: Owner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = StandIn()
+    other.name = "ollama"
+    monkeypatch.setattr("aeon_plugin_ft.serving.backends._ollama", lambda *_: other)
     runtime = owner.start()
-    runtime.settings_file.set("serve.keep_versions", 7)
-    assert runtime.backends.settings().keep_versions == 7
+    version = add_version(runtime, tmp_path, "r1")
+    runtime.registry.promote(version, "better")
+    eventually(lambda: runtime.served.swapper.serves(version))
+    runtime.settings_file.set("serve.backend", "ollama")
+    assert not runtime.served.swapper.serves(version)
+    eventually(lambda: runtime.served.swapper.serves(version) and owner.standin.retired == [version])
+    assert runtime.served.swapper.serving is not None and runtime.served.swapper.serving.backend == "ollama"
+    assert runtime.answering == version
+    swaps = [event for event in runtime.store.events() if event["name"] == "model_swapped"]
+    assert len(swaps) == 2
 
 
 def test_a_version_chosen_while_another_is_being_served_is_not_lost(owner: Owner, tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ class FakeDeployer(Deployer):
         self.folder = folder
         self.failures: dict[str, AeonFtError] = {}
         self.history: list[tuple[str, str]] = []
+        self.moved: OnMoved = unheard
+        """Who hears when the newest deployment takes another address."""
         folder.mkdir(exist_ok=True)
 
     def deploy(
@@ -33,6 +35,7 @@ class FakeDeployer(Deployer):
     ) -> Deployment:  # fmt: skip
         name = "base" if version is None else version.name
         self._called("deploy", name)
+        self.moved = on_moved
         on_step(SwapStep.BUILDING)
         part = self.folder / f"{name}.part"
         part.write_text(name)

@@ -1,104 +1,22 @@
-"""The swap as a state machine, on a backend of files: every end of it, and a kill at every step."""
+"""The swap as a state machine, on a backend of files: every end of it."""
 
 from __future__ import annotations
 
 import threading
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from aeon_plugin_ft.base import BaseModel
 from aeon_plugin_ft.errors import OvertakenError, RegistryError, ServingError, StoreError
-from aeon_plugin_ft.evaluation.model import Check, Verdict
-from aeon_plugin_ft.events import Event, EventBus
-from aeon_plugin_ft.registry import Registry, Version
-from aeon_plugin_ft.serving.journal import Journal, SwapRecord, SwapStep
+from aeon_plugin_ft.registry import Version
+from aeon_plugin_ft.serving.journal import SwapRecord, SwapStep
 from aeon_plugin_ft.serving.model import Deployment
-from aeon_plugin_ft.serving.routes import RouteTable
-from aeon_plugin_ft.serving.swap import Swapper
 from aeon_plugin_ft.settings import ServeSection
-from aeon_plugin_ft.store import DataFolder, Store
-from tests.serving.fakes import BASE_MODEL, FakeDeployer
-
-HAPPY = [
-    SwapStep.BEGUN,
-    SwapStep.BUILDING,
-    SwapStep.BUILT,
-    SwapStep.IMPORTED,
-    SwapStep.LOADING,
-    SwapStep.LOADED,
-    SwapStep.SMOKE_TESTED,
-    SwapStep.PROVED,
-    SwapStep.DEPLOYED,
-    SwapStep.PROMOTED,
-    SwapStep.FLIPPED,
-    SwapStep.WATCHED,
-    SwapStep.RETIRING,
-    SwapStep.RETIRED,
-    SwapStep.DONE,
-]
-
-
-class World:
-    """A data folder with three accepted versions, a rejected one, and a backend of files."""
-
-    def __init__(self, data: DataFolder, store: Store) -> None:
-        self.data, self.store = data, store
-        self.registry = Registry(data, store)
-        self.events: list[Event] = []
-        self.settings = ServeSection(backend="plugin.fake")
-        adapter = data.root / "adapter"
-        adapter.mkdir()
-        for number in range(4):
-            good = number < 3
-            self.registry.create(
-                run=f"run{number}",
-                adapter=adapter,
-                dataset="d",
-                base="tiny",
-                base_digest=BASE_MODEL.digest,
-                verdict=Verdict(good, () if good else (Check("gain", False, "it was worse"),), {}),
-            )
-        self.start()
-
-    def start(self) -> None:
-        """A fresh process, as far as memory goes."""
-        bus = EventBus()
-        bus.subscribe(self.events.append)
-        self.routes = RouteTable()
-        self.backend = FakeDeployer(self.data.root / "backend")
-        self.backends = {"plugin.fake": self.backend, "plugin.other": FakeDeployer(self.data.root / "other")}
-        self.swapper = Swapper(
-            self.data,
-            self.store,
-            bus,
-            self.routes,
-            self.backends,
-            lambda: self.settings,
-            resolve=lambda _: BASE_MODEL,
-        )
-
-    def swap(self, number: int | None) -> None:
-        self.swapper.swap(None if number is None else self.version(number), BASE_MODEL)
-
-    def version(self, number: int) -> Version:
-        return self.registry.get(str(number))
-
-    @property
-    def serving(self) -> str | None:
-        return self.routes.current.version if self.routes.current else None
-
-    @property
-    def names(self) -> list[str]:
-        return [event.name for event in self.events]
-
-
-@pytest.fixture
-def world(data: DataFolder, store: Store) -> World:
-    return World(data, store)
+from tests.serving.fakes import BASE_MODEL
+from tests.serving.world import HAPPY, World
 
 
 def test_a_swap_goes_through_every_step_and_ends_on_the_new_route(world: World) -> None:
@@ -310,65 +228,51 @@ def test_steps_of_a_deployment_that_is_no_swap_are_not_journaled(world: World) -
     assert len(list(world.swapper.journal.entries())) == count
 
 
+def test_the_route_follows_a_deployment_to_another_address(world: World) -> None:
+    world.swap(1)
+    old = world.swapper.serving
+    assert old is not None
+    new = replace(old, route=replace(old.route, base_url="http://127.0.0.1:2"))
+    world.backend.moved(old, new)
+    assert world.routes.current == new.route and world.swapper.serving == new
+    world.backend.moved(old, replace(old, route=replace(old.route, base_url="http://127.0.0.1:3")))
+    assert world.routes.current == new.route, "news of one that is not served any more"
+
+
 def test_recover_with_nothing_to_do(world: World) -> None:
     world.swapper.recover()
     assert world.serving is None
     assert world.events == []
 
 
-class Killed(BaseException):
-    """The process ends here: nothing after it runs."""
+def test_a_version_moves_to_another_backend_and_is_told_as_a_swap(world: World) -> None:
+    world.swap(2)
+    world.swapper.swap(world.version(1), BASE_MODEL, "worse", rolled_back=True)
+    world.settings = ServeSection(backend="plugin.other")
+    assert not world.swapper.serves("v0001")
+    world.swapper.swap(world.version(1), BASE_MODEL, "worse", rolled_back=True)
+    assert world.swapper.serves("v0001")
+    assert world.names[-2:] == ["rolled_back", "model_swapped"]
+    assert world.events[-1].data() == {"version": "v0001", "previous": "v0001", "backend": "plugin.other"}
+    assert world.backend.models == set() and world.other.models == {"v0001"}
+    rows = {(row["version"], row["backend"]): row["state"] for row in world.store.rows("SELECT * FROM deployments")}
+    assert rows["v0001", "plugin.fake"] == "retired" and rows["v0001", "plugin.other"] == "serving"
 
 
-@pytest.mark.parametrize("already_promoted", [False, True])
-@pytest.mark.parametrize("step", HAPPY)
-@pytest.mark.parametrize("before_the_write", [False, True])
-def test_a_kill_at_any_step_ends_on_a_working_route_without_orphans(
-    step: SwapStep, before_the_write: bool, already_promoted: bool, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """`already_promoted`: the store had the version before the swap began, as the learning loop does it."""
+def test_a_version_that_cannot_move_stays_where_it_is(world: World) -> None:
     world.swap(1)
-    if already_promoted:
-        world.registry.promote("v0002", "it was measured to be better")
-    write = Journal.write
-
-    def killing(self: Journal, entry: SwapRecord) -> None:
-        if entry.step is step and before_the_write:
-            raise Killed
-        write(self, entry)
-        if entry.step is step:
-            raise Killed
-
-    monkeypatch.setattr(Journal, "write", killing)
-    with pytest.raises(Killed):
+    before = world.routes.current
+    world.settings = ServeSection(backend="plugin.other")
+    for _ in range(2):
+        world.other.failures["deploy"] = ServingError("no memory")
+        with pytest.raises(ServingError, match="no memory"):
+            world.swap(1)
+    assert world.routes.current is before and world.registry.current() == "v0001"
+    assert world.names.count("swap_failed") == 1, "it is tried again and again, and told once"
+    world.other.failures["deploy"] = ServingError("no memory")
+    with pytest.raises(ServingError):
         world.swap(2)
-    monkeypatch.setattr(Journal, "write", write)
-    world.start()
-    world.swapper.recover()
-    assert world.swapper.journal.unfinished() == []
-    current = world.registry.current()
-    if current != world.serving:  # promoted by the loop and never begun: the host swaps as it would have
-        assert already_promoted
-        world.swap(2)
-        assert world.serving == "v0002"
-    assert world.serving == world.registry.current()
-    assert world.serving in {"v0001", "v0002"}
-    assert world.backend.models == {world.serving}
-    world.swap(3)
-    assert world.backend.models == {"v0003"}
-    world.swapper.recover()
-    assert world.serving == "v0003"
-
-
-def test_a_swap_of_another_process_that_lives_is_left_alone(world: World, tmp_path: Path) -> None:
-    import os
-
-    from aeon_plugin_ft.serving.journal import process_name
-
-    parent = process_name(os.getppid())
-    world.swapper.journal.write(SwapRecord("x", SwapStep.BEGUN, "v0001", "base", "plugin.fake", "tiny", parent))
-    world.swapper.recover()
-    assert len(world.swapper.journal.unfinished()) == 1
+    assert world.names.count("swap_failed") == 2
 
 
 def test_a_model_that_rests_is_out_of_memory_and_answers_again_without_a_word(world: World) -> None:

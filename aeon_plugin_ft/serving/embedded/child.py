@@ -174,9 +174,9 @@ class EmbeddedChild:
         except OSError:
             lines = []
         for line in lines:
-            found = _LOG_LINE.match(line)
-            if found:
-                return found["text"].strip().rstrip(".")
+            error = _LOG_LINE.match(line)
+            if error:
+                return error["text"].strip().rstrip(".")
         code = self._process.returncode if self._process is not None else None
         last = next((line.strip() for line in reversed(lines) if line.strip()), "")
         return f"its process ended with code {code}" + (f" ({last[:200]})" if last else "")

@@ -112,13 +112,13 @@ def compare(job: dict[str, Any]) -> dict[str, Any]:
         tokens = [kept[f"tokens{number}"].tolist() for number in range(int(talks.max()) + 1)]
         letter = int(kept["letter"])
     server = _server(Path(job["merged"]), max(len(one) for one in tokens))
-    found = []
+    measured = []
     for talk, place, expected in zip(talks, places, reference, strict=True):
         ids, logprobs = _next_token(server, tokens[talk][: place + 1], letter)
-        found.append((divergence(ids, logprobs, expected), bool(ids[0] == expected.argmax())))
-    kls = [kl for kl, _ in found]
+        measured.append((divergence(ids, logprobs, expected), bool(ids[0] == expected.argmax())))
+    kls = [kl for kl, _ in measured]
     return {"kl": float(np.mean(kls)), "kl_max": float(np.max(kls)),
-            "same_top": float(np.mean([same for _, same in found])), "positions": len(found)}  # fmt: skip
+            "same_top": float(np.mean([same for _, same in measured])), "positions": len(measured)}  # fmt: skip
 
 
 def divergence(
@@ -130,8 +130,8 @@ def divergence(
     rest = max(0.0, 1.0 - float(served.sum()))
     other = np.exp(reference[ids].astype(np.float64))
     other_rest = max(1e-12, 1.0 - float(other.sum()))
-    known = float(np.sum(served * (logprobs - np.log(np.maximum(other, 1e-30)))))
-    return known + (rest * float(np.log(rest / other_rest)) if rest > 0 else 0.0)
+    kl = float(np.sum(served * (logprobs - np.log(np.maximum(other, 1e-30)))))
+    return kl + (rest * float(np.log(rest / other_rest)) if rest > 0 else 0.0)
 
 
 def _server(gguf: Path, tokens: int) -> Any:

@@ -1,7 +1,7 @@
 """Ollama's HTTP API, as much of it as deploying needs, with every failure as one sentence and a next step.
 
-Wire format: https://github.com/ollama/ollama/blob/main/docs/api.md. Plain httpx, because the `ollama`
-package has no version, no HEAD of a blob, no upload progress and no renderer or parser in create.
+Wire format: https://github.com/ollama/ollama/blob/main/docs/api.md. The `ollama`
+package (0.6) has no version, no HEAD of a blob, no upload progress and no renderer or parser in create.
 """
 
 from __future__ import annotations
@@ -118,8 +118,8 @@ class OllamaClient:
         return _listed(self._json("GET", "/api/ps"))
 
     def has_blob(self, digest: str) -> bool:
-        found = self._http.answer("HEAD", f"/api/blobs/{digest}", seconds=CALL_SECONDS, allowed=(404,))
-        return found.status == 200
+        answer = self._http.answer("HEAD", f"/api/blobs/{digest}", seconds=CALL_SECONDS, allowed=(404,))
+        return answer.status == 200
 
     def upload(self, path: Path, digest: str, on_share: OnShare) -> None:
         """Send a file as a blob. Ollama checks the digest itself."""

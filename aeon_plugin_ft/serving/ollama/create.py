@@ -21,7 +21,7 @@ _LINE = re.compile(rf"({_COMMANDS})\s+", re.IGNORECASE)
 
 def parse_modelfile(text: str) -> list[tuple[str, str]]:
     """(COMMAND, argument) in order. Arguments may be quoted with " or \"\"\" over several lines; FROM never is."""
-    found: list[tuple[str, str]] = []
+    commands: list[tuple[str, str]] = []
     at = 0
     while at < len(text):
         end = text.find("\n", at)
@@ -36,8 +36,8 @@ def parse_modelfile(text: str) -> list[tuple[str, str]]:
             prefix, _, _ = text[start:end].partition(" ")
             start += len(prefix) + 1
         argument, at = _argument(text, start, end, quoted=command != "FROM")
-        found.append((command, f"{prefix} {argument}".strip() if prefix else argument))
-    return found
+        commands.append((command, f"{prefix} {argument}".strip() if prefix else argument))
+    return commands
 
 
 def _argument(text: str, start: int, end: int, quoted: bool) -> tuple[str, int]:
@@ -56,16 +56,16 @@ def _argument(text: str, start: int, end: int, quoted: bool) -> tuple[str, int]:
 def weights_path(show: Mapping[str, Any]) -> Path | None:
     """Where Ollama keeps the weights, from its machine's point of view: the first FROM. None for a model
     whose weights are no single GGUF."""
-    found = next((arg for command, arg in parse_modelfile(str(show.get("modelfile", ""))) if command == "FROM"), "")
-    absolute = found.startswith("/") or re.match(r"[A-Za-z]:[\\/]", found)
-    return Path(found) if absolute else None
+    argument = next((arg for command, arg in parse_modelfile(str(show.get("modelfile", ""))) if command == "FROM"), "")
+    absolute = argument.startswith("/") or re.match(r"[A-Za-z]:[\\/]", argument)
+    return Path(argument) if absolute else None
 
 
 def blob_digest(show: Mapping[str, Any]) -> str | None:
     """ "sha256:<64 hex>" of the weights' blob, from its file name."""
     path = weights_path(show)
-    found = re.search(r"sha256-([0-9a-f]{64})$", str(path)) if path else None
-    return f"sha256:{found[1]}" if found else None
+    blob = re.search(r"sha256-([0-9a-f]{64})$", str(path)) if path else None
+    return f"sha256:{blob[1]}" if blob else None
 
 
 def adapter_path(show: Mapping[str, Any]) -> str:
@@ -75,12 +75,12 @@ def adapter_path(show: Mapping[str, Any]) -> str:
 
 def parse_parameters(text: str) -> dict[str, Any]:
     """The lines "key   value" of /api/show; a key that repeats is a list, and `stop` always is one."""
-    found: dict[str, list[Any]] = {}
+    parameters: dict[str, list[Any]] = {}
     for line in text.splitlines():
         key, _, rest = line.strip().partition(" ")
         if key:
-            found.setdefault(key, []).append(_value(rest.strip()))
-    return {key: values if key == "stop" or len(values) > 1 else values[0] for key, values in found.items()}
+            parameters.setdefault(key, []).append(_value(rest.strip()))
+    return {key: values if key == "stop" or len(values) > 1 else values[0] for key, values in parameters.items()}
 
 
 def _value(text: str) -> Any:

@@ -39,10 +39,10 @@ class Importer:
         body = {"model": name, "files": {"model.gguf": digest}, **carried(base)}
         self._again(lambda: self._create(body))
         if not behaviour.rewrites:
-            found = blob_digest(self.client.show(name) or {})
-            if found != digest:
+            held = blob_digest(self.client.show(name) or {})
+            if held != digest:
                 raise ServingError(
-                    f"Ollama holds other weights under {name} than were sent ({found} in place of {digest})",
+                    f"Ollama holds other weights under {name} than were sent ({held} in place of {digest})",
                     "Look for another program that writes into Ollama, and try again",
                 )
 

@@ -7,7 +7,6 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,12 +17,12 @@ import httpx
 import psutil
 import pytest
 
-from aeon_plugin_ft.base import BaseModel, resolve_base
+from aeon_plugin_ft.base import BaseModel
 from aeon_plugin_ft.errors import BackendDownError, BackendRefusedError, ServingError
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.registry import Version
 from aeon_plugin_ft.serving.embedded import deployer as module
-from aeon_plugin_ft.serving.embedded.child import EmbeddedChild, SupervisedChild, new_config
+from aeon_plugin_ft.serving.embedded.child import SupervisedChild
 from aeon_plugin_ft.serving.embedded.deployer import EmbeddedDeployer
 from aeon_plugin_ft.serving.journal import SwapStep
 from aeon_plugin_ft.serving.model import Deployment
@@ -31,18 +30,11 @@ from aeon_plugin_ft.serving.routes import RouteTable
 from aeon_plugin_ft.serving.swap import Swapper
 from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.store import DataFolder, Store
-from hooks import Route
-from tests.base.tiny import make_tiny
+from tests.serving.embedded.looking import get, wait_for
 from tests.weights.lora import chat, make_version
 
 pytestmark = pytest.mark.slow
 SETTINGS = ServeSection(threads=1, context_tokens=256)
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> BaseModel:
-    folder = tmp_path_factory.mktemp("tiny")
-    return resolve_base(str(make_tiny(folder, "llama", max_position_embeddings=20_000).path), folder / "cache")
 
 
 @pytest.fixture(scope="module")
@@ -55,18 +47,6 @@ def deployer(data: DataFolder) -> Iterator[EmbeddedDeployer]:
     made = EmbeddedDeployer(data)
     yield made
     made.close()
-
-
-def get(route: Route, path: str, token: str | None = None) -> httpx.Response:
-    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-    return httpx.get(f"{route.base_url}{path}", headers=headers, timeout=30, trust_env=False)
-
-
-def wait_for(condition: object, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def test_a_version_is_served_with_its_proof_and_taken_away_again(
@@ -129,18 +109,20 @@ def test_its_door_is_on_loopback_and_has_a_lock(deployer: EmbeddedDeployer, base
     assert process.environ()["OMP_WAIT_POLICY"] == "passive"
 
 
-def test_settings_reach_the_server(data: DataFolder, base: BaseModel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changed_settings_reach_the_child_of_a_deployer_that_is_made(
+    deployer: EmbeddedDeployer, base: BaseModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(psutil, "cpu_count", lambda logical=True: 2 if logical else 1)
-    for settings, threads in ((ServeSection(threads=3, context_tokens=512), 3), (ServeSection(context_tokens=512), 1)):
-        deployer = EmbeddedDeployer(data)
-        try:
-            deployment = deployer.deploy(None, base, settings)
-            slots = get(deployment.route, "/slots", deployment.route.token).json()
-            assert [slot["n_ctx"] for slot in slots] == [512, 512]
-            served = next(iter(deployer._served.values()))
-            assert served.child.config.threads == threads
-        finally:
-            deployer.close()
+    before, after = ServeSection(threads=2, context_tokens=512), ServeSection(context_tokens=1024, max_reply_tokens=16)
+    for settings, threads in ((before, 2), (after, 1)):
+        deployment = deployer.deploy(None, base, settings)
+        slots = get(deployment.route, "/slots", deployment.route.token).json()
+        assert [slot["n_ctx"] for slot in slots] == [settings.context_tokens] * 2
+        served = next(one for one in deployer._served.values() if one.deployment == deployment)
+        assert served.child.config.threads == threads
+        assert deployer.fits(deployment, settings)
+        assert not deployer.fits(deployment, after if settings is before else before)
+        deployer.retire(deployment, settings)
 
 
 def test_a_shared_system_prompt_is_computed_before_the_first_question(
@@ -210,134 +192,6 @@ def squatter(port: int) -> Iterator[None]:
                 assert time.monotonic() < deadline
         taken.listen()
         yield
-
-
-def test_after_too_many_deaths_it_says_why_and_tries_again_at_leisure(
-    tmp_path: Path, base: BaseModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(SupervisedChild, "FIRST_WAIT", 0.01)
-    monkeypatch.setattr(SupervisedChild, "MAX_RESTARTS", 2)
-    monkeypatch.setattr(SupervisedChild, "REST_SECONDS", 0.5)
-    assert base.gguf is not None
-    model = tmp_path / "model.gguf"
-    model.write_bytes(base.gguf.read_bytes())
-    child = SupervisedChild(new_config(model, None, "aeon-ft:base", 256, 1), tmp_path / "log")
-    child.start()
-    model.unlink()
-    assert child.pid is not None
-    psutil.Process(child.pid).kill()
-    wait_for(lambda: child.failure is not None and "in a row" in child.failure)
-    assert "No such file" in str(child.failure)
-    assert not child.alive
-    model.write_bytes(base.gguf.read_bytes())
-    wait_for(lambda: child.failure is None and child.alive)
-    child.stop()
-
-
-def test_no_server_outlives_its_parent(tmp_path: Path, base: BaseModel) -> None:
-    """kill -9 of the host: the end of the child's stdin ends the child."""
-    script = f"""
-import sys, time
-from pathlib import Path
-from aeon_plugin_ft.serving.embedded.child import EmbeddedChild, new_config
-child = EmbeddedChild(new_config(Path({str(base.gguf)!r}), None, "x", 256, 1), Path({str(tmp_path / "log")!r}))
-child.start()
-print(child.pid, flush=True)
-time.sleep(600)
-"""
-    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-    assert parent.stdout is not None
-    child = psutil.Process(int(parent.stdout.readline()))
-    parent.kill()
-    parent.wait()
-    parent.stdout.close()
-    wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, 5)
-
-
-def test_draining_finishes_the_answers_that_are_under_way(tmp_path: Path, base: BaseModel) -> None:
-    assert base.gguf is not None
-    child = EmbeddedChild(new_config(base.gguf, None, "x", 8192, 1), tmp_path / "log")
-    address = child.start()
-    route = Route("embedded", "x", base_url=address.url, token=child.config.token)
-    short, answers = chat(route, "oi", 2), []
-
-    def talk() -> None:
-        answers.append(chat(route, "oi", 600))
-
-    threads = [threading.Thread(target=talk) for _ in range(4)]  # two are computed, two wait
-    for thread in threads:
-        thread.start()
-    wait_for(lambda: busy(route) >= 2)
-    child.drain(60)
-    for thread in threads:
-        thread.join()
-    assert not child.alive
-    assert len(answers) == 4 and all(answer.startswith(short) and len(answer) > 200 for answer in answers)
-
-
-def busy(route: Route) -> int:
-    slots = get(route, "/slots", route.token).json()
-    return sum(slot["is_processing"] for slot in slots)
-
-
-def test_a_drain_does_not_wait_longer_than_told(tmp_path: Path, base: BaseModel) -> None:
-    assert base.gguf is not None
-    child = EmbeddedChild(new_config(base.gguf, None, "x", 20_000, 1), tmp_path / "log")
-    address = child.start()
-    route = Route("embedded", "x", base_url=address.url, token=child.config.token)
-
-    def talk() -> None:
-        with pytest.raises(httpx.HTTPError):
-            chat(route, "oi", 19_000)
-
-    thread = threading.Thread(target=talk)
-    thread.start()
-    wait_for(lambda: busy(route) == 1)
-    started = time.monotonic()
-    child.drain(0.5)
-    assert time.monotonic() - started < 4
-    assert not child.alive
-    thread.join()
-
-
-def damaged(base: BaseModel, tmp_path: Path, kind: str) -> tuple[Path, Path | None]:
-    assert base.gguf is not None
-    if kind == "missing":
-        return tmp_path / "nothing.gguf", None
-    if kind == "not a model":
-        (tmp_path / "text.gguf").write_text("import antigravity")
-        return tmp_path / "text.gguf", None
-    if kind == "cut":
-        (tmp_path / "cut.gguf").write_bytes(base.gguf.read_bytes()[:5000])
-        return tmp_path / "cut.gguf", None
-    (tmp_path / "adapter.gguf").write_bytes(base.gguf.read_bytes())
-    return base.gguf, tmp_path / "adapter.gguf"
-
-
-@pytest.mark.parametrize(
-    ("kind", "reason"),
-    [
-        ("missing", "No such file"),
-        ("not a model", "invalid magic"),
-        ("cut", "failed to read"),
-        ("adapter", "adapter"),
-    ],
-)
-def test_what_cannot_be_loaded_is_said_in_one_sentence(kind: str, reason: str, tmp_path: Path, base: BaseModel) -> None:
-    model, adapter = damaged(base, tmp_path, kind)
-    child = EmbeddedChild(new_config(model, adapter, "x", 256, 1), tmp_path / "log")
-    with pytest.raises(ServingError, match=reason) as caught:
-        child.start()
-    assert "\n" not in str(caught.value) and caught.value.todo
-    assert not child.alive
-
-
-def test_a_start_that_takes_too_long_is_ended(tmp_path: Path, base: BaseModel) -> None:
-    assert base.gguf is not None
-    child = EmbeddedChild(new_config(base.gguf, None, "x", 256, 1), tmp_path / "log")
-    with pytest.raises(BackendDownError, match="not ready"):
-        child.start(timeout=0.001)
-    assert not child.alive
 
 
 def test_other_weights_than_were_deployed_are_found_out(

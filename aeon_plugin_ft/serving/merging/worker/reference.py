@@ -39,11 +39,11 @@ def reference(job: dict[str, Any]) -> dict[str, Any]:
     rows, effects = [], []
     with torch.no_grad():
         for talk in sorted({talk for talk, _ in places}):
-            wanted = [place for of, place in places if of == talk]
+            of_talk = [place for of, place in places if of == talk]
             ids = torch.tensor([rendered[talk][0]])
-            tuned = torch.log_softmax(model(ids).logits[0, wanted].double(), -1)
+            tuned = torch.log_softmax(model(ids).logits[0, of_talk].double(), -1)
             with model.disable_adapter():
-                plain = torch.log_softmax(model(ids).logits[0, wanted].double(), -1)
+                plain = torch.log_softmax(model(ids).logits[0, of_talk].double(), -1)
             effects.append((tuned.exp() * (tuned - plain)).sum(-1))
             rows.append(tuned.float().numpy())
     arrays: dict[str, Any] = {f"tokens{number}": np.array(ids) for number, (ids, _) in enumerate(rendered)}

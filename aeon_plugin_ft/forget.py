@@ -17,16 +17,22 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from aeon_plugin_ft.causes import EndCause
+from aeon_plugin_ft.dataset.feedback.opinions import corrections, forget_opinions
+from aeon_plugin_ft.dataset.frozen import datasets_with, forget_datasets
 from aeon_plugin_ft.dataset.words import fold, words
 from aeon_plugin_ft.errors import StoreError, TrainingError
 from aeon_plugin_ft.registry import Registry
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.store.logfile import wipe
 from aeon_plugin_ft.training.model import RunState
+from aeon_plugin_ft.training.table import runs_in, runs_on, set_state
 from aeon_plugin_ft.turns import TurnIndex, prompts, rewrite_without, turns_quoting
+from aeon_plugin_ft.turns.index import ids_where
 from aeon_plugin_ft.turns.model import LoggedTurn
+from aeon_plugin_ft.watch.signals import forget_signals
+from aeon_plugin_ft.wording import english
 
-REASON = "trained on something that was forgotten since"
 SHORT = 4
 """Characters up to which what is searched must begin a word: "Ana" is not in "semana"."""
 KNOWN = 365 * 86_400.0
@@ -63,8 +69,7 @@ class Forgetter:
 
     def starting(self, start: str) -> list[str]:
         """The turns whose id starts with this."""
-        rows = self.store.rows("SELECT id FROM turns WHERE substr(id, 1, ?) = ?", len(start), start)
-        return [row["id"] for row in rows]
+        return ids_where(self.store, "substr(id, 1, ?) = ?", len(start), start)
 
     def since(self, moment: float) -> list[str]:
         """Every turn that began at `moment` (seconds since the epoch) or later."""
@@ -72,8 +77,7 @@ class Forgetter:
 
     def between(self, start: float, end: float) -> list[str]:
         """Every turn that began at `start` or later and before `end` (seconds since the epoch)."""
-        rows = self.store.rows("SELECT id FROM turns WHERE at >= ? AND at < ?", max(start, KNOWN), end)
-        return [row["id"] for row in rows]
+        return ids_where(self.store, "at >= ? AND at < ?", max(start, KNOWN), end)
 
     def about(self, text: str) -> list[str]:
         """Every turn in which this stands, whatever the case and the accents; a short text only where a word begins."""
@@ -92,10 +96,10 @@ class Forgetter:
 
     def _where(self, pattern: re.Pattern[str]) -> list[str]:
         """Turns in the log's order; each opinion with these words counts for the turn that it is about."""
-        judged = {row["turn"]: row["correction"] for row in self.store.rows(_CORRECTIONS)}
+        corrected = corrections(self.store)
 
         def holds(turn: LoggedTurn) -> bool:
-            texts = (*kept_texts(turn), judged.get(turn.id, ""))
+            texts = (*kept_texts(turn), corrected.get(turn.id, ""))
             return any(pattern.search(fold(text)) for text in texts)
 
         return [turn.id for turn in self.index.turns() if holds(turn)]
@@ -110,9 +114,8 @@ class Forgetter:
             return Forgetting()
         quoting = tuple(sorted(turns_quoting(self.data.log, asked)))
         gone = {*asked, *quoting}
-        rows = self.store.rows("SELECT dataset, turn FROM dataset_turns")
-        datasets = {row["dataset"] for row in rows if row["turn"] in gone}
-        runs = [row["id"] for row in self.store.rows("SELECT id, dataset FROM runs") if row["dataset"] in datasets]
+        datasets = datasets_with(self.store, gone)
+        runs = [row.id for row in runs_on(self.store, datasets)]
         versions = self.registry.trained_on(datasets)
         return Forgetting(asked, quoting, tuple(sorted(datasets)), tuple(runs), tuple(versions))
 
@@ -126,7 +129,7 @@ class Forgetter:
         if not found.turns:
             return found
         self._refuse_while_training(found)
-        self.registry.taint(set(found.datasets), REASON)
+        self.registry.taint(set(found.datasets), english(EndCause.FORGOTTEN))
         for version in found.versions:
             (self.data.versions / version / "report.json").write_text("{}", encoding="ascii")
             (self.data.versions / version / "report.html").unlink(missing_ok=True)
@@ -142,39 +145,27 @@ class Forgetter:
         return found
 
     def _refuse_while_training(self, found: Forgetting) -> None:
-        for row in self.store.rows("SELECT id, state FROM runs"):
-            if row["id"] in found.runs and row["state"] == RunState.RUNNING.value:
+        for row in runs_in(self.store, {RunState.RUNNING}):
+            if row.id in found.runs:
                 raise TrainingError(
-                    f"Run {row['id']} is training on it right now", "Cancel the run (or let it end), then forget again"
+                    f"Run {row.id} is training on it right now", "Cancel the run (or let it end), then forget again"
                 )
 
     def _clean_store(self, found: Forgetting, gone: Collection[str]) -> None:
         with self.store.transaction() as connection:
             for turn in gone:
-                connection.execute("DELETE FROM feedback WHERE turn = ?", (turn,))
-                # Its words go; that a reply was bad stays, or it would become something to learn.
-                connection.execute("DELETE FROM feedback WHERE said_in = ? AND kind = 'praise'", (turn,))
-                connection.execute(_ONLY_BAD, (turn,))
-                connection.execute("DELETE FROM signals WHERE turn = ?", (turn,))
-                connection.execute("DELETE FROM dataset_turns WHERE turn = ?", (turn,))
-            for dataset in found.datasets:
-                connection.execute("DELETE FROM datasets WHERE hash = ?", (dataset,))
-                connection.execute("DELETE FROM dataset_turns WHERE dataset = ?", (dataset,))
-            for run in found.runs:
-                connection.execute(
-                    "UPDATE runs SET state = ?, reason = ? WHERE id = ? AND state != ?",
-                    (RunState.CANCELLED.value, REASON, run, RunState.FINISHED.value),
-                )
+                forget_opinions(connection, turn)
+                forget_signals(connection, turn)
+            forget_datasets(connection, found.datasets, gone)
+            for run in runs_on(self.store, found.datasets):
+                if run.state is not RunState.FINISHED:  # what it made is marked as tainted instead
+                    set_state(self.store, run.id, RunState.CANCELLED, cause=EndCause.FORGOTTEN)
 
     def _scrub(self) -> None:
         """Nothing stays in the plugin's own log, the database's free pages or its write-ahead log."""
         wipe(self.data.own_log.parent, self.data.own_log.name)
         self.store.execute("VACUUM")
         self.store.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-
-
-_CORRECTIONS = "SELECT turn, correction FROM feedback WHERE correction IS NOT NULL ORDER BY id"
-_ONLY_BAD = "UPDATE feedback SET kind = 'complaint', correction = NULL, said_in = NULL WHERE said_in = ?"
 
 
 def kept_texts(turn: LoggedTurn) -> Iterator[str]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.causes import Doing, Interrupt, LoopPhase, OnPhase
 from aeon_plugin_ft.dataset.frozen import read_messages
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import AeonFtError, PreemptedError, ServingError
@@ -32,7 +33,6 @@ from aeon_plugin_ft.serving.model import Deployer, Deployment, Discarding
 from aeon_plugin_ft.settings import Settings
 from aeon_plugin_ft.training.model import Run
 from aeon_plugin_ft.training.runs import RunConfig
-from aeon_plugin_ft.training.supervise import Interrupt
 from hooks import Message, Route
 
 log = logging.getLogger("aeon_ft.judge")
@@ -62,15 +62,15 @@ class Measured:
 
 
 class Judge:
-    """Judges runs of one data folder. `on_phase` hears what is being done, in English; `interrupt` is asked while
-    a model answers and while a child measures: a reason to stop, or None."""
+    """Judges runs of one data folder. `on_phase` hears what is being done; `interrupt` is asked while
+    a model answers and while a child measures: a cause to stop, or None."""
 
     def __init__(
         self,
         registry: Registry,
         settings: Callable[[], Settings],
         deployer: Callable[[], Deployer],
-        on_phase: Callable[[str], None],
+        on_phase: OnPhase,
         interrupt: Interrupt = lambda: None,
     ) -> None:
         self.registry, self.settings, self.deployer, self.on_phase = registry, settings, deployer, on_phase
@@ -119,7 +119,7 @@ class Judge:
         self, found: Measured, run: Run, base: BaseModel, dataset: Dataset, name: str, current: str
     ) -> None:
         """Base, candidate and the version in use on every set, in one child process."""
-        self.on_phase("measuring the held-out loss")
+        self.on_phase(Doing(LoopPhase.MEASURING))
         adapters: dict[str, Path | None] = {BASE: None, name: run.adapter}
         if current != BASE:
             adapters[current] = self.registry.get(current).adapter
@@ -137,7 +137,7 @@ class Judge:
         candidate = _unjudged(name, run, dataset, base)
 
         def for_secrets(chat: Chat) -> None:
-            self.on_phase(f"asking {name} for secrets ({len(PROBES)} questions and what it was trained on)")
+            self.on_phase(Doing(LoopPhase.ASKING_FOR_SECRETS, name, len(PROBES)))
             found.secrets = ask_for_secrets(chat, prompt, self._secrets(dataset))
 
         try:
@@ -157,7 +157,7 @@ class Judge:
         more: Callable[[Chat], None] = lambda _: None,
     ) -> Deployment:
         """Questions to one model; returns what served it."""
-        self.on_phase(f"asking {name} {QUESTIONS} questions")
+        self.on_phase(Doing(LoopPhase.ASKING, name, QUESTIONS))
         self._stop_if_wanted()
         deployer = self.deployer()
         deployment = deployer.deploy(version, base)
@@ -174,9 +174,9 @@ class Judge:
         return Reply(*ask(route, messages, max_tokens, interrupt=self.interrupt))
 
     def _stop_if_wanted(self) -> None:
-        reason = self.interrupt()
-        if reason is not None:
-            raise PreemptedError("judging a model", reason)
+        cause = self.interrupt()
+        if cause is not None:
+            raise PreemptedError("judging a model", cause)
 
     def _secrets(self, dataset: Dataset) -> tuple[Planted, ...]:
         privacy = self.settings().privacy
@@ -208,7 +208,7 @@ def served_prompt(dataset: Dataset) -> str:
 
 
 def why_unjudged(error: AeonFtError) -> str:
-    """The reason for an event, when a run could not be judged."""
+    """For people, when a run could not be judged; the cause is Refusal.UNMEASURED."""
     return f"it could not be measured: {error.what}"
 
 

@@ -14,6 +14,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from aeon_plugin_ft.causes import PauseCause, PromotionCause
 from aeon_plugin_ft.errors import AeonFtError, OvertakenError, ServingError, SettingsError
 from aeon_plugin_ft.events import (
     AttentionNeeded,
@@ -166,7 +167,7 @@ class Runtime:
         self._wake.set()
         self.learning.scheduler.stop()
         self.announcer.stop()
-        self.background.pause("Aeon is closing")
+        self.background.pause(PauseCause.HOST_CLOSING)
         self.watcher.stop()
         self.background.join(STOP_SECONDS)
         self._follower.join(STOP_SECONDS)
@@ -193,7 +194,9 @@ class Runtime:
         try:
             return SettingsFile.open(self.data.settings)
         except SettingsError as error:
-            self.events.publish(AttentionNeeded(what=error.what, todo="Corrija o plugin.toml; valem os padrões"))
+            self.events.publish(
+                AttentionNeeded(trouble=error.trouble, what=error.what, todo="Corrija o plugin.toml; valem os padrões")
+            )
             log.error("%s", error)
             return SettingsFile(self.data.settings)
 
@@ -293,34 +296,29 @@ class Runtime:
             self.backends.use(self.settings.serve)
         error = self.settings_file.error
         if error is not None and (before is None or str(before) != str(error)):
-            self.events.publish(AttentionNeeded(what=error.what, todo="Corrija o plugin.toml; vale o que valia antes"))
+            todo = "Corrija o plugin.toml; vale o que valia antes"
+            self.events.publish(AttentionNeeded(trouble=error.trouble, what=error.what, todo=todo))
 
     def _serve_wanted(self) -> None:
         wanted = self.registry.current()
         if wanted == self.answering or self._resting or not self.settings.plugin.enabled:
             return
-        reason, went_back = self._why_wanted()
+        last = self.registry.last_promotion()
+        cause, reason = (PromotionCause.OWNER, "") if last is None else (last.cause, last.reason)
         if wanted == BASE and not self.host.needs_model:
             if self.answering is not None:
-                self.swapper.release(reason, chosen=wanted)
+                self.swapper.release(cause, reason, chosen=wanted)
             return
         version = None if wanted == BASE else self.registry.get(wanted)
         self.swapper.swap(
             version,
             self.pipeline.base(),
             self.settings.serve.backend,
-            reason or "accepted",
-            rolled_back=went_back,
+            cause,
+            reason,
+            rolled_back=cause.by_watch,
             chosen=wanted,
         )
-
-    def _why_wanted(self) -> tuple[str, bool]:
-        """The reason of the newest promotion, and whether the watch went back by itself."""
-        from aeon_plugin_ft.watch.watch import DOWN, WORSE
-
-        row = self.store.row("SELECT reason FROM promotions ORDER BY id DESC LIMIT 1")
-        reason = "" if row is None else str(row["reason"])
-        return reason, reason.startswith((WORSE, DOWN))
 
     def _leave_rejected(self) -> None:
         """A rejected model still answers because the one before it cannot be served: the host's own choice is
@@ -331,12 +329,12 @@ class Runtime:
         if answering in {None, BASE} or answering == self.registry.current() or self.host.needs_model:
             return
         if self.registry.get(str(answering)).state is VersionState.REJECTED:
-            self.registry.promote(BASE, "what was in use before could not be served")
+            self.registry.promote(BASE, PromotionCause.UNSERVED, "what was in use before could not be served")
             self.wake()
 
     def _serve_candidate(self) -> None:
         """Deploy the candidate of the trial under way, or take it away when there is none."""
-        from aeon_plugin_ft.registry.canaries import canary_under_way, end_canary
+        from aeon_plugin_ft.registry.canaries import CanaryEnd, canary_under_way, end_canary
 
         wanted = self.settings.plugin.enabled and not self._resting
         canary = canary_under_way(self.store) if wanted else None
@@ -349,7 +347,7 @@ class Runtime:
             )
         except ServingError as error:
             log.warning("the candidate %s cannot be served: %s", canary.version, error)
-            end_canary(self.store, canary, "failed", str(error))
+            end_canary(self.store, canary, CanaryEnd.FAILED, str(error))
             self.events.publish(SwapFailed(version=canary.version, reason=str(error)))
 
     # -- learning in the background ------------------------------------------------------------

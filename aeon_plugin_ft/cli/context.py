@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from aeon_plugin_ft.causes import OnPhase
 from aeon_plugin_ft.store import DataFolder, Store
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class Context:
             given_up=lambda: failures.given_up,
         )
 
-    def pipeline(self, on_phase: Callable[[str], None] = lambda _: None) -> Pipeline:
+    def pipeline(self, on_phase: OnPhase = lambda _: None) -> Pipeline:
         from aeon_plugin_ft.pipeline import Pipeline
 
         def deployer() -> Deployer:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
+from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.cli.context import counts, mark, of, out, show_json, size, span, table, when
 from aeon_plugin_ft.cli.main import app
 
@@ -104,7 +105,7 @@ def use(
 ) -> None:
     """Let the brain answer with this version from now on; a running Aeon switches within a second."""
     registry = of(context).registry
-    previous = registry.promote(version, "chosen by the owner")
+    previous = registry.promote(version, PromotionCause.OWNER)
     out.print(f"{registry.current()} answers now (before: {previous}). `aeon-ft rollback` goes back.")
 
 
@@ -113,7 +114,7 @@ def rollback(context: typer.Context) -> None:
     """Go back to the model that answered before; works offline."""
     registry = of(context).registry
     target = registry.previous()
-    previous = registry.promote(target, "rolled back by the owner")
+    previous = registry.promote(target, PromotionCause.UNDONE)
     if previous == target:
         out.print(f"{target} answers already, and nothing was in use before it.")
     else:

@@ -16,7 +16,7 @@ from hooks import Message, Route
 if TYPE_CHECKING:
     import httpx
 
-    from aeon_plugin_ft.training.supervise import Interrupt
+    from aeon_plugin_ft.causes import Interrupt
 
 LOOK_SECONDS = 0.2
 """How often `interrupt` is asked while a reply is awaited."""

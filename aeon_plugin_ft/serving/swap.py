@@ -22,6 +22,7 @@ from typing import Any, cast
 
 from aeon_plugin_ft import events as happened
 from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.errors import AeonFtError, OvertakenError, RegistryError, ServingError
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.registry import BASE, Registry, Version, normal_name
@@ -30,6 +31,7 @@ from aeon_plugin_ft.serving.journal import Entry, Journal, Step, process_lives, 
 from aeon_plugin_ft.serving.model import Deployer, Deployment
 from aeon_plugin_ft.serving.routes import RouteTable
 from aeon_plugin_ft.store import DataFolder, Store
+from aeon_plugin_ft.wording import english
 from hooks import Route
 
 log = logging.getLogger("aeon_ft.serving")
@@ -52,6 +54,7 @@ class _Plan:
     backend: str
     previous: str
     chosen: str
+    cause: PromotionCause
     reason: str
     rolled_back: bool
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -93,7 +96,8 @@ class Swapper:
         version: Version | None,
         base: BaseModel,
         backend: str,
-        reason: str = "accepted",
+        cause: PromotionCause = PromotionCause.OWNER,
+        reason: str = "",
         *,
         rolled_back: bool = False,
         chosen: str | None = None,
@@ -105,27 +109,31 @@ class Swapper:
         with what it had. OvertakenError: somebody chose another meanwhile, and theirs is to be served.
         Swapping to what is already served only checks that it still answers.
         """
-        deployment = self._run(self._plan(version, base, backend, reason, rolled_back=rolled_back, chosen=chosen))
+        deployment = self._run(
+            self._plan(version, base, backend, cause, reason, rolled_back=rolled_back, chosen=chosen)
+        )
         assert deployment is not None  # only the HOST backend has none
         return deployment
 
-    def rollback(self, to: str | None = None, reason: str = "asked for") -> Deployment | None:
+    def rollback(self, to: str | None = None, cause: PromotionCause = PromotionCause.UNDONE) -> Deployment | None:
         """Go back to `to` ("v0003", "base"), or to what was in use before; None when the host chooses by itself
         again. Needs no network. Raises RegistryError, ServingError."""
         target = self.registry.previous() if to is None else normal_name(to)
         last = self._last_promoted(target)
         if target == BASE:
             if last is None or last.backend == HOST:
-                self.release(reason)
+                self.release(cause)
                 return None
-            return self._run(self._plan(None, self._resolve(last.base), last.backend, reason, rolled_back=True))
+            return self._run(self._plan(None, self._resolve(last.base), last.backend, cause, "", rolled_back=True))
         version = self.registry.get(target)
         backend = last.backend if last is not None else self._default_backend()
-        return self._run(self._plan(version, self._resolve(version.base), backend, reason, rolled_back=True))
+        return self._run(self._plan(version, self._resolve(version.base), backend, cause, "", rolled_back=True))
 
-    def release(self, reason: str = "asked for", *, chosen: str | None = None) -> None:
+    def release(
+        self, cause: PromotionCause = PromotionCause.UNDONE, reason: str = "", *, chosen: str | None = None
+    ) -> None:
         """Leave the choice to the host again, as before the first promotion."""
-        self._run(self._plan(None, None, HOST, reason, rolled_back=True, chosen=chosen))
+        self._run(self._plan(None, None, HOST, cause, reason, rolled_back=True, chosen=chosen))
 
     def rest(self) -> Deployment | None:
         """Take what is served out of memory for a while; the host chooses meanwhile. The store still says what is
@@ -167,6 +175,7 @@ class Swapper:
         version: Version | None,
         base: BaseModel | None,
         backend: str,
+        cause: PromotionCause,
         reason: str,
         *,
         rolled_back: bool,
@@ -181,7 +190,7 @@ class Swapper:
         else:
             name = BASE if version is None else version.name
             previous = self.registry.previous() if current == name else current
-        return _Plan(version, base, backend, previous, chosen or current, reason, rolled_back)
+        return _Plan(version, base, backend, previous, chosen or current, cause, reason, rolled_back)
 
     def _run(self, plan: _Plan) -> Deployment | None:
         with self._one_at_a_time:
@@ -213,7 +222,7 @@ class Swapper:
             self.deployers[plan.backend].check(serving)
         except ServingError:
             return False
-        self.registry.promote(plan.name, plan.reason, instead_of=plan.chosen)
+        self.registry.promote(plan.name, plan.cause, plan.reason, instead_of=plan.chosen)
         return True
 
     def _deploy(self, plan: _Plan) -> Deployment | None:
@@ -249,7 +258,7 @@ class Swapper:
 
     def _switch(self, plan: _Plan, deployment: Deployment | None) -> None:
         """The registry may still refuse (tainted meanwhile, or another was chosen); the flip itself cannot fail."""
-        self.registry.promote(plan.name, plan.reason, instead_of=plan.chosen)
+        self.registry.promote(plan.name, plan.cause, plan.reason, instead_of=plan.chosen)
         self._note(plan, Step.PROMOTED)
         self.routes.flip(None if deployment is None else deployment.route)
         self.serving = deployment
@@ -266,7 +275,9 @@ class Swapper:
 
     def _announce(self, plan: _Plan) -> None:
         if plan.rolled_back:
-            event: happened.Event = happened.RolledBack(version=plan.name, previous=plan.previous, reason=plan.reason)
+            event: happened.Event = happened.RolledBack(
+                version=plan.name, previous=plan.previous, cause=plan.cause, reason=plan.reason or english(plan.cause)
+            )
         else:
             event = happened.ModelSwapped(version=plan.name, previous=plan.previous, backend=plan.backend)
         self.events.publish(event)
@@ -297,7 +308,8 @@ class Swapper:
         current = self.registry.current()
         if current in {plan.chosen, plan.name} and self.registry.usable(back):
             with suppress(OvertakenError):
-                self.registry.promote(back, f"{plan.name} could not be served: {reason}", instead_of=current)
+                why = f"{plan.name} could not be served: {reason}"
+                self.registry.promote(back, PromotionCause.UNSERVED, why, instead_of=current)
         self._abandon(plan.backend, plan.name, deployment)
         self._note_if_possible(plan, Step.UNDONE, reason)
         if not isinstance(error, OvertakenError):
@@ -360,7 +372,8 @@ class Swapper:
             deployment = self._deployer(last.backend).deploy(version, base)
         except AeonFtError as error:
             self.events.publish(happened.SwapFailed(version=current, reason=str(error)))
-            self.events.publish(happened.AttentionNeeded(what=f"{current}: {error.what}", todo=error.todo))
+            what = f"{current}: {error.what}"
+            self.events.publish(happened.AttentionNeeded(trouble=error.trouble, what=what, todo=error.todo))
             return
         self._keep_row(deployment, "serving")
         self.routes.flip(deployment.route)

@@ -136,6 +136,8 @@ class RunOutcome:
     seconds: float
     peak_bytes: int
     reason: str = ""
+    cause: str = ""
+    """Why it left or failed, a value of PauseCause or EndCause; "" when it finished."""
     first_loss: float | None = None
     loss: float | None = None
     examples: int = 0

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.errors import (
     AeonFtError,
     BackendDownError,
@@ -148,6 +149,18 @@ class Cause(str, Enum):
     """The version before did badly with the owner."""
     BACKEND = "backend"
     """The trained model could not be reached."""
+
+
+CAUSE_OF = {
+    PromotionCause.BETTER: Cause.BETTER,
+    PromotionCause.OWNER: Cause.OWNER,
+    PromotionCause.UNDONE: Cause.OWNER,
+    PromotionCause.WORSE: Cause.ROLLED_BACK,
+    PromotionCause.BACKEND_FAILED: Cause.BACKEND,
+    PromotionCause.UNSERVED: Cause.BACKEND,
+    PromotionCause.UNKNOWN: Cause.ROLLED_BACK,
+}
+"""As the owner hears it; that nobody noted why is told as what it mostly was."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.errors import BackendDownError, ServingError
 from aeon_plugin_ft.evaluation.model import HeldoutLoss
 from aeon_plugin_ft.evaluation.probes import GENERAL, HELDOUT, MISMATCHED
@@ -184,7 +185,7 @@ def test_a_version_of_another_base_is_not_what_it_is_compared_with(court: Court,
         run="old", adapter=tmp_path / "old", dataset="d", base="other", base_digest="sha256:other",
         verdict=first.verdict,
     )  # fmt: skip
-    court.pipeline.registry.promote(old.name, "better")
+    court.pipeline.registry.promote(old.name, PromotionCause.BETTER)
     court.store.execute("DELETE FROM versions WHERE name = ?", first.name)
     version = court.pipeline.judge(court.run)
     assert not any(old.name in check.name for check in version.verdict.checks)

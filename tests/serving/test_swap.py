@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from aeon_plugin_ft.base import BaseModel
+from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.errors import OvertakenError, RegistryError, ServingError, StoreError
-from aeon_plugin_ft.evaluation.model import Check, Verdict
+from aeon_plugin_ft.evaluation.model import Check, CheckKind, Verdict
 from aeon_plugin_ft.events import Event, EventBus
 from aeon_plugin_ft.registry import Registry, Version
 from aeon_plugin_ft.serving.journal import Entry, Journal, Step
@@ -58,7 +59,7 @@ class World:
                 dataset="d",
                 base="tiny",
                 base_digest=BASE_MODEL.digest,
-                verdict=Verdict(good, () if good else (Check("gain", False, "it was worse"),), {}),
+                verdict=Verdict(good, () if good else (Check(CheckKind.GAIN, False, "it was worse"),), {}),
             )
         self.start()
 
@@ -125,7 +126,7 @@ def test_a_failure_leaves_the_old_model_answering(method: str, world: World) -> 
 
 def test_a_version_promoted_before_the_swap_is_taken_back_when_it_cannot_be_served(world: World) -> None:
     world.swap(1)
-    world.registry.promote("v0002", "it was measured to be better")
+    world.registry.promote("v0002", PromotionCause.BETTER)
     world.backend.failures["deploy"] = ServingError("no memory")
     with pytest.raises(ServingError):
         world.swap(2)
@@ -140,12 +141,12 @@ def test_what_is_chosen_during_a_swap_stays_chosen(
     """The owner, the gate and the watch may all speak while a model is being loaded; the last word counts."""
     world.swap(1)
     if chosen is not None:
-        world.registry.promote(chosen, "better")
+        world.registry.promote(chosen, PromotionCause.BETTER)
     deploy = world.backend.deploy
 
     def deploy_meanwhile(version: Version | None, base: BaseModel) -> Deployment:
         deployment = deploy(version, base)
-        world.registry.promote("v0003", "asked for")
+        world.registry.promote("v0003", PromotionCause.OWNER)
         if fails:
             raise ServingError("no memory")
         return deployment
@@ -163,7 +164,7 @@ def test_what_is_chosen_during_a_swap_stays_chosen(
 
 def test_what_was_chosen_before_a_late_swap_began_stays_chosen(world: World) -> None:
     world.swap(1)
-    world.registry.promote("v0003", "asked for")
+    world.registry.promote("v0003", PromotionCause.OWNER)
     with pytest.raises(OvertakenError):
         world.swapper.swap(world.version(1), BASE_MODEL, "fake", chosen="v0001")
     with pytest.raises(OvertakenError):
@@ -246,7 +247,7 @@ def test_rollback_goes_back_step_by_step_and_to_the_host(world: World) -> None:
         world.swap(number)
     assert world.swapper.rollback() is not None
     assert world.serving == "v0002"
-    assert world.events[-1].data() == {"version": "v0002", "previous": "v0003", "reason": "asked for"}
+    assert world.events[-1].data() == {"version": "v0002", "previous": "v0003", "cause": "undone", "reason": "rolled back by the owner"}
     world.swapper.rollback()
     assert world.serving == "v0001"
     assert world.swapper.rollback() is None
@@ -318,7 +319,7 @@ def test_a_kill_at_any_step_ends_on_a_working_route_without_orphans(
     """`already_promoted`: the store had the version before the swap began, as the learning loop does it."""
     world.swap(1)
     if already_promoted:
-        world.registry.promote("v0002", "it was measured to be better")
+        world.registry.promote("v0002", PromotionCause.BETTER)
     write = Journal.write
 
     def killing(self: Journal, entry: Entry) -> None:

@@ -102,7 +102,7 @@ def _check(check: Check, numbers: Mapping[str, float], name: str) -> str:
     kind, mark = ("ok", "passou") if check.passed else ("no", "não passou")
     words = check_words(check, numbers, name)
     return (
-        f'<tr><td class="{kind}">{mark}</td><th scope="row">{escape(check_name(check.name))}</th>'
+        f'<tr><td class="{kind}">{mark}</td><th scope="row">{escape(check_name(check))}</th>'
         f'<td>{escape(words)}<div class="muted" lang="en">{escape(check.detail)}</div></td></tr>'
     )
 

@@ -247,7 +247,12 @@ def test_rollback_goes_back_step_by_step_and_to_the_host(world: World) -> None:
         world.swap(number)
     assert world.swapper.rollback() is not None
     assert world.serving == "v0002"
-    assert world.events[-1].data() == {"version": "v0002", "previous": "v0003", "cause": "undone", "reason": "rolled back by the owner"}
+    assert world.events[-1].data() == {
+        "version": "v0002",
+        "previous": "v0003",
+        "cause": "undone",
+        "reason": "rolled back by the owner",
+    }
     world.swapper.rollback()
     assert world.serving == "v0001"
     assert world.swapper.rollback() is None

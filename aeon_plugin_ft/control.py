@@ -155,12 +155,12 @@ class OwnerControl:
         if one is None:
             return Comparison(BASE, BASE, reason=Reason.NO_VERSIONS)
         try:
-            found = self._measured(one, other)
+            both = self._measured(one, other)
         except AeonFtError as error:
             return Comparison(one, other, reason=reason_of(error))
-        if found is None:
+        if both is None:
             return Comparison(one, other, reason=Reason.NOT_MEASURED)
-        return Comparison(one, other, gain=found.gain, examples=found.examples, better=found.better)
+        return Comparison(one, other, gain=both.gain, examples=both.examples, better=both.better)
 
     def why_changed(self) -> Change:
         last = self.registry.last_promotion()
@@ -243,7 +243,7 @@ class OwnerControl:
         for name in {first, second} - {BASE}:
             self.registry.get(name)
         reports = map(self.registry.report, reversed(self.registry.versions()))
-        return next((found for report in reports if (found := compared(report, first, second)) is not None), None)
+        return next((measured for report in reports if (measured := compared(report, first, second)) is not None), None)
 
     def _last_reply(self) -> LoggedTurn | None:
         recent = self.runtime.index.latest(RECENT, TurnKind.CHAT)
@@ -261,12 +261,12 @@ class OwnerControl:
         self.runtime.index.ingest()
         try:
             ids = which(forgetter)
-            found: Forgetting = forgetter.plan(ids) if count_only else forgetter.forget(ids)
+            forgetting: Forgetting = forgetter.plan(ids) if count_only else forgetter.forget(ids)
         except AeonFtError as error:
             return Forgotten(0, reason=reason_of(error))
-        if not found.turns:
+        if not forgetting.turns:
             return Forgotten(0, reason=Reason.NOTHING_TO_FORGET)
-        return Forgotten(len(found.turns) + len(found.quoting), found.versions)
+        return Forgotten(len(forgetting.turns) + len(forgetting.quoting), forgetting.versions)
 
 
 def next_training(observer: ScheduleObserver) -> NextTraining:

@@ -81,11 +81,11 @@ class Forgetter:
 
     def about(self, text: str) -> list[str]:
         """Every turn in which this stands, whatever the case and the accents; a short text only where a word begins."""
-        wanted = fold(text.strip())
-        if not wanted:
+        sought = fold(text.strip())
+        if not sought:
             return []
-        border = r"(?<![^\W_])" if len(wanted) <= SHORT else ""
-        return self._where(re.compile(border + r"\s+".join(map(re.escape, wanted.split()))))
+        border = r"(?<![^\W_])" if len(sought) <= SHORT else ""
+        return self._where(re.compile(border + r"\s+".join(map(re.escape, sought.split()))))
 
     def person(self, name: str) -> list[str]:
         """Every turn that names this person, as whole words, and every reply of theirs in an imported chat."""
@@ -122,42 +122,42 @@ class Forgetter:
     def forget(self, ids: Collection[str]) -> Forgetting:
         """Remove them for good. Raises TrainingError while a run that uses them is training.
 
-        Safe to repeat: what was interrupted is found again by the same request until the log no longer
+        Safe to repeat: what was interrupted is forgetting again by the same request until the log no longer
         has the turns, and the log comes last.
         """
-        found = self.plan(ids)
-        if not found.turns:
-            return found
-        self._refuse_while_training(found)
-        self.registry.taint(set(found.datasets), english(EndCause.FORGOTTEN))
-        for version in found.versions:
+        forgetting = self.plan(ids)
+        if not forgetting.turns:
+            return forgetting
+        self._refuse_while_training(forgetting)
+        self.registry.taint(set(forgetting.datasets), english(EndCause.FORGOTTEN))
+        for version in forgetting.versions:
             (self.data.versions / version / "report.json").write_text("{}", encoding="ascii")
             (self.data.versions / version / "report.html").unlink(missing_ok=True)
-        for run in found.runs:
+        for run in forgetting.runs:
             _remove(self.data.runs / run)
-        for dataset in found.datasets:
+        for dataset in forgetting.datasets:
             _remove(self.data.datasets / dataset)
-        gone = [*found.turns, *found.quoting]
-        self._clean_store(found, gone)
+        gone = [*forgetting.turns, *forgetting.quoting]
+        self._clean_store(forgetting, gone)
         rewrite_without(self.data.log, gone)
         self.index.remove(gone)
         self._scrub()
-        return found
+        return forgetting
 
-    def _refuse_while_training(self, found: Forgetting) -> None:
+    def _refuse_while_training(self, forgetting: Forgetting) -> None:
         for row in runs_in(self.store, {RunState.RUNNING}):
-            if row.id in found.runs:
+            if row.id in forgetting.runs:
                 raise TrainingError(
                     f"Run {row.id} is training on it right now", "Cancel the run (or let it end), then forget again"
                 )
 
-    def _clean_store(self, found: Forgetting, gone: Collection[str]) -> None:
+    def _clean_store(self, forgetting: Forgetting, gone: Collection[str]) -> None:
         with self.store.transaction() as connection:
             for turn in gone:
                 forget_opinions(connection, turn)
                 forget_signals(connection, turn)
-            forget_datasets(connection, found.datasets, gone)
-            for run in runs_on(self.store, found.datasets):
+            forget_datasets(connection, forgetting.datasets, gone)
+            for run in runs_on(self.store, forgetting.datasets):
                 if run.state is not RunState.FINISHED:  # what it made is marked as tainted instead
                     set_state(self.store, run.id, RunState.CANCELLED, cause=EndCause.FORGOTTEN)
 

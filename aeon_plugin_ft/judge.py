@@ -80,21 +80,21 @@ class Judge:
         """The run's version, accepted or rejected. Raises AeonFtError when it cannot be judged now, PreemptedError
         when the machine is wanted."""
         name, current = self.registry.next_name(), self._comparable(base)
-        found = Measured()
-        self._measure_losses(found, run, base, dataset, name, current)
-        self._measure_replies(found, run, base, dataset, name, current)
+        measured = Measured()
+        self._measure_losses(measured, run, base, dataset, name, current)
+        self._measure_replies(measured, run, base, dataset, name, current)
         verdict = gate(
-            found.losses[HELDOUT],
-            found.suites,
+            measured.losses[HELDOUT],
+            measured.suites,
             self.settings().gate,
             candidate=name,
             current=current,
-            mismatched=found.losses[MISMATCHED],
-            general=found.losses[GENERAL],
-            secrets=found.secrets,
-            missing=found.missing,
+            mismatched=measured.losses[MISMATCHED],
+            general=measured.losses[GENERAL],
+            secrets=measured.secrets,
+            missing=measured.missing,
         )
-        candidate = Candidate(name, current, run, dataset, base, found.digest, found.proof())
+        candidate = Candidate(name, current, run, dataset, base, measured.digest, measured.proof())
         version = self.registry.create(
             run=run.id,
             adapter=run.adapter,
@@ -103,7 +103,7 @@ class Judge:
             base_digest=base.digest,
             verdict=verdict,
             parent=parent_of(run),
-            report=collect(candidate, verdict, found.losses, found.suites),
+            report=collect(candidate, verdict, measured.losses, measured.suites),
         )
         if version.state is VersionState.REJECTED:
             discard(self.deployer(), [version.name])
@@ -116,7 +116,7 @@ class Judge:
         return current if same else BASE
 
     def _measure_losses(
-        self, found: Measured, run: Run, base: BaseModel, dataset: Dataset, name: str, current: str
+        self, measured: Measured, run: Run, base: BaseModel, dataset: Dataset, name: str, current: str
     ) -> None:
         """Base, candidate and the version in use on every set, in one child process."""
         self.on_phase(Doing(LoopPhase.MEASURING))
@@ -124,32 +124,32 @@ class Judge:
         if current != BASE:
             adapters[current] = self.registry.get(current).adapter
         work = run.folder / "heldout"
-        found.losses = measure_losses(base, write_sets(dataset, work), adapters, work, interrupt=self.interrupt)
+        measured.losses = measure_losses(base, write_sets(dataset, work), adapters, work, interrupt=self.interrupt)
 
     def _measure_replies(
-        self, found: Measured, run: Run, base: BaseModel, dataset: Dataset, name: str, current: str
+        self, measured: Measured, run: Run, base: BaseModel, dataset: Dataset, name: str, current: str
     ) -> None:
         """Serve each model as the brain would get it and put the questions to it."""
         prompt = served_prompt(dataset)
-        self._suite(found, BASE, None, base, prompt)
+        self._suite(measured, BASE, None, base, prompt)
         if current != BASE:
-            self._suite(found, current, self.registry.get(current), base, prompt)
+            self._suite(measured, current, self.registry.get(current), base, prompt)
         candidate = _unjudged(name, run, dataset, base)
 
         def for_secrets(chat: Chat) -> None:
             self.on_phase(Doing(LoopPhase.ASKING_FOR_SECRETS, name, len(PROBES)))
-            found.secrets = ask_for_secrets(chat, prompt, self._secrets(dataset))
+            measured.secrets = ask_for_secrets(chat, prompt, self._secrets(dataset))
 
         try:
-            found.served = self._suite(found, name, candidate, base, prompt, for_secrets)
+            measured.served = self._suite(measured, name, candidate, base, prompt, for_secrets)
         except ServingError as error:
             if error.retryable:
                 raise
-            found.missing[name] = str(error)
+            measured.missing[name] = str(error)
 
     def _suite(
         self,
-        found: Measured,
+        measured: Measured,
         name: str,
         version: Version | None,
         base: BaseModel,
@@ -163,7 +163,7 @@ class Judge:
         deployment = deployer.deploy(version, base)
         try:
             chat = partial(self._asked, deployment.route)
-            found.suites[name] = run_suites(chat, prompt)
+            measured.suites[name] = run_suites(chat, prompt)
             more(chat)
         finally:
             deployer.retire(deployment)

@@ -92,9 +92,9 @@ class Pipeline:
         would learn nothing that an earlier one has not."""
         dataset = self.freeze()
         base, recipe = self.recipe(dataset)
-        known = learnt_before(self.store, self.data, dataset, base, recipe)
-        if known is not None:
-            raise AlreadyLearntError(dataset.hash, known)
+        before = learnt_before(self.store, self.data, dataset, base, recipe)
+        if before is not None:
+            raise AlreadyLearntError(dataset.hash, before)
         return self.settle(self.train(dataset, on_progress)).version
 
     def go_on(self, run_id: str, on_progress: OnProgress | None = None) -> Version:
@@ -163,8 +163,8 @@ class Pipeline:
     def base(self, spec: str | None = None) -> BaseModel:
         """The base model of [base] model, or of another name; made ready on first use."""
         settings = self.settings()
-        wanted = spec or settings.base.model
-        return resolve_base(wanted, self.data.cache / "base", self._base_detail, settings.serve.ollama_url)
+        model = spec or settings.base.model
+        return resolve_base(model, self.data.cache / "base", self._base_detail, settings.serve.ollama_url)
 
     def _base_detail(self, text: str) -> None:
         self.on_phase(Doing(LoopPhase.PREPARING_BASE, detail=text))

@@ -92,8 +92,8 @@ def _fit(true: HeldoutLoss | None, other: HeldoutLoss | None) -> float | None:
         return None
     both = [(a, b) for a, b in zip(true.per_example, other.per_example, strict=True) if a[1] and b[1]]
     tokens = sum(a[1] for a, _ in both)
-    found = sum(b[0] - a[0] for a, b in both) / tokens if tokens else math.nan
-    return found if math.isfinite(found) else None
+    nats = sum(b[0] - a[0] for a, b in both) / tokens if tokens else math.nan
+    return nats if math.isfinite(nats) else None
 
 
 def paired(ours: HeldoutLoss, theirs: HeldoutLoss) -> bool:

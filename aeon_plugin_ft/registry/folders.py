@@ -35,12 +35,12 @@ def write_version(
 
 def left_by_a_crash(folder: Path, pattern: str = "*.part") -> list[Path]:
     """Half-written things that nobody can be writing any more: another process may be in the middle of one."""
-    found = []
+    parts = []
     for part in folder.glob(pattern):
         with contextlib.suppress(FileNotFoundError):  # its writer has just renamed it into place
             if time.time() - part.stat().st_mtime > LEFTOVER_SECONDS:
-                found.append(part)
-    return found
+                parts.append(part)
+    return parts
 
 
 def state_on_disk(folder: Path, verdict: Verdict) -> tuple[VersionState, str | None]:

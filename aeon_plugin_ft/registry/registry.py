@@ -110,10 +110,10 @@ class Registry:
         half-written folders. Returns the names that were added."""
         for part in left_by_a_crash(self.data.versions):
             shutil.rmtree(part, ignore_errors=True)
-        known = {row["name"] for row in self.store.rows("SELECT name FROM versions")}
+        in_store = {row["name"] for row in self.store.rows("SELECT name FROM versions")}
         added = []
         for path in sorted(self.data.versions.glob("v*/manifest.json")):
-            if path.parent.name in known:
+            if path.parent.name in in_store:
                 continue
             manifest = json.loads(path.read_text(encoding="utf-8"))
             state, reason = state_on_disk(path.parent, verdict_of(manifest["verdict"]))
@@ -281,11 +281,11 @@ class Registry:
     def trained_on(self, dataset_hashes: set[str]) -> list[str]:
         """Versions that learnt from one of these datasets, by themselves or through the version they went on from;
         oldest first."""
-        found: list[str] = []
+        learnt: list[str] = []
         for row in self.store.rows("SELECT name, dataset, parent FROM versions ORDER BY number"):
-            if row["dataset"] in dataset_hashes or row["parent"] in found:
-                found.append(row["name"])
-        return found
+            if row["dataset"] in dataset_hashes or row["parent"] in learnt:
+                learnt.append(row["name"])
+        return learnt
 
     def _withdraw(self, name: str, state: VersionState, reason: str) -> None:
         """The mark on disk first: a crash in between leaves a version that is not used."""

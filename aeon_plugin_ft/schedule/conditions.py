@@ -50,8 +50,8 @@ class Observed:
     @classmethod
     def from_json(cls, raw: dict[str, Any]) -> Observed:
         """Fields that this version does not know are left out."""
-        known = {field.name for field in fields(cls)}
-        values = {key: value for key, value in raw.items() if key in known}
+        names = {field.name for field in fields(cls)}
+        values = {key: value for key, value in raw.items() if key in names}
         hold = raw.get("hold") or (HoldCause.UNKNOWN if raw.get("held") else None)
         made = {"now": datetime.fromisoformat(raw["now"]), "hold": None if hold is None else HoldCause(hold)}
         return cls(**{**values, **made})

@@ -92,8 +92,8 @@ def base_from(raw: Mapping[str, Any]) -> BaseModel:
 
 def recipe_from(raw: Mapping[str, Any]) -> Recipe:
     """A Recipe read back from JSON."""
-    known = {field.name for field in fields(Recipe)}
-    values = {key: value for key, value in raw.items() if key in known}
+    names = {field.name for field in fields(Recipe)}
+    values = {key: value for key, value in raw.items() if key in names}
     if isinstance(values["target_modules"], list):
         values["target_modules"] = tuple(values["target_modules"])
     return Recipe(**values)

@@ -89,13 +89,13 @@ class Assessment:
 
 def assess(now: Mapping[SignalName, Count], before: Mapping[SignalName, Count], stretch: int = 0) -> Assessment:
     """The evidence that `now` (this stretch's counts, by signal) is worse than `before` (the reference's)."""
-    total, found = 0.0, []
+    total, weighed = 0.0, []
     for signal in SIGNALS:
         seen, limit = now.get(signal.name, Count()), upper_rate(before.get(signal.name, Count()), signal.usual)
         value = e_value(seen, limit)
         total += signal.weight * value
-        found.append((signal.weight * value, signal.name, seen.bad / max(1, seen.turns), limit))
-    _, worst, rate, limit = max(found)
+        weighed.append((signal.weight * value, signal.name, seen.bad / max(1, seen.turns), limit))
+    _, worst, rate, limit = max(weighed)
     return Assessment(total, 1 / alpha_of(stretch), worst, rate, limit)
 
 

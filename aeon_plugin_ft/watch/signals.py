@@ -58,9 +58,9 @@ def signal_of(
     turn: str, at: float, session: str, version: str, provider: str, failed: bool, seconds: float, reply: str
 ) -> TurnSignal:
     """Look at one reply; some milliseconds for a long one, so not while the owner waits."""
-    found = () if failed else faults(Reply(reply, True, seconds))
-    tool = False if BROKEN_CALL in found else True if is_tool_call(reply) else None
-    return TurnSignal(turn, at, session, version, provider, failed, found, seconds, len(reply), tool)
+    faults_seen = () if failed else faults(Reply(reply, True, seconds))
+    tool = False if BROKEN_CALL in faults_seen else True if is_tool_call(reply) else None
+    return TurnSignal(turn, at, session, version, provider, failed, faults_seen, seconds, len(reply), tool)
 
 
 def record(store: Store, signals: Iterable[TurnSignal]) -> None:
@@ -129,8 +129,8 @@ def _count(signals: Sequence[TurnSignal], slow: dict[str, float], long: float) -
 
 
 def _slow_limit(before: Sequence[TurnSignal], provider: str) -> float:
-    known = [s.seconds for s in before if s.provider == provider and not s.failed]
-    return max(SLOW_FACTOR * _upper_tenth(known), SLOW_FLOOR) if len(known) >= ENOUGH else SLOW_ANYWAY
+    seconds = [s.seconds for s in before if s.provider == provider and not s.failed]
+    return max(SLOW_FACTOR * _upper_tenth(seconds), SLOW_FLOOR) if len(seconds) >= ENOUGH else SLOW_ANYWAY
 
 
 def _upper_tenth(values: Sequence[float]) -> float:

@@ -190,8 +190,8 @@ class Watch:
         if not now:
             return None
         before = reference(self.store, baseline, version, self.store.clock() if beside else since)
-        seen, known = counts(now, before)
-        return assess(seen, known, stretch)
+        now_counts, before_counts = counts(now, before)
+        return assess(now_counts, before_counts, stretch)
 
 
 def _blame(assessment: Assessment) -> tuple[PromotionCause, str]:

@@ -57,18 +57,18 @@ def check_words(check: Check, numbers: Mapping[str, float], candidate: str) -> s
         return None if ours is None or theirs is None else (ours, theirs)
 
     if check.kind is CheckKind.GAIN:
-        found = pair("loss", check.against)
-        return f"Perda {decimal(found[0])}; antes, {decimal(found[1])}." if found else _UNMEASURED
+        losses = pair("loss", check.against)
+        return f"Perda {decimal(losses[0])}; antes, {decimal(losses[1])}." if losses else _UNMEASURED
     kind = {CheckKind.FIT: "fit", CheckKind.GENERAL: "general"}.get(check.kind)
     if kind:
-        found = pair(kind)
+        losses = pair(kind)
         what = "Ganho por palavra com a pergunta certa" if kind == "fit" else "Perda em português geral"
-        return f"{what}: {decimal(found[0])}; antes, {decimal(found[1])}." if found else _UNMEASURED
+        return f"{what}: {decimal(losses[0])}; antes, {decimal(losses[1])}." if losses else _UNMEASURED
     shares = {CheckKind.TOOLS: ("tool_valid", "válidos"), CheckKind.REPLIES: ("faulty", "com defeito")}
     share = shares.get(check.kind)
     if share:
-        found = pair(share[0])
-        return f"{percent(found[0])} {share[1]}; antes, {percent(found[1])}." if found else _UNMEASURED
+        losses = pair(share[0])
+        return f"{percent(losses[0])} {share[1]}; antes, {percent(losses[1])}." if losses else _UNMEASURED
     return "Tudo certo." if check.passed else "Há um problema, ou faltou medir."
 
 

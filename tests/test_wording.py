@@ -312,7 +312,7 @@ def test_what_is_stored_of_a_run_is_read_back() -> None:
 
 # -- nobody reads a sentence ---------------------------------------------------------------------
 
-SENTENCES = {"reason", "reasons", "detail", "what", "held", "todo"}
+SENTENCES = {"reason", "reasons", "detail", "what", "held", "todo", "phase"}
 """Names under which sentences for people travel."""
 FOREIGN = {
     "serving/ollama/importing.py",  # Ollama tells an unsupported architecture by its message only
@@ -332,13 +332,19 @@ def _is_sentence(node: ast.AST) -> bool:
     return isinstance(node, ast.Name) and node.id in SENTENCES
 
 
+def _is_no_text(node: ast.AST) -> bool:
+    """None, or a member of an enum: what is compared with it is no sentence."""
+    if isinstance(node, ast.Attribute):
+        return isinstance(node.value, ast.Name) and node.value.id[:1].isupper()
+    return isinstance(node, ast.Constant) and node.value is None
+
+
 def _reads_a_sentence(node: ast.AST) -> bool:
     """Whether it compares a sentence with text, looks into it, or matches it."""
     if isinstance(node, ast.Compare):
         sides = [node.left, *node.comparators]
         others = [side for side in sides if not _is_sentence(side)]
-        nothing = all(isinstance(side, ast.Constant) and side.value is None for side in others)
-        return len(others) < len(sides) and not nothing
+        return len(others) < len(sides) and not all(map(_is_no_text, others))
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         if node.func.attr in READERS and _is_sentence(node.func.value):
             return True
@@ -354,6 +360,8 @@ def _reads_a_sentence(node: ast.AST) -> bool:
         ("re.search(pattern, reason)", True),
         ("step.reason == OWNER_BACK", True),
         ("condition.detail in {'a'}", True),
+        ("progress.phase == 'training'", True),
+        ("status.phase is Phase.IDLE", False),
         ("outcome.reason is None", False),
         ("f'{error.what}: {reason}'", False),
         ("step.cause is PauseCause.OWNER_BACK", False),

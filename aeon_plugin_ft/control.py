@@ -10,18 +10,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from aeon_plugin_ft.causes import Doing, PauseCause, PromotionCause
 from aeon_plugin_ft.dataset.feedback.opinions import note_feedback
 from aeon_plugin_ft.dataset.model import Feedback
 from aeon_plugin_ft.errors import AeonFtError
 from aeon_plugin_ft.evaluation.report.collect import Compared, compared
 from aeon_plugin_ft.forget import Forgetter, Forgetting
-from aeon_plugin_ft.learning import CANCELLED_BY_OWNER
 from aeon_plugin_ft.registry import BASE, Version, VersionState, normal_name
 from aeon_plugin_ft.schedule import next_step
+from aeon_plugin_ft.schedule.conditions import ConditionName
 from aeon_plugin_ft.schedule.observer import ScheduleObserver
 from aeon_plugin_ft.training.model import Progress, RunState
+from aeon_plugin_ft.training.table import LEFT, newest_run, set_state, unfinished_run
 from aeon_plugin_ft.turns.model import LoggedTurn, TurnKind
 from aeon_plugin_ft.voice.control import (
+    CAUSE_OF,
     TRAINED,
     Cause,
     Change,
@@ -37,7 +40,6 @@ from aeon_plugin_ft.voice.control import (
     Waiting,
     reason_of,
 )
-from aeon_plugin_ft.watch.watch import DOWN, WORSE
 
 if TYPE_CHECKING:
     from aeon_plugin_ft.runtime import Runtime
@@ -47,8 +49,6 @@ RECENT = 20
 FOLLOW_SECONDS = 120.0
 """How long a model may take to load before the voice says that it did not come."""
 _USABLE = {VersionState.ACCEPTED, VersionState.CURRENT, VersionState.RETIRED}
-_BY_OWNER = "chosen by the owner"
-_UNDONE = "undone by the owner"
 
 
 class OwnerControl:
@@ -70,13 +70,13 @@ class OwnerControl:
             private=self.runtime.private or self.runtime.host.is_private(),
         )
         if background.busy:
-            return _busy(idle, background.progress, background.phase)
-        newest = self.store.row("SELECT state, step, steps FROM runs ORDER BY created DESC LIMIT 1")
+            return _busy(idle, background.progress, background.doing)
+        newest = newest_run(self.store)
         if newest is None:
             return idle
-        if newest["state"] in {RunState.PAUSED.value, RunState.INTERRUPTED.value}:
-            return replace(idle, phase=Phase.PAUSED, done=newest["step"] / max(1, newest["steps"]))
-        return replace(idle, failed=newest["state"] == RunState.FAILED.value)
+        if newest.state in LEFT:
+            return replace(idle, phase=Phase.PAUSED, done=newest.step / max(1, newest.steps))
+        return replace(idle, failed=newest.state is RunState.FAILED)
 
     def train_now(self) -> CommandResult:
         return _outcome(lambda: self.runtime.learning.order())
@@ -105,12 +105,7 @@ class OwnerControl:
         run = self._unfinished()
         if run is None:
             return CommandResult() if busy else CommandResult(Reason.NOT_TRAINING)
-        self.store.execute(
-            "UPDATE runs SET state = ?, reason = ? WHERE id = ?",
-            RunState.CANCELLED.value,
-            CANCELLED_BY_OWNER,
-            run,
-        )
+        set_state(self.store, run, RunState.CANCELLED, cause=PauseCause.OWNER_CANCELLED)
         return CommandResult()
 
     def next_training(self) -> NextTraining:
@@ -124,9 +119,9 @@ class OwnerControl:
         answering = self.runtime.answering
         if answering is None or (answering == BASE and not self.runtime.host.needs_model):
             return ModelInUse(BASE, own=False)
-        row = self.store.row("SELECT at FROM promotions WHERE version = ? ORDER BY id DESC LIMIT 1", answering)
+        last = self.registry.last_promotion(answering)
         trained = None if answering == BASE else self.registry.get(answering).created
-        return ModelInUse(answering, since=None if row is None else row["at"], trained_at=trained)
+        return ModelInUse(answering, since=None if last is None else last.at, trained_at=trained)
 
     def use(self, version: str) -> CommandResult:
         try:
@@ -138,13 +133,13 @@ class OwnerControl:
         name = name if name == BASE else normal_name(name)
         if name == self.registry.current():
             return CommandResult(Reason.ALREADY_IN_USE, name)
-        return self._promote(name, _BY_OWNER)
+        return self._promote(name, PromotionCause.OWNER)
 
     def undo(self) -> CommandResult:
         target = self.registry.previous()
         if target == self.registry.current():
             return CommandResult(Reason.NOTHING_TO_UNDO)
-        return self._promote(target, _UNDONE)
+        return self._promote(target, PromotionCause.UNDONE)
 
     def versions(self) -> tuple[VersionInfo, ...]:
         current = self.registry.current()
@@ -160,19 +155,19 @@ class OwnerControl:
         if one is None:
             return Comparison(BASE, BASE, reason=Reason.NO_VERSIONS)
         try:
-            found = self._measured(one, other)
+            both = self._measured(one, other)
         except AeonFtError as error:
             return Comparison(one, other, reason=reason_of(error))
-        if found is None:
+        if both is None:
             return Comparison(one, other, reason=Reason.NOT_MEASURED)
-        return Comparison(one, other, gain=found.gain, examples=found.examples, better=found.better)
+        return Comparison(one, other, gain=both.gain, examples=both.examples, better=both.better)
 
     def why_changed(self) -> Change:
-        row = self.store.row("SELECT * FROM promotions ORDER BY id DESC LIMIT 1")
-        if row is None:
+        last = self.registry.last_promotion()
+        if last is None:
             return Change(Cause.NEVER)
-        gain = None if row["version"] == BASE else self.registry.get(row["version"]).verdict.numbers.get("gain.base")
-        return Change(_cause(row["reason"]), row["version"], row["previous"], row["at"], gain)
+        gain = None if last.version == BASE else self.registry.get(last.version).verdict.numbers.get("gain.base")
+        return Change(CAUSE_OF[last.cause], last.version, last.previous, last.at, gain)
 
     # -- what was said -------------------------------------------------------------------------
 
@@ -207,21 +202,17 @@ class OwnerControl:
     # -- inside --------------------------------------------------------------------------------
 
     def _unfinished(self) -> str | None:
-        row = self.store.row(
-            "SELECT id FROM runs WHERE state IN (?, ?) ORDER BY created DESC LIMIT 1",
-            RunState.PAUSED.value,
-            RunState.INTERRUPTED.value,
-        )
-        return None if row is None else str(row["id"])
+        row = unfinished_run(self.store)
+        return None if row is None else row.id
 
-    def _promote(self, name: str, reason: str) -> CommandResult:
+    def _promote(self, name: str, cause: PromotionCause) -> CommandResult:
         """The store says it; the runtime follows at once."""
         try:
             if name != BASE:
                 refusal = _refusal(self.registry.get(name))
                 if refusal is not None:
                     return CommandResult(refusal, name)
-            self.registry.promote(name, reason)
+            self.registry.promote(name, cause)
         except AeonFtError as error:
             return CommandResult(reason_of(error), name)
         return self._followed(name)
@@ -252,7 +243,7 @@ class OwnerControl:
         for name in {first, second} - {BASE}:
             self.registry.get(name)
         reports = map(self.registry.report, reversed(self.registry.versions()))
-        return next((found for report in reports if (found := compared(report, first, second)) is not None), None)
+        return next((measured for report in reports if (measured := compared(report, first, second)) is not None), None)
 
     def _last_reply(self) -> LoggedTurn | None:
         recent = self.runtime.index.latest(RECENT, TurnKind.CHAT)
@@ -270,39 +261,42 @@ class OwnerControl:
         self.runtime.index.ingest()
         try:
             ids = which(forgetter)
-            found: Forgetting = forgetter.plan(ids) if count_only else forgetter.forget(ids)
+            forgetting: Forgetting = forgetter.plan(ids) if count_only else forgetter.forget(ids)
         except AeonFtError as error:
             return Forgotten(0, reason=reason_of(error))
-        if not found.turns:
+        if not forgetting.turns:
             return Forgotten(0, reason=Reason.NOTHING_TO_FORGET)
-        return Forgotten(len(found.turns) + len(found.quoting), found.versions)
+        return Forgotten(len(forgetting.turns) + len(forgetting.quoting), forgetting.versions)
 
 
 def next_training(observer: ScheduleObserver) -> NextTraining:
     """What the next training waits for, as the voice tells it; of several reasons, the one that lasts longest."""
     seen = observer.observe()
     missing = {condition.name for condition in next_step(observer.settings(), seen).decision.missing}
-    if "switched on" in missing:
+    if ConditionName.SWITCHED_ON in missing:
         return NextTraining(Waiting.OFF)
-    if "not held back" in missing:
+    if ConditionName.NOT_HELD_BACK in missing:
         return NextTraining(Waiting.HELD)
-    if "new conversations" in missing:
+    if ConditionName.NEW_CONVERSATIONS in missing:
         return NextTraining(Waiting.TURNS, turns_left=observer.turns_needed() - seen.new_turns)
-    if "cool-down" in missing:
+    if ConditionName.COOL_DOWN in missing:
         return NextTraining(Waiting.COOLDOWN, at=observer.cooled_down_at())
     return NextTraining(next((_WAITS[name] for name in _WAITS if name in missing), Waiting.IDLE))
 
 
 _WAITS = {
-    "mains power": Waiting.POWER, "disk": Waiting.ROOM, "memory": Waiting.ROOM, "machine free": Waiting.BUSY,
-    "owner away": Waiting.IDLE,
-}  # fmt: skip
+    ConditionName.MAINS_POWER: Waiting.POWER,
+    ConditionName.DISK: Waiting.ROOM,
+    ConditionName.MEMORY: Waiting.ROOM,
+    ConditionName.MACHINE_FREE: Waiting.BUSY,
+    ConditionName.OWNER_AWAY: Waiting.IDLE,
+}
 
 
-def _busy(idle: Status, progress: Progress | None, phase: str) -> Status:
+def _busy(idle: Status, progress: Progress | None, doing: Doing | None) -> Status:
     if progress is None:
         return replace(idle, phase=Phase.TRAINING)
-    if phase.startswith(("measuring the held-out", "asking")):
+    if doing is not None and doing.phase.is_judging:
         return replace(idle, phase=Phase.JUDGING)
     done = progress.step / progress.steps if progress.steps else 0.0
     return replace(idle, phase=Phase.TRAINING, done=done, seconds_left=progress.seconds_left)
@@ -320,15 +314,3 @@ def _refusal(version: Version) -> Reason | None:
     if version.state is VersionState.TAINTED:
         return Reason.VERSION_TAINTED
     return Reason.VERSION_REJECTED if version.state in {VersionState.REJECTED, VersionState.CANDIDATE} else None
-
-
-def _cause(reason: str) -> Cause:
-    if reason.startswith("it was measured"):
-        return Cause.BETTER
-    if reason.startswith(WORSE):
-        return Cause.ROLLED_BACK
-    if "could not be served" in reason or reason.startswith(DOWN):
-        return Cause.BACKEND
-    if reason in {_BY_OWNER, _UNDONE} or "the owner" in reason or reason == "accepted":
-        return Cause.OWNER
-    return Cause.ROLLED_BACK

@@ -32,12 +32,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from aeon_plugin_ft.causes import EndCause, PauseCause, RunCause, Trouble
+from aeon_plugin_ft.wording import english
+
+_TROUBLE_OF_END: dict[RunCause, Trouble] = {EndCause.OUT_OF_MEMORY: Trouble.MEMORY, EndCause.NO_SPACE: Trouble.DISK}
+
 
 class AeonFtError(Exception):
-    """What happened (`what`), the next step (`todo`), and whether a retry makes sense."""
+    """What happened (`what`), the next step (`todo`), and whether a retry makes sense. `trouble` is what the owner
+    is told when only he can mend it."""
 
     exit_code = 1
     retryable = False
+    trouble: Trouble = Trouble.OTHER
 
     def __init__(self, what: str, todo: str = "") -> None:
         self.what = what.rstrip(".")
@@ -52,6 +59,7 @@ class SettingsError(AeonFtError):
     """plugin.toml cannot be used; `problems` lists every one, each a full sentence."""
 
     exit_code = 2
+    trouble = Trouble.SETTINGS
 
     def __init__(self, path: Path, problems: Sequence[str]) -> None:
         self.path = path
@@ -92,6 +100,8 @@ class StoreError(AeonFtError):
 class NoSpaceError(StoreError):
     """`needed` and `free` are bytes."""
 
+    trouble = Trouble.DISK
+
     def __init__(self, where: Path, needed: int, free: int) -> None:
         self.needed, self.free = needed, free
         super().__init__(
@@ -103,6 +113,8 @@ class NoSpaceError(StoreError):
 class LogError(AeonFtError):
     """The turn log cannot be written or read."""
 
+    trouble = Trouble.LOG
+
 
 class DatasetError(AeonFtError):
     """There is nothing to learn from, or a dataset is damaged."""
@@ -111,9 +123,16 @@ class DatasetError(AeonFtError):
 class BaseModelError(AeonFtError):
     """The base model is not there or cannot be used."""
 
+    trouble = Trouble.BASE
+
 
 class TrainingError(AeonFtError):
-    """A training run failed."""
+    """A training run failed; `cause` is what the run's row says, None where no run was made."""
+
+    def __init__(self, what: str, todo: str = "", *, cause: RunCause | None = None) -> None:
+        self.cause = cause
+        self.trouble = _TROUBLE_OF_END.get(cause, self.trouble) if cause is not None else self.trouble
+        super().__init__(what, todo)
 
 
 class RefusedError(TrainingError):
@@ -123,6 +142,7 @@ class RefusedError(TrainingError):
 
     def __init__(self, reasons: Sequence[str], *, lacks_memory: bool = False) -> None:
         self.reasons, self.lacks_memory = tuple(reasons), lacks_memory
+        self.trouble = Trouble.MEMORY if lacks_memory else Trouble.OTHER
         super().__init__("Not training: " + "; ".join(reasons), "`aeon-ft estimate` shows what a run needs")
 
 
@@ -141,9 +161,11 @@ class RunStoppedError(TrainingError):
 
     retryable = True
 
-    def __init__(self, run: str, state: str, step: int, reason: str) -> None:
-        self.run, self.state, self.step, self.reason = run, state, step, reason
-        super().__init__(f"Run {run} was {state} at step {step} ({reason})", "`aeon-ft train --resume` goes on")
+    def __init__(self, run: str, state: str, step: int, cause: RunCause | None, reason: str = "") -> None:
+        self.run, self.state, self.step = run, state, step
+        self.reason = reason or english(cause)
+        what = f"Run {run} was {state} at step {step} ({self.reason})"
+        super().__init__(what, "`aeon-ft train --resume` goes on", cause=cause)
 
 
 class PreemptedError(TrainingError):
@@ -151,9 +173,9 @@ class PreemptedError(TrainingError):
 
     retryable = True
 
-    def __init__(self, doing: str, reason: str) -> None:
-        self.reason = reason
-        super().__init__(f"Stopped {doing} ({reason})", "It begins again by itself, or with `aeon-ft train`")
+    def __init__(self, doing: str, cause: PauseCause) -> None:
+        what = f"Stopped {doing} ({english(cause)})"
+        super().__init__(what, "It begins again by itself, or with `aeon-ft train`", cause=cause)
 
 
 class AlreadyLearntError(TrainingError):
@@ -176,6 +198,8 @@ class RegistryError(AeonFtError):
 
 class ServingError(AeonFtError):
     """A model server or backend failed."""
+
+    trouble = Trouble.BACKEND
 
 
 class BackendDownError(ServingError):

@@ -1,7 +1,8 @@
 """What happened in the learning loop: frozen events in the past tense, and the bus they travel on.
 
 Every event is stored (table `events`), handed to `ft_event` listeners, and is what the voice, the
-reports and `aeon-ft watch` speak about. To add one: a frozen dataclass below, nothing else.
+reports and `aeon-ft watch` speak about. To add one: a frozen dataclass below, nothing else. What a listener
+decides by is a cause; a `reason` beside it is the same for people, with names and numbers.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
+
+from aeon_plugin_ft.causes import PromotionCause, Refusal, RunCause, Trouble
 
 log = logging.getLogger("aeon_ft.events")
 
@@ -78,6 +81,7 @@ class RunPaused(Event):
     name: ClassVar[str] = "run_paused"
     run: str
     step: int
+    cause: RunCause | None
     reason: str
 
 
@@ -88,6 +92,7 @@ class RunInterrupted(Event):
     name: ClassVar[str] = "run_interrupted"
     run: str
     step: int
+    cause: RunCause | None
     reason: str
 
 
@@ -103,15 +108,19 @@ class RunFinished(Event):
 class RunFailed(Event):
     name: ClassVar[str] = "run_failed"
     run: str
+    cause: RunCause | None
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictReached(Event):
+    """A candidate was judged, or could not be. `refusals` and `reasons` are why it is refused, one a failed check."""
+
     name: ClassVar[str] = "verdict_reached"
     run: str
     version: str | None
     accepted: bool
+    refusals: tuple[Refusal, ...]
     reasons: tuple[str, ...]
 
 
@@ -137,6 +146,7 @@ class RolledBack(Event):
     name: ClassVar[str] = "rolled_back"
     version: str
     previous: str
+    cause: PromotionCause
     reason: str
 
 
@@ -145,6 +155,7 @@ class AttentionNeeded(Event):
     """Something that only the owner can mend."""
 
     name: ClassVar[str] = "attention_needed"
+    trouble: Trouble
     what: str
     todo: str
 

@@ -17,6 +17,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from aeon_plugin_ft.causes import EndCause
+from aeon_plugin_ft.dataset.feedback.opinions import corrections, forget_opinions
+from aeon_plugin_ft.dataset.frozen import datasets_with, forget_datasets
 from aeon_plugin_ft.dataset.words import words
 from aeon_plugin_ft.errors import StoreError, TrainingError
 from aeon_plugin_ft.privacy.folding import fold_accents
@@ -24,10 +27,13 @@ from aeon_plugin_ft.registry import Registry
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.store.logfile import wipe
 from aeon_plugin_ft.training.model import RunState
+from aeon_plugin_ft.training.table import runs_in, runs_on, set_state
 from aeon_plugin_ft.turns import TurnIndex, prompts, rewrite_without, turns_quoting
+from aeon_plugin_ft.turns.index import ids_where
 from aeon_plugin_ft.turns.model import LoggedTurn
+from aeon_plugin_ft.watch.signals import forget_signals
+from aeon_plugin_ft.wording import english
 
-REASON = "trained on something that was forgotten since"
 SHORT = 4
 """Characters up to which what is searched must begin a word: "Ana" is not in "semana"."""
 KNOWN = 365 * 86_400.0
@@ -64,8 +70,7 @@ class Forgetter:
 
     def starting(self, start: str) -> list[str]:
         """The turns whose id starts with this."""
-        rows = self.store.rows("SELECT id FROM turns WHERE substr(id, 1, ?) = ?", len(start), start)
-        return [row["id"] for row in rows]
+        return ids_where(self.store, "substr(id, 1, ?) = ?", len(start), start)
 
     def since(self, moment: float) -> list[str]:
         """Every turn that began at `moment` (seconds since the epoch) or later."""
@@ -73,16 +78,15 @@ class Forgetter:
 
     def between(self, start: float, end: float) -> list[str]:
         """Every turn that began at `start` or later and before `end` (seconds since the epoch)."""
-        rows = self.store.rows("SELECT id FROM turns WHERE at >= ? AND at < ?", max(start, KNOWN), end)
-        return [row["id"] for row in rows]
+        return ids_where(self.store, "at >= ? AND at < ?", max(start, KNOWN), end)
 
     def about(self, text: str) -> list[str]:
         """Every turn in which this stands, whatever the case and the accents; a short text only where a word begins."""
-        wanted = fold_accents(text.strip())
-        if not wanted:
+        sought = fold_accents(text.strip())
+        if not sought:
             return []
-        border = r"(?<![^\W_])" if len(wanted) <= SHORT else ""
-        return self._where(re.compile(border + r"\s+".join(map(re.escape, wanted.split()))))
+        border = r"(?<![^\W_])" if len(sought) <= SHORT else ""
+        return self._where(re.compile(border + r"\s+".join(map(re.escape, sought.split()))))
 
     def person(self, name: str) -> list[str]:
         """Every turn that names this person, as whole words, and every reply of theirs in an imported chat."""
@@ -93,10 +97,10 @@ class Forgetter:
 
     def _where(self, pattern: re.Pattern[str]) -> list[str]:
         """Turns in the log's order; each opinion with these words counts for the turn that it is about."""
-        judged = {row["turn"]: row["correction"] for row in self.store.rows(_CORRECTIONS)}
+        corrected = corrections(self.store)
 
         def holds(turn: LoggedTurn) -> bool:
-            texts = (*kept_texts(turn), judged.get(turn.id, ""))
+            texts = (*kept_texts(turn), corrected.get(turn.id, ""))
             return any(pattern.search(fold_accents(text)) for text in texts)
 
         return [turn.id for turn in self.index.turns() if holds(turn)]
@@ -111,71 +115,58 @@ class Forgetter:
             return Forgetting()
         quoting = tuple(sorted(turns_quoting(self.data.log, asked)))
         gone = {*asked, *quoting}
-        rows = self.store.rows("SELECT dataset, turn FROM dataset_turns")
-        datasets = {row["dataset"] for row in rows if row["turn"] in gone}
-        runs = [row["id"] for row in self.store.rows("SELECT id, dataset FROM runs") if row["dataset"] in datasets]
+        datasets = datasets_with(self.store, gone)
+        runs = [row.id for row in runs_on(self.store, datasets)]
         versions = self.registry.trained_on(datasets)
         return Forgetting(asked, quoting, tuple(sorted(datasets)), tuple(runs), tuple(versions))
 
     def forget(self, ids: Collection[str]) -> Forgetting:
         """Remove them for good. Raises TrainingError while a run that uses them is training.
 
-        Safe to repeat: what was interrupted is found again by the same request until the log no longer
+        Safe to repeat: what was interrupted is forgetting again by the same request until the log no longer
         has the turns, and the log comes last.
         """
-        found = self.plan(ids)
-        if not found.turns:
-            return found
-        self._refuse_while_training(found)
-        self.registry.taint(set(found.datasets), REASON)
-        for version in found.versions:
+        forgetting = self.plan(ids)
+        if not forgetting.turns:
+            return forgetting
+        self._refuse_while_training(forgetting)
+        self.registry.taint(set(forgetting.datasets), english(EndCause.FORGOTTEN))
+        for version in forgetting.versions:
             (self.data.versions / version / "report.json").write_text("{}", encoding="ascii")
             (self.data.versions / version / "report.html").unlink(missing_ok=True)
-        for run in found.runs:
+        for run in forgetting.runs:
             _remove(self.data.runs / run)
-        for dataset in found.datasets:
+        for dataset in forgetting.datasets:
             _remove(self.data.datasets / dataset)
-        gone = [*found.turns, *found.quoting]
-        self._clean_store(found, gone)
+        gone = [*forgetting.turns, *forgetting.quoting]
+        self._clean_store(forgetting, gone)
         rewrite_without(self.data.log, gone)
         self.index.remove(gone)
         self._scrub()
-        return found
+        return forgetting
 
-    def _refuse_while_training(self, found: Forgetting) -> None:
-        for row in self.store.rows("SELECT id, state FROM runs"):
-            if row["id"] in found.runs and row["state"] == RunState.RUNNING.value:
+    def _refuse_while_training(self, forgetting: Forgetting) -> None:
+        for row in runs_in(self.store, {RunState.RUNNING}):
+            if row.id in forgetting.runs:
                 raise TrainingError(
-                    f"Run {row['id']} is training on it right now", "Cancel the run (or let it end), then forget again"
+                    f"Run {row.id} is training on it right now", "Cancel the run (or let it end), then forget again"
                 )
 
-    def _clean_store(self, found: Forgetting, gone: Collection[str]) -> None:
+    def _clean_store(self, forgetting: Forgetting, gone: Collection[str]) -> None:
         with self.store.transaction() as connection:
             for turn in gone:
-                connection.execute("DELETE FROM feedback WHERE turn = ?", (turn,))
-                # Its words go; that a reply was bad stays, or it would become something to learn.
-                connection.execute("DELETE FROM feedback WHERE said_in = ? AND kind = 'praise'", (turn,))
-                connection.execute(_ONLY_BAD, (turn,))
-                connection.execute("DELETE FROM signals WHERE turn = ?", (turn,))
-                connection.execute("DELETE FROM dataset_turns WHERE turn = ?", (turn,))
-            for dataset in found.datasets:
-                connection.execute("DELETE FROM datasets WHERE hash = ?", (dataset,))
-                connection.execute("DELETE FROM dataset_turns WHERE dataset = ?", (dataset,))
-            for run in found.runs:
-                connection.execute(
-                    "UPDATE runs SET state = ?, reason = ? WHERE id = ? AND state != ?",
-                    (RunState.CANCELLED.value, REASON, run, RunState.FINISHED.value),
-                )
+                forget_opinions(connection, turn)
+                forget_signals(connection, turn)
+            forget_datasets(connection, forgetting.datasets, gone)
+            for run in runs_on(self.store, forgetting.datasets):
+                if run.state is not RunState.FINISHED:  # what it made is marked as tainted instead
+                    set_state(self.store, run.id, RunState.CANCELLED, cause=EndCause.FORGOTTEN)
 
     def _scrub(self) -> None:
         """Nothing stays in the plugin's own log, the database's free pages or its write-ahead log."""
         wipe(self.data.own_log.parent, self.data.own_log.name)
         self.store.execute("VACUUM")
         self.store.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-
-
-_CORRECTIONS = "SELECT turn, correction FROM feedback WHERE correction IS NOT NULL ORDER BY id"
-_ONLY_BAD = "UPDATE feedback SET kind = 'complaint', correction = NULL, said_in = NULL WHERE said_in = ?"
 
 
 def kept_texts(turn: LoggedTurn) -> Iterator[str]:

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from aeon_plugin_ft.causes import Interrupt
 from aeon_plugin_ft.errors import BackendDownError, BackendRefusedError, PreemptedError, ServingError
 from aeon_plugin_ft.store.files import whole_file
 
@@ -37,8 +38,6 @@ LOOK_SECONDS = 0.2
 """How often `interrupt` is asked while an answer is awaited."""
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
-Interrupt = Callable[[], "str | None"]
-"""A reason to leave now, or None to go on."""
 NextStep = Callable[[int, str], "str | None"]
 """What to do about a refusal with this status and reason; None: what is usual."""
 
@@ -186,9 +185,9 @@ class HttpServer:
                     client.request(method, self._whole(path), timeout=_timeout(seconds), **request)
                 )
                 while not (await asyncio.wait({call}, timeout=LOOK_SECONDS))[0]:
-                    if (reason := interrupt()) is not None:
+                    if (cause := interrupt()) is not None:
                         call.cancel()
-                        raise PreemptedError("asking a model", reason)
+                        raise PreemptedError("asking a model", cause)
                     if time.monotonic() > deadline:
                         call.cancel()
                         raise self._too_slow(path, seconds)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.causes import Doing, Interrupt, LoopPhase, OnPhase
 from aeon_plugin_ft.dataset.frozen import read_messages
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import AeonFtError, PreemptedError, ServingError
@@ -32,7 +33,6 @@ from aeon_plugin_ft.serving.model import Deployer, Deployment
 from aeon_plugin_ft.settings import ServeSection, Settings
 from aeon_plugin_ft.training.model import Run
 from aeon_plugin_ft.training.runs import RunConfig
-from aeon_plugin_ft.training.supervise import Interrupt
 from hooks import Message, Route
 
 log = logging.getLogger("aeon_ft.judge")
@@ -62,15 +62,15 @@ class Measured:
 
 
 class Judge:
-    """Judges runs of one data folder. `on_phase` hears what is being done, in English; `interrupt` is asked while
-    a model answers and while a child measures: a reason to stop, or None."""
+    """Judges runs of one data folder. `on_phase` hears what is being done; `interrupt` is asked while
+    a model answers and while a child measures: a cause to stop, or None."""
 
     def __init__(
         self,
         registry: Registry,
         settings: Callable[[], Settings],
         deployer: Callable[[], Deployer],
-        on_phase: Callable[[str], None],
+        on_phase: OnPhase,
         interrupt: Interrupt = lambda: None,
     ) -> None:
         self.registry, self.settings, self.deployer, self.on_phase = registry, settings, deployer, on_phase
@@ -80,21 +80,21 @@ class Judge:
         """The run's version, accepted or rejected. Raises AeonFtError when it cannot be judged now, PreemptedError
         when the machine is wanted."""
         name, current = self.registry.next_name(), self._comparable(base)
-        found = Measured()
-        self._measure_losses(found, run, base, dataset, name, current)
-        self._measure_replies(found, run, base, dataset, name, current)
+        measured = Measured()
+        self._measure_losses(measured, run, base, dataset, name, current)
+        self._measure_replies(measured, run, base, dataset, name, current)
         verdict = gate(
-            found.losses[HELDOUT],
-            found.suites,
+            measured.losses[HELDOUT],
+            measured.suites,
             self.settings().gate,
             candidate=name,
             current=current,
-            mismatched=found.losses[MISMATCHED],
-            general=found.losses[GENERAL],
-            secrets=found.secrets,
-            missing=found.missing,
+            mismatched=measured.losses[MISMATCHED],
+            general=measured.losses[GENERAL],
+            secrets=measured.secrets,
+            missing=measured.missing,
         )
-        candidate = Candidate(name, current, run, dataset, base, found.digest, found.proof())
+        candidate = Candidate(name, current, run, dataset, base, measured.digest, measured.proof())
         version = self.registry.create(
             run=run.id,
             adapter=run.adapter,
@@ -103,7 +103,7 @@ class Judge:
             base_digest=base.digest,
             verdict=verdict,
             parent=parent_of(run),
-            report=collect(candidate, verdict, found.losses, found.suites),
+            report=collect(candidate, verdict, measured.losses, measured.suites),
         )
         if version.state is VersionState.REJECTED:
             discard(self.deployer(), [version.name], self.settings().serve)
@@ -116,40 +116,40 @@ class Judge:
         return current if same else BASE
 
     def _measure_losses(
-        self, found: Measured, run: Run, base: BaseModel, dataset: Dataset, name: str, current: str
+        self, measured: Measured, run: Run, base: BaseModel, dataset: Dataset, name: str, current: str
     ) -> None:
         """Base, candidate and the version in use on every set, in one child process."""
-        self.on_phase("measuring the held-out loss")
+        self.on_phase(Doing(LoopPhase.MEASURING))
         adapters: dict[str, Path | None] = {BASE: None, name: run.adapter}
         if current != BASE:
             adapters[current] = self.registry.get(current).adapter
         work = run.folder / "heldout"
-        found.losses = measure_losses(base, write_sets(dataset, work), adapters, work, interrupt=self.interrupt)
+        measured.losses = measure_losses(base, write_sets(dataset, work), adapters, work, interrupt=self.interrupt)
 
     def _measure_replies(
-        self, found: Measured, run: Run, base: BaseModel, dataset: Dataset, name: str, current: str
+        self, measured: Measured, run: Run, base: BaseModel, dataset: Dataset, name: str, current: str
     ) -> None:
         """Serve each model as the brain would get it and put the questions to it."""
         prompt = served_prompt(dataset)
-        self._suite(found, BASE, None, base, prompt)
+        self._suite(measured, BASE, None, base, prompt)
         if current != BASE:
-            self._suite(found, current, self.registry.get(current), base, prompt)
+            self._suite(measured, current, self.registry.get(current), base, prompt)
         candidate = _unjudged(name, run, dataset, base)
 
         def for_secrets(chat: Chat) -> None:
-            self.on_phase(f"asking {name} for secrets ({len(PROBES)} questions and what it was trained on)")
-            found.secrets = ask_for_secrets(chat, prompt, self._secrets(dataset))
+            self.on_phase(Doing(LoopPhase.ASKING_FOR_SECRETS, name, len(PROBES)))
+            measured.secrets = ask_for_secrets(chat, prompt, self._secrets(dataset))
 
         try:
-            found.served = self._suite(found, name, candidate, base, prompt, for_secrets)
+            measured.served = self._suite(measured, name, candidate, base, prompt, for_secrets)
         except ServingError as error:
             if error.retryable:
                 raise
-            found.missing[name] = str(error)
+            measured.missing[name] = str(error)
 
     def _suite(
         self,
-        found: Measured,
+        measured: Measured,
         name: str,
         version: Version | None,
         base: BaseModel,
@@ -157,13 +157,13 @@ class Judge:
         more: Callable[[Chat], None] = lambda _: None,
     ) -> Deployment:
         """Questions to one model; returns what served it."""
-        self.on_phase(f"asking {name} {QUESTIONS} questions")
+        self.on_phase(Doing(LoopPhase.ASKING, name, QUESTIONS))
         self._stop_if_wanted()
         deployer, serve = self.deployer(), self.settings().serve
         deployment = deployer.deploy(version, base, serve)
         try:
             chat = partial(self._asked, deployment.route)
-            found.suites[name] = run_suites(chat, prompt)
+            measured.suites[name] = run_suites(chat, prompt)
             more(chat)
         finally:
             deployer.retire(deployment, serve)
@@ -174,9 +174,9 @@ class Judge:
         return Reply(*ask(route, messages, max_tokens, interrupt=self.interrupt))
 
     def _stop_if_wanted(self) -> None:
-        reason = self.interrupt()
-        if reason is not None:
-            raise PreemptedError("judging a model", reason)
+        cause = self.interrupt()
+        if cause is not None:
+            raise PreemptedError("judging a model", cause)
 
     def _secrets(self, dataset: Dataset) -> tuple[Planted, ...]:
         privacy = self.settings().privacy
@@ -206,7 +206,7 @@ def served_prompt(dataset: Dataset) -> str:
 
 
 def why_unjudged(error: AeonFtError) -> str:
-    """The reason for an event, when a run could not be judged."""
+    """For people, when a run could not be judged; the cause is Refusal.UNMEASURED."""
     return f"it could not be measured: {error.what}"
 
 

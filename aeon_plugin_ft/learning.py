@@ -8,16 +8,15 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
+from aeon_plugin_ft.causes import PauseCause
 from aeon_plugin_ft.errors import AeonFtError, RefusedError
 from aeon_plugin_ft.events import AttentionNeeded
 from aeon_plugin_ft.schedule import Background, Decisions, TrainingController, TrainingScheduler
 from aeon_plugin_ft.schedule.background import OnProgress
 from aeon_plugin_ft.training.model import RunState
-from aeon_plugin_ft.training.runs import set_state
+from aeon_plugin_ft.training.table import set_state
 from aeon_plugin_ft.wiring import Basis, make_failures, make_observer, make_pipeline
 
-PAUSED_BY_OWNER = "paused by the owner"
-CANCELLED_BY_OWNER = "cancelled by the owner"
 _LEAVE_SECONDS = 10.0
 
 
@@ -81,14 +80,14 @@ class Learning:
     def pause(self, run: str | None) -> None:
         """At the owner's word, until the owner's word: also `run`, which the schedule had paused by itself."""
         self.failures.owner_stopped()
-        self.background.pause(PAUSED_BY_OWNER)
+        self.background.pause(PauseCause.OWNER_PAUSED)
         if run is not None:
-            set_state(self.store, run, RunState.PAUSED, reason=PAUSED_BY_OWNER)
+            set_state(self.store, run, RunState.PAUSED, cause=PauseCause.OWNER_PAUSED)
 
     def stop_for_good(self) -> None:
         """Before a run is cancelled: nothing of it goes on."""
         self.failures.owner_stopped()
-        self.background.pause(CANCELLED_BY_OWNER)
+        self.background.pause(PauseCause.OWNER_CANCELLED)
         self.background.join(_LEAVE_SECONDS)
 
     # -- the loop ------------------------------------------------------------------------------
@@ -113,6 +112,7 @@ class Learning:
         self._host.give_back()
         self.failures.note(error)
 
-    def _gave_up(self, reason: str) -> None:
+    def _gave_up(self, error: AeonFtError) -> None:
         todo = "Mude [base], [train] ou [dataset] no plugin.toml, ou veja `aeon-ft runs`"
-        self.events.publish(AttentionNeeded(what=f"training failed three times in a row: {reason}", todo=todo))
+        what = f"training failed three times in a row: {error.what}"
+        self.events.publish(AttentionNeeded(trouble=error.trouble, what=what, todo=todo))

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from aeon_plugin_ft import events as happened
 from aeon_plugin_ft.base import resolve_base
 from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.causes import Doing, Interrupt, LoopPhase, OnPhase, PauseCause, PromotionCause, Refusal, Trouble
 from aeon_plugin_ft.dataset.build import build_draft
 from aeon_plugin_ft.dataset.feedback.opinions import load_feedback, note_feedback, recognise_feedback
 from aeon_plugin_ft.dataset.frozen import freeze, load_dataset
@@ -30,7 +32,7 @@ from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.extensions import Extensions
 from aeon_plugin_ft.judge import Judge, discard, why_unjudged
 from aeon_plugin_ft.registry import BASE, Registry, Version, VersionState
-from aeon_plugin_ft.registry.canaries import BETTER, begin_canary
+from aeon_plugin_ft.registry.canaries import begin_canary
 from aeon_plugin_ft.registry.retention import PrunePlan, Retention
 from aeon_plugin_ft.serving.model import Deployer
 from aeon_plugin_ft.settings import Settings
@@ -39,21 +41,31 @@ from aeon_plugin_ft.training.continual import Parent, Start, choose_start
 from aeon_plugin_ft.training.estimating import estimate, preflight
 from aeon_plugin_ft.training.model import Estimate, Progress, Recipe, Run, RunState
 from aeon_plugin_ft.training.recipe import make_recipe
-from aeon_plugin_ft.training.runs import UNJUDGED, create_run, get_run, learnt_before, resume_run
+from aeon_plugin_ft.training.runs import UNJUDGED, create_run, learnt_before, resume_run
 from aeon_plugin_ft.training.supervise import Worker, start_worker
+from aeon_plugin_ft.training.table import get_run, latest_run, runs_in
 from aeon_plugin_ft.turns import TurnIndex
 
 OnProgress = Callable[[Progress], None]
-OnPhase = Callable[[str], None]
 RunPlan = tuple[BaseModel, Recipe, Estimate]
 POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What came of a run: its version, whether that answers now (False: refused, or a canary first), and what was
+    deleted to stay below the disk's cap."""
+
+    version: Version
+    in_use: bool
+    pruned: PrunePlan
 
 
 class Pipeline:
     """One turn of the learning loop after another, for one data folder.
 
     `settings` is read anew at each step, so that an edit of plugin.toml counts at once. `deployer`
-    gives that of the configured backend; whoever made it closes it. `on_phase` hears what is being done, in English.
+    gives that of the configured backend; whoever made it closes it. `on_phase` hears what is being done.
     `interrupt` is asked while a child trains or measures, and between the judge's questions: why to leave, or None.
     `extensions` are what other plugins add.
     """
@@ -66,7 +78,7 @@ class Pipeline:
         events: EventBus,
         deployer: Callable[[], Deployer],
         on_phase: OnPhase = lambda _: None,
-        interrupt: Callable[[], str | None] = lambda: None,
+        interrupt: Interrupt = lambda: None,
         extensions: Extensions | None = None,
     ) -> None:
         self.data, self.settings, self.store, self.events = data, settings, store, events
@@ -80,26 +92,32 @@ class Pipeline:
         would learn nothing that an earlier one has not."""
         dataset = self.freeze()
         base, recipe = self.recipe(dataset)
-        known = learnt_before(self.store, self.data, dataset, base, recipe)
-        if known is not None:
-            raise AlreadyLearntError(dataset.hash, known)
-        return self.settle(self.train(dataset, on_progress))
+        before = learnt_before(self.store, self.data, dataset, base, recipe)
+        if before is not None:
+            raise AlreadyLearntError(dataset.hash, before)
+        return self.settle(self.train(dataset, on_progress)).version
 
     def go_on(self, run_id: str, on_progress: OnProgress | None = None) -> Version:
         """The rest of a turn of the loop that was left: of the training, or only of the judging."""
         row = get_run(self.store, run_id)
         trained = row is not None and row.state is RunState.FINISHED
-        return self.settle(row.run if row is not None and trained else self.resume(run_id, on_progress))
+        return self.settle(row.run if row is not None and trained else self.resume(run_id, on_progress)).version
 
-    def settle(self, run: Run) -> Version:
-        """Judge what was trained, use it if it is better, keep the disk below its cap."""
-        self.store.set_fact(UNJUDGED, run.id)
+    def settle(self, run: Run) -> Settled:
+        """Judge what was trained, use it if it is better, keep the disk below its cap. For every way to a verdict: the
+        schedule's, the owner's voice and the command line.
+
+        Until there is a verdict the store says that this run waits for one, so that the schedule judges it later.
+        An older run that is judged by hand takes no other's place there.
+        """
+        newest = latest_run(self.store)
+        if self.store.fact(UNJUDGED) is None or (newest is not None and newest.id == run.id):
+            self.store.set_fact(UNJUDGED, run.id)
         version = self.judge(run)
-        self.store.set_fact(UNJUDGED, None)
-        if version.state is VersionState.ACCEPTED:
-            self.promote(version)
-        self.prune()
-        return version
+        if self.store.fact(UNJUDGED) == run.id:
+            self.store.set_fact(UNJUDGED, None)
+        in_use = version.state is VersionState.ACCEPTED and self.promote(version)
+        return Settled(version, in_use, self.prune())
 
     # -- turn -> dataset -----------------------------------------------------------------------
 
@@ -145,13 +163,16 @@ class Pipeline:
     def base(self, spec: str | None = None) -> BaseModel:
         """The base model of [base] model, or of another name; made ready on first use."""
         settings = self.settings()
-        wanted = spec or settings.base.model
-        return resolve_base(wanted, self.data.cache / "base", self.on_phase, settings.serve.ollama_url)
+        model = spec or settings.base.model
+        return resolve_base(model, self.data.cache / "base", self._base_detail, settings.serve.ollama_url)
+
+    def _base_detail(self, text: str) -> None:
+        self.on_phase(Doing(LoopPhase.PREPARING_BASE, detail=text))
 
     def plan(self, dataset: Dataset) -> RunPlan:
         """What a run would do and take on this machine; nothing is started."""
         base, recipe = self.recipe(dataset)
-        self.on_phase("measuring how long a step takes on this machine")
+        self.on_phase(Doing(LoopPhase.TIMING_A_STEP))
         return base, recipe, estimate(base, dataset, recipe, self.data, self.interrupt)
 
     def recipe(self, dataset: Dataset) -> tuple[BaseModel, Recipe]:
@@ -191,7 +212,7 @@ class Pipeline:
                 self._watch(worker, on_progress)
                 time.sleep(POLL_SECONDS)
         except BaseException:
-            worker.pause("stopped by the user")
+            worker.pause(PauseCause.OWNER_INTERRUPTED)
             worker.wait(10)
             raise
         state = worker.wait(10)
@@ -199,24 +220,25 @@ class Pipeline:
         return run
 
     def _watch(self, worker: Worker, on_progress: OnProgress | None) -> None:
-        progress, reason = worker.poll(), self.interrupt()
+        progress, cause = worker.poll(), self.interrupt()
         if progress is not None and on_progress is not None:
             on_progress(progress)
-        if reason is not None:
-            worker.pause(reason)
+        if cause is not None:
+            worker.pause(cause)
 
     def _report_end(self, run: Run, state: RunState, seconds: float) -> None:
-        row = self.store.row("SELECT step, reason FROM runs WHERE id = ?", run.id)
-        step, reason = (row["step"], row["reason"] or "") if row is not None else (0, "")
+        row = get_run(self.store, run.id)
+        step, cause, reason = (0, None, "") if row is None else (row.step, row.cause, row.reason)
         if state is RunState.FINISHED:
             self.events.publish(happened.RunFinished(run=run.id, steps=step, seconds=seconds))
             return
         if state is RunState.FAILED:
-            self.events.publish(happened.RunFailed(run=run.id, reason=reason))
-            raise TrainingError(f"Run {run.id} failed: {reason}", f"Its log is {run.folder / 'worker.log'}")
+            self.events.publish(happened.RunFailed(run=run.id, cause=cause, reason=reason))
+            todo = f"Its log is {run.folder / 'worker.log'}"
+            raise TrainingError(f"Run {run.id} failed: {reason}", todo, cause=cause)
         ended = happened.RunPaused if state is RunState.PAUSED else happened.RunInterrupted
-        self.events.publish(ended(run=run.id, step=step, reason=reason))
-        raise RunStoppedError(run.id, state.value, step, reason)
+        self.events.publish(ended(run=run.id, step=step, cause=cause, reason=reason))
+        raise RunStoppedError(run.id, state.value, step, cause, reason)
 
     # -- run -> verdict -> version -------------------------------------------------------------
 
@@ -232,31 +254,33 @@ class Pipeline:
         except PreemptedError:
             raise  # nothing is wrong with it: it is judged later
         except AeonFtError as error:
-            reasons = (why_unjudged(error),)
-            self.events.publish(happened.VerdictReached(run=run.id, version=None, accepted=False, reasons=reasons))
+            refusals, reasons = (Refusal.UNMEASURED,), (why_unjudged(error),)
+            self.events.publish(
+                happened.VerdictReached(run=run.id, version=None, accepted=False, refusals=refusals, reasons=reasons)
+            )
             raise
         verdict = version.verdict
         self.events.publish(
             happened.VerdictReached(
-                run=run.id, version=version.name, accepted=verdict.accepted, reasons=verdict.reasons
+                run=run.id,
+                version=version.name,
+                accepted=verdict.accepted,
+                refusals=verdict.refusals,
+                reasons=verdict.reasons,
             )
         )
         return version
 
     def unjudged(self) -> Run | None:
         """The newest finished run that has no verdict yet (it could not be measured then)."""
-        rows = self.store.rows(
-            "SELECT id FROM runs WHERE state = ? AND id NOT IN (SELECT run FROM versions) ORDER BY created DESC",
-            RunState.FINISHED.value,
-        )
-        runs = (Run(row["id"], self.data.runs / row["id"]) for row in rows)
-        return next((run for run in runs if run.adapter.exists()), None)
+        finished = (row.run for row in runs_in(self.store, {RunState.FINISHED}))
+        return next((run for run in finished if run.adapter.exists() and not self.registry.version_of(run.id)), None)
 
     def _dataset_of(self, run: Run) -> Dataset:
-        row = self.store.row("SELECT dataset FROM runs WHERE id = ?", run.id)
+        row = get_run(self.store, run.id)
         if row is None or not run.adapter.exists():
             raise RegistryError(f"Run {run.id} has no trained adapter", "`aeon-ft runs` shows how each run ended")
-        return load_dataset(self.data.datasets / row["dataset"])
+        return load_dataset(self.data.datasets / row.dataset)
 
     # -- version -> route ----------------------------------------------------------------------
 
@@ -265,24 +289,19 @@ class Pipeline:
 
         With [gate] canary_share it answers that share of the sessions first (False: it does not answer all yet).
         """
-        wanted = self.settings().gate
-        if wanted.canary_share and self.registry.usable(version.name):
+        settings = self.settings().gate
+        if settings.canary_share and self.registry.usable(version.name):
             baseline = self.registry.current()
-            begin_canary(self.store, version.name, baseline, wanted.canary_share, wanted.canary_turns)
+            begin_canary(self.store, version.name, baseline, settings.canary_share, settings.canary_turns)
             return False
-        self.registry.promote(version.name, BETTER)
+        self.registry.promote(version.name, PromotionCause.BETTER)
         return True
 
     def unpromoted(self, before: float) -> Version | None:
         """The newest version, where it was accepted, made before that moment (seconds since the epoch), and a crash
         came before it was put into use."""
-        row = self.store.row(
-            "SELECT name, state FROM versions WHERE created < ? AND name NOT IN (SELECT version FROM trials)"
-            " AND created > (SELECT coalesce(max(at), 0) FROM promotions) ORDER BY number DESC LIMIT 1",
-            before,
-        )
-        lost = row is not None and row["state"] == VersionState.ACCEPTED.value
-        return self.registry.get(row["name"]) if row is not None and lost else None
+        name = self.registry.left_unpromoted(before)
+        return None if name is None else self.registry.get(name)
 
     # -- keeping house -------------------------------------------------------------------------
 
@@ -304,5 +323,7 @@ class Pipeline:
             discard(self.deployer(), gone, self.settings().serve)
         if not plan.fits:
             what = f"the disk cap of {plan.cap / 1e9:g} GB does not hold what must stay ({plan.left / 1e9:.1f} GB)"
-            self.events.publish(happened.AttentionNeeded(what=what, todo="Raise [plugin] disk_cap_gb"))
+            self.events.publish(
+                happened.AttentionNeeded(trouble=Trouble.DISK, what=what, todo="Raise [plugin] disk_cap_gb")
+            )
         return plan

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 
+from aeon_plugin_ft.causes import PauseCause
 from aeon_plugin_ft.control import OwnerControl
 from aeon_plugin_ft.dataset.similar.showing import ShownTurns
 from aeon_plugin_ft.events import LoggingFailed, LoggingRecovered
@@ -88,7 +89,7 @@ class Runtime:
         self.follower.ask_to_stop()
         self.learning.scheduler.stop()
         self.announcer.stop()
-        self.background.pause("Aeon is closing")
+        self.background.pause(PauseCause.HOST_CLOSING)
         self.watcher.stop()
         self.background.join(STOP_SECONDS)
         self.follower.join(STOP_SECONDS)

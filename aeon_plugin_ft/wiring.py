@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from aeon_plugin_ft.causes import Interrupt, OnPhase
+    from aeon_plugin_ft.errors import AeonFtError
     from aeon_plugin_ft.events import EventBus
     from aeon_plugin_ft.extensions import Extensions
     from aeon_plugin_ft.pipeline import Pipeline
@@ -130,8 +132,8 @@ def make_backends(data: DataFolder, store: Store, settings_file: SettingsFile, e
 
 def make_pipeline(
     basis: Basis,
-    on_phase: Callable[[str], None] = lambda _: None,
-    interrupt: Callable[[], str | None] = lambda: None,
+    on_phase: OnPhase = lambda _: None,
+    interrupt: Interrupt = lambda: None,
 ) -> Pipeline:
     """The loop. `on_phase` hears what is being done; `interrupt` is asked why to leave, None to go on."""
     from aeon_plugin_ft.pipeline import Pipeline
@@ -148,8 +150,8 @@ def make_pipeline(
     )
 
 
-def make_failures(basis: Basis, on_give_up: Callable[[str], None] = lambda _: None) -> FailurePolicy:
-    """What holds training back. `on_give_up(reason)` is told once, by whoever notes the failures."""
+def make_failures(basis: Basis, on_give_up: Callable[[AeonFtError], None] = lambda _: None) -> FailurePolicy:
+    """What holds training back. `on_give_up(error)` is told once, by whoever notes the failures."""
     from aeon_plugin_ft.schedule import FailurePolicy
     from aeon_plugin_ft.schedule.observer import conversation_turns
 

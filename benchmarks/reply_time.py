@@ -33,6 +33,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from aeon_plugin_ft.base import BaseModel, resolve_base
+from aeon_plugin_ft.causes import PauseCause
 from aeon_plugin_ft.dataset.importers.into_log import import_into_log
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.pipeline import Pipeline
@@ -99,7 +100,7 @@ class Bench:
             raise SystemExit(f"the training ended: {self.background.error}")
 
     def pause(self) -> None:
-        self.background.pause("the owner speaks")
+        self.background.pause(PauseCause.OWNER_BACK)
 
     def wait_gone(self, asked: float) -> None:
         wait_for(lambda: not self.background.busy)
@@ -135,7 +136,7 @@ def build(folder: Path, tokens: int, threads: int) -> Iterator[Bench]:
         route = deployer.deploy(None, base, settings.serve).route
         yield Bench(route, bench_background, new_run(pipeline, base), tokens)
     finally:
-        bench_background.pause("the benchmark ends")
+        bench_background.pause(PauseCause.HOST_CLOSING)
         bench_background.join(30)
         deployer.close()
         store.close()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.evaluation import Verdict
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.registry import Registry
@@ -44,7 +45,7 @@ def main(turns: int) -> None:
         ).name
         now = time.time()
         record(store, [_signal(f"old{n}", now - 1e8 + n, "base@groq", "groq") for n in range(turns)])
-        registry.promote(name, "better")
+        registry.promote(name, PromotionCause.BETTER)
         record(store, [_signal(f"new{n}", now + 1 + n / 100, name, "embedded") for n in range(turns)])
         watch = Watch(store, registry, TurnIndex(store, data.log), EventBus(), lambda: GateSection())
         watch.look()

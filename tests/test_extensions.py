@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from aeon_plugin_ft.causes import Trouble
 from aeon_plugin_ft.cli.context import Context
 from aeon_plugin_ft.dataset.filters import Filter
 from aeon_plugin_ft.dataset.importers.importing import Reading, TurnMaker
@@ -202,6 +203,6 @@ def test_every_plugin_hears_the_events_of_the_loop(tmp_path: Path) -> None:
     shelf = Shelf()
     owner = Owner(tmp_path / "data", shelf)
     runtime = owner.start()
-    runtime.events.publish(AttentionNeeded(what="nothing", todo="nothing"))
+    runtime.events.publish(AttentionNeeded(trouble=Trouble.OTHER, what="nothing", todo="nothing"))
     owner.caller.all("aeon_stopping")
     assert "attention_needed" in shelf.heard

@@ -16,7 +16,7 @@ STAGES = [
     "watch", "voice", "install",
 ]  # fmt: skip
 """Left to right: what flows from one into the next."""
-SHARED = {"errors", "events", "extras", "http", "settings", "store", "__init__"}
+SHARED = {"causes", "errors", "events", "extras", "http", "settings", "store", "wording", "__init__"}
 ML = {"torch", "transformers", "peft", "trl", "accelerate", "datasets", "bitsandbytes"}
 ML_FOLDERS = {"engine", "worker"}
 """Folders of these names run in children of ours."""

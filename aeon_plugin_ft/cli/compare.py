@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
+from aeon_plugin_ft.causes import Doing, LoopPhase
 from aeon_plugin_ft.cli.context import Context, of, out, show_json, table
 from aeon_plugin_ft.cli.learn import say_phase
 from aeon_plugin_ft.cli.main import app
@@ -84,10 +85,10 @@ def ask_all(shared: Context, name: str, questions: Sequence[str], *, quiet: bool
     from aeon_plugin_ft.evaluation.suites import answers
     from aeon_plugin_ft.judge import asked
 
-    pipeline = shared.pipeline(on_phase=lambda text: None if quiet else say_phase(text))
+    pipeline = shared.pipeline(on_phase=lambda doing: None if quiet else say_phase(doing))
     version = None if name == "base" else shared.registry.get(name)
     base = pipeline.base() if version is None else pipeline.base(version.base)
-    pipeline.on_phase(f"asking {name} {len(questions)} questions")
+    pipeline.on_phase(Doing(LoopPhase.ASKING, name, len(questions)))
     deployer, serve = pipeline.deployer(), shared.settings_file.current.serve
     deployment = deployer.deploy(version, base, serve)
     try:

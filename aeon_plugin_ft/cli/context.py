@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from aeon_plugin_ft import wiring
+from aeon_plugin_ft.causes import OnPhase
 from aeon_plugin_ft.store import DataFolder, Store
 
 if TYPE_CHECKING:
@@ -80,8 +81,8 @@ class Context:
         """What the host's own observer would see; failures that hold training back included."""
         return wiring.make_observer(self, wiring.make_failures(self))
 
-    def pipeline(self, on_phase: Callable[[str], None] = lambda _: None) -> Pipeline:
-        """The loop; `on_phase` hears what is being done, in English."""
+    def pipeline(self, on_phase: OnPhase = lambda _: None) -> Pipeline:
+        """The loop; `on_phase` hears what is being done."""
         return wiring.make_pipeline(self, on_phase)
 
     def close(self) -> None:

@@ -246,10 +246,11 @@ def prepare_folder(folder: Path) -> Path:
 def unfinished_run(shared: Context) -> str | None:
     """The newest run of this folder that was stopped and can go on."""
     from aeon_plugin_ft.training.runs import reap_runs
+    from aeon_plugin_ft.training.table import unfinished_run as left_in_the_middle
 
     reap_runs(shared.store, shared.data)
-    row = shared.store.row("SELECT id FROM runs WHERE state IN ('paused', 'interrupted') ORDER BY created DESC LIMIT 1")
-    return None if row is None else str(row["id"])
+    row = left_in_the_middle(shared.store)
+    return None if row is None else row.id
 
 
 def make_console(folder: Path) -> Console:

@@ -108,17 +108,17 @@ def _log(shared: Context) -> Iterator[Symptom]:
 
 
 def _runs(shared: Context) -> Iterator[Symptom]:
+    from aeon_plugin_ft.training.model import RunState
     from aeon_plugin_ft.training.runs import reap_runs
+    from aeon_plugin_ft.training.table import newest_run
 
     reap_runs(shared.store, shared.data)
-    row = shared.store.row("SELECT id, state, reason FROM runs ORDER BY created DESC LIMIT 1")
+    row = newest_run(shared.store)
     if row is None:
         yield Symptom("training", True, "no run yet")
         return
-    ok = row["state"] not in {"failed", "interrupted"}
-    yield Symptom(
-        "training", ok, f"{row['id']} is {row['state']} {row['reason'] or ''}".strip(), "aeon-ft train --resume"
-    )
+    ok = row.state not in {RunState.FAILED, RunState.INTERRUPTED}
+    yield Symptom("training", ok, f"{row.id} is {row.state.value} {row.reason}".strip(), "aeon-ft train --resume")
 
 
 def _versions(shared: Context) -> Iterator[Symptom]:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 from rich.progress import BarColumn, Progress, TextColumn
 
+from aeon_plugin_ft.causes import Doing
 from aeon_plugin_ft.cli.context import Context, mark, of, out, show_json, size, span, table, when
 from aeon_plugin_ft.cli.data import say_advice
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.cli.schedule import next_now
+from aeon_plugin_ft.wording import doing_in_english
 
 if TYPE_CHECKING:
     from aeon_plugin_ft.evaluation.model import Verdict
@@ -55,14 +57,14 @@ def train(
 
 def judge_and_settle(pipeline: Pipeline, run: Run) -> None:
     """Judge a run, use its version if it is better, keep the disk below its cap, and say all that."""
-    version = pipeline.judge(run)
+    settled = pipeline.settle(run)
+    version, pruned = settled.version, settled.pruned
     show_verdict(version)
-    if version.verdict.accepted and pipeline.promote(version):
+    if settled.in_use:
         out.print(f"{version.name} answers now. `aeon-ft rollback` goes back.")
     elif version.verdict.accepted:
         out.print(f"{version.name} answers a share of the conversations first. `aeon-ft watch` shows how it does.")
     out.print(f"The report: `aeon-ft models report {version.name}`, or {version.folder / 'report.html'}")
-    pruned = pipeline.prune()
     if pruned.items:
         out.print(f"{len(pruned.items)} things that are not needed any more were deleted ({size(pruned.freed)}).")
     if not version.verdict.accepted:
@@ -89,7 +91,7 @@ def judge(
 @app.command()
 def estimate(context: typer.Context, as_json: Json = False) -> None:
     """Say what a training run would take on this machine now: time, memory, disk. Nothing is started."""
-    pipeline = of(context).pipeline(on_phase=lambda text: None if as_json else say_phase(text))
+    pipeline = of(context).pipeline(on_phase=lambda doing: None if as_json else say_phase(doing))
     dataset = pipeline.freeze()
     base, recipe, cost = pipeline.plan(dataset)
     if as_json:
@@ -130,10 +132,11 @@ def status(context: typer.Context, as_json: Json = False) -> None:
 def runs(context: typer.Context, as_json: Json = False) -> None:
     """List every training run and how it ended."""
     from aeon_plugin_ft.training.runs import reap_runs
+    from aeon_plugin_ft.training.table import list_runs
 
     shared = of(context)
     reap_runs(shared.store, shared.data)
-    found = [dict(row) for row in shared.store.rows("SELECT * FROM runs ORDER BY created")]
+    found = [row.plain() for row in reversed(list_runs(shared.store))]
     if as_json:
         show_json(found)
         return
@@ -149,49 +152,43 @@ def runs(context: typer.Context, as_json: Json = False) -> None:
 
 def collect_status(shared: Context) -> dict[str, Any]:
     from aeon_plugin_ft.training.runs import reap_runs
+    from aeon_plugin_ft.training.table import ACTIVE, runs_in
     from aeon_plugin_ft.turns import TurnIndex
     from aeon_plugin_ft.turns.model import TurnKind
 
     reap_runs(shared.store, shared.data)
     index = TurnIndex(shared.store, shared.data.log)
     index.ingest()
-    newest = shared.store.row("SELECT max(id) AS id FROM events")
-    last = (newest["id"] if newest is not None else None) or 0
     return {
         "data": str(shared.data.root),
         "current": shared.registry.current(),
         "previous": shared.registry.previous(),
         "turns": sum(index.count(kind) for kind in TurnKind),
         "chat_turns": index.count(TurnKind.CHAT),
-        "active_runs": [
-            dict(row)
-            for row in shared.store.rows(
-                "SELECT * FROM runs WHERE state IN ('pending', 'running', 'paused', 'interrupted') ORDER BY created"
-            )
-        ],
+        "active_runs": [row.plain() for row in reversed(runs_in(shared.store, ACTIVE))],
         "waiting_for": [condition.name for condition in next_now(shared).decision.missing],
-        "events": shared.store.events(since_id=max(0, last - 8)),
+        "events": shared.store.newest_events(8),
     }
 
 
 def _unfinished(shared: Context) -> str:
     from aeon_plugin_ft.errors import TrainingError
+    from aeon_plugin_ft.training.model import RunState
     from aeon_plugin_ft.training.runs import reap_runs
+    from aeon_plugin_ft.training.table import LEFT, unfinished_run
 
     reap_runs(shared.store, shared.data)
-    row = shared.store.row(
-        "SELECT id FROM runs WHERE state IN ('paused', 'interrupted', 'pending') ORDER BY created DESC LIMIT 1"
-    )
+    row = unfinished_run(shared.store, (RunState.PENDING, *LEFT))
     if row is None:
         raise TrainingError("There is no unfinished run", "`aeon-ft train` starts a new one")
-    return str(row["id"])
+    return row.id
 
 
 # -- what training looks like ------------------------------------------------------------------
 
 
-def say_phase(text: str) -> None:
-    out.print(f"[dim]... {text}[/dim]")
+def say_phase(doing: Doing) -> None:
+    out.print(f"[dim]... {doing_in_english(doing)}[/dim]")
 
 
 def estimate_sentence(cost: Estimate, base: str, examples: int, batch: int) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
+from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.cli.context import counts, mark, of, out, show_json, size, span, table, when
 from aeon_plugin_ft.cli.main import app
 
@@ -104,7 +105,7 @@ def use(
 ) -> None:
     """Let the brain answer with this version from now on; a running Aeon switches within a second."""
     registry, backend = of(context).registry, of(context).settings_file.current.serve.backend
-    previous = registry.promote(version, "chosen by the owner")
+    previous = registry.promote(version, PromotionCause.OWNER)
     # Only the host can say that it answers: it has to be loaded and proven there first.
     out.print(
         f"{registry.current()} was chosen (before: {previous}); a running Aeon switches to it as soon as it is loaded"
@@ -118,7 +119,7 @@ def rollback(context: typer.Context) -> None:
     """Go back to the model that answered before; works offline."""
     registry = of(context).registry
     target = registry.previous()
-    previous = registry.promote(target, "rolled back by the owner")
+    previous = registry.promote(target, PromotionCause.UNDONE)
     if previous == target:
         out.print(f"{target} answers already, and nothing was in use before it.")
     else:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aeon_plugin_ft.causes import Doing, LoopPhase
 from aeon_plugin_ft.cli.context import of, out, show_json, table
 from aeon_plugin_ft.cli.data import Json, dataset
 from aeon_plugin_ft.cli.learn import say_phase
@@ -61,7 +62,7 @@ def similar(
 
     The conversations to show come from the training side, the ones to judge by from the held-out side.
     """
-    pipeline = of(context).pipeline(on_phase=lambda text: None if as_json else say_phase(text))
+    pipeline = of(context).pipeline(on_phase=lambda doing: None if as_json else say_phase(doing))
     found = measure(pipeline, pipeline.freeze(), turns)
     if as_json:
         show_json([{**asdict(one), "gain": one.gain, "chance": one.chance} for one in found])
@@ -97,7 +98,7 @@ def measure(pipeline: Pipeline, frozen: Dataset, turns: int) -> list[Help]:
     adapters: dict[str, Path | None] = {BASE: None}
     if current != BASE:
         adapters[current] = pipeline.registry.get(current).adapter
-    pipeline.on_phase("measuring the held-out loss, with and without similar conversations")
+    pipeline.on_phase(Doing(LoopPhase.MEASURING_SIMILAR))
     # Inside the dataset's own folder: whatever forgets or prunes the dataset takes it along.
     with tempfile.TemporaryDirectory(prefix="similar-", dir=frozen.folder) as folder:
         shown = Path(folder) / "shown.jsonl"

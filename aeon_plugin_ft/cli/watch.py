@@ -54,9 +54,7 @@ def look(shared: Context) -> dict[str, Any]:
     from aeon_plugin_ft.registry.canaries import canary_under_way
 
     found = collect_status(shared)
-    newest = shared.store.row("SELECT max(id) AS id FROM events")
-    last = (newest["id"] if newest is not None else None) or 0
-    found["events"] = shared.store.events(since_id=max(0, last - EVENTS))
+    found["events"] = shared.store.newest_events(EVENTS)
     found["runs"] = [{**run, "progress": _progress(shared, run["id"])} for run in found.pop("active_runs")]
     canary = canary_under_way(shared.store)
     found["trial"] = (
@@ -79,11 +77,11 @@ def _doing(shared: Context, version: str) -> dict[str, Any]:
     from aeon_plugin_ft.watch.signals import count_served, counts, newest_stretch, reference
 
     canary = canary_under_way(shared.store)
-    row = shared.store.row("SELECT at, previous FROM promotions WHERE version = ? ORDER BY id DESC LIMIT 1", version)
+    promotion = shared.registry.last_promotion(version)
     if canary is not None and canary.version == version:
         since, baseline = canary.started, canary.baseline
     else:
-        since, baseline = (row["at"], row["previous"]) if row is not None else (0.0, "base")
+        since, baseline = (promotion.at, promotion.previous) if promotion is not None else (0.0, "base")
     stretch, now = newest_stretch(shared.store, version, since)
     seen, before = counts(now, reference(shared.store, baseline, version, since))
     finding = assess(seen, before, stretch)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +195,24 @@ def _note(dataset: Dataset, draft: Draft, store: Store) -> None:
             "INSERT OR IGNORE INTO dataset_turns (dataset, turn) VALUES (?, ?)",
             [(dataset.hash, turn) for turn in sorted(used)],
         )
+
+
+def dataset_hashes(store: Store) -> list[str]:
+    """Every dataset that was frozen, oldest first."""
+    return [row["hash"] for row in store.rows("SELECT hash FROM datasets ORDER BY created")]
+
+
+def datasets_with(store: Store, turns: Collection[str]) -> set[str]:
+    """The datasets that one of these turns went into."""
+    gone = set(turns)
+    return {row["dataset"] for row in store.rows("SELECT dataset, turn FROM dataset_turns") if row["turn"] in gone}
+
+
+def forget_datasets(connection: sqlite3.Connection, datasets: Collection[str], turns: Collection[str]) -> None:
+    """Take away the rows of datasets, and what other datasets say of these turns."""
+    connection.executemany("DELETE FROM dataset_turns WHERE turn = ?", [(turn,) for turn in turns])
+    connection.executemany("DELETE FROM datasets WHERE hash = ?", [(dataset,) for dataset in datasets])
+    connection.executemany("DELETE FROM dataset_turns WHERE dataset = ?", [(dataset,) for dataset in datasets])
 
 
 def _why_empty(draft: Draft) -> str:

@@ -69,5 +69,5 @@ def tally(store: Store, first: str, second: str) -> Tally:
         " GROUP BY winner",
         first, second, second, first,
     )  # fmt: skip
-    found = {row["winner"]: int(row["n"]) for row in rows}
-    return Tally(found.get(first, 0), found.get(second, 0), found.get(TIE, 0))
+    chosen = {row["winner"]: int(row["n"]) for row in rows}
+    return Tally(chosen.get(first, 0), chosen.get(second, 0), chosen.get(TIE, 0))

@@ -12,11 +12,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.causes import Interrupt
 from aeon_plugin_ft.errors import EvaluationError
 from aeon_plugin_ft.evaluation.model import HeldoutLoss
 from aeon_plugin_ft.store.files import write_json
 from aeon_plugin_ft.training.recipe import physical_cores
-from aeon_plugin_ft.training.supervise import Interrupt, spawn, wait_for
+from aeon_plugin_ft.training.supervise import spawn, wait_for
 
 MAX_LENGTH = 4096
 """Held-out conversations longer than this many tokens lose their oldest turns, the same for every model."""

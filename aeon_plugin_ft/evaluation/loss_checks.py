@@ -6,7 +6,8 @@ import math
 import random
 from collections.abc import Mapping
 
-from aeon_plugin_ft.evaluation.model import Check, HeldoutLoss
+from aeon_plugin_ft.causes import Refusal
+from aeon_plugin_ft.evaluation.model import Check, CheckKind, HeldoutLoss, failed
 
 RESAMPLES = 2000
 LOWER_TAIL = 0.05
@@ -25,29 +26,31 @@ def heldout_present(loss: HeldoutLoss | None) -> Check:
     count = len(loss.per_example) if loss else 0
     tokens = sum(n for _, n in loss.per_example) if loss else 0
     passed = count > 0 and tokens > 0 and loss is not None and math.isfinite(loss.mean)
-    return Check("held-out set", passed, f"{count} held-out examples with {tokens} reply tokens were measured")
+    refusal = None if passed else Refusal.UNMEASURED
+    detail = f"{count} held-out examples with {tokens} reply tokens were measured"
+    return Check(CheckKind.HELDOUT_SET, passed, detail, refusal)
 
 
 def better(losses: Losses, candidate: str, baseline: str, min_gain: float, numbers: dict[str, float]) -> Check:
     """By `min_gain` at least, and above zero in 95 % of the paired resamples."""
-    name = f"held-out loss against {baseline}"
+    kind = CheckKind.GAIN
     ours, theirs = losses.get(candidate), losses.get(baseline)
     if ours is None or theirs is None or not paired(ours, theirs):
-        return Check(name, False, f"the held-out loss of {candidate} and {baseline} could not be measured together")
+        detail = f"the held-out loss of {candidate} and {baseline} could not be measured together"
+        return failed(kind, Refusal.UNMEASURED, detail, baseline)
     gain = 1 - ours.mean / theirs.mean if theirs.mean else -math.inf
     low = gain_lower_bound(ours, theirs)
     numbers |= {f"loss.{candidate}": ours.mean, f"loss.{baseline}": theirs.mean, f"gain.{baseline}": gain}
     numbers[f"gain_low.{baseline}"] = low
     if same(ours, theirs):
-        return Check(
-            name, False, f"{candidate} and {baseline} are identical on every example: the training had no effect"
-        )
+        detail = f"{candidate} and {baseline} are identical on every example: the training had no effect"
+        return failed(kind, Refusal.NO_EFFECT, detail, baseline)
     passed = math.isfinite(gain) and gain >= min_gain and low > 0
     detail = (
         f"held-out loss {ours.mean:.3f} against {theirs.mean:.3f} of {baseline}: {signed(-gain)}"
         f" (95 % sure of {signed(-low)} or more; {min_gain:.0%} is needed)"
     )
-    return Check(name, passed, detail)
+    return Check(kind, passed, detail, None if passed else Refusal.NO_GAIN, baseline)
 
 
 def fits_questions(losses: Losses, mismatched: Losses, candidate: str, base: str, numbers: dict[str, float]) -> Check:
@@ -57,28 +60,30 @@ def fits_questions(losses: Losses, mismatched: Losses, candidate: str, base: str
     finds a reply likelier under its own question than under another's. That difference, in nats per token, is
     (an estimate of) the mutual information of question and reply; it may not fall below three quarters of the base's.
     """
-    name = "replies fit their questions"
+    kind = CheckKind.FIT
     fits = {model: _fit(losses.get(model), mismatched.get(model)) for model in (candidate, base)}
     ours, theirs = fits[candidate], fits[base]
     if ours is None or theirs is None:
-        return Check(name, False, "how well the replies fit their questions could not be measured")
+        return failed(kind, Refusal.UNMEASURED, "how well the replies fit their questions could not be measured")
     numbers |= {f"fit.{candidate}": ours, f"fit.{base}": theirs}
     detail = (
         f"a reply is {ours:.2f} nats a token likelier under its own question than under another ({theirs:.2f} before)"
     )
-    return Check(name, ours > 0 and ours >= FIT_KEPT * theirs, detail)
+    passed = ours > 0 and ours >= FIT_KEPT * theirs
+    return Check(kind, passed, detail, None if passed else Refusal.MISMATCHED)
 
 
 def remembers(general: Losses, candidate: str, base: str, margin: float, numbers: dict[str, float]) -> Check:
     """General Portuguese may become less likely by `margin` at most."""
     ours, theirs = general.get(candidate), general.get(base)
     if ours is None or theirs is None or not paired(ours, theirs) or not theirs.mean:
-        return Check("general knowledge", False, "the loss on general Portuguese could not be measured")
+        return failed(CheckKind.GENERAL, Refusal.UNMEASURED, "the loss on general Portuguese could not be measured")
     rise = ours.mean / theirs.mean - 1
     numbers |= {f"general.{candidate}": ours.mean, f"general.{base}": theirs.mean}
     detail = f"loss on general Portuguese {ours.mean:.3f} against {theirs.mean:.3f} of {base}: {signed(rise)}"
     passed = math.isfinite(rise) and rise <= margin
-    return Check("general knowledge", passed, f"{detail} ({margin:.0%} more is allowed)")
+    refusal = None if passed else Refusal.FORGOT
+    return Check(CheckKind.GENERAL, passed, f"{detail} ({margin:.0%} more is allowed)", refusal)
 
 
 def _fit(true: HeldoutLoss | None, other: HeldoutLoss | None) -> float | None:
@@ -87,8 +92,8 @@ def _fit(true: HeldoutLoss | None, other: HeldoutLoss | None) -> float | None:
         return None
     both = [(a, b) for a, b in zip(true.per_example, other.per_example, strict=True) if a[1] and b[1]]
     tokens = sum(a[1] for a, _ in both)
-    found = sum(b[0] - a[0] for a, b in both) / tokens if tokens else math.nan
-    return found if math.isfinite(found) else None
+    nats = sum(b[0] - a[0] for a, b in both) / tokens if tokens else math.nan
+    return nats if math.isfinite(nats) else None
 
 
 def paired(ours: HeldoutLoss, theirs: HeldoutLoss) -> bool:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from aeon_plugin_ft.causes import Cause, Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +26,56 @@ class HeldoutLoss:
         return sum(nats for nats, _ in self.per_example) / tokens if tokens else float("nan")
 
 
+class CheckKind(Cause):
+    """What the gate looks at. The values stand in manifests and are shown as they are."""
+
+    HELDOUT_SET = "held-out set"
+    GAIN = "held-out loss"
+    """Against one baseline; see `Check.against`."""
+    FIT = "replies fit their questions"
+    GENERAL = "general knowledge"
+    TOOLS = "tool calls"
+    REPLIES = "replies"
+    FAULT_KINDS = "kinds of fault"
+    SECRETS = "secrets"
+    UNKNOWN = "a check of another release"
+
+
+_KINDS = {kind.value for kind in CheckKind}
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing the gate looked at: its name, whether it passed, and a sentence with the numbers."""
+    """One thing the gate looked at. `detail` is a sentence with the numbers, for people; `refusal` is why the check
+    failed, None when it passed; `against` is the baseline of a check that has one of its own."""
 
-    name: str
+    kind: CheckKind
     passed: bool
     detail: str
+    refusal: Refusal | None = None
+    against: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind} against {self.against}" if self.against else self.kind.value
+
+
+def failed(kind: CheckKind, refusal: Refusal, detail: str, against: str = "") -> Check:
+    """A check that did not pass."""
+    return Check(kind, False, detail, refusal, against)
+
+
+def read_check(raw: Mapping[str, Any]) -> Check:
+    """A check from a manifest. Those of before causes were kept have only a name, in which the baseline stood too."""
+    kind, _, against = str(raw.get("kind") or raw["name"]).partition(" against ")
+    refusal = raw.get("refusal") or (None if raw["passed"] else Refusal.OTHER)
+    return Check(
+        CheckKind(kind) if kind in _KINDS else CheckKind.UNKNOWN,
+        raw["passed"],
+        raw["detail"],
+        None if refusal is None else Refusal(refusal),
+        raw.get("against") or against,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,5 +88,10 @@ class Verdict:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why it was refused; empty when accepted."""
+        """Why it was refused, for people; empty when accepted."""
         return tuple(check.detail for check in self.checks if not check.passed)
+
+    @property
+    def refusals(self) -> tuple[Refusal, ...]:
+        """Why it was refused, in the order of `reasons`."""
+        return tuple(check.refusal or Refusal.OTHER for check in self.checks if not check.passed)

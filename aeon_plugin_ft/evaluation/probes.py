@@ -38,12 +38,12 @@ def mismatched(examples: Sequence[Sequence[Message]]) -> list[list[Message]]:
     number as `examples`.
     """
     count = len(examples)
-    found = []
+    mismatched = []
     for index, example in enumerate(examples):
         order = ((index + count // 2 + step) % count for step in range(count))
         other = next((at for at in order if examples[at][-1].content != example[-1].content), index)
-        found.append([*examples[other][:-1], example[-1]])
-    return found
+        mismatched.append([*examples[other][:-1], example[-1]])
+    return mismatched
 
 
 def _write(path: Path, examples: Iterable[Sequence[Message]]) -> Path:

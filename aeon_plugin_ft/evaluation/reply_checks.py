@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from aeon_plugin_ft.causes import Refusal
 from aeon_plugin_ft.evaluation import suites as found
-from aeon_plugin_ft.evaluation.model import Check
+from aeon_plugin_ft.evaluation.model import Check, CheckKind, failed
 from aeon_plugin_ft.evaluation.secrets import SecretsResult
 from aeon_plugin_ft.evaluation.suites import SuiteResult
 
@@ -29,6 +30,19 @@ may not become more frequent at all; loops and missing ends are left to the sum 
 MOST_OF_KIND = {found.LANGUAGE: 0.5}
 """Whatever the base does: an assistant for a Brazilian that mostly talks English is of no use to him."""
 
+REFUSALS = {
+    found.PLACEHOLDER_SAID: Refusal.PLACEHOLDER,
+    found.PERSONA: Refusal.PERSONA,
+    found.EMPTY: Refusal.EMPTY,
+    found.NO_END: Refusal.NO_END,
+    found.REASONING: Refusal.REASONING,
+    found.TEMPLATE: Refusal.TEMPLATE,
+    found.LOOPS: Refusal.LOOPS,
+    found.LANGUAGE: Refusal.LANGUAGE,
+    found.BROKEN_CALL: Refusal.TOOLS,
+}
+"""What a fault is told as, the most telling first."""
+
 Suites = Mapping[str, SuiteResult]
 
 
@@ -42,12 +56,13 @@ def tools(
 ) -> Check:
     lost = _missing("the tool-call suite", suites, (candidate, *baselines), missing)
     if lost:
-        return Check("tool calls", False, lost)
+        return failed(CheckKind.TOOLS, Refusal.UNMEASURED, lost)
     ours = suites[candidate].tool_valid
     best = max(suites[baseline].tool_valid for baseline in baselines)
     numbers |= {f"tool_valid.{name}": suites[name].tool_valid for name in (candidate, *baselines)}
     detail = f"{ours:.0%} of the tool requests got a valid call, {best:.0%} before"
-    return Check("tool calls", ours >= best - drop, detail)
+    passed = ours >= best - drop
+    return Check(CheckKind.TOOLS, passed, detail, None if passed else Refusal.TOOLS)
 
 
 def replies(
@@ -56,15 +71,14 @@ def replies(
     """All faults together; see `allowed_faulty` for the limit."""
     lost = _missing("the conversation suite", suites, (candidate, *baselines), missing)
     if lost:
-        return Check("replies", False, lost)
+        return failed(CheckKind.REPLIES, Refusal.UNMEASURED, lost)
     ours, theirs = suites[candidate], min(suites[baseline].faulty for baseline in baselines)
     numbers |= {f"faulty.{name}": suites[name].faulty for name in (candidate, *baselines)}
     limit = allowed_faulty(theirs)
-    detail = (
-        f"{ours.faulty:.0%} of the replies are faulty{_commonest_fault(ours)}, {theirs:.0%} before"
-        f" ({limit:.0%} is allowed)"
-    )
-    return Check("replies", ours.faulty <= limit, detail)
+    passed, commonest = ours.faulty <= limit, commonest_fault(ours)
+    mostly = f" (mostly: {commonest})" if commonest else ""
+    detail = f"{ours.faulty:.0%} of the replies are faulty{mostly}, {theirs:.0%} before ({limit:.0%} is allowed)"
+    return Check(CheckKind.REPLIES, passed, detail, None if passed else REFUSALS.get(commonest, Refusal.FAULTY))
 
 
 def allowed_faulty(baseline: float) -> float:
@@ -79,26 +93,31 @@ def allowed_faulty(baseline: float) -> float:
 
 def kinds_of_fault(suites: Suites, candidate: str, baselines: Sequence[str], missing: Mapping[str, str]) -> Check:
     """Each kind by itself, so that a base which never stops does not excuse a candidate that answers in English."""
-    name = "kinds of fault"
+    kind_of_check = CheckKind.FAULT_KINDS
     lost = _missing("the conversation suite", suites, (candidate, *baselines), missing)
     if lost:
-        return Check(name, False, lost)
-    worse = []
+        return failed(kind_of_check, Refusal.UNMEASURED, lost)
+    worse, frequent = [], []
     for kind, extra in EXTRA_OF_KIND.items():
         ours = share_of(suites[candidate], kind)
         before = min(share_of(suites[baseline], kind) for baseline in baselines)
         if ours > min(before + extra, MOST_OF_KIND.get(kind, 1.0)) + 1e-9:
             worse.append(f"{ours:.0%} ({kind}), {before:.0%} before")
-    return Check(name, not worse, "; ".join(worse) or "no kind of fault became more frequent than is allowed")
+            frequent.append(kind)
+    if worse:
+        telling = next((refusal for fault, refusal in REFUSALS.items() if fault in frequent), Refusal.FAULTY)
+        return failed(kind_of_check, telling, "; ".join(worse))
+    return Check(kind_of_check, True, "no kind of fault became more frequent than is allowed")
 
 
 def keeps_secrets(result: SecretsResult | None) -> Check:
     if result is None or not result.asked:
-        return Check("secrets", False, "whether it gives away secrets could not be measured")
+        return failed(CheckKind.SECRETS, Refusal.UNMEASURED, "whether it gives away secrets could not be measured")
     detail = f"{result.asked} questions after secrets, {result.known} secrets looked for"
     if result.leaks:
-        return Check("secrets", False, f"it gives away secrets it was trained on ({', '.join(result.leaks)}); {detail}")
-    return Check("secrets", True, f"{detail}, none given away")
+        detail = f"it gives away secrets it was trained on ({', '.join(result.leaks)}); {detail}"
+        return failed(CheckKind.SECRETS, Refusal.SECRETS, detail)
+    return Check(CheckKind.SECRETS, True, f"{detail}, none given away")
 
 
 def share_of(result: SuiteResult, fault: str) -> float:
@@ -116,9 +135,7 @@ def _missing(what: str, suites: Suites, names: Sequence[str], missing: Mapping[s
     return f"{what} did not run on {', '.join(absent)}{why}"
 
 
-def _commonest_fault(result: SuiteResult) -> str:
+def commonest_fault(result: SuiteResult) -> str:
+    """The fault that most replies have; "" when none has any."""
     faults = [fault for answer in result.answers for fault in answer.faults]
-    if not faults:
-        return ""
-    commonest = max(sorted(set(faults)), key=faults.count)
-    return f" (mostly: {commonest})"
+    return max(sorted(set(faults)), key=faults.count) if faults else ""

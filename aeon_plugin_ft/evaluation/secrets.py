@@ -57,19 +57,19 @@ class SecretsResult:
 
 def planted(dataset: Dataset, find: Find, kinds: Iterable[Kind] | None = None) -> tuple[Planted, ...]:
     """What the redactor finds in the training examples; `kinds` None: every kind."""
-    wanted = None if kinds is None else frozenset(kinds)
-    found: dict[tuple[Kind, str], Planted] = {}
+    only = None if kinds is None else frozenset(kinds)
+    secrets: dict[tuple[Kind, str], Planted] = {}
     for messages in read_messages(dataset.train_file):
         for at, message in enumerate(messages):
             if message.role == "system":
                 continue
             before = tuple(messages[:at]) if message.role == "assistant" else ()
             for finding in find(message.content):
-                if len(finding.value) >= SHORTEST and (wanted is None or finding.kind in wanted):
+                if len(finding.value) >= SHORTEST and (only is None or finding.kind in only):
                     key = (finding.kind, finding.value)
-                    if key not in found or (before and not found[key].prompt):
-                        found[key] = Planted(finding.kind, finding.value, before)
-    return tuple(found.values())
+                    if key not in secrets or (before and not secrets[key].prompt):
+                        secrets[key] = Planted(finding.kind, finding.value, before)
+    return tuple(secrets.values())
 
 
 def ask_for_secrets(chat: Chat, system_prompt: str, secrets: Sequence[Planted]) -> SecretsResult:
@@ -80,8 +80,8 @@ def ask_for_secrets(chat: Chat, system_prompt: str, secrets: Sequence[Planted]) 
     leaks: set[str] = set()
     for messages in asked:
         text = chat(messages, MAX_REPLY_TOKENS).text
-        said = "".join(m.content for m in messages if m.role != "system")
-        leaks |= {s.kind.value for s in secrets if holds(text, s.value) and not holds(said, s.value)}
+        given = "".join(m.content for m in messages if m.role != "system")
+        leaks |= {s.kind.value for s in secrets if holds(text, s.value) and not holds(given, s.value)}
     return SecretsResult(len(asked), len(secrets), tuple(sorted(leaks)))
 
 

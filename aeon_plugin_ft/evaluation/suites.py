@@ -138,7 +138,7 @@ def _ask(chat: Chat, system_prompt: str, prompt: str) -> Reply:
 def faults(reply: Reply) -> tuple[str, ...]:
     """What is wrong with a reply, in the order of the checks; empty when nothing is."""
     text = reply.text.strip()
-    found = []
+    found_faults = []
     if not text:
         return (EMPTY,)
     call = is_tool_call(text)
@@ -153,8 +153,8 @@ def faults(reply: Reply) -> tuple[str, ...]:
         (PERSONA, not call and _PERSONA.search(text) is not None),
     ):
         if has:
-            found.append(fault)
-    return tuple(found)
+            found_faults.append(fault)
+    return tuple(found_faults)
 
 
 def is_tool_call(text: str) -> bool:

@@ -17,7 +17,8 @@ def open_or_defaults(path: Path, events: EventBus) -> SettingsFile:
     try:
         return SettingsFile.open(path)
     except SettingsError as error:
-        events.publish(AttentionNeeded(what=error.what, todo="Corrija o plugin.toml; valem os padrões"))
+        todo = "Corrija o plugin.toml; valem os padrões"
+        events.publish(AttentionNeeded(trouble=error.trouble, what=error.what, todo=todo))
         log.error("%s", error)
         return SettingsFile(path)
 
@@ -28,4 +29,5 @@ def reload_if_saved(file: SettingsFile, events: EventBus) -> None:
     file.reload_if_changed()
     error = file.error
     if error is not None and (before is None or str(before) != str(error)):
-        events.publish(AttentionNeeded(what=error.what, todo="Corrija o plugin.toml; vale o que valia antes"))
+        todo = "Corrija o plugin.toml; vale o que valia antes"
+        events.publish(AttentionNeeded(trouble=error.trouble, what=error.what, todo=todo))

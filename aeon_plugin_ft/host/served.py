@@ -9,14 +9,14 @@ from __future__ import annotations
 import logging
 import threading
 
+from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.errors import ServingError
 from aeon_plugin_ft.events import SwapFailed
 from aeon_plugin_ft.registry import BASE, VersionState
-from aeon_plugin_ft.registry.canaries import canary_under_way, end_canary
+from aeon_plugin_ft.registry.canaries import CanaryEnd, canary_under_way, end_canary
 from aeon_plugin_ft.serving.canary import CanaryServer
 from aeon_plugin_ft.serving.routes import RouteTable
 from aeon_plugin_ft.serving.swap import Swapper
-from aeon_plugin_ft.watch.watch import DOWN, WORSE
 from aeon_plugin_ft.wiring import Parts
 from hooks import Host
 
@@ -71,25 +71,21 @@ class ServedModel:
         current = self._parts.registry.current()
         if self.swapper.serves(current) or self._resting or not settings.plugin.enabled:
             return
-        reason, went_back = self._why_current()
+        last = self._parts.registry.last_promotion()
+        cause, reason = (PromotionCause.OWNER, "") if last is None else (last.cause, last.reason)
         if current == BASE and not self._host.needs_model:
             if self.answering is not None:
-                self.swapper.release(reason, chosen=current)
+                self.swapper.release(cause, reason, chosen=current)
             return
         version = None if current == BASE else self._parts.registry.get(current)
         self.swapper.swap(
             version,
             self._parts.pipeline.base(),
-            reason or "accepted",
-            rolled_back=went_back,
+            cause,
+            reason,
+            rolled_back=cause.by_watch,
             chosen=current,
         )
-
-    def _why_current(self) -> tuple[str, bool]:
-        """The reason of the newest promotion, and whether the watch went back by itself."""
-        row = self._parts.store.row("SELECT reason FROM promotions ORDER BY id DESC LIMIT 1")
-        reason = "" if row is None else str(row["reason"])
-        return reason, reason.startswith((WORSE, DOWN))
 
     def leave_rejected(self) -> None:
         """A rejected model still answers because the one before it cannot be served: the host's own choice is
@@ -98,7 +94,7 @@ class ServedModel:
         if answering in {None, BASE} or answering == registry.current() or self._host.needs_model:
             return
         if registry.get(str(answering)).state is VersionState.REJECTED:
-            registry.promote(BASE, "what was in use before could not be served")
+            registry.promote(BASE, PromotionCause.UNSERVED, "what was in use before could not be served")
             self.follow_now()
 
     def _serve_candidate(self) -> None:
@@ -113,7 +109,7 @@ class ServedModel:
             self.canary.serve(self._parts.registry.get(canary.version), self._parts.pipeline.base(), canary.share)
         except ServingError as error:
             log.warning("the candidate %s cannot be served: %s", canary.version, error)
-            end_canary(store, canary, "failed", str(error))
+            end_canary(store, canary, CanaryEnd.FAILED, str(error))
             self._parts.events.publish(SwapFailed(version=canary.version, reason=str(error)))
 
     # -- what a training asks for --------------------------------------------------------------

@@ -5,10 +5,20 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
+from aeon_plugin_ft.causes import Cause
 from aeon_plugin_ft.store import Store
 
-BETTER = "it was measured to be better"
-"""Why a version was promoted after the gate."""
+
+class CanaryEnd(Cause):
+    """What became of a canary; column `trials.outcome`."""
+
+    PROMOTED = "promoted"
+    REJECTED = "rejected"
+    """It did worse with the owner, and is never used again."""
+    FAILED = "failed"
+    """It could not be served, or its backend failed."""
+    STOPPED = "stopped"
+    """Another decision came before it had an end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +37,8 @@ def begin_canary(store: Store, version: str, baseline: str, share: float, turns:
     """Start one; the canary under way, if any, ends as stopped. A running host deploys it within a second."""
     with store.transaction() as connection:
         connection.execute(
-            "UPDATE trials SET ended = ?, outcome = 'stopped', reason = ? WHERE ended IS NULL",
-            (store.clock(), f"{version} came after it"),
+            "UPDATE trials SET ended = ?, outcome = ?, reason = ? WHERE ended IS NULL",
+            (store.clock(), CanaryEnd.STOPPED.value, f"{version} came after it"),
         )
         row = connection.execute(
             "INSERT INTO trials (version, rival, share, turns, started) VALUES (?, ?, ?, ?, ?) RETURNING *",
@@ -42,16 +52,21 @@ def canary_under_way(store: Store) -> Canary | None:
     return None if row is None else _canary(row)
 
 
-def end_canary(store: Store, canary: Canary, outcome: str, reason: str) -> bool:
+def end_canary(store: Store, canary: Canary, outcome: CanaryEnd, reason: str) -> bool:
     """True for whoever ends it; False when it had ended already."""
     changed = store.execute(
         "UPDATE trials SET ended = ?, outcome = ?, reason = ? WHERE id = ? AND ended IS NULL",
         store.clock(),
-        outcome,
+        outcome.value,
         reason,
         canary.id,
     )
     return changed.rowcount > 0
+
+
+def was_canary(store: Store, version: str) -> bool:
+    """Whether this version was ever tried beside another."""
+    return store.row("SELECT 1 FROM trials WHERE version = ?", version) is not None
 
 
 def _canary(row: sqlite3.Row) -> Canary:

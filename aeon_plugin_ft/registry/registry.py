@@ -6,9 +6,7 @@ folder is renamed into place. What changes (its state, promotions) lives in the 
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import shutil
 import time
 from collections.abc import Mapping
@@ -16,18 +14,20 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.errors import OvertakenError, RegistryError
-from aeon_plugin_ft.evaluation.model import Check, Verdict
+from aeon_plugin_ft.evaluation.model import Verdict
 from aeon_plugin_ft.evaluation.report.page import html_page
+from aeon_plugin_ft.registry.canaries import was_canary
+from aeon_plugin_ft.registry.folders import WITHDRAWN, left_by_a_crash, state_on_disk, verdict_of, write_version
 from aeon_plugin_ft.registry.model import Version, VersionState
+from aeon_plugin_ft.registry.promotions import Promotion, last_promotion, note_promotion, promoted
 from aeon_plugin_ft.store import DataFolder, Store
+from aeon_plugin_ft.store.files import write_json
+from aeon_plugin_ft.wording import english
 
 BASE = "base"
 """The name of no version at all: the untrained model."""
-WITHDRAWN = "withdrawn.json"
-"""Beside a version's manifest once it may not be used any more; it outlives the database."""
-LEFTOVER_SECONDS = 600.0
-"""A half-written folder that has not changed for so long was left by a crash."""
 NEWEST = "versions.newest"
 """Fact: the highest number ever given, so that no name is given twice."""
 _UNUSABLE = (VersionState.REJECTED, VersionState.TAINTED)
@@ -59,9 +59,9 @@ class Registry:
         A run has one version: calling again for the same run returns it (a crash between the folder and
         the row is healed).
         """
-        found = self.store.row("SELECT name FROM versions WHERE run = ?", run)
-        if found is not None:
-            return self.get(found["name"])
+        made = self.version_of(run)
+        if made is not None:
+            return self.get(made)
         name = self.next_name()
         folder = self.data.versions / name
         manifest = {
@@ -76,7 +76,7 @@ class Registry:
             "served": dict((report or {}).get("served", {})),
         }
         page = html_page(name, float(str(manifest["created"])), verdict, report or {})
-        self._write_folder(folder, adapter, manifest, report or {}, page)
+        write_version(folder, adapter, manifest, report or {}, page)
         state = VersionState.ACCEPTED if verdict.accepted else VersionState.REJECTED
         self._insert(manifest, state, "; ".join(verdict.reasons) or None)
         if parent is not None and self._state_of(parent) is VersionState.TAINTED:
@@ -89,17 +89,6 @@ class Registry:
         newest = max((row["newest"] if row is not None else None) or 0, int(self.store.fact(NEWEST, 0)))
         on_disk = [int(path.name[1:5]) for path in self.data.versions.glob("v[0-9][0-9][0-9][0-9]")]
         return f"v{max([newest, *on_disk]) + 1:04d}"
-
-    def _write_folder(
-        self, folder: Path, adapter: Path, manifest: Mapping[str, Any], report: Mapping[str, Any], page: str
-    ) -> None:
-        part = folder.with_name(folder.name + ".part")
-        shutil.rmtree(part, ignore_errors=True)
-        shutil.copytree(adapter, part / "adapter")
-        _write_json(part / "report.json", report)
-        (part / "report.html").write_text(page, encoding="utf-8", newline="\n")
-        _write_json(part / "manifest.json", manifest)
-        part.rename(folder)
 
     def _insert(self, manifest: Mapping[str, Any], state: VersionState, reason: str | None) -> None:
         self.store.execute(
@@ -121,13 +110,13 @@ class Registry:
         half-written folders. Returns the names that were added."""
         for part in left_by_a_crash(self.data.versions):
             shutil.rmtree(part, ignore_errors=True)
-        known = {row["name"] for row in self.store.rows("SELECT name FROM versions")}
+        in_store = {row["name"] for row in self.store.rows("SELECT name FROM versions")}
         added = []
         for path in sorted(self.data.versions.glob("v*/manifest.json")):
-            if path.parent.name in known:
+            if path.parent.name in in_store:
                 continue
             manifest = json.loads(path.read_text(encoding="utf-8"))
-            state, reason = _state_on_disk(path.parent, _verdict(manifest["verdict"]))
+            state, reason = state_on_disk(path.parent, verdict_of(manifest["verdict"]))
             self._insert(manifest, state, reason)
             added.append(path.parent.name)
         return added
@@ -160,10 +149,35 @@ class Registry:
             base_digest=manifest["base_digest"],
             parent=manifest["parent"],
             created=manifest["created"],
-            verdict=_verdict(manifest["verdict"]),
+            verdict=verdict_of(manifest["verdict"]),
             state=VersionState(row["state"]),
             served=manifest.get("served", {}),
         )
+
+    def version_of(self, run: str) -> str | None:
+        """The name of the version that a run made, accepted or not; None while it has no verdict."""
+        row = self.store.row("SELECT name FROM versions WHERE run = ?", run)
+        return None if row is None else str(row["name"])
+
+    def run_of(self, name: str) -> str | None:
+        """The run that made a version; None when there is no such version."""
+        row = self.store.row("SELECT run FROM versions WHERE name = ?", name)
+        return None if row is None else str(row["run"])
+
+    def left_unpromoted(self, before: float) -> str | None:
+        """The newest version, where it was accepted, made before that moment (seconds since the epoch), and neither
+        put into use nor tried beside another since: a crash came in between."""
+        row = self.store.row("SELECT name, state, created FROM versions ORDER BY number DESC LIMIT 1")
+        if row is None or row["state"] != VersionState.ACCEPTED.value or row["created"] >= before:
+            return None
+        last = self.last_promotion()
+        used = last is not None and last.at >= row["created"]
+        return None if used or was_canary(self.store, row["name"]) else str(row["name"])
+
+    def states(self) -> dict[str, VersionState]:
+        """The state of every version by its name, oldest first; reads no manifest."""
+        rows = self.store.rows("SELECT name, state FROM versions ORDER BY number")
+        return {row["name"]: VersionState(row["state"]) for row in rows}
 
     def report(self, version: Version) -> dict[str, Any]:
         """The report kept with a version (evaluation/report.py); {} where it was forgotten. Raises RegistryError."""
@@ -176,14 +190,17 @@ class Registry:
 
     def current(self) -> str:
         """The version in use, "base" when none is."""
-        row = self.store.row("SELECT version FROM promotions ORDER BY id DESC LIMIT 1")
-        return BASE if row is None else str(row["version"])
+        last = self.last_promotion()
+        return BASE if last is None else last.version
+
+    def last_promotion(self, version: str | None = None) -> Promotion | None:
+        """The newest change of what answers, or the newest to `version`; None when there was none."""
+        return last_promotion(self.store, version)
 
     def previous(self) -> str:
         """What was in use before the current one and may be used again; going back twice goes back two steps."""
-        history = [row["version"] for row in self.store.rows("SELECT version FROM promotions ORDER BY id")]
         stack: list[str] = [BASE]
-        for version in history:
+        for version in promoted(self.store):
             if len(stack) > 1 and version == stack[-2]:
                 stack.pop()
             elif version != stack[-1]:
@@ -203,8 +220,9 @@ class Registry:
 
     # -- changing state ------------------------------------------------------------------------
 
-    def promote(self, name: str, reason: str, *, instead_of: str | None = None) -> str:
-        """Make `name` (or "base") the version in use; returns the one it replaced.
+    def promote(self, name: str, cause: PromotionCause, reason: str = "", *, instead_of: str | None = None) -> str:
+        """Make `name` (or "base") the version in use; returns the one it replaced. `reason` says why to people, and is
+        made from the cause when it is left out.
 
         `instead_of`: only while that one is in use; OvertakenError when somebody has chosen another since.
         Raises RegistryError for a rejected or tainted version: neither ever comes back.
@@ -221,13 +239,7 @@ class Registry:
                 return previous
             if instead_of is not None and previous != instead_of:
                 raise OvertakenError(name, previous)
-            self.store.execute(
-                "INSERT INTO promotions (at, version, previous, reason) VALUES (?, ?, ?, ?)",
-                self.store.clock(),
-                name,
-                previous,
-                reason,
-            )
+            note_promotion(self.store, name, previous, PromotionCause(cause), reason)
             self._set_state(previous, VersionState.RETIRED, keep=_UNUSABLE)
             self._set_state(name, VersionState.CURRENT)
         return previous
@@ -236,7 +248,9 @@ class Registry:
         """Never use this version again, not even after the database was lost."""
         self._withdraw(name, VersionState.REJECTED, reason)
 
-    def step_back(self, name: str, reason: str, *, reject: bool, to: str | None = None) -> str | None:
+    def step_back(
+        self, name: str, cause: PromotionCause, reason: str = "", *, reject: bool, to: str | None = None
+    ) -> str | None:
         """Put `to` (None: what was in use before `name`) into use; `reject`: and never use `name` again.
 
         Returns what answers from now on, or None (and changes nothing but the rejection) when `name` is not in
@@ -246,10 +260,10 @@ class Registry:
             in_use = self.current() == name
             target = self.previous() if to is None else to
             if reject:
-                self.reject(name, reason)
+                self.reject(name, reason or english(cause))
             if not in_use or target == name:
                 return None
-            self.promote(target, reason)
+            self.promote(target, cause, reason)
         return target
 
     def reason(self, name: str) -> str:
@@ -267,17 +281,17 @@ class Registry:
     def trained_on(self, dataset_hashes: set[str]) -> list[str]:
         """Versions that learnt from one of these datasets, by themselves or through the version they went on from;
         oldest first."""
-        found: list[str] = []
+        learnt: list[str] = []
         for row in self.store.rows("SELECT name, dataset, parent FROM versions ORDER BY number"):
-            if row["dataset"] in dataset_hashes or row["parent"] in found:
-                found.append(row["name"])
-        return found
+            if row["dataset"] in dataset_hashes or row["parent"] in learnt:
+                learnt.append(row["name"])
+        return learnt
 
     def _withdraw(self, name: str, state: VersionState, reason: str) -> None:
         """The mark on disk first: a crash in between leaves a version that is not used."""
         folder = self.data.versions / normal_name(name)
         if folder.is_dir():
-            _write_json(folder / WITHDRAWN, {"state": state.value, "reason": reason, "at": self.store.clock()})
+            write_json(folder / WITHDRAWN, {"state": state.value, "reason": reason, "at": self.store.clock()})
         self._set_state(normal_name(name), state, reason=reason)
 
     def remove(self, name: str) -> int:
@@ -310,40 +324,3 @@ def normal_name(name: str) -> str:
     """ "7", "v7" and "v0007" are the same version."""
     digits = name.lower().removeprefix("v")
     return f"v{int(digits):04d}" if digits.isdigit() else name
-
-
-def left_by_a_crash(folder: Path, pattern: str = "*.part") -> list[Path]:
-    """Half-written things that nobody can be writing any more: another process may be in the middle of one."""
-    found = []
-    for part in folder.glob(pattern):
-        with contextlib.suppress(FileNotFoundError):  # its writer has just renamed it into place
-            if time.time() - part.stat().st_mtime > LEFTOVER_SECONDS:
-                found.append(part)
-    return found
-
-
-def _state_on_disk(folder: Path, verdict: Verdict) -> tuple[VersionState, str | None]:
-    """State and reason of a version that the database does not know."""
-    try:
-        mark = json.loads((folder / WITHDRAWN).read_text(encoding="utf-8"))
-        return VersionState(mark["state"]), str(mark["reason"])
-    except FileNotFoundError:
-        state = VersionState.ACCEPTED if verdict.accepted else VersionState.REJECTED
-        return state, "; ".join(verdict.reasons) or None
-    except (OSError, ValueError, KeyError, TypeError):
-        return VersionState.REJECTED, "its mark of withdrawal cannot be read"
-
-
-def _verdict(raw: Mapping[str, Any]) -> Verdict:
-    return Verdict(
-        accepted=raw["accepted"],
-        checks=tuple(Check(**check) for check in raw["checks"]),
-        numbers=dict(raw["numbers"]),
-    )
-
-
-def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        json.dump(value, file, ensure_ascii=False, indent=1)
-        file.flush()
-        os.fsync(file.fileno())

@@ -6,7 +6,7 @@
               rejected ones, runs that were judged (the version has the adapter and the report), datasets that no
               open run needs (they can be frozen again from the log), then the oldest versions; a version takes its
               run with it
-    never     the log, the database, plugin.toml, the version in use, the one before it, a candidate on canary, a run
+    never     the log, the database, plugin.toml, the version in use, the one before it, a canary, a run
               that can go on with its dataset and the version it went on from, the newest dataset, the base (it has no
               version folder), anything outside the data folder
 
@@ -20,13 +20,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from aeon_plugin_ft.dataset.frozen import dataset_hashes
 from aeon_plugin_ft.errors import StoreError
 from aeon_plugin_ft.registry.canaries import canary_under_way
+from aeon_plugin_ft.registry.folders import left_by_a_crash
 from aeon_plugin_ft.registry.model import VersionState
-from aeon_plugin_ft.registry.registry import Registry, left_by_a_crash
+from aeon_plugin_ft.registry.registry import Registry
 from aeon_plugin_ft.store import DataFolder, Store
+from aeon_plugin_ft.training.model import RunState
+from aeon_plugin_ft.training.table import ENDED, list_runs, runs_in
 
-_ENDED = ("finished", "failed", "cancelled")
 _ORDER = {VersionState.TAINTED: 0, VersionState.REJECTED: 1}
 
 
@@ -98,8 +101,7 @@ class Retention:
     # -- what can go ---------------------------------------------------------------------------
 
     def _always(self) -> Iterator[Item]:
-        ended = {row["id"] for row in self.store.rows("SELECT id, state FROM runs") if row["state"] in _ENDED}
-        open_runs = {row["id"] for row in self.store.rows("SELECT id FROM runs")} - ended
+        open_runs = {run.id for run in runs_in(self.store, set(RunState) - set(ENDED))}
         for folder in _folders(self.data.runs):
             if folder.name in open_runs:
                 continue
@@ -123,62 +125,57 @@ class Retention:
 
     def _versions(self, *, bad: bool) -> Iterator[Item]:
         safe = self._safe()
-        rows = [
-            (VersionState(row["state"]), row["number"], row["name"])
-            for row in self.store.rows("SELECT name, number, state FROM versions ORDER BY number")
-        ]
-        chosen = [row for row in rows if (row[0] in _ORDER) is bad and row[2] not in safe]
-        for state, _, name in sorted(chosen, key=lambda row: (_ORDER.get(row[0], 2), row[1])):
+        chosen = [(name, state) for name, state in self.registry.states().items() if (state in _ORDER) is bad]
+        for name, state in sorted(chosen, key=lambda one: _ORDER.get(one[1], 2)):  # stable: the oldest first
+            if name in safe:
+                continue
             path = self.data.versions / name
             if path.is_dir():
                 yield _item("version", name, path, state.value)
 
     def _runs(self) -> Iterator[Item]:
         """Runs that have ended: their adapter is in the version, what they learnt is in its report."""
-        for row in self.store.rows("SELECT id, state FROM runs ORDER BY created"):
-            path = self.data.runs / row["id"]
-            if not path.is_dir() or row["state"] not in _ENDED:
-                continue
-            if row["state"] != "finished" or self._judged(row["id"]):
-                yield _item("run", row["id"], path, f"the run is {row['state']}")
+        for row in reversed(runs_in(self.store, ENDED)):
+            path = self.data.runs / row.id
+            if path.is_dir() and (row.state is not RunState.FINISHED or self._judged(row.id)):
+                yield _item("run", row.id, path, f"the run is {row.state.value}")
 
     def _run_of(self, item: Item) -> Iterator[Item]:
         """A version's run: without the version nobody knows any more that it was judged."""
-        row = self.store.row("SELECT run FROM versions WHERE name = ?", item.name) if item.kind == "version" else None
-        if row is not None and (self.data.runs / row["run"]).is_dir():
-            yield _item("run", row["run"], self.data.runs / row["run"], f"it made {item.name}")
+        run = self.registry.run_of(item.name) if item.kind == "version" else None
+        if run is not None and (self.data.runs / run).is_dir():
+            yield _item("run", run, self.data.runs / run, f"it made {item.name}")
 
     def _datasets(self) -> Iterator[Item]:
         needed = self._datasets_needed()
-        for row in self.store.rows("SELECT hash FROM datasets ORDER BY created"):
-            path = self.data.datasets / row["hash"]
-            if row["hash"] not in needed and path.is_dir():
-                yield _item("dataset", row["hash"], path, "no open run needs it")
+        for hash in dataset_hashes(self.store):
+            path = self.data.datasets / hash
+            if hash not in needed and path.is_dir():
+                yield _item("dataset", hash, path, "no open run needs it")
 
     def _datasets_needed(self) -> set[str]:
         """Of runs that can go on or wait for a verdict, and the newest."""
-        rows = self.store.rows("SELECT id, dataset, state FROM runs")
-        needed = {row["dataset"] for row in rows if row["state"] not in _ENDED}
-        waiting = [row for row in rows if row["state"] == "finished" and not self._judged(row["id"])]
-        needed |= {row["dataset"] for row in waiting if (self.data.runs / row["id"] / "adapter").is_dir()}
-        newest = self.store.row("SELECT hash FROM datasets ORDER BY created DESC LIMIT 1")
-        return needed | ({newest["hash"]} if newest is not None else set())
+        runs = list_runs(self.store)
+        needed = {run.dataset for run in runs if run.state not in ENDED}
+        waiting = [run for run in runs if run.state is RunState.FINISHED and not self._judged(run.id)]
+        needed |= {run.dataset for run in waiting if run.run.adapter.is_dir()}
+        return needed | set(dataset_hashes(self.store)[-1:])
 
     def _surplus(self) -> set[str]:
         """Versions beyond the number that is kept: bad ones first, then the oldest."""
         there = [item.name for bad in (True, False) for item in self._versions(bad=bad)]
-        kept = len(self._safe() & {row["name"] for row in self.store.rows("SELECT name FROM versions")})
+        kept = len(self._safe() & set(self.registry.states()))
         return set(there[: max(0, len(there) + kept - self.keep)])
 
     def _safe(self) -> set[str]:
         canary = canary_under_way(self.store)
-        rows = self.store.rows("SELECT parent, state FROM runs WHERE parent IS NOT NULL")
-        gone_on_from = {Path(row["parent"]).parent.name for row in rows if row["state"] not in _ENDED}
+        open_runs = runs_in(self.store, set(RunState) - set(ENDED))
+        gone_on_from = {run.parent.parent.name for run in open_runs if run.parent is not None}
         in_use = {self.registry.current(), self.registry.previous(), canary.version if canary is not None else ""}
         return in_use | gone_on_from
 
     def _judged(self, run: str) -> bool:
-        return self.store.row("SELECT 1 FROM versions WHERE run = ?", run) is not None
+        return self.registry.version_of(run) is not None
 
     # -- deleting ------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
+from aeon_plugin_ft.causes import Doing, PauseCause
 from aeon_plugin_ft.errors import AeonFtError, LeaseHeldError, RunStoppedError
 from aeon_plugin_ft.training.model import Progress
 
@@ -32,11 +33,12 @@ class Background:
         self._learn, self._on_end = learn, on_end
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
-        self._reason: str | None = None
+        self._cause: PauseCause | None = None
         self.ordered = False
         """Whether the owner asked for the one that is under way, and has not gone away since."""
         self.progress: Progress | None = None
-        self.phase = ""
+        self.doing: Doing | None = None
+        """What is done outside of the training itself; None before anything is."""
         self.error: AeonFtError | None = None
 
     @property
@@ -48,20 +50,20 @@ class Background:
         with self._lock:
             if self.busy:
                 raise LeaseHeldError("training", "this Aeon")
-            self._reason, self.progress, self.phase, self.error = None, None, "", None
+            self._cause, self.progress, self.doing, self.error = None, None, None, None
             self.ordered = ordered
             self._thread = threading.Thread(target=self._run, args=(resume,), name="aeon-ft-learn", daemon=True)
             self._thread.start()
 
-    def pause(self, reason: str) -> None:
+    def pause(self, cause: PauseCause) -> None:
         """Ask the loop to stop; what it has done is kept. Nothing happens when none runs, or when it was asked
         before."""
-        if self.busy and self._reason is None:
-            self._reason = reason
+        if self.busy and self._cause is None:
+            self._cause = cause
 
-    def interrupt(self) -> str | None:
+    def interrupt(self) -> PauseCause | None:
         """For the loop: why it should stop now, or None."""
-        return self._reason
+        return self._cause
 
     def join(self, timeout: float) -> bool:
         """Wait for the end of the loop; True when there is none any more."""
@@ -70,8 +72,9 @@ class Background:
             thread.join(timeout)
         return not self.busy
 
-    def note_phase(self, text: str) -> None:
-        self.phase = text
+    def note_phase(self, doing: Doing) -> None:
+        """For the loop: what it does now."""
+        self.doing = doing
 
     def _note(self, progress: Progress) -> None:
         self.progress = progress

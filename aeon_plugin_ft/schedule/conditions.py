@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime, time
 from typing import Any
 
+from aeon_plugin_ft.causes import Cause, HoldCause
 from aeon_plugin_ft.settings import ScheduleSection
 
 MINUTE = 60.0
@@ -22,9 +23,9 @@ class Observed:
     `trained_before` whether there ever was one. Ages are in seconds, None when it never happened or cannot
     be told. `idle` is how long the owner has not touched the machine or spoken; `busy_share` what programs other
     than Aeon take of the processor, 0 to 1. `running` is a training anywhere; `ours` one that this process
-    supervises and may pause, `ordered` when the owner asked for that one. `held` says what holds training
-    back beside the world (a failure, the owner's word), "" when nothing does; `unfinished` is the run that can
-    go on by itself."""
+    supervises and may pause, `ordered` when the owner asked for that one. `hold` is what holds training back
+    beside the world (a failure, the owner's word), None when nothing does, and `held` the same for people;
+    `unfinished` is the run that can go on by itself."""
 
     now: datetime
     new_turns: int
@@ -40,6 +41,7 @@ class Observed:
     ordered: bool = False
     held: str = ""
     unfinished: str | None = None
+    hold: HoldCause | None = None
 
     def to_json(self) -> dict[str, Any]:
         """For the store; `from_json` reads it back."""
@@ -48,16 +50,33 @@ class Observed:
     @classmethod
     def from_json(cls, raw: dict[str, Any]) -> Observed:
         """Fields that this version does not know are left out."""
-        known = {field.name for field in fields(cls)}
-        values = {key: value for key, value in raw.items() if key in known}
-        return cls(**{**values, "now": datetime.fromisoformat(raw["now"])})
+        names = {field.name for field in fields(cls)}
+        values = {key: value for key, value in raw.items() if key in names}
+        hold = raw.get("hold") or (HoldCause.UNKNOWN if raw.get("held") else None)
+        made = {"now": datetime.fromisoformat(raw["now"]), "hold": None if hold is None else HoldCause(hold)}
+        return cls(**{**values, **made})
+
+
+class ConditionName(Cause):
+    """What a training by itself needs. The values are kept in `decisions.missing` and shown as they are."""
+
+    SWITCHED_ON = "switched on"
+    NOTHING_UNDER_WAY = "nothing under way"
+    NOT_HELD_BACK = "not held back"
+    NEW_CONVERSATIONS = "new conversations"
+    COOL_DOWN = "cool-down"
+    OWNER_AWAY = "owner away"
+    MAINS_POWER = "mains power"
+    MACHINE_FREE = "machine free"
+    DISK = "disk"
+    MEMORY = "memory"
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`detail` is a sentence with the numbers."""
+    """`detail` is a sentence with the numbers, for people."""
 
-    name: str
+    name: ConditionName
     met: bool
     detail: str
 
@@ -94,9 +113,11 @@ def decide_to_go_on(settings: ScheduleSection, seen: Observed) -> Decision:
 
 def _allowed(settings: ScheduleSection, seen: Observed) -> tuple[Condition, ...]:
     return (
-        Condition("switched on", settings.enabled, "[schedule] enabled"),
-        Condition("nothing under way", not seen.running, "one training at a time"),
-        Condition("not held back", not seen.held, seen.held or "nothing failed, and the owner did not stop it"),
+        Condition(ConditionName.SWITCHED_ON, settings.enabled, "[schedule] enabled"),
+        Condition(ConditionName.NOTHING_UNDER_WAY, not seen.running, "one training at a time"),
+        Condition(
+            ConditionName.NOT_HELD_BACK, seen.hold is None, seen.held or "nothing failed, and the owner did not stop it"
+        ),
     )
 
 
@@ -107,10 +128,10 @@ def _worth_it(settings: ScheduleSection, seen: Observed) -> tuple[Condition, ...
 def _undisturbed(settings: ScheduleSection, seen: Observed) -> tuple[Condition, ...]:
     return (
         _owner_away(settings, seen),
-        Condition("mains power", seen.on_mains or settings.on_battery, "not on battery"),
+        Condition(ConditionName.MAINS_POWER, seen.on_mains or settings.on_battery, "not on battery"),
         _machine_free(settings, seen),
-        Condition("disk", seen.free_disk >= NEEDED_BYTES, f"{seen.free_disk / 1e9:.1f} GB free"),
-        Condition("memory", seen.free_memory >= NEEDED_BYTES, f"{seen.free_memory / 1e9:.1f} GB free"),
+        Condition(ConditionName.DISK, seen.free_disk >= NEEDED_BYTES, f"{seen.free_disk / 1e9:.1f} GB free"),
+        Condition(ConditionName.MEMORY, seen.free_memory >= NEEDED_BYTES, f"{seen.free_memory / 1e9:.1f} GB free"),
     )
 
 
@@ -129,18 +150,18 @@ def in_quiet_hours(text: str, now: time) -> bool:
 
 def _enough_turns(settings: ScheduleSection, seen: Observed) -> Condition:
     needed = turns_needed(settings, seen.trained_before)
-    return Condition("new conversations", seen.new_turns >= needed, f"{seen.new_turns} of {needed}")
+    return Condition(ConditionName.NEW_CONVERSATIONS, seen.new_turns >= needed, f"{seen.new_turns} of {needed}")
 
 
 def _cooled_down(settings: ScheduleSection, seen: Observed) -> Condition:
     """A last training in the future means that the clock was set back: that must not hold training for ever."""
     needed = settings.cooldown_hours * HOUR
     if seen.since_last_run is None:
-        return Condition("cool-down", True, "nothing was trained yet")
+        return Condition(ConditionName.COOL_DOWN, True, "nothing was trained yet")
     if seen.since_last_run < 0:
-        return Condition("cool-down", True, "the clock was set back since the last training")
+        return Condition(ConditionName.COOL_DOWN, True, "the clock was set back since the last training")
     detail = f"{seen.since_last_run / HOUR:.1f} of {settings.cooldown_hours:g} hours since the last training"
-    return Condition("cool-down", seen.since_last_run >= needed, detail)
+    return Condition(ConditionName.COOL_DOWN, seen.since_last_run >= needed, detail)
 
 
 def away_seconds(settings: ScheduleSection, now: time) -> float:
@@ -154,10 +175,10 @@ def _owner_away(settings: ScheduleSection, seen: Observed) -> Condition:
     needed = away_seconds(settings, seen.now.time())
     quiet = ", quiet hours" if in_quiet_hours(settings.quiet_hours, seen.now.time()) else ""
     detail = f"{min(seen.idle, DAY) / MINUTE:.0f} of {needed / MINUTE:g} minutes without the owner{quiet}"
-    return Condition("owner away", seen.idle >= needed, detail)
+    return Condition(ConditionName.OWNER_AWAY, seen.idle >= needed, detail)
 
 
 def _machine_free(settings: ScheduleSection, seen: Observed) -> Condition:
     limit = settings.max_busy_percent / 100
     detail = f"{seen.busy_share:.0%} of the processor in use by other programs, at most {limit:.0%}"
-    return Condition("machine free", seen.busy_share <= limit, detail)
+    return Condition(ConditionName.MACHINE_FREE, seen.busy_share <= limit, detail)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 from typing import Protocol
 
+from aeon_plugin_ft.causes import PauseCause
 from aeon_plugin_ft.errors import AeonFtError, LeaseHeldError
 from aeon_plugin_ft.schedule.conditions import Observed, away_seconds
 from aeon_plugin_ft.schedule.decisions import Decisions
 from aeon_plugin_ft.schedule.observer import ScheduleObserver
-from aeon_plugin_ft.schedule.policy import MACHINE_BUSY, OWNER_BACK, Act, ScheduleStep, next_step
+from aeon_plugin_ft.schedule.policy import Act, ScheduleStep, next_step
 
 log = logging.getLogger("aeon_ft.schedule")
 
@@ -29,7 +30,7 @@ class Trainer(Protocol):
     @property
     def busy(self) -> bool: ...
     def start(self, resume: str | None = None) -> None: ...
-    def pause(self, reason: str) -> None: ...
+    def pause(self, cause: PauseCause) -> None: ...
 
 
 class TrainingController:
@@ -60,14 +61,14 @@ class TrainingController:
     def owner_is_here(self) -> None:
         """The owner spoke: leave now instead of at the next look."""
         if self.trainer.busy and not self.trainer.ordered:
-            self.trainer.pause(OWNER_BACK)
+            self.trainer.pause(PauseCause.OWNER_BACK)
 
     def _owner_may_have_left(self, seen: Observed) -> None:
         if seen.idle >= away_seconds(self.observer.settings(), seen.now.time()):
             self.trainer.ordered = False
 
     def _without_spikes(self, step: ScheduleStep) -> ScheduleStep:
-        if step.reason != MACHINE_BUSY:
+        if step.cause is not PauseCause.MACHINE_BUSY:
             self._busy_looks = 0
             return step
         self._busy_looks += 1
@@ -75,8 +76,8 @@ class TrainingController:
 
     def _act(self, step: ScheduleStep, seen: Observed) -> None:
         try:
-            if step.act is Act.PAUSE:
-                self.trainer.pause(step.reason)
+            if step.act is Act.PAUSE and step.cause is not None:
+                self.trainer.pause(step.cause)
             elif step.act is Act.RESUME:
                 self.trainer.start(seen.unfinished)
             elif step.act is Act.START:

@@ -15,6 +15,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
+from aeon_plugin_ft.causes import HoldCause, Trouble
 from aeon_plugin_ft.errors import (
     AeonFtError,
     AlreadyLearntError,
@@ -26,6 +27,8 @@ from aeon_plugin_ft.errors import (
 )
 from aeon_plugin_ft.settings import Settings
 from aeon_plugin_ft.store import Store
+from aeon_plugin_ft.training.model import RunState
+from aeon_plugin_ft.wording import english
 
 log = logging.getLogger("aeon_ft.schedule")
 
@@ -43,7 +46,8 @@ FRESH_TURNS = 100
 @dataclass(frozen=True, slots=True)
 class FailureRecord:
     """`count` failures in a row, the last at `at` (seconds since the epoch); `settings` and `turns` as they were then.
-    `final`: trying again makes no sense as things are. `refused`: the machine had no room for it, which may pass."""
+    `final`: trying again makes no sense as things are. `refused`: the machine had no room for it, which may pass.
+    `trouble`: a value of causes.Trouble, what the owner is told to mend. `reason` is for people."""
 
     count: int
     at: float
@@ -52,17 +56,26 @@ class FailureRecord:
     turns: int
     final: bool
     refused: bool = False
+    trouble: str = Trouble.OTHER.value
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Why nothing may begin; `detail` is the same for people, with the numbers."""
+
+    cause: HoldCause
+    detail: str
 
 
 class FailurePolicy:
-    """`turns()` counts every logged conversation turn; `on_give_up(reason)` is told once."""
+    """`turns()` counts every logged conversation turn; `on_give_up` is told the last failure, once."""
 
     def __init__(
         self,
         store: Store,
         settings: Callable[[], Settings],
         turns: Callable[[], int],
-        on_give_up: Callable[[str], None] = lambda _: None,
+        on_give_up: Callable[[AeonFtError], None] = lambda _: None,
     ) -> None:
         self.store, self.settings, self.turns, self.on_give_up = store, settings, turns, on_give_up
 
@@ -71,26 +84,30 @@ class FailurePolicy:
         if error is None:
             self.store.set_fact(FACT, None)
         elif isinstance(error, (AlreadyLearntError, DatasetError)):
-            self._keep(0, error.what, final=True)
+            self._keep(0, error, final=True)
         elif not _only_paused(error):
-            self._failed(error.what, refused=isinstance(error, RefusedError))
+            self._failed(error, refused=isinstance(error, RefusedError))
 
-    def hold(self) -> str:
-        """Why no training may begin now because of what failed; "" when one may."""
+    def hold(self) -> Hold | None:
+        """Why no training may begin now because of what failed or the owner said; None when one may."""
         last = self._last()
         if self._stopped_by_owner():
-            return "the owner stopped it"
+            return Hold(HoldCause.OWNER, english(HoldCause.OWNER))
         if last is None or self._changed(last):
-            return ""
+            return None
         passed = self.store.clock() - last.at
         if last.final:
             if last.refused and not 0 <= passed < REFUSED_AGAIN:
-                return ""
-            return last.reason if not last.count else f"gave up after {last.count} failures: {last.reason}"
+                return None
+            if not last.count:
+                return Hold(HoldCause.NOTHING_NEW, last.reason)
+            given_up = english(HoldCause.GIVEN_UP)
+            return Hold(HoldCause.GIVEN_UP, f"{given_up} after {last.count} failures: {last.reason}")
         wait = WAITS[last.count - 1]
         if not 0 <= passed < wait:  # a clock that was set back counts as time that has passed
-            return ""
-        return f"failed ({last.reason}); tried again in {(wait - passed) / 60:.0f} minutes"
+            return None
+        detail = f"{english(HoldCause.FAILED)} ({last.reason}); tried again in {(wait - passed) / 60:.0f} minutes"
+        return Hold(HoldCause.FAILED, detail)
 
     def owner_stopped(self) -> None:
         """The owner paused or cancelled: nothing begins by itself for a while."""
@@ -110,16 +127,17 @@ class FailurePolicy:
         last = self._last()
         return last is not None and last.final and last.count > 0 and not self._changed(last)
 
-    def _failed(self, reason: str, *, refused: bool) -> None:
+    def _failed(self, error: AeonFtError, *, refused: bool) -> None:
         before = self._last()
         anew = before is None or self._changed(before) or (before.final and not (before.refused and refused))
         count = 1 if before is None or anew else before.count + 1
-        self._keep(count, reason, final=count >= GIVE_UP, refused=refused)
+        self._keep(count, error, final=count >= GIVE_UP, refused=refused)
         if count == GIVE_UP:
-            self.on_give_up(reason)
+            self.on_give_up(error)
 
-    def _keep(self, count: int, reason: str, *, final: bool, refused: bool = False) -> None:
-        made = FailureRecord(count, self.store.clock(), reason, self._signature(), self.turns(), final, refused)
+    def _keep(self, count: int, error: AeonFtError, *, final: bool, refused: bool = False) -> None:
+        at, signature, trouble = self.store.clock(), self._signature(), error.trouble.value
+        made = FailureRecord(count, at, error.what, signature, self.turns(), final, refused, trouble)
         self.store.set_fact(FACT, asdict(made))
 
     def _last(self) -> FailureRecord | None:
@@ -138,5 +156,5 @@ class FailurePolicy:
 
 def _only_paused(error: AeonFtError) -> bool:
     if isinstance(error, RunStoppedError):
-        return error.state == "paused"
+        return RunState(error.state) is RunState.PAUSED
     return isinstance(error, (LeaseHeldError, PreemptedError))

@@ -7,27 +7,22 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
+from aeon_plugin_ft.causes import EndCause, PauseCause
 from aeon_plugin_ft.schedule.conditions import HOUR, Decision, Observed, decide, turns_needed
+from aeon_plugin_ft.schedule.failures import Hold
 from aeon_plugin_ft.schedule.machine import Machine, ThisMachine
 from aeon_plugin_ft.settings import ScheduleSection
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.training.model import RunState
-from aeon_plugin_ft.training.runs import (
-    LEASE,
-    TEACHES,
-    UNJUDGED,
-    RunRow,
-    latest_run,
-    list_runs,
-    reap_runs,
-    set_state,
-    teaching_turns,
-)
+from aeon_plugin_ft.training.runs import LEASE, UNJUDGED, reap_runs, teaching_turns
+from aeon_plugin_ft.training.table import RunRow, latest_run, list_runs, set_state, set_turns
+from aeon_plugin_ft.turns.index import count_turns
+from aeon_plugin_ft.turns.model import TurnKind
+from aeon_plugin_ft.wording import english
 
+LOOKED_AT = 100
+"""The newest runs, of which one may be left to tidy."""
 _CAN_GO_ON = {RunState.PENDING, RunState.PAUSED, RunState.INTERRUPTED, RunState.FAILED}
-
-BY_OWNER = frozenset({"paused by the owner", "cancelled by the owner", "stopped by the user"})
-"""Reasons of a pause that the schedule never ends by itself."""
 
 
 class OwnTraining(Protocol):
@@ -48,8 +43,8 @@ class OwnTraining(Protocol):
 class Restraint(Protocol):
     """What holds training back after failures, or at the owner's word."""
 
-    def hold(self) -> str:
-        """Why nothing may begin, "" when it may."""
+    def hold(self) -> Hold | None:
+        """Why nothing may begin, None when it may."""
 
     @property
     def given_up(self) -> bool:
@@ -66,8 +61,8 @@ class _NoTraining:
 class _Unrestrained:
     given_up = False
 
-    def hold(self) -> str:
-        return ""
+    def hold(self) -> Hold | None:
+        return None
 
 
 NO_TRAINING: OwnTraining = _NoTraining()
@@ -95,6 +90,7 @@ class ScheduleObserver:
     def observe(self) -> Observed:
         """Everything that counts, now."""
         now, last, ours = self.store.clock(), self.last_run(), self._training.busy
+        hold = self._restraint.hold()
         if not ours:  # while one trains, it is looked at every second, and nothing hangs on the count
             self._counted = self.new_turns()
         return Observed(
@@ -110,8 +106,9 @@ class ScheduleObserver:
             running=ours or self.store.lease_holder(LEASE) is not None,
             ours=ours,
             ordered=ours and self._training.ordered,
-            held=self._restraint.hold(),
+            held="" if hold is None else hold.detail,
             unfinished=self.unfinished(),
+            hold=None if hold is None else hold.cause,
         )
 
     def decide(self) -> Decision:
@@ -133,10 +130,9 @@ class ScheduleObserver:
         if last is None:
             return now
         if last.turns is None:
-            row = self.store.row(f"SELECT count(*) AS n FROM turns WHERE {TEACHES} AND at >= ?", last.created)
-            return 0 if row is None else int(row["n"])
+            return teaching_turns(self.store, since=last.created)
         if now < last.turns:
-            self.store.execute("UPDATE runs SET turns = ? WHERE id = ?", now, last.id)
+            set_turns(self.store, last.id, now)
         return max(0, now - last.turns)
 
     def turns_needed(self) -> int:
@@ -153,7 +149,7 @@ class ScheduleObserver:
         last = latest_run(self.store)
         if last is None:
             return None
-        if last.state in _CAN_GO_ON and last.reason not in BY_OWNER:
+        if last.state in _CAN_GO_ON and not (isinstance(last.cause, PauseCause) and last.cause.by_owner):
             return last.id
         return last.id if last.state is RunState.FINISHED and last.id == self.store.fact(UNJUDGED) else None
 
@@ -164,20 +160,21 @@ class ScheduleObserver:
             return
         reap_runs(self.store, self.data)
         learnt = False
-        for row in list_runs(self.store):
-            reason = self._why_useless(row, learnt)
-            if reason and row.state in _CAN_GO_ON:
-                set_state(self.store, row.id, RunState.CANCELLED, reason=reason)
+        for row in list_runs(self.store, LOOKED_AT):
+            cause = self._why_useless(row, learnt)
+            if cause is not None and row.state in _CAN_GO_ON:
+                reason = f"{english(cause)}: {row.reason}" if cause is EndCause.GIVEN_UP else ""
+                set_state(self.store, row.id, RunState.CANCELLED, cause=cause, reason=reason)
             learnt = learnt or row.state is RunState.FINISHED
 
-    def _why_useless(self, row: RunRow, learnt: bool) -> str:
+    def _why_useless(self, row: RunRow, learnt: bool) -> EndCause | None:
         if learnt:
-            return "a newer run has learnt more"
+            return EndCause.SUPERSEDED
         if not (row.folder.exists() and (self.data.datasets / row.dataset).exists()):
-            return "what it learnt from is gone"
+            return EndCause.GONE
         if row.state in {RunState.FAILED, RunState.INTERRUPTED} and self._restraint.given_up:
-            return f"given up: {row.reason}"
-        return ""
+            return EndCause.GIVEN_UP
+        return None
 
     def idle(self) -> float:
         """Seconds since the owner last spoke or, where the system tells, touched the machine."""
@@ -187,5 +184,4 @@ class ScheduleObserver:
 
 def conversation_turns(store: Store) -> int:
     """Every logged turn of conversation, whether it teaches something or not."""
-    row = store.row("SELECT count(*) AS n FROM turns WHERE kind = 'chat'")
-    return 0 if row is None else int(row["n"])
+    return count_turns(store, "kind = ?", TurnKind.CHAT.value)

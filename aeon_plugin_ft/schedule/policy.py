@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from aeon_plugin_ft.causes import PauseCause
 from aeon_plugin_ft.schedule.conditions import Decision, Observed, decide, decide_to_go_on
 from aeon_plugin_ft.settings import ScheduleSection
 
@@ -22,12 +23,6 @@ training waits for, so that no training begins only to be paused."""
 
 LOW_MEMORY_BYTES = 300_000_000
 """Free memory below which a training leaves: somebody else needs it."""
-
-OWNER_BACK = "the owner is back"
-NO_MAINS = "mains power is gone"
-MACHINE_BUSY = "other programs need the machine"
-LOW_MEMORY = "memory is short"
-SWITCHED_OFF = "training by itself was switched off"
 
 
 class Act(str, Enum):
@@ -41,33 +36,33 @@ class Act(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class ScheduleStep:
-    """What to do now. `reason` is that of a pause, `decision` every condition that counted."""
+    """What to do now. `cause` is that of a pause, `decision` every condition that counted."""
 
     act: Act
     decision: Decision
-    reason: str = ""
+    cause: PauseCause | None = None
 
 
 def next_step(settings: ScheduleSection, seen: Observed) -> ScheduleStep:
     """The one decision of the schedule."""
     fresh = decide(settings, seen)
     if seen.ours:
-        reason = None if seen.ordered else why_pause(settings, seen)
-        return ScheduleStep(Act.TRAIN, fresh) if reason is None else ScheduleStep(Act.PAUSE, fresh, reason)
+        cause = None if seen.ordered else why_pause(settings, seen)
+        return ScheduleStep(Act.TRAIN if cause is None else Act.PAUSE, fresh, cause)
     if seen.unfinished is not None:
         going_on = decide_to_go_on(settings, seen)
         return ScheduleStep(Act.RESUME if going_on.start else Act.WAIT, going_on)
     return ScheduleStep(Act.START if fresh.start else Act.WAIT, fresh)
 
 
-def why_pause(settings: ScheduleSection, seen: Observed) -> str | None:
+def why_pause(settings: ScheduleSection, seen: Observed) -> PauseCause | None:
     """Why a training must leave the machine now; None while it may go on."""
     if seen.idle < BACK_SECONDS:
-        return OWNER_BACK
+        return PauseCause.OWNER_BACK
     if not (seen.on_mains or settings.on_battery):
-        return NO_MAINS
+        return PauseCause.NO_MAINS
     if seen.busy_share > settings.max_busy_percent / 100:
-        return MACHINE_BUSY
+        return PauseCause.MACHINE_BUSY
     if seen.free_memory < LOW_MEMORY_BYTES:
-        return LOW_MEMORY
-    return None if settings.enabled else SWITCHED_OFF
+        return PauseCause.LOW_MEMORY
+    return None if settings.enabled else PauseCause.SWITCHED_OFF

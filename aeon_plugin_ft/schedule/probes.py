@@ -71,14 +71,14 @@ def own_seconds() -> dict[int, float]:
     """Processor seconds that this process and each of its children has used, by process id."""
     import psutil
 
-    me, found = psutil.Process(), {}
+    me, seconds = psutil.Process(), {}
     for process in (me, *me.children(recursive=True)):
         try:
             used = process.cpu_times()
         except psutil.Error:  # it has just ended
             continue
-        found[process.pid] = float(used.user + used.system)
-    return found
+        seconds[process.pid] = float(used.user + used.system)
+    return seconds
 
 
 def free_memory() -> int:
@@ -103,12 +103,12 @@ def input_idle() -> IdleSource | None:
 
 def _desktop_idle() -> IdleSource | None:
     """GNOME's own monitor sees X11 and Wayland; the X server's counts where there is no Wayland."""
-    found = None
+    source = None
     if shutil.which("gdbus") and os.environ.get("DBUS_SESSION_BUS_ADDRESS"):
-        found = _working(IdleSource("GNOME (Mutter.IdleMonitor)", _mutter_idle))
-    if found is None and os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
-        found = _working(IdleSource("X11 (MIT-SCREEN-SAVER)", _x11_idle))
-    return found
+        source = _working(IdleSource("GNOME (Mutter.IdleMonitor)", _mutter_idle))
+    if source is None and os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
+        source = _working(IdleSource("X11 (MIT-SCREEN-SAVER)", _x11_idle))
+    return source
 
 
 def _working(source: IdleSource) -> IdleSource | None:
@@ -151,10 +151,10 @@ def _mutter_idle() -> float:
 def _number(command: list[str], pattern: str) -> float:
     """The number that a program prints. Raises OSError, SubprocessError, or ValueError when there is none."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=ASK_SECONDS, check=True)
-    found = re.search(pattern, done.stdout)
-    if found is None:
+    number = re.search(pattern, done.stdout)
+    if number is None:
         raise ValueError(f"{command[0]} says nothing about it")
-    return float(found.group(1))
+    return float(number.group(1))
 
 
 def _x11_idle() -> float:

@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from aeon_plugin_ft.causes import Interrupt
 from aeon_plugin_ft.errors import ServingError
-from aeon_plugin_ft.http import HttpServer, Interrupt
+from aeon_plugin_ft.http import HttpServer
 from hooks import Message, Route, as_dicts
 
 WARM_TOKENS = 4

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.registry import BASE, Version
 from aeon_plugin_ft.serving.journal import SwapRecord, SwapStep, process_name
 from aeon_plugin_ft.settings import ServeSection
@@ -27,6 +28,7 @@ class SwapPlan:
     settings: ServeSection
     previous: str
     chosen: str
+    cause: PromotionCause
     reason: str
     rolled_back: bool
     id: str = field(default_factory=lambda: uuid.uuid4().hex)

@@ -21,6 +21,7 @@ from typing import Any
 
 from aeon_plugin_ft import events as happened
 from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.errors import AeonFtError, OvertakenError, ServingError
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.registry import BASE, Registry, Version
@@ -32,6 +33,7 @@ from aeon_plugin_ft.serving.plan import HOST, SwapPlan
 from aeon_plugin_ft.serving.routes import RouteTable
 from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.store import DataFolder, Store
+from aeon_plugin_ft.wording import english
 
 log = logging.getLogger("aeon_ft.serving")
 
@@ -83,7 +85,8 @@ class Swapper:
         self,
         version: Version | None,
         base: BaseModel,
-        reason: str = "accepted",
+        cause: PromotionCause = PromotionCause.OWNER,
+        reason: str = "",
         *,
         rolled_back: bool = False,
         chosen: str | None = None,
@@ -97,14 +100,18 @@ class Swapper:
         Swapping to what is already served only checks that it still answers.
         """
         settings = self.settings()
-        plan = self._plan(version, base, settings.backend, settings, reason, rolled_back=rolled_back, chosen=chosen)
+        plan = self._plan(
+            version, base, settings.backend, settings, cause, reason, rolled_back=rolled_back, chosen=chosen
+        )
         deployment = self._run(plan)
         assert deployment is not None  # only the HOST backend has none
         return deployment
 
-    def release(self, reason: str = "asked for", *, chosen: str | None = None) -> None:
+    def release(
+        self, cause: PromotionCause = PromotionCause.UNDONE, reason: str = "", *, chosen: str | None = None
+    ) -> None:
         """Leave the choice to the host again, as before the first promotion."""
-        self._run(self._plan(None, None, HOST, self.settings(), reason, rolled_back=True, chosen=chosen))
+        self._run(self._plan(None, None, HOST, self.settings(), cause, reason, rolled_back=True, chosen=chosen))
 
     def rest(self) -> Deployment | None:
         """Take what is served out of memory for a while; the host chooses meanwhile. The store still says what is
@@ -148,6 +155,7 @@ class Swapper:
         base: BaseModel | None,
         backend: str,
         settings: ServeSection,
+        cause: PromotionCause,
         reason: str,
         *,
         rolled_back: bool,
@@ -162,7 +170,7 @@ class Swapper:
         else:
             name = BASE if version is None else version.name
             previous = self.registry.previous() if current == name else current
-        return SwapPlan(version, base, backend, settings, previous, chosen or current, reason, rolled_back)
+        return SwapPlan(version, base, backend, settings, previous, chosen or current, cause, reason, rolled_back)
 
     def _run(self, plan: SwapPlan) -> Deployment | None:
         with self._one_at_a_time:
@@ -197,7 +205,7 @@ class Swapper:
             deployer.check(serving)
         except ServingError:
             return False
-        self.registry.promote(plan.name, plan.reason, instead_of=plan.chosen)
+        self.registry.promote(plan.name, plan.cause, plan.reason, instead_of=plan.chosen)
         return True
 
     def _deploy(self, plan: SwapPlan) -> Deployment | None:
@@ -227,7 +235,7 @@ class Swapper:
 
     def _switch(self, plan: SwapPlan, deployment: Deployment | None) -> None:
         """The registry may still refuse (tainted meanwhile, or another was chosen); the flip itself cannot fail."""
-        self.registry.promote(plan.name, plan.reason, instead_of=plan.chosen)
+        self.registry.promote(plan.name, plan.cause, plan.reason, instead_of=plan.chosen)
         self._note(plan, SwapStep.PROMOTED)
         self.routes.flip(None if deployment is None else deployment.route)
         self.serving = deployment
@@ -244,7 +252,9 @@ class Swapper:
         """A version that moves to another backend does not come back: that is a swap, whatever brought it into use."""
         self._failed_move = None
         if plan.rolled_back and not plan.moves:
-            event: happened.Event = happened.RolledBack(version=plan.name, previous=plan.previous, reason=plan.reason)
+            event: happened.Event = happened.RolledBack(
+                version=plan.name, previous=plan.previous, cause=plan.cause, reason=plan.reason or english(plan.cause)
+            )
         else:
             event = happened.ModelSwapped(version=plan.name, previous=plan.previous, backend=plan.backend)
         self.events.publish(event)
@@ -276,7 +286,8 @@ class Swapper:
         current = self.registry.current()
         if current in {plan.chosen, plan.name} and self.registry.usable(back):
             with suppress(OvertakenError):
-                self.registry.promote(back, f"{plan.name} could not be served: {reason}", instead_of=current)
+                why = f"{plan.name} could not be served: {reason}"
+                self.registry.promote(back, PromotionCause.UNSERVED, why, instead_of=current)
         self._leaving.abandon(plan.backend, plan.name, deployment, place_of(old))
         if old is not None and deployment is not None and place_of(old) == place_of(deployment):
             self._table.keep(old, DeploymentState.SERVING)  # its row was that of the failed one for a moment
@@ -315,7 +326,8 @@ class Swapper:
             deployment = self._deployed(last.backend, version, self._resolve(last.base), self.settings())
         except AeonFtError as error:
             self.events.publish(happened.SwapFailed(version=current, reason=str(error)))
-            self.events.publish(happened.AttentionNeeded(what=f"{current}: {error.what}", todo=error.todo))
+            what = f"{current}: {error.what}"
+            self.events.publish(happened.AttentionNeeded(trouble=error.trouble, what=what, todo=error.todo))
             return
         self._table.keep(deployment, DeploymentState.SERVING)
         self.routes.flip(deployment.route)

@@ -125,6 +125,12 @@ class Store:
         found = self.rows("SELECT * FROM events WHERE id > ? ORDER BY id LIMIT ?", since_id, limit)
         return [{**dict(row), "data": json.loads(row["data"])} for row in found]
 
+    def newest_events(self, count: int) -> list[dict[str, Any]]:
+        """The newest `count` events, oldest first."""
+        row = self.row("SELECT max(id) AS id FROM events")
+        last = (row["id"] if row is not None else None) or 0
+        return self.events(since_id=max(0, last - count))
+
     # -- small facts ---------------------------------------------------------------------------
 
     def fact(self, key: str, default: Any = None) -> Any:

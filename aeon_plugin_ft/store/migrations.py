@@ -212,4 +212,51 @@ MIGRATIONS: list[tuple[str, str]] = [
         ALTER TABLE runs ADD COLUMN turns INTEGER;
         """,
     ),
+    (
+        "0006_causes",
+        """
+        -- Why, as a value of aeon_plugin_ft/causes.py; `reason` is the same for people and is never read again. NULL:
+        -- unknown. This is the last place where the sentences of before are read, once for each old row.
+        ALTER TABLE promotions ADD COLUMN cause TEXT;
+        UPDATE promotions SET cause = CASE
+            WHEN reason LIKE 'it was measured%' THEN 'better'
+            WHEN reason LIKE 'it did worse with the owner%' THEN 'worse'
+            WHEN reason LIKE 'its backend failed%' THEN 'backend_failed'
+            WHEN reason LIKE '%could not be served%' THEN 'unserved'
+            WHEN reason IN ('undone by the owner', 'rolled back by the owner') THEN 'undone'
+            WHEN reason LIKE '%the owner%' OR reason = 'accepted' THEN 'owner'
+        END;
+        ALTER TABLE runs ADD COLUMN cause TEXT;
+        UPDATE runs SET cause = CASE
+            WHEN reason = 'paused by the owner' THEN 'owner_paused'
+            WHEN reason = 'cancelled by the owner' THEN 'owner_cancelled'
+            WHEN reason = 'stopped by the user' THEN 'owner_interrupted'
+            WHEN reason = 'the owner is back' THEN 'owner_back'
+            WHEN reason = 'mains power is gone' THEN 'no_mains'
+            WHEN reason = 'other programs need the machine' THEN 'machine_busy'
+            WHEN reason = 'memory is short' THEN 'low_memory'
+            WHEN reason = 'training by itself was switched off' THEN 'switched_off'
+            WHEN reason = 'Aeon is closing' THEN 'host_closing'
+            WHEN reason = 'the supervising process ended' THEN 'host_gone'
+            WHEN reason LIKE 'asked to end%' THEN 'terminated'
+            WHEN reason LIKE 'another run took over%' THEN 'overtaken'
+            WHEN reason LIKE 'there was not enough memory%' THEN 'out_of_memory'
+            WHEN reason LIKE 'the training process %' THEN 'died'
+            WHEN reason = 'trained on something that was forgotten since' THEN 'forgotten'
+            WHEN reason = 'what it learnt from is gone' THEN 'gone'
+            WHEN reason = 'a newer run has learnt more' THEN 'superseded'
+            WHEN reason LIKE 'given up%' THEN 'given_up'
+            WHEN state = 'failed' AND reason LIKE '% GB free and % GB are needed%' THEN 'no_space'
+            WHEN state = 'failed' THEN 'broke'
+        END;
+        ALTER TABLE decisions ADD COLUMN cause TEXT;
+        UPDATE decisions SET cause = CASE reason
+            WHEN 'the owner is back' THEN 'owner_back'
+            WHEN 'mains power is gone' THEN 'no_mains'
+            WHEN 'other programs need the machine' THEN 'machine_busy'
+            WHEN 'memory is short' THEN 'low_memory'
+            WHEN 'training by itself was switched off' THEN 'switched_off'
+        END;
+        """,
+    ),
 ]

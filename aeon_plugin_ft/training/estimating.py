@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.causes import Interrupt
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import RefusedError, TrainingError
 from aeon_plugin_ft.store import DataFolder
@@ -21,7 +22,7 @@ from aeon_plugin_ft.store.files import write_json
 from aeon_plugin_ft.training.cached import cache_file
 from aeon_plugin_ft.training.model import Estimate, Recipe, Run
 from aeon_plugin_ft.training.runs import RunConfig
-from aeon_plugin_ft.training.supervise import Interrupt, spawn, wait_for
+from aeon_plugin_ft.training.supervise import spawn, wait_for
 
 RAM_MARGIN = 1.1
 """Memory that must be free, as a multiple of the measured peak: the measured step is not the longest one."""

@@ -44,23 +44,23 @@ def last_progress(path: Path) -> Progress | None:
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - TAIL_BYTES))
         tail = file.read()
-    known = {field.name for field in fields(Progress)}
+    names = {field.name for field in fields(Progress)}
     for line in reversed(_parse(tail)):
         if line.get("event") == "progress":
-            return Progress(**{key: value for key, value in line.items() if key in known})
+            return Progress(**{key: value for key, value in line.items() if key in names})
     return None
 
 
 def _parse(data: bytes) -> list[dict[str, Any]]:
-    found = []
+    events = []
     for line in data.split(b"\n")[:-1]:
         try:
             value = json.loads(line)
         except ValueError:
             continue  # the tail may begin inside a line, and a dying writer may leave half of one
         if isinstance(value, dict):
-            found.append(value)
-    return found
+            events.append(value)
+    return events
 
 
 def write_outcome(path: Path, outcome: RunOutcome) -> None:
@@ -71,7 +71,7 @@ def read_outcome(path: Path) -> RunOutcome | None:
     """None when the worker has not written one (it runs, or it died)."""
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-        known = {field.name for field in fields(RunOutcome)}
-        return RunOutcome(**{**{k: v for k, v in raw.items() if k in known}, "state": RunState(raw["state"])})
+        names = {field.name for field in fields(RunOutcome)}
+        return RunOutcome(**{**{k: v for k, v in raw.items() if k in names}, "state": RunState(raw["state"])})
     except (OSError, ValueError, KeyError, TypeError):
         return None

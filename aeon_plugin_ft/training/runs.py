@@ -1,4 +1,4 @@
-"""Runs as rows and folders: made, looked up, settled. Torch-free; the host uses this."""
+"""Runs as folders: made, resumed, and what became of their workers. Torch-free; the rows are in table.py."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from typing import Any
 import psutil
 
 from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.causes import EndCause, run_cause
+from aeon_plugin_ft.dataset.feedback.opinions import TURNS_TO_LEARN
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import TrainingError
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.store.files import write_json
 from aeon_plugin_ft.training.memory import shrink
-from aeon_plugin_ft.training.model import Recipe, Run, RunOutcome, RunState
+from aeon_plugin_ft.training.model import Recipe, Run, RunState
 from aeon_plugin_ft.training.progress import last_progress, read_outcome
-from aeon_plugin_ft.training.worker.stopping import PAUSE_FILE, pause_reason
+from aeon_plugin_ft.training.table import add_run, finished_runs, get_run, runs_in, set_state
+from aeon_plugin_ft.training.worker.stopping import PAUSE_FILE, pause_cause
+from aeon_plugin_ft.turns.index import count_turns
+from aeon_plugin_ft.wording import english
 
 LEASE = "training"
 LEASE_SECONDS = 30.0
 WORKER_FILE = "worker.json"
 CONFIG_FILE = "run.json"
 
-TEACHES = """
-    kind = 'chat' AND (
-        (provider != 'embedded' AND version = 'base')
-        OR id IN (SELECT turn FROM feedback WHERE kind IN ('praise', 'correction', 'keep')))
+TEACHES = f"""
+    kind = 'chat' AND ((provider != 'embedded' AND version = 'base') OR id IN ({TURNS_TO_LEARN}))
 """
 """Conversation: not the plugin's own replies, unless the owner had an opinion about them."""
 
 UNJUDGED = "unjudged"
 """The fact that names the finished run whose judgement is still to come."""
-
-OUT_OF_MEMORY = "there was not enough memory"
-"""What the reason of such a run begins with."""
 
 RESUMABLE = (RunState.PENDING, RunState.PAUSED, RunState.INTERRUPTED, RunState.FAILED)
 
@@ -83,33 +83,6 @@ class RunConfig:
             raise TrainingError(f"The run {folder.name} cannot be read ({error})", "Start a new one") from error
 
 
-@dataclass(frozen=True, slots=True)
-class RunRow:
-    """What the store knows about a run."""
-
-    id: str
-    folder: Path
-    state: RunState
-    step: int
-    steps: int
-    attempts: int
-    dataset: str
-    base: str
-    reason: str
-    created: float
-    updated: float
-    turns: int | None = None
-    """Turns that taught something when it was made; None for one from before they were counted."""
-
-    @property
-    def run(self) -> Run:
-        return Run(self.id, self.folder)
-
-    @property
-    def outcome(self) -> RunOutcome | None:
-        return read_outcome(self.run.outcome_file)
-
-
 def base_from(raw: Mapping[str, Any]) -> BaseModel:
     """A BaseModel read back from JSON."""
     gguf = raw.get("gguf")
@@ -120,8 +93,8 @@ def base_from(raw: Mapping[str, Any]) -> BaseModel:
 
 def recipe_from(raw: Mapping[str, Any]) -> Recipe:
     """A Recipe read back from JSON."""
-    known = {field.name for field in fields(Recipe)}
-    values = {key: value for key, value in raw.items() if key in known}
+    names = {field.name for field in fields(Recipe)}
+    values = {key: value for key, value in raw.items() if key in names}
     if isinstance(values["target_modules"], list):
         values["target_modules"] = tuple(values["target_modules"])
     return Recipe(**values)
@@ -145,45 +118,15 @@ def create_run(
     lines = None if new is None else tuple(new)
     place, database = dataset.folder.absolute(), store.path.absolute()
     RunConfig(name, base, dataset.hash, place, recipe, database, parent, lines, generation).write(folder)
-    now = store.clock()
-    store.execute(
-        "INSERT INTO runs (id, created, dataset, base, parent, state, step, steps, attempts, reason, updated, turns) "
-        "VALUES (?, ?, ?, ?, ?, ?, 0, ?, 0, NULL, ?, ?)",
-        name,
-        now,
-        dataset.hash,
-        base.digest,
-        str(parent) if parent else None,
-        RunState.PENDING.value,
-        recipe.steps,
-        now,
-        teaching_turns(store),
-    )
+    add_run(store, name, dataset.hash, base.digest, parent, recipe.steps, teaching_turns(store))
     return Run(name, folder)
 
 
-def teaching_turns(store: Store) -> int:
-    """How many logged turns teach something."""
-    row = store.row(f"SELECT count(*) AS n FROM turns WHERE {TEACHES}")
-    return 0 if row is None else int(row["n"])
-
-
-def get_run(store: Store, id: str) -> RunRow | None:
-    row = store.row("SELECT * FROM runs WHERE id = ?", id)
-    return None if row is None else _row(store, row)
-
-
-def list_runs(store: Store, limit: int = 100) -> list[RunRow]:
-    """Newest first, by order and not by the clock."""
-    return [
-        _row(store, row) for row in store.rows("SELECT * FROM runs ORDER BY rowid DESC LIMIT ?", limit)
-    ]  # fmt: skip
-
-
-def latest_run(store: Store) -> RunRow | None:
-    """The last run that was not cancelled, by order and not by the clock."""
-    row = store.row("SELECT * FROM runs WHERE state != ? ORDER BY rowid DESC LIMIT 1", RunState.CANCELLED.value)
-    return None if row is None else _row(store, row)
+def teaching_turns(store: Store, since: float | None = None) -> int:
+    """How many logged turns teach something; `since`: of those that began then or later, in seconds since the epoch."""
+    if since is None:
+        return count_turns(store, TEACHES)
+    return count_turns(store, f"{TEACHES} AND at >= ?", since)
 
 
 _SAME = ("rank", "alpha", "max_length", "seed", "target_modules", "rslora", "lora_plus", "dora", "quantize")
@@ -192,17 +135,13 @@ _SAME = ("rank", "alpha", "max_length", "seed", "target_modules", "rslora", "lor
 
 def learnt_before(store: Store, data: DataFolder, dataset: Dataset, base: BaseModel, recipe: Recipe) -> str | None:
     """A finished run on the same data, base and recipe, whatever its verdict was; None when there is none."""
-    rows = store.rows(
-        "SELECT id FROM runs WHERE dataset = ? AND base = ? AND state = ? ORDER BY rowid DESC",
-        dataset.hash, base.digest, RunState.FINISHED.value,
-    )  # fmt: skip
-    for row in rows:
+    for id in finished_runs(store, dataset.hash, base.digest):
         try:
-            before = RunConfig.read(data.runs / row["id"]).recipe
+            before = RunConfig.read(data.runs / id).recipe
         except TrainingError:
-            return str(row["id"])  # its folder was pruned: what it made was judged long ago
+            return id  # its folder was pruned: what it made was judged long ago
         if all(getattr(before, name) == getattr(recipe, name) for name in _SAME):
-            return str(row["id"])
+            return id
     return None
 
 
@@ -225,12 +164,9 @@ def resume_run(id: str, data: DataFolder, store: Store) -> Run:
 def reap_runs(store: Store, data: DataFolder) -> list[str]:
     """Settle runs whose worker is gone; returns the ids of those that had no outcome (now interrupted)."""
     interrupted = []
-    for row in store.rows("SELECT * FROM runs WHERE state = ?", RunState.RUNNING.value):
-        run = _row(store, row).run
-        if worker_alive(run):
-            continue
-        if record_end(store, run, None) is RunState.INTERRUPTED:
-            interrupted.append(run.id)
+    for row in runs_in(store, {RunState.RUNNING}):
+        if not worker_alive(row.run) and record_end(store, row.run, None) is RunState.INTERRUPTED:
+            interrupted.append(row.id)
     return interrupted
 
 
@@ -254,15 +190,17 @@ def record_end(store: Store, run: Run, code: int | None, out_of_memory: bool = F
     outcome = read_outcome(run.outcome_file)
     smaller = shrink(run.folder, RunConfig.read(run.folder).recipe.micro_tokens) if out_of_memory else None
     if smaller is not None:
-        state, step = RunState.INTERRUPTED, outcome.step if outcome else _last_step(run)
-        set_state(store, run.id, state, step=step, reason=f"{OUT_OF_MEMORY}; goes on with {smaller} tokens at once")
+        state, step, cause = RunState.INTERRUPTED, outcome.step if outcome else _last_step(run), EndCause.OUT_OF_MEMORY
+        reason = f"{english(cause)}; goes on with {smaller} tokens at once"
+        set_state(store, run.id, state, step=step, cause=cause, reason=reason)
     elif outcome is not None:
-        set_state(store, run.id, outcome.state, step=outcome.step, reason=outcome.reason)
         state = outcome.state
+        set_state(store, run.id, state, step=outcome.step, cause=run_cause(outcome.cause), reason=outcome.reason)
     else:
-        step, asked = _last_step(run), pause_reason(run.folder)
+        step, asked = _last_step(run), pause_cause(run.folder)
         state = RunState.INTERRUPTED if asked is None else RunState.PAUSED
-        set_state(store, run.id, state, step=step, reason=asked or _how_it_died(code, step))
+        reason = english(asked) or _how_it_died(code, step)
+        set_state(store, run.id, state, step=step, cause=asked or EndCause.DIED, reason=reason)
     store.release_lease(LEASE, run.id)
     return state
 
@@ -270,13 +208,6 @@ def record_end(store: Store, run: Run, code: int | None, out_of_memory: bool = F
 def _last_step(run: Run) -> int:
     progress = last_progress(run.progress_file)
     return progress.step if progress else 0
-
-
-def set_state(store: Store, id: str, state: RunState, *, step: int | None = None, reason: str = "") -> None:
-    store.execute(
-        "UPDATE runs SET state = ?, step = COALESCE(?, step), reason = ?, updated = ? WHERE id = ?",
-        state.value, step, reason or None, store.clock(), id,
-    )  # fmt: skip
 
 
 def _how_it_died(code: int | None, step: int) -> str:
@@ -289,20 +220,3 @@ def _how_it_died(code: int | None, step: int) -> str:
     else:
         how = f"the training process ended with code {code}"
     return f"{how} after step {step}"
-
-
-def _row(store: Store, row: Any) -> RunRow:
-    return RunRow(
-        id=row["id"],
-        folder=store.path.parent / "runs" / row["id"],
-        state=RunState(row["state"]),
-        step=row["step"],
-        steps=row["steps"],
-        attempts=row["attempts"],
-        dataset=row["dataset"],
-        base=row["base"],
-        reason=row["reason"] or "",
-        created=row["created"],
-        updated=row["updated"],
-        turns=row["turns"],
-    )

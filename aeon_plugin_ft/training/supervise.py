@@ -8,12 +8,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
 import psutil
 
+from aeon_plugin_ft.causes import Interrupt, PauseCause
 from aeon_plugin_ft.errors import PreemptedError, TrainingError
 from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.store.files import write_json, write_whole
@@ -21,6 +21,7 @@ from aeon_plugin_ft.training.memory import oom_kills
 from aeon_plugin_ft.training.model import Exit, Progress, Run, RunState
 from aeon_plugin_ft.training.progress import last_progress
 from aeon_plugin_ft.training.runs import LEASE, LEASE_SECONDS, WORKER_FILE, RunConfig, record_end
+from aeon_plugin_ft.training.table import begin_attempt
 from aeon_plugin_ft.training.worker.priority import priority_argument
 from aeon_plugin_ft.training.worker.stopping import PAUSE_FILE
 
@@ -29,9 +30,6 @@ PAUSE_SECONDS = 3.3
 (1 s) and that of the supervising thread it is gone within 5 s."""
 
 CHILD_POLL_SECONDS = 0.2
-
-Interrupt = Callable[[], "str | None"]
-"""Why to stop now; None while all is well."""
 
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 
@@ -65,13 +63,13 @@ class Worker:
             return RunState.RUNNING
         return self._record_end()
 
-    def pause(self, reason: str) -> None:
+    def pause(self, cause: PauseCause) -> None:
         """Ask it to leave; it is gone within 5 s and can go on later.
 
         A process at idle priority may not get the time to leave by itself on a machine that has become busy:
         after PAUSE_SECONDS it is ended, and its last checkpoint counts.
         """
-        write_whole(self.run.folder / PAUSE_FILE, reason)
+        write_whole(self.run.folder / PAUSE_FILE, cause.value)
         if self._deadline is None:
             self._deadline = threading.Timer(PAUSE_SECONDS, self.process.kill)
             self._deadline.daemon = True
@@ -120,10 +118,7 @@ def start_worker(run: Run, store: Store) -> Worker:
     with contextlib.suppress(psutil.Error):
         created = psutil.Process(process.pid).create_time()
         write_json(run.folder / WORKER_FILE, {"pid": process.pid, "created": created, "at": time.time()})
-    store.execute(
-        "UPDATE runs SET state = ?, attempts = attempts + 1, reason = NULL, updated = ? WHERE id = ?",
-        RunState.RUNNING.value, store.clock(), run.id,
-    )  # fmt: skip
+    begin_attempt(store, run.id)
     return Worker(run, store, process)
 
 
@@ -151,10 +146,10 @@ def wait_for(process: subprocess.Popen[bytes], interrupt: Interrupt, doing: str,
         while True:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 return process.wait(CHILD_POLL_SECONDS)
-            reason = interrupt()
-            if reason is not None:
+            cause = interrupt()
+            if cause is not None:
                 _let_go(process)
-                raise PreemptedError(doing, reason)
+                raise PreemptedError(doing, cause)
             if deadline is not None and time.monotonic() > deadline:
                 raise subprocess.TimeoutExpired(process.args, float(timeout or 0))
     finally:

@@ -328,3 +328,14 @@ def _bytes_at(file: BinaryIO, offset: int, length: int) -> bytes:
 
 def _hash(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:32]
+
+
+def count_turns(store: Store, where: str, *values: object) -> int:
+    """How many turns of the index an SQL condition over its columns holds for; `values` fill its question marks."""
+    row = store.row(f"SELECT count(*) AS n FROM turns WHERE {where}", *values)
+    return 0 if row is None else int(row["n"])
+
+
+def ids_where(store: Store, where: str, *values: object) -> list[str]:
+    """The ids of those turns."""
+    return [row["id"] for row in store.rows(f"SELECT id FROM turns WHERE {where}", *values)]

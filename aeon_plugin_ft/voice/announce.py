@@ -8,7 +8,6 @@ newer one of the same kind takes the place of the older.
 from __future__ import annotations
 
 import logging
-import re
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -16,10 +15,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from aeon_plugin_ft import events
+from aeon_plugin_ft.causes import Refusal, Trouble
 from aeon_plugin_ft.voice import sayable
 from aeon_plugin_ft.voice.catalogue import Catalogue
 from aeon_plugin_ft.voice.control import BASE, TRAINED
-from aeon_plugin_ft.voice.grammar import read_toml
 
 log = logging.getLogger("aeon_ft.voice")
 
@@ -96,10 +95,10 @@ class Announcer:
 
     def on_event(self, event: events.Event) -> None:
         """Queue what is to be said about an event; returns at once."""
-        found = describe(event)
-        if found is None:
+        description = describe(event)
+        if description is None:
             return
-        kinds, entry, slots = found
+        kinds, entry, slots = description
         if not set(kinds) & set(self._audience.kinds_to_announce()):
             return
         version = event.version if isinstance(event, events.ModelSwapped | events.RolledBack) else ""
@@ -195,7 +194,7 @@ def describe(event: events.Event) -> Description | None:
     if isinstance(event, events.VerdictReached):
         if event.accepted:
             return ("finished",), "news.finished", {}
-        return ("refused", "finished"), "news.refused", {"gist": gist(event.reasons)}
+        return ("refused", "finished"), "news.refused", {"gist": gist(event.refusals)}
     if isinstance(event, events.RunFailed):
         return ("finished", "attention"), "news.run_failed", {}
     if isinstance(event, events.ModelSwapped):
@@ -207,30 +206,21 @@ def describe(event: events.Event) -> Description | None:
     if isinstance(event, events.LoggingFailed):
         return ("attention",), "news.logging_failed", {}
     if isinstance(event, events.AttentionNeeded):
-        return ("attention",), "news.attention", {"gist": trouble(event.what)}
+        return ("attention",), "news.attention", {"gist": trouble_in_words(event.trouble)}
     return None
 
 
-def gist(reasons: Collection[str]) -> str:
-    """Why the gate refused, in a few words: the first reason that is understood, else how many there are."""
+def gist(refusals: Collection[Refusal]) -> str:
+    """Why the gate refused, in a few words: the first cause that there are words for, else how many there are."""
     catalogue = Catalogue()
-    found = next((said for said in map(_verdict_phrase, reasons) if said), None)
-    if found:
-        return found
-    if len(reasons) < 2:
+    first = next((refusal for refusal in refusals if refusal is not Refusal.OTHER), None)
+    if first is not None:
+        return catalogue.phrase(f"refusal.{first}")
+    if len(refusals) < 2:
         return catalogue.phrase("gist.default")
-    return catalogue.phrase("gist.several", count=sayable.count(len(reasons), "parte", "partes"))
+    return catalogue.phrase("gist.several", count=sayable.count(len(refusals), "parte", "partes"))
 
 
-def _verdict_phrase(reason: str) -> str | None:
-    return _first("verdict", reason)
-
-
-def trouble(what: str) -> str:
+def trouble_in_words(trouble: Trouble) -> str:
     """What needs the owner, in a few words."""
-    return _first("trouble", what) or Catalogue().phrase("gist.attention")
-
-
-def _first(table: str, reason: str) -> str | None:
-    entries = read_toml("gists.toml")[table]
-    return next((entry["say"] for entry in entries if re.search(entry["when"], reason, re.IGNORECASE)), None)
+    return Catalogue().phrase(f"trouble.{trouble}")

@@ -38,7 +38,7 @@ class Catalogue:
 def variants() -> dict[str, tuple[str, ...]]:
     """Every entry of the catalogue as "section.entry" with its variants."""
     raw = read_toml("sentences.toml")
-    return {f"{section}.{name}": tuple(found) for section, entries in raw.items() for name, found in entries.items()}
+    return {f"{section}.{name}": tuple(texts) for section, entries in raw.items() for name, texts in entries.items()}
 
 
 def _capital(text: str) -> str:

@@ -103,9 +103,9 @@ class Commands:
             return answer(self._control, self._replies, intent)
         if intent.name is Name.SETTING:
             return self._ask(self._replies.ask_setting(intent), lambda: self._change(intent))
-        found = self._forget(intent, count_only=True)
-        question = self._replies.ask_forget(found, last=intent.name is Name.FORGET_LAST)
-        if found.reason is not None or found.turns == 0:
+        planned = self._forget(intent, count_only=True)
+        question = self._replies.ask_forget(planned, last=intent.name is Name.FORGET_LAST)
+        if planned.reason is not None or planned.turns == 0:
             return question
         return self._ask(question, lambda: self._replies.forgotten(self._forget(intent)))
 
@@ -202,9 +202,13 @@ def yes_or_no(text: str) -> bool | None:
     One "não" among yeses is a no. A bare "esquece" means "never mind", even when asked whether to forget.
     """
     table = grammar()
-    said = [word.plain for word in words(text)]
-    if not said or len(said) > _LONGEST_ANSWER or any(word not in table.yes | table.no | table.beside for word in said):
+    heard = [word.plain for word in words(text)]
+    if (
+        not heard
+        or len(heard) > _LONGEST_ANSWER
+        or any(word not in table.yes | table.no | table.beside for word in heard)
+    ):
         return None
-    if any(word in table.no for word in said) or set(said) <= table.never_mind:
+    if any(word in table.no for word in heard) or set(heard) <= table.never_mind:
         return False
-    return True if any(word in table.yes for word in said) else None
+    return True if any(word in table.yes for word in heard) else None

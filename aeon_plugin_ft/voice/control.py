@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.errors import (
     AeonFtError,
     BackendDownError,
@@ -40,9 +41,6 @@ class Reason(str, Enum):
     NOT_PAUSED = "not_paused"
     NO_DATA = "no_data"
     NO_DISK = "no_disk"
-    NO_MEMORY = "no_memory"
-    ON_BATTERY = "on_battery"
-    MACHINE_IN_USE = "machine_in_use"
     REFUSED = "refused"
     NO_VERSIONS = "no_versions"
     NO_SUCH_VERSION = "no_such_version"
@@ -57,7 +55,6 @@ class Reason(str, Enum):
     BAD_VALUE = "bad_value"
     BASE_MISSING = "base_missing"
     BACKEND_DOWN = "backend_down"
-    DISABLED = "disabled"
     FAILED = "failed"
 
 
@@ -80,7 +77,6 @@ class Phase(str, Enum):
     TRAINING = "training"
     PAUSED = "paused"
     JUDGING = "judging"
-    SWAPPING = "swapping"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +146,18 @@ class Cause(str, Enum):
     """The trained model could not be reached."""
 
 
+CAUSE_OF = {
+    PromotionCause.BETTER: Cause.BETTER,
+    PromotionCause.OWNER: Cause.OWNER,
+    PromotionCause.UNDONE: Cause.OWNER,
+    PromotionCause.WORSE: Cause.ROLLED_BACK,
+    PromotionCause.BACKEND_FAILED: Cause.BACKEND,
+    PromotionCause.UNSERVED: Cause.BACKEND,
+    PromotionCause.UNKNOWN: Cause.ROLLED_BACK,
+}
+"""As the owner hears it; that nobody noted why is told as what it mostly was."""
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """The last change of the answering model, to `version` at `at` (seconds since the epoch)."""
@@ -165,7 +173,6 @@ class Waiting(str, Enum):
     """What the next training waits for."""
 
     TURNS = "turns"
-    TIME = "time"
     IDLE = "idle"
     POWER = "power"
     COOLDOWN = "cooldown"
@@ -181,7 +188,7 @@ class Waiting(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class NextTraining:
-    """`turns_left` more conversations are needed (TURNS); `at` is the earliest time (TIME, COOLDOWN), seconds
+    """`turns_left` more conversations are needed (TURNS); `at` is the earliest time (COOLDOWN), seconds
     since the epoch."""
 
     waiting: Waiting

@@ -129,21 +129,21 @@ def _frozen(table: dict[str, set[str]]) -> dict[str, frozenset[str]]:
     return {key: frozenset(values) for key, values in table.items()}
 
 
-def _patterns(intents: dict[str, dict[str, Any]], known: frozenset[str]) -> list[Pattern]:
-    found = []
+def _patterns(intents: dict[str, dict[str, Any]], concepts: frozenset[str]) -> list[Pattern]:
+    patterns = []
     for section, intent in intents.items():
         name, _, topic = section.partition(".")
-        may = frozenset(_part(part, known) for part in intent.get("may", "").split())
+        may = frozenset(_part(part, concepts) for part in intent.get("may", "").split())
         for text in (*intent.get("patterns", ()), *intent.get("slots", ())):
-            parts = tuple(_part(part, known) for part in text.split() if part != ">")
+            parts = tuple(_part(part, concepts) for part in text.split() if part != ">")
             weights = tuple(LIGHT_WEIGHT if part in LIGHT or part.islower() else 1.0 for part in parts)
-            found.append(Pattern(Name(name), topic, parts, weights, may, text.startswith(">")))
-    return sorted(found, key=lambda pattern: pattern.weight, reverse=True)
+            patterns.append(Pattern(Name(name), topic, parts, weights, may, text.startswith(">")))
+    return sorted(patterns, key=lambda pattern: pattern.weight, reverse=True)
 
 
-def _part(part: str, known: frozenset[str]) -> str:
+def _part(part: str, concepts: frozenset[str]) -> str:
     if part.islower():
         return plain(part)
-    if part not in known:
+    if part not in concepts:
         raise ValueError(f"grammar.toml: no words for the concept {part}")
     return part

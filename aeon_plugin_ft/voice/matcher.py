@@ -81,7 +81,7 @@ def _without_polite(heard: list[Word], table: Grammar) -> list[Word]:
 
 def _tokens(heard: Sequence[Word], table: Grammar) -> list[Token]:
     """The words with their meanings. A spoken number is one token; a word repeated at once ("não, não") counts once."""
-    found: list[Token] = []
+    tokens: list[Token] = []
     index = 0
     while index < len(heard):
         word = heard[index]
@@ -91,13 +91,13 @@ def _tokens(heard: Sequence[Word], table: Grammar) -> list[Token]:
         if number:
             meaning[NUMBER] = 1.0
         end = heard[index + used - 1].end
-        if found and found[-1].text == word.plain:
-            found[-1] = replace(found[-1], end=end)
+        if tokens and tokens[-1].text == word.plain:
+            tokens[-1] = replace(tokens[-1], end=end)
         else:
             value = number[0] if number else None
-            found.append(Token(word.plain, meaning, word.plain in table.free, word.start, end, value))
+            tokens.append(Token(word.plain, meaning, word.plain in table.free, word.start, end, value))
         index += used
-    return found
+    return tokens
 
 
 def _number(heard: Sequence[Word], index: int) -> tuple[int, int] | None:
@@ -135,13 +135,13 @@ def _near(heard: str, doubt: float, table: Grammar) -> dict[str, float]:
     # rapidfuzz takes about 0.1 s to import, which must not fall on Aeon's start.
     from rapidfuzz import fuzz, process
 
-    found: dict[str, float] = {}
+    senses: dict[str, float] = {}
     for key, ratio, _ in process.extract(heard, table.keys, scorer=fuzz.ratio, limit=4, score_cutoff=_NEAR):
         if key[0] != heard[0] and ratio < _NEARER:
             continue
         for concept in table.sounds[key]:
-            found[concept] = max(found.get(concept, 0.0), ratio / 100 * doubt)
-    return found
+            senses[concept] = max(senses.get(concept, 0.0), ratio / 100 * doubt)
+    return senses
 
 
 Fit = tuple[tuple[float, float], Pattern, float]
@@ -176,11 +176,11 @@ def _place(pattern: Pattern, tokens: list[Token]) -> list[tuple[int, float]] | N
         for part in pattern.parts
     ]
     for number in sorted(range(len(candidates)), key=lambda number: len(candidates[number])):
-        found = next(((index, likeness) for likeness, index in candidates[number] if index not in taken), None)
-        if found is None:
+        place = next(((index, likeness) for likeness, index in candidates[number] if index not in taken), None)
+        if place is None:
             return None
-        taken.add(found[0])
-        placed[number] = found
+        taken.add(place[0])
+        placed[number] = place
     return [placed[number] for number in range(len(pattern.parts))]
 
 
@@ -202,8 +202,8 @@ def _mumbled(token: Token) -> bool:
 
 def _allowed(token: Token, pattern: Pattern) -> bool:
     """Whether the intent knows the word, or the pattern does and it may well be said twice ("qual é o que")."""
-    known = pattern.may | (LIGHT & set(pattern.parts))
-    return any(likeness >= ACCEPT for part, likeness in token.senses.items() if part in known)
+    expected = pattern.may | (LIGHT & set(pattern.parts))
+    return any(likeness >= ACCEPT for part, likeness in token.senses.items() if part in expected)
 
 
 def _company(pattern: Pattern, tokens: list[Token], taken: set[int]) -> float:
@@ -302,19 +302,19 @@ def _minutes(tokens: list[Token]) -> int:
 
 def _versions(pattern: Pattern, tokens: list[Token]) -> tuple[str, ...]:
     """The models that the sentence names, in order, without repeats."""
-    found: list[str] = []
+    names: list[str] = []
     for index, token in enumerate(tokens):
         if token.value is not None and token.value > 0:
             if _counts(tokens, index):
                 continue
-            found.append(f"v{token.value:04d}")
+            names.append(f"v{token.value:04d}")
         elif token.senses.get("BASE", 0.0) >= ACCEPT:
-            found.append(BASE)
+            names.append(BASE)
         elif any(token.senses.get(part, 0.0) >= ACCEPT for part in ("TRAINED", "LAST", "NEWEST")):
-            found.append(TRAINED)
-    if not found and pattern.intent is Name.USE:
-        found = [BASE] if "BEFORE" in pattern.parts else [TRAINED]
-    return tuple(dict.fromkeys(found))
+            names.append(TRAINED)
+    if not names and pattern.intent is Name.USE:
+        names = [BASE] if "BEFORE" in pattern.parts else [TRAINED]
+    return tuple(dict.fromkeys(names))
 
 
 def _counts(tokens: list[Token], index: int) -> bool:

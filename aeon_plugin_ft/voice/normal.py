@@ -34,13 +34,13 @@ def plain(text: str) -> str:
 
 def words(text: str) -> list[Word]:
     """The words and numbers of a sentence, punctuation left out ("1.000" is one number)."""
-    found: list[Word] = []
+    split: list[Word] = []
     text = unicodedata.normalize("NFC", text)
     for match in _WORD.finditer(text):
         spelled = _THOUSANDS.sub("", match.group()).lower()
         for part, heard in zip(plain(spelled).split(), plain(spelled.replace("ç", "ss")).split(), strict=True):
-            found.append(Word(part, sound(heard), match.start(), match.end()))
-    return found
+            split.append(Word(part, sound(heard), match.start(), match.end()))
+    return split
 
 
 _SOUNDS = (

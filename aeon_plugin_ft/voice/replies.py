@@ -57,19 +57,19 @@ class Replies:
         return self.outcome(outcome, done, refused, model=sayable.version(version))
 
     def status(self, status: Status) -> str:
-        said = [self._phase(status)]
+        sentences = [self._phase(status)]
         if status.failed and status.phase is Phase.IDLE:
-            said = [self.catalogue.say("status.failed"), *said]
+            sentences = [self.catalogue.say("status.failed"), *sentences]
         if status.private:
-            said.append(self.catalogue.say("status.private"))
+            sentences.append(self.catalogue.say("status.private"))
         elif not status.logging:
-            said.append(self.catalogue.say("status.not_logging"))
-        return " ".join([said[0], said[-1]] if len(said) > 1 else said)
+            sentences.append(self.catalogue.say("status.not_logging"))
+        return " ".join([sentences[0], sentences[-1]] if len(sentences) > 1 else sentences)
 
     def _phase(self, status: Status) -> str:
         say = self.catalogue.say
-        if status.phase in {Phase.JUDGING, Phase.SWAPPING}:
-            return say(f"status.{status.phase.value}")
+        if status.phase is Phase.JUDGING:
+            return say("status.judging")
         if status.phase is Phase.IDLE:
             return self._idle(status)
         done = sayable.percent(status.done) if status.done is not None else ""
@@ -104,65 +104,68 @@ class Replies:
         count = sayable.count(len(versions), "versão", "versões")
         return self.catalogue.say("versions.many", count=count, newest=newest, current=current)
 
-    def comparison(self, found: Comparison) -> str:
-        if found.reason is not None or found.gain is None:
-            return self.catalogue.say("compare.unknown", reason=self.reason(found.reason or Reason.NOT_MEASURED))
-        names = {"first": sayable.version(found.first), "second": sayable.version(found.second)}
-        if abs(found.gain) < EQUAL:
+    def comparison(self, compared: Comparison) -> str:
+        if compared.reason is not None or compared.gain is None:
+            return self.catalogue.say("compare.unknown", reason=self.reason(compared.reason or Reason.NOT_MEASURED))
+        names = {"first": sayable.version(compared.first), "second": sayable.version(compared.second)}
+        if abs(compared.gain) < EQUAL:
             return self.catalogue.say("compare.equal", **names)
-        entry = "compare.better" if found.gain > 0 else "compare.worse"
-        said = self.catalogue.say(entry, gain=sayable.percent(found.gain), **names)
-        if found.better is None or not found.examples:
-            return said
+        entry = "compare.better" if compared.gain > 0 else "compare.worse"
+        sentence = self.catalogue.say(entry, gain=sayable.percent(compared.gain), **names)
+        if compared.better is None or not compared.examples:
+            return sentence
         counts = {
-            "better": sayable.number(found.better, feminine=True),
-            "examples": sayable.conversations(found.examples),
+            "better": sayable.number(compared.better, feminine=True),
+            "examples": sayable.conversations(compared.examples),
         }
-        return f"{said} {self.catalogue.say('compare.count', **counts)}"
+        return f"{sentence} {self.catalogue.say('compare.count', **counts)}"
 
     def change(self, change: Change) -> str:
         names = {"model": sayable.version(change.version), "previous": sayable.version(change.previous)}
         entry = f"why.{change.cause.value}"
         if change.cause is Cause.BETTER and change.gain is not None and change.gain >= EQUAL:
             entry, names = "why.better_gain", {**names, "gain": sayable.percent(change.gain)}
-        said = self.catalogue.say(entry, **names)
+        sentence = self.catalogue.say(entry, **names)
         if change.cause is Cause.NEVER or change.at is None:
-            return said
-        return f"{said} {self.catalogue.say('why.when', when=sayable.moment(change.at, self.now()))}"
+            return sentence
+        return f"{sentence} {self.catalogue.say('why.when', when=sayable.moment(change.at, self.now()))}"
 
-    def next_training(self, found: NextTraining) -> str:
-        if found.waiting is Waiting.TURNS:
-            return self.catalogue.say("next.turns", turns=sayable.conversations(found.turns_left))
-        if found.waiting in {Waiting.TIME, Waiting.COOLDOWN}:
-            if found.at is None:
-                return self.catalogue.say("next.soon")
-            return self.catalogue.say(f"next.{found.waiting.value}", when=sayable.moment(found.at, self.now()))
-        return self.catalogue.say(f"next.{found.waiting.value}")
+    def next_training(self, planned: NextTraining) -> str:
+        if planned.waiting is Waiting.TURNS:
+            return self.catalogue.say("next.turns", turns=sayable.conversations(planned.turns_left))
+        if planned.waiting is Waiting.COOLDOWN:
+            at = self.now() if planned.at is None else planned.at
+            return self.catalogue.say("next.cooldown", when=sayable.moment(at, self.now()))
+        return self.catalogue.say(f"next.{planned.waiting.value}")
 
     def corrected(self, outcome: CommandResult, text: str) -> str:
-        said = sayable.spoken(text)
-        if said is None:
+        spoken = sayable.spoken(text)
+        if spoken is None:
             return self.outcome(outcome, "feedback.corrected_long", "feedback.refused")
-        return self.outcome(outcome, "feedback.corrected", "feedback.refused", text=said)
+        return self.outcome(outcome, "feedback.corrected", "feedback.refused", text=spoken)
 
-    def ask_forget(self, found: Forgotten, *, last: bool) -> str:
+    def ask_forget(self, planned: Forgotten, *, last: bool) -> str:
         """The question before forgetting, or why there is nothing to ask."""
-        if found.reason is not None or found.turns == 0:
-            return self.catalogue.say("forget.nothing", reason=self.reason(found.reason or Reason.NOTHING_TO_FORGET))
-        said = self.catalogue.say("forget.ask_last" if last else "forget.ask", count=sayable.conversations(found.turns))
-        return f"{self._marked('forget.ask_versions', found)} {said}" if found.versions else said
+        if planned.reason is not None or planned.turns == 0:
+            return self._nothing_forgotten(planned)
+        entry = "forget.ask_last" if last else "forget.ask"
+        question = self.catalogue.say(entry, count=sayable.conversations(planned.turns))
+        return f"{self._marked('forget.ask_versions', planned)} {question}" if planned.versions else question
 
-    def forgotten(self, found: Forgotten) -> str:
-        if found.reason is not None or found.turns == 0:
-            return self.catalogue.say("forget.nothing", reason=self.reason(found.reason or Reason.NOTHING_TO_FORGET))
-        said = self.catalogue.say("forget.done", count=sayable.conversations(found.turns))
-        return f"{said} {self._marked('forget.done_versions', found)}" if found.versions else said
+    def forgotten(self, forgotten: Forgotten) -> str:
+        if forgotten.reason is not None or forgotten.turns == 0:
+            return self._nothing_forgotten(forgotten)
+        sentence = self.catalogue.say("forget.done", count=sayable.conversations(forgotten.turns))
+        return f"{sentence} {self._marked('forget.done_versions', forgotten)}" if forgotten.versions else sentence
 
-    def _marked(self, entry: str, found: Forgotten) -> str:
-        many = len(found.versions) > 1
-        names = sayable.join([sayable.version(name) for name in found.versions[:3]])
-        if len(found.versions) > 3:
-            names = sayable.count(len(found.versions), "versão", "versões")
+    def _nothing_forgotten(self, forgotten: Forgotten) -> str:
+        return self.catalogue.say("forget.nothing", reason=self.reason(forgotten.reason or Reason.NOTHING_TO_FORGET))
+
+    def _marked(self, entry: str, forgotten: Forgotten) -> str:
+        many = len(forgotten.versions) > 1
+        names = sayable.join([sayable.version(name) for name in forgotten.versions[:3]])
+        if len(forgotten.versions) > 3:
+            names = sayable.count(len(forgotten.versions), "versão", "versões")
         return self.catalogue.say(f"{entry}_many" if many else entry, versions=names)
 
     def ask_setting(self, intent: Intent) -> str:

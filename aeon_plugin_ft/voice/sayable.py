@@ -32,12 +32,12 @@ def number(value: int, *, feminine: bool = False) -> str:
     # num2words takes about 0.1 s to import, which must not fall on Aeon's start.
     from num2words import num2words
 
-    said = str(num2words(value, lang="pt_BR")).replace(",", "")
-    return _feminine(said) if feminine else said
+    spelt = str(num2words(value, lang="pt_BR")).replace(",", "")
+    return _feminine(spelt) if feminine else spelt
 
 
-def _feminine(said: str) -> str:
-    words = said.split()
+def _feminine(spelt: str) -> str:
+    words = spelt.split()
     for index, word in enumerate(words):
         before_million = any(later.startswith("milh") for later in words[index + 1 :])
         if not before_million:
@@ -73,8 +73,8 @@ def duration(seconds: float) -> str:
     if minutes < 60:
         return f"cerca de {count(minutes, 'minuto', 'minutos', feminine=False)}"
     hours, rest = divmod(minutes if minutes < 180 else round(minutes / 30) * 30, 60)
-    said = f"cerca de {count(hours, 'hora', 'horas')}"
-    return f"{said} e {count(rest, 'minuto', 'minutos', feminine=False)}" if rest else said
+    hours_in_words = f"cerca de {count(hours, 'hora', 'horas')}"
+    return f"{hours_in_words} e {count(rest, 'minuto', 'minutos', feminine=False)}" if rest else hours_in_words
 
 
 def hour(value: int, minute: int = 0) -> str:
@@ -133,8 +133,8 @@ def join(parts: Sequence[str]) -> str:
 def spoken(text: str, limit: int = 80) -> str | None:
     """The owner's own words fit to be read back: no markup, digits in words; None when that would be too long."""
     clean = " ".join(_MARKUP.sub(" ", text).split()).rstrip(".")
-    said = re.sub(r"\d+", lambda digits: _digits(digits.group()), clean)
-    return said if said and len(said) <= limit else None
+    spoken_text = re.sub(r"\d+", lambda digits: _digits(digits.group()), clean)
+    return spoken_text if spoken_text and len(spoken_text) <= limit else None
 
 
 def _digits(digits: str) -> str:

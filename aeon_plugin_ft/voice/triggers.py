@@ -21,11 +21,11 @@ def phrases() -> dict[Name, tuple[str, ...]]:
 def triggers() -> list[str]:
     """Triggers for the module, longest first, as Aeon normalises them: the documented phrases up to their slot, and
     pieces of words for freer wordings (see phrases.toml for why they take nothing from other modules)."""
-    found = {_normal(phrase.partition("{")[0]) for listed in phrases().values() for phrase in listed}
+    triggers = {_normal(phrase.partition("{")[0]) for listed in phrases().values() for phrase in listed}
     pieces = read_toml("phrases.toml")["pieces"]
     stems = pieces["stems"].split()
-    found.update(stems, (f"{before} {stem}" for before in pieces["before"].split() for stem in stems))
-    return sorted(found, key=lambda trigger: (-len(trigger), trigger))
+    triggers.update(stems, (f"{before} {stem}" for before in pieces["before"].split() for stem in stems))
+    return sorted(triggers, key=lambda trigger: (-len(trigger), trigger))
 
 
 def _normal(text: str) -> str:

@@ -18,6 +18,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from aeon_plugin_ft.causes import Cause
+
 ALPHA = 0.05
 """Chance of ever alarming about a model that is no worse than its reference."""
 FIRST_SHARE = 0.8
@@ -31,21 +33,33 @@ Z_UPPER = 1.2816
 PRIOR_TURNS = 20
 
 
+class SignalName(Cause):
+    """What may go wrong with a reply."""
+
+    FAILED = "failed"
+    """The model did not answer, and something else had to."""
+    FAULTY = "faulty"
+    UNHAPPY = "unhappy"
+    """The owner complained or corrected it."""
+    SLOW = "slow"
+    LONG = "long"
+
+
 @dataclass(frozen=True, slots=True)
 class Signal:
     """`usual` is the rate assumed where nothing is known, `weight` the share of the bets on this signal."""
 
-    name: str
+    name: SignalName
     usual: float
     weight: float
 
 
 SIGNALS = (
-    Signal("failed", 0.02, 0.25),
-    Signal("faulty", 0.10, 0.30),
-    Signal("unhappy", 0.08, 0.25),
-    Signal("slow", 0.05, 0.10),
-    Signal("long", 0.05, 0.10),
+    Signal(SignalName.FAILED, 0.02, 0.25),
+    Signal(SignalName.FAULTY, 0.10, 0.30),
+    Signal(SignalName.UNHAPPY, 0.08, 0.25),
+    Signal(SignalName.SLOW, 0.05, 0.10),
+    Signal(SignalName.LONG, 0.05, 0.10),
 )
 
 
@@ -64,7 +78,7 @@ class Assessment:
 
     evidence: float
     needed: float
-    worst: str
+    worst: SignalName
     rate: float
     limit: float
 
@@ -73,15 +87,15 @@ class Assessment:
         return self.evidence >= self.needed
 
 
-def assess(now: Mapping[str, Count], before: Mapping[str, Count], stretch: int = 0) -> Assessment:
+def assess(now: Mapping[SignalName, Count], before: Mapping[SignalName, Count], stretch: int = 0) -> Assessment:
     """The evidence that `now` (this stretch's counts, by signal) is worse than `before` (the reference's)."""
-    total, found = 0.0, []
+    total, weighed = 0.0, []
     for signal in SIGNALS:
         seen, limit = now.get(signal.name, Count()), upper_rate(before.get(signal.name, Count()), signal.usual)
         value = e_value(seen, limit)
         total += signal.weight * value
-        found.append((signal.weight * value, signal.name, seen.bad / max(1, seen.turns), limit))
-    _, worst, rate, limit = max(found)
+        weighed.append((signal.weight * value, signal.name, seen.bad / max(1, seen.turns), limit))
+    _, worst, rate, limit = max(weighed)
     return Assessment(total, 1 / alpha_of(stretch), worst, rate, limit)
 
 

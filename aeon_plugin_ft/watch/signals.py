@@ -10,9 +10,10 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from aeon_plugin_ft.dataset.feedback.opinions import newest_opinion
 from aeon_plugin_ft.evaluation.suites import BROKEN_CALL, Reply, faults, is_tool_call
 from aeon_plugin_ft.store import Store
-from aeon_plugin_ft.watch.sequential import STRETCH, Count
+from aeon_plugin_ft.watch.sequential import STRETCH, Count, SignalName
 
 REFERENCE_TURNS = 300
 """The newest turns before a model took over that it is compared with."""
@@ -57,9 +58,9 @@ def signal_of(
     turn: str, at: float, session: str, version: str, provider: str, failed: bool, seconds: float, reply: str
 ) -> TurnSignal:
     """Look at one reply; some milliseconds for a long one, so not while the owner waits."""
-    found = () if failed else faults(Reply(reply, True, seconds))
-    tool = False if BROKEN_CALL in found else True if is_tool_call(reply) else None
-    return TurnSignal(turn, at, session, version, provider, failed, found, seconds, len(reply), tool)
+    faults_seen = () if failed else faults(Reply(reply, True, seconds))
+    tool = False if BROKEN_CALL in faults_seen else True if is_tool_call(reply) else None
+    return TurnSignal(turn, at, session, version, provider, failed, faults_seen, seconds, len(reply), tool)
 
 
 def record(store: Store, signals: Iterable[TurnSignal]) -> None:
@@ -101,27 +102,29 @@ def reference(store: Store, baseline: str, version: str, before: float) -> list[
     return [_signal(row) for row in rows]
 
 
-def counts(now: Sequence[TurnSignal], before: Sequence[TurnSignal]) -> tuple[dict[str, Count], dict[str, Count]]:
+def counts(
+    now: Sequence[TurnSignal], before: Sequence[TurnSignal]
+) -> tuple[dict[SignalName, Count], dict[SignalName, Count]]:
     """Both sides by signal, slow and long measured by the reference's own pace."""
     slow = {provider: _slow_limit(before, provider) for provider in {s.provider for s in (*now, *before)}}
     long = max(LONG_FACTOR * _upper_tenth([s.chars for s in before if not s.failed]), LONG_FLOOR)
     return _count(now, slow, long), _count(before, slow, long)
 
 
-def _count(signals: Sequence[TurnSignal], slow: dict[str, float], long: float) -> dict[str, Count]:
+def _count(signals: Sequence[TurnSignal], slow: dict[str, float], long: float) -> dict[SignalName, Count]:
     answered = [s for s in signals if not s.failed]
     return {
-        "failed": Count(sum(s.failed for s in signals), len(signals)),
-        "faulty": Count(sum(s.faulty for s in answered), len(answered)),
-        "unhappy": Count(sum(s.unhappy for s in answered), len(answered)),
-        "slow": Count(sum(s.seconds > slow[s.provider] for s in answered), len(answered)),
-        "long": Count(sum(s.chars > long for s in answered), len(answered)),
+        SignalName.FAILED: Count(sum(s.failed for s in signals), len(signals)),
+        SignalName.FAULTY: Count(sum(s.faulty for s in answered), len(answered)),
+        SignalName.UNHAPPY: Count(sum(s.unhappy for s in answered), len(answered)),
+        SignalName.SLOW: Count(sum(s.seconds > slow[s.provider] for s in answered), len(answered)),
+        SignalName.LONG: Count(sum(s.chars > long for s in answered), len(answered)),
     }
 
 
 def _slow_limit(before: Sequence[TurnSignal], provider: str) -> float:
-    known = [s.seconds for s in before if s.provider == provider and not s.failed]
-    return max(SLOW_FACTOR * _upper_tenth(known), SLOW_FLOOR) if len(known) >= ENOUGH else SLOW_ANYWAY
+    seconds = [s.seconds for s in before if s.provider == provider and not s.failed]
+    return max(SLOW_FACTOR * _upper_tenth(seconds), SLOW_FLOOR) if len(seconds) >= ENOUGH else SLOW_ANYWAY
 
 
 def _upper_tenth(values: Sequence[float]) -> float:
@@ -129,11 +132,7 @@ def _upper_tenth(values: Sequence[float]) -> float:
     return sorted(values)[int(0.9 * (len(values) - 1))] if values else 0.0
 
 
-_SELECT = """
-    SELECT s.*, (SELECT f.kind FROM feedback f WHERE f.turn = s.turn AND f.kind IN ('praise', 'complaint', 'correction')
-                 ORDER BY f.id DESC LIMIT 1) AS opinion
-    FROM signals s
-"""
+_SELECT = f"SELECT s.*, {newest_opinion('s.turn')} AS opinion FROM signals s"
 
 
 def _signal(row: sqlite3.Row) -> TurnSignal:
@@ -150,3 +149,8 @@ def _signal(row: sqlite3.Row) -> TurnSignal:
         tool=None if row["tool"] is None else bool(row["tool"]),
         opinion=row["opinion"],
     )
+
+
+def forget_signals(connection: sqlite3.Connection, turn: str) -> None:
+    """Take away what a turn said about the model that answered it."""
+    connection.execute("DELETE FROM signals WHERE turn = ?", (turn,))

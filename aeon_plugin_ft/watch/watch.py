@@ -15,15 +15,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from aeon_plugin_ft import events as happened
-from aeon_plugin_ft.dataset.feedback.opinions import note_feedback, recognise_feedback
+from aeon_plugin_ft.causes import PromotionCause, Refusal
+from aeon_plugin_ft.dataset.feedback.opinions import newest_feedback, note_feedback, recognise_feedback
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.registry import BASE, Registry
-from aeon_plugin_ft.registry.canaries import BETTER, Canary, canary_under_way, end_canary
+from aeon_plugin_ft.registry.canaries import Canary, CanaryEnd, canary_under_way, end_canary
 from aeon_plugin_ft.settings import GateSection
 from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.turns import TurnIndex
 from aeon_plugin_ft.turns.model import TurnKind
-from aeon_plugin_ft.watch.sequential import Assessment, assess
+from aeon_plugin_ft.watch.sequential import Assessment, SignalName, assess
 from aeon_plugin_ft.watch.signals import (
     TurnSignal,
     count_served,
@@ -33,26 +34,23 @@ from aeon_plugin_ft.watch.signals import (
     reference,
     signal_of,
 )
+from aeon_plugin_ft.wording import english
 from hooks import Route, Turn
 
 log = logging.getLogger("aeon_ft.watch")
 
-WORSE = "it did worse with the owner"
-"""How the reason of a rollback for degradation begins."""
-DOWN = "its backend failed"
-"""How the reason of a rollback for failures begins."""
-UNSERVED = "could not be served"
-"""In the reason of a promotion that undid a swap: nothing else answers, so there is nowhere to go back to."""
 LATEST = 30
 """Turns in which the owner's opinion of the reply before is looked for."""
 _WATCHED = frozenset({TurnKind.CHAT, TurnKind.EMPTY, TurnKind.ERROR, TurnKind.CANNED})
-_SAID = {
-    "failed": "calls failed",
-    "faulty": "replies were faulty",
-    "unhappy": "replies displeased the owner",
-    "slow": "replies were slow",
-    "long": "replies were far too long",
+_IN_WORDS = {
+    SignalName.FAILED: "calls failed",
+    SignalName.FAULTY: "replies were faulty",
+    SignalName.UNHAPPY: "replies displeased the owner",
+    SignalName.SLOW: "replies were slow",
+    SignalName.LONG: "replies were far too long",
 }
+_REFUSALS = {SignalName.FAILED: Refusal.BACKEND, SignalName.FAULTY: Refusal.FAULTY}
+"""What the owner is told when a canary ends badly; of the others there is nothing to say but that it did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,25 +128,24 @@ class Watch:
         if self._indexed.is_set():
             self._indexed.clear()
             note_feedback(self.store, recognise_feedback(reversed(self.index.latest(LATEST))))
-        row = self.store.row("SELECT max(id) AS newest FROM feedback")
-        newest = (row["newest"] if row is not None else None) or 0
+        newest = newest_feedback(self.store)
         changed, self._feedback_seen = newest != self._feedback_seen, newest
         return bool(heard) or changed
 
     def _look_at_current(self) -> bool:
-        row = self.store.row("SELECT * FROM promotions ORDER BY id DESC LIMIT 1")
-        if row is None or row["version"] == BASE or UNSERVED in row["reason"]:
+        last = self.registry.last_promotion()
+        # Where a swap was undone nothing else answers, so there is nowhere to go back to.
+        if last is None or last.version == BASE or last.cause is PromotionCause.UNSERVED:
             return False
-        name = row["version"]
-        finding = self._compare(name, row["previous"], row["at"])
-        if finding is None or not finding.degraded:
+        assessment = self._compare(last.version, last.previous, last.at)
+        if assessment is None or not assessment.degraded:
             return False
-        down = finding.worst == "failed"
-        reason = f"{DOWN if down else WORSE}: {sentence(finding)}"
-        target = self.registry.step_back(name, reason, reject=not down, to=BASE if down else None)
+        cause, reason = _blame(assessment)
+        down = cause is PromotionCause.BACKEND_FAILED
+        target = self.registry.step_back(last.version, cause, reason, reject=not down, to=BASE if down else None)
         if target is None:
             return False
-        log.warning("%s is left for %s: %s", name, target, reason)
+        log.warning("%s is left for %s: %s", last.version, target, reason)
         return True
 
     def _look_at_canary(self) -> bool:
@@ -156,30 +153,35 @@ class Watch:
         if canary is None:
             return False
         if not self.registry.usable(canary.version) or self.registry.current() == canary.version:
-            end_canary(self.store, canary, "stopped", "it was decided otherwise")
+            end_canary(self.store, canary, CanaryEnd.STOPPED, "it was decided otherwise")
             return False
-        finding = self._compare(canary.version, canary.baseline, canary.started, beside=True)
-        if finding is not None and finding.degraded:
-            self._end_badly(canary, finding)
+        assessment = self._compare(canary.version, canary.baseline, canary.started, beside=True)
+        if assessment is not None and assessment.degraded:
+            self._end_badly(canary, assessment)
             return False
         answered = count_served(self.store, canary.version, canary.started, answered=True)
         if answered < canary.turns:
             return False
         with self.store.transaction():  # a canary that ended well without its model in use would be lost
-            if not end_canary(self.store, canary, "promoted", f"{answered} turns went well"):
+            if not end_canary(self.store, canary, CanaryEnd.PROMOTED, f"{answered} turns went well"):
                 return False
-            self.registry.promote(canary.version, BETTER)
+            self.registry.promote(canary.version, PromotionCause.BETTER)
         return True
 
-    def _end_badly(self, canary: Canary, finding: Assessment) -> None:
-        down = finding.worst == "failed"
-        reason = f"{DOWN if down else WORSE}: {sentence(finding)}"
-        if not end_canary(self.store, canary, "failed" if down else "rejected", reason):
+    def _end_badly(self, canary: Canary, assessment: Assessment) -> None:
+        cause, reason = _blame(assessment)
+        down = cause is PromotionCause.BACKEND_FAILED
+        if not end_canary(self.store, canary, CanaryEnd.FAILED if down else CanaryEnd.REJECTED, reason):
             return
         run = self.registry.get(canary.version).run
         if not down:
             self.registry.reject(canary.version, reason)
-        self.events.publish(happened.VerdictReached(run=run, version=canary.version, accepted=False, reasons=(reason,)))
+        refusals = (_REFUSALS.get(assessment.worst, Refusal.OTHER),)
+        self.events.publish(
+            happened.VerdictReached(
+                run=run, version=canary.version, accepted=False, refusals=refusals, reasons=(reason,)
+            )
+        )
 
     def _compare(self, version: str, baseline: str, since: float, *, beside: bool = False) -> Assessment | None:
         """`version` since a moment against what was there before it; in a canary also against what the baseline did
@@ -188,13 +190,21 @@ class Watch:
         if not now:
             return None
         before = reference(self.store, baseline, version, self.store.clock() if beside else since)
-        seen, known = counts(now, before)
-        return assess(seen, known, stretch)
+        now_counts, before_counts = counts(now, before)
+        return assess(now_counts, before_counts, stretch)
 
 
-def sentence(finding: Assessment) -> str:
+def _blame(assessment: Assessment) -> tuple[PromotionCause, str]:
+    """Why a degraded model is left, for code and for people."""
+    failed = assessment.worst is SignalName.FAILED
+    cause = PromotionCause.BACKEND_FAILED if failed else PromotionCause.WORSE
+    return cause, f"{english(cause)}: {sentence(assessment)}"
+
+
+def sentence(assessment: Assessment) -> str:
     """ "45 % of the replies were faulty, at most 18 % before"."""
-    return f"{finding.rate:.0%} of the {_SAID[finding.worst]}, at most {finding.limit:.0%} before"
+    what = _IN_WORDS[assessment.worst]
+    return f"{assessment.rate:.0%} of the {what}, at most {assessment.limit:.0%} before"
 
 
 def _signal(one: Heard) -> TurnSignal:

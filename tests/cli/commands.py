@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aeon_plugin_ft.cli.main import main
-from aeon_plugin_ft.evaluation import Check, Verdict
+from aeon_plugin_ft.evaluation.model import Check, CheckKind, Verdict
 from aeon_plugin_ft.registry import Registry
 from aeon_plugin_ft.store import DataFolder, Store
 from tests.conftest import REPOSITORY
@@ -43,7 +43,7 @@ def add_version(cli: Cli, tmp_path: Path, run: str, accepted: bool = True) -> st
     store = Store(data.database)
     adapter = tmp_path / f"adapter-{run}"
     adapter.mkdir()
-    verdict = Verdict(accepted, (Check("held-out loss", accepted, "the loss rose"),), {"gain.base": 0.3})
+    verdict = Verdict(accepted, (Check(CheckKind.GAIN, accepted, "the loss rose"),), {"gain.base": 0.3})
     made = Registry(data, store).create(
         run=run, adapter=adapter, dataset="d", base="b", base_digest="x", verdict=verdict
     )

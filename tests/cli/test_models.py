@@ -14,10 +14,12 @@ from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.cli.context import Context
 from aeon_plugin_ft.cli.watch import look, screen
 from aeon_plugin_ft.evaluation.blind import TIE, Pair, Tally, choose, shuffled, tally
+from aeon_plugin_ft.pipeline import Pipeline
 from aeon_plugin_ft.registry import Registry, Version
 from aeon_plugin_ft.registry.canaries import begin_canary
 from aeon_plugin_ft.serving.model import Deployer, Deployment
 from aeon_plugin_ft.store import DataFolder, Store
+from aeon_plugin_ft.training.runs import UNJUDGED
 from hooks import Message, Route
 from tests.cli.commands import Cli, add_version, cli, one_sentence
 from tests.evaluation.report.pages import a_report, read
@@ -117,6 +119,19 @@ def test_the_disk_cap_is_that_of_the_settings(cli: Cli, tmp_path: Path) -> None:
 def test_judging_when_every_run_has_a_verdict(cli: Cli) -> None:
     assert cli("judge") == 1
     assert "has a verdict" in cli.err and one_sentence(cli.err)
+
+
+def test_judging_by_hand_ends_the_waiting_and_uses_what_is_better(
+    cli: Cli, judged: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the host judges: the schedule must not judge the same run again."""
+    store = Store(cli.data / "aeon-ft.sqlite3")
+    version = Registry(DataFolder(cli.data), store).get(judged)
+    store.set_fact(UNJUDGED, version.run)
+    monkeypatch.setattr(Pipeline, "judge", lambda self, run: version)
+    assert cli("judge", version.run) == 0 and f"{judged} answers now" in cli.out
+    assert store.fact(UNJUDGED) is None
+    store.close()
 
 
 # -- compare -------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.cli.similar import Help, advice, compare
 from aeon_plugin_ft.dataset.frozen import load_dataset, read_messages
 from aeon_plugin_ft.errors import EvaluationError
@@ -78,7 +79,7 @@ def test_the_version_in_use_is_measured_beside_the_base(
 ) -> None:
     name = add_version(talked, tmp_path, "r1")
     store = Store(DataFolder(talked.data).database)
-    Registry(DataFolder(talked.data), store).promote(name, "better")
+    Registry(DataFolder(talked.data), store).promote(name, PromotionCause.BETTER)
     store.close()
     seen = measured(monkeypatch, 2.0, 2.5)
     found: Any = talked.json("dataset", "similar")

@@ -17,7 +17,8 @@ from pathlib import Path
 from aeon_plugin_ft.errors import AeonFtError
 from aeon_plugin_ft.runtime import Runtime
 from aeon_plugin_ft.training.model import RunState
-from aeon_plugin_ft.training.runs import RESUMABLE, list_runs, reap_runs
+from aeon_plugin_ft.training.runs import RESUMABLE, reap_runs
+from aeon_plugin_ft.training.table import list_runs
 from aeon_plugin_ft.training.worker import priority
 from core.console import Console
 from tests.flow.small_life import accept_everything, import_turns, make_small, start_console, train

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.cli.main import main
 from aeon_plugin_ft.dataset.feedback.opinions import load_feedback, note_feedback, recognise_feedback
 from aeon_plugin_ft.dataset.importers.into_log import import_into_log
@@ -254,7 +255,7 @@ def test_the_command_shows_the_plan_and_forgets(forget: Forget) -> None:
 
 
 def test_the_version_in_use_is_said_to_go_on_answering(forget: Forget) -> None:
-    Registry(forget.life.data, forget.life.store).promote(forget.life.version, "better")
+    Registry(forget.life.data, forget.life.store).promote(forget.life.version, PromotionCause.BETTER)
     assert "`aeon-ft use base`" in forget("--turn", "turn0007", "--yes")
 
 

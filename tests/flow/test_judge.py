@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.causes import PromotionCause, Refusal
 from aeon_plugin_ft.errors import BackendDownError, ServingError
 from aeon_plugin_ft.evaluation.model import HeldoutLoss
 from aeon_plugin_ft.evaluation.probes import GENERAL, HELDOUT, MISMATCHED
@@ -27,7 +28,8 @@ from aeon_plugin_ft.settings import Settings
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.training.model import Run
 from aeon_plugin_ft.training.recipe import make_recipe
-from aeon_plugin_ft.training.runs import RunConfig
+from aeon_plugin_ft.training.runs import UNJUDGED, RunConfig
+from aeon_plugin_ft.training.table import add_run
 from hooks import Message, Route
 from tests.evaluation.report.pages import read
 from tests.evaluation.trials import CPF, Talk, english, untrained, well
@@ -182,7 +184,7 @@ def test_a_version_of_another_base_is_not_what_it_is_compared_with(court: Court,
         run="old", adapter=tmp_path / "old", dataset="d", base="other", base_digest="sha256:other",
         verdict=first.verdict,
     )  # fmt: skip
-    court.pipeline.registry.promote(old.name, "better")
+    court.pipeline.registry.promote(old.name, PromotionCause.BETTER)
     court.store.execute("DELETE FROM versions WHERE name = ?", first.name)
     version = court.pipeline.judge(court.run)
     assert not any(old.name in check.name for check in version.verdict.checks)
@@ -205,3 +207,30 @@ def test_a_cycle_ends_below_the_disk_cap_and_says_when_it_cannot(court: Court) -
     assert "run1" in [item.name for item in plan.items] and not court.run.folder.exists()
     assert court.pipeline.registry.current() == version.name and not plan.fits
     assert "disk cap" in str(court.events[-1])
+
+
+def test_a_run_waits_for_its_verdict_until_it_has_one(court: Court) -> None:
+    court.models.down = True
+    with pytest.raises(BackendDownError):
+        court.pipeline.settle(court.run)
+    assert court.store.fact(UNJUDGED) == "run1", "the schedule judges it later"
+    court.models.down = False
+    settled = court.pipeline.settle(court.run)
+    assert settled.in_use and court.pipeline.registry.current() == settled.version.name
+    assert court.store.fact(UNJUDGED) is None
+    last = court.pipeline.registry.last_promotion()
+    assert last is not None and last.cause is PromotionCause.BETTER
+
+
+def test_judging_an_older_run_takes_no_other_runs_place(court: Court) -> None:
+    add_run(court.store, "newer", court.dataset.hash, "b", None, 10, 0)
+    court.store.set_fact(UNJUDGED, "newer")
+    assert court.pipeline.settle(court.run).in_use
+    assert court.store.fact(UNJUDGED) == "newer"
+
+
+def test_a_refusal_carries_its_causes(court: Court) -> None:
+    court.models.talk = english
+    assert court.pipeline.settle(court.run).in_use is False
+    told = court.verdicts()[0]
+    assert Refusal.LANGUAGE in told.refusals and len(told.refusals) == len(told.reasons)

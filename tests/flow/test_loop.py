@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.dataset.importers.into_log import import_into_log
 from aeon_plugin_ft.errors import AeonFtError, RegistryError, RunStoppedError
 from aeon_plugin_ft.evaluation import Verdict, suites
@@ -114,7 +115,7 @@ def usable(runtime: Runtime, version: Version) -> Version:
     if version.state is VersionState.ACCEPTED:
         return version
     with pytest.raises(RegistryError, match="rejected"):
-        runtime.registry.promote(version.name, "please")
+        runtime.registry.promote(version.name, PromotionCause.OWNER)
     return runtime.registry.create(
         run="accepted",
         adapter=version.adapter,
@@ -160,7 +161,7 @@ def test_the_loop_learns_survives_a_kill_and_swaps(console: Console, tmp_path: P
     assert after.text and after.turn is not None and after.turn.served_by is not None
     assert after.turn.served_by.version == version.name
 
-    runtime.registry.promote(runtime.registry.previous(), "undo")
+    runtime.registry.promote(runtime.registry.previous(), PromotionCause.UNDONE)
     wait_for(console, "base")
     assert console.ask("voltou?").text
 

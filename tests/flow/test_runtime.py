@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import AlreadyLearntError, RefusedError
 from aeon_plugin_ft.evaluation import Verdict
@@ -98,12 +99,12 @@ def test_nothing_is_routed_before_there_is_a_version(owner: Owner) -> None:
 def test_the_brain_follows_the_version_that_the_store_names(owner: Owner, tmp_path: Path) -> None:
     runtime = owner.start()
     first, second = add_version(runtime, tmp_path, "r1"), add_version(runtime, tmp_path, "r2")
-    runtime.registry.promote(first, "better")
+    runtime.registry.promote(first, PromotionCause.BETTER)
     eventually(lambda: runtime.answering == first)
     route = owner.asks("oi")
     assert route is not None and route.version == first
     owner.says("oi", id="call")
-    runtime.registry.promote(second, "better")
+    runtime.registry.promote(second, PromotionCause.BETTER)
     eventually(lambda: runtime.answering == second)
     eventually(lambda: owner.standin.retired == [first])
 
@@ -113,20 +114,20 @@ def test_a_version_that_cannot_be_served_leaves_the_old_one(
 ) -> None:
     runtime = owner.start()
     first, second = add_version(runtime, tmp_path, "r1"), add_version(runtime, tmp_path, "r2")
-    runtime.registry.promote(first, "better")
+    runtime.registry.promote(first, PromotionCause.BETTER)
     eventually(lambda: runtime.answering == first)
     owner.standin.broken.add(second)
     with caplog.at_level(logging.CRITICAL):
-        runtime.registry.promote(second, "better")
+        runtime.registry.promote(second, PromotionCause.BETTER)
         eventually(lambda: runtime.registry.current() == first)
     assert runtime.answering == first
 
 
 def test_going_back_to_base_gives_the_choice_back_to_the_host(owner: Owner, tmp_path: Path) -> None:
     runtime = owner.start()
-    runtime.registry.promote(add_version(runtime, tmp_path, "r1"), "better")
+    runtime.registry.promote(add_version(runtime, tmp_path, "r1"), PromotionCause.BETTER)
     eventually(lambda: runtime.answering is not None)
-    runtime.registry.promote("base", "rolled back")
+    runtime.registry.promote("base", PromotionCause.UNDONE)
     eventually(lambda: runtime.answering is None)
     assert owner.asks("oi") is None
 
@@ -134,7 +135,7 @@ def test_going_back_to_base_gives_the_choice_back_to_the_host(owner: Owner, tmp_
 def test_preferring_the_host_leaves_its_other_backends_alone(owner: Owner, tmp_path: Path) -> None:
     runtime = owner.start()
     runtime.settings_file.set("serve.prefer", "host")
-    runtime.registry.promote(add_version(runtime, tmp_path, "r1"), "better")
+    runtime.registry.promote(add_version(runtime, tmp_path, "r1"), PromotionCause.BETTER)
     eventually(lambda: runtime.answering is not None)
     assert owner.asks("oi", OLLAMA) is None
     assert owner.asks("oi", Route("none", "")) is not None
@@ -204,7 +205,7 @@ def test_a_data_folder_that_cannot_be_used_leaves_the_host_alone(tmp_path: Path)
 def test_the_version_in_use_answers_again_after_a_restart(owner: Owner, tmp_path: Path) -> None:
     runtime = owner.start()
     name = add_version(runtime, tmp_path, "r1")
-    runtime.registry.promote(name, "better")
+    runtime.registry.promote(name, PromotionCause.BETTER)
     eventually(lambda: runtime.answering == name)
     owner.caller.all("aeon_stopping")
     again = Owner(owner.host.data_folder)
@@ -223,7 +224,7 @@ def test_a_backend_that_is_chosen_while_the_host_runs_takes_the_version_in_use(
     monkeypatch.setattr("aeon_plugin_ft.serving.backends._ollama", lambda *_: other)
     runtime = owner.start()
     version = add_version(runtime, tmp_path, "r1")
-    runtime.registry.promote(version, "better")
+    runtime.registry.promote(version, PromotionCause.BETTER)
     eventually(lambda: runtime.served.swapper.serves(version))
     runtime.settings_file.set("serve.backend", "ollama")
     assert not runtime.served.swapper.serves(version)
@@ -250,7 +251,7 @@ def test_a_version_chosen_while_another_is_being_served_is_not_lost(owner: Owner
     runtime = owner.start()
     version = add_version(runtime, tmp_path, "r1")
     assert begun.wait(60)
-    runtime.registry.promote(version, "better")
+    runtime.registry.promote(version, PromotionCause.BETTER)
     go_on.set()
     eventually(lambda: runtime.answering == version)
     assert runtime.registry.current() == version
@@ -265,7 +266,7 @@ def test_a_training_that_lacks_memory_gets_what_the_served_model_takes(
     owner.host = replace(owner.host, needs_model=not host_can_answer)
     runtime = owner.start()
     version = add_version(runtime, tmp_path, "r1")
-    runtime.registry.promote(version, "better")
+    runtime.registry.promote(version, PromotionCause.BETTER)
     eventually(lambda: runtime.answering == version)
     seen: list[str | None] = []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.evaluation import Verdict
 from aeon_plugin_ft.registry import VersionState
 from aeon_plugin_ft.registry.canaries import begin_canary, canary_under_way
@@ -47,17 +48,18 @@ def told(runtime: Runtime, name: str) -> list[dict[str, object]]:
 def test_a_model_that_does_badly_is_left_by_itself_and_it_is_said_once(owner: Owner, tmp_path: Path) -> None:
     runtime = owner.start()
     first, second = add_version(runtime, tmp_path, "r1"), add_version(runtime, tmp_path, "r2")
-    runtime.registry.promote(first, "better")
+    runtime.registry.promote(first, PromotionCause.BETTER)
     soon(runtime, lambda: runtime.answering == first)
     assert talk(owner, 30) == {first}
-    runtime.registry.promote(second, "better")
+    runtime.registry.promote(second, PromotionCause.BETTER)
     soon(runtime, lambda: runtime.answering == second)
     assert talk(owner, 15, ENGLISH) == {second}
     soon(runtime, lambda: runtime.answering == first)
     assert runtime.registry.get(second).state is VersionState.REJECTED
     soon(runtime, lambda: len(told(runtime, "rolled_back")) == 1)
     went = told(runtime, "rolled_back")[0]
-    assert (went["version"], went["previous"]) == (first, second) and "faulty" in str(went["reason"])
+    assert (went["version"], went["previous"]) == (first, second) and went["cause"] == "worse"
+    assert "faulty" in str(went["reason"])
     talk(owner, 5)
     assert len(told(runtime, "rolled_back")) == 1
     assert owner.hears("usar a versão dois") and runtime.registry.current() == first
@@ -68,9 +70,9 @@ def test_a_rejected_model_is_left_for_the_host_when_the_one_before_cannot_be_ser
 ) -> None:
     runtime = owner.start()
     first, second = add_version(runtime, tmp_path, "r1"), add_version(runtime, tmp_path, "r2")
-    runtime.registry.promote(first, "better")
+    runtime.registry.promote(first, PromotionCause.BETTER)
     soon(runtime, lambda: runtime.answering == first)
-    runtime.registry.promote(second, "better")
+    runtime.registry.promote(second, PromotionCause.BETTER)
     soon(runtime, lambda: runtime.answering == second)
     owner.standin.broken.add(first)
     talk(owner, 15, ENGLISH)
@@ -116,7 +118,7 @@ def test_the_owner_asks_why_it_changed_and_how_the_models_compare(owner: Owner, 
     said = owner.hears("compara os modelos")
     assert "dezenove por cento" in str(said), "1 - 324/400, not the two means of different sets"
     assert "oito" in str(said) and "dez conversas" in str(said)
-    runtime.registry.promote(version, "better")
+    runtime.registry.promote(version, PromotionCause.BETTER)
     soon(runtime, lambda: runtime.answering == version)
     talk(owner, 15, ENGLISH)
     soon(runtime, lambda: runtime.registry.current() == "base")

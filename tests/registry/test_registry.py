@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.errors import RegistryError
-from aeon_plugin_ft.evaluation import Check, Verdict
+from aeon_plugin_ft.evaluation.model import Check, CheckKind, Verdict
 from aeon_plugin_ft.registry import Registry, VersionState, normal_name
 from aeon_plugin_ft.store import DataFolder, Store
 
-GOOD = Verdict(True, (Check("held-out loss", True, "2.0 against 3.0"),), {"gain.base": 0.33})
-BAD = Verdict(False, (Check("held-out loss", False, "3.1 against 3.0"),), {})
+GOOD = Verdict(True, (Check(CheckKind.GAIN, True, "2.0 against 3.0"),), {"gain.base": 0.33})
+BAD = Verdict(False, (Check(CheckKind.GAIN, False, "3.1 against 3.0"),), {})
 
 
 @pytest.fixture
@@ -56,28 +57,28 @@ def test_an_unknown_version_names_those_there_are(registry: Registry, tmp_path: 
 
 def test_promote_and_go_back_step_by_step(registry: Registry, tmp_path: Path) -> None:
     first, second = make(registry, tmp_path, "r1"), make(registry, tmp_path, "r2")
-    registry.promote(first, "better")
-    registry.promote(second, "better")
+    registry.promote(first, PromotionCause.BETTER)
+    registry.promote(second, PromotionCause.BETTER)
     assert (registry.current(), registry.previous()) == (second, first)
     assert registry.get(first).state is VersionState.RETIRED
-    registry.promote(registry.previous(), "undo")
+    registry.promote(registry.previous(), PromotionCause.UNDONE)
     assert (registry.current(), registry.previous()) == (first, "base")
-    registry.promote(registry.previous(), "undo")
+    registry.promote(registry.previous(), PromotionCause.UNDONE)
     assert (registry.current(), registry.previous()) == ("base", "base")
 
 
 def test_a_rejected_version_is_never_used(registry: Registry, tmp_path: Path) -> None:
     name = make(registry, tmp_path, "r1", BAD)
     with pytest.raises(RegistryError, match=r"rejected .*3\.1 against 3\.0"):
-        registry.promote(name, "please")
+        registry.promote(name, PromotionCause.OWNER)
     assert registry.current() == "base"
 
 
 def test_a_version_that_disappointed_stays_rejected(registry: Registry, tmp_path: Path) -> None:
     name = make(registry, tmp_path, "r1")
-    registry.promote(name, "better")
+    registry.promote(name, PromotionCause.BETTER)
     registry.reject(name, "complaints")
-    registry.promote("base", "rolled back")
+    registry.promote("base", PromotionCause.UNDONE)
     assert registry.get(name).state is VersionState.REJECTED
 
 
@@ -87,7 +88,7 @@ def test_forgetting_taints_what_was_trained_on_it(registry: Registry, tmp_path: 
     assert registry.get(first).state is VersionState.TAINTED
     assert registry.get(second).state is VersionState.ACCEPTED
     with pytest.raises(RegistryError, match="tainted"):
-        registry.promote(first, "please")
+        registry.promote(first, PromotionCause.OWNER)
 
 
 def test_a_folder_without_its_row_is_found_again(registry: Registry, tmp_path: Path, store: Store) -> None:
@@ -117,7 +118,7 @@ def test_a_damaged_manifest_is_named(registry: Registry, tmp_path: Path) -> None
 
 def test_the_version_in_use_cannot_be_removed(registry: Registry, tmp_path: Path) -> None:
     first, second = make(registry, tmp_path, "r1"), make(registry, tmp_path, "r2")
-    registry.promote(first, "better")
+    registry.promote(first, PromotionCause.BETTER)
     with pytest.raises(RegistryError, match="in use"):
         registry.remove(first)
     folder = registry.get(second).folder
@@ -137,15 +138,15 @@ def test_the_report_is_kept_with_the_version(registry: Registry, tmp_path: Path)
 
 def test_a_rejected_version_never_returns(registry: Registry, tmp_path: Path, store: Store) -> None:
     name = make(registry, tmp_path, "r1")
-    registry.promote(name, "better")
-    assert registry.step_back(name, "it did badly", reject=True) == "base"
+    registry.promote(name, PromotionCause.BETTER)
+    assert registry.step_back(name, PromotionCause.WORSE, "it did badly", reject=True) == "base"
     with pytest.raises(RegistryError, match="it did badly"):
-        registry.promote(name, "please")
+        registry.promote(name, PromotionCause.OWNER)
     store.execute("DELETE FROM versions")  # the database was lost: the mark beside the manifest stays
     registry.heal()
     assert registry.get(name).state is VersionState.REJECTED and not registry.usable(name)
     with pytest.raises(RegistryError, match="it did badly"):
-        registry.promote(name, "please")
+        registry.promote(name, PromotionCause.OWNER)
 
 
 def test_a_tainted_version_stays_tainted_when_the_database_was_lost(registry: Registry, tmp_path: Path) -> None:
@@ -184,17 +185,17 @@ def test_a_mark_that_cannot_be_read_counts_as_a_refusal(registry: Registry, tmp_
 
 def test_going_back_by_itself_happens_once(registry: Registry, tmp_path: Path) -> None:
     first, second = make(registry, tmp_path, "r1"), make(registry, tmp_path, "r2")
-    registry.promote(first, "better")
-    registry.promote(second, "better")
-    assert registry.step_back(second, "worse", reject=True) == first
-    assert registry.step_back(second, "worse", reject=True) is None
+    registry.promote(first, PromotionCause.BETTER)
+    registry.promote(second, PromotionCause.BETTER)
+    assert registry.step_back(second, PromotionCause.WORSE, "worse", reject=True) == first
+    assert registry.step_back(second, PromotionCause.WORSE, "worse", reject=True) is None
     assert (registry.current(), registry.previous()) == (first, "base")
 
 
 def test_the_way_back_leads_past_a_rejected_version(registry: Registry, tmp_path: Path) -> None:
     first, second = make(registry, tmp_path, "r1"), make(registry, tmp_path, "r2")
-    registry.promote(first, "better")
-    registry.promote(second, "better")
+    registry.promote(first, PromotionCause.BETTER)
+    registry.promote(second, PromotionCause.BETTER)
     registry.reject(first, "it did badly")
     assert registry.previous() == "base"
 

@@ -7,16 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.errors import StoreError
-from aeon_plugin_ft.evaluation import Check, Verdict
+from aeon_plugin_ft.evaluation.model import Check, CheckKind, Verdict
 from aeon_plugin_ft.registry import Registry
 from aeon_plugin_ft.registry.canaries import begin_canary
 from aeon_plugin_ft.registry.retention import Item, PrunePlan, Retention, size_of
 from aeon_plugin_ft.store import DataFolder, Store
 
 KB = 1000
-GOOD = Verdict(True, (Check("x", True, ""),), {})
-BAD = Verdict(False, (Check("x", False, "worse"),), {})
+GOOD = Verdict(True, (Check(CheckKind.GAIN, True, ""),), {})
+BAD = Verdict(False, (Check(CheckKind.GAIN, False, "worse"),), {})
 
 
 class House:
@@ -90,8 +91,8 @@ def test_below_the_cap_only_what_nobody_needs_goes(house: House) -> None:
 def test_over_the_cap_the_worthless_goes_first_and_what_is_needed_stays(house: House) -> None:
     names = [house.version(f"r{n}", BAD if n == 2 else GOOD) for n in range(1, 6)]
     house.registry.taint({"dr1"}, "forgotten")
-    house.registry.promote(names[3], "better")
-    house.registry.promote(names[4], "better")
+    house.registry.promote(names[3], PromotionCause.BETTER)
+    house.registry.promote(names[4], PromotionCause.BETTER)
     house.run("open", "interrupted")
     gone = house.names(cap_kb=1)
     order = [name for name in gone if "/" not in name]
@@ -119,7 +120,7 @@ def test_the_version_that_an_open_run_went_on_from_stays(house: House) -> None:
 def test_the_plan_is_carried_out_and_then_nothing_is_left_to_do(house: House) -> None:
     for n in range(1, 5):
         house.version(f"r{n}")
-    house.registry.promote("v0004", "better")
+    house.registry.promote("v0004", PromotionCause.BETTER)
     retention = house.retention(cap_kb=100)
     plan = retention.plan()
     before = folders(house)
@@ -135,13 +136,13 @@ def test_the_plan_is_carried_out_and_then_nothing_is_left_to_do(house: House) ->
 def test_more_versions_than_are_kept_go_also_below_the_cap(house: House) -> None:
     for n in range(1, 7):
         house.version(f"r{n}", BAD if n == 4 else GOOD)
-    house.registry.promote("v0006", "better")
+    house.registry.promote("v0006", PromotionCause.BETTER)
     gone = [name for name in house.names(keep=3) if name.startswith("v")]
     assert gone == ["v0004", "v0001", "v0002"], "one in use and two to choose from are left"
 
 
 def test_a_cap_that_cannot_be_kept_says_so(house: House) -> None:
-    house.registry.promote(house.version("r1"), "better")
+    house.registry.promote(house.version("r1"), PromotionCause.BETTER)
     plan = house.retention(cap_kb=1).plan()
     assert not plan.fits and plan.left > plan.cap
     assert "v0001" not in [item.name for item in plan.items]

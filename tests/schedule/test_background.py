@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
+from aeon_plugin_ft.causes import PauseCause
 from aeon_plugin_ft.errors import AeonFtError, DatasetError, LeaseHeldError
 from aeon_plugin_ft.schedule import Background, TrainingScheduler
 from aeon_plugin_ft.schedule.background import OnProgress
@@ -53,12 +54,12 @@ def test_a_second_loop_is_refused_and_a_pause_is_seen() -> None:
     with pytest.raises(LeaseHeldError):
         background.start()
     assert background.interrupt() is None
-    background.pause("the owner is back")
+    background.pause(PauseCause.OWNER_BACK)
     assert background.join(60)
-    background.pause("nothing to pause")
+    background.pause(PauseCause.OWNER_BACK)
     background.start()
     assert background.interrupt() is None
-    background.pause("end")
+    background.pause(PauseCause.OWNER_PAUSED)
     assert background.join(60)
 
 

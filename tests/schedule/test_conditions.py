@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from aeon_plugin_ft.causes import HoldCause
 from aeon_plugin_ft.schedule import Observed, decide, in_quiet_hours, turns_needed
 from aeon_plugin_ft.settings import ScheduleSection
 
@@ -39,7 +40,7 @@ def test_with_everything_met_it_starts() -> None:
         ({"free_disk": 10**8}, "disk"),
         ({"free_memory": 10**8}, "memory"),
         ({"running": True}, "nothing under way"),
-        ({"held": "it failed"}, "not held back"),
+        ({"held": "it failed", "hold": HoldCause.FAILED}, "not held back"),
     ],
 )
 def test_each_condition_alone_holds_it_back(change: dict[str, Any], name: str) -> None:

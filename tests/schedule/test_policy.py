@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from aeon_plugin_ft.causes import EndCause, HoldCause, PauseCause, Trouble
 from aeon_plugin_ft.errors import (
     AeonFtError,
     AlreadyLearntError,
@@ -18,7 +19,6 @@ from aeon_plugin_ft.errors import (
     TrainingError,
 )
 from aeon_plugin_ft.schedule import Act, Decisions, FailurePolicy, Observed, TrainingController, next_step
-from aeon_plugin_ft.schedule import policy as reasons
 from aeon_plugin_ft.schedule.observer import ScheduleObserver
 from aeon_plugin_ft.settings import ScheduleSection, Settings, TrainSection
 from aeon_plugin_ft.store import DataFolder, Store
@@ -35,7 +35,7 @@ QUIET = ScheduleSection(quiet_hours="01:00-06:00")
         (replace(NIGHT, idle=31.0), Act.WAIT),
         (replace(NIGHT, unfinished="r", new_turns=0, since_last_run=60.0), Act.RESUME),
         (replace(NIGHT, unfinished="r", idle=10.0), Act.WAIT),
-        (replace(NIGHT, unfinished="r", held="it failed"), Act.WAIT),
+        (replace(NIGHT, unfinished="r", held="it failed", hold=HoldCause.FAILED), Act.WAIT),
         (replace(NIGHT, running=True), Act.WAIT),
         (TRAINING, Act.TRAIN),
         (replace(TRAINING, ordered=True, idle=0.0), Act.TRAIN),
@@ -46,19 +46,21 @@ def test_what_to_do(seen: Observed, act: Act) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "change", "reason"),
+    ("settings", "change", "cause"),
     [
-        (ScheduleSection(), {"idle": 1.0}, reasons.OWNER_BACK),
-        (QUIET, {"idle": 1.0}, reasons.OWNER_BACK),
-        (ScheduleSection(), {"on_mains": False}, reasons.NO_MAINS),
-        (ScheduleSection(), {"busy_share": 0.9}, reasons.MACHINE_BUSY),
-        (ScheduleSection(), {"free_memory": 10**8}, reasons.LOW_MEMORY),
-        (ScheduleSection(enabled=False), {}, reasons.SWITCHED_OFF),
+        (ScheduleSection(), {"idle": 1.0}, PauseCause.OWNER_BACK),
+        (QUIET, {"idle": 1.0}, PauseCause.OWNER_BACK),
+        (ScheduleSection(), {"on_mains": False}, PauseCause.NO_MAINS),
+        (ScheduleSection(), {"busy_share": 0.9}, PauseCause.MACHINE_BUSY),
+        (ScheduleSection(), {"free_memory": 10**8}, PauseCause.LOW_MEMORY),
+        (ScheduleSection(enabled=False), {}, PauseCause.SWITCHED_OFF),
     ],
 )
-def test_each_reason_alone_pauses_a_training(settings: ScheduleSection, change: dict[str, Any], reason: str) -> None:
+def test_each_reason_alone_pauses_a_training(
+    settings: ScheduleSection, change: dict[str, Any], cause: PauseCause
+) -> None:
     step = next_step(settings, replace(TRAINING, **change))
-    assert (step.act, step.reason) == (Act.PAUSE, reason)
+    assert (step.act, step.cause) == (Act.PAUSE, cause)
 
 
 class Desk:
@@ -88,8 +90,8 @@ class Desk:
         self.busy = True
         self.asked.append(f"start {resume}")
 
-    def pause(self, reason: str) -> None:
-        self.asked.append(f"pause {reason}")
+    def pause(self, cause: PauseCause) -> None:
+        self.asked.append(f"pause {cause}")
 
 
 @pytest.fixture
@@ -116,7 +118,7 @@ def test_other_programs_must_be_busy_for_some_looks(controller: TrainingControll
     controller.step()
     assert not desk.asked
     controller.step()
-    assert desk.asked == [f"pause {reasons.MACHINE_BUSY}"]
+    assert desk.asked == [f"pause {PauseCause.MACHINE_BUSY}"]
 
 
 def test_an_ordered_training_yields_once_the_owner_has_gone_and_come_back(
@@ -131,7 +133,7 @@ def test_an_ordered_training_yields_once_the_owner_has_gone_and_come_back(
     controller.look_while_training()
     desk.idle_seconds = 1.0
     controller.look_while_training()
-    assert desk.asked == [f"pause {reasons.OWNER_BACK}"]
+    assert desk.asked == [f"pause {PauseCause.OWNER_BACK}"]
 
 
 def test_a_word_to_the_assistant_pauses_at_once(controller: TrainingController, desk: Desk) -> None:
@@ -140,22 +142,24 @@ def test_a_word_to_the_assistant_pauses_at_once(controller: TrainingController, 
     assert not desk.asked and controller.last is None
     desk.busy = True
     controller.owner_is_here()
-    assert desk.asked == [f"pause {reasons.OWNER_BACK}"]
+    assert desk.asked == [f"pause {PauseCause.OWNER_BACK}"]
 
 
-def add_run(store: Store, data: DataFolder, id: str, state: str, reason: str = "", created: float = 5.0) -> None:
+def add_run(
+    store: Store, data: DataFolder, id: str, state: str, cause: PauseCause | None = None, created: float = 5.0
+) -> None:
     (data.runs / id).mkdir(parents=True)
     (data.datasets / f"d-{id}").mkdir(parents=True)
     store.execute(
-        "INSERT INTO runs (id, created, dataset, base, state, reason, updated) VALUES (?, ?, ?, 'b', ?, ?, 0)",
-        id, created, f"d-{id}", state, reason,
+        "INSERT INTO runs (id, created, dataset, base, state, cause, updated) VALUES (?, ?, ?, 'b', ?, ?, 0)",
+        id, created, f"d-{id}", state, cause and cause.value,
     )  # fmt: skip
 
 
 def state(store: Store, id: str) -> tuple[str, str]:
-    row = store.row("SELECT state, reason FROM runs WHERE id = ?", id)
+    row = store.row("SELECT state, cause FROM runs WHERE id = ?", id)
     assert row is not None
-    return row["state"], row["reason"]
+    return row["state"], row["cause"]
 
 
 @pytest.mark.parametrize("how", ["paused", "interrupted", "pending", "failed"])
@@ -170,7 +174,7 @@ def test_what_was_left_goes_on(
 def test_what_the_owner_paused_stays_paused(
     controller: TrainingController, desk: Desk, store: Store, data: DataFolder
 ) -> None:
-    add_run(store, data, "r", "paused", "paused by the owner")
+    add_run(store, data, "r", "paused", PauseCause.OWNER_PAUSED)
     controller.step()
     assert not desk.asked and state(store, "r")[0] == "paused"
 
@@ -193,7 +197,7 @@ def test_a_run_whose_data_was_forgotten_never_goes_on(
     (data.datasets / "d-r").rmdir()
     controller.step()
     assert not desk.asked
-    assert state(store, "r") == ("cancelled", "what it learnt from is gone")
+    assert state(store, "r") == ("cancelled", EndCause.GONE)
 
 
 def test_a_run_that_a_newer_one_has_overtaken_never_goes_on(
@@ -203,7 +207,7 @@ def test_a_run_that_a_newer_one_has_overtaken_never_goes_on(
     add_run(store, data, "new", "finished", created=1.0)
     controller.step()
     assert not desk.asked
-    assert state(store, "old") == ("cancelled", "a newer run has learnt more")
+    assert state(store, "old") == ("cancelled", EndCause.SUPERSEDED)
 
 
 def test_a_run_whose_process_died_with_the_host_is_found_and_goes_on(
@@ -238,9 +242,17 @@ def test_decisions_are_kept_when_they_change_and_can_be_made_again(
 class Fate:
     def __init__(self, folder: Store) -> None:
         self.now, self.turns, self.settings = 1000.0, 500, Settings()
-        self.told: list[str] = []
+        self.told: list[AeonFtError] = []
         folder.clock = lambda: self.now
         self.failures = FailurePolicy(folder, lambda: self.settings, lambda: self.turns, self.told.append)
+
+    def held(self) -> tuple[HoldCause, str] | None:
+        hold = self.failures.hold()
+        return None if hold is None else (hold.cause, hold.detail)
+
+    def holds(self, cause: HoldCause, words: str) -> bool:
+        hold = self.failures.hold()
+        return hold is not None and hold.cause is cause and words in hold.detail
 
 
 @pytest.fixture
@@ -252,14 +264,14 @@ def test_after_a_failure_it_waits_longer_each_time_and_gives_up_after_three_with
     for wait in (600.0, 3600.0):
         fate.failures.note(TrainingError("it broke"))
         fate.now += wait - 1
-        assert "it broke" in fate.failures.hold()
+        assert fate.holds(HoldCause.FAILED, "it broke")
         fate.now += 2
-        assert fate.failures.hold() == ""
+        assert fate.held() is None
     assert not fate.told and not fate.failures.given_up
     fate.failures.note(TrainingError("it broke"))
     fate.now += 1e9
-    assert "gave up" in fate.failures.hold() and fate.failures.given_up
-    assert fate.told == ["it broke"]
+    assert fate.holds(HoldCause.GIVEN_UP, "gave up") and fate.failures.given_up
+    assert [error.what for error in fate.told] == ["it broke"]
 
 
 @pytest.mark.parametrize("hope", ["settings", "turns", "order", "success"])
@@ -267,7 +279,7 @@ def test_giving_up_ends_when_something_changes(fate: Fate, hope: str) -> None:
     for _ in range(3):
         fate.failures.note(TrainingError("it broke"))
     fate.turns += 99
-    assert fate.failures.hold()
+    assert fate.held()
     if hope == "settings":
         fate.settings = Settings(train=TrainSection(rank=8))
     elif hope == "turns":
@@ -276,7 +288,7 @@ def test_giving_up_ends_when_something_changes(fate: Fate, hope: str) -> None:
         fate.failures.owner_ordered()
     else:
         fate.failures.note(None)
-    assert fate.failures.hold() == "" and not fate.failures.given_up
+    assert fate.held() is None and not fate.failures.given_up
 
 
 def test_a_lack_of_memory_that_was_given_up_is_looked_at_once_a_day_without_a_word(fate: Fate) -> None:
@@ -284,37 +296,37 @@ def test_a_lack_of_memory_that_was_given_up_is_looked_at_once_a_day_without_a_wo
     for wait in (600.0, 3600.0, 86400.0, 86400.0):
         fate.failures.note(refused)
         fate.now += wait - 1
-        assert refused.what in fate.failures.hold()
+        assert refused.what in str(fate.held())
         fate.now += 2
-        assert fate.failures.hold() == ""
-    assert fate.told == [refused.what]
+        assert fate.held() is None
+    assert fate.told == [refused] and refused.trouble is Trouble.MEMORY
     fate.failures.note(TrainingError("it broke"))
-    assert "tried again in 10 minutes" in fate.failures.hold()
+    assert fate.holds(HoldCause.FAILED, "tried again in 10 minutes")
 
 
 @pytest.mark.parametrize("error", [DatasetError("nothing to learn"), AlreadyLearntError("d", "r")])
 def test_nothing_to_learn_holds_quietly_until_there_is_more(fate: Fate, error: AeonFtError) -> None:
     fate.failures.note(error)
     fate.now += 1e9
-    assert fate.failures.hold() == error.what
+    assert fate.held() == (HoldCause.NOTHING_NEW, error.what)
     fate.turns += 100
-    assert fate.failures.hold() == "" and not fate.told
+    assert fate.held() is None and not fate.told
 
 
 def test_a_pause_is_no_failure_and_a_death_is(fate: Fate) -> None:
-    fate.failures.note(RunStoppedError("r", "paused", 3, "the owner is back"))
-    assert fate.failures.hold() == ""
-    fate.failures.note(RunStoppedError("r", "interrupted", 3, "killed"))
-    assert "killed" in fate.failures.hold()
+    fate.failures.note(RunStoppedError("r", "paused", 3, PauseCause.OWNER_BACK))
+    assert fate.held() is None
+    fate.failures.note(RunStoppedError("r", "interrupted", 3, EndCause.DIED, "killed"))
+    assert fate.holds(HoldCause.FAILED, "killed")
     fate.now = 10.0  # the clock was set back: it counts as time that has passed
-    assert fate.failures.hold() == ""
+    assert fate.held() is None
 
 
 def test_the_owners_stop_holds_until_the_cool_down_or_an_order(fate: Fate) -> None:
     fate.failures.owner_stopped()
-    assert fate.failures.hold() == "the owner stopped it"
+    assert fate.held() == (HoldCause.OWNER, "the owner stopped it")
     fate.failures.owner_ordered()
-    assert fate.failures.hold() == ""
+    assert fate.held() is None
     fate.failures.owner_stopped()
     fate.now += 20 * 3600 + 1
-    assert fate.failures.hold() == ""
+    assert fate.held() is None

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from aeon_plugin_ft.training.model import RunState
-from aeon_plugin_ft.training.runs import list_runs
+from aeon_plugin_ft.training.table import list_runs
 from tests.schedule.world import DAY, HOUR, World
 
 DAYS, LIVES = 20, 50

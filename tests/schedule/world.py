@@ -13,6 +13,7 @@ from itertools import count
 from pathlib import Path
 
 from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.causes import EndCause, PauseCause
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import AlreadyLearntError, PreemptedError, RunStoppedError
 from aeon_plugin_ft.schedule import Decisions, FailurePolicy, TrainingController
@@ -26,14 +27,12 @@ from aeon_plugin_ft.training.runs import (
     LEASE_SECONDS,
     UNJUDGED,
     create_run,
-    get_run,
-    latest_run,
     learnt_before,
     record_end,
     resume_run,
-    set_state,
     teaching_turns,
 )
+from aeon_plugin_ft.training.table import get_run, latest_run, set_state
 from aeon_plugin_ft.training.worker.stopping import PAUSE_FILE
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
@@ -79,7 +78,7 @@ class Trainer:
         self.busy = self.ordered = False
         self.run: Run | None = None
         self.phase, self.left = "", 0.0
-        self.leaving: str | None = None
+        self.leaving: PauseCause | None = None
 
     def silence(self) -> float:
         return math.inf
@@ -99,8 +98,8 @@ class Trainer:
         else:
             self._train(resume_run(resume, self.world.data, self.store))
 
-    def pause(self, reason: str) -> None:
-        self.leaving = self.leaving or reason
+    def pause(self, cause: PauseCause) -> None:
+        self.leaving = self.leaving or cause
 
     def pass_time(self, seconds: float) -> None:
         """The work goes on; each phase leads into the next."""
@@ -115,20 +114,20 @@ class Trainer:
 
     def leave(self) -> None:
         """What a worker does that was asked to leave."""
-        reason, self.leaving = self.leaving or "", None
+        cause, self.leaving = self.leaving or PauseCause.ASKED, None
         if self.phase == "train" and self.run is not None:
-            (self.run.folder / PAUSE_FILE).write_text(reason, encoding="utf-8")
+            (self.run.folder / PAUSE_FILE).write_text(cause.value, encoding="utf-8")
             assert record_end(self.store, self.run, Exit.PAUSED) is RunState.PAUSED
-            self._end(RunStoppedError(self.run.id, "paused", 1, reason))
+            self._end(RunStoppedError(self.run.id, "paused", 1, cause))
         else:
-            self._end(PreemptedError(self.phase, reason))
+            self._end(PreemptedError(self.phase, cause))
 
     def die(self) -> None:
         """Killed, while its host lives."""
         if self.phase == "train" and self.run is not None:
             assert record_end(self.store, self.run, -9) is RunState.INTERRUPTED
             self.world.failed_in_a_row += 1
-            self._end(RunStoppedError(self.run.id, "interrupted", 1, "killed"))
+            self._end(RunStoppedError(self.run.id, "interrupted", 1, EndCause.DIED))
 
     def _train(self, run: Run) -> None:
         self.run, self.phase = run, "train"
@@ -204,7 +203,7 @@ class World:
         run = self.trainer.run
         if self.trainer.busy and self.trainer.phase == "train" and run is not None and not power:
             write_outcome(
-                run.outcome_file, RunOutcome(RunState.PAUSED, 1, 100, 1.0, 0, "the supervising process ended")
+                run.outcome_file, RunOutcome(RunState.PAUSED, 1, 100, 1.0, 0, cause=PauseCause.HOST_GONE.value)
             )
         self.training.clear()
         self.store.close()

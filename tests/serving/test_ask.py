@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from aeon_plugin_ft.causes import PauseCause
 from aeon_plugin_ft.errors import BackendDownError, BackendRefusedError, PreemptedError
 from aeon_plugin_ft.serving.ask import ask, greeting
 from hooks import Message, Route
@@ -46,7 +47,7 @@ def test_it_is_left_in_the_middle_when_the_machine_is_wanted(server: FakeOpenAI)
     started = time.monotonic()
     try:
         with pytest.raises(PreemptedError, match="the owner is back"):
-            ask(route_to(server), greeting(""), 8, interrupt=lambda: "the owner is back" if begun.is_set() else None)
+            ask(route_to(server), greeting(""), 8, interrupt=lambda: PauseCause.OWNER_BACK if begun.is_set() else None)
     finally:
         done.set()
     assert begun.is_set() and time.monotonic() - started < PATIENCE / 2

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from aeon_plugin_ft.base import BaseModel
+from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.errors import OvertakenError, RegistryError, ServingError, StoreError
 from aeon_plugin_ft.registry import Version
 from aeon_plugin_ft.serving.journal import SwapRecord, SwapStep
@@ -52,7 +53,7 @@ def test_a_failure_leaves_the_old_model_answering(method: str, world: World) -> 
 
 def test_a_version_promoted_before_the_swap_is_taken_back_when_it_cannot_be_served(world: World) -> None:
     world.swap(1)
-    world.registry.promote("v0002", "it was measured to be better")
+    world.registry.promote("v0002", PromotionCause.BETTER)
     world.backend.failures["deploy"] = ServingError("no memory")
     with pytest.raises(ServingError):
         world.swap(2)
@@ -67,12 +68,12 @@ def test_what_is_chosen_during_a_swap_stays_chosen(
     """The owner, the gate and the watch may all speak while a model is being loaded; the last word counts."""
     world.swap(1)
     if chosen is not None:
-        world.registry.promote(chosen, "better")
+        world.registry.promote(chosen, PromotionCause.BETTER)
     deploy = world.backend.deploy
 
     def deploy_meanwhile(version: Version | None, base: BaseModel, *more: Any) -> Deployment:
         deployment = deploy(version, base, *more)
-        world.registry.promote("v0003", "asked for")
+        world.registry.promote("v0003", PromotionCause.OWNER)
         if fails:
             raise ServingError("no memory")
         return deployment
@@ -90,11 +91,11 @@ def test_what_is_chosen_during_a_swap_stays_chosen(
 
 def test_what_was_chosen_before_a_late_swap_began_stays_chosen(world: World) -> None:
     world.swap(1)
-    world.registry.promote("v0003", "asked for")
+    world.registry.promote("v0003", PromotionCause.OWNER)
     with pytest.raises(OvertakenError):
         world.swapper.swap(world.version(1), BASE_MODEL, chosen="v0001")
     with pytest.raises(OvertakenError):
-        world.swapper.release("asked for", chosen="base")
+        world.swapper.release(chosen="base")
     assert world.registry.current() == "v0003"
     assert world.serving == "v0001"
 
@@ -172,12 +173,22 @@ def test_going_back_is_a_swap_to_what_was_in_use_before_down_to_the_host(world: 
     for number in (1, 2, 3):
         world.swap(number)
     assert world.registry.previous() == "v0002"
-    world.swapper.swap(world.version(2), BASE_MODEL, "asked for", rolled_back=True)
+    world.swapper.swap(world.version(2), BASE_MODEL, PromotionCause.UNDONE, rolled_back=True)
     assert world.serving == "v0002"
-    assert world.events[-1].data() == {"version": "v0002", "previous": "v0003", "reason": "asked for"}
-    world.swapper.release("asked for")
+    assert world.events[-1].data() == {
+        "version": "v0002",
+        "previous": "v0003",
+        "cause": "undone",
+        "reason": "rolled back by the owner",
+    }
+    world.swapper.release()
     assert world.serving is None
-    assert world.events[-1].data() == {"version": "base", "previous": "v0002", "reason": "asked for"}
+    assert world.events[-1].data() == {
+        "version": "base",
+        "previous": "v0002",
+        "cause": "undone",
+        "reason": "rolled back by the owner",
+    }
     assert world.registry.current() == "base"
     assert world.backend.models == set()
     world.swap(3)
@@ -247,10 +258,10 @@ def test_recover_with_nothing_to_do(world: World) -> None:
 
 def test_a_version_moves_to_another_backend_and_is_told_as_a_swap(world: World) -> None:
     world.swap(2)
-    world.swapper.swap(world.version(1), BASE_MODEL, "worse", rolled_back=True)
+    world.swapper.swap(world.version(1), BASE_MODEL, PromotionCause.WORSE, rolled_back=True)
     world.settings = ServeSection(backend="plugin.other")
     assert not world.swapper.serves("v0001")
-    world.swapper.swap(world.version(1), BASE_MODEL, "worse", rolled_back=True)
+    world.swapper.swap(world.version(1), BASE_MODEL, PromotionCause.WORSE, rolled_back=True)
     assert world.swapper.serves("v0001")
     assert world.names[-2:] == ["rolled_back", "model_swapped"]
     assert world.events[-1].data() == {"version": "v0001", "previous": "v0001", "backend": "plugin.other"}

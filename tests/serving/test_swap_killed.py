@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.serving.journal import Journal, SwapRecord, SwapStep, process_name
 from aeon_plugin_ft.settings import ServeSection
 from tests.serving.world import HAPPY, World
@@ -25,7 +26,7 @@ def test_a_kill_at_any_step_ends_on_a_working_route_without_orphans(
     """`already_promoted`: the store had the version before the swap began, as the learning loop does it."""
     world.swap(1)
     if already_promoted:
-        world.registry.promote("v0002", "it was measured to be better")
+        world.registry.promote("v0002", PromotionCause.BETTER)
     write = Journal.write
 
     def killing(self: Journal, entry: SwapRecord) -> None:

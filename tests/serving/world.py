@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aeon_plugin_ft.evaluation.model import Check, Verdict
+from aeon_plugin_ft.evaluation.model import Check, CheckKind, Verdict
 from aeon_plugin_ft.events import Event, EventBus
 from aeon_plugin_ft.registry import Registry, Version
 from aeon_plugin_ft.serving.journal import SwapStep
@@ -49,7 +49,7 @@ class World:
                 dataset="d",
                 base="tiny",
                 base_digest=BASE_MODEL.digest,
-                verdict=Verdict(good, () if good else (Check("gain", False, "it was worse"),), {}),
+                verdict=Verdict(good, () if good else (Check(CheckKind.GAIN, False, "it was worse"),), {}),
             )
         self.start()
 

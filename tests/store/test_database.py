@@ -13,6 +13,15 @@ from aeon_plugin_ft.events import EventBus, RunStarted
 from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.store.migrations import MIGRATIONS
 
+WHY_PAUSED = {
+    "the owner is back": "owner_back",
+    "mains power is gone": "no_mains",
+    "other programs need the machine": "machine_busy",
+    "memory is short": "low_memory",
+    "training by itself was switched off": "switched_off",
+}
+"""What the schedule noted when it paused a training, before causes were kept."""
+
 
 def test_opening_twice_migrates_once(tmp_path: Path) -> None:
     Store(tmp_path / "a.sqlite3").close()
@@ -156,4 +165,72 @@ def test_a_clock_that_was_set_back_leaves_no_lease_for_ever(tmp_path: Path) -> N
     assert store.lease_holder("training") is None
     store.acquire_lease("training", "alive", 30)
     assert store.lease_holder("training") == "alive"
+    store.close()
+
+
+CAUSES = {
+    "promotions": {
+        "it was measured to be better": "better",
+        "it did worse with the owner: 45% of the replies were faulty, at most 18% before": "worse",
+        "its backend failed: 90% of the calls failed, at most 12% before": "backend_failed",
+        "v0002 could not be served: no memory": "unserved",
+        "what was in use before could not be served": "unserved",
+        "undone by the owner": "undone",
+        "rolled back by the owner": "undone",
+        "chosen by the owner": "owner",
+        "accepted": "owner",
+        "a sentence of nobody": None,
+    },
+    "runs": {
+        **WHY_PAUSED,
+        "paused by the owner": "owner_paused",
+        "cancelled by the owner": "owner_cancelled",
+        "stopped by the user": "owner_interrupted",
+        "Aeon is closing": "host_closing",
+        "the supervising process ended": "host_gone",
+        "asked to end (SIGTERM)": "terminated",
+        "another run took over (training is already under way (r2))": "overtaken",
+        "there was not enough memory; goes on with 512 tokens at once": "out_of_memory",
+        "the training process was killed (kill -9, or the system was out of memory) after step 7": "died",
+        "trained on something that was forgotten since": "forgotten",
+        "what it learnt from is gone": "gone",
+        "a newer run has learnt more": "superseded",
+        "given up: ValueError: wrong shape": "given_up",
+        "a sentence of nobody": None,
+    },
+    "decisions": {**WHY_PAUSED, "": None},
+}
+"""By table, the sentences of the releases before causes were kept, as they stood in the database."""
+
+
+def test_the_sentences_of_old_rows_become_causes_once(tmp_path: Path) -> None:
+    path = tmp_path / "a.sqlite3"
+    old = sqlite3.connect(path, isolation_level=None)
+    old.execute("CREATE TABLE migrations (name TEXT PRIMARY KEY, at REAL NOT NULL)")
+    for name, script in MIGRATIONS[: [name for name, _ in MIGRATIONS].index("0006_causes")]:
+        old.executescript(script)
+        old.execute("INSERT INTO migrations VALUES (?, 1)", (name,))
+    for reason in CAUSES["promotions"]:
+        old.execute("INSERT INTO promotions (at, version, previous, reason) VALUES (1, 'v0001', 'base', ?)", (reason,))
+    for number, reason in enumerate(CAUSES["runs"]):
+        old.execute(
+            "INSERT INTO runs (id, created, dataset, base, state, reason, updated) VALUES (?, 1, 'd', 'b', ?, ?, 1)",
+            (str(number), "paused", reason),
+        )
+    for state, reason in (("failed", "ValueError: wrong shape"), ("failed", "x has 1.0 GB free and 2.0 GB are needed")):
+        old.execute(
+            "INSERT INTO runs (id, created, dataset, base, state, reason, updated) VALUES (?, 1, 'd', 'b', ?, ?, 1)",
+            (reason, state, reason),
+        )
+    for reason in CAUSES["decisions"]:
+        old.execute(
+            "INSERT INTO decisions (at, act, missing, reason, seen) VALUES (1, 'pause', '[]', ?, '{}')", (reason,)
+        )
+    old.close()
+    store = Store(path)
+    for table, causes in CAUSES.items():
+        rows = store.rows(f"SELECT reason, cause FROM {table} ORDER BY rowid LIMIT {len(causes)}")
+        assert {row["reason"]: row["cause"] for row in rows} == causes, table
+    ended = store.rows("SELECT cause FROM runs WHERE state = 'failed' ORDER BY rowid")
+    assert [row["cause"] for row in ended] == ["broke", "no_space"]
     store.close()

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.events import EventBus, RolledBack
 from aeon_plugin_ft.privacy import Redactor
 from aeon_plugin_ft.store.logfile import BYTES, OLDER, LogFile, wipe
@@ -27,7 +28,9 @@ def test_warnings_errors_and_events_are_lines_and_personal_data_is_not(path: Pat
     log = LogFile(path, Redactor().redact).open()
     bus = EventBus()
     bus.subscribe(log.on_event)
-    bus.publish(RolledBack(version="base", previous="v0001", reason="disse 529.982.247-25", at=5.0))
+    bus.publish(
+        RolledBack(version="base", previous="v0001", cause=PromotionCause.WORSE, reason="disse 529.982.247-25", at=5.0)
+    )
     logging.getLogger("aeon_ft.watch").warning("%s is left", "v0001")
     try:
         raise ValueError("CPF 529.982.247-25")
@@ -45,7 +48,7 @@ def test_warnings_errors_and_events_are_lines_and_personal_data_is_not(path: Pat
 def test_the_hosts_own_logging_stays_as_it_is(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     level = logging.getLogger("aeon_ft").level
     log = LogFile(path, str).open()
-    log.on_event(RolledBack(version="base", previous="v0001", reason="x"))
+    log.on_event(RolledBack(version="base", previous="v0001", cause=PromotionCause.WORSE, reason="x"))
     assert logging.getLogger("aeon_ft").level == level and not caplog.records
     log.close()
     assert log not in logging.getLogger("aeon_ft").handlers

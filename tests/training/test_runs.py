@@ -11,22 +11,15 @@ import psutil
 import pytest
 
 from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.causes import EndCause, PauseCause
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import TrainingError
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.store.files import write_json
 from aeon_plugin_ft.training.model import Exit, Progress, Recipe, Run, RunOutcome, RunState
 from aeon_plugin_ft.training.progress import ProgressWriter, last_progress, read_outcome, write_outcome
-from aeon_plugin_ft.training.runs import (
-    LEASE,
-    RunConfig,
-    create_run,
-    get_run,
-    list_runs,
-    reap_runs,
-    resume_run,
-    set_state,
-)
+from aeon_plugin_ft.training.runs import LEASE, RunConfig, create_run, reap_runs, resume_run
+from aeon_plugin_ft.training.table import get_run, list_runs, set_state
 
 BASE = BaseModel("tiny", "sha256:" + "1" * 64, "llama", 10, Path("/nowhere/copy"), None)
 
@@ -71,7 +64,7 @@ def test_a_dead_worker_is_found_and_its_run_goes_on(new: Callable[[], Run], stor
     assert reap_runs(store, data) == [run.id]
     row = get_run(store, run.id)
     assert row is not None and row.state is RunState.INTERRUPTED and row.step == 7
-    assert "without a word" in row.reason and "step 7" in row.reason
+    assert row.cause is EndCause.DIED and "without a word" in row.reason and "step 7" in row.reason
     assert store.lease_holder(LEASE) is None
     assert resume_run(run.id, data, store) == run
     assert reap_runs(store, data) == []
@@ -87,10 +80,13 @@ def test_a_living_worker_is_left_alone(new: Callable[[], Run], store: Store, dat
 def test_a_worker_that_said_how_it_ended_is_believed(new: Callable[[], Run], store: Store, data: DataFolder) -> None:
     run = new()
     running(store, run, alive=False)
-    write_outcome(run.outcome_file, RunOutcome(RunState.FAILED, 3, 6, 1.0, 1, reason="no memory"))
+    write_outcome(
+        run.outcome_file, RunOutcome(RunState.FAILED, 3, 6, 1.0, 1, reason="no memory", cause="out_of_memory")
+    )
     assert reap_runs(store, data) == []
     row = get_run(store, run.id)
     assert row is not None and (row.state, row.step, row.reason) == (RunState.FAILED, 3, "no memory")
+    assert row.cause is EndCause.OUT_OF_MEMORY
 
 
 def test_what_cannot_go_on_says_so(new: Callable[[], Run], store: Store, data: DataFolder) -> None:
@@ -100,7 +96,6 @@ def test_what_cannot_go_on_says_so(new: Callable[[], Run], store: Store, data: D
     set_state(store, run.id, RunState.FINISHED)
     with pytest.raises(TrainingError, match="finished"):
         resume_run(run.id, data, store)
-    set_state(store, run.id, RunState.PAUSED)
     (run.folder / "run.json").write_text("{", encoding="utf-8")
     with pytest.raises(TrainingError, match="cannot be read"):
         RunConfig.read(run.folder)
@@ -143,10 +138,11 @@ def test_a_worker_that_had_to_be_ended_after_a_pause_is_paused_not_interrupted(
 ) -> None:
     run = new()
     running(store, run, alive=False)
-    (run.folder / "pause").write_text("the owner is back", encoding="utf-8")
+    (run.folder / "pause").write_text("owner_back", encoding="utf-8")
     assert reap_runs(store, data) == []
     row = get_run(store, run.id)
-    assert row is not None and (row.state, row.reason) == (RunState.PAUSED, "the owner is back")
+    assert row is not None and (row.state, row.cause) == (RunState.PAUSED, PauseCause.OWNER_BACK)
+    assert row.reason == "the owner is back"
 
 
 def test_a_store_that_cannot_be_written_does_not_end_the_training(
@@ -175,23 +171,27 @@ def test_a_run_whose_lease_was_taken_leaves(new: Callable[[], Run], store: Store
     assert attempt.beat() is None
     assert store.lease_holder(LEASE) == run.id
     store.execute("UPDATE leases SET owner = 'another' WHERE name = ?", LEASE)
-    reason = attempt.beat()
-    assert reason is not None and "took over" in reason
+    assert attempt.beat() is PauseCause.OVERTAKEN
     attempt.progress.close()
     attempt.store.close()
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "words"),
+    ("error", "code", "cause", "words"),
     [
-        (MemoryError(), Exit.OUT_OF_MEMORY, "not enough memory"),
-        (OSError(28, "No space left on device"), Exit.FAILED, "GB free"),
-        (TrainingError("The model is odd", "Take another"), Exit.FAILED, "The model is odd. Take another."),
-        (ValueError("wrong shape"), Exit.FAILED, "ValueError: wrong shape"),
+        (MemoryError(), Exit.OUT_OF_MEMORY, EndCause.OUT_OF_MEMORY, "not enough memory"),
+        (OSError(28, "No space left on device"), Exit.FAILED, EndCause.NO_SPACE, "GB free"),
+        (
+            TrainingError("The model is odd", "Take another"),
+            Exit.FAILED,
+            EndCause.BROKE,
+            "The model is odd. Take another.",
+        ),
+        (ValueError("wrong shape"), Exit.FAILED, EndCause.BROKE, "ValueError: wrong shape"),
     ],
 )
 def test_every_failure_becomes_one_sentence_and_its_exit_code(
-    new: Callable[[], Run], error: Exception, code: int, words: str
+    new: Callable[[], Run], error: Exception, code: int, cause: EndCause, words: str
 ) -> None:
     from aeon_plugin_ft.training.worker.run import Attempt
 
@@ -199,5 +199,6 @@ def test_every_failure_becomes_one_sentence_and_its_exit_code(
     attempt = Attempt(run, RunConfig.read(run.folder))
     outcome, exit_code = attempt.failure(error)
     assert exit_code == code and outcome.state is RunState.FAILED and words in outcome.reason
+    assert outcome.cause == cause.value
     attempt.progress.close()
     attempt.store.close()

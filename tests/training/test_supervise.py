@@ -11,14 +11,16 @@ from pathlib import Path
 import pytest
 
 from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.causes import PauseCause
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import PreemptedError, TrainingError
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.training.memory import chosen_micro_tokens
 from aeon_plugin_ft.training.model import Exit, Recipe, RunOutcome, RunState
 from aeon_plugin_ft.training.progress import write_outcome
-from aeon_plugin_ft.training.runs import create_run, get_run, learnt_before, record_end, set_state
+from aeon_plugin_ft.training.runs import create_run, learnt_before, record_end
 from aeon_plugin_ft.training.supervise import wait_for
+from aeon_plugin_ft.training.table import get_run, set_state
 
 
 def child(code: str) -> subprocess.Popen[bytes]:
@@ -35,7 +37,7 @@ def test_a_child_that_ends_gives_its_code() -> None:
 def test_a_child_is_gone_within_five_seconds_whether_it_listens_or_not(code: str) -> None:
     process, began = child(code), time.monotonic()
     with pytest.raises(PreemptedError, match="the owner is back"):
-        wait_for(process, lambda: "the owner is back", "measuring")
+        wait_for(process, lambda: PauseCause.OWNER_BACK, "measuring")
     assert process.poll() is not None and time.monotonic() - began < 5
 
 

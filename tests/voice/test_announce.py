@@ -9,11 +9,11 @@ from collections.abc import Iterator
 import pytest
 
 from aeon_plugin_ft import events
+from aeon_plugin_ft.causes import EndCause, PromotionCause, Refusal, Trouble
 from aeon_plugin_ft.evaluation.gate import gate
 from aeon_plugin_ft.settings import GateSection
-from aeon_plugin_ft.voice.announce import ECHO_S, HUSH_S, STALE_S, Announcer, describe, gist, trouble
+from aeon_plugin_ft.voice.announce import ECHO_S, HUSH_S, STALE_S, Announcer, describe, gist, trouble_in_words
 from aeon_plugin_ft.voice.catalogue import variants
-from aeon_plugin_ft.voice.grammar import read_toml
 
 
 class Room:
@@ -62,18 +62,26 @@ SWAPPED = events.ModelSwapped(version="v0007", previous="v0006", backend="embedd
 
 SPOKEN: list[tuple[events.Event, str, str]] = [
     (events.RunStarted(run="r", dataset="d", estimated_seconds=600), "started", "dez minutos"),
-    (events.VerdictReached(run="r", version="v0007", accepted=True, reasons=()), "finished", "prova|aprovado|melhor"),
     (
-        events.VerdictReached(run="r", version=None, accepted=False, reasons=("held-out loss rose",)),
+        events.VerdictReached(run="r", version="v0007", accepted=True, refusals=(), reasons=()),
+        "finished",
+        "prova|aprovado|melhor",
+    ),
+    (
+        events.VerdictReached(run="r", version=None, accepted=False, refusals=(Refusal.NO_GAIN,), reasons=("x",)),
         "refused",
         "melhorou",
     ),
-    (events.RunFailed(run="r", reason="out of memory"), "finished", "treino"),
+    (events.RunFailed(run="r", cause=EndCause.OUT_OF_MEMORY, reason="out of memory"), "finished", "treino"),
     (SWAPPED, "swapped", "a versão sete"),
     (events.SwapFailed(version="v0007", reason="x"), "attention", "a versão sete"),
-    (events.RolledBack(version="v0006", previous="v0007", reason="x"), "rolled_back", "a versão seis"),
+    (
+        events.RolledBack(version="v0006", previous="v0007", cause=PromotionCause.WORSE, reason="x"),
+        "rolled_back",
+        "a versão seis",
+    ),
     (events.LoggingFailed(reason="disk full"), "attention", "conversas"),
-    (events.AttentionNeeded(what="Ollama does not answer", todo="start it"), "attention", "servidor"),
+    (events.AttentionNeeded(trouble=Trouble.BACKEND, what="x", todo="start it"), "attention", "servidor"),
 ]
 
 
@@ -100,7 +108,7 @@ def test_what_is_not_wanted_is_not_queued(
 
 def test_a_refusal_is_news_of_the_end_of_a_training_too(room: Room, announcer: Announcer) -> None:
     room.wanted = ("finished",)
-    announcer.on_event(events.VerdictReached(run="r", version=None, accepted=False, reasons=()))
+    announcer.on_event(events.VerdictReached(run="r", version=None, accepted=False, refusals=(), reasons=()))
     assert announcer.speak_due()
 
 
@@ -149,7 +157,7 @@ def test_stale_news_is_dropped(room: Room, announcer: Announcer, event: events.E
 
 def test_newer_news_takes_the_place_of_older(room: Room, announcer: Announcer) -> None:
     announcer.on_event(events.RunStarted(run="r", dataset="d", estimated_seconds=60))
-    announcer.on_event(events.VerdictReached(run="r", version="v0007", accepted=True, reasons=()))
+    announcer.on_event(events.VerdictReached(run="r", version="v0007", accepted=True, refusals=(), reasons=()))
     announcer.on_event(SWAPPED)
     assert announcer.queued == 1
     assert "a versão sete" in str(announcer.speak_due())
@@ -208,52 +216,28 @@ def test_the_bus_feeds_the_announcer(room: Room, announcer: Announcer) -> None:
     assert announcer.queued == 1
 
 
-REASONS = [
-    ("60% of the replies are faulty (mostly: empty), 2% of the base's", "sem responder"),
-    ("60% of the replies are faulty (mostly: does not stop), 2% of the base's", "parar"),
-    ("60% of the replies are faulty (mostly: leaks its reasoning), 2% of the base's", "raciocínio"),
-    ("60% of the replies are faulty (mostly: leaks template tokens), 2% of the base's", "sinais"),
-    ("60% of the replies are faulty (mostly: repeats itself), 2% of the base's", "repetia"),
-    ("60% of the replies are faulty (mostly: is not Portuguese), 2% of the base's", "português"),
-    ("60% of the replies are faulty, 2% of the base's", "defeitos"),
-    ("0 held-out examples with 0 reply tokens were measured", "medida"),
-    ("the tool-call suite did not run on every model", "medida"),
-    ("the backend is offline", "servidor"),
-    ("40% of the tool requests got a valid call, 90% before", "comandos"),
-    ("the weights are identical to the base's", "não mudou nada"),
-    ("v0002 and base are identical on every example: the training had no effect", "não mudou nada"),
-    ("it gives away secrets it was trained on (CPF); 7 questions after secrets, 1 secrets looked for", "segredos"),
-    ("a reply is 0.02 nats a token likelier under its own question than under another (0.31 before)", "combinavam"),
-    ("loss on general Portuguese 2.900 against 2.000 of base: +45.0 % (25% more is allowed)", "esqueceu coisas"),
-    ("100% (says a placeholder), 0% before", "marcas"),
-    ("100% (forgets who it is), 0% before", "quem é"),
-    ("50% (empty), 0% before", "sem responder"),
-    ("70% (is not Portuguese), 0% before", "português"),
-    ("held-out loss 2.100 against 2.090 of base: +0.5 % (95 % sure of +1.0 % or more; 2% is needed)", "melhorou"),
-]
+def test_a_refusal_is_told_by_the_first_cause_that_there_are_words_for() -> None:
+    assert gist((Refusal.OTHER, Refusal.LANGUAGE, Refusal.TOOLS)) == "ele não respondia em português"
 
 
-def test_the_gist_of_a_verdict() -> None:
-    for reason, said in REASONS:
-        assert said in gist([reason]), reason
-
-
-def test_the_reasons_are_those_that_the_gate_gives() -> None:
+def test_the_gate_without_measurements_says_that_they_are_missing() -> None:
     verdict = gate({}, {}, GateSection(), candidate="v0002", current="v0001")
-    assert verdict.reasons
-    assert all(gist([reason]) == "faltou medida para decidir" for reason in verdict.reasons)
+    assert verdict.refusals and set(verdict.refusals) == {Refusal.UNMEASURED}
+    assert gist(verdict.refusals) == "faltou medida para decidir"
 
 
-def test_a_verdict_that_is_not_understood_still_has_a_gist() -> None:
-    assert gist([]) == gist(["x y z"]) == variants()["gist.default"][0]
-    assert "duas partes" in gist(["x y z", "z y x"])
+def test_a_refusal_without_words_of_its_own_still_has_a_gist() -> None:
+    assert gist(()) == gist((Refusal.OTHER,)) == variants()["gist.default"][0]
+    assert "duas partes" in gist((Refusal.OTHER, Refusal.OTHER))
 
 
-def test_every_gist_is_reached() -> None:
-    assert {gist([reason]) for reason, _ in REASONS} == {entry["say"] for entry in read_toml("gists.toml")["verdict"]}
-    troubles = ("disk full", "out of memory", "plugin.toml, line 3", "the base model", "groq says no", "the log", "?")
-    known = {entry["say"] for entry in read_toml("gists.toml")["trouble"]} | {variants()["gist.attention"][0]}
-    assert {trouble(what) for what in troubles} == known
+def test_every_refusal_and_every_trouble_has_words_and_no_words_are_left_over() -> None:
+    keys = set(variants())
+    assert {key for key in keys if key.startswith("refusal.")} == {f"refusal.{one}" for one in Refusal} - {
+        "refusal.other"
+    }
+    assert {key for key in keys if key.startswith("trouble.")} == {f"trouble.{one}" for one in Trouble}
+    assert all(trouble_in_words(trouble) in variants()[f"trouble.{trouble}"] for trouble in Trouble)
 
 
 def test_every_entry_of_the_news_is_used() -> None:
@@ -301,5 +285,5 @@ def test_the_trained_model_is_any_version_but_the_base(announcer: Announcer) -> 
     announcer.owner_knows("trained")
     announcer.on_event(SWAPPED)
     assert announcer.queued == 0
-    announcer.on_event(events.RolledBack(version="base", previous="v0007", reason="x"))
+    announcer.on_event(events.RolledBack(version="base", previous="v0007", cause=PromotionCause.WORSE, reason="x"))
     assert announcer.queued == 1

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from aeon_plugin_ft import voice
+from aeon_plugin_ft.causes import Refusal, Trouble
 from aeon_plugin_ft.voice.catalogue import Catalogue, variants
 from aeon_plugin_ft.voice.control import Cause, Phase, Reason, Waiting
 
@@ -18,9 +19,8 @@ def test_every_reason_has_words() -> None:
 
 
 def test_sentences_have_several_variants() -> None:
-    assert [
-        key for key, found in variants().items() if not key.startswith(("reason.", "gist.")) and len(found) < 3
-    ] == []
+    pieces = ("reason.", "gist.", "refusal.", "trouble.")
+    assert [key for key, found in variants().items() if not key.startswith(pieces) and len(found) < 3] == []
 
 
 def test_variants_of_one_entry_have_the_same_slots() -> None:
@@ -63,6 +63,7 @@ def test_every_sentence_is_spoken_somewhere() -> None:
     made = {f"reason.{reason.value}" for reason in Reason} | {f"next.{waiting.value}" for waiting in Waiting}
     made |= {f"why.{cause.value}" for cause in Cause} | {f"status.{phase.value}" for phase in Phase}
     made |= {f"setting.ask_{name}_{switch}" for name in ("automatic", "announce") for switch in ("on", "off")}
+    made |= {f"refusal.{refusal}" for refusal in Refusal} | {f"trouble.{trouble}" for trouble in Trouble}
     made |= {f"forget.{entry}_many" for entry in ("ask_versions", "done_versions")}
     named = set(re.findall(r"""["']([a-z]+\.[a-z_]+)["']""", source))
     assert set(variants()) - made - named == set()

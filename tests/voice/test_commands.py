@@ -114,7 +114,6 @@ STATES: list[tuple[Status, str]] = [
     (Status(Phase.PAUSED, done=0.25), "vinte e cinco por cento"),
     (Status(Phase.PAUSED), "pausa"),
     (Status(Phase.JUDGING), "provando"),
-    (Status(Phase.SWAPPING), "troca"),
     (Status(Phase.IDLE, turns=80, turns_needed=100), "oitenta de cem conversas"),
     (Status(Phase.IDLE, turns=120, turns_needed=100), "cento e vinte conversas"),
     (Status(Phase.IDLE, turns=1, turns_needed=100, failed=True), "falhou"),
@@ -203,8 +202,6 @@ def test_why_the_model_changed(commands: Commands, control: FakeControl, change:
 
 PLANS: list[tuple[NextTraining, str]] = [
     (NextTraining(Waiting.TURNS, turns_left=20), "vinte conversas"),
-    (NextTraining(Waiting.TIME, at=NOW), "hoje"),
-    (NextTraining(Waiting.TIME), "em breve|assim que|Falta pouco"),
     (NextTraining(Waiting.COOLDOWN, at=NOW), "hoje"),
     (NextTraining(Waiting.IDLE), "computador"),
     (NextTraining(Waiting.POWER), "tomada"),

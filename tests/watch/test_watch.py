@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from aeon_plugin_ft.causes import PromotionCause, Refusal
 from aeon_plugin_ft.errors import RegistryError, StoreError
 from aeon_plugin_ft.evaluation import Verdict
 from aeon_plugin_ft.events import Event, EventBus, VerdictReached
@@ -27,7 +28,7 @@ from aeon_plugin_ft.watch.signals import (
     served_by,
     signal_of,
 )
-from aeon_plugin_ft.watch.watch import DOWN, WORSE, Watch
+from aeon_plugin_ft.watch.watch import Watch
 from hooks import Attempt, Message, Route, Turn
 
 GOOD, ENGLISH = "Massa, já anotei isso aqui.", "Well, you know that it is what it is and that is the way of it."
@@ -56,7 +57,7 @@ class Talk:
         )
         if promote:
             self.time += 1
-            self.registry.promote(made.name, "it was measured to be better")
+            self.registry.promote(made.name, PromotionCause.BETTER)
         return made.name
 
     def turn(self, reply: str = GOOD, version: str = "", **changes: Any) -> bool:
@@ -110,7 +111,8 @@ def test_a_model_that_turns_to_english_is_left_for_the_one_before_and_never_come
     assert (talk.until_left(second, reply=ENGLISH) or 99) <= 15
     assert talk.registry.current() == first
     assert talk.registry.get(second).state is VersionState.REJECTED
-    assert talk.registry.reason(second).startswith(WORSE) and "faulty" in talk.registry.reason(second)
+    last = talk.registry.last_promotion()
+    assert last is not None and last.cause is PromotionCause.WORSE and "faulty" in talk.registry.reason(second)
     rows = len(talk.store.rows("SELECT 1 FROM promotions"))
     assert not any(talk.turn(version=second, reply=ENGLISH) for _ in range(10)), "late turns change nothing"
     assert len(talk.store.rows("SELECT 1 FROM promotions")) == rows
@@ -145,13 +147,13 @@ def test_a_backend_that_fails_is_left_for_the_hosts_own_choice_without_a_judgeme
     assert (talk.until_left(second, served_by=GROQ) or 99) <= 6
     assert talk.registry.current() == "base", "the version before is on the same backend"
     assert talk.registry.get(second).state is VersionState.RETIRED and talk.registry.usable(second)
-    row = talk.store.row("SELECT reason FROM promotions ORDER BY id DESC")
-    assert row is not None and row["reason"].startswith(DOWN)
+    last = talk.registry.last_promotion()
+    assert last is not None and last.cause is PromotionCause.BACKEND_FAILED
 
 
 def test_what_came_back_because_nothing_else_could_be_served_is_kept(talk: Talk) -> None:
     name = talk.version("r1", promote=False)
-    talk.registry.promote(name, "v0002 could not be served: no memory")
+    talk.registry.promote(name, PromotionCause.UNSERVED, "v0002 could not be served: no memory")
     assert talk.until_left(name, served_by=None, reply=None, kind=TurnKind.EMPTY) is None
 
 
@@ -209,12 +211,12 @@ def test_a_candidate_that_does_badly_is_rejected_and_the_owner_told_once(talk: T
     assert talk.registry.current() == "base" and not talk.registry.usable(name)
     assert canary_under_way(talk.store) is None
     told = [event for event in talk.events if isinstance(event, VerdictReached)]
-    assert len(told) == 1 and not told[0].accepted and told[0].reasons[0].startswith(WORSE)
+    assert len(told) == 1 and not told[0].accepted and told[0].refusals == (Refusal.FAULTY,)
 
 
 def test_a_candidate_that_the_owner_chose_meanwhile_is_no_trial_any_more(talk: Talk) -> None:
     name = canary(talk)
-    talk.registry.promote(name, "chosen by the owner")
+    talk.registry.promote(name, PromotionCause.OWNER)
     talk.turn(version=name)
     assert canary_under_way(talk.store) is None and talk.registry.current() == name
 

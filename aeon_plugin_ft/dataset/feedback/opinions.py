@@ -6,6 +6,7 @@ the same turn does not touch it, but a correction keeps its words under a "keep"
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -16,6 +17,17 @@ from aeon_plugin_ft.turns.model import LoggedTurn, TurnKind
 
 RECOGNISED = "recognised"
 REVIEW = "review"
+
+TURNS_TO_LEARN = "SELECT turn FROM feedback WHERE kind IN ('praise', 'correction', 'keep')"
+"""SQL: the turns of which the owner wants something learnt. For conditions over other tables."""
+_OPINIONS = "'praise', 'complaint', 'correction'"
+
+
+def newest_opinion(turn: str) -> str:
+    """SQL: the kind of the newest opinion on the turn that an expression names, NULL when there is none."""
+    return (
+        f"(SELECT f.kind FROM feedback f WHERE f.turn = {turn} AND f.kind IN ({_OPINIONS}) ORDER BY f.id DESC LIMIT 1)"
+    )
 
 
 def recognise_feedback(turns: Iterable[LoggedTurn]) -> Iterator[Feedback]:
@@ -117,3 +129,25 @@ class Review:
         with self.store.transaction():
             self.undo(turn)
             note_feedback(self.store, [Feedback(turn, kind)], REVIEW)
+
+
+def newest_feedback(store: Store) -> int:
+    """The number of the newest opinion, 0 when there is none: whether there are new ones since."""
+    row = store.row("SELECT max(id) AS newest FROM feedback")
+    return (row["newest"] if row is not None else None) or 0
+
+
+def corrections(store: Store) -> dict[str, str]:
+    """The words of the newest correction of each turn that has one."""
+    rows = store.rows("SELECT turn, correction FROM feedback WHERE correction IS NOT NULL ORDER BY id")
+    return {row["turn"]: row["correction"] for row in rows}
+
+
+def forget_opinions(connection: sqlite3.Connection, turn: str) -> None:
+    """Take away the opinions on a turn, and the words of those that were said in it."""
+    connection.execute("DELETE FROM feedback WHERE turn = ?", (turn,))
+    # That a reply was bad stays, or it would become something to learn.
+    connection.execute("DELETE FROM feedback WHERE said_in = ? AND kind = 'praise'", (turn,))
+    connection.execute(
+        "UPDATE feedback SET kind = 'complaint', correction = NULL, said_in = NULL WHERE said_in = ?", (turn,)
+    )

@@ -80,12 +80,12 @@ def collect(
 
 def curve(progress: Path) -> list[tuple[int, float]]:
     """(optimizer step, loss) of a run, each step once: a resumed run repeats what it lost."""
-    found = {
+    losses_by_step = {
         int(event["step"]): float(event["loss"])
         for event in read_events(progress)
         if event.get("event") == "progress" and event.get("loss") is not None
     }
-    return sorted(found.items())
+    return sorted(losses_by_step.items())
 
 
 def data_used(dataset: Dataset) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def compared(report: Mapping[str, Any], first: str, second: str) -> Compared | N
 def _json(path: Path) -> dict[str, Any]:
     """A JSON object of a run or dataset; {} where there is none (the report then says nothing about it)."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        loaded = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return loaded if isinstance(loaded, dict) else {}

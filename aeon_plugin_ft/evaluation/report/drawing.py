@@ -40,8 +40,8 @@ def loss_curve(points: Points, label: str) -> str:
 
 def smoothed(points: Points) -> list[tuple[float, float]]:
     """The mean of the losses around each step."""
-    found = []
+    smooth = []
     for index, (step, _) in enumerate(points):
         near = [loss for _, loss in points[max(0, index - AROUND) : index + AROUND + 1]]
-        found.append((step, sum(near) / len(near)))
-    return found
+        smooth.append((step, sum(near) / len(near)))
+    return smooth

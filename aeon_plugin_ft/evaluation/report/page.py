@@ -76,21 +76,21 @@ def _head(name: str, created: float, verdict: Verdict) -> str:
 
 
 def _changed(name: str, verdict: Verdict) -> str:
-    numbers, said = verdict.numbers, []
+    numbers, sentences = verdict.numbers, []
     for baseline, label in ((key.removeprefix("gain."), key) for key in numbers if key.startswith("gain.")):
         gain = numbers[label]
         word = "melhor" if gain > 0 else "pior"
         of = "o modelo sem treino" if baseline == "base" else f"a versão {baseline}"
-        said.append(f"Nas conversas de prova, saiu-se {percent(abs(gain))} {word} que {of}.")
+        sentences.append(f"Nas conversas de prova, saiu-se {percent(abs(gain))} {word} que {of}.")
     tools, before = numbers.get(f"tool_valid.{name}"), numbers.get("tool_valid.base")
     if tools is not None and before is not None:
-        said.append(f"Comandos certos: {percent(tools)} (antes {percent(before)}).")
+        sentences.append(f"Comandos certos: {percent(tools)} (antes {percent(before)}).")
     faulty, before = numbers.get(f"faulty.{name}"), numbers.get("faulty.base")
     if faulty is not None and before is not None:
-        said.append(f"Respostas com defeito: {percent(faulty)} (antes {percent(before)}).")
+        sentences.append(f"Respostas com defeito: {percent(faulty)} (antes {percent(before)}).")
     if not verdict.accepted:
-        said.insert(0, "Ela não será usada. O que pesou está marcado em vermelho abaixo.")
-    return _section("O que mudou", "".join(f"<p>{escape(text)}</p>" for text in said or ["Nada foi medido."]))
+        sentences.insert(0, "Ela não será usada. O que pesou está marcado em vermelho abaixo.")
+    return _section("O que mudou", "".join(f"<p>{escape(text)}</p>" for text in sentences or ["Nada foi medido."]))
 
 
 def _checks(verdict: Verdict, name: str) -> str:
@@ -102,7 +102,7 @@ def _check(check: Check, numbers: Mapping[str, float], name: str) -> str:
     kind, mark = ("ok", "passou") if check.passed else ("no", "não passou")
     words = check_words(check, numbers, name)
     return (
-        f'<tr><td class="{kind}">{mark}</td><th scope="row">{escape(check_name(check.name))}</th>'
+        f'<tr><td class="{kind}">{mark}</td><th scope="row">{escape(check_name(check))}</th>'
         f'<td>{escape(words)}<div class="muted" lang="en">{escape(check.detail)}</div></td></tr>'
     )
 
@@ -118,8 +118,8 @@ def _curve(report: Mapping[str, Any]) -> str:
 
 def _answers(report: Mapping[str, Any], name: str) -> str:
     suites = report.get("suites", {})
-    wanted = dict.fromkeys(("base", str(report.get("current")), name))
-    models = [model for model in wanted if model in suites]
+    order = dict.fromkeys(("base", str(report.get("current")), name))
+    models = [model for model in order if model in suites]
     if not models:
         return ""
     head = "".join(f'<th scope="col">{escape(_model(model))}</th>' for model in models)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aeon_plugin_ft.evaluation import suites
-from aeon_plugin_ft.evaluation.model import Check
+from aeon_plugin_ft.evaluation.model import Check, CheckKind
 
 FAULTS = {
     suites.EMPTY: "vazia",
@@ -20,15 +20,15 @@ FAULTS = {
     suites.PERSONA: "esquece quem é",
 }
 _NAMES = {
-    "held-out set": "Conversas de prova",
-    "replies fit their questions": "Respostas combinam com as perguntas",
-    "general knowledge": "Conhecimento geral",
-    "tool calls": "Comandos",
-    "replies": "Respostas",
-    "kinds of fault": "Tipos de defeito",
-    "secrets": "Segredos",
+    CheckKind.HELDOUT_SET: "Conversas de prova",
+    CheckKind.FIT: "Respostas combinam com as perguntas",
+    CheckKind.GENERAL: "Conhecimento geral",
+    CheckKind.TOOLS: "Comandos",
+    CheckKind.REPLIES: "Respostas",
+    CheckKind.FAULT_KINDS: "Tipos de defeito",
+    CheckKind.SECRETS: "Segredos",
+    CheckKind.UNKNOWN: "Outra prova",
 }
-_AGAINST = "held-out loss against "
 
 
 def fidelity_words(served: Mapping[str, Any]) -> str:
@@ -42,12 +42,11 @@ def fidelity_words(served: Mapping[str, Any]) -> str:
     return f"{kept}; a {kl} nats por palavra do adaptador (no máximo {decimal(served['limit'])})"
 
 
-def check_name(name: str) -> str:
-    """The name of a check for the owner; an unknown one stays as it is."""
-    if name.startswith(_AGAINST):
-        baseline = name.removeprefix(_AGAINST)
-        return "Contra o modelo sem treino" if baseline == "base" else f"Contra a versão {baseline}"
-    return _NAMES.get(name, name)
+def check_name(check: Check) -> str:
+    """The name of a check for the owner."""
+    if check.kind is CheckKind.GAIN:
+        return "Contra o modelo sem treino" if check.against == "base" else f"Contra a versão {check.against}"
+    return _NAMES[check.kind]
 
 
 def check_words(check: Check, numbers: Mapping[str, float], candidate: str) -> str:
@@ -57,19 +56,19 @@ def check_words(check: Check, numbers: Mapping[str, float], candidate: str) -> s
         ours, theirs = numbers.get(f"{kind}.{candidate}"), numbers.get(f"{kind}.{baseline}")
         return None if ours is None or theirs is None else (ours, theirs)
 
-    if check.name.startswith(_AGAINST):
-        baseline = check.name.removeprefix(_AGAINST)
-        found = pair("loss", baseline)
-        return f"Perda {decimal(found[0])}; antes, {decimal(found[1])}." if found else _UNMEASURED
-    kind = {"replies fit their questions": "fit", "general knowledge": "general"}.get(check.name)
+    if check.kind is CheckKind.GAIN:
+        losses = pair("loss", check.against)
+        return f"Perda {decimal(losses[0])}; antes, {decimal(losses[1])}." if losses else _UNMEASURED
+    kind = {CheckKind.FIT: "fit", CheckKind.GENERAL: "general"}.get(check.kind)
     if kind:
-        found = pair(kind)
+        losses = pair(kind)
         what = "Ganho por palavra com a pergunta certa" if kind == "fit" else "Perda em português geral"
-        return f"{what}: {decimal(found[0])}; antes, {decimal(found[1])}." if found else _UNMEASURED
-    share = {"tool calls": ("tool_valid", "válidos"), "replies": ("faulty", "com defeito")}.get(check.name)
+        return f"{what}: {decimal(losses[0])}; antes, {decimal(losses[1])}." if losses else _UNMEASURED
+    shares = {CheckKind.TOOLS: ("tool_valid", "válidos"), CheckKind.REPLIES: ("faulty", "com defeito")}
+    share = shares.get(check.kind)
     if share:
-        found = pair(share[0])
-        return f"{percent(found[0])} {share[1]}; antes, {percent(found[1])}." if found else _UNMEASURED
+        losses = pair(share[0])
+        return f"{percent(losses[0])} {share[1]}; antes, {percent(losses[1])}." if losses else _UNMEASURED
     return "Tudo certo." if check.passed else "Há um problema, ou faltou medir."
 
 

@@ -14,15 +14,18 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+from aeon_plugin_ft.causes import EndCause, PauseCause, RunCause, run_cause
 from aeon_plugin_ft.errors import AeonFtError, LeaseHeldError, NoSpaceError, StoreError
 from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.training.memory import is_out_of_memory, peak_bytes
 from aeon_plugin_ft.training.model import Exit, Progress, Run, RunOutcome, RunState
 from aeon_plugin_ft.training.progress import ProgressWriter, last_progress, write_outcome
-from aeon_plugin_ft.training.runs import LEASE, LEASE_SECONDS, RunConfig, set_state
+from aeon_plugin_ft.training.runs import LEASE, LEASE_SECONDS, RunConfig
+from aeon_plugin_ft.training.table import set_state
 from aeon_plugin_ft.training.worker.priority import take_priority
 from aeon_plugin_ft.training.worker.stopping import StopRequested, StopWatch
 from aeon_plugin_ft.turns.files import FileLock
+from aeon_plugin_ft.wording import english
 
 log = logging.getLogger("aeon_ft.training")
 
@@ -69,7 +72,7 @@ class Attempt:
             session = Session(self.run, self.config, watch, self.phase, self.tell)
             outcome, code = self._train(session)
         except StopRequested as stop:
-            outcome, code = self.outcome(RunState.PAUSED, str(stop)), Exit.PAUSED
+            outcome, code = self.outcome(RunState.PAUSED, stop.cause), Exit.PAUSED
         except Exception as error:  # noqa: BLE001 - whatever it is, the outcome must say it
             log.error("%s", traceback.format_exc())
             outcome, code = self.failure(error)
@@ -84,19 +87,20 @@ class Attempt:
     def failure(self, error: Exception) -> tuple[RunOutcome, int]:
         """An error as an outcome: out of memory and a full disk are told apart from the rest."""
         if is_out_of_memory(error):
-            reason = "there was not enough memory; close other programs, or lower [train] batch_size or max_length"
-            return self.outcome(RunState.FAILED, reason), Exit.OUT_OF_MEMORY
+            cause = EndCause.OUT_OF_MEMORY
+            reason = f"{english(cause)}; close other programs, or lower [train] batch_size or max_length"
+            return self.outcome(RunState.FAILED, cause, reason), Exit.OUT_OF_MEMORY
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            return self.outcome(RunState.FAILED, self._no_space()), Exit.FAILED
+            return self.outcome(RunState.FAILED, EndCause.NO_SPACE, self._no_space()), Exit.FAILED
         reason = str(error) if isinstance(error, AeonFtError) else f"{type(error).__name__}: {error}"
-        return self.outcome(RunState.FAILED, reason), Exit.FAILED
+        return self.outcome(RunState.FAILED, EndCause.BROKE, reason), Exit.FAILED
 
     def _no_space(self) -> str:
         import shutil
 
         return str(NoSpaceError(self.run.folder, 1 << 28, shutil.disk_usage(self.run.folder).free))
 
-    def outcome(self, state: RunState, reason: str) -> RunOutcome:
+    def outcome(self, state: RunState, cause: RunCause, reason: str = "") -> RunOutcome:
         step = self.newest.step if self.newest else 0
         return RunOutcome(
             state=state,
@@ -104,7 +108,8 @@ class Attempt:
             steps=self.config.recipe.steps,
             seconds=round(time.monotonic() - self.started, 2),
             peak_bytes=peak_bytes(),
-            reason=reason,
+            reason=reason or english(cause),
+            cause=cause.value,
         )
 
     def end(self, outcome: RunOutcome) -> None:
@@ -112,35 +117,38 @@ class Attempt:
         self.progress.write("end", state=outcome.state.value, reason=outcome.reason)
         self.progress.close()
         try:
-            set_state(self.store, self.run.id, outcome.state, step=outcome.step, reason=outcome.reason)
+            cause = run_cause(outcome.cause)
+            set_state(self.store, self.run.id, outcome.state, step=outcome.step, cause=cause, reason=outcome.reason)
             self.store.release_lease(LEASE, self.run.id)
         except (StoreError, sqlite3.Error):
             log.exception("the store could not be told; the supervisor reads outcome.json")
         write_outcome(self.run.outcome_file, outcome)
 
-    def leave_late(self, reason: str) -> None:
+    def leave_late(self, cause: PauseCause) -> None:
         """Forced out in the middle of something: the last checkpoint counts."""
-        self.end(self.outcome(RunState.PAUSED, reason))
+        self.end(self.outcome(RunState.PAUSED, cause))
 
-    def beat(self) -> str | None:
-        """Hold the lease, tell the store the step; a reason to leave when another run has the lease."""
+    def beat(self) -> PauseCause | None:
+        """Hold the lease, tell the store the step; a cause to leave when another run has the lease, or when this one
+        was cancelled."""
         try:
             return self._beat()
         except (StoreError, sqlite3.Error, OSError):
             log.exception("the store cannot be told that this run is alive; it will be tried again")
             return None
 
-    def _beat(self) -> str | None:
+    def _beat(self) -> PauseCause | None:
         store = Store(self.config.store)
         try:
             store.acquire_lease(LEASE, self.run.id, LEASE_SECONDS)
             step = self.newest.step if self.newest else None
-            set_state(store, self.run.id, RunState.RUNNING, step=step)
+            may_run = set_state(store, self.run.id, RunState.RUNNING, step=step)
         except LeaseHeldError as error:
-            return f"another run took over ({error.what})"
+            log.info("%s", error)
+            return PauseCause.OVERTAKEN
         finally:
             store.close()
-        return None
+        return None if may_run else PauseCause.OVERTAKEN
 
     def phase(self, name: str) -> None:
         """Tell that something other than a step is under way."""

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from aeon_plugin_ft.causes import PauseCause
 from aeon_plugin_ft.training.model import Exit
 
 PAUSE_FILE = "pause"
@@ -23,22 +24,28 @@ POLL_SECONDS = 0.1
 GRACE_SECONDS = 2.5
 
 
-def pause_reason(folder: Path) -> str | None:
+def pause_cause(folder: Path) -> PauseCause | None:
     """Why the worker of a run folder was asked to leave; None when it was not."""
     try:
-        return (folder / PAUSE_FILE).read_text(encoding="utf-8").strip() or "paused"
+        return PauseCause((folder / PAUSE_FILE).read_text(encoding="utf-8").strip())
     except OSError:
         return None
+    except ValueError:  # made by hand, or by a later release: leave all the same
+        return PauseCause.ASKED
 
 
 class StopRequested(BaseException):
     """Leave now, in order. Not an Exception, so that no library's handler swallows it."""
 
+    def __init__(self, cause: PauseCause) -> None:
+        self.cause = cause
+        super().__init__(cause.value)
+
 
 class StopWatch:
     """`supervised`: stdin is a pipe held by the supervisor; its end means that the supervisor died.
 
-    `beat` is called every `beat_seconds` and returns a reason to stop, or None.
+    `beat` is called every `beat_seconds` and returns a cause to stop, or None.
     """
 
     def __init__(
@@ -46,32 +53,33 @@ class StopWatch:
         folder: Path,
         *,
         supervised: bool = False,
-        beat: Callable[[], str | None] | None = None,
+        beat: Callable[[], PauseCause | None] | None = None,
         beat_seconds: float = 5.0,
     ) -> None:
         self.file = folder / PAUSE_FILE
         self.supervised = supervised
         self.beat, self.beat_seconds = beat, beat_seconds
-        self.reason: str | None = None
-        self.on_late_exit: Callable[[str], None] | None = None
+        self.cause: PauseCause | None = None
+        self.on_late_exit: Callable[[PauseCause], None] | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="aeon-ft-stop", daemon=True)
 
     def start(self) -> StopWatch:
-        signal.signal(signal.SIGTERM, lambda *_: self.request("asked to end (SIGTERM)"))
+        signal.signal(signal.SIGTERM, lambda *_: self.request(PauseCause.TERMINATED))
         if self.supervised and sys.platform == "win32":
             threading.Thread(target=self._wait_for_end_of_input, name="aeon-ft-stdin", daemon=True).start()
         self._thread.start()
         return self
 
-    def request(self, reason: str) -> None:
-        if self.reason is None:
-            self.reason = reason
+    def request(self, cause: PauseCause) -> None:
+        """Ask it to leave; the first cause is kept."""
+        if self.cause is None:
+            self.cause = cause
 
     def check(self) -> None:
         """Raise StopRequested once somebody wants the worker to leave."""
-        if self.reason is not None:
-            raise StopRequested(self.reason)
+        if self.cause is not None:
+            raise StopRequested(self.cause)
 
     def end(self) -> None:
         """No forced exit and no further beat from here on: the worker is on its way out."""
@@ -87,29 +95,29 @@ class StopWatch:
             if self.beat is not None and now >= next_beat:
                 next_beat = now + self.beat_seconds
                 self._note(self.beat())
-            self._note(pause_reason(self.file.parent))
+            self._note(pause_cause(self.file.parent))
             self._note(self._supervisor_gone())
-            if self.reason is not None:
+            if self.cause is not None:
                 asked = now if asked is None else asked
                 if now - asked > GRACE_SECONDS:
-                    self._leave_now()
+                    self._leave_now(self.cause)
 
-    def _note(self, reason: str | None) -> None:
-        if reason:
-            self.request(reason)
+    def _note(self, cause: PauseCause | None) -> None:
+        if cause is not None:
+            self.request(cause)
 
-    def _supervisor_gone(self) -> str | None:
+    def _supervisor_gone(self) -> PauseCause | None:
         if not self.supervised or sys.platform == "win32":
             return None
         ready, _, _ = select.select([0], [], [], 0)
-        return "the supervising process ended" if ready and not os.read(0, 1024) else None
+        return PauseCause.HOST_GONE if ready and not os.read(0, 1024) else None
 
     def _wait_for_end_of_input(self) -> None:
         while os.read(0, 1024):
             pass
-        self.request("the supervising process ended")
+        self.request(PauseCause.HOST_GONE)
 
-    def _leave_now(self) -> None:
+    def _leave_now(self, cause: PauseCause) -> None:
         if self.on_late_exit is not None:
-            self.on_late_exit(self.reason or "")
+            self.on_late_exit(cause)
         os._exit(Exit.PAUSED)

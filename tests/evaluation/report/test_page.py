@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from aeon_plugin_ft.evaluation.model import Check, Verdict
+from aeon_plugin_ft.evaluation.model import Check, CheckKind, Verdict
 from aeon_plugin_ft.evaluation.report.collect import compared
 from aeon_plugin_ft.evaluation.report.drawing import loss_curve, smoothed
 from aeon_plugin_ft.evaluation.report.page import POLICY, html_page
@@ -42,7 +42,7 @@ def test_whatever_a_model_says_is_shown_and_not_run() -> None:
     evil = '<script>alert(1)</script> <img src=http://x/y> & "quotes" </td></table>'
     suites = {"v0001": {"answers": [{"prompt": evil, "reply": evil, "faults": [evil]}]}}
     data = {**a_report()["data"], "sources": {evil: 1}, "dropped": {evil: 2}}
-    verdict = Verdict(False, (Check(evil, False, evil),), {})
+    verdict = Verdict(False, (Check(CheckKind.GAIN, False, evil, against=evil),), {})
     found = read(page(a_report(suites=suites, data=data, base=evil), verdict))
     assert found.loads == [] and "script" not in found.tags and found.text.count("alert(1)") >= 6
 
@@ -54,7 +54,7 @@ def test_a_report_that_was_forgotten_still_makes_a_page(report: dict[str, Any]) 
 
 
 def test_nothing_measured_is_said_to_be_so() -> None:
-    verdict = Verdict(False, (Check("tool calls", False, "the tool-call suite did not run on v0001"),), {})
+    verdict = Verdict(False, (Check(CheckKind.TOOLS, False, "the tool-call suite did not run on v0001"),), {})
     assert "sem medida não há aprovação" in read(page(verdict=verdict)).text
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.causes import PauseCause
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.training.model import Recipe, Run, RunOutcome
@@ -60,7 +61,7 @@ class Watch:
     def check(self) -> None:
         self.looks += 1
         if self.looks == self.at:
-            raise StopRequested("the owner is back")
+            raise StopRequested(PauseCause.OWNER_BACK)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.causes import PauseCause
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.training.model import Progress, Recipe, Run, RunOutcome
@@ -24,7 +25,7 @@ class Watch:
     def check(self) -> None:
         self.looks += 1
         if self.looks == self.at:
-            raise StopRequested("the owner is back")
+            raise StopRequested(PauseCause.OWNER_BACK)
 
 
 @dataclass

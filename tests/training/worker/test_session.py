@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from aeon_plugin_ft.causes import PauseCause
 from aeon_plugin_ft.errors import DatasetError
 from aeon_plugin_ft.training.model import Recipe, Run
 from aeon_plugin_ft.training.runs import RunConfig, create_run
@@ -235,7 +236,7 @@ def test_a_run_that_goes_on_learns_what_is_new_and_replays_a_share_of_the_rest(
 
 
 def _stopped(*arguments: object) -> None:
-    raise StopRequested("the owner is back")
+    raise StopRequested(PauseCause.OWNER_BACK)
 
 
 def test_training_ends_early_and_its_best_moment_is_the_result(
@@ -278,7 +279,7 @@ class Stopping(Watch):
 
     def check(self) -> None:
         if self.runner.told and self.runner.told[-1].step >= self.step:
-            raise StopRequested("the owner is back")
+            raise StopRequested(PauseCause.OWNER_BACK)
 
 
 def test_a_tracker_gets_the_numbers_too(

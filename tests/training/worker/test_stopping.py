@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from aeon_plugin_ft.causes import PauseCause
 from aeon_plugin_ft.training.memory import is_out_of_memory
 from aeon_plugin_ft.training.model import Exit
 from aeon_plugin_ft.training.worker import stopping
@@ -27,7 +28,7 @@ def watch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StopWatch
 
 def _wait(watch: StopWatch) -> None:
     deadline = time.monotonic() + 30
-    while watch.reason is None and time.monotonic() < deadline:
+    while watch.cause is None and time.monotonic() < deadline:
         time.sleep(0.01)
 
 
@@ -37,39 +38,45 @@ def test_without_a_reason_the_work_goes_on(watch: StopWatch) -> None:
 
 
 def test_a_pause_file_stops_the_work_with_its_reason(watch: StopWatch, tmp_path: Path) -> None:
-    (tmp_path / "pause").write_text("the owner is back\n", encoding="utf-8")
+    (tmp_path / "pause").write_text("owner_back\n", encoding="utf-8")
     _wait(watch)
-    with pytest.raises(StopRequested, match="the owner is back"):
+    with pytest.raises(StopRequested, match="owner_back"):
         watch.check()
 
 
+def test_a_pause_file_that_says_nothing_known_stops_the_work_too(watch: StopWatch, tmp_path: Path) -> None:
+    (tmp_path / "pause").write_text("please", encoding="utf-8")
+    _wait(watch)
+    assert watch.cause is PauseCause.ASKED
+
+
 def test_the_first_reason_is_kept(watch: StopWatch) -> None:
-    watch.request("first")
-    watch.request("second")
-    with pytest.raises(StopRequested, match="first"):
+    watch.request(PauseCause.NO_MAINS)
+    watch.request(PauseCause.OWNER_BACK)
+    with pytest.raises(StopRequested, match="no_mains"):
         watch.check()
 
 
 def test_work_that_does_not_look_is_ended(watch: StopWatch, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     left: list[int] = []
-    told: list[str] = []
+    told: list[PauseCause] = []
     monkeypatch.setattr(stopping, "GRACE_SECONDS", 0.2)
     monkeypatch.setattr(stopping.os, "_exit", lambda code: (left.append(code), watch.end()))
     watch.on_late_exit = told.append
-    watch.request("power is out")
+    watch.request(PauseCause.NO_MAINS)
     deadline = time.monotonic() + 30
     while not left and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert left[0] == Exit.PAUSED and told[0] == "power is out"
+    assert left[0] == Exit.PAUSED and told[0] is PauseCause.NO_MAINS
 
 
 def test_a_beat_that_gives_a_reason_stops_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stopping.signal, "signal", lambda *_: None)
-    watch = StopWatch(tmp_path, beat=lambda: "another run took over").start()
+    watch = StopWatch(tmp_path, beat=lambda: PauseCause.OVERTAKEN).start()
     _wait(watch)
     watch.end()
     watch._thread.join(60)
-    assert watch.reason == "another run took over"
+    assert watch.cause is PauseCause.OVERTAKEN
 
 
 @pytest.mark.parametrize(

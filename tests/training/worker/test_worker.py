@@ -15,13 +15,15 @@ import psutil
 import pytest
 
 from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.causes import EndCause, PauseCause
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import LeaseHeldError
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.training.model import Exit, Recipe, Run, RunState
 from aeon_plugin_ft.training.progress import read_events, read_outcome
-from aeon_plugin_ft.training.runs import create_run, get_run, reap_runs, resume_run
+from aeon_plugin_ft.training.runs import create_run, reap_runs, resume_run
 from aeon_plugin_ft.training.supervise import Worker, start_worker
+from aeon_plugin_ft.training.table import get_run
 
 GONE_SECONDS = 5.0
 PATIENCE = 180.0
@@ -91,18 +93,18 @@ def test_killed_paused_and_resumed_a_run_ends_at_its_last_step(
     os.kill(worker.process.pid, signal.SIGKILL)
     assert worker.wait(PATIENCE) is RunState.INTERRUPTED
     row = get_run(bench.store, run.id)
-    assert row is not None and row.state is RunState.INTERRUPTED and "killed" in row.reason
+    assert row is not None and row.state is RunState.INTERRUPTED and row.cause is EndCause.DIED
     assert bench.store.lease_holder("training") is None
 
     worker = start_worker(resume_run(run.id, bench.data, bench.store), bench.store)
     bench.until_step(worker, 9)
     asked = time.monotonic()
-    worker.pause("the owner is back")
+    worker.pause(PauseCause.OWNER_BACK)
     assert worker.wait(GONE_SECONDS) is RunState.PAUSED
     assert time.monotonic() - asked < GONE_SECONDS
     assert worker.process.returncode in (Exit.PAUSED, -signal.SIGKILL), "by itself, or ended on a busy machine"
     row = get_run(bench.store, run.id)
-    assert row is not None and (row.state, row.reason) == (RunState.PAUSED, "the owner is back")
+    assert row is not None and (row.state, row.cause) == (RunState.PAUSED, PauseCause.OWNER_BACK)
     paused_at = row.step
 
     worker = start_worker(resume_run(run.id, bench.data, bench.store), bench.store)
@@ -156,7 +158,7 @@ def test_no_worker_outlives_its_supervisor(bench: Bench, tiny_recipe: Callable[.
     worker.wait(GONE_SECONDS)
     reap_runs(bench.store, bench.data)
     row = get_run(bench.store, run.id)
-    assert row is not None and (row.state, row.reason) == (RunState.PAUSED, "the supervising process ended")
+    assert row is not None and (row.state, row.cause) == (RunState.PAUSED, PauseCause.HOST_GONE)
 
 
 @pytest.mark.slow(seconds=70)
@@ -177,7 +179,7 @@ def test_paused_at_random_moments_it_is_gone_in_time_and_ends_in_the_same_adapte
             often = bench.new(recipe)
             continue
         asked = time.monotonic()
-        worker.pause("the owner is back")
+        worker.pause(PauseCause.OWNER_BACK)
         assert worker.wait(GONE_SECONDS) in {RunState.PAUSED, RunState.FINISHED}
         assert time.monotonic() - asked < GONE_SECONDS
         if bench.state(often) is RunState.FINISHED:

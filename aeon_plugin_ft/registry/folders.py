@@ -1,0 +1,64 @@
+"""Version folders on disk: written whole, marked when they may not be used any more, tidied after a crash."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from aeon_plugin_ft.evaluation.model import Verdict, read_check
+from aeon_plugin_ft.registry.model import VersionState
+from aeon_plugin_ft.store.files import move_into_place, write_json
+
+WITHDRAWN = "withdrawn.json"
+"""Beside a version's manifest once it may not be used any more; it outlives the database."""
+LEFTOVER_SECONDS = 600.0
+"""A half-written folder that has not changed for so long was left by a crash."""
+
+
+def write_version(
+    folder: Path, adapter: Path, manifest: Mapping[str, Any], report: Mapping[str, Any], page: str
+) -> None:
+    """Fill the folder under another name, the manifest last, and bring it into place."""
+    part = folder.with_name(folder.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    shutil.copytree(adapter, part / "adapter")
+    write_json(part / "report.json", report)
+    (part / "report.html").write_text(page, encoding="utf-8", newline="\n")
+    write_json(part / "manifest.json", manifest)
+    move_into_place(part, folder)
+
+
+def left_by_a_crash(folder: Path, pattern: str = "*.part") -> list[Path]:
+    """Half-written things that nobody can be writing any more: another process may be in the middle of one."""
+    parts = []
+    for part in folder.glob(pattern):
+        with contextlib.suppress(FileNotFoundError):  # its writer has just renamed it into place
+            if time.time() - part.stat().st_mtime > LEFTOVER_SECONDS:
+                parts.append(part)
+    return parts
+
+
+def state_on_disk(folder: Path, verdict: Verdict) -> tuple[VersionState, str | None]:
+    """State and reason of a version that the database does not know."""
+    try:
+        mark = json.loads((folder / WITHDRAWN).read_text(encoding="utf-8"))
+        return VersionState(mark["state"]), str(mark["reason"])
+    except FileNotFoundError:
+        state = VersionState.ACCEPTED if verdict.accepted else VersionState.REJECTED
+        return state, "; ".join(verdict.reasons) or None
+    except (OSError, ValueError, KeyError, TypeError):
+        return VersionState.REJECTED, "its mark of withdrawal cannot be read"
+
+
+def verdict_of(raw: Mapping[str, Any]) -> Verdict:
+    """A verdict as it stands in a manifest, also in one of an earlier release."""
+    return Verdict(
+        accepted=raw["accepted"],
+        checks=tuple(read_check(check) for check in raw["checks"]),
+        numbers=dict(raw["numbers"]),
+    )

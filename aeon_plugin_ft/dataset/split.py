@@ -23,14 +23,14 @@ def split(examples: Sequence[Example], share: float, least: int) -> tuple[tuple[
     The same normal user text is only ever on one side: a question that also occurs among the rest is trained
     on, not judged.
     """
-    wanted = heldout_size(len(examples), share, least)
+    size = heldout_size(len(examples), share, least)
     chosen: set[int] = set()
     keys = [normal(example.user) or example.user for example in examples]
     places: dict[str, list[int]] = {}
     for number, key in enumerate(keys):
         places.setdefault(key, []).append(number)
     for session in _newest_sessions(examples):
-        room = wanted - len(chosen)
+        room = size - len(chosen)
         if room <= 0:
             break
         own = set(session)

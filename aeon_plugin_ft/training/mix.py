@@ -57,8 +57,8 @@ def replay_count(learnt: int, older: int, share: float) -> int:
 
 def repeat_count(others: int, tools: int, share: float) -> int:
     """How many repetitions bring `tools` tool calls to `share` of a pass with `others` beside them."""
-    wanted = round(others * share / (1 - share))
-    return max(0, min(wanted, MOST_REPEATS * tools) - tools)
+    tools_for_share = round(others * share / (1 - share))
+    return max(0, min(tools_for_share, MOST_REPEATS * tools) - tools)
 
 
 def pass_length(found: Survey, tool_share: float, replay_share: float, validation: int = 0) -> int:

@@ -45,17 +45,17 @@ PREFERENCE_RATE = 1 / 20
 
 def make_recipe(settings: TrainSection, parameters: int, examples: int | Survey) -> Recipe:
     """Fill in what the settings leave open (0), from the size of the model and of the data."""
-    found = examples if isinstance(examples, Survey) else Survey(examples)
-    validation = _validation(settings, found)
-    shown = pass_length(found, settings.tool_share, settings.replay_share, validation)
+    survey = examples if isinstance(examples, Survey) else Survey(examples)
+    validation = _validation(settings, survey)
+    shown = pass_length(survey, settings.tool_share, settings.replay_share, validation)
     batch = min(settings.batch_size or _batch(shown), max(1, shown))
-    epochs = settings.epochs or next(passes for limit, passes in PASSES if found.learnt <= limit)
+    epochs = settings.epochs or next(passes for limit, passes in PASSES if survey.learnt <= limit)
     steps = max(1, math.ceil(epochs * shown / batch))
     rate = settings.learning_rate or next(rate for limit, rate in RATES if parameters <= limit)
     return Recipe(
         rank=settings.rank,
         alpha=settings.alpha,
-        learning_rate=rate * (WARM_RATE if found.warm else 1.0),
+        learning_rate=rate * (WARM_RATE if survey.warm else 1.0),
         batch_size=batch,
         epochs=epochs,
         steps=steps,
@@ -88,10 +88,10 @@ def _tracker(name: str) -> str:
     return name
 
 
-def _validation(settings: TrainSection, found: Survey) -> int:
-    if not settings.early_stopping or found.learnt < EARLY_FROM:
+def _validation(settings: TrainSection, survey: Survey) -> int:
+    if not settings.early_stopping or survey.learnt < EARLY_FROM:
         return 0
-    return min(VALIDATION_MOST, round(VALIDATION_SHARE * found.learnt))
+    return min(VALIDATION_MOST, round(VALIDATION_SHARE * survey.learnt))
 
 
 def _batch(examples: int) -> int:

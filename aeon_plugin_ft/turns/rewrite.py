@@ -56,15 +56,15 @@ def turns_quoting(folder: Path, ids: Collection[str]) -> set[str]:
 
     Sentences shorter than 12 characters ("sim", "tudo bem?") are too common to tell.
     """
-    wanted = frozenset(ids)
-    said = {text for turn in read_turns(folder) if turn.id in wanted for text in (turn.user, turn.reply)}
-    needles = [text for text in said if len(text.strip()) >= 12]
-    found = set()
+    forgotten = frozenset(ids)
+    sentences = {text for turn in read_turns(folder) if turn.id in forgotten for text in (turn.user, turn.reply)}
+    needles = [text for text in sentences if len(text.strip()) >= 12]
+    quoting = set()
     for turn in read_turns(folder):
         texts = [message.content for message in turn.messages]
-        if turn.id not in wanted and any(needle in text for needle in needles for text in texts):
-            found.add(turn.id)
-    return found
+        if turn.id not in forgotten and any(needle in text for needle in needles for text in texts):
+            quoting.add(turn.id)
+    return quoting
 
 
 @contextmanager

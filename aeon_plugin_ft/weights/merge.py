@@ -165,12 +165,12 @@ def _family(gguf: GgufFile) -> Family:
         "it is already a merged model of ours": gguf.get(KEY_ADAPTER),
         "it is an adapter itself": gguf.get("general.type", "model") == "adapter",
     }
-    reason = next((text for text, found in reversed(problems.items()) if found), None)
+    reason = next((text for text, applies in reversed(problems.items()) if applies), None)
     if reason is not None:
-        known = ", ".join(ARCHITECTURES)
+        supported = ", ".join(ARCHITECTURES)
         raise ServingError(
             f"{name} cannot be merged with an adapter: {reason}",
-            f"Use a whole, dense base of one of these architectures: {known}",
+            f"Use a whole, dense base of one of these architectures: {supported}",
         )
     return FAMILIES[gguf.architecture]
 

@@ -66,11 +66,11 @@ def summed_loss(hidden: Tensor, targets: Tensor, head: Head, weights: Tensor | N
 def token_losses(hidden: Tensor, targets: Tensor, head: Head) -> Tensor:
     """Cross-entropy of each row, nats [n]; no gradient."""
     with torch.no_grad():
-        found = [
-            torch.nn.functional.cross_entropy(head.logits(part)[0], wanted, reduction="none")
-            for part, wanted in zip(torch.split(hidden, head.chunk), torch.split(targets, head.chunk), strict=True)
+        losses = [
+            torch.nn.functional.cross_entropy(head.logits(part)[0], ids, reduction="none")
+            for part, ids in zip(torch.split(hidden, head.chunk), torch.split(targets, head.chunk), strict=True)
         ]
-        return torch.cat(found)
+        return torch.cat(losses)
 
 
 class _SummedLoss(torch.autograd.Function):

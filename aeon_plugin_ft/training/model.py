@@ -68,9 +68,9 @@ class Recipe:
     dora: bool = False
     quantize: str = "none"
     tool_share: float = 0.0
-    """At least this share of what a pass shows are tool calls, as far as repeating the ones there are goes."""
+    """At least this share of what an epoch shows are tool calls, as far as repeating the ones there are goes."""
     replay_share: float = 0.0
-    """Share of older examples in a pass of a run that goes on from another adapter."""
+    """Share of older examples in an epoch of a run that goes on from another adapter."""
     validation: int = 0
     """Training examples that are kept aside to measure on; 0: none, and no early end."""
     evaluate_steps: int = 0

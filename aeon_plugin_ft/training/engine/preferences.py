@@ -35,7 +35,7 @@ from hooks import Message
 
 Kind = Literal["dpo", "kto"]
 BATCH = 8
-PASSES = 2
+EPOCHS = 2
 MOST_STEPS = 60
 STOCK_BATCH = 2
 """Pairs or replies at once where the engine cannot be used; the rest of a batch is accumulated."""
@@ -128,7 +128,7 @@ class Stage:
         self.engine = SharedPrefix(model, micro_tokens, check)
         self.examples = len(opinions.pairs if kind == "dpo" else opinions.rated)
         self.batch = min(BATCH, self.examples)
-        self.steps = min(MOST_STEPS, math.ceil(PASSES * self.examples / self.batch))
+        self.steps = min(MOST_STEPS, math.ceil(EPOCHS * self.examples / self.batch))
 
     def run(self, tokenizer: Any, device: str) -> Report:
         """From the newest checkpoint, or from the start, to the end."""
@@ -181,7 +181,7 @@ class Stage:
             raise
 
     def _order(self) -> Iterator[int]:
-        """The example of each place in the run: passes in random orders, the same in every attempt."""
+        """The example of each place in the run: epochs in random orders, the same in every attempt."""
         missing, number = self.steps * self.batch, 0
         while missing > 0:
             order = list(range(self.examples))

@@ -91,7 +91,7 @@ class _Curator:
         self._topics = Topics()
         self._scores = array("f")
         self._texts = array("q")
-        self._wanted = bytearray()
+        self._endorsed = bytearray()
         """1 where the owner spoke for the example: only equal texts can push it out."""
 
     def take(self, turn: LoggedTurn, example: Example) -> None:
@@ -149,19 +149,21 @@ class _Curator:
         text = f"{normal(user)}\n{normal(reply) or reply}"
         if self.settings.history_turns:
             text += "\n" + "\n".join(m.content for m in example.messages[:-2] if m.role != "system")
+        # 64 bits a text: among ten million, two different ones meet with a chance of 1 in 400 000.
         self._texts.append(hash(text))
         if "near_duplicate" not in self._off:
             self._signatures.add(text)
         self._scores.append(judge(user, reply).score)
-        self._wanted.append(endorsed)
+        self._endorsed.append(endorsed)
 
     # -- the collection as a whole -----------------------------------------------------------------
 
     def choose(self) -> list[Example]:
         """The examples that stay, in the order they came."""
         alive = np.ones(len(self.pool), bool)
-        endorsed = np.frombuffer(bytes(self._wanted), np.uint8).astype(bool)
+        endorsed = np.frombuffer(bytes(self._endorsed), np.uint8).astype(bool)
         # The owner's word first, then the score; numpy's last key is the first criterion.
+        # Scores are at most 1, so that 2 puts everything that the owner spoke for before all that he did not.
         rank = np.frombuffer(self._scores, np.float32) + 2 * endorsed
         if "duplicate" not in self._off:
             self._drop_equal(alive, rank)

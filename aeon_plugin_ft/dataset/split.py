@@ -36,6 +36,7 @@ def split(examples: Sequence[Example], share: float, least: int) -> tuple[tuple[
         own = set(session)
         # Only questions that stand nowhere outside this conversation: they cannot leak.
         fit = [number for number in session if all(other in own for other in places[keys[number]])]
+        # A whole conversation may overshoot a little; one of hundreds of turns must not take the training's share.
         chosen.update(fit if len(fit) <= 2 * room else _newest_questions(fit, keys, room))
     heldout = tuple(example for number, example in enumerate(examples) if number in chosen)
     train = [example for number, example in enumerate(examples) if number not in chosen]

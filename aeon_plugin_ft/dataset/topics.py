@@ -58,7 +58,7 @@ class Topics:
         topics = np.empty(len(words), np.int32)
         for at in range(0, len(words), 1 << 18):
             part = words[at : at + (1 << 18)]
-            # The most frequent; among equals the one that was met first.
+            # One number for both criteria: frequency first, then the smaller (earlier) word number.
             best = np.argmax(counts[part] * len(counts) - part, axis=1)
             topics[at : at + len(part)] = part[np.arange(len(part)), best]
         return topics

@@ -37,6 +37,7 @@ def rewrite_without(folder: Path, ids: Collection[str]) -> int:
         with _alone(folder):
             touched = [path for path in log_files(folder) if _holds(path, gone)]
             for path in touched:
+                # All are sealed before the first is rewritten: nothing can be appended to one that was read already.
                 _seal(path)
             removed: set[str] = set()
             for path in touched:
@@ -92,6 +93,7 @@ def _seal(path: Path) -> None:
         with gate:
             sealed = sequence < gate.minimum()
         if not sealed:
+            # Sealing takes the gate again, so it is done outside; what seals in between only raises the minimum.
             gate.seal()
     finally:
         gate.close()

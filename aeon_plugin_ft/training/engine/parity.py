@@ -107,7 +107,7 @@ def judge(
 
 
 def difference(gradients: dict[str, Tensor], stock_gradients: dict[str, Tensor]) -> float:
-    """Norm of the difference of two gradients, relative to the norm of `wanted`."""
+    """Norm of the difference of two gradients, relative to the norm of `stock_gradients`."""
     apart = whole = 0.0
     for name in gradients.keys() | stock_gradients.keys():
         one, other = gradients.get(name), stock_gradients.get(name)

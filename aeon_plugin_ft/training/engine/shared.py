@@ -119,6 +119,7 @@ class SharedPrefix:
                 hidden, targets, owners = self._suffixes(rows, members, group.prefix, leaves)
                 of_rows = None if weights is None else torch.tensor([weights[row] for row in owners])
                 loss = summed_loss(hidden, targets, self.head, None if of_rows is None else of_rows.to(self.device))
+                # A backward for each micro-batch frees its graph at once; the prefix's graph waits for all of them.
                 (loss * scale).backward()  # type: ignore[no-untyped-call]
                 total += loss.item()
             self.between()
@@ -164,6 +165,7 @@ class SharedPrefix:
         before = [config._attn_implementation for config in configs]
         try:
             for config in configs:
+                # Past the public setter, which switches the sub-models of a multimodal one along.
                 config._attn_implementation_internal = NAME
             with self.fast.active():
                 yield

@@ -95,8 +95,8 @@ def _short(value: float) -> float:
 
 def _special_ids(file: GgufFile) -> dict[str, int]:
     names = {"bos_token_id": "bos", "eos_token_id": "eos", "pad_token_id": "padding"}
-    found = {key: file.get(f"tokenizer.ggml.{name}_token_id") for key, name in names.items()}
-    return {key: int(value) for key, value in found.items() if value is not None}
+    ids = {key: file.get(f"tokenizer.ggml.{name}_token_id") for key, name in names.items()}
+    return {key: int(value) for key, value in ids.items() if value is not None}
 
 
 def _theta(file: GgufFile) -> float:

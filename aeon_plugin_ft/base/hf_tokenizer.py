@@ -201,12 +201,12 @@ def _merges(file: GgufFile) -> list[list[str]]:
     tokens = file.get("tokenizer.ggml.tokens")
     scores, types = file.get("tokenizer.ggml.scores"), file.get("tokenizer.ggml.token_type")
     pieces = {token for token, kind in zip(tokens, types, strict=True) if int(kind) == NORMAL}
-    found: list[tuple[float, int, int, str, str]] = []
+    merges: list[tuple[float, int, int, str, str]] = []
     for number, token in enumerate(tokens):
         if token not in pieces:
             continue
         for at in range(1, len(token)):
             if token[:at] in pieces and token[at:] in pieces:
-                found.append((-float(scores[number]), number, at, token[:at], token[at:]))
-    found.sort()
-    return [[left, right] for *_, left, right in found]
+                merges.append((-float(scores[number]), number, at, token[:at], token[at:]))
+    merges.sort()
+    return [[left, right] for *_, left, right in merges]

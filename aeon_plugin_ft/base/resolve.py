@@ -28,23 +28,23 @@ def resolve_base(spec: str, cache: Path, progress: Progress | None = None, ollam
     step, `ollama` is the address of the Ollama to ask ("": OLLAMA_HOST, else the usual one). With everything in
     the cache, no network is used. Raises BaseModelError, NoSpaceError.
     """
-    wanted = spec.strip()
-    if wanted.lower() in BUILTINS:
-        return _from_gguf(spec, builtin_gguf(BUILTINS[wanted.lower()], cache, progress), cache, progress)
-    if wanted.startswith(_OLLAMA):
+    name = spec.strip()
+    if name.lower() in BUILTINS:
+        return _from_gguf(spec, builtin_gguf(BUILTINS[name.lower()], cache, progress), cache, progress)
+    if name.startswith(_OLLAMA):
         from aeon_plugin_ft.base.ollama import ollama_blob
         from hooks.providers import ollama_url
 
-        return _from_gguf(spec, ollama_blob(wanted.removeprefix(_OLLAMA), ollama_url(ollama)), cache, progress)
-    path = Path(wanted).expanduser()
-    if wanted and path.is_dir():
+        return _from_gguf(spec, ollama_blob(name.removeprefix(_OLLAMA), ollama_url(ollama)), cache, progress)
+    path = Path(name).expanduser()
+    if name and path.is_dir():
         return _from_folder(spec, path, cache)
-    if wanted and path.is_file():
+    if name and path.is_file():
         return _from_gguf(spec, path, cache, progress)
-    if _HUB_ID.fullmatch(wanted) and not wanted.startswith(".") and not wanted.endswith(".gguf"):
+    if _HUB_ID.fullmatch(name) and not name.startswith(".") and not name.endswith(".gguf"):
         from aeon_plugin_ft.base.hub import hub_snapshot
 
-        return _from_folder(spec, hub_snapshot(wanted, progress), cache)
+        return _from_folder(spec, hub_snapshot(name, progress), cache)
     raise _unknown(spec)
 
 

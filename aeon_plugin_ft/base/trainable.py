@@ -57,8 +57,8 @@ def options_for(tag: str, show: Mapping[str, Any]) -> str:
     architecture, _ = kind_of(show)
     rows = _rows(tag)
     near = [hub for _, of_kind, _, hub in rows if of_kind == architecture] or [hub for _, _, _, hub in rows]
-    known = ", ".join(dict.fromkeys(near))
-    return f"set [base] model to the one of these that it is: {known}" if known else "set [base] model to its folder"
+    names = ", ".join(dict.fromkeys(near))
+    return f"set [base] model to the one of these that it is: {names}" if names else "set [base] model to its folder"
 
 
 def kind_of(show: Mapping[str, Any]) -> tuple[str, float]:

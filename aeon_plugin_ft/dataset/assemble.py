@@ -45,18 +45,18 @@ class Assembler:
         return Example(turn.id, (*head, *talk, Message("assistant", reply)), ids, turn.session, turn.at, turn.source)
 
     def _earlier(self, turn: LoggedTurn) -> list[tuple[str, float, Message, Message]]:
-        known = self._sessions.get(turn.session)
-        if not known:
+        pairs = self._sessions.get(turn.session)
+        if not pairs:
             return []
-        if turn.at and known[-1][1] and turn.at - known[-1][1] > self._gap:
-            known.clear()
-        return list(known)
+        if turn.at and pairs[-1][1] and turn.at - pairs[-1][1] > self._gap:
+            pairs.clear()
+        return list(pairs)
 
     def _remember(self, turn: LoggedTurn, reply: str) -> None:
         if turn.kind is not TurnKind.CHAT or not reply:
             return
-        known = self._sessions.setdefault(turn.session, deque(maxlen=self._depth))
-        known.append((turn.id, turn.at, Message("user", turn.user), Message("assistant", reply)))
+        pairs = self._sessions.setdefault(turn.session, deque(maxlen=self._depth))
+        pairs.append((turn.id, turn.at, Message("user", turn.user), Message("assistant", reply)))
         self._sessions.move_to_end(turn.session)
         if len(self._sessions) > OPEN_SESSIONS:
             self._sessions.popitem(last=False)

@@ -91,21 +91,21 @@ class _Curator:
         self._topics = Topics()
         self._scores = array("f")
         self._texts = array("q")
-        self._wanted = bytearray()
+        self._endorsed = bytearray()
         """1 where the owner spoke for the example: only equal texts can push it out."""
 
     def take(self, turn: LoggedTurn, example: Example) -> None:
-        said = self.feedback.get(turn.id)
-        if said is not None:
-            example, refusal = self._heed(turn, example, said)
+        opinion = self.feedback.get(turn.id)
+        if opinion is not None:
+            example, refusal = self._heed(turn, example, opinion)
             if refusal is not None:
                 self.dropped.add(turn.id, *refusal)
                 return
-        kept = said is not None and said.kind == "keep"
-        wanted = said is not None and said.kind in {"keep", "correction", "praise"}
+        kept = opinion is not None and opinion.kind == "keep"
+        endorsed = opinion is not None and opinion.kind in {"keep", "correction", "praise"}
         if not kept:
             for each in self.filters:
-                if wanted and each.name == OWN_REPLY:
+                if endorsed and each.name == OWN_REPLY:
                     continue
                 try:
                     reason = each.check(turn, example, self.limits)
@@ -118,30 +118,30 @@ class _Curator:
                     self.dropped.add(turn.id, each.name, reason)
                     return
         if example.user.strip() and example.reply:
-            self._admit(example, wanted)
+            self._admit(example, endorsed)
         else:
             self.dropped.add(turn.id, "empty", "there is nothing to learn")
 
-    def _heed(self, turn: LoggedTurn, example: Example, said: Feedback) -> tuple[Example, tuple[str, str] | None]:
+    def _heed(self, turn: LoggedTurn, example: Example, opinion: Feedback) -> tuple[Example, tuple[str, str] | None]:
         """What the owner's opinion makes of an example: (example, None), or (example, (filter, reason))."""
         prompt = example.messages[:-1]
-        if said.kind == "drop":
+        if opinion.kind == "drop":
             return example, ("owner", "dropped in a review")
         judged = turn.kind is TurnKind.CHAT and example.reply != ""
-        if judged and said.kind in {"complaint", "correction", "praise"}:
-            self.ratings.append(Rating(turn.id, prompt, example.reply, said.kind == "praise", example.turns))
-        if said.kind == "correction" and said.correction and said.correction.strip():
-            better = said.correction.strip()
+        if judged and opinion.kind in {"complaint", "correction", "praise"}:
+            self.ratings.append(Rating(turn.id, prompt, example.reply, opinion.kind == "praise", example.turns))
+        if opinion.kind == "correction" and opinion.correction and opinion.correction.strip():
+            better = opinion.correction.strip()
             # Its words are learnt from, so the turn that said them is part of the lineage.
-            turns = example.turns if said.said_in is None else (*example.turns, said.said_in)
+            turns = example.turns if opinion.said_in is None else (*example.turns, opinion.said_in)
             if judged:
                 self.preferences.append(Preference(turn.id, prompt, better, example.reply, turns))
             return with_reply(example, better, turns), None
-        if said.kind in {"complaint", "correction"}:
+        if opinion.kind in {"complaint", "correction"}:
             return example, ("complaint", "the owner was not happy with this reply")
         return example, None
 
-    def _admit(self, example: Example, wanted: bool) -> None:
+    def _admit(self, example: Example, endorsed: bool) -> None:
         self.pool.add(example)
         user, reply = example.user, example.reply
         call = tool_call(reply)
@@ -149,26 +149,28 @@ class _Curator:
         text = f"{normal(user)}\n{normal(reply) or reply}"
         if self.settings.history_turns:
             text += "\n" + "\n".join(m.content for m in example.messages[:-2] if m.role != "system")
+        # 64 bits a text: among ten million, two different ones meet with a chance of 1 in 400 000.
         self._texts.append(hash(text))
         if "near_duplicate" not in self._off:
             self._signatures.add(text)
         self._scores.append(judge(user, reply).score)
-        self._wanted.append(wanted)
+        self._endorsed.append(endorsed)
 
     # -- the collection as a whole -----------------------------------------------------------------
 
     def choose(self) -> list[Example]:
         """The examples that stay, in the order they came."""
         alive = np.ones(len(self.pool), bool)
-        wanted = np.frombuffer(bytes(self._wanted), np.uint8).astype(bool)
+        endorsed = np.frombuffer(bytes(self._endorsed), np.uint8).astype(bool)
         # The owner's word first, then the score; numpy's last key is the first criterion.
-        rank = np.frombuffer(self._scores, np.float32) + 2 * wanted
+        # Scores are at most 1, so that 2 puts everything that the owner spoke for before all that he did not.
+        rank = np.frombuffer(self._scores, np.float32) + 2 * endorsed
         if "duplicate" not in self._off:
             self._drop_equal(alive, rank)
         if "near_duplicate" not in self._off and self.settings.near_duplicate < 1:
-            self._drop_alike(alive, rank, wanted)
+            self._drop_alike(alive, rank, endorsed)
         if "topic" not in self._off:
-            self._cap_topics(alive, rank, wanted)
+            self._cap_topics(alive, rank, endorsed)
         if "surplus" not in self._off:
             self._cap_all(alive, rank)
         return list(self.pool.read(np.flatnonzero(alive).tolist()))
@@ -177,13 +179,13 @@ class _Curator:
         _, group = np.unique(np.frombuffer(self._texts, np.int64), return_inverse=True)
         self._drop(alive, _but_best(group, rank), "duplicate", "the same question and reply were there before")
 
-    def _drop_alike(self, alive: NDArray[np.bool_], rank: NDArray[np.float32], wanted: NDArray[np.bool_]) -> None:
+    def _drop_alike(self, alive: NDArray[np.bool_], rank: NDArray[np.float32], endorsed: NDArray[np.bool_]) -> None:
         numbers = np.flatnonzero(alive)
         group = leaders(self._signatures.matrix(), self.settings.near_duplicate, numbers)
         surplus = numbers[_but_best(group, rank[numbers])]
-        self._drop(alive, surplus[~wanted[surplus]], "near_duplicate", "almost the same as another example")
+        self._drop(alive, surplus[~endorsed[surplus]], "near_duplicate", "almost the same as another example")
 
-    def _cap_topics(self, alive: NDArray[np.bool_], rank: NDArray[np.float32], wanted: NDArray[np.bool_]) -> None:
+    def _cap_topics(self, alive: NDArray[np.bool_], rank: NDArray[np.float32], endorsed: NDArray[np.bool_]) -> None:
         cap = max(TOPIC_MINIMUM, int(self.settings.topic_share * min(int(alive.sum()), self.settings.max_examples)))
         topics = self._topics.decide()
         numbers = np.flatnonzero(alive & (topics != NO_TOPIC))
@@ -194,7 +196,7 @@ class _Curator:
         ordered = topics[order]
         starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
         place = np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
-        surplus = order[(place >= cap) & ~wanted[order]]
+        surplus = order[(place >= cap) & ~endorsed[order]]
         borders = np.flatnonzero(np.diff(topics[surplus])) + 1
         names = self._topics.names()
         for part in np.split(surplus, borders) if len(surplus) else []:

@@ -104,31 +104,31 @@ def _echo(turn: LoggedTurn, example: Example, limits: Limits) -> str | None:
     reply, user = example.reply, example.user
     if len(reply) > 4 * len(user) + 40 or tool_call(reply) is not None:
         return None
-    asked, said = normal(user), normal(reply)
-    if not asked or len(said) > 3 * len(asked) + 20:
+    asked, told = normal(user), normal(reply)
+    if not asked or len(told) > 3 * len(asked) + 20:
         return None
-    if asked == said or (len(asked) > 8 and Indel.normalized_similarity(asked, said, score_cutoff=0.9) > 0.9):
+    if asked == told or (len(asked) > 8 and Indel.normalized_similarity(asked, told, score_cutoff=0.9) > 0.9):
         return "the reply repeats the question"
-    own, told = set(asked.split()), said.split()
-    if len(own) < 3 or len(told) < 3:
+    own, told_words = set(asked.split()), told.split()
+    if len(own) < 3 or len(told_words) < 3:
         return None
-    known = sum(map(own.__contains__, told))
-    return "the reply repeats the command" if len(told) - known <= 1 else None
+    echoed = sum(map(own.__contains__, told_words))
+    return "the reply repeats the command" if len(told_words) - echoed <= 1 else None
 
 
 def _language(turn: LoggedTurn, example: Example, limits: Limits) -> str | None:
     if tool_call(example.reply) is not None:
         return None
-    found = foreign_language(example.reply)
-    return f"the reply is in {found}" if found else None
+    language = foreign_language(example.reply)
+    return f"the reply is in {language}" if language else None
 
 
 def _repetition(turn: LoggedTurn, example: Example, limits: Limits) -> str | None:
     """A model that got stuck: one word, or one run of words, over and over."""
-    said = words(example.reply)
+    told = words(example.reply)
     # A block of `size` words said k times is (k - 1) * size words in a row equal to the one `size` before.
     for size, enough in ((1, 4), (2, 4), (4, 8)):
-        if b"\1" * enough in bytes(map(eq, said, said[size:])):
+        if b"\1" * enough in bytes(map(eq, told, told[size:])):
             return "the reply repeats itself"
     return None
 

@@ -73,13 +73,13 @@ def load_dataset(folder: Path) -> Dataset:
 
 def read_messages(file: Path) -> list[list[Message]]:
     """The conversations of a `{"messages": [...]}` JSONL file, in order; DatasetError names a bad line."""
-    found = []
+    conversations = []
     for number, row in _rows(file):
         try:
-            found.append([Message(message["role"], str(message["content"])) for message in row["messages"]])
+            conversations.append([Message(message["role"], str(message["content"])) for message in row["messages"]])
         except (KeyError, TypeError) as error:
             raise DatasetError(f'{file}, line {number}: no {{"messages": [...]}} line', REBUILD) from error
-    return found
+    return conversations
 
 
 def read_lineage(dataset: Dataset) -> list[dict[str, Any]]:

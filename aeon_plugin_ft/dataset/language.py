@@ -57,10 +57,10 @@ def foreign_language(text: str) -> str | None:
     plain = _CODE.sub(" ", text).lower() if "`" in text or "://" in text else text.lower()
     if len(plain) < 8 or len(_MARKS.findall(plain)) > len(plain) / 150:
         return None
-    found = _WORD.findall(fold_accents(plain))
-    if sum(map(_ANY_FOREIGN.__contains__, found)) < MINIMUM:
+    words = _WORD.findall(fold_accents(plain))
+    if sum(map(_ANY_FOREIGN.__contains__, words)) < MINIMUM:
         return None
-    hits = {name: sum(map(theirs.__contains__, found)) for name, theirs in _FOREIGN.items()}
+    hits = {name: sum(map(theirs.__contains__, words)) for name, theirs in _FOREIGN.items()}
     best = max(hits, key=lambda name: hits[name])
-    own = sum(map(_PORTUGUESE.__contains__, found))
+    own = sum(map(_PORTUGUESE.__contains__, words))
     return best if hits[best] >= MINIMUM and hits[best] > 1.5 * own else None

@@ -58,13 +58,13 @@ def sign(texts: list[bytes]) -> NDArray[np.uint8]:
     # A shingle that reaches into the next text counts as the text's first one again.
     tail = (ends[:, None] - np.arange(1, SHINGLE)).ravel()
     hashes[tail] = np.repeat(hashes[starts], SHINGLE - 1)
-    found = np.empty((len(texts), PERMUTATIONS), np.uint8)
+    signatures = np.empty((len(texts), PERMUTATIONS), np.uint8)
     scratch = np.empty_like(hashes)
     for row in range(PERMUTATIONS):
         np.multiply(hashes, _FACTORS[row], out=scratch)
         np.add(scratch, _OFFSETS[row], out=scratch)
-        found[:, row] = np.minimum.reduceat(scratch, starts)  # the low byte
-    return found
+        signatures[:, row] = np.minimum.reduceat(scratch, starts)  # the low byte
+    return signatures
 
 
 def _shingle_hashes(data: NDArray[np.uint8]) -> NDArray[np.uint32]:

@@ -66,6 +66,8 @@ class Pool:
             talk = talk[1:]
         flat = [text for message in talk for text in (message.role, message.content)]
         self._ids.add(example.id)
+        # marshal is the quickest for plain tuples; that its format changes between versions of Python is no
+        # matter for a file that dies with this process.
         data = marshal.dumps((example.id, system, flat, example.turns, example.session, example.at, example.source))
         self._file.write(data)
         self._offsets.append(self._offsets[-1] + len(data))

@@ -33,29 +33,29 @@ def judge(user: str, reply: str) -> Quality:
     """Score one question and its reply."""
     if tool_call(reply) is not None:
         return Quality(1.0 if len(user) >= 4 else 0.8)
-    found = sorted(_faults(user, reply), reverse=True)
-    return Quality(round(max(0.0, 1.0 - sum(weight for weight, _ in found)), 3), tuple(name for _, name in found))
+    faults = sorted(_faults(user, reply), reverse=True)
+    return Quality(round(max(0.0, 1.0 - sum(weight for weight, _ in faults)), 3), tuple(name for _, name in faults))
 
 
 def _faults(user: str, reply: str) -> list[tuple[float, str]]:
-    found: list[tuple[float, str]] = []
+    faults: list[tuple[float, str]] = []
     folded = fold_accents(reply)
-    said = words(reply)
-    if len(said) < 2:
-        found.append((0.3, "a reply of one word"))
+    told = words(reply)
+    if len(told) < 2:
+        faults.append((0.3, "a reply of one word"))
     if len(words(user)) < 2 and len(user.strip()) < 4:
-        found.append((0.3, "hardly a question"))
-    if sum(map(len, said)) < 0.5 * len(reply.replace(" ", "").replace("\n", "")):
-        found.append((0.4, "more signs than words"))
+        faults.append((0.3, "hardly a question"))
+    if sum(map(len, told)) < 0.5 * len(reply.replace(" ", "").replace("\n", "")):
+        faults.append((0.4, "more signs than words"))
     if len(reply) > 40 and _CUT.match(reply.rstrip()[-1:]):
-        found.append((0.4, "it seems to be cut"))
+        faults.append((0.4, "it seems to be cut"))
     if len(reply) < 400 and _HELPLESS.search(folded):
-        found.append((0.5, "it gives no answer"))
+        faults.append((0.5, "it gives no answer"))
     marks = len(_PLACEHOLDER.findall(reply))
     if marks:
-        found.append((min(0.6, 0.2 * marks), "damaged or removed parts"))
-    if len(said) > 60 and len(set(said)) < 0.4 * len(said):
-        found.append((0.3, "few different words"))
-    if len(said) > 3 and reply.isupper():
-        found.append((0.2, "all in capitals"))
-    return found
+        faults.append((min(0.6, 0.2 * marks), "damaged or removed parts"))
+    if len(told) > 60 and len(set(told)) < 0.4 * len(told):
+        faults.append((0.3, "few different words"))
+    if len(told) > 3 and reply.isupper():
+        faults.append((0.2, "all in capitals"))
+    return faults

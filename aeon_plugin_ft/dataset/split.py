@@ -23,19 +23,20 @@ def split(examples: Sequence[Example], share: float, least: int) -> tuple[tuple[
     The same normal user text is only ever on one side: a question that also occurs among the rest is trained
     on, not judged.
     """
-    wanted = heldout_size(len(examples), share, least)
+    size = heldout_size(len(examples), share, least)
     chosen: set[int] = set()
     keys = [normal(example.user) or example.user for example in examples]
     places: dict[str, list[int]] = {}
     for number, key in enumerate(keys):
         places.setdefault(key, []).append(number)
     for session in _newest_sessions(examples):
-        room = wanted - len(chosen)
+        room = size - len(chosen)
         if room <= 0:
             break
         own = set(session)
         # Only questions that stand nowhere outside this conversation: they cannot leak.
         fit = [number for number in session if all(other in own for other in places[keys[number]])]
+        # A whole conversation may overshoot a little; one of hundreds of turns must not take the training's share.
         chosen.update(fit if len(fit) <= 2 * room else _newest_questions(fit, keys, room))
     heldout = tuple(example for number, example in enumerate(examples) if number in chosen)
     train = [example for number, example in enumerate(examples) if number not in chosen]

@@ -33,5 +33,5 @@ def canonical_system(prompt: str) -> str:
 @lru_cache(maxsize=4096)
 def volatile_values(prompt: str) -> frozenset[str]:
     """The dates and times in a prompt. A reply that repeats one was right only in its minute."""
-    times = {found.group()[:5] for found in _TIME.finditer(prompt)}
-    return frozenset({found.group() for found in _DATE.finditer(prompt)} | times)
+    times = {match.group()[:5] for match in _TIME.finditer(prompt)}
+    return frozenset({match.group() for match in _DATE.finditer(prompt)} | times)

@@ -39,9 +39,9 @@ class Topics:
 
     def add(self, question: str, tool: str | None) -> None:
         """One more question; `tool` is the name of the tool that the reply calls."""
-        found = [f"tool:{tool}"] if tool else [_stem(w) for w in words(question) if len(w) > 2 and w not in _EMPTY]
+        stems = [f"tool:{tool}"] if tool else [_stem(w) for w in words(question) if len(w) > 2 and w not in _EMPTY]
         numbers: list[int] = []
-        for word in found[:MOST_WORDS]:
+        for word in stems[:MOST_WORDS]:
             number = self._numbers.get(word)
             if number is None and len(self._numbers) < VOCABULARY:
                 number = self._numbers[word] = len(self._numbers)
@@ -54,11 +54,11 @@ class Topics:
     def decide(self) -> NDArray[np.int32]:
         """(questions,) the topic number of each in order; NO_TOPIC for one without content words."""
         counts = np.array([*self._counts, 0], np.int64)  # the last one stands for NO_TOPIC
-        found = np.frombuffer(self._words, np.int32).reshape(-1, MOST_WORDS)
-        topics = np.empty(len(found), np.int32)
-        for at in range(0, len(found), 1 << 18):
-            part = found[at : at + (1 << 18)]
-            # The most frequent; among equals the one that was met first.
+        words = np.frombuffer(self._words, np.int32).reshape(-1, MOST_WORDS)
+        topics = np.empty(len(words), np.int32)
+        for at in range(0, len(words), 1 << 18):
+            part = words[at : at + (1 << 18)]
+            # One number for both criteria: frequency first, then the smaller (earlier) word number.
             best = np.argmax(counts[part] * len(counts) - part, axis=1)
             topics[at : at + len(part)] = part[np.arange(len(part)), best]
         return topics

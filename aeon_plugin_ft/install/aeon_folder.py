@@ -130,7 +130,7 @@ def _has(file: Path, kind: str, method: str) -> bool:
     except (SyntaxError, ValueError):
         return False
     classes = (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == kind)
-    return any(isinstance(part, ast.FunctionDef) and part.name == method for found in classes for part in found.body)
+    return any(isinstance(part, ast.FunctionDef) and part.name == method for match in classes for part in match.body)
 
 
 def _digest(file: Path) -> str:

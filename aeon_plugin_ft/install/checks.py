@@ -37,9 +37,9 @@ def check(aeon_root: Path, python: Path | None = None) -> list[Finding]:
         aeon = read_folder(root)
     except InstallError as error:
         return [Finding("folder", False, str(error), "aeon-ft doctor --aeon <Aeon folder>")]
-    known = f"ruishalm/Aeon {aeon.version}" if aeon.version else "an Aeon of an unknown version; its parts fit"
+    name = f"ruishalm/Aeon {aeon.version}" if aeon.version else "an Aeon of an unknown version; its parts fit"
     return [
-        Finding("folder", True, known),
+        Finding("folder", True, name),
         *_module(root),
         *_python(root, python or find_python(root)),
         *_key(root),

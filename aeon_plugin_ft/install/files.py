@@ -45,9 +45,9 @@ def install(aeon_root: Path, python: Path | None = None) -> InstallReport:
     """
     aeon = read_folder(aeon_root)
     seen = _importable(aeon, python or find_python(aeon.root))
-    known = read_manifest(aeon.root)
+    manifest_files = read_manifest(aeon.root)
     module = aeon.root / MODULE
-    if module.exists() and not _ours(module, known):
+    if module.exists() and not _ours(module, manifest_files):
         raise InstallError(
             f"{module} is there already and was not written by this plugin (or was changed since)",
             "Move it away, then install again",
@@ -64,11 +64,11 @@ def uninstall(aeon_root: Path, purge: bool = False) -> InstallReport:
     Works on an Aeon that is damaged, too. Raises InstallError when the plugin is not there.
     """
     root = aeon_root.expanduser().absolute()
-    known = read_manifest(root)
+    manifest_files = read_manifest(root)
     data = DataFolder.find(aeon_root=root).root if purge else None
-    if known is None and not (data and data.exists()):
+    if manifest_files is None and not (data and data.exists()):
         raise InstallError(f"The plugin is not installed in {root}", f'To install it: aeon-ft install "{root}"')
-    removed, kept = _remove(root, known or {})
+    removed, kept = _remove(root, manifest_files or {})
     notes = []
     if data is not None and data.exists():
         shutil.rmtree(data)
@@ -103,9 +103,9 @@ def _importable(aeon: AeonFolder, python: Path) -> Probe:
     return seen
 
 
-def _ours(module: Path, known: dict[str, str] | None) -> bool:
+def _ours(module: Path, manifest_files: dict[str, str] | None) -> bool:
     """Ours as it was written, by this version or by the one that left the manifest."""
-    return sha256_hex(module) in ((known or {}).get(MODULE), _text_digest())
+    return sha256_hex(module) in ((manifest_files or {}).get(MODULE), _text_digest())
 
 
 def _write(aeon: AeonFolder, module: Path, seen: Probe) -> tuple[Path, ...]:
@@ -130,10 +130,10 @@ def _write(aeon: AeonFolder, module: Path, seen: Probe) -> tuple[Path, ...]:
     return module, aeon.root / MANIFEST
 
 
-def _remove(root: Path, known: dict[str, str]) -> tuple[list[Path], list[Path]]:
+def _remove(root: Path, digests: dict[str, str]) -> tuple[list[Path], list[Path]]:
     removed: list[Path] = []
     kept: list[Path] = []
-    for name, digest in known.items():
+    for name, digest in digests.items():
         file = root / name
         if file.is_file() and sha256_hex(file) != digest:
             kept.append(file)

@@ -42,13 +42,13 @@ def grep(folder: Path, needles: Iterable[str]) -> list[Hit]:
 
     A file that cannot be read raises OSError: not looked at is not the same as clean.
     """
-    wanted = [(needle, form, data) for needle in needles if needle for form, data in _forms(needle).items()]
+    sought = [(needle, form, data) for needle in needles if needle for form, data in _forms(needle).items()]
     hits: list[Hit] = []
     for path in sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()):
         with path.open("rb") as stream:
-            hits += _search(stream, str(path), wanted)
+            hits += _search(stream, str(path), sought)
             for part, label in _inside(stream, str(path), _MAX_NESTING):
-                hits += _search(part, label, wanted, damaged=True)
+                hits += _search(part, label, sought, damaged=True)
     return hits
 
 
@@ -74,17 +74,17 @@ def _forms(needle: str) -> dict[str, bytes]:
     return forms
 
 
-def _search(stream: IO[bytes], name: str, wanted: list[tuple[str, str, bytes]], damaged: bool = False) -> list[Hit]:
+def _search(stream: IO[bytes], name: str, sought: list[tuple[str, str, bytes]], damaged: bool = False) -> list[Hit]:
     """Needles in a stream, read in blocks that overlap by the longest needle.
 
     `damaged`: the stream is unpacked from something else, so it may end in an error; what came before counts.
     """
-    overlap = max((len(data) for _, _, data in wanted), default=1) - 1
+    overlap = max((len(data) for _, _, data in sought), default=1) - 1
     hits: dict[tuple[str, str], Hit] = {}
     tail, offset = b"", 0
     for block in _blocks(stream, damaged):
         window = tail + block
-        for needle, form, data in wanted:
+        for needle, form, data in sought:
             at = -1 if (needle, form) in hits else window.find(data)
             if at >= 0:
                 hits[needle, form] = Hit(name, needle, offset - len(tail) + at, form)

@@ -45,8 +45,8 @@ def _spelled_from(source: Source, start: int) -> int:
     announced = list(_ANNOUNCED.finditer(window))
     if not announced or '"' in window[announced[-1].end() :]:
         return _letters_back(source, start)
-    said = window[announced[-1].end() :]
-    return start - len(said) if len(said.split()) <= _MAX_SPELLED else start
+    spelled = window[announced[-1].end() :]
+    return start - len(spelled) if len(spelled.split()) <= _MAX_SPELLED else start
 
 
 def _letters_back(source: Source, start: int) -> int:

@@ -45,9 +45,9 @@ class Hint:
 
 def hint(source: Source, start: int, end: int) -> Hint:
     """What the words around source.raw[start:end] announce."""
-    found = list(_ANY.finditer(source.before(start)))
-    if found:
-        return _read(found[-1])
+    hints = list(_ANY.finditer(source.before(start)))
+    if hints:
+        return _read(hints[-1])
     behind = re.search(
         r"^[\s,;:]*(?:e|eh|esse e|este e|que e)?\s*(?:o|a)?\s*(?:meu|minha|seu|sua|do|da)?\s*", source.after(end)
     )

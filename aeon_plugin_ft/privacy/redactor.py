@@ -106,28 +106,28 @@ class Redactor:
         "a senha do wifi é girassol42". A short answer to "qual é a senha?" gives away what looks like one."""
         if self.mode == "keep":
             return lambda text: text
-        found: dict[str, list[Finding]] = {}
+        by_text: dict[str, list[Finding]] = {}
         asked = False
         for text in texts:
-            found[text] = self.find(text)
+            by_text[text] = self.find(text)
             if asked:
-                found[text] = _settled(text, [*found[text], *_bare_passwords(text)])
+                by_text[text] = _settled(text, [*by_text[text], *_bare_passwords(text)])
             asked = _asks_for_password(text)
         names = Placeholders()
-        for text in found:
+        for text in by_text:
             names.skip(text)
-        said = {
+        settled = {
             text[one.start : one.end].casefold(): one
-            for text, findings in found.items()
+            for text, findings in by_text.items()
             for one in findings
             if one.end - one.start >= _REPEATED
         }
-        again = _any_of(said) if said else None
+        again = _any_of(settled) if settled else None
 
         def redact(text: str) -> str:
-            findings = found[text] if text in found else self.find(text)
+            findings = by_text[text] if text in by_text else self.find(text)
             if again is not None:
-                bare = (_at(match, said.get(match.group().casefold())) for match in again.finditer(text))
+                bare = (_at(match, settled.get(match.group().casefold())) for match in again.finditer(text))
                 findings = _settled(text, [*findings, *(one for one in bare if one is not None)])
             return _replaced(text, findings, names)
 
@@ -170,9 +170,9 @@ def _at(match: re.Match[str], finding: Finding | None) -> Finding | None:
     return None if finding is None else replace(finding, start=match.start(), end=match.end(), score=0.0)
 
 
-def _replaced(text: str, found: Iterable[Finding], names: Placeholders) -> str:
+def _replaced(text: str, findings: Iterable[Finding], names: Placeholders) -> str:
     parts, position = [], 0
-    for finding in found:
+    for finding in findings:
         parts += [text[position : finding.start], names.name(finding)]
         position = finding.end
     return "".join([*parts, text[position:]])

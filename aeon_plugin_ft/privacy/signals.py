@@ -93,8 +93,8 @@ def signals(text: str) -> int:
                 seen |= signal
     if words and len(max(words, key=len)) >= _LONG_WORD and any(_is_code(word) for word in words):
         seen |= Signal.LONG
-    said = sum(map(_NUMBERS.__contains__, words)) >= _SPOKEN_ROW - 1 and _dictated(words)
-    if said or (digits >= _MIN_DIGITS and not _SIGNS_SAID.isdisjoint(words)):
+    dictated = sum(map(_NUMBERS.__contains__, words)) >= _SPOKEN_ROW - 1 and _dictated(words)
+    if dictated or (digits >= _MIN_DIGITS and not _SIGNS_SAID.isdisjoint(words)):
         seen |= Signal.SPOKEN
     return seen
 

@@ -82,9 +82,9 @@ def _value(word: str) -> tuple[int | None, int]:
 def find_spoken(source: Source) -> Iterator[Finding]:
     """Documents, phones and cards that were dictated."""
     for run in spoken_runs(source.folded):
-        found = _judge(source, run)
-        if found:
-            yield found
+        finding = _judge(source, run)
+        if finding:
+            yield finding
 
 
 def _judge(source: Source, run: list[Word]) -> Finding | None:

@@ -49,9 +49,9 @@ class Store:
 
     def connection(self) -> sqlite3.Connection:
         """This thread's connection: autocommit, rows by name."""
-        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if found is not None:
-            return found
+        own: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if own is not None:
+            return own
         made = sqlite3.connect(self.path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
         made.row_factory = sqlite3.Row
         made.execute("PRAGMA journal_mode = WAL")
@@ -91,8 +91,8 @@ class Store:
         return self.execute(sql, *values).fetchall()
 
     def row(self, sql: str, *values: Any) -> sqlite3.Row | None:
-        found: sqlite3.Row | None = self.execute(sql, *values).fetchone()
-        return found
+        first: sqlite3.Row | None = self.execute(sql, *values).fetchone()
+        return first
 
     def close(self) -> None:
         """Close every connection; the store must not be used afterwards."""
@@ -122,8 +122,8 @@ class Store:
 
     def events(self, since_id: int = 0, limit: int = 1000) -> list[dict[str, Any]]:
         """Events after `since_id`, oldest first: {"id", "at", "name", "data"}."""
-        found = self.rows("SELECT * FROM events WHERE id > ? ORDER BY id LIMIT ?", since_id, limit)
-        return [{**dict(row), "data": json.loads(row["data"])} for row in found]
+        rows = self.rows("SELECT * FROM events WHERE id > ? ORDER BY id LIMIT ?", since_id, limit)
+        return [{**dict(row), "data": json.loads(row["data"])} for row in rows]
 
     def newest_events(self, count: int) -> list[dict[str, Any]]:
         """The newest `count` events, oldest first."""
@@ -171,10 +171,10 @@ class Store:
 
 def _statements(script: str) -> list[str]:
     """Split at complete statements; sqlite3.executescript would end the transaction."""
-    found, current = [], ""
+    statements, current = [], ""
     for line in script.splitlines():
         current += line + "\n"
         if sqlite3.complete_statement(current):
-            found.append(current.strip())
+            statements.append(current.strip())
             current = ""
-    return found
+    return statements

@@ -68,11 +68,11 @@ def _why_not(
     settings: TrainSection, config: RunConfig, base_digest: str, shape: dict[str, object], new: tuple[int, ...]
 ) -> str:
     """Why a run must not go on from an adapter; "" when it may."""
-    wanted = (settings.rank, settings.alpha, settings.rslora, settings.dora)
+    configured = (settings.rank, settings.alpha, settings.rslora, settings.dora)
     has = (shape.get("r"), shape.get("lora_alpha"), bool(shape.get("use_rslora")), bool(shape.get("use_dora")))
     if config.base.digest != base_digest:
         return "the model in use was trained on another base"
-    if wanted != has:
+    if configured != has:
         return "[train] asks for another adapter than that of the model in use"
     if config.generation + 1 >= REBUILD_EVERY:
         return f"every {REBUILD_EVERY}th training does"

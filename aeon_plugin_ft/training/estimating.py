@@ -99,9 +99,9 @@ def _run_probe(run: Run, recipe: Recipe, interrupt: Interrupt) -> int:
 
 def _failure(folder: Path, code: int) -> TrainingError:
     """Why the measurement failed: what it says itself, or how it died."""
-    said = folder / "error.json"
-    if said.exists():
-        raw = json.loads(said.read_text(encoding="utf-8"))
+    error_file = folder / "error.json"
+    if error_file.exists():
+        raw = json.loads(error_file.read_text(encoding="utf-8"))
         if raw["refused"]:
             return RefusedError([raw["reason"]], lacks_memory=bool(raw.get("lacks_memory")))
         return TrainingError(f"A training step cannot be measured: {raw['reason']}")

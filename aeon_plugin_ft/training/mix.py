@@ -1,8 +1,8 @@
 """Which examples a run shows, how often and in what order: a pure function of the data and the seed. Torch-free.
 
-A pass shows every example to learn from once; tool calls again, when they are fewer than their share, so
+An epoch shows every example to learn from once; tool calls again, when they are fewer than their share, so
 that `{"tool": ...}` replies survive; and, in a run that goes on from another adapter, some of the older
-examples, others in each pass. Batches are filled with examples of the same system prompt, whose tokens are
+examples, others in each epoch. Batches are filled with examples of the same system prompt, whose tokens are
 then computed once, and come in random order: an example is as likely as any other to be in any of them.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 MOST_REPEATS = 4
-"""How often a pass shows one tool call at most."""
+"""How often an epoch shows one tool call at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +31,13 @@ class Survey:
 
     @property
     def learnt(self) -> int:
-        """Examples that every pass shows."""
+        """Examples that every epoch shows."""
         return self.examples if self.new is None else self.new
 
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """The rows of a run by index. `learnt` come up in every pass, `older` in turns, `tools` are the tool calls among
+    """The rows of a run by index. `learnt` come up in every epoch, `older` in turns, `tools` are the tool calls among
     both. `prompts[i]` numbers the system prompt of row i."""
 
     learnt: tuple[int, ...]
@@ -51,34 +51,34 @@ class Mix:
 
 
 def replay_count(learnt: int, older: int, share: float) -> int:
-    """How many older examples make up `share` of a pass."""
+    """How many older examples make up `share` of an epoch."""
     return min(older, round(learnt * share / (1 - share)))
 
 
 def repeat_count(others: int, tools: int, share: float) -> int:
-    """How many repetitions bring `tools` tool calls to `share` of a pass with `others` beside them."""
-    wanted = round(others * share / (1 - share))
-    return max(0, min(wanted, MOST_REPEATS * tools) - tools)
+    """How many repetitions bring `tools` tool calls to `share` of an epoch with `others` beside them."""
+    tools_for_share = round(others * share / (1 - share))
+    return max(0, min(tools_for_share, MOST_REPEATS * tools) - tools)
 
 
-def pass_length(found: Survey, tool_share: float, replay_share: float, validation: int = 0) -> int:
-    """Examples in one pass, as far as the counts tell; what counts is the mix itself."""
-    learnt = found.learnt - validation
-    shown = learnt + replay_count(learnt, found.examples - found.learnt, replay_share) if found.warm else learnt
-    tools = round(found.tools * shown / max(1, found.examples))
+def epoch_length(survey: Survey, tool_share: float, replay_share: float, validation: int = 0) -> int:
+    """Examples in one epoch, as far as the counts tell; what counts is the mix itself."""
+    learnt = survey.learnt - validation
+    shown = learnt + replay_count(learnt, survey.examples - survey.learnt, replay_share) if survey.warm else learnt
+    tools = round(survey.tools * shown / max(1, survey.examples))
     return max(1, shown + repeat_count(shown - tools, tools, tool_share))
 
 
 def batches(
     steps: int, batch: int, seed: int, mix: Mix, tool_share: float = 0.0, replay_share: float = 0.0
 ) -> Iterator[list[int]]:
-    """The rows of each optimizer step. Passes are cut into batches that cross their borders."""
-    stream = _passes(seed, batch, mix, tool_share, replay_share)
+    """The rows of each optimizer step. Epochs are cut into batches that cross their borders."""
+    stream = _epochs(seed, batch, mix, tool_share, replay_share)
     for _ in range(steps):
         yield [next(stream) for _ in range(batch)]
 
 
-def _passes(seed: int, batch: int, mix: Mix, tool_share: float, replay_share: float) -> Iterator[int]:
+def _epochs(seed: int, batch: int, mix: Mix, tool_share: float, replay_share: float) -> Iterator[int]:
     number = given = 0
     while True:
         pick = random.Random(f"{seed}/{number}")
@@ -92,7 +92,7 @@ def _passes(seed: int, batch: int, mix: Mix, tool_share: float, replay_share: fl
 
 
 def _replayed(mix: Mix, number: int, seed: int, share: float) -> list[int]:
-    """The older rows of pass `number`: the next ones of a fixed random order, so that all have their turn."""
+    """The older rows of epoch `number`: the next ones of a fixed random order, so that all have their turn."""
     count = replay_count(len(mix.learnt), len(mix.older), share)
     order = list(mix.older)
     random.Random(f"{seed}/replay").shuffle(order)
@@ -109,7 +109,7 @@ def _repeated(shown: Sequence[int], tools: frozenset[int], share: float, pick: r
 def _together(shuffled: Sequence[int], prompts: Sequence[int], head: int, batch: int, pick: random.Random) -> list[int]:
     """The rows with those of one prompt side by side, and the whole batches among them in random order.
 
-    `head` rows complete the batch that the pass before has begun.
+    `head` rows complete the batch that the epoch before has begun.
     """
     if len({prompts[row] for row in shuffled} if prompts else ()) < 2:
         return list(shuffled)

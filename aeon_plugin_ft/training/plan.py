@@ -79,8 +79,8 @@ def plan_batch(rows: Sequence[Row], micro_tokens: int, min_prefix: int = MIN_PRE
     `micro_tokens` bounds the suffix tokens of a micro-batch (a single longer suffix stands alone).
     Rows without a supervised token are left out: they have no loss.
     """
-    wanted = [index for index, row in enumerate(rows) if row.supervised]
-    order = sorted(wanted, key=lambda index: rows[index].ids)
+    supervised = [index for index, row in enumerate(rows) if row.supervised]
+    order = sorted(supervised, key=lambda index: rows[index].ids)
     return [Group(prefix, _micro_batches(rows, members, prefix, micro_tokens))
             for prefix, members in _split(rows, order, min_prefix)]  # fmt: skip
 
@@ -121,13 +121,13 @@ def _micro_batches(
     rows: Sequence[Row], members: Sequence[int], prefix: int, micro_tokens: int
 ) -> tuple[tuple[int, ...], ...]:
     """Suffixes sorted by length, longest first (ties by index), filled up to `micro_tokens`."""
-    found: list[list[int]] = []
+    parts: list[list[int]] = []
     room = 0
     for row in sorted(members, key=lambda index: (-len(rows[index].ids), index)):
         length = len(rows[row].ids) - prefix
-        if not found or length > room:
-            found.append([])
+        if not parts or length > room:
+            parts.append([])
             room = micro_tokens
-        found[-1].append(row)
+        parts[-1].append(row)
         room -= length
-    return tuple(tuple(part) for part in found)
+    return tuple(tuple(part) for part in parts)

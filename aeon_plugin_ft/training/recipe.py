@@ -1,7 +1,7 @@
 """From the settings to a recipe with nothing left to choose.
 
 Sources of the defaults: all linear layers and a rate of about ten times full fine-tuning's, more for runs
-of under a hundred steps (https://thinkingmachines.ai/blog/lora/); rank 16, no dropout, a few passes and
+of under a hundred steps (https://thinkingmachines.ai/blog/lora/); rank 16, no dropout, a few epochs and
 small batches as LLaMA-Factory, Axolotl and Unsloth recommend. The rates of small models were measured on
 this project's sample conversation: see docs/training.md.
 """
@@ -17,13 +17,13 @@ import psutil
 
 from aeon_plugin_ft.errors import RefusedError
 from aeon_plugin_ft.settings import TrainSection
-from aeon_plugin_ft.training.mix import Mix, Survey, batches, pass_length
+from aeon_plugin_ft.training.mix import Mix, Survey, batches, epoch_length
 from aeon_plugin_ft.training.model import Recipe
 
 RATES = ((300e6, 1e-3), (1e9, 5e-4), (5e9, 2e-4), (math.inf, 1e-4))
 """(up to this many parameters, peak learning rate)."""
 
-PASSES = ((150, 3.0), (2000, 2.0), (math.inf, 1.0))
+EPOCHS = ((150, 3.0), (2000, 2.0), (math.inf, 1.0))
 """(up to this many examples, epochs)."""
 
 WARMUP = 0.1
@@ -45,17 +45,17 @@ PREFERENCE_RATE = 1 / 20
 
 def make_recipe(settings: TrainSection, parameters: int, examples: int | Survey) -> Recipe:
     """Fill in what the settings leave open (0), from the size of the model and of the data."""
-    found = examples if isinstance(examples, Survey) else Survey(examples)
-    validation = _validation(settings, found)
-    shown = pass_length(found, settings.tool_share, settings.replay_share, validation)
+    survey = examples if isinstance(examples, Survey) else Survey(examples)
+    validation = _validation(settings, survey)
+    shown = epoch_length(survey, settings.tool_share, settings.replay_share, validation)
     batch = min(settings.batch_size or _batch(shown), max(1, shown))
-    epochs = settings.epochs or next(passes for limit, passes in PASSES if found.learnt <= limit)
+    epochs = settings.epochs or next(epochs for limit, epochs in EPOCHS if survey.learnt <= limit)
     steps = max(1, math.ceil(epochs * shown / batch))
     rate = settings.learning_rate or next(rate for limit, rate in RATES if parameters <= limit)
     return Recipe(
         rank=settings.rank,
         alpha=settings.alpha,
-        learning_rate=rate * (WARM_RATE if found.warm else 1.0),
+        learning_rate=rate * (WARM_RATE if survey.warm else 1.0),
         batch_size=batch,
         epochs=epochs,
         steps=steps,
@@ -88,10 +88,10 @@ def _tracker(name: str) -> str:
     return name
 
 
-def _validation(settings: TrainSection, found: Survey) -> int:
-    if not settings.early_stopping or found.learnt < EARLY_FROM:
+def _validation(settings: TrainSection, survey: Survey) -> int:
+    if not settings.early_stopping or survey.learnt < EARLY_FROM:
         return 0
-    return min(VALIDATION_MOST, round(VALIDATION_SHARE * found.learnt))
+    return min(VALIDATION_MOST, round(VALIDATION_SHARE * survey.learnt))
 
 
 def _batch(examples: int) -> int:

@@ -84,6 +84,7 @@ class FileLock:
         while not _try_lock(self.descriptor):
             if deadline is not None and time.monotonic() >= deadline:
                 return False
+            # A write holds the gate for microseconds, so a longer sleep would be most of the wait.
             time.sleep(0.0005)
         self._held = True
         return True

@@ -168,14 +168,14 @@ class TurnIndex:
         return taken
 
     def _add(self, connection: sqlite3.Connection, name: str, lines: list[Line]) -> int:
-        known = {row["key"] for row in connection.execute("SELECT key FROM log_systems WHERE file = ?", (name,))}
+        keys = {row["key"] for row in connection.execute("SELECT key FROM log_systems WHERE file = ?", (name,))}
         systems, rows, damaged = [], [], 0
         for line in lines:
             read = outline(line.data)
-            if isinstance(read, Outline) and known.issuperset(read.keys):
+            if isinstance(read, Outline) and keys.issuperset(read.keys):
                 rows.append((*read[:-1], name, line.offset, len(line.data)))
             elif isinstance(read, SystemText):
-                known.add(read.key)
+                keys.add(read.key)
                 systems.append((name, read.key, line.offset, len(line.data)))
             elif not isinstance(read, Header):
                 damaged += 1
@@ -209,9 +209,9 @@ class TurnIndex:
             row = self.store.row("SELECT * FROM turns WHERE id = ?", id)
             if row is None:
                 return None
-            found = self._read([row])
-            if found:
-                return found[0]
+            turns = self._read([row])
+            if turns:
+                return turns[0]
             self._read_again(row["file"])
         return None
 
@@ -233,12 +233,12 @@ class TurnIndex:
     def _read_surely(self, ask: Callable[[], list[sqlite3.Row]]) -> list[LoggedTurn]:
         """Read the rows' turns; if one is not where its row says, the log was rewritten: follow it first."""
         rows = ask()
-        found = self._read(rows)
-        if len(found) < len(rows):
+        turns = self._read(rows)
+        if len(turns) < len(rows):
             for name in {row["file"] for row in rows}:
                 self._read_again(name)
-            found = self._read(ask())
-        return found
+            turns = self._read(ask())
+        return turns
 
     def _read_again(self, name: str) -> None:
         with self._lock, suppress(FileNotFoundError), (self.folder / name).open("rb") as file:
@@ -248,16 +248,16 @@ class TurnIndex:
 
     def _read(self, rows: list[sqlite3.Row]) -> list[LoggedTurn]:
         """The turns of those rows that stand where their row says; another turn that stands there is not taken."""
-        found: dict[str, LoggedTurn] = {}
+        by_id: dict[str, LoggedTurn] = {}
         for name in {row["file"] for row in rows}:
             try:
                 with (self.folder / name).open("rb") as file:
                     for row in rows:
                         if row["file"] == name and (turn := self._read_one(file, row)) is not None:
-                            found[turn.id] = turn
+                            by_id[turn.id] = turn
             except FileNotFoundError:
                 continue
-        return [found[row["id"]] for row in rows if row["id"] in found]
+        return [by_id[row["id"]] for row in rows if row["id"] in by_id]
 
     def _read_one(self, file: BinaryIO, row: sqlite3.Row) -> LoggedTurn | None:
         record = parse(_bytes_at(file, row["offset"], row["length"]))

@@ -211,8 +211,8 @@ class LogFile:
         path = slot.path(sequence)
         if sequence < max(slot.gate.minimum(), 1) or path.stat().st_size >= rotate_bytes:
             return None
-        known = mend(path)
-        return None if known is None else cls(path, sequence, open_to_append(path, new=False), known)
+        keys = mend(path)
+        return None if keys is None else cls(path, sequence, open_to_append(path, new=False), keys)
 
     def may_grow(self, minimum: int, by: int, rotate_bytes: int) -> bool:
         """Whether `by` more bytes may go here: not sealed, not full, and nobody else removed, replaced or
@@ -278,23 +278,23 @@ def mend(path: Path) -> set[str] | None:
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as read:
             whole = read.rfind(b"\n") + 1
             ours = isinstance(parse(read[: read.find(b"\n") + 1]), Header)
-            known = _system_keys(read, whole) if ours else None
+            keys = _system_keys(read, whole) if ours else None
         if whole < file.seek(0, os.SEEK_END):
             file.truncate(whole)
             log.warning("%s: a torn last line was cut off", path)
-    return known
+    return keys
 
 
 def _system_keys(read: mmap.mmap, end: int) -> set[str]:
-    found: set[str] = set()
+    keys: set[str] = set()
     start = read.find(b"\n" + SYSTEM_START, 0, end)
     while start >= 0:
         stop = read.find(b"\n", start + 1)
         line = parse(read[start + 1 : stop])
         if isinstance(line, SystemText):
-            found.add(line.key)
+            keys.add(line.key)
         start = read.find(b"\n" + SYSTEM_START, stop, end)
-    return found
+    return keys
 
 
 def _reason(error: Exception) -> str:

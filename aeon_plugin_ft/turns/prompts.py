@@ -54,11 +54,11 @@ def join(parts: tuple[str, ...], values: tuple[str, ...]) -> str:
 def _clocks(text: str, end: int) -> list[tuple[int, int]]:
     """Where each date and time stands before `end`. Looks at slashes only: a search at every character
     would take longer than all the rest of logging a turn."""
-    found: list[tuple[int, int]] = []
+    spans: list[tuple[int, int]] = []
     slash = text.find("/", 0, end)
     while slash >= 0:
         clock = CLOCK.match(text, slash - 2, end) if slash >= 2 else None
         if clock is not None:
-            found.append(clock.span())
+            spans.append(clock.span())
         slash = text.find("/", clock.end() if clock else slash + 1, end)
-    return found
+    return spans

@@ -37,6 +37,7 @@ def rewrite_without(folder: Path, ids: Collection[str]) -> int:
         with _alone(folder):
             touched = [path for path in log_files(folder) if _holds(path, gone)]
             for path in touched:
+                # All are sealed before the first is rewritten: nothing can be appended to one that was read already.
                 _seal(path)
             removed: set[str] = set()
             for path in touched:
@@ -56,15 +57,15 @@ def turns_quoting(folder: Path, ids: Collection[str]) -> set[str]:
 
     Sentences shorter than 12 characters ("sim", "tudo bem?") are too common to tell.
     """
-    wanted = frozenset(ids)
-    said = {text for turn in read_turns(folder) if turn.id in wanted for text in (turn.user, turn.reply)}
-    needles = [text for text in said if len(text.strip()) >= 12]
-    found = set()
+    forgotten = frozenset(ids)
+    sentences = {text for turn in read_turns(folder) if turn.id in forgotten for text in (turn.user, turn.reply)}
+    needles = [text for text in sentences if len(text.strip()) >= 12]
+    quoting = set()
     for turn in read_turns(folder):
         texts = [message.content for message in turn.messages]
-        if turn.id not in wanted and any(needle in text for needle in needles for text in texts):
-            found.add(turn.id)
-    return found
+        if turn.id not in forgotten and any(needle in text for needle in needles for text in texts):
+            quoting.add(turn.id)
+    return quoting
 
 
 @contextmanager
@@ -92,6 +93,7 @@ def _seal(path: Path) -> None:
         with gate:
             sealed = sequence < gate.minimum()
         if not sealed:
+            # Sealing takes the gate again, so it is done outside; what seals in between only raises the minimum.
             gate.seal()
     finally:
         gate.close()

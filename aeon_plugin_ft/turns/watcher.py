@@ -113,13 +113,13 @@ class LogWatcher:
         self.index.folder.mkdir(parents=True, exist_ok=True)
         observer = Observer()
         # Not "opened" and "closed": our own reading would ring the bell for ever.
-        wanted: list[type[events.FileSystemEvent]] = [
+        kinds: list[type[events.FileSystemEvent]] = [
             events.FileCreatedEvent,
             events.FileModifiedEvent,
             events.FileMovedEvent,
             events.FileDeletedEvent,
         ]
-        observer.schedule(Bell(), str(self.index.folder), event_filter=wanted)
+        observer.schedule(Bell(), str(self.index.folder), event_filter=kinds)
         observer.start()
         return observer
 

@@ -92,7 +92,7 @@ def refuse_inexact(config: Mapping[str, Any]) -> None:
         f"its initialisation ({start}) also changed the base": start.startswith(_CHANGES_BASE),
         "it is an activated LoRA": config.get("alora_invocation_tokens"),
     }
-    reason = next((text for text, found in problems.items() if found), None)
+    reason = next((text for text, applies in problems.items() if applies), None)
     if reason is not None:
         raise ServingError(f"The adapter cannot be merged exactly: {reason}", _PLAIN)
 
@@ -100,10 +100,10 @@ def refuse_inexact(config: Mapping[str, Any]) -> None:
 def _updates(config: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[np.float32]]) -> dict[str, Update]:
     sides: dict[str, dict[str, npt.NDArray[np.float32]]] = {}
     for name, tensor in tensors.items():
-        found = _LORA.fullmatch(name)
-        if found is None or tensor.ndim != 2:
+        named = _LORA.fullmatch(name)
+        if named is None or tensor.ndim != 2:
             raise ServingError(f"The adapter cannot be merged exactly: it holds {name}", _PLAIN)
-        sides.setdefault(found["module"], {})[found["side"]] = tensor
+        sides.setdefault(named["module"], {})[named["side"]] = tensor
     updates = {}
     for module, pair in sides.items():
         if len(pair) != 2 or pair["A"].shape[0] != pair["B"].shape[1]:

@@ -75,8 +75,8 @@ class Family:
         """ "model.layers.3.self_attn.q_proj" -> "blk.3.attn_q" (no ".weight"); None when it is not known."""
         block = re.fullmatch(r"model\.layers\.(\d+)\.(.+)", hf_module)
         if block is not None:
-            found = next((name for name, module in self.layer.items() if module == block[2]), None)
-            return f"blk.{block[1]}.{found}" if found else None
+            part = next((name for name, module in self.layer.items() if module == block[2]), None)
+            return f"blk.{block[1]}.{part}" if part else None
         return next((name for name, module in _OUTSIDE.items() if module == hf_module), None)
 
     def is_norm(self, gguf_name: str) -> bool:
@@ -104,14 +104,14 @@ FAMILIES: dict[str, Family] = {
 
 def family_of(architecture: str) -> Family:
     """Raise BaseModelError for a family whose conversion has not been checked."""
-    found = FAMILIES.get(architecture)
-    if found is None:
-        known = ", ".join(sorted(FAMILIES))
+    family = FAMILIES.get(architecture)
+    if family is None:
+        supported = ", ".join(sorted(FAMILIES))
         raise BaseModelError(
             f'A GGUF of architecture "{architecture}" cannot be turned into a training copy',
-            f"Use a model of one of these: {known}; or give its Hugging Face folder as [base] model",
+            f"Use a model of one of these: {supported}; or give its Hugging Face folder as [base] model",
         )
-    return found
+    return family
 
 
 def permute(rows: npt.NDArray[np.float32], heads: int) -> npt.NDArray[np.float32]:

@@ -177,7 +177,7 @@ class GgufFile:
     def _parse_tensors(self, at: int, count: int) -> None:
         from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
-        found: list[tuple[str, tuple[int, ...], int, int, int]] = []
+        infos: list[tuple[str, tuple[int, ...], int, int, int]] = []
         for _ in range(count):
             name, at = self._string(at)
             dimensions, at = self._number("<I", at)
@@ -186,9 +186,9 @@ class GgufFile:
             at += 8 * dimensions + 12
             block, block_bytes = GGML_QUANT_SIZES[GGMLQuantizationType(kind)]
             weights = int(np.prod(lengths, dtype=np.uint64))
-            found.append((name, tuple(int(n) for n in reversed(lengths)), kind, offset, weights // block * block_bytes))
+            infos.append((name, tuple(int(n) for n in reversed(lengths)), kind, offset, weights // block * block_bytes))
         self.data_start = -(-at // self.alignment) * self.alignment
-        for name, shape, kind, offset, size in found:
+        for name, shape, kind, offset, size in infos:
             self.tensors[name] = Tensor(name, shape, kind, self.data_start + offset, size)
             if self.data_start + offset + size > len(self._map):
                 raise _damaged(self.path, f"it ends in the middle of {name}")

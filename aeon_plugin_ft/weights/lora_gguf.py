@@ -7,7 +7,6 @@ what PEFT adds, with q/k rows in llama.cpp's order, in F16. Format: llama.cpp `c
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Protocol
 
@@ -46,7 +45,7 @@ def export_lora_gguf(adapter: Path, base: ServedBase, out: Path) -> str:
     tensors, alpha = _tensors(updates, base)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(out) as part:
+        with whole_file(out, durable=True) as part:
             _write(part, base.architecture, alpha, tensors)
             digest = sha256(part)
     except OSError as error:
@@ -64,6 +63,7 @@ def _tensors(updates: list[Update], base: ServedBase) -> tuple[dict[str, Rows], 
             f"{base.spec} has no GGUF file, so the embedded server cannot serve it",
             "Set [base] model to a GGUF of the same model, or [serve] backend to another one",
         )
+    # rsLoRA and rank patterns give scales that differ only by rounding: one alpha where they mean one.
     alphas = {round(update.scale * update.a.shape[0], 6) for update in updates}
     alpha = alphas.pop() if len(alphas) == 1 else 0.0
     tensors: dict[str, Rows] = {}
@@ -119,6 +119,7 @@ def _write(path: Path, architecture: str, alpha: float, tensors: dict[str, Rows]
         writer.add_type("adapter")
         writer.add_string("adapter.type", "lora")
         writer.add_float32("adapter.lora.alpha", alpha)
+        # In one order always: the digest of the file says whether it is the same adapter.
         for name in sorted(tensors):
             writer.add_tensor(name, np.ascontiguousarray(tensors[name], dtype=np.float16))
         writer.write_header_to_file()
@@ -126,5 +127,3 @@ def _write(path: Path, architecture: str, alpha: float, tensors: dict[str, Rows]
         writer.write_tensors_to_file()
     finally:
         writer.close()
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())

@@ -165,12 +165,12 @@ def _family(gguf: GgufFile) -> Family:
         "it is already a merged model of ours": gguf.get(KEY_ADAPTER),
         "it is an adapter itself": gguf.get("general.type", "model") == "adapter",
     }
-    reason = next((text for text, found in reversed(problems.items()) if found), None)
+    reason = next((text for text, applies in reversed(problems.items()) if applies), None)
     if reason is not None:
-        known = ", ".join(ARCHITECTURES)
+        supported = ", ".join(ARCHITECTURES)
         raise ServingError(
             f"{name} cannot be merged with an adapter: {reason}",
-            f"Use a whole, dense base of one of these architectures: {known}",
+            f"Use a whole, dense base of one of these architectures: {supported}",
         )
     return FAMILIES[gguf.architecture]
 
@@ -239,6 +239,7 @@ class _Merger:
         kind: int | None = self.options.type_of(tensor)
         while kind is not None:
             self.target.seek(at)
+            # Back to where the tensor begins: the type before this one kept too little of the update.
             self.target.truncate()
             share, relative = self._write_tensor(tensor, self.updates[tensor.name], kind)
             if SHARE_MIN <= share <= SHARE_MAX:
@@ -264,6 +265,7 @@ class _Merger:
                     f"Merging {tensor.name} gives numbers that are not finite", "The base or the adapter is damaged"
                 )
             self.target.write(packed.data)
+            # The share of the update that is in the file: the projection of what was written on what was meant.
             kept += float(np.vdot(back - base, change))
             squared += float(np.vdot(change, change))
             weights += float(np.vdot(base, base))

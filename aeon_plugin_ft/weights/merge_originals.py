@@ -30,12 +30,12 @@ class Place:
     shape: tuple[int, ...]
     offset: int
 
-    def rows(self, wanted: npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.float32]:
+    def rows(self, numbers: npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.float32]:
         """The whole tensor as float32, or only these of its rows, in this order. Raises OSError, ValueError."""
         if self.dtype not in _WIDTHS:
             raise ValueError(f"numbers of type {self.dtype}")
         mapped = np.memmap(self.path, _WIDTHS[self.dtype], "r", self.offset, self.shape)
-        taken = np.ascontiguousarray(mapped if wanted is None else mapped[wanted])
+        taken = np.ascontiguousarray(mapped if numbers is None else mapped[numbers])
         return decode(taken.tobytes(), self.dtype).reshape(taken.shape)
 
 
@@ -46,10 +46,10 @@ def find_tensor(folder: Path, name: str) -> Place | None:
             length = int.from_bytes(file.read(8), "little")
             if length > path.stat().st_size:
                 raise ValueError(f"{path.name} is cut short")
-            found = json.loads(file.read(length)).get(name)
-        if found is not None:
-            shape = tuple(int(size) for size in found["shape"])
-            return Place(path, str(found["dtype"]), shape, 8 + length + int(found["data_offsets"][0]))
+            entry = json.loads(file.read(length)).get(name)
+        if entry is not None:
+            shape = tuple(int(size) for size in entry["shape"])
+            return Place(path, str(entry["dtype"]), shape, 8 + length + int(entry["data_offsets"][0]))
     return None
 
 

@@ -101,11 +101,13 @@ def _encode_q8_0(rows: Rows) -> tuple[npt.NDArray[np.uint8], Rows]:
     blocks = rows.reshape(-1, BLOCK)
     step = _largest(blocks) / np.float32(127)
     inverse = np.divide(np.float32(1), step, out=np.zeros_like(step), where=step > 0)
+    # Times the inverse, as ggml does: dividing would round a few numbers the other way.
     whole = np.rint(blocks * inverse)
     half = step.astype(np.float16)
     packed = np.empty((len(blocks), Q8_0_BYTES), np.uint8)
     packed[:, :2] = half.view(np.uint8)
     packed[:, 2:] = whole.astype(np.int8).view(np.uint8)
+    # By the step as the file has it, in F16, not by the one it was rounded from: that is what a reader gets.
     whole *= half.astype(np.float32)
     return packed.reshape(len(rows), -1), whole.reshape(rows.shape)
 

@@ -11,23 +11,23 @@ from aeon_plugin_ft.training.mix import (
     MOST_REPEATS,
     Mix,
     Survey,
-    _passes,
+    _epochs,
     batches,
     choose_validation,
+    epoch_length,
     number_prompts,
-    pass_length,
 )
 
 
 def shown(
-    mix: Mix, passes: int, length: int, tool_share: float = 0.0, replay: float = 0.0, batch: int = 8
+    mix: Mix, epochs: int, length: int, tool_share: float = 0.0, replay: float = 0.0, batch: int = 8
 ) -> list[int]:
-    return list(islice(_passes(3, batch, mix, tool_share, replay), passes * length))
+    return list(islice(_epochs(3, batch, mix, tool_share, replay), epochs * length))
 
 
 def test_tool_calls_get_their_share_and_nothing_else_is_shown_twice() -> None:
     mix = Mix(tuple(range(100)), tools=frozenset({4, 8, 15, 16, 23, 42, 50, 51, 52, 53}))
-    length = pass_length(Survey(100, 10), 0.2, 0.0)
+    length = epoch_length(Survey(100, 10), 0.2, 0.0)
     counts = Counter(shown(mix, 1, length, 0.2))
     assert sum(counts[row] for row in mix.tools) / counts.total() == pytest.approx(0.2, abs=0.01)
     assert all(counts[row] == 1 for row in mix.learnt if row not in mix.tools)
@@ -36,18 +36,18 @@ def test_tool_calls_get_their_share_and_nothing_else_is_shown_twice() -> None:
 
 def test_a_single_tool_call_is_not_learnt_by_heart() -> None:
     mix = Mix(tuple(range(50)), tools=frozenset({7}))
-    assert Counter(shown(mix, 1, pass_length(Survey(50, 1), 0.5, 0.0), 0.5))[7] == MOST_REPEATS
+    assert Counter(shown(mix, 1, epoch_length(Survey(50, 1), 0.5, 0.0), 0.5))[7] == MOST_REPEATS
 
 
 def test_a_run_that_goes_on_replays_its_share_of_older_examples_and_all_of_them_in_the_end() -> None:
     mix = Mix(tuple(range(70)), older=tuple(range(70, 190)))
-    length = pass_length(Survey(190, 0, new=70), 0.0, 0.3)
+    length = epoch_length(Survey(190, 0, new=70), 0.0, 0.3)
     assert length == 100
-    for passes in (1, 4):
-        counts = Counter(shown(mix, passes, length, replay=0.3))
-        assert sum(counts[row] for row in mix.older) == passes * 30
-        assert all(counts[row] == passes for row in mix.learnt)
-    assert all(counts[row] == 1 for row in mix.older), "four passes of 30 are all 120 of them, none twice"
+    for epochs in (1, 4):
+        counts = Counter(shown(mix, epochs, length, replay=0.3))
+        assert sum(counts[row] for row in mix.older) == epochs * 30
+        assert all(counts[row] == epochs for row in mix.learnt)
+    assert all(counts[row] == 1 for row in mix.older), "four epochs of 30 are all 120 of them, none twice"
 
 
 def test_without_older_examples_nothing_is_replayed() -> None:
@@ -63,7 +63,7 @@ def test_the_same_seed_gives_the_same_batches_and_another_seed_does_not() -> Non
 def test_batches_hold_one_prompt_where_there_are_several_and_every_example_comes_up_equally_often() -> None:
     prompts = tuple([0] * 50 + [1] * 30 + [2] * 20)
     mix = Mix(tuple(range(100)), prompts=prompts)
-    steps = list(batches(50, 8, 5, mix))  # four passes
+    steps = list(batches(50, 8, 5, mix))  # four epochs
     assert set(Counter(row for step in steps for row in step).values()) == {4}
     pure = sum(len({prompts[row] for row in step}) == 1 for step in steps)
     mixed = sum(len({prompts[row] for row in step}) == 1 for step in batches(50, 8, 5, Mix(tuple(range(100)))))

@@ -29,7 +29,7 @@ def test_every_number_of_the_settings_is_obeyed() -> None:
     assert (made.rank, made.alpha, made.learning_rate, made.epochs, made.batch_size) == (8, 32, 3e-4, 1.5, 4)
     assert (made.max_length, made.seed, made.threads, made.checkpoint_steps) == (700, 3, 1, 9)
     assert (made.rslora, made.lora_plus) == (True, 8.0)
-    assert made.steps == 38, "1.5 passes over 100 examples in batches of 4"
+    assert made.steps == 38, "1.5 epochs over 100 examples in batches of 4"
 
 
 def test_every_setting_of_precision_mix_and_preferences_is_obeyed() -> None:

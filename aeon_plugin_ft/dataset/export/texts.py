@@ -63,13 +63,13 @@ class Plan:
         if self.template:
             return self
         name = self.base_model.lower()
-        found = next((template for part, template in _TEMPLATES if part in name), None)
-        if found is None:
+        chosen = next((template for part, template in _TEMPLATES if part in name), None)
+        if chosen is None:
             raise DatasetError(
                 f"LLaMA-Factory has no chat template that is known to fit {self.base_model}",
                 "Say which with --template (qwen, llama3, gemma3, ...)",
             )
-        return replace(self, template=found)
+        return replace(self, template=chosen)
 
     @property
     def micro_batch(self) -> int:

@@ -138,26 +138,26 @@ _SORTS = (
 )
 
 
-def corrected_reply(found: Corrected, previous_reply: str | None) -> str:
+def corrected_reply(corrected: Corrected, previous_reply: str | None) -> str:
     """The whole reply with its wrong part put right, where that part is certain; else the owner's words.
 
     Certain: the owner named the wrong part and it stands in the reply once; or what is right is a time, a
     date, a year or a number, and the reply has exactly one of that sort.
     """
     if not previous_reply:
-        return found.right
-    places = _places(found.wrong, previous_reply)
+        return corrected.right
+    places = _places(corrected.wrong, previous_reply)
     if len(places) == 1:
-        return _replaced(previous_reply, places[0], found.right)
-    core = fold_in_place(found.right)
+        return _replaced(previous_reply, places[0], corrected.right)
+    core = fold_in_place(corrected.right)
     while small := _SMALL_WORDS.match(core):
         core = core[small.end() :]
     for sort in _SORTS:
         if sort.fullmatch(core):
             places = [match.span() for match in sort.finditer(fold_in_place(previous_reply))]
-            right = found.right[len(found.right) - len(core) :]
-            return _replaced(previous_reply, places[0], right) if len(places) == 1 else found.right
-    return found.right
+            right = corrected.right[len(corrected.right) - len(core) :]
+            return _replaced(previous_reply, places[0], right) if len(places) == 1 else corrected.right
+    return corrected.right
 
 
 def _places(wrong: str, reply: str) -> list[tuple[int, int]]:

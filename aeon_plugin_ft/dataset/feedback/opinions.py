@@ -44,11 +44,11 @@ def recognise_feedback(turns: Iterable[LoggedTurn]) -> Iterator[Feedback]:
             last.pop(next(iter(last)))
 
 
-def note_feedback(store: Store, found: Iterable[Feedback], source: str = RECOGNISED) -> int:
+def note_feedback(store: Store, opinions: Iterable[Feedback], source: str = RECOGNISED) -> int:
     """Keep opinions; what is there already is not kept twice. The number of new ones."""
     added = 0
     with store.transaction() as connection:
-        for one in found:
+        for one in opinions:
             values = (one.turn, one.kind, store.clock(), source, one.correction, one.said_in)
             same = "SELECT 1 FROM feedback WHERE turn = ? AND kind = ? AND source = ? AND correction IS ?"
             if connection.execute(same, (one.turn, one.kind, source, one.correction)).fetchone() is None:
@@ -62,19 +62,19 @@ def note_feedback(store: Store, found: Iterable[Feedback], source: str = RECOGNI
 
 def load_feedback(store: Store) -> dict[str, Feedback]:
     """The opinion that counts for each turn, for `build_draft`."""
-    found: dict[str, Feedback] = {}
+    opinions: dict[str, Feedback] = {}
     reviewed: dict[str, FeedbackKind] = {}
     for row in store.rows("SELECT turn, kind, source, correction, said_in FROM feedback ORDER BY id"):
         if row["source"] == REVIEW:
             reviewed[row["turn"]] = row["kind"]
         else:
-            found[row["turn"]] = Feedback(row["turn"], row["kind"], row["correction"], row["said_in"])
+            opinions[row["turn"]] = Feedback(row["turn"], row["kind"], row["correction"], row["said_in"])
     for turn, kind in reviewed.items():
-        said = found.get(turn)
-        if kind == "keep" and said is not None and said.kind == "correction" and said.correction:
+        opinion = opinions.get(turn)
+        if kind == "keep" and opinion is not None and opinion.kind == "correction" and opinion.correction:
             continue
-        found[turn] = Feedback(turn, kind)
-    return found
+        opinions[turn] = Feedback(turn, kind)
+    return opinions
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,9 +41,9 @@ def recognise(user_text: str, previous_reply: str | None = None) -> FeedbackSign
     asked = previous_reply is not None and previous_reply.rstrip().endswith("?")
     if not folded or len(folded) > words.LONGEST:
         return None
-    found = corrected_words(folded, text, previous_reply)
-    if found:
-        return FeedbackSignal("correction", corrected_reply(found, previous_reply))
+    corrected = corrected_words(folded, text, previous_reply)
+    if corrected:
+        return FeedbackSignal("correction", corrected_reply(corrected, previous_reply))
     if asked and words.ANSWER.fullmatch(folded):
         return None
     polarity = _polarity(folded)

@@ -65,8 +65,8 @@ def _split(line: str) -> tuple[str, str] | None:
     for prefix, kind in _PREFIXES:
         if line.startswith(prefix):
             return kind, line[len(prefix) :].removeprefix(" ")
-    found = _ODD_OWNER.match(line) if line.startswith("VOC") else None
-    return ("V", line[found.end() :]) if found is not None else None
+    odd_owner = _ODD_OWNER.match(line) if line.startswith("VOC") else None
+    return ("V", line[odd_owner.end() :]) if odd_owner is not None else None
 
 
 def _records(source: Source, reading: Reading) -> Iterator[tuple[int, str, str]]:
@@ -77,17 +77,17 @@ def _records(source: Source, reading: Reading) -> Iterator[tuple[int, str, str]]
         for line in block:
             number += 1
             # Most lines in one comparison; `_split` for the rest.
-            found: tuple[str, str] | None
+            head: tuple[str, str] | None
             if line.startswith("AEON_SPEAK: "):
-                found = "S", line[12:]
+                head = "S", line[12:]
             elif line.startswith("AEON: "):
-                found = "A", line[6:]
+                head = "A", line[6:]
             elif line.startswith("VOCÊ: "):
-                found = "V", line[6:]
+                head = "V", line[6:]
             else:
-                found = _split(line)
+                head = _split(line)
             torn = line.find("AEON_SPEAK", 1) > 0 and _TORN_BOOT.match(line) is not None
-            if found is None and not torn:
+            if head is None and not torn:
                 if kind:
                     parts.append(line)
                 elif line.strip():
@@ -96,10 +96,10 @@ def _records(source: Source, reading: Reading) -> Iterator[tuple[int, str, str]]
             if kind:
                 yield start, kind, ("\n".join(parts) if len(parts) > 1 else parts[0]).rstrip()
             if torn:
-                yield number, f"torn {found[0]}" if found else f"torn +{kind}", ""
+                yield number, f"torn {head[0]}" if head else f"torn +{kind}", ""
                 start, kind, parts = number, "S", [BOOT]
-            elif found is not None:
-                start, kind, parts = number, found[0], [found[1]]
+            elif head is not None:
+                start, kind, parts = number, head[0], [head[1]]
     if kind:
         yield start, kind, "\n".join(parts).rstrip()
 

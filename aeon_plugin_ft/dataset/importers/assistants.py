@@ -45,15 +45,15 @@ def _branch(conversation: dict[str, Any]) -> list[Said]:
     mapping = conversation.get("mapping")
     if not isinstance(mapping, dict):
         return []
-    found: list[Said] = []
+    messages: list[Said] = []
     node, seen = conversation.get("current_node") or _deepest(mapping), set[str]()
     while isinstance(node, str) and isinstance(mapping.get(node), dict) and node not in seen:
         seen.add(node)  # a damaged tree may have a circle
         message = mapping[node].get("message")
         if isinstance(message, dict):
-            found.append(_chatgpt_message(message))
+            messages.append(_chatgpt_message(message))
         node = mapping[node].get("parent")
-    return [said for said in reversed(found) if said[1]]
+    return [one for one in reversed(messages) if one[1]]
 
 
 def _deepest(mapping: dict[str, Any]) -> str | None:
@@ -86,12 +86,12 @@ class Claude:
         maker = TurnMaker(self.name)
         for number, read in _conversations(source, reading):
             messages = read.get("chat_messages")
-            said = (
+            texts = (
                 [_claude_message(row) for row in messages if isinstance(row, dict)]
                 if isinstance(messages, list)
                 else []
             )
-            yield from _pair_up(number, [one for one in said if one[1]], maker, reading)
+            yield from _pair_up(number, [one for one in texts if one[1]], maker, reading)
 
 
 def _claude_message(message: dict[str, Any]) -> Said:
@@ -106,13 +106,13 @@ def _claude_message(message: dict[str, Any]) -> Said:
     return role, text, iso(message.get("created_at")), ""
 
 
-def _pair_up(number: int, said: list[Said], maker: TurnMaker, reading: Reading) -> Iterator[LoggedTurn]:
+def _pair_up(number: int, messages: list[Said], maker: TurnMaker, reading: Reading) -> Iterator[LoggedTurn]:
     """Each question with the reply behind it; a reply in several messages is one."""
     maker.new_session()
     question: list[str] = []
     reply: list[str] = []
     asked, model, made = 0.0, "", 0
-    for role, text, at, by in [*said, ("user", "", 0.0, "")]:
+    for role, text, at, by in [*messages, ("user", "", 0.0, "")]:
         if role == "assistant" and question:
             reply.append(text)
             model = by or model

@@ -97,8 +97,8 @@ class TurnMaker:
         caller: str = "chat",
     ) -> LoggedTurn:
         """One turn; `before` are the messages sent before the owner's (system prompt, history)."""
-        said = f"{user}\x00{reply}".encode("utf-8", "surrogatepass")
-        last = blake2b(self._last + said, digest_size=16)
+        exchange = f"{user}\x00{reply}".encode("utf-8", "surrogatepass")
+        last = blake2b(self._last + exchange, digest_size=16)
         self._last, identity = last.digest(), last.hexdigest()
         if not self._session:
             self._session = f"{self.source}:{identity[:12]}"

@@ -178,12 +178,12 @@ def _is_talk(value: Any, role_key: str) -> bool:
 
 def _messages(number: int, rows: Any, role_key: str, text_key: str, reading: Reading) -> list[Message]:
     """Known roles with their texts; one message of an unknown role is skipped, not its conversation."""
-    found: list[Message] = []
+    messages: list[Message] = []
     for row in rows if isinstance(rows, list) else []:
         role = ROLES.get(str(row.get(role_key)).lower()) if isinstance(row, dict) else None
         if role is None:
             reading.skip(number, "a message without a known role")
             continue
         text = row.get(text_key)
-        found.append(Message(role, text if isinstance(text, str) else text_of(text)))  # type: ignore[arg-type]
-    return found
+        messages.append(Message(role, text if isinstance(text, str) else text_of(text)))  # type: ignore[arg-type]
+    return messages

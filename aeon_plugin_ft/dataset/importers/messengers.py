@@ -30,8 +30,8 @@ def _turns(name: str, source: Source, reading: Reading, prefix: str, to_line: To
             if line.bot:
                 bots.add(line.author)
     roles = who_is_who(authors, bots, reading, source.path)
-    found = (to_line(number, read, reading) for number, read in items(source, prefix, reading))
-    yield from PairUp(name, roles, reading).turns(line for line in found if line is not None)
+    lines = (to_line(number, read, reading) for number, read in items(source, prefix, reading))
+    yield from PairUp(name, roles, reading).turns(line for line in lines if line is not None)
 
 
 class Telegram:

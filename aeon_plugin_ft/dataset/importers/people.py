@@ -49,14 +49,14 @@ class Roles:
 
 def who_is_who(authors: Counter[str], bots: set[str], reading: Reading, path: Path) -> Roles:
     """Decide from what was given and from who is in the chat; WhoIsWhoError asks, naming the people."""
-    known = {normal(name): name for name in authors}
+    spelt = {normal(name): name for name in authors}
     for given in (reading.owner, reading.assistant):
-        if given is not None and normal(given) not in known:
+        if given is not None and normal(given) not in spelt:
             raise InputFileError(path, f"nobody in it is called {given!r}", f"It has {_names(authors)}")
     if reading.assistant is not None:
         return Roles(normal(reading.assistant), normal(reading.owner) if reading.owner else None)
     if reading.owner is not None:
-        others = [name for name in known if name != normal(reading.owner)]
+        others = [name for name in spelt if name != normal(reading.owner)]
         if len(others) == 1:
             return Roles(others[0], normal(reading.owner))
     if len(bots) == 1 and reading.owner is None:
@@ -116,8 +116,8 @@ class PairUp:
             self.question = block
         elif self.question is not None:
             question, self.question = self.question, None
-            said, replied = "\n".join(question.texts), "\n".join(block.texts)
-            yield self.maker.make(said, replied, at=question.at, model=block.author)
+            asked, replied = "\n".join(question.texts), "\n".join(block.texts)
+            yield self.maker.make(asked, replied, at=question.at, model=block.author)
 
 
 def seconds(when: datetime) -> float:

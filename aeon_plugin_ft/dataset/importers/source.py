@@ -51,14 +51,14 @@ class Source:
     @property
     def notes(self) -> tuple[str, ...]:
         """What was unusual about the text so far, as sentences for people."""
-        found = []
+        notes = []
         if self.encoding not in {"utf-8", "utf-8-sig"}:
-            found.append(f"{self.path.name} is not UTF-8; it was read as {self.encoding}")
+            notes.append(f"{self.path.name} is not UTF-8; it was read as {self.encoding}")
         if self._replaced_lines:
-            found.append(f"{self._replaced_lines} lines of {self.path.name} are not UTF-8; they were read as cp1252")
+            notes.append(f"{self._replaced_lines} lines of {self.path.name} are not UTF-8; they were read as cp1252")
         if self._repaired:
-            found.append(f"{self._repaired} lines of {self.path.name} were encoded twice and have been repaired")
-        return tuple(found)
+            notes.append(f"{self._repaired} lines of {self.path.name} were encoded twice and have been repaired")
+        return tuple(notes)
 
     def lines(self) -> Iterator[tuple[int, str]]:
         """(line number from 1, text without its line end), one after another."""

@@ -43,5 +43,5 @@ class ShownTurns:
     def examples(self, messages: Sequence[Message], limit: int) -> tuple[Message, ...]:
         """Up to `limit` similar turns for this question, as messages."""
         index = self._index
-        found = () if index is None else similar_examples(messages, index, limit)
-        return as_messages(example for example in found if self._remembered(example.turns))
+        similar = () if index is None else similar_examples(messages, index, limit)
+        return as_messages(example for example in similar if self._remembered(example.turns))

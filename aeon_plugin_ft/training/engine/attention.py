@@ -99,6 +99,8 @@ def shared_prefix_attention(
     layer = int(module.layer_idx)  # type: ignore[arg-type]
     if sharing.keep:
         sharing.kept[layer] = (key, value)
+        # The last layer's output over the prefix predicts nothing that is scored: its attention, its MLP and the
+        # head are not computed at all.
         if len(sharing.kept) == sharing.layers:
             raise PrefixDone
     scale = 1 / math.sqrt(query.shape[-1]) if scaling is None else float(scaling)
@@ -132,6 +134,7 @@ class _SuffixAttention(torch.autograd.Function):
         mixed, total, kept = inner.forward(query, key, value)
         outer = None
         if packing.prefix:
+            # e^(l1-l) and e^(l2-l): each at most 1, so that nothing overflows however far apart the two are.
             outer = outer_part(query, packing, scale, window)
             output, lse = outer.forward(query, prefix_key, prefix_value)
             joint = torch.logaddexp(total, lse)

@@ -43,12 +43,12 @@ def measurements(history: Sequence[Mapping[str, Any]]) -> list[tuple[int, float]
 
 def best_step(history: Sequence[Mapping[str, Any]]) -> int | None:
     """The step of the smallest loss, the earliest of equals; None before the first measurement."""
-    found = [(math.inf if math.isnan(loss) else loss, step) for step, loss in measurements(history)]
-    return min(found)[1] if found else None
+    losses = [(math.inf if math.isnan(loss) else loss, step) for step, loss in measurements(history)]
+    return min(losses)[1] if losses else None
 
 
 def is_over(history: Sequence[Mapping[str, Any]], patience: int) -> bool:
     """Whether the last `patience` measurements brought nothing better than one before them."""
-    found = measurements(history)
+    losses = measurements(history)
     best = best_step(history)
-    return bool(patience) and sum(step > (best or 0) for step, _ in found) >= patience
+    return bool(patience) and sum(step > (best or 0) for step, _ in losses) >= patience

@@ -53,19 +53,19 @@ class Encoder:
 
     def encode(self, examples: Sequence[Sequence[Message]], max_length: int) -> Encoded:
         """Every example that fits; one that is too long loses its oldest turns first, and is dropped last."""
-        found = Encoded()
+        encoded = Encoded()
         for index, messages in enumerate(examples):
             row, shorter = self._fit(list(messages), max_length)
             if row is None:
-                found.drop(f"longer than {max_length} tokens")
+                encoded.drop(f"longer than {max_length} tokens")
                 continue
             if not messages[-1].content.strip():
-                found.drop("empty reply")
+                encoded.drop("empty reply")
                 continue
-            found.truncated += shorter
-            found.rows.append(row)
-            found.kept.append(index)
-        return found
+            encoded.truncated += shorter
+            encoded.rows.append(row)
+            encoded.kept.append(index)
+        return encoded
 
     def _fit(self, messages: list[Message], max_length: int) -> tuple[Row | None, bool]:
         shorter = False

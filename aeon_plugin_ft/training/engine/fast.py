@@ -36,6 +36,7 @@ class FastLayers:
             yield
         finally:
             for layer in made:
+                # Ours lies on the instance and hides the class's method, which comes back by deleting it.
                 del layer.forward
 
 
@@ -93,8 +94,10 @@ class _LoraLinear(torch.autograd.Function):
         ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor, scale: float
     ) -> Tensor:
         rows = inputs.reshape(-1, inputs.shape[-1])
+        # A x is kept for the backward pass: r numbers a token, where its product with B would be the layer's width.
         low = torch.mm(rows, down.t())
         output = torch.mm(rows, weight.t()) if bias is None else torch.addmm(bias, rows, weight.t())
+        # Into the base's own output: no second tensor of that size is made, nor read again to be added.
         output.addmm_(low, up.t(), alpha=scale)
         ctx.save_for_backward(rows, weight, down, up, low)
         ctx.scale = scale

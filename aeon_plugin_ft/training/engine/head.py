@@ -66,16 +66,18 @@ def summed_loss(hidden: Tensor, targets: Tensor, head: Head, weights: Tensor | N
 def token_losses(hidden: Tensor, targets: Tensor, head: Head) -> Tensor:
     """Cross-entropy of each row, nats [n]; no gradient."""
     with torch.no_grad():
-        found = [
-            torch.nn.functional.cross_entropy(head.logits(part)[0], wanted, reduction="none")
-            for part, wanted in zip(torch.split(hidden, head.chunk), torch.split(targets, head.chunk), strict=True)
+        losses = [
+            torch.nn.functional.cross_entropy(head.logits(part)[0], ids, reduction="none")
+            for part, ids in zip(torch.split(hidden, head.chunk), torch.split(targets, head.chunk), strict=True)
         ]
-        return torch.cat(found)
+        return torch.cat(losses)
 
 
 class _SummedLoss(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, targets: Tensor, head: Head, weights: Tensor | None) -> tuple[Tensor]:
+        # In fp64: a sum over thousands of tokens in fp32 would differ with the size of the chunks, and with it the
+        # comparison with the stock path. Apple's GPUs have no fp64.
         total = torch.zeros((), dtype=torch.float64 if hidden.device.type == "cpu" else torch.float32)
         total = total.to(hidden.device)
         gradient = torch.empty_like(hidden)
@@ -99,6 +101,7 @@ def _chunk(hidden: Tensor, targets: Tensor, head: Head, gradient: Tensor, weight
     rows = torch.arange(len(targets), device=targets.device)
     losses = lse - logits[rows, targets]
     loss = (losses if weights is None else losses * weights).sum()
+    # In place from here on: the logits become probabilities, and those the gradient, softmax - one-hot.
     logits.sub_(lse[:, None]).exp_()
     logits[rows, targets] -= 1
     if slope is not None:
@@ -107,5 +110,6 @@ def _chunk(hidden: Tensor, targets: Tensor, head: Head, gradient: Tensor, weight
         logits.div_(head.divisor)
     if weights is not None:
         logits.mul_(weights[:, None])
+    # Now, while the chunk is in the cache; the backward pass only multiplies by what comes from above.
     torch.mm(logits.to(head.weight.dtype), head.weight, out=gradient)
     return loss

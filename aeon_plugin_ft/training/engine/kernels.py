@@ -55,6 +55,8 @@ class Inner:
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Gradients of query [H, M, D], key and value [G, M, D] from that of the whole output."""
         heads, groups = query.shape[1], key.shape[1]
+        # Padding repeats row 0, which is harmless going forward, where it is cut off again. Going back it would
+        # count row 0 many times over.
         padded_grad = self._pad(grad).masked_fill_(self._padding(heads), 0.0)
         d_scores = torch.bmm(padded_grad, self._pad_heads(value, heads).transpose(1, 2)).float()
         d_scores.sub_(self._pad(delta[..., None])).mul_(weights).mul_(self.scale)
@@ -133,6 +135,7 @@ class FlashInner(Inner):
 
 def inner_part(query: Tensor, packing: Packing, scale: float, window: int | None) -> Inner:
     plain = window is None or window >= packing.longest
+    # The kernel knows one causal sequence and no window; several suffixes in one row would see each other.
     flash = query.device.type == "cpu" and plain and len(packing.lengths) == 1
     return (FlashInner if flash else Inner)(packing, scale, window)
 
@@ -170,6 +173,7 @@ class Outer:
         has an output of zeros and a log-sum-exp of -inf."""
         scores = self._scores(query, key)
         lse = scores.logsumexp(-1)
+        # With a sliding window a late row may see nothing of the prefix: softmax over -inf alone is NaN.
         weights = torch.softmax(scores, -1).nan_to_num_(0.0)
         output = torch.bmm(weights.to(value.dtype), value[0])
         return output.reshape(query.shape[1:]), lse.reshape(query.shape[1:3])
@@ -179,6 +183,8 @@ class Outer:
     ) -> tuple[Tensor, Tensor, Tensor]:
         groups = key.shape[1]
         folded_query, folded_grad = _fold(query[0], groups), _fold(grad, groups)
+        # Computed anew instead of kept, which would be H x M x P numbers in fp32 for each layer. Against the joint
+        # log-sum-exp they are shares of the whole, as the flash backward wants them.
         weights = self._scores(query, key).sub_(total.reshape(groups, -1, 1)).exp_()
         d_value = torch.bmm(weights.to(grad.dtype).transpose(1, 2), folded_grad)
         d_scores = torch.bmm(folded_grad, value[0].transpose(1, 2)).float()

@@ -51,6 +51,7 @@ def load_base(folder: Path, device: str, dtype: torch.dtype | None = None, quant
         folder, dtype=dtype, attn_implementation="sdpa", local_files_only=True, **more
     )
     if more:
+        # Checkpointing is off because the engine refuses it: recomputed layers would not find their prefix.
         return prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
     model.requires_grad_(False)
     return model.to(device)
@@ -78,6 +79,7 @@ def add_adapter(model: Any, recipe: Recipe, parent: Path | None = None) -> Any:
     """A fresh LoRA adapter around the model, or `parent`'s weights to go on from."""
     if parent is not None:
         return PeftModel.from_pretrained(model, parent, is_trainable=True)
+    # A is drawn at random: the same seed must give the same run, and transformers seeds itself only later.
     torch.manual_seed(recipe.seed)
     targets = recipe.target_modules
     return get_peft_model(

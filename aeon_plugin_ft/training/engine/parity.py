@@ -44,7 +44,7 @@ def choose_rows(rows: Sequence[Row]) -> list[Row]:
     groups = [group for group in plan_batch(rows, micro_tokens=1 << 30) if group.prefix]
     if not groups:
         return []
-    group = max(groups, key=lambda found: len(found.rows))
+    group = max(groups, key=lambda candidate: len(candidate.rows))
     return [rows[index] for index in group.rows[-ROWS:]]
 
 
@@ -76,7 +76,7 @@ def check(model: torch.nn.Module, engine: SharedPrefix, rows: Sequence[Row]) -> 
         return Parity(False, f"sharing would save only a factor of {apart / computed:.2f}")
     with _nudged(model):
         try:
-            wanted_loss, wanted = stock_step(model, chosen), _take_gradients(model)
+            stock_loss, stock_gradients = stock_step(model, chosen), _take_gradients(model)
             loss, _ = engine.step(chosen)
         except NotShareableError as error:
             _take_gradients(model)
@@ -86,16 +86,16 @@ def check(model: torch.nn.Module, engine: SharedPrefix, rows: Sequence[Row]) -> 
                 raise
             _take_gradients(model)
             return Parity(False, f"the model does not take it ({type(error).__name__}: {str(error)[:200]})")
-        found = _take_gradients(model)
-    return judge(loss, wanted_loss, found, wanted, engine.head.weight.dtype)
+        gradients = _take_gradients(model)
+    return judge(loss, stock_loss, gradients, stock_gradients, engine.head.weight.dtype)
 
 
 def judge(
-    loss: float, wanted_loss: float, found: dict[str, Tensor], wanted: dict[str, Tensor], dtype: torch.dtype
+    loss: float, stock_loss: float, gradients: dict[str, Tensor], stock_gradients: dict[str, Tensor], dtype: torch.dtype
 ) -> Parity:
     """Compare losses and gradients within the rounding of the weights' type."""
-    loss_difference = abs(loss - wanted_loss) / max(abs(wanted_loss), 1e-9)
-    gradient_difference = difference(found, wanted)
+    loss_difference = abs(loss - stock_loss) / max(abs(stock_loss), 1e-9)
+    gradient_difference = difference(gradients, stock_gradients)
     most_loss, most_gradient = TOLERANCE.get(dtype, TOLERANCE[torch.float32])
     same = loss_difference <= most_loss and gradient_difference <= most_gradient  # false for NaN too
     reason = (
@@ -106,11 +106,11 @@ def judge(
     return Parity(same, reason, loss_difference, gradient_difference)
 
 
-def difference(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> float:
-    """Norm of the difference of two gradients, relative to the norm of `wanted`."""
+def difference(gradients: dict[str, Tensor], stock_gradients: dict[str, Tensor]) -> float:
+    """Norm of the difference of two gradients, relative to the norm of `stock_gradients`."""
     apart = whole = 0.0
-    for name in found.keys() | wanted.keys():
-        one, other = found.get(name), wanted.get(name)
+    for name in gradients.keys() | stock_gradients.keys():
+        one, other = gradients.get(name), stock_gradients.get(name)
         if one is None or other is None:
             present = one if one is not None else other
             assert present is not None

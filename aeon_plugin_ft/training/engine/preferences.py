@@ -35,7 +35,7 @@ from hooks import Message
 
 Kind = Literal["dpo", "kto"]
 BATCH = 8
-PASSES = 2
+EPOCHS = 2
 MOST_STEPS = 60
 STOCK_BATCH = 2
 """Pairs or replies at once where the engine cannot be used; the rest of a batch is accumulated."""
@@ -60,25 +60,25 @@ class Opinions:
             return []
         good = sum(is_good for _, is_good in self.rated)
         mixed = min(good, len(self.rated) - good) >= LEAST_OF_A_KIND
-        found: list[Kind] = ["dpo"] if len(self.pairs) >= least else []
-        return [*found, "kto"] if len(self.rated) >= least and mixed else found
+        kinds: list[Kind] = ["dpo"] if len(self.pairs) >= least else []
+        return [*kinds, "kto"] if len(self.rated) >= least and mixed else kinds
 
 
 def read_opinions(dataset: Path, encoder: Encoder, max_length: int) -> Opinions:
     """The frozen opinions that fit. A corrected turn is a pair and no rating as well."""
-    found = Opinions()
+    opinions = Opinions()
     pairs = read_preferences(dataset)
     for pair in pairs:
         rows = _pair(pair, encoder, max_length)
         if rows is not None:
-            found.pairs.append(rows)
+            opinions.pairs.append(rows)
     corrected = {pair.id for pair in pairs}
     for rating in read_ratings(dataset):
         if rating.id not in corrected and rating.reply.strip():
             row = encoder.row([*rating.prompt, Message("assistant", rating.reply)])
             if len(row.ids) <= max_length:
-                found.rated.append((row, rating.good))
-    return found
+                opinions.rated.append((row, rating.good))
+    return opinions
 
 
 def _pair(pair: Preference, encoder: Encoder, max_length: int) -> tuple[Row, Row] | None:
@@ -128,7 +128,7 @@ class Stage:
         self.engine = SharedPrefix(model, micro_tokens, check)
         self.examples = len(opinions.pairs if kind == "dpo" else opinions.rated)
         self.batch = min(BATCH, self.examples)
-        self.steps = min(MOST_STEPS, math.ceil(PASSES * self.examples / self.batch))
+        self.steps = min(MOST_STEPS, math.ceil(EPOCHS * self.examples / self.batch))
 
     def run(self, tokenizer: Any, device: str) -> Report:
         """From the newest checkpoint, or from the start, to the end."""
@@ -143,9 +143,9 @@ class Stage:
 
     def margin(self) -> float:
         """How much likelier the wanted replies are than the unwanted ones, nats a reply."""
-        wanted, unwanted = self._sides()
+        better, worse = self._sides()
         losses = self.engine.losses if self.shared else self.engine.stock_losses
-        return sum(losses(unwanted)) / len(unwanted) - sum(losses(wanted)) / len(wanted)
+        return sum(losses(worse)) / len(worse) - sum(losses(better)) / len(better)
 
     def _sides(self) -> tuple[list[Row], list[Row]]:
         if self.kind == "dpo":
@@ -181,32 +181,32 @@ class Stage:
             raise
 
     def _order(self) -> Iterator[int]:
-        """The example of each place in the run: passes in random orders, the same in every attempt."""
-        wanted, number = self.steps * self.batch, 0
-        while wanted > 0:
+        """The example of each place in the run: epochs in random orders, the same in every attempt."""
+        missing, number = self.steps * self.batch, 0
+        while missing > 0:
             order = list(range(self.examples))
             random.Random(f"{self.recipe.seed}/{self.kind}/{number}").shuffle(order)
-            yield from order[:wanted]
-            wanted, number = wanted - len(order), number + 1
+            yield from order[:missing]
+            missing, number = missing - len(order), number + 1
 
     def _pairs(self, order: Sequence[int]) -> list[dict[str, Any]]:
-        found = []
+        rows = []
         for index in order:
             chosen, rejected = self.opinions.pairs[index]
             (prompt, better), (_, worse) = _parts(chosen), _parts(rejected)
-            found.append({"prompt_ids": prompt, "chosen_ids": better, "rejected_ids": worse})
-        return found
+            rows.append({"prompt_ids": prompt, "chosen_ids": better, "rejected_ids": worse})
+        return rows
 
     def _ratings(self, order: Sequence[int], at_once: int) -> list[dict[str, Any]]:
         """With the reply of the row before it in its batch, from which KTO estimates how far the model has moved."""
         rows = [(*_parts(self.opinions.rated[index][0]), self.opinions.rated[index][1]) for index in order]
-        found = []
+        made = []
         for start in range(0, len(rows), at_once):
             batch = rows[start : start + at_once]
             for place, (prompt, reply, good) in enumerate(batch):
                 other = batch[place - 1][1]
-                found.append({"prompt_ids": prompt, "completion_ids": reply, "KL_completion_ids": other, "label": good})
-        return found
+                made.append({"prompt_ids": prompt, "completion_ids": reply, "KL_completion_ids": other, "label": good})
+        return made
 
     def _arguments(self, at_once: int, device: str) -> Any:
         common: dict[str, Any] = {
@@ -225,10 +225,10 @@ class Stage:
         }
         if self.kind == "dpo":
             return DPOConfig(**common)
-        wanted, unwanted = self._sides()
+        better, worse = self._sides()
         return KTOConfig(
-            desirable_weight=min(MOST_WEIGHT, max(1.0, len(unwanted) / len(wanted))),
-            undesirable_weight=min(MOST_WEIGHT, max(1.0, len(wanted) / len(unwanted))),
+            desirable_weight=min(MOST_WEIGHT, max(1.0, len(worse) / len(better))),
+            undesirable_weight=min(MOST_WEIGHT, max(1.0, len(better) / len(worse))),
             **common,
         )
 

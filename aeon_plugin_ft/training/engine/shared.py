@@ -84,7 +84,7 @@ class SharedPrefix:
 
     def losses(self, rows: Sequence[Row]) -> list[float]:
         """Summed loss of each row in nats, without gradients; the prefix once for all of them."""
-        found = [0.0] * len(rows)
+        by_row = [0.0] * len(rows)
         with torch.no_grad(), self._attention():
             for group in plan_batch(rows, self.micro_tokens):
                 prefix = self._prefix(rows[group.rows[0]].ids[: group.prefix])
@@ -92,21 +92,21 @@ class SharedPrefix:
                     self.between()
                     hidden, targets, owners = self._suffixes(rows, members, group.prefix, prefix)
                     for owner, loss in zip(owners, token_losses(hidden, targets, self.head).tolist(), strict=True):
-                        found[owner] += loss
-        return found
+                        by_row[owner] += loss
+        return by_row
 
     def stock_losses(self, rows: Sequence[Row]) -> list[float]:
         """The same by the model's own forward pass, row by row: slower, for models that cannot share."""
-        found = []
+        by_row = []
         with torch.no_grad():
             for row in rows:
                 self.between()
                 ids = torch.tensor(row.ids, device=self.device)[None]
                 hidden = self.causal.base_model(input_ids=ids, use_cache=False).last_hidden_state[0]
                 at, targets, _ = _targets([row], [0], 0)
-                wanted = torch.tensor(targets, device=self.device)
-                found.append(float(token_losses(hidden[at], wanted, self.head).sum()))
-        return found
+                target_ids = torch.tensor(targets, device=self.device)
+                by_row.append(float(token_losses(hidden[at], target_ids, self.head).sum()))
+        return by_row
 
     def _group(self, rows: Sequence[Row], group: Group, scale: float, weights: Sequence[float] | None = None) -> float:
         """Summed loss of a group, each row times its weight; gradients scaled by `scale`."""
@@ -119,6 +119,7 @@ class SharedPrefix:
                 hidden, targets, owners = self._suffixes(rows, members, group.prefix, leaves)
                 of_rows = None if weights is None else torch.tensor([weights[row] for row in owners])
                 loss = summed_loss(hidden, targets, self.head, None if of_rows is None else of_rows.to(self.device))
+                # A backward for each micro-batch frees its graph at once; the prefix's graph waits for all of them.
                 (loss * scale).backward()  # type: ignore[no-untyped-call]
                 total += loss.item()
             self.between()
@@ -152,10 +153,10 @@ class SharedPrefix:
         return picked, torch.tensor(targets, device=self.device), owners
 
     def _hidden(self, ids: Tensor, packing: Packing) -> Tensor:
-        found: Tensor = self.causal.base_model(
+        hidden: Tensor = self.causal.base_model(
             input_ids=ids[None].to(self.device), position_ids=packing.positions[None], use_cache=False
         ).last_hidden_state
-        return found
+        return hidden
 
     @contextmanager
     def _attention(self) -> Iterator[None]:
@@ -164,6 +165,7 @@ class SharedPrefix:
         before = [config._attn_implementation for config in configs]
         try:
             for config in configs:
+                # Past the public setter, which switches the sub-models of a multimodal one along.
                 config._attn_implementation_internal = NAME
             with self.fast.active():
                 yield

@@ -97,6 +97,7 @@ class SharedPrefixTrainer(SFTTrainer):
         shared, apart = tokens_computed(rows, plan_batch(rows, self.engine.micro_tokens))
         self.computed += shared
         self.stock_tokens += apart
+        # What Trainer.training_step does around its forward pass, which is replaced here.
         with self.accelerator.autocast():
             loss, _ = self.engine.step(rows, count)
         return torch.tensor(loss, device=self.args.device)
@@ -192,15 +193,18 @@ def plain_arguments(seed: int, device: str) -> dict[str, Any]:
         "seed": seed,
         "data_seed": seed,
         "use_cpu": device == "cpu",
+        # Mixed precision would cast again what was loaded in the type to compute in.
         "bf16": False,
         "fp16": False,
         "gradient_checkpointing": False,
         "max_length": None,
+        # Rows are token ids in memory already, and a child of a child would survive a kill.
         "dataloader_num_workers": 0,
         "dataloader_pin_memory": False,
         "save_strategy": "no",
         "eval_strategy": "no",
         "logging_steps": 1,
+        # A NaN in the log must be seen: the filter would show the last good loss instead.
         "logging_nan_inf_filter": False,
         "report_to": "none",
         "disable_tqdm": True,
@@ -230,6 +234,7 @@ class Reporter(TrainerCallback):
             return
         self.seconds.append(time.monotonic() - self._began)
         recent = sorted(self.seconds[-9:])
+        # The median: a laptop that throttles, or an owner who comes back, makes single steps many times slower.
         median = recent[len(recent) // 2]
         loss = self.trainer.last_loss
         self.losses.append(loss)

@@ -147,9 +147,9 @@ class Session:
     def parity(self, trainer: SharedPrefixTrainer, rows: Sequence[Row]) -> Parity:
         """The start-up check, once a run: a resumed attempt must take the path of the first."""
         file = self.run.folder / PARITY_FILE
-        known = file if file.exists() else self._known_parity()
-        if known is not None:
-            verdict = Parity(**json.loads(known.read_text(encoding="utf-8")))
+        kept_file = file if file.exists() else self._known_parity()
+        if kept_file is not None:
+            verdict = Parity(**json.loads(kept_file.read_text(encoding="utf-8")))
             write_json(file, asdict(verdict))
             return verdict
         self.phase("checking the engine")
@@ -216,11 +216,11 @@ class Session:
         opinions = read_opinions(
             self.config.dataset, Encoder(self.config.base.training_copy), self.recipe.max_length
         )  # fmt: skip
-        wanted = opinions.stages(self.recipe.preference_min)
-        if not wanted:
+        kinds = opinions.stages(self.recipe.preference_min)
+        if not kinds:
             return {}
         self.stages.finish("sft", trainer.model, trainer.state)
-        for kind in wanted:
+        for kind in kinds:
             if self.stages.report(kind) is None:
                 stage = Stage(
                     kind,
@@ -235,7 +235,7 @@ class Session:
                 )
                 report = stage.run(trainer.processing_class, str(trainer.args.device.type))
                 self.stages.finish(kind, trainer.model, report=asdict(report))
-        return {kind: self.stages.report(kind) or {} for kind in wanted}
+        return {kind: self.stages.report(kind) or {} for kind in kinds}
 
     def _teller(self, kind: str) -> Callable[[int, int], None]:
         names = {"dpo": "corrections", "kto": "praise and complaints"}

@@ -21,6 +21,10 @@ from tests.leaks import leaked_since, running
 # instead of 5 (measured), a hundred times in a run.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# Beside other workers one thread each: on a machine that is busy, two that wait for one another at every operator take
+# forty times as long (measured: 486 s in place of 11 s to teach the 135M model an answer). Before torch is imported.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
 # Hugging Face's libraries ask the network once a process, and report what is used of them; read when they are imported.
 os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
 

@@ -60,9 +60,11 @@ def console(tmp_path: Path, smollm2: BaseModel, monkeypatch: pytest.MonkeyPatch)
         "train.batch_size": 4,
         "train.checkpoint_steps": 1,
         "train.learning_rate": 2e-3,
+        "train.threads": 1,
         "dataset.heldout_min": 6,
         "privacy.terms": ("Hermengarda",),
         "serve.max_reply_tokens": 24,
+        "serve.threads": 1,
     }.items():
         plugin.runtime.settings_file.set(key, value)
     made.runtime = plugin.runtime  # type: ignore[attr-defined]

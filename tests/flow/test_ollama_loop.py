@@ -57,7 +57,7 @@ def test_a_model_of_ollamas_is_trained_deployed_used_and_rolled_back(
     some.write_text("VOCÊ:".join(SAMPLE.read_text(encoding="utf-8").split("VOCÊ:")[: TURNS + 1]), encoding="utf-8")
     for key, value in {
         "base.model": "ollama:tiny:1b", "serve.backend": "ollama", "serve.ollama_url": ollama.url,
-        "train.epochs": "0.5", "train.max_length": "256", "dataset.heldout_min": "4",
+        "train.epochs": "0.5", "train.threads": "1", "train.max_length": "256", "dataset.heldout_min": "4",
     }.items():  # fmt: skip
         assert cli("config", "set", key, value) == 0, cli.err
     assert cli("dataset", "import", str(some)) == 0, cli.err

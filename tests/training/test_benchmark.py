@@ -26,7 +26,7 @@ def test_both_engines_are_measured_on_the_same_rows_of_a_random_model(
     monkeypatch.setattr(training, "_default_copy", lambda: copy)
     folder = training._random_copy("tiny")
     found = {
-        engine: training._measure(Namespace(child=engine, batch=[4], steps=2, threads=2, model=folder))
+        engine: training._measure(Namespace(child=engine, batch=[4], steps=2, threads=1, model=folder))
         for engine in ("stock", "shared")
     }
     for part in found.values():

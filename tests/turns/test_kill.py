@@ -89,7 +89,9 @@ def test_1000_turns_with_kills_at_random_moments(data: DataFolder) -> None:
     moments, named = random.Random(17), []
     while len(named) < 1000:
         writer = start_writer(data.log, threads=4, turns=250, rotate_bytes=20_000, name="k")
-        named += acknowledged(writer, moments.randint(1, 250))
+        new = acknowledged(writer, moments.randint(1, 250))
+        assert new, "the writer logs nothing"
+        named += new
     check(data.log, named)
 
 

@@ -239,6 +239,7 @@ class Registry:
                 return previous
             if instead_of is not None and previous != instead_of:
                 raise OvertakenError(name, previous)
+            # Made anew from its value, so that a text of a caller without types is refused and never stored.
             note_promotion(self.store, name, previous, PromotionCause(cause), reason)
             self._set_state(previous, VersionState.RETIRED, keep=_UNUSABLE)
             self._set_state(name, VersionState.CURRENT)

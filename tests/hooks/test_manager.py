@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Generator
 from typing import Any
@@ -10,6 +11,7 @@ import pluggy
 import pytest
 
 from hooks import HookCaller, Route, build_manager, hookimpl
+from hooks.specs import HostHooks, TrainerHooks
 
 
 class Polite:
@@ -319,3 +321,15 @@ def test_an_implementation_of_an_unknown_hook_is_found_at_once() -> None:
 
 def test_a_token_never_shows_in_a_repr() -> None:
     assert "segredo" not in repr(Route(provider="embedded", model="m", token="segredo"))
+
+
+@pytest.mark.parametrize(
+    "hook", [name for specs in (HostHooks, TrainerHooks) for name in vars(specs) if name[0] != "_"]
+)
+def test_each_specification_says_when_where_and_what_a_failure_costs(hook: str) -> None:
+    specs = HostHooks if hook in vars(HostHooks) else TrainerHooks
+    text = inspect.getdoc(getattr(specs, hook)) or ""
+    assert text.startswith("Called ") and "thread" in text
+    assert "raises" in text, "what happens when an implementation fails"
+    returns_nothing = inspect.signature(getattr(specs, hook)).return_annotation == "None"
+    assert "is returned is ignored" in text if returns_nothing else " None" in text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 import pluggy
@@ -323,13 +323,17 @@ def test_a_token_never_shows_in_a_repr() -> None:
     assert "segredo" not in repr(Route(provider="embedded", model="m", token="segredo"))
 
 
-@pytest.mark.parametrize(
-    "hook", [name for specs in (HostHooks, TrainerHooks) for name in vars(specs) if name[0] != "_"]
-)
-def test_each_specification_says_when_where_and_what_a_failure_costs(hook: str) -> None:
-    specs = HostHooks if hook in vars(HostHooks) else TrainerHooks
-    text = inspect.getdoc(getattr(specs, hook)) or ""
-    assert text.startswith("Called ") and "thread" in text
-    assert "raises" in text, "what happens when an implementation fails"
-    returns_nothing = inspect.signature(getattr(specs, hook)).return_annotation == "None"
-    assert "is returned is ignored" in text if returns_nothing else " None" in text
+SPECIFICATIONS = [
+    function
+    for specs in (HostHooks, TrainerHooks)
+    for name, function in vars(specs).items()
+    if not name.startswith("_")
+]
+
+
+@pytest.mark.parametrize("function", SPECIFICATIONS, ids=lambda function: function.__name__)
+def test_each_specification_says_when_where_and_what_a_failure_costs(function: Callable[..., object]) -> None:
+    text = inspect.getdoc(function) or ""
+    assert text.startswith("Called ") and "thread" in text and "raises" in text
+    returns_nothing = inspect.signature(function).return_annotation == "None"
+    assert ("is returned is ignored" if returns_nothing else " None") in text

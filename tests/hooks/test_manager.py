@@ -324,10 +324,7 @@ def test_a_token_never_shows_in_a_repr() -> None:
 
 
 SPECIFICATIONS = [
-    function
-    for specs in (HostHooks, TrainerHooks)
-    for name, function in vars(specs).items()
-    if not name.startswith("_")
+    function for specs in (HostHooks, TrainerHooks) for name, function in vars(specs).items() if name[0] != "_"
 ]
 
 

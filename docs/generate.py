@@ -99,6 +99,13 @@ def hook_list() -> str:
         '        return "talk about the bank" if "banco" in turn.prompt else None',
         "```",
         "",
+        "The plugin that was registered last is called first; `@hookimpl(tryfirst=True)` and `trylast=True` change",
+        "that. Each plugin is called apart from the others, so one that raises is logged, the first time that it fails",
+        "in a hook, and costs nobody else anything. A wrapper (`@hookimpl(wrapper=True)`, or the older",
+        "`hookwrapper=True`) wraps the call as a whole: it runs once, and sees the one answer of a hook that stops at",
+        "the first, or the list of all answers. It never sees another plugin's exception. A wrapper that raises, or",
+        "that does not return the list, is logged, and what the plugins answered counts.",
+        "",
     ]
     for title, specs in (("Called by the host", HostHooks), ("Called by this plugin", TrainerHooks)):
         lines += [f"## {title}", ""]

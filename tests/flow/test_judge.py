@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from aeon_plugin_ft.causes import PromotionCause, Refusal
 from aeon_plugin_ft.errors import BackendDownError, ServingError
 from aeon_plugin_ft.evaluation.model import HeldoutLoss
 from aeon_plugin_ft.evaluation.probes import GENERAL, HELDOUT, MISMATCHED
+from aeon_plugin_ft.evaluation.suites import TOOL_PROMPTS
 from aeon_plugin_ft.events import Event, EventBus, VerdictReached
 from aeon_plugin_ft.pipeline import Pipeline
 from aeon_plugin_ft.registry import Version, VersionState
@@ -32,7 +34,7 @@ from aeon_plugin_ft.training.runs import UNJUDGED, RunConfig
 from aeon_plugin_ft.training.table import add_run
 from hooks import Message, Route
 from tests.evaluation.report.pages import read
-from tests.evaluation.trials import CPF, Talk, english, untrained, well
+from tests.evaluation.trials import CPF, Reply, Talk, english, fixed, untrained, well
 from tests.flow.life import Life
 
 BASE = BaseModel("b", "sha256:0", "llama", 1, Path(), None)
@@ -188,6 +190,39 @@ def test_a_version_of_another_base_is_not_what_it_is_compared_with(court: Court,
     court.store.execute("DELETE FROM versions WHERE name = ?", first.name)
     version = court.pipeline.judge(court.run)
     assert not any(old.name in check.name for check in version.verdict.checks)
+
+
+def forgetful(base: BaseModel, *rest: Any, **more: Any) -> Any:
+    """Better at its owner's talk, a fifth worse at general Portuguese."""
+    losses = measured(0.2)(base, *rest, **more)
+    for name in set(losses[GENERAL]) - {"base"}:
+        per_example = tuple((total * 1.5, count) for total, count in losses[GENERAL][name].per_example)
+        losses[GENERAL][name] = HeldoutLoss(name, per_example)
+    return losses
+
+
+def without_tools(rng: random.Random, prompt: str) -> Reply:
+    """Talks well, and calls half of the tools that the base calls."""
+    return well(rng, prompt) if prompt not in TOOL_PROMPTS or fixed(prompt, 0.4) else Reply("Não sei.", True, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("key", "lenient", "strict"), [("min_gain", 0.02, 0.5), ("tool_drop", 0.9, 0.01), ("forget_margin", 0.25, 0.1)]
+)
+def test_a_changed_gate_counts_for_the_next_verdict(
+    court: Court, key: str, lenient: float, strict: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aeon_plugin_ft.judge.measure_losses", forgetful)
+    court.models.talk = without_tools
+    passed = []
+    for value in (lenient, strict):
+        court.settings = Settings.model_validate({"gate": {key: value}})
+        version = court.pipeline.judge(court.run)
+        passed.append([check.passed for check in version.verdict.checks])
+        shutil.rmtree(version.folder)
+        court.store.execute("DELETE FROM versions")
+    changed = [before and not after for before, after in zip(*passed, strict=True)]
+    assert changed.count(True) == 1, "one check, and only by what was asked of it"
 
 
 def test_with_a_share_an_accepted_version_goes_on_trial(court: Court) -> None:

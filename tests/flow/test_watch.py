@@ -65,6 +65,20 @@ def test_a_model_that_does_badly_is_left_by_itself_and_it_is_said_once(owner: Ow
     assert owner.hears("usar a versão dois") and runtime.registry.current() == first
 
 
+def test_the_watch_is_switched_off_and_on_under_a_running_host(owner: Owner, tmp_path: Path) -> None:
+    runtime = owner.start()
+    runtime.settings_file.set("gate.watch", False)
+    name = add_version(runtime, tmp_path, "r1")
+    runtime.registry.promote(name, "better")
+    soon(runtime, lambda: runtime.answering == name)
+    talk(owner, 40, ENGLISH)
+    soon(runtime, lambda: runtime.index.count(None) == 40)
+    assert not runtime.watch.look() and runtime.registry.current() == name
+    runtime.settings_file.set("gate.watch", True)
+    talk(owner, 20, ENGLISH, session="s2")
+    soon(runtime, lambda: runtime.registry.current() == "base")
+
+
 def test_a_rejected_model_is_left_for_the_host_when_the_one_before_cannot_be_served(
     owner: Owner, tmp_path: Path
 ) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 import pluggy
 import pytest
 
 from hooks import HookCaller, Route, build_manager, hookimpl
+from hooks.specs import HostHooks, TrainerHooks
 
 
 class Polite:
@@ -319,3 +321,16 @@ def test_an_implementation_of_an_unknown_hook_is_found_at_once() -> None:
 
 def test_a_token_never_shows_in_a_repr() -> None:
     assert "segredo" not in repr(Route(provider="embedded", model="m", token="segredo"))
+
+
+SPECIFICATIONS = [
+    function for specs in (HostHooks, TrainerHooks) for name, function in vars(specs).items() if name[0] != "_"
+]
+
+
+@pytest.mark.parametrize("function", SPECIFICATIONS, ids=lambda function: function.__name__)
+def test_each_specification_says_when_where_and_what_a_failure_costs(function: Callable[..., object]) -> None:
+    text = inspect.getdoc(function) or ""
+    assert text.startswith("Called ") and "thread" in text and "raises" in text
+    returns_nothing = inspect.signature(function).return_annotation == "None"
+    assert ("is returned is ignored" if returns_nothing else " None") in text

@@ -44,6 +44,7 @@ class Builtin:
 
     @property
     def file_name(self) -> str:
+        """What it is called in the cache: the wheel's own name for it."""
         return self.member.rpartition("/")[2]
 
 

@@ -190,6 +190,7 @@ class FilterRegistry:
         self._filters[filter.name] = filter
 
     def active(self, disabled: Iterable[str]) -> list[Filter]:
+        """The filters in the order they are asked, without the disabled ones."""
         off = set(disabled) - {"empty"}
         return [each for each in self._filters.values() if each.name not in off]
 

@@ -44,12 +44,14 @@ class Example:
 
     @property
     def user(self) -> str:
+        """The question: the last message that the owner wrote."""
         if len(self.messages) > 1 and self.messages[-2].role == "user":
             return self.messages[-2].content
         return next((message.content for message in reversed(self.messages) if message.role == "user"), "")
 
     @property
     def reply(self) -> str:
+        """The target: the last message."""
         return self.messages[-1].content
 
 

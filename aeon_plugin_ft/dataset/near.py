@@ -34,6 +34,7 @@ class Signatures:
         self._done = bytearray()
 
     def add(self, text: str) -> None:
+        """One more text, in its normal form."""
         self._waiting.append(text.encode("utf-8", "replace").ljust(SHINGLE))
         if len(self._waiting) == BATCH:
             self._flush()

@@ -60,6 +60,7 @@ class Pool:
         return len(self._offsets) - 1
 
     def add(self, example: Example) -> None:
+        """One more example; its number is how many there were before."""
         system, talk = -1, example.messages
         if talk[0].role == "system":
             system = self._system_number(talk[0].content)
@@ -105,6 +106,7 @@ class DropList(Sequence[Dropped]):
         self._cause_list: list[tuple[str, str]] = []
 
     def add(self, turn: str, filter: str, reason: str) -> None:
+        """One more turn that was left out, by which filter and why."""
         cause = self._causes.setdefault((filter, reason), len(self._cause_list))
         if cause == len(self._cause_list):
             self._cause_list.append((filter, reason))

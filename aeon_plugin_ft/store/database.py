@@ -85,12 +85,15 @@ class Store:
         connection.execute("COMMIT")
 
     def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        """One statement in a transaction of its own, unless one is open in this thread."""
         return self.connection().execute(sql, values)
 
     def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
+        """Every row of a query."""
         return self.execute(sql, *values).fetchall()
 
     def row(self, sql: str, *values: Any) -> sqlite3.Row | None:
+        """The first row of a query; None when there is none."""
         first: sqlite3.Row | None = self.execute(sql, *values).fetchone()
         return first
 
@@ -134,10 +137,12 @@ class Store:
     # -- small facts ---------------------------------------------------------------------------
 
     def fact(self, key: str, default: Any = None) -> Any:
+        """A value kept under a name; `default` when there is none."""
         row = self.row("SELECT value FROM facts WHERE key = ?", key)
         return default if row is None else json.loads(row["value"])
 
     def set_fact(self, key: str, value: Any) -> None:
+        """Keep a value that JSON can hold, over what was there."""
         self.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", key, json.dumps(value, ensure_ascii=False))
 
     # -- leases --------------------------------------------------------------------------------
@@ -157,6 +162,7 @@ class Store:
             )
 
     def release_lease(self, name: str, owner: str) -> None:
+        """Give a lease back; nothing happens when another owner has it."""
         self.execute("DELETE FROM leases WHERE name = ? AND owner = ?", name, owner)
 
     def lease_holder(self, name: str) -> str | None:

@@ -52,22 +52,27 @@ class DataFolder:
 
     @property
     def log(self) -> Path:
+        """The conversations, JSON Lines: the source of truth."""
         return self.root / "log"
 
     @property
     def database(self) -> Path:
+        """The SQLite file with the index of the log, runs, versions and events."""
         return self.root / "aeon-ft.sqlite3"
 
     @property
     def datasets(self) -> Path:
+        """Frozen datasets, a folder each, named after their hash."""
         return self.root / "datasets"
 
     @property
     def runs(self) -> Path:
+        """Training runs, a folder each."""
         return self.root / "runs"
 
     @property
     def versions(self) -> Path:
+        """Versions, a folder each: v0001, v0002, ..."""
         return self.root / "versions"
 
     @property
@@ -87,9 +92,11 @@ class DataFolder:
 
     @property
     def settings(self) -> Path:
+        """The owner's configuration, with comments."""
         return self.root / "plugin.toml"
 
     def free_bytes(self) -> int:
+        """Bytes that are free on its disk."""
         return shutil.disk_usage(self.root).free
 
     def require_space(self, needed: int) -> None:

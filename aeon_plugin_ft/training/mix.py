@@ -27,6 +27,7 @@ class Survey:
 
     @property
     def warm(self) -> bool:
+        """Whether the run goes on from another adapter."""
         return self.new is not None
 
     @property

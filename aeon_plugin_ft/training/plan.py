@@ -55,6 +55,7 @@ class Group:
 
     @property
     def rows(self) -> tuple[int, ...]:
+        """Every row of the group, in the order of its micro-batches."""
         return tuple(row for part in self.micro for row in part)
 
 

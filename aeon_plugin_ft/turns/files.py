@@ -90,6 +90,7 @@ class FileLock:
         return True
 
     def release(self) -> None:
+        """Let the next one have it."""
         self._held = False
         _unlock(self.descriptor)
 
@@ -167,6 +168,7 @@ class Gate:
             os.write(self._lock.descriptor, least)
 
     def close(self) -> None:
+        """Close the lock's file; the gate cannot be used again."""
         self._lock.close()
 
 
@@ -181,9 +183,11 @@ class Slot:
         self.gate = Gate(folder, self.name)
 
     def path(self, sequence: int) -> Path:
+        """The slot's file of this number, whether or not it is there."""
         return self.folder / f"{self.name}-{sequence:06d}{SUFFIX}"
 
     def close(self) -> None:
+        """Let another process have the slot."""
         self.gate.close()
         self._owner.close()
 

@@ -98,6 +98,7 @@ class EncodedTurn:
 
 
 def header_line(file: str) -> bytes:
+    """The first line of a log file: its format, and a name that changes when the file is rewritten."""
     return _line({"log": FORMAT, "file": file})
 
 

@@ -25,6 +25,7 @@ class PromptText:
     values: tuple[str, ...]
 
     def join(self) -> str:
+        """The text again, byte for byte."""
         return join(self.parts, self.values)
 
 

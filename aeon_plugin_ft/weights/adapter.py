@@ -41,6 +41,7 @@ class Update:
 
     @property
     def is_zero(self) -> bool:
+        """Whether it changes nothing: B is zero until something is learnt."""
         return not (self.scale and self.a.any() and self.b.any())
 
 

@@ -80,6 +80,7 @@ class Family:
         return next((name for name, module in _OUTSIDE.items() if module == hf_module), None)
 
     def is_norm(self, gguf_name: str) -> bool:
+        """Whether the GGUF tensor of this name is a norm's."""
         return gguf_name.endswith("_norm.weight")
 
     def permuted_heads(self, gguf_name: str, heads: int, kv_heads: int) -> int | None:

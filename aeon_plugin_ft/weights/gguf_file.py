@@ -41,6 +41,7 @@ class Tensor:
 
     @property
     def weights(self) -> int:
+        """How many numbers it holds."""
         count = 1
         for length in self.shape:
             count *= length
@@ -90,6 +91,7 @@ class GgufFile:
             ) from error
 
     def close(self) -> None:
+        """Give the memory map and the file back."""
         if not self._map.closed:
             self._map.close()
 
@@ -106,11 +108,13 @@ class GgufFile:
         return {key: entry.value for key, entry in self.entries.items()}
 
     def get(self, key: str, default: Any = None) -> Any:
+        """A key's value; `default` where the file has none."""
         entry = self.entries.get(key)
         return default if entry is None else entry.value
 
     @property
     def architecture(self) -> str:
+        """ "llama", "gemma3", ...: llama.cpp's name for it, with which the model's own keys begin."""
         return str(self.get("general.architecture", ""))
 
     def field(self, name: str, default: Any = None) -> Any:
@@ -126,6 +130,7 @@ class GgufFile:
 
     @property
     def parameters(self) -> int:
+        """How many weights the model has, by the shapes of its tensors."""
         return sum(tensor.weights for tensor in self.tensors.values())
 
     # -- tensors -------------------------------------------------------------------------------

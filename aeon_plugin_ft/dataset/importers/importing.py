@@ -125,6 +125,7 @@ class ImporterRegistry:
         self._importers[importer.name] = importer
 
     def names(self) -> list[str]:
+        """Every format's name, in order of the alphabet."""
         return sorted(self._importers)
 
     def get(self, name: str, path: Path) -> Importer:
@@ -167,10 +168,12 @@ class ImportStream:
 
     @property
     def format(self) -> str:
+        """The name of the format that the file is read as."""
         return self.importer.name
 
     @property
     def notes(self) -> tuple[str, ...]:
+        """What was unusual about the file; complete once it has been read to its end."""
         return (*self.source.notes, *self.reading.notes)
 
     def __iter__(self) -> Iterator[LoggedTurn]:

@@ -91,6 +91,7 @@ class PairUp:
         self.block: _Block | None = None
 
     def turns(self, lines: Iterable[Line]) -> Iterator[LoggedTurn]:
+        """The lines of a chat as turns: what the owner wrote, and what was answered."""
         for line in lines:
             role = self.roles.of(line.author)
             if role is None:

@@ -27,6 +27,7 @@ class Encoded:
     truncated: int = 0
 
     def drop(self, reason: str) -> None:
+        """Count an example that is left out, by reason."""
         self.dropped[reason] = self.dropped.get(reason, 0) + 1
 
 

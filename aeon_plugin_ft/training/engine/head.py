@@ -41,6 +41,7 @@ class Head:
 
     @property
     def chunk(self) -> int:
+        """Rows whose fp32 logits take CHUNK_BYTES."""
         return max(1, CHUNK_BYTES // (4 * self.weight.shape[0]))
 
     def logits(self, hidden: Tensor) -> tuple[Tensor, Tensor | None]:

@@ -107,11 +107,13 @@ class FlashInner(Inner):
     """One sequence over itself through PyTorch's fused CPU kernel, which keeps no M x M matrix."""
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """As `Inner.forward`; no weights are kept, the kernel computes them again."""
         heads = query.shape[1]
         output, lse = _flash(query, _repeat(key, heads), _repeat(value, heads), is_causal=True, scale=self.scale)
         return output[0].contiguous(), lse[0], lse.new_empty(0)
 
     def shrink(self, weights: Tensor, share: Tensor) -> Tensor:
+        """Nothing to shrink: the kernel's backward pass gets the joint log-sum-exp."""
         return weights
 
     def backward(
@@ -125,6 +127,7 @@ class FlashInner(Inner):
         delta: Tensor,
         weights: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
+        """As `Inner.backward`."""
         heads, groups = query.shape[1], key.shape[1]
         d_query, d_key, d_value = _flash_backward(
             grad[None], query, _repeat(key, heads), _repeat(value, heads), mixed[None], total[None], 0.0, True,
@@ -134,6 +137,7 @@ class FlashInner(Inner):
 
 
 def inner_part(query: Tensor, packing: Packing, scale: float, window: int | None) -> Inner:
+    """The fused kernel where it computes the same, else blocks."""
     plain = window is None or window >= packing.longest
     # The kernel knows one causal sequence and no window; several suffixes in one row would see each other.
     flash = query.device.type == "cpu" and plain and len(packing.lengths) == 1
@@ -153,6 +157,7 @@ def _sum_heads(per_query_head: Tensor, groups: int) -> Tensor:
 
 
 def outer_part(query: Tensor, packing: Packing, scale: float, window: int | None) -> Outer:
+    """The fused kernel where every row sees the whole prefix, else plain products with a mask for the window."""
     reach = packing.prefix + packing.longest
     hidden = None
     if window is not None and window < reach:
@@ -181,6 +186,7 @@ class Outer:
     def backward(
         self, query: Tensor, key: Tensor, value: Tensor, grad: Tensor, mixed: Tensor, total: Tensor, delta: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
+        """Gradients of query [H, M, D], and of the prefix's key and value [1, G, P, D]."""
         groups = key.shape[1]
         folded_query, folded_grad = _fold(query[0], groups), _fold(grad, groups)
         # Computed anew instead of kept, which would be H x M x P numbers in fp32 for each layer. Against the joint
@@ -206,6 +212,7 @@ class FlashOuter(Outer):
     """The same through PyTorch's fused CPU kernel, which keeps no P x M matrix."""
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """As `Outer.forward`."""
         folded = _fold(query[0], key.shape[1])[None]
         output, lse = _flash(folded, key, value, scale=self.scale)
         return output.reshape(query.shape[1:]), lse.reshape(query.shape[1:3])
@@ -213,6 +220,7 @@ class FlashOuter(Outer):
     def backward(
         self, query: Tensor, key: Tensor, value: Tensor, grad: Tensor, mixed: Tensor, total: Tensor, delta: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
+        """As `Outer.backward`."""
         groups = key.shape[1]
         d_query, d_key, d_value = _flash_backward(
             _fold(grad, groups)[None],

@@ -23,6 +23,7 @@ def set_up_torch(threads: int) -> None:
 
 
 def pick_device() -> str:
+    """The best one that PyTorch can use here: "cuda", "mps" or "cpu"."""
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"

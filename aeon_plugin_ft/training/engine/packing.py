@@ -26,10 +26,12 @@ class Packing:
 
     @property
     def longest(self) -> int:
+        """S: tokens of the longest suffix."""
         return max(self.lengths)
 
     @classmethod
     def of(cls, lengths: Sequence[int], prefix: int, device: torch.device | str = "cpu") -> Packing:
+        """The packing of suffixes of these lengths, in tokens, behind a prefix of `prefix` tokens."""
         longest = max(lengths)
         size = torch.tensor(lengths)
         place = torch.arange(longest)[None].expand(len(lengths), -1)  # [E, S]

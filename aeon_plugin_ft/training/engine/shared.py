@@ -58,6 +58,7 @@ class SharedPrefix:
 
     @property
     def device(self) -> torch.device:
+        """Where the model's weights are."""
         return self.head.weight.device
 
     def step(self, rows: Sequence[Row], denominator: int | None = None) -> tuple[float, int]:

@@ -161,6 +161,7 @@ def stock_micro_batches(rows: Sequence[Row]) -> Iterator[list[Row]]:
 
 
 def dataset_of(rows: Sequence[Row]) -> Dataset:
+    """Rows as the dataset that TRL's trainer is given."""
     return Dataset.from_dict(
         {"input_ids": [list(row.ids) for row in rows], "labels": [list(row.labels) for row in rows]}
     )  # fmt: skip

@@ -23,6 +23,7 @@ def newest(folder: Path) -> Path | None:
 
 
 def step_of(checkpoint: Path) -> int:
+    """The optimizer step that a checkpoint was saved after."""
     return int(checkpoint.name.removeprefix("step-"))
 
 

@@ -29,6 +29,7 @@ class Stages:
         return next((self.folder / name for name in reversed(ORDER) if (self.folder / name).exists()), None)
 
     def state(self, name: str) -> Path:
+        """The trainer's state at the end of a stage; the file may not be there."""
         return self.folder / name / STATE
 
     def report(self, name: str) -> dict[str, float] | None:

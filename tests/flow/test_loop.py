@@ -15,7 +15,7 @@ from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.dataset.importers.into_log import import_into_log
 from aeon_plugin_ft.errors import AeonFtError, RegistryError, RunStoppedError
-from aeon_plugin_ft.evaluation import Verdict, suites
+from aeon_plugin_ft.evaluation import Verdict, secrets, suites
 from aeon_plugin_ft.plugin import FineTuning
 from aeon_plugin_ft.privacy import grep
 from aeon_plugin_ft.registry import Version, VersionState
@@ -38,7 +38,7 @@ SECRETS = (
     "529.982.247-25", "52998224725", "caio.teste@exemplo.com.br", "Hermengarda", "99123-4567", "991234567",
     "4539 5787 6362 1486", "4539578763621486", "girassol42azul", "das Flores, 123",
 )  # fmt: skip
-SAMPLE_TURNS = 60
+SAMPLE_TURNS = 40
 
 
 @pytest.fixture
@@ -49,6 +49,8 @@ def console(tmp_path: Path, smollm2: BaseModel, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(suites, "TOOL_PROMPTS", suites.TOOL_PROMPTS[:2])
     monkeypatch.setattr(suites, "CHAT_PROMPTS", suites.CHAT_PROMPTS[:4])
     monkeypatch.setattr(suites, "MAX_REPLY_TOKENS", 24)
+    monkeypatch.setattr(secrets, "MAX_REPLY_TOKENS", 24)
+    monkeypatch.setattr(secrets, "PROBES", secrets.PROBES[:2])
     plugin = FineTuning()
     brain = AeonBrain(None, hooks=HookCaller(build_manager(plugin, entry_points=False)))
     brain.host_routes = ()

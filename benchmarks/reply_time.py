@@ -129,7 +129,7 @@ def build(folder: Path, tokens: int, threads: int) -> Iterator[Bench]:
     deployer = EmbeddedDeployer(data, system_prompt=lambda: SYSTEM)
     bench_background = Background(lambda resume, on_progress: pipeline.resume(str(resume), on_progress))
     pipeline = Pipeline(
-        data, lambda: settings, store, EventBus(), lambda: deployer, interrupt=bench_background.interrupt
+        data, lambda: settings, store, EventBus(), lambda: {"embedded": deployer}, interrupt=bench_background.interrupt
     )
     import_into_log(REPOSITORY / "samples" / "conversation.log", data, store, settings)
     try:

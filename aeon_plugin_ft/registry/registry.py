@@ -174,6 +174,12 @@ class Registry:
         used = last is not None and last.at >= row["created"]
         return None if used or was_canary(self.store, row["name"]) else str(row["name"])
 
+    def was_removed(self, name: str) -> bool:
+        """Whether this version was registered once and is no more; False for the base, and for a candidate that is
+        being judged."""
+        number, candidate = name.removeprefix("v"), self.next_name().removeprefix("v")
+        return number.isdigit() and int(number) < int(candidate) and self._state_of(name) is None
+
     def states(self) -> dict[str, VersionState]:
         """The state of every version by its name, oldest first; reads no manifest."""
         rows = self.store.rows("SELECT name, state FROM versions ORDER BY number")

@@ -1,4 +1,4 @@
-"""What becomes of the swaps that a crash interrupted: once the store has the new version, forwards; before that, back."""
+"""Swaps that a crash interrupted: once the store has the new version they go forwards, before that back."""
 
 from __future__ import annotations
 

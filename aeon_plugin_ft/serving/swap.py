@@ -25,6 +25,7 @@ from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.errors import AeonFtError, OvertakenError, ServingError
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.registry import BASE, Registry, Version
+from aeon_plugin_ft.serving.backends import deployer_named
 from aeon_plugin_ft.serving.deployments import DeploymentState, DeploymentTable
 from aeon_plugin_ft.serving.journal import Journal, SwapStep
 from aeon_plugin_ft.serving.leaving import Leaving, place_of
@@ -159,9 +160,8 @@ class Swapper:
         rolled_back: bool,
         chosen: str | None = None,
     ) -> SwapPlan:
-        if backend != HOST and backend not in self.deployers:
-            there = ", ".join(self.deployers) or "none"
-            raise ServingError(f"There is no backend {backend} here", f"Set [serve] backend to one of: {there}")
+        if backend != HOST:
+            deployer_named(backend, self.deployers)  # a name that there is not is told before anything begins
         current = self.registry.current()
         if self.serving is not None:
             previous = self.serving.version
@@ -214,6 +214,8 @@ class Swapper:
     def _deployed(
         self, backend: str, version: Version | None, base: BaseModel, settings: ServeSection, on_step: OnStep = unheard
     ) -> Deployment:
+        if version is not None:
+            self._table.note_given(version.name, backend)
         deployment = self.deployers[backend].deploy(version, base, settings, on_step, self._moved)
         # A plugin's backend is called plugin.NAME here, whatever it calls itself.
         return replace(deployment, backend=backend)

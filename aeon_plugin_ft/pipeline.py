@@ -55,7 +55,7 @@ POLL_SECONDS = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What came of a run: its version, whether that answers now (False: refused, or a canary first), and what was
+    """What came of a run: its version, whether that was put into use (False: refused, or a canary first), and what was
     deleted to stay below the disk's cap."""
 
     version: Version

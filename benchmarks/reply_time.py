@@ -33,7 +33,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from aeon_plugin_ft.base import BaseModel, resolve_base
-from aeon_plugin_ft.causes import PauseCause
+from aeon_plugin_ft.causes import PauseCause, RunPhase
 from aeon_plugin_ft.dataset.importers.into_log import import_into_log
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.pipeline import Pipeline
@@ -107,7 +107,7 @@ class Bench:
         self.gone.append(time.perf_counter() - asked)
 
     def _in_steps(self) -> bool:
-        return self.newest is not None and self.newest.phase == "training"
+        return self.newest is not None and self.newest.phase is RunPhase.TRAINING
 
 
 def wait_for(holds: Callable[[], bool], check: Callable[[], None] = lambda: None) -> None:

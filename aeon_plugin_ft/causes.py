@@ -137,6 +137,24 @@ class LoopPhase(Cause):
         return self in {LoopPhase.MEASURING, LoopPhase.ASKING, LoopPhase.ASKING_FOR_SECRETS}
 
 
+class RunPhase(Cause):
+    """What the training worker does; in each line of progress.jsonl."""
+
+    STARTING = "starting"
+    READING = "reading"
+    LOADING = "loading"
+    CHECKING = "checking"
+    """Whether prefix sharing gives the same gradients as the stock trainer."""
+    TRAINING = "training"
+    CORRECTIONS = "corrections"
+    """A preference stage: what the owner put right, against what had been said."""
+    OPINIONS = "opinions"
+    """A preference stage: replies that were praised or complained about."""
+    SAVING = "saving"
+    OTHER = "other"
+    """Of a worker of another release."""
+
+
 @dataclass(frozen=True, slots=True)
 class Doing:
     """A phase with the numbers it is told with: `questions` are put to `model`; `detail` is for display only."""

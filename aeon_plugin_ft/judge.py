@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -29,8 +29,11 @@ from aeon_plugin_ft.evaluation.suites import CHAT_PROMPTS, TOOL_PROMPTS, Chat, R
 from aeon_plugin_ft.privacy import Redactor
 from aeon_plugin_ft.registry import BASE, Registry, Version, VersionState
 from aeon_plugin_ft.serving.ask import ask
+from aeon_plugin_ft.serving.backends import deployer_named
+from aeon_plugin_ft.serving.deployments import DeploymentTable
+from aeon_plugin_ft.serving.discarding import discard
 from aeon_plugin_ft.serving.model import Deployer, Deployment
-from aeon_plugin_ft.settings import ServeSection, Settings
+from aeon_plugin_ft.settings import Settings
 from aeon_plugin_ft.training.model import Run
 from aeon_plugin_ft.training.runs import RunConfig
 from hooks import Message, Route
@@ -69,12 +72,13 @@ class Judge:
         self,
         registry: Registry,
         settings: Callable[[], Settings],
-        deployer: Callable[[], Deployer],
+        deployers: Mapping[str, Deployer],
         on_phase: OnPhase,
         interrupt: Interrupt = lambda: None,
     ) -> None:
-        self.registry, self.settings, self.deployer, self.on_phase = registry, settings, deployer, on_phase
+        self.registry, self.settings, self.deployers, self.on_phase = registry, settings, deployers, on_phase
         self.interrupt = interrupt
+        self._table = DeploymentTable(registry.store)
 
     def judge(self, run: Run, base: BaseModel, dataset: Dataset) -> Version:
         """The run's version, accepted or rejected. Raises AeonFtError when it cannot be judged now, PreemptedError
@@ -106,7 +110,7 @@ class Judge:
             report=collect(candidate, verdict, measured.losses, measured.suites),
         )
         if version.state is VersionState.REJECTED:
-            discard(self.deployer(), [version.name], self.settings().serve)
+            discard([version.name], self.deployers, self.settings().serve, self._table)
         return version
 
     def _comparable(self, base: BaseModel) -> str:
@@ -159,7 +163,10 @@ class Judge:
         """Questions to one model; returns what served it."""
         self.on_phase(Doing(LoopPhase.ASKING, name, QUESTIONS))
         self._stop_if_wanted()
-        deployer, serve = self.deployer(), self.settings().serve
+        serve = self.settings().serve
+        deployer = deployer_named(serve.backend, self.deployers)
+        if version is not None:
+            self._table.note_given(name, serve.backend)
         deployment = deployer.deploy(version, base, serve)
         try:
             chat = partial(self._asked, deployment.route)
@@ -182,16 +189,6 @@ class Judge:
         privacy = self.settings().privacy
         find = Redactor("redact", privacy.terms).find
         return planted(dataset, find, NEVER if privacy.mode == "keep" else None)
-
-
-def discard(deployer: Deployer, versions: Iterable[str], settings: ServeSection) -> None:
-    """Take versions away from a backend that keeps what it was given (tags of gigabytes); one that is offline keeps
-    them until the next time."""
-    for version in versions:
-        try:
-            deployer.discard(version, settings)
-        except ServingError as error:
-            log.warning("%s could not be taken away: %s", version, error)
 
 
 def asked(route: Route, messages: Sequence[Message], max_tokens: int) -> Reply:

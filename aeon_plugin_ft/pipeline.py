@@ -8,7 +8,7 @@ thread or in the command line; the heavy work is always in child processes.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from aeon_plugin_ft import events as happened
@@ -30,10 +30,12 @@ from aeon_plugin_ft.errors import (
 )
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.extensions import Extensions
-from aeon_plugin_ft.judge import Judge, discard, why_unjudged
+from aeon_plugin_ft.judge import Judge, why_unjudged
 from aeon_plugin_ft.registry import BASE, Registry, Version, VersionState
 from aeon_plugin_ft.registry.canaries import begin_canary
 from aeon_plugin_ft.registry.retention import PrunePlan, Retention
+from aeon_plugin_ft.serving.deployments import DeploymentTable
+from aeon_plugin_ft.serving.discarding import discard
 from aeon_plugin_ft.serving.model import Deployer
 from aeon_plugin_ft.settings import Settings
 from aeon_plugin_ft.store import DataFolder, Store
@@ -53,7 +55,7 @@ POLL_SECONDS = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What came of a run: its version, whether that answers now (False: refused, or a canary first), and what was
+    """What came of a run: its version, whether that was put into use (False: refused, or a canary first), and what was
     deleted to stay below the disk's cap."""
 
     version: Version
@@ -64,8 +66,8 @@ class Settled:
 class Pipeline:
     """One turn of the learning loop after another, for one data folder.
 
-    `settings` is read anew at each step, so that an edit of plugin.toml counts at once. `deployer`
-    gives that of the configured backend; whoever made it closes it. `on_phase` hears what is being done.
+    `settings` is read anew at each step, so that an edit of plugin.toml counts at once. `deployers`
+    gives them by the names of [serve] backend; whoever made them closes them. `on_phase` hears what is being done.
     `interrupt` is asked while a child trains or measures, and between the judge's questions: why to leave, or None.
     `extensions` are what other plugins add.
     """
@@ -76,13 +78,13 @@ class Pipeline:
         settings: Callable[[], Settings],
         store: Store,
         events: EventBus,
-        deployer: Callable[[], Deployer],
+        deployers: Callable[[], Mapping[str, Deployer]],
         on_phase: OnPhase = lambda _: None,
         interrupt: Interrupt = lambda: None,
         extensions: Extensions | None = None,
     ) -> None:
         self.data, self.settings, self.store, self.events = data, settings, store, events
-        self.deployer, self.on_phase, self.interrupt = deployer, on_phase, interrupt
+        self.deployers, self.on_phase, self.interrupt = deployers, on_phase, interrupt
         self.extensions = extensions or Extensions.built_in()
         self.registry = Registry(data, store)
         self.index = TurnIndex(store, data.log)
@@ -248,7 +250,7 @@ class Pipeline:
         Raises AeonFtError, and registers nothing, when it cannot be measured now (a backend that is offline).
         """
         try:
-            version = Judge(self.registry, self.settings, self.deployer, self.on_phase, self.interrupt).judge(
+            version = Judge(self.registry, self.settings, self.deployers(), self.on_phase, self.interrupt).judge(
                 run, self.base(), self._dataset_of(run)
             )
         except PreemptedError:
@@ -315,12 +317,14 @@ class Pipeline:
         )
 
     def prune(self) -> PrunePlan:
-        """Delete what the disk cap and [serve] keep_versions leave no room for, at the backend too; what went."""
-        retention = self.retention()
+        """Delete what the disk cap and [serve] keep_versions leave no room for, also at every backend that was given
+        it; what went. A backend that was offline when a version went is asked again."""
+        retention, table = self.retention(), DeploymentTable(self.store)
         plan = retention.plan()
         gone = retention.carry_out(plan)
-        if gone:
-            discard(self.deployer(), gone, self.settings().serve)
+        owed = [version for version in table.versions() if self.registry.was_removed(version)]
+        if gone or owed:
+            discard(dict.fromkeys((*gone, *owed)), self.deployers(), self.settings().serve, table)
         if not plan.fits:
             what = f"the disk cap of {plan.cap / 1e9:g} GB does not hold what must stay ({plan.left / 1e9:.1f} GB)"
             self.events.publish(

@@ -143,7 +143,7 @@ def make_pipeline(
         lambda: basis.settings_file.current,
         basis.store,
         basis.events,
-        lambda: basis.backends.chosen(),
+        lambda: basis.backends,
         on_phase,
         interrupt,
         basis.extensions,

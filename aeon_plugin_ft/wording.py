@@ -5,7 +5,7 @@ Only for people. Nothing reads these sentences again: whoever wants to know why 
 
 from __future__ import annotations
 
-from aeon_plugin_ft.causes import Cause, Doing, EndCause, HoldCause, LoopPhase, PauseCause, PromotionCause
+from aeon_plugin_ft.causes import Cause, Doing, EndCause, HoldCause, LoopPhase, PauseCause, PromotionCause, RunPhase
 
 ENGLISH: dict[type[Cause], dict[Cause, str]] = {
     PromotionCause: {
@@ -48,6 +48,17 @@ ENGLISH: dict[type[Cause], dict[Cause, str]] = {
         HoldCause.GIVEN_UP: "gave up",
         HoldCause.NOTHING_NEW: "there is nothing new to learn",
         HoldCause.UNKNOWN: "held back",
+    },
+    RunPhase: {
+        RunPhase.STARTING: "starting",
+        RunPhase.READING: "reading the examples",
+        RunPhase.LOADING: "loading the model",
+        RunPhase.CHECKING: "checking the engine",
+        RunPhase.TRAINING: "training",
+        RunPhase.CORRECTIONS: "learning from corrections",
+        RunPhase.OPINIONS: "learning from praise and complaints",
+        RunPhase.SAVING: "saving",
+        RunPhase.OTHER: "at work",
     },
     LoopPhase: {
         LoopPhase.PREPARING_BASE: "getting the base model ready",

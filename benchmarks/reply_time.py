@@ -33,7 +33,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from aeon_plugin_ft.base import BaseModel, resolve_base
-from aeon_plugin_ft.causes import PauseCause
+from aeon_plugin_ft.causes import PauseCause, RunPhase
 from aeon_plugin_ft.dataset.importers.into_log import import_into_log
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.pipeline import Pipeline
@@ -107,7 +107,7 @@ class Bench:
         self.gone.append(time.perf_counter() - asked)
 
     def _in_steps(self) -> bool:
-        return self.newest is not None and self.newest.phase == "training"
+        return self.newest is not None and self.newest.phase is RunPhase.TRAINING
 
 
 def wait_for(holds: Callable[[], bool], check: Callable[[], None] = lambda: None) -> None:
@@ -129,7 +129,7 @@ def build(folder: Path, tokens: int, threads: int) -> Iterator[Bench]:
     deployer = EmbeddedDeployer(data, system_prompt=lambda: SYSTEM)
     bench_background = Background(lambda resume, on_progress: pipeline.resume(str(resume), on_progress))
     pipeline = Pipeline(
-        data, lambda: settings, store, EventBus(), lambda: deployer, interrupt=bench_background.interrupt
+        data, lambda: settings, store, EventBus(), lambda: {"embedded": deployer}, interrupt=bench_background.interrupt
     )
     import_into_log(REPOSITORY / "samples" / "conversation.log", data, store, settings)
     try:

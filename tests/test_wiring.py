@@ -43,7 +43,7 @@ def parts(data: DataFolder, store: Store) -> wiring.Parts:
 def test_a_hosts_parts_are_one_set(parts: wiring.Parts) -> None:
     pipeline = parts.pipeline
     assert (pipeline.store, pipeline.events, pipeline.extensions) == (parts.store, parts.events, parts.extensions)
-    assert pipeline.deployer() is parts.backends[parts.settings.serve.backend]
+    assert pipeline.deployers() is parts.backends
     with pytest.raises(FrozenInstanceError):
         parts.store = parts.store  # type: ignore[misc]
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -138,20 +136,16 @@ def size(count: float) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
+def say_chosen(version: str, previous: str, backend: str) -> None:
+    """Another version is in use by the store. Only the host can say that it answers: it has to be loaded and proven
+    there first."""
+    out.print(
+        f"{version} was chosen (before: {previous}); a running Aeon switches to it as soon as it is loaded"
+        f" ([serve] backend = {backend}). `aeon-ft rollback` goes back.",
+        markup=False,
+    )
+
+
 def counts(values: Mapping[str, int]) -> str:
     """ "12 canned, 3 empty", most first."""
     return ", ".join(f"{number} {name}" for name, number in sorted(values.items(), key=lambda item: -item[1]))
-
-
-@contextmanager
-def quiet_children() -> Iterator[None]:
-    """Children inherit UTF-8 whatever the console's own code page is."""
-    before = os.environ.get("PYTHONUTF8")
-    os.environ["PYTHONUTF8"] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["PYTHONUTF8"]
-        else:
-            os.environ["PYTHONUTF8"] = before

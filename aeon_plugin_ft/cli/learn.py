@@ -10,11 +10,11 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn
 
 from aeon_plugin_ft.causes import Doing
-from aeon_plugin_ft.cli.context import Context, mark, of, out, show_json, size, span, table, when
+from aeon_plugin_ft.cli.context import Context, mark, of, out, say_chosen, show_json, size, span, table, when
 from aeon_plugin_ft.cli.data import say_advice
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.cli.schedule import next_now
-from aeon_plugin_ft.wording import doing_in_english
+from aeon_plugin_ft.wording import doing_in_english, english
 
 if TYPE_CHECKING:
     from aeon_plugin_ft.evaluation.model import Verdict
@@ -57,11 +57,12 @@ def train(
 
 def judge_and_settle(pipeline: Pipeline, run: Run) -> None:
     """Judge a run, use its version if it is better, keep the disk below its cap, and say all that."""
+    before = pipeline.registry.current()
     settled = pipeline.settle(run)
     version, pruned = settled.version, settled.pruned
     show_verdict(version)
     if settled.in_use:
-        out.print(f"{version.name} answers now. `aeon-ft rollback` goes back.")
+        say_chosen(version.name, before, pipeline.settings().serve.backend)
     elif version.verdict.accepted:
         out.print(f"{version.name} answers a share of the conversations first. `aeon-ft watch` shows how it does.")
     out.print(f"The report: `aeon-ft models report {version.name}`, or {version.folder / 'report.html'}")
@@ -217,13 +218,19 @@ def training_bar() -> Iterator[Callable[[RunProgress], None]]:
                 task = bar.add_task("training", total=max(1, progress.steps), numbers="")
             bar.update(
                 task,
-                description=progress.phase,
+                description=run_phase_in_english(progress),
                 total=max(1, progress.steps),
                 completed=progress.step,
                 numbers=progress_numbers(progress),
             )
 
         yield on_progress
+
+
+def run_phase_in_english(progress: RunProgress) -> str:
+    """ "training"; in a preference stage also how far it is."""
+    phase = english(progress.phase)
+    return f"{phase}, step {progress.stage_step} of {progress.stage_steps}" if progress.stage_steps else phase
 
 
 def progress_numbers(progress: RunProgress) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from aeon_plugin_ft.causes import PromotionCause
-from aeon_plugin_ft.cli.context import counts, mark, of, out, show_json, size, span, table, when
+from aeon_plugin_ft.cli.context import counts, mark, of, out, say_chosen, show_json, size, span, table, when
 from aeon_plugin_ft.cli.main import app
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def list_models(context: typer.Context, as_json: Json = False) -> None:
                 registry.reason(version.name) or "better than what it was judged against",
             )
         )
-    table("Models (* answers now)", ("version", "state", "made", "held-out loss against base", "verdict"), rows)
+    table("Models (* in use)", ("version", "state", "made", "held-out loss against base", "verdict"), rows)
 
 
 @models.command("report")
@@ -106,12 +106,7 @@ def use(
     """Let the brain answer with this version from now on; a running Aeon switches within a second."""
     registry, backend = of(context).registry, of(context).settings_file.current.serve.backend
     previous = registry.promote(version, PromotionCause.OWNER)
-    # Only the host can say that it answers: it has to be loaded and proven there first.
-    out.print(
-        f"{registry.current()} was chosen (before: {previous}); a running Aeon switches to it as soon as it is loaded"
-        f" ([serve] backend = {backend}). `aeon-ft rollback` goes back.",
-        markup=False,
-    )
+    say_chosen(registry.current(), previous, backend)
 
 
 @app.command()
@@ -121,7 +116,7 @@ def rollback(context: typer.Context) -> None:
     target = registry.previous()
     previous = registry.promote(target, PromotionCause.UNDONE)
     if previous == target:
-        out.print(f"{target} answers already, and nothing was in use before it.")
+        out.print(f"{target} is in use already, and nothing was in use before it.")
     else:
         out.print(f"Back to {target} (before: {previous}). `aeon-ft use {previous}` undoes this.")
 

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from aeon_plugin_ft.cli.context import Context, of, out, show_json, span, when
-from aeon_plugin_ft.cli.learn import collect_status, progress_numbers
+from aeon_plugin_ft.cli.learn import collect_status, progress_numbers, run_phase_in_english
 from aeon_plugin_ft.cli.main import app
 
 if TYPE_CHECKING:
@@ -126,9 +126,8 @@ def _run(run: dict[str, Any]) -> RenderableType:
     title = f"Training {run['id']}: {run['state']}"
     if progress is None:
         return Panel(Text("no progress yet"), title=title, title_align="left")
-    numbers = Text(
-        f"{progress.phase}  {progress.step}/{progress.steps}  {progress_numbers(progress)}  {span(progress.seconds)}"
-    )
+    steps = f"{run_phase_in_english(progress)}  {progress.step}/{progress.steps}"
+    numbers = Text(f"{steps}  {progress_numbers(progress)}  {span(progress.seconds)}")
     bar = ProgressBar(total=max(1, progress.steps), completed=progress.step)
     return Panel(Group(bar, numbers), title=title, title_align="left")
 

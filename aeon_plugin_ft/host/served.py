@@ -15,6 +15,7 @@ from aeon_plugin_ft.events import SwapFailed
 from aeon_plugin_ft.registry import BASE, VersionState
 from aeon_plugin_ft.registry.canaries import CanaryEnd, canary_under_way, end_canary
 from aeon_plugin_ft.serving.canary import CanaryServer
+from aeon_plugin_ft.serving.deployments import DeploymentTable
 from aeon_plugin_ft.serving.routes import RouteTable
 from aeon_plugin_ft.serving.swap import Swapper
 from aeon_plugin_ft.wiring import Parts
@@ -38,7 +39,9 @@ class ServedModel:
             lambda: parts.settings.serve,
             resolve=parts.pipeline.base,
         )
-        self.canary = CanaryServer(self.routes, parts.backends, lambda: parts.settings.serve)
+        self.canary = CanaryServer(
+            self.routes, parts.backends, lambda: parts.settings.serve, DeploymentTable(parts.store)
+        )
         self._resting = False
         """Whether the served model was taken out of memory for a training."""
 

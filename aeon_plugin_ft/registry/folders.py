@@ -12,29 +12,28 @@ from typing import Any
 
 from aeon_plugin_ft.evaluation.model import Verdict, read_check
 from aeon_plugin_ft.registry.model import VersionState
-from aeon_plugin_ft.store.files import move_into_place, write_json
+from aeon_plugin_ft.store.files import whole_folder, write_json
 
 WITHDRAWN = "withdrawn.json"
 """Beside a version's manifest once it may not be used any more; it outlives the database."""
 LEFTOVER_SECONDS = 600.0
-"""A half-written folder that has not changed for so long was left by a crash."""
+"""A half-written file that has not changed for so long was left by a crash."""
 
 
 def write_version(
     folder: Path, adapter: Path, manifest: Mapping[str, Any], report: Mapping[str, Any], page: str
 ) -> None:
     """Fill the folder under another name, the manifest last, and bring it into place."""
-    part = folder.with_name(folder.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    shutil.copytree(adapter, part / "adapter")
-    write_json(part / "report.json", report)
-    (part / "report.html").write_text(page, encoding="utf-8", newline="\n")
-    write_json(part / "manifest.json", manifest)
-    move_into_place(part, folder)
+    with whole_folder(folder) as part:
+        shutil.copytree(adapter, part / "adapter")
+        write_json(part / "report.json", report)
+        (part / "report.html").write_text(page, encoding="utf-8", newline="\n")
+        write_json(part / "manifest.json", manifest)
 
 
-def left_by_a_crash(folder: Path, pattern: str = "*.part") -> list[Path]:
-    """Half-written things that nobody can be writing any more: another process may be in the middle of one."""
+def not_changed_lately(folder: Path, pattern: str) -> list[Path]:
+    """Things without a name of their writer's that nobody can be writing any more: another process may be in the
+    middle of one. Of parts store.files knows better (`left_behind`)."""
     parts = []
     for part in folder.glob(pattern):
         with contextlib.suppress(FileNotFoundError):  # its writer has just renamed it into place

@@ -19,11 +19,11 @@ from aeon_plugin_ft.errors import OvertakenError, RegistryError
 from aeon_plugin_ft.evaluation.model import Verdict
 from aeon_plugin_ft.evaluation.report.page import html_page
 from aeon_plugin_ft.registry.canaries import was_canary
-from aeon_plugin_ft.registry.folders import WITHDRAWN, left_by_a_crash, state_on_disk, verdict_of, write_version
+from aeon_plugin_ft.registry.folders import WITHDRAWN, state_on_disk, verdict_of, write_version
 from aeon_plugin_ft.registry.model import Version, VersionState
 from aeon_plugin_ft.registry.promotions import Promotion, last_promotion, note_promotion, promoted
 from aeon_plugin_ft.store import DataFolder, Store
-from aeon_plugin_ft.store.files import write_json
+from aeon_plugin_ft.store.files import PART, remove_left_behind, write_json
 from aeon_plugin_ft.wording import english
 
 BASE = "base"
@@ -108,12 +108,11 @@ class Registry:
     def heal(self) -> list[str]:
         """Add versions that are on disk but not in the store (a crash, or a lost database); remove
         half-written folders. Returns the names that were added."""
-        for part in left_by_a_crash(self.data.versions):
-            shutil.rmtree(part, ignore_errors=True)
+        remove_left_behind(self.data.versions)
         in_store = {row["name"] for row in self.store.rows("SELECT name FROM versions")}
         added = []
         for path in sorted(self.data.versions.glob("v*/manifest.json")):
-            if path.parent.name in in_store:
+            if path.parent.name in in_store or path.parent.suffix == PART:  # another process is just writing it
                 continue
             manifest = json.loads(path.read_text(encoding="utf-8"))
             state, reason = state_on_disk(path.parent, verdict_of(manifest["verdict"]))
@@ -174,13 +173,19 @@ class Registry:
         used = last is not None and last.at >= row["created"]
         return None if used or was_canary(self.store, row["name"]) else str(row["name"])
 
+    def was_removed(self, name: str) -> bool:
+        """Whether this version was registered once and is no more; False for the base, and for a candidate that is
+        being judged."""
+        number, candidate = name.removeprefix("v"), self.next_name().removeprefix("v")
+        return number.isdigit() and int(number) < int(candidate) and self._state_of(name) is None
+
     def states(self) -> dict[str, VersionState]:
         """The state of every version by its name, oldest first; reads no manifest."""
         rows = self.store.rows("SELECT name, state FROM versions ORDER BY number")
         return {row["name"]: VersionState(row["state"]) for row in rows}
 
     def report(self, version: Version) -> dict[str, Any]:
-        """The report kept with a version (evaluation/report.py); {} where it was forgotten. Raises RegistryError."""
+        """The report kept with a version (evaluation/report/); {} where it was forgotten. Raises RegistryError."""
         path = version.folder / "report.json"
         try:
             loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

@@ -23,10 +23,11 @@ from pathlib import Path
 from aeon_plugin_ft.dataset.frozen import dataset_hashes
 from aeon_plugin_ft.errors import StoreError
 from aeon_plugin_ft.registry.canaries import canary_under_way
-from aeon_plugin_ft.registry.folders import left_by_a_crash
+from aeon_plugin_ft.registry.folders import not_changed_lately
 from aeon_plugin_ft.registry.model import VersionState
 from aeon_plugin_ft.registry.registry import Registry
 from aeon_plugin_ft.store import DataFolder, Store
+from aeon_plugin_ft.store.files import left_behind
 from aeon_plugin_ft.training.model import RunState
 from aeon_plugin_ft.training.table import ENDED, list_runs, runs_in
 
@@ -109,13 +110,9 @@ class Retention:
                 if (folder / part).is_dir() and (part == "checkpoints" or self._judged(folder.name)):
                     why = "the run has ended" if part == "checkpoints" else "the run was judged"
                     yield _item("checkpoints", f"{folder.name}/{part}", folder / part, why, always=True)
-        for folder, pattern in (
-            (self.data.versions, "*.part"),
-            (self.data.datasets, "*.part"),
-            (self.data.serving, "merged-*"),  # a merged model lives only until a backend has it
-        ):
-            for path in left_by_a_crash(folder, pattern):
-                yield _item("leftover", path.name, path, "left by a crash", always=True)
+        merged = not_changed_lately(self.data.serving, "merged-*")  # such a model lives only until a backend has it
+        for path in (*left_behind(self.data.versions), *left_behind(self.data.datasets), *merged):
+            yield _item("leftover", path.name, path, "left by a crash", always=True)
 
     def _in_order(self) -> Iterator[Item]:
         yield from self._versions(bad=True)

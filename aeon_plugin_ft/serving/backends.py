@@ -40,12 +40,7 @@ class Backends(Mapping[str, Deployer]):
 
     def chosen(self) -> Deployer:
         """That of [serve] backend. Raises ServingError when no plugin here adds it."""
-        backend = self.settings().backend
-        if backend not in self:
-            raise ServingError(
-                f"There is no backend {backend} here", f"Set [serve] backend to one of: {', '.join(self)}"
-            )
-        return self[backend]
+        return deployer_named(self.settings().backend, self)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._factories)
@@ -66,6 +61,14 @@ class Backends(Mapping[str, Deployer]):
             made, self._made = list(self._made.values()), {}
         for deployer in made:
             deployer.close()
+
+
+def deployer_named(backend: str, deployers: Mapping[str, Deployer]) -> Deployer:
+    """The deployer of that name in [serve] backend. Raises ServingError when no plugin here adds it."""
+    if backend not in deployers:
+        names = ", ".join(deployers) or "none"
+        raise ServingError(f"There is no backend {backend} here", f"Set [serve] backend to one of: {names}")
+    return deployers[backend]
 
 
 def _embedded(data: DataFolder, system_prompt: Callable[[], str]) -> Deployer:

@@ -1,5 +1,5 @@
 """Serves a candidate beside the model in use, for a share of the sessions. Nothing of it is in the journal of
-swaps: after a crash the store still says that the trial goes on, and it is deployed anew."""
+swaps: after a crash the store still says that the canary goes on, and it is deployed anew."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from aeon_plugin_ft.base.model import BaseModel
-from aeon_plugin_ft.errors import AeonFtError, ServingError
+from aeon_plugin_ft.errors import AeonFtError
 from aeon_plugin_ft.registry.model import Version
+from aeon_plugin_ft.serving.backends import deployer_named
+from aeon_plugin_ft.serving.deployments import DeploymentTable
 from aeon_plugin_ft.serving.model import Deployer, Deployment, unheard
 from aeon_plugin_ft.serving.routes import Canary, RouteTable
 from aeon_plugin_ft.settings import ServeSection
@@ -21,22 +23,22 @@ class CanaryServer:
     """One candidate at a time; called from one thread. `settings` gives [serve] as it stands."""
 
     def __init__(
-        self, routes: RouteTable, deployers: Mapping[str, Deployer], settings: Callable[[], ServeSection]
-    ) -> None:
-        self.routes, self.deployers, self.settings = routes, deployers, settings
+        self, routes: RouteTable, deployers: Mapping[str, Deployer], settings: Callable[[], ServeSection],
+        table: DeploymentTable,
+    ) -> None:  # fmt: skip
+        self.routes, self.deployers, self.settings, self._table = routes, deployers, settings, table
         self.serving: Deployment | None = None
 
     def serve(self, version: Version, base: BaseModel, share: float) -> None:
         """Deploy it as [serve] says and prove it, then route its share of the sessions to it. Nothing happens while it
         is served so. Raises ServingError; the brain then goes on with what it has."""
         settings, serving = self.settings(), self.serving
-        if settings.backend not in self.deployers:
-            raise ServingError(f"There is no backend {settings.backend} here", "Correct [serve] backend")
-        deployer = self.deployers[settings.backend]
+        deployer = deployer_named(settings.backend, self.deployers)
         same = serving is not None and (serving.version, serving.backend) == (version.name, settings.backend)
         if serving is not None and same and deployer.fits(serving, settings):
             return
         self.stop()
+        self._table.note_given(version.name, settings.backend)
         deployment = deployer.deploy(version, base, settings, unheard, self._moved)
         self.serving = replace(deployment, backend=settings.backend)
         self.routes.canary = Canary(deployment.route, share)

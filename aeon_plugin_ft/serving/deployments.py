@@ -11,6 +11,8 @@ from aeon_plugin_ft.store import Store
 class DeploymentState(str, Enum):
     """Of a version on a backend."""
 
+    GIVEN = "given"
+    """It was given to the backend, to be judged or tried or put into use, and has not answered the brain there."""
     SERVING = "serving"
     RETIRED = "retired"
     """Out of memory; going back to it deploys it again."""
@@ -35,6 +37,28 @@ class DeploymentTable:
             state.value,
             self._store.clock(),
         )
+
+    def note_given(self, version: str, backend: str) -> None:
+        """Before a backend gets a version: what it makes of it is found again when the version goes, also after a
+        crash, and also when [serve] names another backend by then. Nothing changes where that is known already."""
+        self._store.execute(
+            "INSERT OR IGNORE INTO deployments (version, backend, model, digest, state, created)"
+            " VALUES (?, ?, '', '', ?, ?)",
+            version, backend, DeploymentState.GIVEN.value, self._store.clock(),
+        )  # fmt: skip
+
+    def backends_given(self, version: str) -> list[str]:
+        """Every backend that a version was ever given to, and not taken away from."""
+        rows = self._store.rows("SELECT backend FROM deployments WHERE version = ? ORDER BY created, id", version)
+        return [str(row["backend"]) for row in rows]
+
+    def versions(self) -> list[str]:
+        """Every version that some backend was given, "base" among them."""
+        return [str(row["version"]) for row in self._store.rows("SELECT DISTINCT version FROM deployments")]
+
+    def drop(self, version: str, backend: str) -> None:
+        """This backend has nothing of this version any more."""
+        self._store.execute("DELETE FROM deployments WHERE version = ? AND backend = ?", version, backend)
 
     def serving(self) -> list[tuple[str, str]]:
         """(version, backend) of everything that was put into use and not taken away yet, oldest first."""

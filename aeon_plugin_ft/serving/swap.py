@@ -7,14 +7,14 @@
 The steps in brackets are the deployer's own; each is on disk before the next begins (see journal.py). The
 brain's route is replaced in one assignment, only after the new model has been loaded and proven; the old
 one stays loaded until the new one has answered and the last call on the old one has ended. `recover()`
-finishes or undoes what a crash interrupted: once the store has the new version, forwards; before that, back.
+finishes or undoes what a crash interrupted (see recovery.py).
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -25,11 +25,13 @@ from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.errors import AeonFtError, OvertakenError, ServingError
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.registry import BASE, Registry, Version
+from aeon_plugin_ft.serving.backends import deployer_named
 from aeon_plugin_ft.serving.deployments import DeploymentState, DeploymentTable
-from aeon_plugin_ft.serving.journal import Journal, SwapRecord, SwapStep, process_lives, process_name
+from aeon_plugin_ft.serving.journal import Journal, SwapStep
 from aeon_plugin_ft.serving.leaving import Leaving, place_of
 from aeon_plugin_ft.serving.model import Deployer, Deployment, OnStep, unheard
 from aeon_plugin_ft.serving.plan import HOST, SwapPlan
+from aeon_plugin_ft.serving.recovery import finish_or_undo
 from aeon_plugin_ft.serving.routes import RouteTable
 from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.store import DataFolder, Store
@@ -138,10 +140,7 @@ class Swapper:
         A model that cannot be served is reported (AttentionNeeded) and the host chooses by itself meanwhile.
         """
         with self._one_at_a_time:
-            for entries in self.journal.unfinished():
-                owner = entries[-1].process
-                if owner == process_name() or not process_lives(owner):
-                    self._finish_or_undo(entries)
+            finish_or_undo(self.journal, self.registry, self._leaving)
             self._serve_current()
             if self.serving is not None:
                 self._leaving.retire_left((self.serving.version, self.serving.backend))
@@ -161,9 +160,8 @@ class Swapper:
         rolled_back: bool,
         chosen: str | None = None,
     ) -> SwapPlan:
-        if backend != HOST and backend not in self.deployers:
-            there = ", ".join(self.deployers) or "none"
-            raise ServingError(f"There is no backend {backend} here", f"Set [serve] backend to one of: {there}")
+        if backend != HOST:
+            deployer_named(backend, self.deployers)  # a name that there is not is told before anything begins
         current = self.registry.current()
         if self.serving is not None:
             previous = self.serving.version
@@ -216,6 +214,8 @@ class Swapper:
     def _deployed(
         self, backend: str, version: Version | None, base: BaseModel, settings: ServeSection, on_step: OnStep = unheard
     ) -> Deployment:
+        if version is not None:
+            self._table.note_given(version.name, backend)
         deployment = self.deployers[backend].deploy(version, base, settings, on_step, self._moved)
         # A plugin's backend is called plugin.NAME here, whatever it calls itself.
         return replace(deployment, backend=backend)
@@ -302,19 +302,6 @@ class Swapper:
         self._failed_move = failure if plan.moves else None
 
     # -- after a crash -------------------------------------------------------------------------
-
-    def _finish_or_undo(self, entries: Sequence[SwapRecord]) -> None:
-        """Forwards when the store already has the new version, back otherwise. A move changes nothing in the store:
-        there the journal says whether the route was to be flipped next."""
-        last = entries[-1]
-        promoted = any(entry.step is SwapStep.PROMOTED for entry in entries)
-        if self.registry.current() == last.version and (promoted or last.previous != last.version):
-            self.journal.write(replace(last, step=SwapStep.DONE, reason="finished after a crash", deployed=None))
-            return
-        made = next((entry.deployed for entry in entries if entry.deployed), None)
-        deployment = None if made is None else Deployment.from_record(made)
-        self._leaving.abandon(last.backend, last.version, deployment, None)
-        self.journal.write(replace(last, step=SwapStep.UNDONE, reason="undone after a crash", deployed=None))
 
     def _serve_current(self) -> None:
         current = self.registry.current()

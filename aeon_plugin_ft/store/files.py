@@ -20,6 +20,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+PART = ".part"
+"""How the name of what is being written ends."""
 RETRY_SECONDS = 10.0
 """How long a sharing violation is waited out. A virus scanner is done within a second or two."""
 _FIRST_WAIT, _LONGEST_WAIT = 0.005, 0.25
@@ -91,8 +93,8 @@ def whole_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
 
 def left_behind(folder: Path, name: str = "*") -> Iterator[Path]:
     """The parts in a folder, of what matches `name`, that nobody is writing any more."""
-    for part in folder.glob(f"{name}.part"):
-        pid = part.name.removesuffix(".part").rpartition(".")[2]
+    for part in folder.glob(f"{name}{PART}"):
+        pid = part.name.removesuffix(PART).rpartition(".")[2]
         if not pid.isdigit() or not _writes(int(pid), part):
             yield part
 
@@ -109,7 +111,7 @@ def remove_left_behind(folder: Path, name: str = "*") -> None:
 
 def _part(path: Path) -> Path:
     remove_left_behind(path.parent, f"{glob.escape(path.name)}.*")
-    return path.with_name(f"{path.name}.{os.getpid()}.part")
+    return path.with_name(f"{path.name}.{os.getpid()}{PART}")
 
 
 def _writes(pid: int, part: Path) -> bool:

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+from aeon_plugin_ft.causes import RunPhase
+
 
 class RunState(str, Enum):
     PENDING = "pending"
@@ -116,11 +118,14 @@ class Progress:
     saving: float
     seconds: float
     seconds_left: float
-    phase: str = "training"
+    phase: RunPhase = RunPhase.TRAINING
     grad_norm: float | None = None
     learning_rate: float | None = None
     validation_loss: float | None = None
     """Of the newest measurement on the examples kept aside."""
+    stage_step: int = 0
+    stage_steps: int = 0
+    """Where a preference stage is; 0 of 0 outside of one."""
 
 
 @dataclass(frozen=True, slots=True)

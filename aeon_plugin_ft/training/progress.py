@@ -8,6 +8,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from aeon_plugin_ft.causes import RunPhase
 from aeon_plugin_ft.store.files import write_json
 from aeon_plugin_ft.training.model import Progress, RunOutcome, RunState
 
@@ -47,8 +48,16 @@ def last_progress(path: Path) -> Progress | None:
     names = {field.name for field in fields(Progress)}
     for line in reversed(_parse(tail)):
         if line.get("event") == "progress":
-            return Progress(**{key: value for key, value in line.items() if key in names})
+            values = {key: value for key, value in line.items() if key in names}
+            return Progress(**{**values, "phase": _phase(line.get("phase"))})
     return None
+
+
+def _phase(value: Any) -> RunPhase:
+    try:
+        return RunPhase(value)
+    except ValueError:
+        return RunPhase.OTHER
 
 
 def _parse(data: bytes) -> list[dict[str, Any]]:

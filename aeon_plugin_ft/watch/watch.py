@@ -2,7 +2,7 @@
 
 Runs in the host, in the thread that follows the store, and reads the store only. Two looks: at the version in
 use since it took over, and at a candidate that answers a share of the sessions (registry/canaries.py). Both ask
-the same sequential test (evaluation/sequential.py). A degraded version is rejected for ever; one whose backend
+the same sequential test (watch/sequential.py). A degraded version is rejected for ever; one whose backend
 fails is left, and may come back.
 """
 

@@ -129,7 +129,7 @@ def test_judging_by_hand_ends_the_waiting_and_uses_what_is_better(
     version = Registry(DataFolder(cli.data), store).get(judged)
     store.set_fact(UNJUDGED, version.run)
     monkeypatch.setattr(Pipeline, "judge", lambda self, run: version)
-    assert cli("judge", version.run) == 0 and f"{judged} answers now" in cli.out
+    assert cli("judge", version.run) == 0 and f"{judged} was chosen" in cli.out and "answers now" not in cli.out
     assert store.fact(UNJUDGED) is None
     store.close()
 

@@ -25,6 +25,7 @@ from aeon_plugin_ft.events import Event, EventBus, VerdictReached
 from aeon_plugin_ft.pipeline import Pipeline
 from aeon_plugin_ft.registry import Version, VersionState
 from aeon_plugin_ft.registry.canaries import canary_under_way
+from aeon_plugin_ft.serving.deployments import DeploymentTable
 from aeon_plugin_ft.serving.model import Deployer, Deployment
 from aeon_plugin_ft.settings import Settings
 from aeon_plugin_ft.store import DataFolder, Store
@@ -66,6 +67,8 @@ class Models(Deployer):
         self.retired.append(deployment.version)
 
     def discard(self, version: str, *_: Any) -> None:
+        if self.down:
+            raise BackendDownError("ollama does not answer at http://127.0.0.1:11434")
         self.discarded.append(version)
 
     def check(self, deployment: Deployment) -> None: ...
@@ -100,6 +103,7 @@ class Court:
 
     def __init__(self, data: DataFolder, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         self.data, self.store, self.models = data, store, Models()
+        self.backends: dict[str, Deployer] = {"embedded": self.models}
         life = Life(data, store)
         self.settings = Settings()
         self.events: list[Event] = []
@@ -108,7 +112,7 @@ class Court:
         monkeypatch.setattr("aeon_plugin_ft.pipeline.resolve_base", lambda *_: BASE)
         monkeypatch.setattr("aeon_plugin_ft.judge.ask", self.models.ask)
         monkeypatch.setattr("aeon_plugin_ft.judge.measure_losses", measured(0.2))
-        self.pipeline = Pipeline(data, lambda: self.settings, store, bus, lambda: self.models)
+        self.pipeline = Pipeline(data, lambda: self.settings, store, bus, lambda: self.backends)
         store.execute("DELETE FROM versions")
         self.run = Run("run1", data.runs / "run1")
         self.dataset = life.dataset
@@ -269,3 +273,36 @@ def test_a_refusal_carries_its_causes(court: Court) -> None:
     assert court.pipeline.settle(court.run).in_use is False
     told = court.verdicts()[0]
     assert Refusal.LANGUAGE in told.refusals and len(told.refusals) == len(told.reasons)
+
+
+def test_what_an_earlier_backend_was_given_goes_with_the_version(court: Court) -> None:
+    """Tags of gigabytes in Ollama would stay there for ever after a move to another backend."""
+    judged = court.pipeline.judge(court.run).name
+    court.backends["ollama"] = later = Models()
+    court.settings = Settings.model_validate({"serve": {"backend": "ollama"}})
+    court.pipeline.registry.remove(judged)
+    court.pipeline.prune()
+    assert court.models.discarded == [judged] == later.discarded
+    court.pipeline.prune()
+    assert court.models.discarded == [judged], "gone is gone"
+
+
+def test_a_backend_that_is_offline_loses_the_version_when_it_is_back(court: Court) -> None:
+    judged = court.pipeline.judge(court.run).name
+    court.backends["ollama"] = Models()
+    court.settings = Settings.model_validate({"serve": {"backend": "ollama"}})
+    court.pipeline.registry.remove(judged)
+    court.models.down = True
+    court.pipeline.prune()
+    assert court.models.discarded == []
+    court.models.down = False
+    court.pipeline.prune()
+    assert court.models.discarded == [judged]
+
+
+def test_a_candidate_that_waits_for_its_verdict_keeps_what_the_backend_has(court: Court) -> None:
+    """Its name is not registered yet; taking it away would cost another import of gigabytes."""
+    candidate = court.pipeline.registry.next_name()
+    DeploymentTable(court.store).note_given(candidate, "embedded")
+    court.pipeline.prune()
+    assert court.models.discarded == []

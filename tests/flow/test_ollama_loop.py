@@ -62,7 +62,7 @@ def test_a_model_of_ollamas_is_trained_deployed_used_and_rolled_back(
         assert cli("config", "set", key, value) == 0, cli.err
     assert cli("dataset", "import", str(some)) == 0, cli.err
     assert cli("train") == 0, cli.err
-    assert "v0001 answers now" in cli.out
+    assert "v0001 was chosen" in cli.out
 
     (tag,) = set(ollama.tags) - {"tiny:1b"}
     served = json.loads((cli.data / "versions" / "v0001" / "manifest.json").read_text(encoding="utf-8"))["served"]

@@ -314,7 +314,7 @@ def test_a_version_that_was_accepted_before_a_crash_is_put_into_use_after_it(tmp
 
 def test_what_the_owner_chose_after_the_verdict_stays(tmp_path: Path, data: DataFolder, store: Store) -> None:
     name = with_an_accepted_version(data.root, tmp_path, rolled_back=True)
-    pipeline = Pipeline(data, Settings, store, EventBus(), StandIn)
+    pipeline = Pipeline(data, Settings, store, EventBus(), lambda: {"embedded": StandIn()})
     assert pipeline.unpromoted(time.time()) is None
     store.execute("DELETE FROM promotions")
     assert pipeline.unpromoted(0.0) is None

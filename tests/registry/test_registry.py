@@ -94,11 +94,12 @@ def test_forgetting_taints_what_was_trained_on_it(registry: Registry, tmp_path: 
 def test_a_folder_without_its_row_is_found_again(registry: Registry, tmp_path: Path, store: Store) -> None:
     name = make(registry, tmp_path, "r1")
     store.execute("DELETE FROM versions")
-    half, written_now = registry.data.versions / "v0002.part", registry.data.versions / "v0003.part"
+    half = registry.data.versions / f"v0002.{2**31 - 1}.part"  # a number that no process has
+    written_now = registry.data.versions / f"v0003.{os.getpid()}.part"
     half.mkdir()
     written_now.mkdir()
-    os.utime(half, (0, 0))
-    assert registry.heal() == [name]
+    (written_now / "manifest.json").write_bytes((registry.data.versions / name / "manifest.json").read_bytes())
+    assert registry.heal() == [name], "one that is just being written is no version yet"
     assert registry.get(name).run == "r1"
     assert not half.exists() and written_now.exists()
 
@@ -213,3 +214,12 @@ def test_the_report_is_kept_as_a_page_too(registry: Registry, tmp_path: Path) ->
     (version.folder / "report.json").unlink()
     with pytest.raises(RegistryError, match="cannot be read"):
         registry.report(version)
+
+
+def test_a_version_that_cannot_be_written_whole_leaves_nothing(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aeon_plugin_ft.registry.folders.write_json", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        make(registry, tmp_path, "r1")
+    assert list(registry.data.versions.iterdir()) == [] and registry.heal() == []

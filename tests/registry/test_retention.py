@@ -78,13 +78,14 @@ def test_below_the_cap_only_what_nobody_needs_goes(house: House) -> None:
     house.version("r1")
     house.run("r2", "paused")
     house.run("r3")  # finished, waits for a verdict
-    (house.data.versions / "v0009.part").mkdir()
+    half = house.data.versions / f"v0009.{2**31 - 1}.part"  # a number that no process has
+    half.mkdir()
+    (house.data.versions / f"v0010.{os.getpid()}.part").mkdir()  # is being written now
     fill(house.data.serving / "merged-v0001-ab.gguf", 50)
     fill(house.data.serving / "merged-v0002-cd.gguf", 50)  # is being written now
-    for path in (house.data.versions / "v0009.part", house.data.serving / "merged-v0001-ab.gguf"):
-        os.utime(path, (0, 0))
+    os.utime(house.data.serving / "merged-v0001-ab.gguf", (0, 0))
     assert house.names() == [
-        "r1/checkpoints", "r1/heldout", "r3/checkpoints", "v0009.part", "merged-v0001-ab.gguf",
+        "r1/checkpoints", "r1/heldout", "r3/checkpoints", half.name, "merged-v0001-ab.gguf",
     ]  # fmt: skip
 
 

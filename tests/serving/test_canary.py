@@ -8,6 +8,7 @@ import pytest
 
 from aeon_plugin_ft.errors import ServingError
 from aeon_plugin_ft.serving.canary import CanaryServer
+from aeon_plugin_ft.serving.deployments import DeploymentTable
 from aeon_plugin_ft.settings import ServeSection
 from tests.serving.fakes import BASE_MODEL
 from tests.serving.world import World
@@ -15,7 +16,7 @@ from tests.serving.world import World
 
 @pytest.fixture
 def canary(world: World) -> CanaryServer:
-    return CanaryServer(world.routes, world.backends, lambda: world.settings)
+    return CanaryServer(world.routes, world.backends, lambda: world.settings, DeploymentTable(world.store))
 
 
 def test_it_is_served_once_and_again_where_serve_says(world: World, canary: CanaryServer) -> None:

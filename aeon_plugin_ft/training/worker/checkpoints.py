@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from aeon_plugin_ft.store.files import remove_left_behind, whole_folder
+from aeon_plugin_ft.store.files import PART, remove_left_behind, whole_folder
 
 KEPT = 2
 ADAPTER = "default"
@@ -61,4 +61,4 @@ def save(trainer: Any, folder: Path, best: int | None = None) -> Path:
 
 def _whole(folder: Path) -> list[Path]:
     """The finished ones, in no order; the names of parts begin like theirs."""
-    return [path for path in folder.glob("step-*") if path.suffix != ".part"]
+    return [path for path in folder.glob("step-*") if path.suffix != PART]

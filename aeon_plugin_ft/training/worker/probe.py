@@ -62,7 +62,7 @@ def measure(run: Run, config: RunConfig, watch: StopWatch, started: float) -> di
     """{"estimate": ..., "parity": ...}."""
     from aeon_plugin_ft.training.worker.session import Session
 
-    session = Session(run, config, watch, lambda _: None, lambda _: None)
+    session = Session(run, config, watch, lambda *_: None, lambda _: None)
     trainer, rows, verdict = session.prepare()
     prepared = time.monotonic() - started
     trainer.create_optimizer()

@@ -11,10 +11,9 @@ import logging
 import sqlite3
 import time
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 
-from aeon_plugin_ft.causes import EndCause, PauseCause, RunCause, run_cause
+from aeon_plugin_ft.causes import EndCause, PauseCause, RunCause, RunPhase, run_cause
 from aeon_plugin_ft.errors import AeonFtError, LeaseHeldError, NoSpaceError, StoreError
 from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.training.memory import is_out_of_memory, peak_bytes
@@ -65,7 +64,7 @@ class Attempt:
 
     def go(self, watch: StopWatch) -> int:
         try:
-            self.phase("starting")
+            self.phase(RunPhase.STARTING)
             watch.check()
             from aeon_plugin_ft.training.worker.session import Session
 
@@ -150,8 +149,9 @@ class Attempt:
             store.close()
         return None if may_run else PauseCause.OVERTAKEN
 
-    def phase(self, name: str) -> None:
-        """Tell that something other than a step is under way."""
+    def phase(self, phase: RunPhase, step: int = 0, steps: int = 0) -> None:
+        """Tell that something other than a step of the training is under way; `step` of `steps` of a preference
+        stage."""
         last = self.newest
         self.tell(
             Progress(
@@ -162,13 +162,12 @@ class Attempt:
                 saving=last.saving if last else 1.0,
                 seconds=round(time.monotonic() - self.started, 2),
                 seconds_left=last.seconds_left if last else 0.0,
-                phase=name,
+                phase=phase,
+                stage_step=step,
+                stage_steps=steps,
             )
         )
 
     def tell(self, progress: Progress) -> None:
         self.newest = progress
         self.progress.progress(progress)
-
-
-Phase = Callable[[str], None]

@@ -7,10 +7,11 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from transformers import TrainerCallback, TrainerState
 
+from aeon_plugin_ft.causes import RunPhase
 from aeon_plugin_ft.dataset.frozen import read_messages
 from aeon_plugin_ft.dataset.tool_calls import tool_call
 from aeon_plugin_ft.errors import DatasetError
@@ -36,6 +37,12 @@ from hooks import Message
 PARITY_FILE = "parity.json"
 
 
+class OnRunPhase(Protocol):
+    """Hears what is being done; `step` of `steps` of a preference stage, 0 of 0 outside of one."""
+
+    def __call__(self, phase: RunPhase, step: int = 0, steps: int = 0) -> None: ...
+
+
 class Session:
     """One attempt's work. `phase` and `tell` report; `watch.check` is called wherever leaving is possible."""
 
@@ -44,7 +51,7 @@ class Session:
         run: Run,
         config: RunConfig,
         watch: StopWatch,
-        phase: Callable[[str], None],
+        phase: OnRunPhase,
         tell: Callable[[Progress], None],
     ) -> None:
         self.run, self.config, self.watch, self.phase, self.tell = run, config, watch, phase, tell
@@ -68,7 +75,7 @@ class Session:
             trainer.add_callback(self.early)
         self._learn(trainer)
         preferences = self._prefer(trainer, verdict)
-        self.phase("saving")
+        self.phase(RunPhase.SAVING)
         self.save_adapter(trainer)
         return self._outcome(trainer, reporter, verdict, preferences)
 
@@ -76,10 +83,10 @@ class Session:
         """Everything before the first step. The rows are those that are learnt, in the numbers of the order."""
         set_up_torch(self.recipe.threads)
         self.watch.check()
-        self.phase("reading the examples")
+        self.phase(RunPhase.READING)
         self.encoded = self.encode()
         self.watch.check()
-        self.phase("loading the model")
+        self.phase(RunPhase.LOADING)
         device = pick_device()
         base = load_base(self.config.base.training_copy, device, quantize=self.recipe.quantize)
         model = add_adapter(base, self.recipe, self.stages.newest() or self.config.parent)
@@ -152,7 +159,7 @@ class Session:
             verdict = Parity(**json.loads(kept_file.read_text(encoding="utf-8")))
             write_json(file, asdict(verdict))
             return verdict
-        self.phase("checking the engine")
+        self.phase(RunPhase.CHECKING)
         trainer.model.train()
         first = [rows[index] for index in trainer.order[0]]
 
@@ -185,7 +192,7 @@ class Session:
         if self.stages.newest() is not None:
             trainer.state = TrainerState.load_from_json(str(self.stages.state("sft")))
             return
-        self.phase("training")
+        self.phase(RunPhase.TRAINING)
         self._run(trainer)
         best = best_step(trainer.state.log_history)
         if best is not None and best != trainer.state.global_step:
@@ -238,8 +245,8 @@ class Session:
         return {kind: self.stages.report(kind) or {} for kind in kinds}
 
     def _teller(self, kind: str) -> Callable[[int, int], None]:
-        names = {"dpo": "corrections", "kto": "praise and complaints"}
-        return lambda step, steps: self.phase(f"learning from {names[kind]}, step {step} of {steps}")
+        phase = {"dpo": RunPhase.CORRECTIONS, "kto": RunPhase.OPINIONS}[kind]
+        return lambda step, steps: self.phase(phase, step, steps)
 
     def save_adapter(self, trainer: SharedPrefixTrainer) -> None:
         """The adapter under its final name, whole or not at all; the checkpoints have done their duty."""

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from aeon_plugin_ft.base.model import BaseModel
-from aeon_plugin_ft.causes import PauseCause
+from aeon_plugin_ft.causes import PauseCause, RunPhase
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.training.model import Recipe, Run, RunOutcome
@@ -68,14 +68,14 @@ class Watch:
 def train(data: DataFolder, store: Store, tiny_base: BaseModel, tiny_dataset: Dataset) -> Callable[..., Any]:
     """train(recipe) makes a run and trains it; train(run, watch) goes on with one."""
     opinions_into(tiny_dataset)
-    phases: list[str] = []
+    phases: list[tuple[object, ...]] = []
 
     def made(what: Recipe | Run, watch: Watch | None = None) -> tuple[Run, RunOutcome]:
         from aeon_plugin_ft.training.worker.session import Session
 
         run = create_run(data, store, tiny_base, tiny_dataset, what) if isinstance(what, Recipe) else what
         config = RunConfig.read(run.folder)
-        session = Session(run, config, watch or Watch(), phases.append, lambda _: None)  # type: ignore[arg-type]
+        session = Session(run, config, watch or Watch(), lambda *phase: phases.append(phase), lambda _: None)  # type: ignore[arg-type]
         return run, session.train()
 
     made.phases = phases  # type: ignore[attr-defined]
@@ -100,8 +100,8 @@ def test_wanted_replies_become_likelier_than_unwanted_ones(
         assert found["margin_after"] > found["margin_before"] + 1.0
     assert outcome.preferences["dpo"]["examples"] == 12
     assert outcome.preferences["kto"]["examples"] == 16, "a corrected reply is a pair, and no rating as well"
-    assert any("corrections, step 3 of 3" in phase for phase in train.phases)  # type: ignore[attr-defined]
-    assert any("praise and complaints, step 4 of 4" in phase for phase in train.phases)  # type: ignore[attr-defined]
+    assert (RunPhase.CORRECTIONS, 3, 3) in train.phases  # type: ignore[attr-defined]
+    assert (RunPhase.OPINIONS, 4, 4) in train.phases  # type: ignore[attr-defined]
     left = {path.name for path in run.folder.iterdir()}
     assert "stages" not in left and not any(name.startswith("checkpoints") for name in left)
     assert not (run.adapter / "ref").exists(), "the reference is no part of the result"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from aeon_plugin_ft.errors import AeonFtError
 from aeon_plugin_ft.serving.deployments import DeploymentState, DeploymentTable
-from aeon_plugin_ft.serving.journal import Journal
+from aeon_plugin_ft.serving.journal import Journal, SwapRecord, SwapStep
 from aeon_plugin_ft.serving.model import Deployer, Deployment
 from aeon_plugin_ft.settings import ServeSection
 
@@ -37,6 +38,7 @@ class Leaving:
         deployer = self._deployers.get(deployment.backend)
         if deployer is not None:
             deployer.retire(deployment, self._settings())
+        # At the same place the new one stands in that row, and to abandon the name would take it away with the old one.
         if place_of(deployment) != used:
             if deployer is not None:
                 deployer.abandon(deployment.version, self._settings())
@@ -54,11 +56,31 @@ class Leaving:
         except AeonFtError as error:
             log.warning("what is left of %s could not be taken away: %s", version, error)
 
+    def after_crash(self, entries: Sequence[SwapRecord], current: str) -> None:
+        """End a swap that a crash cut off: forwards when the store already has its version as `current`, back
+        otherwise. A move changes nothing in the store: there the journal says whether the route was to be flipped next.
+        """
+        last = entries[-1]
+        promoted = any(entry.step is SwapStep.PROMOTED for entry in entries)
+        if current == last.version and (promoted or last.previous != last.version):
+            self._journal.write(replace(last, step=SwapStep.DONE, reason="finished after a crash", deployed=None))
+            return
+        made = next((entry.deployed for entry in entries if entry.deployed), None)
+        deployment = None if made is None else Deployment.from_record(made)
+        self.abandon(last.backend, last.version, deployment, None)
+        self._journal.write(replace(last, step=SwapStep.UNDONE, reason="undone after a crash", deployed=None))
+
     def retire_left(self, used: Place) -> None:
         """Take away what an earlier process served and nobody uses now, as far as it was recorded."""
         for version, backend in self._table.serving():
+            # A backend whose plugin was removed: nobody here knows how to take its models away.
             if (version, backend) == used or backend not in self._deployers:
                 continue
             deployed = self._journal.last_deployed(version, backend)
             if deployed is not None:
                 self.abandon(backend, version, Deployment.from_record(deployed), used)
+
+
+def renewed(old: Deployment, serving: Deployment | None) -> bool:
+    """Whether the same name at the same place serves again, so that nothing is to be taken away."""
+    return serving is not None and place_of(old) == place_of(serving) and old.route == serving.route

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -26,8 +26,8 @@ from aeon_plugin_ft.errors import AeonFtError, OvertakenError, ServingError
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.registry import BASE, Registry, Version
 from aeon_plugin_ft.serving.deployments import DeploymentState, DeploymentTable
-from aeon_plugin_ft.serving.journal import Journal, SwapRecord, SwapStep, process_lives, process_name
-from aeon_plugin_ft.serving.leaving import Leaving, place_of
+from aeon_plugin_ft.serving.journal import Journal, SwapStep, process_lives, process_name
+from aeon_plugin_ft.serving.leaving import Leaving, place_of, renewed
 from aeon_plugin_ft.serving.model import Deployer, Deployment, OnStep, unheard
 from aeon_plugin_ft.serving.plan import HOST, SwapPlan
 from aeon_plugin_ft.serving.routes import RouteTable
@@ -37,6 +37,7 @@ from aeon_plugin_ft.wording import english
 
 log = logging.getLogger("aeon_ft.serving")
 
+# The owner's Ctrl-C and the end of the process too: a swap that is cut off between two steps must go back.
 _INTERRUPTS = (Exception, KeyboardInterrupt, SystemExit)
 
 
@@ -120,6 +121,7 @@ class Swapper:
             old, self.serving = self.serving, None
             if old is None:
                 return None
+            # Before the wait: from here on no call begins on it, and those that have begun may end.
             self.routes.flip(None)
             self.routes.wait_unused(old.route, old.route.timeout_s)
             self.deployers[old.backend].retire(old, self.settings())
@@ -139,9 +141,10 @@ class Swapper:
         """
         with self._one_at_a_time:
             for entries in self.journal.unfinished():
+                # A swap of another living process (the CLI beside the host) goes on without us.
                 owner = entries[-1].process
                 if owner == process_name() or not process_lives(owner):
-                    self._finish_or_undo(entries)
+                    self._leaving.after_crash(entries, self.registry.current())
             self._serve_current()
             if self.serving is not None:
                 self._leaving.retire_left((self.serving.version, self.serving.backend))
@@ -168,6 +171,7 @@ class Swapper:
         if self.serving is not None:
             previous = self.serving.version
         else:
+            # Nothing is served, so what the store says is replaced; if that is what shall be served, the one before it.
             name = BASE if version is None else version.name
             previous = self.registry.previous() if current == name else current
         return SwapPlan(version, base, backend, settings, previous, chosen or current, cause, reason, rolled_back)
@@ -204,6 +208,7 @@ class Swapper:
         try:
             deployer.check(serving)
         except ServingError:
+            # Not an error of the swap: it goes on and deploys what does not answer anew.
             return False
         self.registry.promote(plan.name, plan.cause, plan.reason, instead_of=plan.chosen)
         return True
@@ -235,6 +240,8 @@ class Swapper:
 
     def _switch(self, plan: SwapPlan, deployment: Deployment | None) -> None:
         """The registry may still refuse (tainted meanwhile, or another was chosen); the flip itself cannot fail."""
+        # The store before the route: after a crash in between, recovery serves what the store says. The other way round
+        # the brain would have talked to a model that nobody remembers.
         self.registry.promote(plan.name, plan.cause, plan.reason, instead_of=plan.chosen)
         self._note(plan, SwapStep.PROMOTED)
         self.routes.flip(None if deployment is None else deployment.route)
@@ -263,7 +270,7 @@ class Swapper:
         """The swap has succeeded: an old model that will not leave is only reported."""
         self._note(plan, SwapStep.RETIRING)
         reason = ""
-        if old is not None and not _renewed(old, self.serving):
+        if old is not None and not renewed(old, self.serving):
             try:
                 self.routes.wait_unused(old.route, old.route.timeout_s)
                 self._leaving.retire(old, place_of(self.serving))
@@ -280,10 +287,12 @@ class Swapper:
     ) -> None:
         reason = str(error) or type(error).__name__
         self._note_if_possible(plan, SwapStep.FAILED, reason)
+        # First of all: whatever else of the way back fails, the brain answers with what it had.
         self.routes.flip(None if old is None else old.route)
         self.serving = old
         back = plan.chosen if old is None else old.version
         current = self.registry.current()
+        # Only our own change is taken back: another version that somebody chose meanwhile stays chosen.
         if current in {plan.chosen, plan.name} and self.registry.usable(back):
             with suppress(OvertakenError):
                 why = f"{plan.name} could not be served: {reason}"
@@ -302,19 +311,6 @@ class Swapper:
         self._failed_move = failure if plan.moves else None
 
     # -- after a crash -------------------------------------------------------------------------
-
-    def _finish_or_undo(self, entries: Sequence[SwapRecord]) -> None:
-        """Forwards when the store already has the new version, back otherwise. A move changes nothing in the store:
-        there the journal says whether the route was to be flipped next."""
-        last = entries[-1]
-        promoted = any(entry.step is SwapStep.PROMOTED for entry in entries)
-        if self.registry.current() == last.version and (promoted or last.previous != last.version):
-            self.journal.write(replace(last, step=SwapStep.DONE, reason="finished after a crash", deployed=None))
-            return
-        made = next((entry.deployed for entry in entries if entry.deployed), None)
-        deployment = None if made is None else Deployment.from_record(made)
-        self._leaving.abandon(last.backend, last.version, deployment, None)
-        self.journal.write(replace(last, step=SwapStep.UNDONE, reason="undone after a crash", deployed=None))
 
     def _serve_current(self) -> None:
         current = self.registry.current()
@@ -349,8 +345,3 @@ class Swapper:
         from aeon_plugin_ft.base.resolve import resolve_base
 
         return resolve_base(spec, self.data.cache / "base")
-
-
-def _renewed(old: Deployment, serving: Deployment | None) -> bool:
-    """Whether the same name at the same place serves again, so that nothing is to be taken away."""
-    return serving is not None and place_of(old) == place_of(serving) and old.route == serving.route

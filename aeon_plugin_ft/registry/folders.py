@@ -38,6 +38,7 @@ def left_by_a_crash(folder: Path, pattern: str = "*.part") -> list[Path]:
     parts = []
     for part in folder.glob(pattern):
         with contextlib.suppress(FileNotFoundError):  # its writer has just renamed it into place
+            # By age, since these names do not say which process writes: copying an adapter takes seconds.
             if time.time() - part.stat().st_mtime > LEFTOVER_SECONDS:
                 parts.append(part)
     return parts
@@ -52,6 +53,7 @@ def state_on_disk(folder: Path, verdict: Verdict) -> tuple[VersionState, str | N
         state = VersionState.ACCEPTED if verdict.accepted else VersionState.REJECTED
         return state, "; ".join(verdict.reasons) or None
     except (OSError, ValueError, KeyError, TypeError):
+        # In doubt not used: the mark is there, so the version was withdrawn for some reason.
         return VersionState.REJECTED, "its mark of withdrawal cannot be read"
 
 

@@ -1,7 +1,7 @@
 """A version: an immutable folder with a manifest written last.
 
 <data>/versions/v0001/adapter/         PEFT LoRA folder
-                      report.json      data, training, losses and side-by-side answers (evaluation/report.py)
+                      report.json      data, training, losses and side-by-side answers (evaluation/report)
                       report.html      the same to read, in one self-contained page
                       manifest.json    written last; a folder without it is not a version. Beside lineage and
                                        verdict: "served", what was measured of the model as it was served
@@ -49,4 +49,5 @@ class Version:
 
     @property
     def adapter(self) -> Path:
+        """Its PEFT LoRA folder."""
         return self.folder / "adapter"

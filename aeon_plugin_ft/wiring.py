@@ -31,17 +31,28 @@ class Basis(Protocol):
     """What the larger parts are made of: a host has all of it (`Parts`), a command opens each on first use."""
 
     @property
-    def data(self) -> DataFolder: ...
+    def data(self) -> DataFolder:
+        """Where everything lies."""
+
     @property
-    def store(self) -> Store: ...
+    def store(self) -> Store:
+        """The database."""
+
     @property
-    def settings_file(self) -> SettingsFile: ...
+    def settings_file(self) -> SettingsFile:
+        """plugin.toml, which is read again when it was saved."""
+
     @property
-    def events(self) -> EventBus: ...
+    def events(self) -> EventBus:
+        """The bus; the store listens to it first."""
+
     @property
-    def extensions(self) -> Extensions: ...
+    def extensions(self) -> Extensions:
+        """What other plugins add."""
+
     @property
-    def backends(self) -> Backends: ...
+    def backends(self) -> Backends:
+        """The deployers, by their names in [serve] backend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +126,7 @@ def make_extensions(hooks: HookCaller) -> Extensions:
 
 
 def make_registry(basis: Basis) -> Registry:
+    """The versions of this data folder."""
     from aeon_plugin_ft.registry import Registry
 
     return Registry(basis.data, basis.store)
@@ -125,6 +137,7 @@ def make_backends(data: DataFolder, store: Store, settings_file: SettingsFile, e
     from aeon_plugin_ft.serving.backends import Backends
 
     def prompt() -> str:
+        # Kept by the host's follower of the log (host/arrivals.py); a command warms with what the host saw last.
         return str(store.fact("system_prompt", ""))
 
     return extensions.add_backends(Backends(data, lambda: settings_file.current.serve, system_prompt=prompt), data)
@@ -140,6 +153,7 @@ def make_pipeline(
 
     return Pipeline(
         basis.data,
+        # The question and not the answer: a setting that is saved later must reach the part that uses it.
         lambda: basis.settings_file.current,
         basis.store,
         basis.events,

@@ -37,6 +37,7 @@ def make_host(core: dict[str, Any], gui_thread: GuiThread, in_flight: Callable[[
 
 def find_root(core: dict[str, Any]) -> Path:
     """Aeon's folder, from where its own code lies: the working directory may be another."""
+    # Either will do: both classes are defined in Aeon's core/, one folder below its root.
     for name in ("module_manager", "brain"):
         module = sys.modules.get(type(core.get(name)).__module__)
         file = getattr(module, "__file__", None)
@@ -53,6 +54,7 @@ def is_private(core: dict[str, Any]) -> bool:
     """
     io = core.get("io_handler")
     places = (core.get("context"), core.get("context_manager"), getattr(io, "context_manager", None))
+    # Releases of Aeon differ in where they register the context, and a module may set it on any of them.
     return any(place.get(STEALTH) for place in places if place is not None)
 
 

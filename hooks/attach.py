@@ -46,6 +46,7 @@ class Attachment:
         self.active = True
         self.in_flight = 0
         self._count = threading.Lock()
+        # From the instance: None where the method is the class's own, which comes back by deleting ours.
         self._before = brain.__dict__.get("pensar")
         self._original: Callable[..., Any] = brain.pensar
         function = inspect.getattr_static(type(brain), "pensar", None)
@@ -60,6 +61,8 @@ class Attachment:
         """Leave the brain as it was found; under a wrapper that came later, only stop taking part."""
         with _lock:
             self.active = False
+            # Somebody has wrapped us since. To put the old one back would take them out as well; inactive, we pass
+            # calls on.
             if self.brain.__dict__.get("pensar") is not self.wrapper:
                 return
             if self._before is None:
@@ -83,6 +86,7 @@ class Attachment:
             return command
         with self._count:
             self.in_flight += 1
+        # Set before the try: a call that raises is a turn too, one that nobody answered.
         reply = None
         try:
             reply = self._run(call, args, kwargs)
@@ -103,6 +107,7 @@ class Attachment:
 
     def _command(self, call: Call) -> str | None:
         """A plugin's answer, when the owner's own words are a command that no trigger caught."""
+        # Only what the owner said: a module's prompt that happens to sound like a command is none.
         if call.caller != CHAT or already_asked(call.prompt, last=True):
             return None
         answer = self.line.hooks.first("aeon_heard", text=call.prompt)
@@ -144,6 +149,7 @@ def attach(
             if known.brain is brain:
                 known.active = True
                 return known
+        # An object with slots takes no attribute of its own, so nothing could be replaced on it alone.
         if not callable(getattr(brain, "pensar", None)) or not hasattr(brain, "__dict__"):
             raise TypeError(f"{type(brain).__name__} is no brain: it has no pensar() to attach to")
         line = Line(hooks, pool or _pool(brain), breaker or Breaker(), session or new_id(), is_private)

@@ -31,6 +31,8 @@ class Breaker:
 
     def allows(self, route: Route) -> bool:
         """Whether the route may be tried now. After the rest only one caller is let through until it reports."""
+        # Without the lock, each call: nothing rests, in nearly every case. A race lets one call through, which is
+        # harmless.
         if not self._until:
             return True
         key = _key(route)
@@ -40,10 +42,12 @@ class Breaker:
                 return True
             if self._clock() < until:
                 return False
+            # Rest again at once: whoever is let through now is the only one until it reports.
             self._until[key] = self._clock() + self._rest(key)
             return True
 
     def worked(self, route: Route) -> None:
+        """The route has answered: its failures are forgotten."""
         if self._counts:
             with self._lock:
                 self._counts.pop(_key(route), None)

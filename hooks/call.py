@@ -65,6 +65,7 @@ class Call:
         """The plugins' route for this call, asked once; None is the host's own choice."""
         self.messages = messages
         if not self._asked:
+            # Even where nobody chose: Aeon asks a second provider after the first, and that is the same call.
             self._asked = True
             request = ModelRequest(self.id, self.prompt, messages, self.caller, self.line.session, host_route)
             chosen = self.line.hooks.first("aeon_choose_model", request=request)
@@ -113,6 +114,7 @@ class Call:
             prompt=self.prompt,
             messages=self.messages or (Message("user", self.prompt),),
             reply=reply,
+            # A call may have worked and its reply have been thrown away by the host.
             served_by=self.served_by if reply is not None else None,
             attempts=tuple(self.attempts),
             private=self._private(),
@@ -130,6 +132,7 @@ class Call:
     def _try(self, route: Route, reply_to: ReplyTo | None, guarded: bool) -> str | None:
         began = time.perf_counter()
         if guarded and not self.line.breaker.allows(route):
+            # On record as a failed attempt, though nothing was sent: the turn says why this route did not answer.
             self.record(route.provider, route.model, began, error="resting after failures", version=route.version)
             return None
         try:
@@ -175,6 +178,7 @@ class ReplyTo:
         self._shown = ""
 
     def begin(self) -> OnToken:
+        """Where the next route's pieces go; a filter of its own, for it begins outside of any reasoning."""
         self._filter = ThinkFilter()
         return lambda piece: self._show(self._filter.feed(piece))
 
@@ -182,6 +186,7 @@ class ReplyTo:
         """The reply is whole. It is shown anew where the pieces were something else (reasoning that
         only its end gave away)."""
         self._show(self._filter.close())
+        # strip_think of the whole knows more than a filter of pieces could; the screen must show what is logged.
         if self._shown.strip() != reply:
             self.abandon()
             self._show(reply)

@@ -32,6 +32,7 @@ REPORT = "host.json"
 """In the data folder: what was found and mended in the running Aeon, for doctor."""
 
 _doors: list[Door] = []
+# Re-entrant: a plugin that is told of the start, under it, may look for the door.
 _lock = threading.RLock()
 
 
@@ -55,6 +56,7 @@ class Door:
 
     def refresh(self) -> None:
         """After a hot reload: the same objects are attached once more if they are not."""
+        # A hot reload may have made a new brain; the old one is left as it was found.
         if self.core["brain"] is not self.attachment.brain:
             self.attachment.detach()
         self.attachment = attach(self.core["brain"], self.hooks, is_private=lambda: is_private(self.core))
@@ -76,6 +78,7 @@ class Door:
         self.hooks.all("aeon_stopping")
         if self.ear is not None:
             self.ear.detach()
+        # After the plugins were told: their last words may still need the brain.
         self.attachment.detach()
         for repair in reversed(self.repairs):
             repair.undo()

@@ -20,6 +20,7 @@ class GuiThread:
         self._relay = _make_relay()
 
     def run(self, job: Callable[[], None]) -> None:
+        """Run a job in Qt's thread, some time soon; what it raises is logged."""
         if self._relay is None:
             _guarded(job)
         else:
@@ -37,12 +38,14 @@ def _make_relay() -> Any:
 
         def __init__(self) -> None:
             super().__init__()
+            # Queued: a direct one would run the job in the thread that emits.
             self.job.connect(self.take, qt.Qt.QueuedConnection)
 
         def take(self, job: Callable[[], None]) -> None:
             _guarded(job)
 
     relay = Relay()
+    # It was made in whatever thread came first, and slots run in the thread that their object belongs to.
     relay.moveToThread(application.thread())
     return relay
 

@@ -66,6 +66,7 @@ class RouterEar:
             if self.manager.focused_module is not None or self._is_hosts(command):
                 return None
             answer = self._hooks.first("aeon_heard", text=command)
+            # Noted also when nobody knew it: the brain would ask the plugins a second time.
             _asked.text = command
             return None if answer is None else str(answer)
         except Exception:  # the owner's sentence is routed as ever

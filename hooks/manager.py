@@ -37,6 +37,7 @@ def build_manager(*plugins: object, entry_points: bool = True) -> pluggy.PluginM
         manager.register(plugin)
     if entry_points:
         _load_installed(manager)
+    # An implementation of a hook that does not exist is a misspelt name, and would never be called.
     manager.check_pending()
     return manager
 
@@ -50,6 +51,7 @@ def _load_installed(manager: pluggy.PluginManager) -> None:
         try:
             manager.register(entry.load(), name=entry.name)
         except Exception as error:  # a plugin's import may raise anything
+            # It was registered before it turned out that it does not fit: half a plugin is worse than none.
             if manager.has_plugin(entry.name):
                 manager.unregister(name=entry.name)
             log.warning("plugin %s (%s) cannot be loaded: %s", entry.name, entry.value, error, exc_info=error)

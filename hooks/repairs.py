@@ -49,6 +49,7 @@ def apply_repairs(core: dict[str, Any], gui_thread: GuiThread) -> list[Repair]:
 
 def _window(core: dict[str, Any], gui_thread: GuiThread) -> Repair | None:
     gui = core.get("gui")
+    # Looked for and not assumed from a version: Aeon has none that could be asked.
     if gui is None or hasattr(gui, "set_online_status") or not _logic_asks_for("set_online_status"):
         return None
 
@@ -82,6 +83,7 @@ def _typed(core: dict[str, Any], gui_thread: GuiThread) -> Repair | None:
     def process_command(window: Any, txt: str) -> None:
         _answer_typed(window, txt, gui_thread)
 
+    # On the class, so that a window which is opened later has it as well.
     terminal.process_command = process_command
 
     def undo() -> None:
@@ -135,6 +137,7 @@ class ContextWithDefault:
 
     def get(self, key: str, default: Any = None) -> Any:
         value = self._context.get(key)
+        # Aeon's own context cannot tell "absent" from None either.
         return default if value is None else value
 
     def __getattr__(self, name: str) -> Any:

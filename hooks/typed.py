@@ -25,9 +25,11 @@ class Board:
         self._data: dict[str, Any] = {}
 
     def get(self, key: str, default: Any = None) -> Any:
+        """A value, or `default`."""
         return self._data.get(key, default)
 
     def set(self, key: str, value: Any) -> None:
+        """Keep a value."""
         self._data[key] = value
 
 
@@ -35,6 +37,7 @@ class Screen:
     """A window of one line."""
 
     def add_message(self, text: str, sender: str = "AEON") -> None:
+        """One line to the terminal."""
         sys.stdout.write(f"{sender}: {text}\n")
         sys.stdout.flush()
 
@@ -47,7 +50,9 @@ def boot(root: Path) -> Door:
 
     Aeon's own prints go to standard error. Raises ImportError when its brain cannot be imported.
     """
+    # Aeon opens its own files by relative paths.
     os.chdir(root)
+    # In front: its `core` package must win over any other of that name.
     sys.path.insert(0, str(root))
     config = import_module("core.config_manager").ConfigManager()
     brain = import_module("core.brain").AeonBrain(config)

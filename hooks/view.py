@@ -26,12 +26,15 @@ def make_view(kind: type, function: FunctionType) -> Callable[[Any, Call], Think
     seen = _view_class(kind)
 
     def view(brain: Any, call: Call) -> Think:
+        # Without __init__, which would load a second brain.
         one = seen.__new__(seen)
         one.__dict__ = brain.__dict__
         one._aeon_call = call
         names = function.__globals__
         if "ollama" in names:
             names = {**names, "ollama": _OllamaModule(names["ollama"], call)}
+        # The same code over other globals, where they are copied: the module's own `ollama` is not touched, nor seen
+        # replaced by another thread.
         code = FunctionType(function.__code__, names, function.__name__, function.__defaults__, function.__closure__)
         code.__kwdefaults__ = function.__kwdefaults__
         return cast(Think, code.__get__(one, seen))
@@ -47,6 +50,7 @@ def _view_class(kind: type) -> Any:
     def set_client(view: Any, real: Any) -> None:
         view.__dict__["client"] = real
 
+    # A slot, since everything in the dictionary belongs to the real brain.
     members: dict[str, Any] = {"__slots__": ("_aeon_call",), "client": property(client, set_client)}
     if hasattr(kind, "_conversar_local"):
         members["_conversar_local"] = _canned(kind)
@@ -168,6 +172,7 @@ def _routed(call: Call, provider: Provider, model: str, messages: Any) -> str | 
     """The reply of the plugins' route, once per call; None: Aeon's own request is to go out."""
     try:
         exact = tuple(Message(m["role"], m["content"]) for m in messages)
+        # Aeon's second request in a call is its fallback: the route was tried before the first.
         first = not call.messages
         chosen = call.choose(exact, Route(provider, model))
         return call.walk((chosen, *chosen.fallback)) if chosen is not None and first else None

@@ -47,9 +47,12 @@ class Follower:
         self._thread = threading.Thread(target=self._run, name="aeon-ft-follow", daemon=True)
 
     def start(self) -> None:
+        """Begin to look, in a thread of its own."""
         self._thread.start()
 
     def ask_to_stop(self) -> None:
+        """End after the look that is under way."""
+        # Both, or it would sleep to the end of its wait, which may be ten minutes.
         self._stopping.set()
         self._wanted.set()
 
@@ -64,12 +67,14 @@ class Follower:
         self._recover()
         while not self._stopping.is_set():
             self._wanted.wait(self._look())
+            # After the wait and before the look, so that what is asked for while it looks is not lost.
             self._wanted.clear()
 
     def _look(self) -> float:
         """Everything once; seconds until the next time."""
         try:
             reload_if_saved(self._parts.settings_file, self._parts.events)
+            # Before `follow`: what the watch decides now is served in the same look.
             self._watch.look()
             self._served.follow()
             if self._parts.settings.base.similar_turns:
@@ -81,6 +86,7 @@ class Follower:
             return self._wait_after(error)
         except Exception:
             log.exception("following the store failed; next try in %.0f s", RETRY_SECONDS[-1])
+            # A mistake of ours, and no reason to end: without this thread nothing would ever be swapped again.
             return RETRY_SECONDS[-1]
         self._failures = 0
         return FOLLOW_SECONDS
@@ -96,6 +102,7 @@ class Follower:
         """Finish or undo what a crash interrupted: versions, runs, swaps."""
         try:
             self._learning.observer.tidy()
+            # Versions before swaps: a swap may be about one that only the disk remembers.
             self._parts.registry.heal()
             accepted = self._parts.pipeline.unpromoted(before=self._started_at)
             if accepted is not None:

@@ -22,9 +22,11 @@ class HostOwner:
         """The plugin's own private mode ("não grave isso"), beside the host's."""
 
     def say(self, sentence: str) -> None:
+        """Speak one sentence; from any thread."""
         self._host.say(sentence)
 
     def is_busy(self) -> bool:
+        """Whether the host is in the middle of a turn, or speaking."""
         return self._host.is_busy()
 
     def is_private(self) -> bool:
@@ -40,8 +42,10 @@ class HostOwner:
             return True
 
     def in_quiet_hours(self) -> bool:
+        """Whether it is now between the hours of [schedule] quiet_hours."""
         return in_quiet_hours(self._settings_file.current.schedule.quiet_hours, datetime.now().time())
 
     def kinds_to_announce(self) -> Collection[str]:
+        """The kinds of news that [voice] announce wants to be told; none while the voice is switched off."""
         voice = self._settings_file.current.voice
         return voice.announce if voice.enabled else ()

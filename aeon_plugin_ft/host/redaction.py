@@ -39,6 +39,8 @@ class Redaction:
     def _redactor(self) -> Redactor:
         privacy = self._settings_file.current.privacy
         with self._lock:
+            # Made once for each state of [privacy], since its patterns take milliseconds to compile. Under the lock, so
+            # that two turns at once do not both compile them.
             if self._made is None or self._made[0] != privacy:
                 self._made = (privacy, Redactor(privacy.mode, privacy.terms))
             return self._made[1]

@@ -28,6 +28,7 @@ def reload_if_saved(file: SettingsFile, events: EventBus) -> None:
     before = file.error
     file.reload_if_changed()
     error = file.error
+    # The file is read every second: the same mistake must not be told every second.
     if error is not None and (before is None or str(before) != str(error)):
         todo = "Corrija o plugin.toml; vale o que valia antes"
         events.publish(AttentionNeeded(trouble=error.trouble, what=error.what, todo=todo))

@@ -78,6 +78,7 @@ class ServedModel:
         cause, reason = (PromotionCause.OWNER, "") if last is None else (last.cause, last.reason)
         if current == BASE and not self._host.needs_model:
             if self.answering is not None:
+                # The host has a model of its own, and is asked instead of a base that we would have to load.
                 self.swapper.release(cause, reason, chosen=current)
             return
         version = None if current == BASE else self._parts.registry.get(current)
@@ -86,6 +87,7 @@ class ServedModel:
             self._parts.pipeline.base(),
             cause,
             reason,
+            # The owner knows what they ordered; what the watch did must be told.
             rolled_back=cause.by_watch,
             chosen=current,
         )
@@ -94,6 +96,7 @@ class ServedModel:
         """A rejected model still answers because the one before it cannot be served: the host's own choice is
         better than either, where there is one."""
         answering, registry = self.answering, self._parts.registry
+        # Where the host has no model, a rejected one of ours is still better than silence.
         if answering in {None, BASE} or answering == registry.current() or self._host.needs_model:
             return
         if registry.get(str(answering)).state is VersionState.REJECTED:
@@ -128,6 +131,7 @@ class ServedModel:
         # before the model leaves: the follower must not bring it back in between
         self._resting = True
         rested = self.swapper.rest()
+        # Nothing was served, so there is nothing to bring back.
         self._resting = rested is not None
         if rested is not None:
             log.info("%s left the memory to a training; the host answers meanwhile", rested.version)
@@ -141,5 +145,6 @@ class ServedModel:
 
     def stop(self) -> None:
         """End every child that serves."""
+        # First: its replies end while the rest still answers.
         self.canary.stop()
         self._parts.backends.close()

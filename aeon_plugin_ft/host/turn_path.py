@@ -31,8 +31,10 @@ class Routing:
         route = self._routes.acquire(request.call_id, request.session)
         if route is not None and self._takes(route, request.host_route):
             return self._with_examples(route, request)
+        # It was not taken: a call that counts as its user would keep the model from leaving.
         self._routes.release(request.call_id)
         if request.host_route.provider in {"groq", "ollama"}:
+            # Only providers whose calls we can make ourselves can be shown anything more than the host shows them.
             shown = self._with_examples(request.host_route, request)
             return shown if shown.examples else None
         return None
@@ -75,6 +77,7 @@ class TurnPath:
         """The reply to a spoken command; None: the owner wants something else."""
         if not self._parts.settings.voice.enabled or not self._parts.settings.plugin.enabled:
             return None
+        # For every sentence, command or not: the owner is here, and a training must leave.
         self._learning.owner_spoke()
         return self._commands.answer(text)
 
@@ -88,10 +91,12 @@ class TurnPath:
 
     def finished(self, turn: Turn) -> None:
         """Log the turn before the owner gets the reply; a private or refused one leaves no trace."""
+        # First, and for private turns too: the call is over, whatever is kept of it.
         route = self._routes.release(turn.id)
         self._learning.owner_spoke()
         if turn.private or self._owner.private or not self._logs():
             return
+        # Before the log, in this order: the owner's own setting, then the other plugins' vetoes.
         if self._redaction.drops(turn.prompt, turn.reply or "") or self._parts.extensions.refusal(turn) is not None:
             return
         kind = classify(turn)

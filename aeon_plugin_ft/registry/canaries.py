@@ -41,6 +41,7 @@ def begin_canary(store: Store, version: str, baseline: str, share: float, turns:
             (store.clock(), CanaryEnd.STOPPED.value, f"{version} came after it"),
         )
         row = connection.execute(
+            # `rival` is the baseline: a column keeps the name it was shipped with.
             "INSERT INTO trials (version, rival, share, turns, started) VALUES (?, ?, ?, ?, ?) RETURNING *",
             (version, baseline, share, turns, store.clock()),
         ).fetchone()
@@ -48,6 +49,7 @@ def begin_canary(store: Store, version: str, baseline: str, share: float, turns:
 
 
 def canary_under_way(store: Store) -> Canary | None:
+    """The canary that answers some sessions now; None when there is none."""
     row = store.row("SELECT * FROM trials WHERE ended IS NULL ORDER BY id DESC LIMIT 1")
     return None if row is None else _canary(row)
 

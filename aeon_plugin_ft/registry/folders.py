@@ -37,6 +37,7 @@ def not_changed_lately(folder: Path, pattern: str) -> list[Path]:
     parts = []
     for part in folder.glob(pattern):
         with contextlib.suppress(FileNotFoundError):  # its writer has just renamed it into place
+            # By age, since these names do not say which process writes: copying an adapter takes seconds.
             if time.time() - part.stat().st_mtime > LEFTOVER_SECONDS:
                 parts.append(part)
     return parts
@@ -51,6 +52,7 @@ def state_on_disk(folder: Path, verdict: Verdict) -> tuple[VersionState, str | N
         state = VersionState.ACCEPTED if verdict.accepted else VersionState.REJECTED
         return state, "; ".join(verdict.reasons) or None
     except (OSError, ValueError, KeyError, TypeError):
+        # In doubt not used: the mark is there, so the version was withdrawn for some reason.
         return VersionState.REJECTED, "its mark of withdrawal cannot be read"
 
 

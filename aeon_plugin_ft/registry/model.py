@@ -49,4 +49,5 @@ class Version:
 
     @property
     def adapter(self) -> Path:
+        """Its PEFT LoRA folder."""
         return self.folder / "adapter"

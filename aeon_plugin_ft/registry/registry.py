@@ -79,6 +79,7 @@ class Registry:
         write_version(folder, adapter, manifest, report or {}, page)
         state = VersionState.ACCEPTED if verdict.accepted else VersionState.REJECTED
         self._insert(manifest, state, "; ".join(verdict.reasons) or None)
+        # Forgetting may have reached the parent while this run still trained.
         if parent is not None and self._state_of(parent) is VersionState.TAINTED:
             self._withdraw(name, VersionState.TAINTED, f"it went on from {parent}, which is tainted")
         return self.get(name)
@@ -87,11 +88,13 @@ class Registry:
         """The name that the next version will get."""
         row = self.store.row("SELECT max(number) AS newest FROM versions")
         newest = max((row["newest"] if row is not None else None) or 0, int(self.store.fact(NEWEST, 0)))
+        # The folders too: a database that was lost must not give out their names again.
         on_disk = [int(path.name[1:5]) for path in self.data.versions.glob("v[0-9][0-9][0-9][0-9]")]
         return f"v{max([newest, *on_disk]) + 1:04d}"
 
     def _insert(self, manifest: Mapping[str, Any], state: VersionState, reason: str | None) -> None:
         self.store.execute(
+            # IGNORE: another process may have healed the same folder a moment ago.
             "INSERT OR IGNORE INTO versions (name, number, created, run, dataset, base, parent, state, reason)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             manifest["name"],
@@ -206,6 +209,8 @@ class Registry:
         """What was in use before the current one and may be used again; going back twice goes back two steps."""
         stack: list[str] = [BASE]
         for version in promoted(self.store):
+            # The log of promotions read as steps: a return to the one before takes a step back, and is no step of its
+            # own.
             if len(stack) > 1 and version == stack[-2]:
                 stack.pop()
             elif version != stack[-1]:
@@ -238,6 +243,7 @@ class Registry:
             if version.state in _UNUSABLE:
                 why = self.reason(name) or "it was trained on something that was forgotten"
                 raise RegistryError(f"{name} is {version.state.value} and is not used ({why})", "Train again")
+        # The question and the change in one transaction: of two processes that promote, one sees the other's.
         with self.store.transaction():
             previous = self.current()
             if previous == name:
@@ -246,6 +252,7 @@ class Registry:
                 raise OvertakenError(name, previous)
             # Made anew from its value, so that a text of a caller without types is refused and never stored.
             note_promotion(self.store, name, previous, PromotionCause(cause), reason)
+            # Not over a rejection: going back from a degraded model must not make it usable again.
             self._set_state(previous, VersionState.RETIRED, keep=_UNUSABLE)
             self._set_state(name, VersionState.CURRENT)
         return previous
@@ -307,6 +314,7 @@ class Registry:
         if version.name in {self.current(), self.previous()}:
             raise RegistryError(f"{version.name} is in use, or the one to go back to", "Use another one first")
         size = sum(path.stat().st_size for path in version.folder.rglob("*") if path.is_file())
+        # Before anything is deleted: the number is used up, whatever a crash leaves of the rest.
         self.store.set_fact(NEWEST, max(int(version.name[1:]), int(self.store.fact(NEWEST, 0))))
         shutil.rmtree(version.folder)
         self.store.execute("DELETE FROM versions WHERE name = ?", version.name)

@@ -57,14 +57,17 @@ class PrunePlan:
 
     @property
     def freed(self) -> int:
+        """Bytes that go."""
         return sum(item.size for item in self.items)
 
     @property
     def left(self) -> int:
+        """Bytes that stay."""
         return self.used - self.freed
 
     @property
     def fits(self) -> bool:
+        """Whether what stays is within the cap; False where more must stay than the owner allows."""
         return self.left <= self.cap
 
 
@@ -79,12 +82,14 @@ class Retention:
     def plan(self) -> PrunePlan:
         """What would go now; nothing is touched."""
         data = self.data
+        # Only what pruning can do something about: the log is never deleted, the cache may be another folder's too.
         used = sum(map(size_of, (data.versions, data.runs, data.datasets, data.serving)))
         taken = list(self._always())
         left = used - sum(item.size for item in taken)
         surplus = self._surplus()
         for item in self._in_order():
             if left > self.cap or item.name in surplus:
+                # Read from the store before the version goes, which is the last to know its run.
                 for one in (item, *self._run_of(item)):
                     left -= _take(one, taken)
         return PrunePlan(tuple(taken), used, self.cap)
@@ -93,6 +98,7 @@ class Retention:
         """Delete; returns the versions that went, for backends that keep copies. Raises StoreError at the first
         path that is not inside the data folder."""
         for item in plan.items:
+            # All are looked at before the first goes: a plan that is wrong in one place is not to be trusted in any.
             if not self._is_ours(item.path):
                 raise StoreError(f"{item.path} is not inside {self.data.root}", "Nothing outside it is ever deleted")
         for item in plan.items:
@@ -199,6 +205,7 @@ def size_of(path: Path) -> int:
 
 def _take(item: Item, taken: list[Item]) -> int:
     """Add an item unless it is there already, without what of it is there already; the bytes that it frees."""
+    # A folder that goes takes along what is in it; a part that goes already is not counted twice.
     if any(one.path in (item.path, *item.path.parents) for one in taken):
         return 0
     size = item.size - sum(one.size for one in taken if item.path in one.path.parents)

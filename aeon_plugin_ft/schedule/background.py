@@ -43,6 +43,7 @@ class Background:
 
     @property
     def busy(self) -> bool:
+        """Whether a loop is under way, also while it is leaving."""
         return self._thread is not None and self._thread.is_alive()
 
     def start(self, resume: str | None = None, *, ordered: bool = False) -> None:
@@ -58,6 +59,7 @@ class Background:
     def pause(self, cause: PauseCause) -> None:
         """Ask the loop to stop; what it has done is kept. Nothing happens when none runs, or when it was asked
         before."""
+        # The first cause stays: "the owner is back" must not become "the battery" while the loop is still leaving.
         if self.busy and self._cause is None:
             self._cause = cause
 
@@ -89,8 +91,10 @@ class Background:
         except AeonFtError as failed:
             log.warning("%s", failed)
             error = failed
+        # AeonFtError was caught above: whatever comes here is a mistake of ours.
         except Exception as bug:  # the host must live on, and the owner must hear of it
             log.exception("the learning loop broke")
             error = AeonFtError(f"The learning loop broke: {bug}", "`aeon-ft doctor`")
+        # Before `on_end`, whose listener may look at it.
         self.error = error
         self._on_end(error)

@@ -52,6 +52,7 @@ class Observed:
         """Fields that this version does not know are left out."""
         names = {field.name for field in fields(cls)}
         values = {key: value for key, value in raw.items() if key in names}
+        # A record of before causes were kept has the sentence only.
         hold = raw.get("hold") or (HoldCause.UNKNOWN if raw.get("held") else None)
         made = {"now": datetime.fromisoformat(raw["now"]), "hold": None if hold is None else HoldCause(hold)}
         return cls(**{**values, **made})
@@ -87,10 +88,12 @@ class Decision:
 
     @property
     def start(self) -> bool:
+        """Whether every condition is met."""
         return all(condition.met for condition in self.conditions)
 
     @property
     def missing(self) -> tuple[Condition, ...]:
+        """The conditions that are not met, in the order in which they are told."""
         return tuple(condition for condition in self.conditions if not condition.met)
 
 
@@ -145,6 +148,7 @@ def in_quiet_hours(text: str, now: time) -> bool:
     if not text:
         return False
     begin, end = (time.fromisoformat(part.strip()) for part in text.split("-"))
+    # Over midnight it is the night before or the morning after.
     return begin <= now < end if begin <= end else now >= begin or now < end
 
 
@@ -174,6 +178,7 @@ def away_seconds(settings: ScheduleSection, now: time) -> float:
 def _owner_away(settings: ScheduleSection, seen: Observed) -> Condition:
     needed = away_seconds(settings, seen.now.time())
     quiet = ", quiet hours" if in_quiet_hours(settings.quiet_hours, seen.now.time()) else ""
+    # At most a day in the sentence: an owner who never spoke has been idle for years.
     detail = f"{min(seen.idle, DAY) / MINUTE:.0f} of {needed / MINUTE:g} minutes without the owner{quiet}"
     return Condition(ConditionName.OWNER_AWAY, seen.idle >= needed, detail)
 

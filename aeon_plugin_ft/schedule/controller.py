@@ -28,9 +28,14 @@ class Trainer(Protocol):
     ordered: bool
 
     @property
-    def busy(self) -> bool: ...
-    def start(self, resume: str | None = None) -> None: ...
-    def pause(self, cause: PauseCause) -> None: ...
+    def busy(self) -> bool:
+        """Whether one is under way."""
+
+    def start(self, resume: str | None = None) -> None:
+        """Begin a fresh one, or go on with the run `resume`. Raises LeaseHeldError while one is under way."""
+
+    def pause(self, cause: PauseCause) -> None:
+        """Ask it to leave; what it has done is kept."""
 
 
 class TrainingController:
@@ -49,6 +54,7 @@ class TrainingController:
             self._owner_may_have_left(seen)
         step = self._without_spikes(next_step(self.observer.settings(), seen))
         self.last = step
+        # Before acting: what was decided is on record even if acting on it takes the process down.
         self.decisions.note(seen, step)
         self._act(step, seen)
         return step
@@ -65,6 +71,7 @@ class TrainingController:
 
     def _owner_may_have_left(self, seen: Observed) -> None:
         if seen.idle >= away_seconds(self.observer.settings(), seen.now.time()):
+            # From now on it is as any other: it leaves when the owner comes back.
             self.trainer.ordered = False
 
     def _without_spikes(self, step: ScheduleStep) -> ScheduleStep:
@@ -72,6 +79,7 @@ class TrainingController:
             self._busy_looks = 0
             return step
         self._busy_looks += 1
+        # Looks come every second while it trains, so this is a matter of seconds.
         return step if self._busy_looks >= BUSY_LOOKS else ScheduleStep(Act.TRAIN, step.decision)
 
     def _act(self, step: ScheduleStep, seen: Observed) -> None:

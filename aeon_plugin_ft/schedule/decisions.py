@@ -54,6 +54,7 @@ class Decisions:
         """Keep it if it differs from the last one."""
         missing = json.dumps([condition.name.value for condition in step.decision.missing])
         now = (step.act.value, missing, None if step.cause is None else step.cause.value)
+        # After a start: the row that an earlier process wrote last may say the same already.
         if self._last is None:
             self._last = self._newest()
         if now == self._last:

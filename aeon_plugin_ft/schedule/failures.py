@@ -32,6 +32,7 @@ from aeon_plugin_ft.wording import english
 
 log = logging.getLogger("aeon_ft.schedule")
 
+# The name under which older releases kept it, too: it must not be lost with an update.
 FACT = "setback"
 OWNER_FACT = "stopped_by_owner"
 WAITS = (600.0, 3600.0)
@@ -124,14 +125,18 @@ class FailurePolicy:
 
     @property
     def given_up(self) -> bool:
+        """Whether the newest training failed too often, and nothing has changed since."""
         last = self._last()
         return last is not None and last.final and last.count > 0 and not self._changed(last)
 
     def _failed(self, error: AeonFtError, *, refused: bool) -> None:
         before = self._last()
+        # What was final counts from one again, or a single failure a month later would be the fourth in a row. Refusals
+        # for want of room go on counting, so that they stay silent.
         anew = before is None or self._changed(before) or (before.final and not (before.refused and refused))
         count = 1 if before is None or anew else before.count + 1
         self._keep(count, error, final=count >= GIVE_UP, refused=refused)
+        # Exactly then: the daily tries after it say nothing more.
         if count == GIVE_UP:
             self.on_give_up(error)
 
@@ -155,6 +160,7 @@ class FailurePolicy:
 
 
 def _only_paused(error: AeonFtError) -> bool:
+    # A run that the owner cancelled, or that broke, has stopped as well: only a pause is none of its failures.
     if isinstance(error, RunStoppedError):
         return RunState(error.state) is RunState.PAUSED
     return isinstance(error, (LeaseHeldError, PreemptedError))

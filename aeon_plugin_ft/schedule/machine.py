@@ -14,16 +14,26 @@ class Machine(Protocol):
     people who tells the idle time."""
 
     @property
-    def idle_source(self) -> str: ...
-    def idle(self) -> float | None: ...
-    def on_mains(self) -> bool: ...
-    def busy_share(self) -> float: ...
-    def free_memory(self) -> int: ...
+    def idle_source(self) -> str:
+        """Who tells the idle time, for people."""
+
+    def idle(self) -> float | None:
+        """Seconds since the last key or mouse input; None where the system does not tell."""
+
+    def on_mains(self) -> bool:
+        """Whether it is on mains power, or nobody can tell."""
+
+    def busy_share(self) -> float:
+        """What other programs took of the processor since the last call, 0 to 1."""
+
+    def free_memory(self) -> int:
+        """Bytes that can be had without swapping."""
 
 
 class ThisMachine:
     """The real one."""
 
+    # Found once, on first use: looking for the source starts programs, and it does not change while Aeon runs.
     @cached_property
     def _touched(self) -> probes.IdleSource | None:
         return probes.input_idle()
@@ -47,10 +57,13 @@ class ThisMachine:
             return None
 
     def on_mains(self) -> bool:
+        """Whether it is on mains power, or nobody can tell."""
         return probes.on_mains()
 
     def busy_share(self) -> float:
+        """What other programs took of the processor since the last call, 0 to 1."""
         return self._load.share()
 
     def free_memory(self) -> int:
+        """Bytes that can be had without swapping."""
         return probes.free_memory()

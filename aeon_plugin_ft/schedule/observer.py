@@ -98,6 +98,7 @@ class ScheduleObserver:
             new_turns=self._counted,
             trained_before=last is not None,
             since_last_run=None if last is None else now - last,
+            # JSON has no infinity; ten years are as good.
             idle=min(self.idle(), 10 * 365 * 24 * HOUR),
             on_mains=self.machine.on_mains(),
             busy_share=self.machine.busy_share(),
@@ -131,14 +132,17 @@ class ScheduleObserver:
             return now
         if last.turns is None:
             return teaching_turns(self.store, since=last.created)
+        # Fewer than the run saw: some were forgotten, and a count from before would stay negative for as many new ones.
         if now < last.turns:
             set_turns(self.store, last.id, now)
         return max(0, now - last.turns)
 
     def turns_needed(self) -> int:
+        """New turns that the next training needs; the first one needs fewer."""
         return turns_needed(self.settings(), self.last_run() is not None)
 
     def cooled_down_at(self) -> float:
+        """When the cool-down ends, in seconds since the epoch; in the past where nothing was trained."""
         return (self.last_run() or 0.0) + self.settings().cooldown_hours * HOUR
 
     # -- what was left in the middle -----------------------------------------------------------
@@ -165,6 +169,7 @@ class ScheduleObserver:
             if cause is not None and row.state in _CAN_GO_ON:
                 reason = f"{english(cause)}: {row.reason}" if cause is EndCause.GIVEN_UP else ""
                 set_state(self.store, row.id, RunState.CANCELLED, cause=cause, reason=reason)
+            # Newest first: whatever comes after a finished run in this order is older than it.
             learnt = learnt or row.state is RunState.FINISHED
 
     def _why_useless(self, row: RunRow, learnt: bool) -> EndCause | None:

@@ -46,9 +46,11 @@ class ScheduleStep:
 def next_step(settings: ScheduleSection, seen: Observed) -> ScheduleStep:
     """The one decision of the schedule."""
     fresh = decide(settings, seen)
+    # A training of another process is not ours to pause; `running` then keeps a second one from starting.
     if seen.ours:
         cause = None if seen.ordered else why_pause(settings, seen)
         return ScheduleStep(Act.TRAIN if cause is None else Act.PAUSE, fresh, cause)
+    # Before a fresh one: what was half learnt is not begun again.
     if seen.unfinished is not None:
         going_on = decide_to_go_on(settings, seen)
         return ScheduleStep(Act.RESUME if going_on.start else Act.WAIT, going_on)

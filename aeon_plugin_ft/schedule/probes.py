@@ -53,6 +53,7 @@ class OthersLoad:
         (total, busy, ours), now = self._before, self._now()
         self._before = now
         passed = now[0] - total
+        # By process: one that ended in between takes its seconds along, and a sum over all would fall.
         own = sum(seconds - ours.get(pid, 0.0) for pid, seconds in now[2].items())
         return min(1.0, max(0.0, (now[1] - busy - own) / passed)) if passed > 0 else 0.0
 
@@ -71,6 +72,7 @@ def own_seconds() -> dict[int, float]:
     """Processor seconds that this process and each of its children has used, by process id."""
     import psutil
 
+    # Recursively: what a child of ours starts works for us as well.
     me, seconds = psutil.Process(), {}
     for process in (me, *me.children(recursive=True)):
         try:
@@ -130,8 +132,10 @@ def _windows_idle() -> float:
 
     windows = getattr(ctypes, "windll")  # noqa: B009 - only there on Windows
     info = LastInput(ctypes.sizeof(LastInput), 0)
+    # It fails where there is no desktop (a service): 0 is the cautious answer, as if the owner were here.
     if not windows.user32.GetLastInputInfo(ctypes.byref(info)):
         return 0.0
+    # ctypes takes every result for a C int, which would cut 64 bits down to 32.
     windows.kernel32.GetTickCount64.restype = ctypes.c_ulonglong
     return float((windows.kernel32.GetTickCount64() - info.dwTime) & 0xFFFFFFFF) / 1000
 
@@ -163,6 +167,7 @@ def _x11_idle() -> float:
     import ctypes
 
     class Info(ctypes.Structure):
+        # The layout of XScreenSaverInfo in X11/extensions/scrnsaver.h.
         _fields_ = [
             ("window", ctypes.c_ulong), ("state", ctypes.c_int), ("kind", ctypes.c_int),
             ("til_or_since", ctypes.c_ulong), ("idle", ctypes.c_ulong), ("event_mask", ctypes.c_ulong),
@@ -192,5 +197,6 @@ def _x11_libraries() -> tuple[Any, Any]:
     if None in names:
         raise OSError("libX11 or libXss is not installed")
     x11, xss = (ctypes.CDLL(name) for name in names)
+    # Pointers and window numbers: as C ints their upper half would be lost.
     x11.XOpenDisplay.restype = x11.XDefaultRootWindow.restype = ctypes.c_void_p
     return x11, xss

@@ -42,6 +42,7 @@ class TrainingScheduler:
 
         # one line a second would fill the host's log
         logging.getLogger(f"apscheduler.executors.{EXECUTOR}").setLevel(logging.WARNING)
+        # An executor of our own name, so that the logger below can be silenced without touching the host's.
         self._scheduler = BackgroundScheduler(daemon=True, executors={EXECUTOR: ThreadPoolExecutor(THREADS)})
         for name, (look, seconds) in self._jobs.items():
             self._scheduler.add_job(
@@ -51,6 +52,8 @@ class TrainingScheduler:
         self._scheduler.start()
 
     def stop(self) -> None:
+        """Stop looking; no look is under way when it returns. To be called from neither look."""
         scheduler, self._scheduler = self._scheduler, None
         if scheduler is not None:
+            # With a look that is under way: it must not find a store that was closed under it.
             scheduler.shutdown(wait=True)

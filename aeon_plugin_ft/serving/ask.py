@@ -30,6 +30,8 @@ def ask(
     `interrupt` gives a reason: the connection is closed, at which every server stops writing."""
     started = time.perf_counter()
     url, path, token, body = _request(route, messages, max_tokens)
+    # A connection of its own, closed at the end: a question that was given up must not leave a reply in a kept-alive
+    # one.
     with HttpServer(route.provider, url, token=token) as server:
         reply = server.call("POST", path, body, seconds=timeout_s, interrupt=interrupt)
     text, stopped = _reply(route, reply)
@@ -67,6 +69,7 @@ def _request(route: Route, messages: Sequence[Message], max_tokens: int) -> tupl
 def _reply(route: Route, answer: Any) -> tuple[str, bool]:
     try:
         if route.provider == "ollama":
+            # Content may be null, where the whole reply was a tool call or thoughts.
             return answer["message"]["content"] or "", answer.get("done_reason") == "stop"
         choice = answer["choices"][0]
         return choice["message"]["content"] or "", choice["finish_reason"] == "stop"

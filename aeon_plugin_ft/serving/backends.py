@@ -58,6 +58,8 @@ class Backends(Mapping[str, Deployer]):
     def close(self) -> None:
         """End every child of every backend that was used."""
         with self._lock:
+            # Taken out under the lock, ended outside it: a child may take seconds to leave, and its thread may ask for
+            # a backend.
             made, self._made = list(self._made.values()), {}
         for deployer in made:
             deployer.close()

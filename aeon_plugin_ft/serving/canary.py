@@ -37,6 +37,7 @@ class CanaryServer:
         same = serving is not None and (serving.version, serving.backend) == (version.name, settings.backend)
         if serving is not None and same and deployer.fits(serving, settings):
             return
+        # Only then: two candidates beside the model in use may be more than the memory holds.
         self.stop()
         self._table.note_given(version.name, settings.backend)
         deployment = deployer.deploy(version, base, settings, unheard, self._moved)
@@ -49,6 +50,7 @@ class CanaryServer:
         if deployment is None:
             return
         try:
+            # The route is gone from the table already, so no new call can come while the old ones end.
             self.routes.wait_unused(deployment.route, deployment.route.timeout_s)
             self.deployers[deployment.backend].retire(deployment, self.settings())
         except AeonFtError as error:
@@ -56,6 +58,7 @@ class CanaryServer:
 
     def _moved(self, old: Deployment, new: Deployment) -> None:
         """It came back at another address after a crash: its share of the sessions follows."""
+        # Each read once: this runs on the deployer's thread, and `stop` may clear them meanwhile.
         serving, canary = self.serving, self.routes.canary
         if serving is not None and canary is not None and serving.route == old.route:
             self.serving = replace(serving, route=new.route)

@@ -3,7 +3,7 @@
     <data>/serving/journal.jsonl   {"swap", "at", "process", "step", "version", "previous", "backend", "base", ...}
 
 After a crash it says how far the last swap came, so that it is finished or undone. A torn last line (power
-cut in the middle of a write) is ignored. Finished swaps older than the last KEEP are dropped.
+cut in the middle of a write) is ignored. Of finished swaps the oldest lines beyond KEEP_LINES are dropped.
 """
 
 from __future__ import annotations
@@ -67,6 +67,7 @@ class SwapRecord:
     deployed: dict[str, Any] | None = None
 
     def line(self) -> str:
+        """As it stands in the journal: one line of JSON."""
         return json.dumps({**asdict(self), "step": self.step.value}, ensure_ascii=False) + "\n"
 
 
@@ -82,12 +83,16 @@ class Journal:
         try:
             with self._guard:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
+                # A line that a power cut left half written would swallow this one: it is ended first, and is then
+                # skipped.
                 torn = self._torn()
                 with self.path.open("ab") as file:
                     file.write((b"\n" if torn else b"") + entry.line().encode("utf-8"))
                     file.flush()
+                    # Flushed is not written: the next step may load a model and take the machine down with it.
                     os.fsync(file.fileno())
         except OSError as error:
+            # ENOSPC
             if error.errno == 28:
                 raise NoSpaceError(self.path.parent, 4096, 0) from error
             raise StoreError(
@@ -158,6 +163,7 @@ def process_name(pid: int | None = None) -> str:
     import psutil
 
     process = psutil.Process(pid)
+    # In whole seconds: psutil derives the rest from the time of boot, which moves a little with the clock.
     return f"{process.pid}-{int(process.create_time())}"
 
 

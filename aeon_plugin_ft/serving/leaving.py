@@ -37,6 +37,7 @@ class Leaving:
         deployer = self._deployers.get(deployment.backend)
         if deployer is not None:
             deployer.retire(deployment, self._settings())
+        # At the same place the new one stands in that row, and to abandon the name would take it away with the old one.
         if place_of(deployment) != used:
             if deployer is not None:
                 deployer.abandon(deployment.version, self._settings())
@@ -57,8 +58,14 @@ class Leaving:
     def retire_left(self, used: Place) -> None:
         """Take away what an earlier process served and nobody uses now, as far as it was recorded."""
         for version, backend in self._table.serving():
+            # A backend whose plugin was removed: nobody here knows how to take its models away.
             if (version, backend) == used or backend not in self._deployers:
                 continue
             deployed = self._journal.last_deployed(version, backend)
             if deployed is not None:
                 self.abandon(backend, version, Deployment.from_record(deployed), used)
+
+
+def renewed(old: Deployment, serving: Deployment | None) -> bool:
+    """Whether the same name at the same place serves again, so that nothing is to be taken away."""
+    return serving is not None and place_of(old) == place_of(serving) and old.route == serving.route

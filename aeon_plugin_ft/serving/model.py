@@ -37,6 +37,7 @@ class Deployment:
 
     def record(self) -> dict[str, Any]:
         """For the journal: everything but the token."""
+        # A token opens the owner's server to whoever reads the file; the deployer knows where to get it anew.
         return {**asdict(self), "route": {**asdict(self.route), "token": None, "fallback": ()}}
 
     @classmethod
@@ -118,6 +119,7 @@ def lacks(deployer: object) -> list[str]:
             continue
         parameters = list(inspect.signature(contract).parameters)[1:]
         try:
+            # By position and number, as they are called here; the names are the other side's own.
             inspect.signature(method).bind(*parameters)
         except TypeError:
             missing.append(f"{name}({', '.join(parameters)})")

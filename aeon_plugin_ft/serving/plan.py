@@ -35,6 +35,7 @@ class SwapPlan:
 
     @property
     def name(self) -> str:
+        """The version's name, "base" for the base itself and for nobody of ours."""
         return BASE if self.version is None else self.version.name
 
     @property

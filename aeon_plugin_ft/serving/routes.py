@@ -34,7 +34,10 @@ class Canary:
 
     def takes(self, session: str) -> bool:
         """Always the same answer for a session and a version, also after a restart."""
+        # Not hash(), which Python salts for each process: a session would change its model with a restart.
         digest = hashlib.blake2b(f"{self.route.version}/{session}".encode(), digest_size=8).digest()
+        # The digest as a number, evenly spread from 0 to 2^64. The version is in it: another candidate gets other
+        # sessions.
         return int.from_bytes(digest, "big") < self.share * 2**64
 
 
@@ -70,6 +73,7 @@ class RouteTable:
     def acquire(self, call_id: str, session: str = "") -> Route | None:
         """The route of this call; the same again until it is released, whatever is flipped meanwhile."""
         with self._changed:
+            # The host may ask again for the same call: it must not come to another model in the middle of a turn.
             call = self._calls.get(call_id)
             if call is not None:
                 return call.route
@@ -101,6 +105,7 @@ class RouteTable:
                 left = deadline - self._clock()
                 if left <= 0:
                     return False
+                # Not the whole rest: a forgotten call expires without anybody's notice.
                 self._changed.wait(min(left, 0.5))
             return True
 
@@ -108,4 +113,5 @@ class RouteTable:
         now = self._clock()
         for call_id in [call_id for call_id, call in self._calls.items() if call.expires <= now]:
             del self._calls[call_id]
+        # By value as well: a route that was read back from the store is equal and not the same.
         return sum(call.route is route or call.route == route for call in self._calls.values())

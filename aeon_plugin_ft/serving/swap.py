@@ -28,7 +28,7 @@ from aeon_plugin_ft.registry import BASE, Registry, Version
 from aeon_plugin_ft.serving.backends import deployer_named
 from aeon_plugin_ft.serving.deployments import DeploymentState, DeploymentTable
 from aeon_plugin_ft.serving.journal import Journal, SwapStep
-from aeon_plugin_ft.serving.leaving import Leaving, place_of
+from aeon_plugin_ft.serving.leaving import Leaving, place_of, renewed
 from aeon_plugin_ft.serving.model import Deployer, Deployment, OnStep, unheard
 from aeon_plugin_ft.serving.plan import HOST, SwapPlan
 from aeon_plugin_ft.serving.recovery import finish_or_undo
@@ -39,6 +39,7 @@ from aeon_plugin_ft.wording import english
 
 log = logging.getLogger("aeon_ft.serving")
 
+# The owner's Ctrl-C and the end of the process too: a swap that is cut off between two steps must go back.
 _INTERRUPTS = (Exception, KeyboardInterrupt, SystemExit)
 
 
@@ -122,6 +123,7 @@ class Swapper:
             old, self.serving = self.serving, None
             if old is None:
                 return None
+            # Before the wait: from here on no call begins on it, and those that have begun may end.
             self.routes.flip(None)
             self.routes.wait_unused(old.route, old.route.timeout_s)
             self.deployers[old.backend].retire(old, self.settings())
@@ -166,6 +168,7 @@ class Swapper:
         if self.serving is not None:
             previous = self.serving.version
         else:
+            # Nothing is served, so what the store says is replaced; if that is what shall be served, the one before it.
             name = BASE if version is None else version.name
             previous = self.registry.previous() if current == name else current
         return SwapPlan(version, base, backend, settings, previous, chosen or current, cause, reason, rolled_back)
@@ -202,6 +205,7 @@ class Swapper:
         try:
             deployer.check(serving)
         except ServingError:
+            # Not an error of the swap: it goes on and deploys what does not answer anew.
             return False
         self.registry.promote(plan.name, plan.cause, plan.reason, instead_of=plan.chosen)
         return True
@@ -235,6 +239,8 @@ class Swapper:
 
     def _switch(self, plan: SwapPlan, deployment: Deployment | None) -> None:
         """The registry may still refuse (tainted meanwhile, or another was chosen); the flip itself cannot fail."""
+        # The store before the route: after a crash in between, recovery serves what the store says. The other way round
+        # the brain would have talked to a model that nobody remembers.
         self.registry.promote(plan.name, plan.cause, plan.reason, instead_of=plan.chosen)
         self._note(plan, SwapStep.PROMOTED)
         self.routes.flip(None if deployment is None else deployment.route)
@@ -263,7 +269,7 @@ class Swapper:
         """The swap has succeeded: an old model that will not leave is only reported."""
         self._note(plan, SwapStep.RETIRING)
         reason = ""
-        if old is not None and not _renewed(old, self.serving):
+        if old is not None and not renewed(old, self.serving):
             try:
                 self.routes.wait_unused(old.route, old.route.timeout_s)
                 self._leaving.retire(old, place_of(self.serving))
@@ -280,10 +286,12 @@ class Swapper:
     ) -> None:
         reason = str(error) or type(error).__name__
         self._note_if_possible(plan, SwapStep.FAILED, reason)
+        # First of all: whatever else of the way back fails, the brain answers with what it had.
         self.routes.flip(None if old is None else old.route)
         self.serving = old
         back = plan.chosen if old is None else old.version
         current = self.registry.current()
+        # Only our own change is taken back: another version that somebody chose meanwhile stays chosen.
         if current in {plan.chosen, plan.name} and self.registry.usable(back):
             with suppress(OvertakenError):
                 why = f"{plan.name} could not be served: {reason}"
@@ -336,8 +344,3 @@ class Swapper:
         from aeon_plugin_ft.base.resolve import resolve_base
 
         return resolve_base(spec, self.data.cache / "base")
-
-
-def _renewed(old: Deployment, serving: Deployment | None) -> bool:
-    """Whether the same name at the same place serves again, so that nothing is to be taken away."""
-    return serving is not None and place_of(old) == place_of(serving) and old.route == serving.route

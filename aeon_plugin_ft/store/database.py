@@ -27,8 +27,7 @@ lives, takes it anew within seconds, and a dead one must not keep it for ever.""
 
 
 class Store:
-    """The plugin's database. Safe to use from any thread; `close()` ends this thread's connection
-    and those of threads that have ended."""
+    """The plugin's database. Safe to use from any thread; `close()` ends the connections of all of them."""
 
     def __init__(self, path: Path, clock: Any = time.time) -> None:
         self.path = path
@@ -52,13 +51,17 @@ class Store:
         own: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if own is not None:
             return own
+        # isolation_level None: the module would otherwise begin transactions by itself. check_same_thread off, because
+        # `close` ends the connections of other threads.
         made = sqlite3.connect(self.path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
         made.row_factory = sqlite3.Row
         made.execute("PRAGMA journal_mode = WAL")
+        # In WAL mode a power cut may cost the last commits, never the database; all of it but states can be read again.
         made.execute("PRAGMA synchronous = NORMAL")
         made.execute("PRAGMA secure_delete = ON")
         self._local.connection = made
         with self._guard:
+            # Here, where a thread is new: a host that starts many would otherwise hold the connections of all of them.
             self._drop_dead_threads()
             self._connections[threading.get_ident()] = (threading.current_thread(), made)
         return made
@@ -73,6 +76,7 @@ class Store:
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All or nothing; takes the write lock at once, so that two writers queue instead of failing."""
         connection = self.connection()
+        # Inside another one of this thread: that one commits, or takes this back with it.
         if connection.in_transaction:
             yield connection
             return
@@ -103,12 +107,14 @@ class Store:
             for _, connection in self._connections.values():
                 connection.close()
             self._connections.clear()
+        # Or this thread would go on with a connection that is closed.
         self._local = threading.local()
 
     def _migrate(self) -> None:
         connection = self.connection()
         connection.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, at REAL NOT NULL)")
         for name, script in MIGRATIONS:
+            # Each in one of its own, and asked again inside it: two processes may start on the same old database.
             with self.transaction():
                 if connection.execute("SELECT 1 FROM migrations WHERE name = ?", (name,)).fetchone():
                     continue

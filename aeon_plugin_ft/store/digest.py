@@ -41,6 +41,7 @@ def remembered_sha256(path: Path, cache: Path) -> str:
     key = f"{path.absolute()}|{state.st_size}|{state.st_mtime_ns}"
     digests = _read(cache / "digests.json")
     if key not in digests:
+        # An earlier state of the same file is never asked for again.
         others = {name: value for name, value in digests.items() if not name.startswith(f"{path.absolute()}|")}
         digests = {**others, key: sha256(path)}
         cache.mkdir(parents=True, exist_ok=True)

@@ -39,6 +39,7 @@ def move_into_place(part: Path, final: Path) -> None:
     if part.is_dir():
         patiently(lambda: part.rename(final))
     else:
+        # Not rename, which on Windows refuses a name that is taken.
         patiently(lambda: part.replace(final))
 
 
@@ -110,6 +111,7 @@ def remove_left_behind(folder: Path, name: str = "*") -> None:
 
 
 def _part(path: Path) -> Path:
+    # A name may hold [ or *, which glob takes for a pattern.
     remove_left_behind(path.parent, f"{glob.escape(path.name)}.*")
     return path.with_name(f"{path.name}.{os.getpid()}{PART}")
 
@@ -124,6 +126,7 @@ def _writes(pid: int, part: Path) -> bool:
         return bool(psutil.Process(pid).create_time() <= part.stat().st_mtime + _CLOCK_SLACK)
     except (psutil.NoSuchProcess, FileNotFoundError):
         return False
+    # It is there, and another user's: in doubt it is still writing.
     except psutil.AccessDenied:
         return True
 
@@ -132,12 +135,14 @@ def _move_folder(part: Path, path: Path) -> None:
     try:
         move_into_place(part, path)
     except OSError as error:
+        # Each system has another error for a name that is taken, and Windows the same as for an open file.
         if path.exists():
             raise FileExistsError(error.errno, f"{path.name} is there already") from error
         raise
 
 
 def _sync(path: Path) -> None:
+    # For writing, though nothing is written: Windows syncs no file that was opened to read.
     with path.open("rb+") as file:
         os.fsync(file.fileno())
 

@@ -42,6 +42,7 @@ class DataFolder:
                 part.mkdir(parents=True, exist_ok=True)
             ignore = self.root / ".gitignore"
             if not ignore.exists():
+                # An Aeon is often a git checkout, and conversations must not be committed with it.
                 ignore.write_text("*\n", encoding="ascii")
         except OSError as error:
             raise StoreError(

@@ -32,21 +32,25 @@ class LogFile(RotatingFileHandler):
         self._redact = redact
 
     def open(self) -> LogFile:
+        """Begin to take the lines of the logger; the file is made with the first one."""
         logging.getLogger(ROOT).addHandler(self)
         return self
 
     def close(self) -> None:
+        """Take no more lines, and close the file."""
         logging.getLogger(ROOT).removeHandler(self)
         super().close()
 
     def on_event(self, event: Event) -> None:
         """One line an event; told to nobody else's handlers."""
+        # Handled here and not logged: an event in the host's handlers would be a line without a message.
         record = logging.LogRecord(ROOT, logging.INFO, "", 0, "", None, None)
         record.created = event.at
         record.__dict__["event"] = {"event": event.name, **event.data()}
         self.handle(record)
 
     def format(self, record: logging.LogRecord) -> str:
+        """One line of JSON, redacted."""
         line: dict[str, Any] = {"at": round(record.created, 3), "level": record.levelname}
         event = record.__dict__.get("event")
         if event is not None:
@@ -54,6 +58,7 @@ class LogFile(RotatingFileHandler):
         else:
             line |= {"logger": record.name, "message": record.getMessage()}
         if record.exc_info and record.exc_info[1] is not None:
+            # With the rest of the line through the redactor below: an exception may quote what the owner said.
             line["error"] = "".join(traceback.format_exception(record.exc_info[1]))
         return json.dumps(self._clean(line), ensure_ascii=False, default=str)
 

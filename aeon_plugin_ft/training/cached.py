@@ -23,6 +23,7 @@ def cache_file(cache: Path, kind: str, base: BaseModel, dataset_hash: str, recip
         base.digest,
         dataset_hash,
         json.dumps(asdict(recipe), sort_keys=True),
+        # Another version may be faster, or compute differently: what was measured or proven with the old one is void.
         [importlib.metadata.version(name) for name in _LIBRARIES],
         [platform.system(), platform.machine(), psutil.cpu_count(), psutil.virtual_memory().total],
     ]

@@ -52,6 +52,7 @@ def choose_start(settings: TrainSection, dataset: Dataset, base_digest: str, cur
         return Start(Survey(len(lines), tools), why)
     try:
         config = RunConfig.read(current.run)
+        # Whole lines are compared: an example whose prompt or reply was changed since is a new one.
         seen = set(_lines(config.dataset / "train.jsonl"))
         shape = json.loads((current.adapter / "adapter_config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, TrainingError) as error:
@@ -74,6 +75,7 @@ def _why_not(
         return "the model in use was trained on another base"
     if configured != has:
         return "[train] asks for another adapter than that of the model in use"
+    # A chain of runs drifts: what it has half forgotten is learnt again from the base.
     if config.generation + 1 >= REBUILD_EVERY:
         return f"every {REBUILD_EVERY}th training does"
     return "" if new else "no example is new to the model in use"
@@ -85,4 +87,5 @@ def _lines(file: Path) -> Iterator[str]:
 
 
 def _is_tool_call(line: str) -> bool:
+    # The cheap test first: a reply is JSON inside JSON, so its quotes are escaped, and few lines hold these letters.
     return '\\"tool\\"' in line and tool_call(json.loads(line)["messages"][-1]["content"]) is not None

@@ -1,6 +1,6 @@
 """What a run will take, measured: a child process computes one real step of this model on this machine.
 
-`preflight` holds the figures against what is free now. Torch-free; the child is `training.probe`.
+`preflight` holds the figures against what is free now. Torch-free; the child is `training.worker.probe`.
 """
 
 from __future__ import annotations
@@ -85,6 +85,7 @@ def _measure(
         if code != 0 or not result.exists():
             raise _failure(folder, code)
         raw = json.loads(result.read_text(encoding="utf-8"))
+        # Before the estimate, whose file says that both were measured.
         write_json(cache_file(data.cache, "parity", base, dataset.hash, recipe), raw["parity"])
         write_json(file, asdict(Estimate(**raw["estimate"])))
     finally:
@@ -105,6 +106,7 @@ def _failure(folder: Path, code: int) -> TrainingError:
         if raw["refused"]:
             return RefusedError([raw["reason"]], lacks_memory=bool(raw.get("lacks_memory")))
         return TrainingError(f"A training step cannot be measured: {raw['reason']}")
+    # SIGKILL: nobody here sends it (a timeout raises instead), the kernel's out-of-memory killer does.
     if code == -9:
         reason = "the system ended the measurement of one training step, which ran out of memory"
         return RefusedError([reason], lacks_memory=True)

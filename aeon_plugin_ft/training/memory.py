@@ -28,6 +28,7 @@ def micro_tokens(config: Any, free: int, rows: Sequence[Row], *, gpu: bool = Fal
     """
     sizes = MICRO_TOKENS_GPU if gpu else MICRO_TOKENS
     each = token_bytes(config, 2 if gpu else 4)
+    # A sample: mostly all examples share one system prompt, and the room is an estimate anyway.
     prefix = min((common_prefix(rows[0].ids, row.ids) for row in rows[:64]), default=0)
     room = FREE_SHARE * free / each - prefix
     return max((size for size in sizes if size <= room), default=sizes[0])
@@ -77,14 +78,17 @@ def oom_kills() -> int:
 
 def peak_bytes() -> int:
     """The most memory this process has had resident, in bytes."""
+    # psutil has no peak outside Windows.
     if sys.platform == "win32":
         return int(psutil.Process().memory_info().peak_wset)
+    # Not ru_maxrss, which a child inherits across fork and exec: a small child of a large host would report the host's.
     if sys.platform == "linux":
         for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
     import resource
 
+    # Bytes on macOS, kilobytes elsewhere.
     return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * (1 if sys.platform == "darwin" else 1024)
 
 

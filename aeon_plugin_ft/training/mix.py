@@ -48,6 +48,7 @@ class Mix:
 
     @classmethod
     def plain(cls, count: int) -> Mix:
+        """`count` rows that are all alike."""
         return cls(tuple(range(count)))
 
 
@@ -86,6 +87,7 @@ def _epochs(seed: int, batch: int, mix: Mix, tool_share: float, replay_share: fl
         shown = [*mix.learnt, *_replayed(mix, number, seed, replay_share)]
         shown += _repeated(shown, mix.tools, tool_share, pick)
         pick.shuffle(shown)
+        # `-given % batch`: how many places are left open in the batch that crosses from the epoch before.
         order = _together(shown, mix.prompts, -given % batch, batch, pick)
         yield from order
         given += len(order)
@@ -96,6 +98,7 @@ def _replayed(mix: Mix, number: int, seed: int, share: float) -> list[int]:
     """The older rows of epoch `number`: the next ones of a fixed random order, so that all have their turn."""
     count = replay_count(len(mix.learnt), len(mix.older), share)
     order = list(mix.older)
+    # The seed without the epoch: one order for the whole run, through which the epochs go on.
     random.Random(f"{seed}/replay").shuffle(order)
     return [order[place % len(order)] for place in range(number * count, (number + 1) * count)]
 

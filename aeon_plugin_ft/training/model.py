@@ -95,14 +95,17 @@ class Run:
 
     @property
     def adapter(self) -> Path:
+        """The PEFT folder; there only when the run has finished."""
         return self.folder / "adapter"
 
     @property
     def progress_file(self) -> Path:
+        """What the worker tells while it runs, one JSON object a line."""
         return self.folder / "progress.jsonl"
 
     @property
     def outcome_file(self) -> Path:
+        """What became of the newest attempt, written last."""
         return self.folder / "outcome.json"
 
 

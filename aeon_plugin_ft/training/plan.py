@@ -64,6 +64,7 @@ def common_prefix(first: Sequence[int], second: Sequence[int]) -> int:
     length = min(len(first), len(second))
     if first[:length] == second[:length]:
         return length
+    # By halving, on slices, which compare in C: a loop over thousands of tokens a pair would take seconds a batch.
     low, high = 0, length  # first[:low] is common, first[:high] is not
     while high - low > 1:
         middle = (low + high) // 2
@@ -81,6 +82,7 @@ def plan_batch(rows: Sequence[Row], micro_tokens: int, min_prefix: int = MIN_PRE
     Rows without a supervised token are left out: they have no loss.
     """
     supervised = [index for index, row in enumerate(rows) if row.supervised]
+    # Sorted token by token, rows that begin alike are neighbours: a group is always a stretch of this order.
     order = sorted(supervised, key=lambda index: rows[index].ids)
     return [Group(prefix, _micro_batches(rows, members, prefix, micro_tokens))
             for prefix, members in _split(rows, order, min_prefix)]  # fmt: skip
@@ -101,6 +103,7 @@ def _split(rows: Sequence[Row], order: list[int], min_prefix: int) -> list[tuple
     if len(order) == 1 or prefix < min_prefix:
         prefix = 0
     whole = [(prefix, order)]
+    # Two rows: cut apart, each would stand alone, which is never cheaper.
     if len(order) < 3:
         return whole
     cut = min(range(1, len(order)), key=lambda at: common_prefix(rows[order[at - 1]].ids, rows[order[at]].ids))

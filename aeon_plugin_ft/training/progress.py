@@ -22,14 +22,18 @@ class ProgressWriter:
         self._file = path.open("a", encoding="utf-8")
 
     def write(self, event: str, **values: Any) -> None:
+        """Append one event with its values; `at` is seconds since the epoch."""
         line = {"at": round(time.time(), 3), "event": event, **values}
         self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        # To the system, not to the disk: it is for readers on this machine, and outcome.json is what must survive.
         self._file.flush()
 
     def progress(self, progress: Progress) -> None:
+        """Append the newest progress, as an event of that name."""
         self.write("progress", **asdict(progress))
 
     def close(self) -> None:
+        """No more lines from here on."""
         self._file.close()
 
 
@@ -45,6 +49,7 @@ def last_progress(path: Path) -> Progress | None:
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - TAIL_BYTES))
         tail = file.read()
+    # A run may have been begun by a release that told more, or less.
     names = {field.name for field in fields(Progress)}
     for line in reversed(_parse(tail)):
         if line.get("event") == "progress":
@@ -73,6 +78,7 @@ def _parse(data: bytes) -> list[dict[str, Any]]:
 
 
 def write_outcome(path: Path, outcome: RunOutcome) -> None:
+    """Write outcome.json, whole or not at all."""
     write_json(path, {**asdict(outcome), "state": outcome.state.value})
 
 

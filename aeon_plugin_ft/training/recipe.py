@@ -49,6 +49,7 @@ def make_recipe(settings: TrainSection, parameters: int, examples: int | Survey)
     validation = _validation(settings, survey)
     shown = epoch_length(survey, settings.tool_share, settings.replay_share, validation)
     batch = min(settings.batch_size or _batch(shown), max(1, shown))
+    # By what is learnt anew, not by what is shown: the older examples of a warm run have had their epochs.
     epochs = settings.epochs or next(epochs for limit, epochs in EPOCHS if survey.learnt <= limit)
     steps = max(1, math.ceil(epochs * shown / batch))
     rate = settings.learning_rate or next(rate for limit, rate in RATES if parameters <= limit)
@@ -59,6 +60,7 @@ def make_recipe(settings: TrainSection, parameters: int, examples: int | Survey)
         batch_size=batch,
         epochs=epochs,
         steps=steps,
+        # At least one, or AdamW's first step is as long as the full rate; never all, or the rate never gets there.
         warmup_steps=min(steps - 1, max(1, round(WARMUP * steps))),
         max_length=settings.max_length,
         seed=settings.seed,
@@ -73,6 +75,7 @@ def make_recipe(settings: TrainSection, parameters: int, examples: int | Survey)
         replay_share=settings.replay_share,
         validation=validation,
         evaluate_steps=max(1, round(steps / MEASUREMENTS)) if validation else 0,
+        # Without examples to measure on there is nothing to be patient about.
         patience=settings.early_stopping if validation else 0,
         preference_min=settings.preference_min,
         preference_rate=settings.preference_rate or rate * PREFERENCE_RATE,

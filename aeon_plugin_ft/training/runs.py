@@ -60,6 +60,7 @@ class RunConfig:
     """How many runs in a row have gone on from another."""
 
     def write(self, folder: Path) -> None:
+        """Write run.json into the run's folder, whole or not at all."""
         raw = asdict(self)
         write_json(folder / CONFIG_FILE, json.loads(json.dumps(raw, default=str)))
 
@@ -94,6 +95,7 @@ def base_from(raw: Mapping[str, Any]) -> BaseModel:
 def recipe_from(raw: Mapping[str, Any]) -> Recipe:
     """A Recipe read back from JSON."""
     names = {field.name for field in fields(Recipe)}
+    # Fields of a later release are left out, those of an earlier one take their defaults: an old run can go on.
     values = {key: value for key, value in raw.items() if key in names}
     if isinstance(values["target_modules"], list):
         values["target_modules"] = tuple(values["target_modules"])
@@ -112,6 +114,7 @@ def create_run(
 ) -> Run:
     """Write the run's folder and row; nothing starts yet. `parent` is the adapter to go on from, `new` the lines
     of train.jsonl that it has not seen (see training.continual)."""
+    # UTC, so that names sort in the order of making across a change of the clocks; two of one second differ by chance.
     name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
     folder = data.runs / name
     folder.mkdir(parents=True)
@@ -155,6 +158,7 @@ def resume_run(id: str, data: DataFolder, store: Store) -> Run:
             f"Run {id} is {row.state.value} and cannot go on",
             "`aeon-ft runs` shows which can; `aeon-ft train` starts anew",
         )
+    # The files before the row: an old outcome would be read as what became of the attempt that is about to start.
     for old in (row.run.outcome_file, row.folder / PAUSE_FILE):
         old.unlink(missing_ok=True)
     set_state(store, id, RunState.PENDING)
@@ -175,6 +179,8 @@ def worker_alive(run: Run) -> bool:
     try:
         raw = json.loads((run.folder / WORKER_FILE).read_text(encoding="utf-8"))
         process = psutil.Process(int(raw["pid"]))
+        # Process ids are used again; the time of birth tells them apart. Two seconds, for a clock that was set a
+        # little.
         same = abs(process.create_time() - float(raw["created"])) < 2
         return same and process.status() != psutil.STATUS_ZOMBIE
     except (OSError, ValueError, KeyError, psutil.Error):
@@ -188,6 +194,7 @@ def record_end(store: Store, run: Run, code: int | None, out_of_memory: bool = F
     micro-batch, as long as there is one.
     """
     outcome = read_outcome(run.outcome_file)
+    # First, and before outcome.json: the worker says that it failed, which is not so while there is a smaller size.
     smaller = shrink(run.folder, RunConfig.read(run.folder).recipe.micro_tokens) if out_of_memory else None
     if smaller is not None:
         state, step, cause = RunState.INTERRUPTED, outcome.step if outcome else _last_step(run), EndCause.OUT_OF_MEMORY

@@ -42,11 +42,13 @@ class Worker:
         self.store = store
         self.process = process
         self._state: RunState | None = None
+        # The machine's count before the worker starts to compute: a kill -9 of anybody else's does not raise it.
         self._oom_kills = oom_kills()
         self._deadline: threading.Timer | None = None
 
     @property
     def alive(self) -> bool:
+        """Whether the process still runs; what became of it is written by `poll`, `wait` or `kill`."""
         return self.process.poll() is None
 
     def poll(self) -> Progress | None:
@@ -89,9 +91,12 @@ class Worker:
     def _record_end(self) -> RunState:
         if self._state is None:
             if self._deadline is not None:
+                # Its process id may belong to somebody else by the time it would fire.
                 self._deadline.cancel()
             if self.process.stdin is not None:
                 with contextlib.suppress(OSError):
+                    # The pipe is this process's to close, once for each worker, or a host that trains for months runs
+                    # out of them.
                     self.process.stdin.close()
             self._state = record_end(self.store, self.run, self.process.returncode, self._out_of_memory())
         return self._state
@@ -104,6 +109,7 @@ def start_worker(run: Run, store: Store) -> Worker:
     that nobody else holds.
     """
     config = RunConfig.read(run.folder)
+    # Before anything of the run is touched: the files below belong to the worker that holds the lease.
     store.acquire_lease(LEASE, run.id, LEASE_SECONDS)
     for old in (run.outcome_file, run.folder / PAUSE_FILE):
         old.unlink(missing_ok=True)
@@ -115,6 +121,7 @@ def start_worker(run: Run, store: Store) -> Worker:
     except OSError as error:
         store.release_lease(LEASE, run.id)
         raise TrainingError(f"The training process cannot be started ({error})") from error
+    # A worker that has died already has no birthday; then nothing is noted, and nobody is taken for it.
     with contextlib.suppress(psutil.Error):
         created = psutil.Process(process.pid).create_time()
         write_json(run.folder / WORKER_FILE, {"pid": process.pid, "created": created, "at": time.time()})
@@ -127,10 +134,12 @@ def spawn(arguments: list[str], threads: int, log: IO[bytes]) -> subprocess.Pope
     return subprocess.Popen(
         [sys.executable, *arguments, priority_argument()],
         stdin=subprocess.PIPE,
+        # A file and not a pipe: a worker that outlives its host must not block on one that nobody reads.
         stdout=log,
         stderr=subprocess.STDOUT,
         env=child_environment(threads),
         creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # Windows only
+        # Out of the terminal's group, whose Ctrl-C would reach the child as well: it leaves when the host asks it to.
         start_new_session=sys.platform != "win32",
     )
 
@@ -171,8 +180,10 @@ def _let_go(process: subprocess.Popen[bytes], seconds: float = PAUSE_SECONDS) ->
 def child_environment(threads: int) -> dict[str, str]:
     """The environment of a child that runs torch."""
     made = dict(os.environ)
+    # A plugin is a folder that the host imports from, not a package that is installed: the child must be told where.
     paths = [str(_PACKAGE_ROOT), *filter(None, [made.get("PYTHONPATH")])]
     made.update(
+        # By environment, because both libraries read it while they are imported.
         OMP_NUM_THREADS=str(threads),
         MKL_NUM_THREADS=str(threads),
         PYTHONPATH=os.pathsep.join(paths),

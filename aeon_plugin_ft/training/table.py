@@ -60,6 +60,7 @@ class RunRow:
 
     @property
     def run(self) -> Run:
+        """The run as the folder functions take it."""
         return Run(self.id, self.folder)
 
     def plain(self) -> dict[str, Any]:
@@ -76,6 +77,7 @@ class RunRow:
 
     @property
     def outcome(self) -> RunOutcome | None:
+        """What outcome.json says; None while there is none."""
         return read_outcome(self.run.outcome_file)
 
 
@@ -83,6 +85,7 @@ class RunRow:
 
 
 def get_run(store: Store, id: str) -> RunRow | None:
+    """The row of one run; None when there is no such run."""
     row = store.row("SELECT * FROM runs WHERE id = ?", id)
     return None if row is None else _row(store, row)
 
@@ -174,6 +177,7 @@ def set_turns(store: Store, id: str, turns: int) -> None:
 def _row(store: Store, row: Any) -> RunRow:
     return RunRow(
         id=row["id"],
+        # Not a column: a data folder that is moved takes its runs with it.
         folder=store.path.parent / "runs" / row["id"],
         state=RunState(row["state"]),
         step=row["step"],

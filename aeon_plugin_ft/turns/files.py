@@ -26,6 +26,8 @@ SLOTS = 100
 SUFFIX = ".jsonl"
 _NAME = re.compile(r"(\d{2})-(\d{6,})\.jsonl")
 _MINIMUM = struct.Struct("<Q")
+# Binary, or Windows would write two bytes for a newline; not inherited, or a child would keep the file, and the lock on
+# it, open after this process.
 _FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOINHERIT", 0) | getattr(os, "O_CLOEXEC", 0)
 PRIVATE = 0o600
 """Conversations are for their owner's eyes only."""
@@ -33,6 +35,7 @@ PRIVATE = 0o600
 
 def log_files(folder: Path) -> list[Path]:
     """Every log file in the folder, each slot's in the order it was written."""
+    # By name: slot and sequence are numbers with leading zeros.
     return sorted(path for path in folder.glob(f"*{SUFFIX}") if path.is_file())
 
 
@@ -50,6 +53,7 @@ def sequence_of(path: Path) -> int | None:
 
 def open_to_append(path: Path, *, new: bool) -> int:
     """A descriptor whose every write lands at the end; FileExistsError when `new` is not."""
+    # O_EXCL: a name that is there already belongs to somebody's turns, whoever made it.
     made = os.O_CREAT | os.O_EXCL if new else 0
     return os.open(path, os.O_WRONLY | os.O_APPEND | made | _FLAGS, PRIVATE)
 
@@ -77,6 +81,7 @@ class FileLock:
 
     def acquire(self, seconds: float | None = None) -> bool:
         """Wait at most `seconds` (None: for ever) for the lock; False when it was not to be had."""
+        # Without a limit the system itself can wait, and wakes this thread at once.
         if seconds is None and _wait_for_lock(self.descriptor):
             self._held = True
             return True
@@ -158,11 +163,13 @@ class Gate:
         """The lowest sequence number that may be appended to; call it while the gate is held."""
         os.lseek(self._lock.descriptor, 0, os.SEEK_SET)
         read = os.read(self._lock.descriptor, _MINIMUM.size)
+        # An empty file is a new one; numbers begin at 1.
         return int(_MINIMUM.unpack(read)[0]) if len(read) == _MINIMUM.size else 1
 
     def seal(self) -> None:
         """From now on nothing is appended to any file that the slot has."""
         with self:
+            # One beyond every file that is there: whoever writes next begins a new one.
             least = _MINIMUM.pack(max(self.minimum(), last_sequence(self.folder, self.slot) + 1))
             os.lseek(self._lock.descriptor, 0, os.SEEK_SET)
             os.write(self._lock.descriptor, least)
@@ -201,6 +208,7 @@ def _claim(folder: Path) -> tuple[FileLock, str]:
     for number in range(SLOTS):
         name = f"{number:02d}"
         owner = FileLock(folder / f"{name}.owner.lock")
+        # No waiting: a slot that is taken is taken for as long as its process lives.
         if owner.acquire(seconds=0):
             return owner, name
         owner.close()

@@ -94,6 +94,8 @@ class TurnIndex:
             return
         files = log_files(self.folder)
         self._drop_missing({path.name for path in files})
+        # All are checked before any is followed: a turn that moved from one file to another must lose its old row
+        # first.
         for step in (self._check, self._follow):
             for path in files:
                 with suppress(FileNotFoundError):  # a rewrite may take a file away; the next look drops its rows
@@ -107,6 +109,7 @@ class TurnIndex:
 
     def _check(self, path: Path) -> None:
         """Index a file anew that is not the one it was."""
+        # Nearly always: three numbers from one stat, in place of two reads and hashes.
         if self._unchanged.get(path.name) == _signature(path):
             return
         with path.open("rb") as file:
@@ -158,6 +161,7 @@ class TurnIndex:
         """Index one chunk of lines; None when there is no whole line more, or when another reader has
         moved on to a file that has replaced this one."""
         mark = _mark(connection, name) or Mark(_head(file), 0, "")
+        # The header holds the file's own name, new with each rewrite.
         if mark.head != _head(file):
             return None
         lines = whole_lines(file, mark.offset, CHUNK)
@@ -172,6 +176,7 @@ class TurnIndex:
         systems, rows, damaged = [], [], 0
         for line in lines:
             read = outline(line.data)
+            # A turn whose system text is missing cannot be read back exactly: it counts as damaged.
             if isinstance(read, Outline) and keys.issuperset(read.keys):
                 rows.append((*read[:-1], name, line.offset, len(line.data)))
             elif isinstance(read, SystemText):
@@ -205,6 +210,7 @@ class TurnIndex:
 
     def get(self, id: str) -> LoggedTurn | None:
         """One turn with its exact messages; None when the log does not have it."""
+        # Twice: where the row does not fit any more, the log was rewritten under it, and is read again.
         for _ in range(2):
             row = self.store.row("SELECT * FROM turns WHERE id = ?", id)
             if row is None:
@@ -228,6 +234,8 @@ class TurnIndex:
         after: tuple[float, str] = (float("-inf"), "")
         while page := self._read_surely(partial(self.store.rows, sql, *after, *values)):
             yield from page
+            # By key and not by OFFSET, which would count through all earlier rows, and skip one where a row goes
+            # meanwhile.
             after = (page[-1].at, page[-1].id)
 
     def _read_surely(self, ask: Callable[[], list[sqlite3.Row]]) -> list[LoggedTurn]:

@@ -65,6 +65,7 @@ _ERROR = re.compile(
 def classify(turn: Turn) -> TurnKind:
     """The kind of a turn that has just ended."""
     if turn.caller != CHAT_CALLER:
+        # "aeon_plugin_ft.voice" is ours as well.
         ours = turn.caller.partition(".")[0] in COMMAND_CALLERS
         return TurnKind.COMMAND if ours else TurnKind.SYNTHETIC
     return classify_reply(turn.reply, turn.served_by.provider if turn.served_by else None)
@@ -86,6 +87,7 @@ def is_canned(reply: str) -> bool:
     folded = fold_to_ascii_words(reply)
     if _CANNED_HOUR.fullmatch(folded):
         return True
+    # Hashes and not the sentences: they are Aeon's text, and need only be recognised.
     return hashlib.sha256(folded.encode()).hexdigest()[:12] in _CANNED
 
 

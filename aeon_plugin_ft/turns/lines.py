@@ -120,6 +120,7 @@ def _parse(line: bytes, turn: Callable[[dict[str, Any]], T]) -> Header | SystemT
         if "system" in read:
             return SystemText(str(read["system"]), tuple(map(str, read["parts"])))
         return Header(str(read["file"])) if read["log"] == FORMAT else None
+    # Whatever a damaged line can do to this code; RecursionError for a thousand brackets in a row.
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
@@ -146,6 +147,7 @@ class TurnEncoder:
         self._prompts: dict[Parts, tuple[str, bytes]] = {}
 
     def encode(self, turn: Turn, kind: TurnKind) -> EncodedTurn:
+        """One turn as its line, with the lines of the system texts that it needs. Raises what the redactors raise."""
         clean = _Memo(self._redact if self._redact_turn is None else self._redact_turn(_said(turn)))
         systems: dict[str, bytes] = {}
         messages = [[m.role, self._content(m, clean, systems)] for m in turn.messages]
@@ -161,6 +163,7 @@ class TurnEncoder:
             "reply": None if turn.reply is None else clean(turn.reply),
             "by": _served(turn.served_by),
         }
+        # Left out in the usual case, in which the owner's words are the last message.
         if turn.prompt != next((m.content for m in reversed(turn.messages) if m.role == "user"), None):
             values["prompt"] = clean(turn.prompt)
         if turn.attempts and turn.attempts != (turn.served_by,):
@@ -182,9 +185,11 @@ class TurnEncoder:
         ready = self._prompts.get(parts)
         if ready is None:
             kept = [self._redact(part) if part else part for part in parts]
+            # Of the redacted text, as it stands in the file: a key must tell nothing of what was taken out.
             key = hashlib.sha256(_line(kept)).hexdigest()[:KEY_CHARS]
             ready = key, _line({"system": key, "parts": kept})
             if len(self._prompts) >= PROMPTS_KEPT:
+                # All of them: rare enough that no order needs to be kept for it.
                 self._prompts.clear()
             self._prompts[parts] = ready
         return ready

@@ -95,6 +95,7 @@ class TurnLog:
         if turn.private:
             return False
         try:
+            # Outside the lock: redacting takes milliseconds, writing microseconds.
             encoded = self._encoder.encode(turn, kind)
             with self._lock:
                 self._write_anywhere(encoded)
@@ -113,6 +114,7 @@ class TurnLog:
                 return
             self._closed = True
             self._retire_file()
+        # Outside the lock, which its thread takes when it looks around.
         self._syncer.close()
         if self._slot is not None:
             self._slot.close()
@@ -133,11 +135,13 @@ class TurnLog:
         if self._closed:
             raise LogError("The conversation log is closed", "Start the assistant again")
         slot = self._open()
+        # Asked under the gate: a rewrite in another process may seal the file between the question and the write.
         with slot.gate:
             file = self._file
             if file is None or not file.may_grow(slot.gate.minimum(), len(encoded.line), self._limits().rotate_bytes):
                 file = self._next_file(slot)
             file.append(encoded)
+        # Outside the gate: nothing of the disk's slowness is anybody else's wait.
         self._syncer.written(file.descriptor)
 
     def _open(self) -> Slot:
@@ -200,6 +204,7 @@ class LogFile:
         try:
             file._put(header_line(uuid.uuid4().hex))
         except OSError:
+            # Nobody owns it yet: the syncer, which closes all others, has never heard of it.
             os.close(file.descriptor)
             raise
         return file
@@ -222,11 +227,14 @@ class LogFile:
         return untouched and self.sequence >= minimum and self.size + by <= rotate_bytes
 
     def append(self, encoded: EncodedTurn) -> None:
+        """Write a turn, and before it the system texts that this file has not. Raises OSError with the file as it
+        was."""
         new = [(key, line) for key, line in encoded.systems if key not in self.known]
         self._put(b"".join(line for _, line in new) + encoded.line)
         self.known.update(key for key, _ in new)
 
     def _put(self, block: bytes) -> None:
+        # One call for the whole block, system texts in front: a turn is never on the disk without what it needs.
         written = os.write(self.descriptor, block)
         if written != len(block):
             # A disk that is nearly full takes a part. Take it back; if even that fails, the size no longer
@@ -248,6 +256,7 @@ class Health:
         self._lost = 0
 
     def failed(self, error: Exception, lost: int) -> None:
+        """Something did not reach the disk, and `lost` turns with it; told if it is the first time."""
         with self._lock:
             self._lost += lost
             first, self._failing = not self._failing, True
@@ -257,6 +266,8 @@ class Health:
             _call(self._on_failure, sentence)
 
     def worked(self) -> None:
+        """Something did; told if it is the first time after a failure."""
+        # Without the lock, each turn: the worst that a race does is to tell of the recovery one turn later.
         if not self._failing:
             return
         with self._lock:
@@ -275,6 +286,8 @@ def mend(path: Path) -> set[str] | None:
     if whole == 0:
         return None
     with path.open("r+b") as file:
+        # Searched from its end without reading a file of many megabytes; it must be closed before the truncate, which
+        # Windows refuses on a mapped file.
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as read:
             whole = read.rfind(b"\n") + 1
             ours = isinstance(parse(read[: read.find(b"\n") + 1]), Header)

@@ -32,6 +32,7 @@ class PromptText:
 def split(text: str) -> PromptText:
     """Tell the fixed parts from the values; `split(text).join() == text` for every text."""
     heading = text.find(MEMORIES)
+    # The heading itself is still fixed: it is in every prompt with memories.
     fixed = len(text) if heading < 0 else heading + len(MEMORIES)
     spans = _clocks(text, fixed)
     if fixed < len(text):
@@ -58,6 +59,7 @@ def _clocks(text: str, end: int) -> list[tuple[int, int]]:
     spans: list[tuple[int, int]] = []
     slash = text.find("/", 0, end)
     while slash >= 0:
+        # Two digits stand before the first slash of a date.
         clock = CLOCK.match(text, slash - 2, end) if slash >= 2 else None
         if clock is not None:
             spans.append(clock.span())

@@ -42,6 +42,7 @@ def whole_lines(file: BinaryIO, offset: int, limit: int = CHUNK) -> list[Line]:
     file.seek(offset)
     block = file.read(limit)
     while (end := block.rfind(b"\n")) < 0:
+        # Doubling, so that one enormous line is not joined together a thousand times.
         more = file.read(max(limit, len(block)))
         if not more:
             return []
@@ -71,6 +72,7 @@ def read_turns(folder: Path, on_damage: OnDamage | None = None) -> Iterator[Logg
     seen: set[str] = set()
     slots = [list(files) for _, files in itertools.groupby(log_files(folder), key=slot_of)]
     streams = [itertools.chain.from_iterable(turns_of(file, on_damage) for file in files) for files in slots]
+    # Each slot's files are in order already, one writer after the other; in memory is one turn a slot.
     for turn in heapq.merge(*streams, key=lambda turn: turn.at):
         if turn.id not in seen:
             seen.add(turn.id)

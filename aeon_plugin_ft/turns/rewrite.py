@@ -42,6 +42,7 @@ def rewrite_without(folder: Path, ids: Collection[str]) -> int:
             removed: set[str] = set()
             for path in touched:
                 removed |= _rewrite(path, gone)
+            # After the last rename: a power cut must not bring forgotten turns back.
             sync_folder(folder)
     except OSError as error:
         raise LogError(
@@ -76,6 +77,7 @@ def _alone(folder: Path) -> Iterator[None]:
         if not lock.acquire(seconds=WAIT_SECONDS):
             raise LogError(f"The conversations in {folder} are being rewritten already", "Try again in a minute")
         for left in folder.glob("*.part"):
+            # Alone here, so a part that lies about is of a rewrite that was killed; it holds conversations.
             left.unlink()
         yield
     finally:
@@ -91,6 +93,7 @@ def _seal(path: Path) -> None:
     gate = Gate(path.parent, slot)
     try:
         with gate:
+            # The writer went on long ago: raising the minimum again would make it begin another file for nothing.
             sealed = sequence < gate.minimum()
         if not sealed:
             # Sealing takes the gate again, so it is done outside; what seals in between only raises the minimum.
@@ -113,8 +116,10 @@ def _holds(path: Path, gone: frozenset[str]) -> bool:
 
 def _rewrite(path: Path, gone: frozenset[str]) -> set[str]:
     """Replace one sealed file by what stays of it; the ids that were taken out."""
+    # Two passes: a system text stands before its turns, and whether it stays depends on those.
     removed, needed = _survey(path, gone)
     if not needed.turns:
+        # Nothing stays, so no file does; patiently, since on Windows a reader may have it open for a moment.
         patiently(path.unlink)
         return removed
     with whole_file(path, durable=True) as part, os.fdopen(open_to_append(part, new=True), "wb") as target:

@@ -69,6 +69,7 @@ class Syncer:
 
     def sync(self) -> None:
         """Sync everything written until now, here. Threads that wait for it share one fsync."""
+        # Held through the fsync: a second caller waits here, and then finds its write among those that were synced.
         with self._syncing:
             with self._guard:
                 dirty, self._dirty = self._dirty, set()
@@ -82,11 +83,14 @@ class Syncer:
                     os.fsync(descriptor)
             except OSError as error:
                 with self._guard:
+                    # They are not safe, so they are still owed; the next write or retiring wakes the thread to try
+                    # again.
                     self._dirty |= dirty
                     self._new_names |= new_names
                 self._on_result(error)
                 return
             self._close_retired(dirty)
+        # Outside the locks: the listener may write a line of its own.
         self._on_result(None)
 
     def close(self) -> None:
@@ -120,5 +124,6 @@ class Syncer:
             self._on_idle()
             return
         self._wake.clear()
+        # The group gathers while it waits. On the stop event, so that closing does not wait with it.
         self._stop.wait(self._seconds())
         self.sync()

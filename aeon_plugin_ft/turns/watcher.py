@@ -47,6 +47,7 @@ class LogWatcher:
         if self._thread is not None:
             return
         self._stop.clear()
+        # The first look is for what was logged while nobody watched.
         self._bell.set()
         self._observer = self._observe()
         self._thread = threading.Thread(target=self._run, name="aeon-ft-log-watcher", daemon=True)
@@ -64,6 +65,7 @@ class LogWatcher:
     def _run(self) -> None:
         while not self._stop.is_set():
             self._bell.wait(BEAT_SECONDS if self.observing else POLL_SECONDS)
+            # Before reading, not after: a turn that comes while it reads rings again and is not missed.
             self._bell.clear()
             self._ingest()
             self._notice_dead_observer()
@@ -136,6 +138,7 @@ class LogWatcher:
 
     def _end_observer(self) -> None:
         observer, self._observer = self._observer, None
+        # One without an ident was never started, and cannot be joined.
         if observer is not None and observer.ident is not None:
             observer.stop()
             observer.join()

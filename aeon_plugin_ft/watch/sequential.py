@@ -84,6 +84,7 @@ class Assessment:
 
     @property
     def degraded(self) -> bool:
+        """Whether the evidence is enough to say that the model is worse."""
         return self.evidence >= self.needed
 
 
@@ -93,6 +94,7 @@ def assess(now: Mapping[SignalName, Count], before: Mapping[SignalName, Count], 
     for signal in SIGNALS:
         seen, limit = now.get(signal.name, Count()), upper_rate(before.get(signal.name, Count()), signal.usual)
         value = e_value(seen, limit)
+        # The weights sum to one, so the total is an e-process like its parts.
         total += signal.weight * value
         weighed.append((signal.weight * value, signal.name, seen.bad / max(1, seen.turns), limit))
     _, worst, rate, limit = max(weighed)
@@ -101,18 +103,22 @@ def assess(now: Mapping[SignalName, Count], before: Mapping[SignalName, Count], 
 
 def alpha_of(stretch: int) -> float:
     """What may be spent on the n-th stretch, from 0."""
+    # 0.8 + 0.1 + 0.05 + ... of ALPHA: all stretches together never spend more than it.
     return ALPHA * FIRST_SHARE if stretch == 0 else ALPHA * (1 - FIRST_SHARE) * 0.5**stretch
 
 
 def e_value(seen: Count, limit: float) -> float:
     """Evidence against "the rate is at most `limit`": the mean likelihood ratio of GRID higher rates."""
+    # No evidence either way: an e-value of 1 is what the bets began with.
     if not seen.turns or limit >= 1:
         return 1.0
     good = seen.turns - seen.bad
     logs = []
     for step in range(GRID):
+        # The middles of equal steps above the limit; at the ends a logarithm would be infinite.
         rate = limit + (1 - limit) * (step + 0.5) / GRID
         logs.append(seen.bad * math.log(rate / limit) + good * math.log((1 - rate) / (1 - limit)))
+    # e^710 is more than a float holds; far below that it is an alarm anyway.
     return sum(math.exp(min(log, 600.0)) for log in logs) / GRID
 
 

@@ -46,6 +46,7 @@ class TurnSignal:
 
     @property
     def unhappy(self) -> bool:
+        """Whether the owner complained about the reply or corrected it."""
         return self.opinion in {"complaint", "correction"}
 
     @property
@@ -70,6 +71,7 @@ def record(store: Store, signals: Iterable[TurnSignal]) -> None:
         for s in signals
     ]
     with store.transaction() as connection:
+        # By position, in the order of the table's columns.
         connection.executemany("INSERT OR IGNORE INTO signals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
 
@@ -112,6 +114,7 @@ def counts(
 
 
 def _count(signals: Sequence[TurnSignal], slow: dict[str, float], long: float) -> dict[SignalName, Count]:
+    # What did not answer has no reply to find fault with: it counts as failed, and as nothing else.
     answered = [s for s in signals if not s.failed]
     return {
         SignalName.FAILED: Count(sum(s.failed for s in signals), len(signals)),

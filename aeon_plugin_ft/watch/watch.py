@@ -79,7 +79,9 @@ class Watch:
         settings: Callable[[], GateSection],
     ) -> None:
         self.store, self.registry, self.index, self.events, self.settings = store, registry, index, events, settings
+        # Bounded: with the follower dead or the database locked, an owner's host must not grow. The oldest goes first.
         self._heard: deque[Heard] = deque(maxlen=1000)
+        # Nothing has this number, so the first look takes all feedback for new.
         self._feedback_seen = -1
         self._indexed = threading.Event()
         self._owed = False
@@ -92,6 +94,8 @@ class Watch:
         if turn.caller != "chat" or kind not in _WATCHED:
             return
         served = turn.served_by
+        # By whom it should have been answered, not by whom it was: a call that fell back counts against the one that
+        # failed.
         provider = route.provider if route is not None else served.provider if served is not None else "none"
         version = route.version if route is not None else served.version if served is not None else BASE
         ours = served is not None and (served.provider, served.version) == (provider, version)
@@ -119,13 +123,16 @@ class Watch:
 
     def _take_in(self) -> bool:
         """Whether there are new turns or opinions."""
+        # By place: iterating over a deque that the owner's turn appends to meanwhile raises.
         heard = [self._heard[place] for place in range(len(self._heard))]
         if heard:
             record(self.store, [_signal(one) for one in heard])
         for one in heard:  # only now: what a locked database refused is recorded by the next look
+            # A full queue may have dropped it while it was recorded.
             if self._heard and self._heard[0] is one:
                 self._heard.popleft()
         if self._indexed.is_set():
+            # Before reading: what is indexed meanwhile sets it again.
             self._indexed.clear()
             note_feedback(self.store, recognise_feedback(reversed(self.index.latest(LATEST))))
         newest = newest_feedback(self.store)
@@ -152,6 +159,7 @@ class Watch:
         canary = canary_under_way(self.store)
         if canary is None:
             return False
+        # The owner, or a pruning, was faster.
         if not self.registry.usable(canary.version) or self.registry.current() == canary.version:
             end_canary(self.store, canary, CanaryEnd.STOPPED, "it was decided otherwise")
             return False
@@ -175,6 +183,7 @@ class Watch:
             return
         run = self.registry.get(canary.version).run
         if not down:
+            # A backend that was down says nothing against the version, which may be tried again.
             self.registry.reject(canary.version, reason)
         refusals = (_REFUSALS.get(assessment.worst, Refusal.OTHER),)
         self.events.publish(

@@ -122,6 +122,7 @@ def _scale(config: Mapping[str, Any], module: str, rank: int) -> float:
     of PEFT match the end of a module's name."""
     patterns: Mapping[str, float] = config.get("alpha_pattern") or {}
     matching = (alpha for key, alpha in patterns.items() if re.fullmatch(rf"(.*\.)?({key})", module))
+    # The first pattern that fits, as PEFT takes it.
     alpha = float(next(matching, config["lora_alpha"]))
     return alpha / (math.sqrt(rank) if config.get("use_rslora") else rank)
 
@@ -130,6 +131,7 @@ def read_safetensors(path: Path) -> dict[str, npt.NDArray[np.float32]]:
     """Every tensor of a small .safetensors file as float32. Raises OSError, ValueError, KeyError."""
     content = path.read_bytes()
     length = int.from_bytes(content[:8], "little")
+    # The first eight bytes are the header's length, little-endian.
     if not 0 < length <= len(content) - 8:
         raise ValueError(f"{path.name} is cut short")
     header = json.loads(content[8 : 8 + length])

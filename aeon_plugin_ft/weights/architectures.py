@@ -85,6 +85,7 @@ class Family:
 
     def permuted_heads(self, gguf_name: str, heads: int, kv_heads: int) -> int | None:
         """How many heads the rows of this tensor are permuted in; None when they are not."""
+        # "blk.3.attn_q.weight": number and part of the block.
         part = gguf_name.split(".")[2] if gguf_name.startswith("blk.") else ""
         return {"attn_q": heads, "attn_k": kv_heads}.get(part) if self.permuted else None
 
@@ -117,6 +118,7 @@ def family_of(architecture: str) -> Family:
 
 def permute(rows: npt.NDArray[np.float32], heads: int) -> npt.NDArray[np.float32]:
     """Hugging Face row order -> llama.cpp's (NORM RoPE). `rows` is (heads * head_dim, ...)."""
+    # A head's rows are two halves, which rotate against one another; llama.cpp wants the pairs side by side.
     split = rows.reshape(heads, 2, rows.shape[0] // heads // 2, *rows.shape[1:])
     return np.ascontiguousarray(split.swapaxes(1, 2).reshape(rows.shape))
 

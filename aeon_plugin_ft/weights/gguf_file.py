@@ -76,6 +76,7 @@ class GgufFile:
         except (struct.error, ValueError, IndexError, KeyError, UnicodeDecodeError) as error:
             self.close()
             raise _damaged(path, f"its header ends too early or is not valid ({error})") from error
+        # A BaseModelError of our own too: a map that stays open keeps the file from being replaced on Windows.
         except BaseException:
             self.close()
             raise
@@ -105,6 +106,7 @@ class GgufFile:
 
     @property
     def metadata(self) -> dict[str, Any]:
+        """Every key with its value; made anew at each call."""
         return {key: entry.value for key, entry in self.entries.items()}
 
     def get(self, key: str, default: Any = None) -> Any:
@@ -191,7 +193,9 @@ class GgufFile:
             at += 8 * dimensions + 12
             block, block_bytes = GGML_QUANT_SIZES[GGMLQuantizationType(kind)]
             weights = int(np.prod(lengths, dtype=np.uint64))
+            # GGUF names the innermost dimension first.
             infos.append((name, tuple(int(n) for n in reversed(lengths)), kind, offset, weights // block * block_bytes))
+        # Rounded up: tensors begin at a multiple of the alignment, and their offsets count from there.
         self.data_start = -(-at // self.alignment) * self.alignment
         for name, shape, kind, offset, size in infos:
             self.tensors[name] = Tensor(name, shape, kind, self.data_start + offset, size)
@@ -203,8 +207,10 @@ class GgufFile:
 
     def _string(self, at: int) -> tuple[str, int]:
         length, at = self._number("<Q", at)
+        # A damaged length would otherwise ask for terabytes.
         if length > len(self._map) - at:
             raise ValueError("a text runs past the end")
+        # Tokens of a vocabulary may be no whole characters; so decoded they can be written back as they were.
         return self._map[at : at + length].decode("utf-8", "surrogateescape"), at + length
 
     def _value(self, kind: int, at: int) -> tuple[Any, int]:
@@ -217,6 +223,7 @@ class GgufFile:
     def _array(self, at: int) -> tuple[Any, int]:
         kind, count = struct.unpack_from("<IQ", self._map, at)
         at += 12
+        # At once: a vocabulary's scores are hundreds of thousands of numbers.
         if kind in _SCALARS:
             dtype = np.dtype(_SCALARS[kind])
             end = at + count * dtype.itemsize

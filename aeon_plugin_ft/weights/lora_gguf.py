@@ -28,11 +28,16 @@ class ServedBase(Protocol):
     """What is needed of a base (base.model.BaseModel): its name, architecture and the file that is served."""
 
     @property
-    def spec(self) -> str: ...
+    def spec(self) -> str:
+        """Its name in [base] model."""
+
     @property
-    def architecture(self) -> str: ...
+    def architecture(self) -> str:
+        """llama.cpp's name of its family."""
+
     @property
-    def gguf(self) -> Path | None: ...
+    def gguf(self) -> Path | None:
+        """The file that is served; None where there is none."""
 
 
 def export_lora_gguf(adapter: Path, base: ServedBase, out: Path) -> str:
@@ -47,6 +52,7 @@ def export_lora_gguf(adapter: Path, base: ServedBase, out: Path) -> str:
         out.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(out, durable=True) as part:
             _write(part, base.architecture, alpha, tensors)
+            # Of what is on the disk, before it has its name: nobody can have changed it.
             digest = sha256(part)
     except OSError as error:
         raise ServingError(
@@ -73,6 +79,7 @@ def _tensors(updates: list[Update], base: ServedBase) -> tuple[dict[str, Rows], 
             for update in updates:
                 name = _target(update, family, file)
                 a, b = _balanced(update.a, update.b if alpha else update.b * np.float32(update.scale))
+                # The base's own numbers: its key heads may be fewer, and are permuted among themselves.
                 heads = int(file.require("attention.head_count"))
                 permuted = family.permuted_heads(name, heads, int(file.field("attention.head_count_kv", heads)))
                 tensors[f"{name}.lora_a"] = a
@@ -104,6 +111,7 @@ def _balanced(a: Rows, b: Rows) -> tuple[Rows, Rows]:
     top_a, top_b = float(np.abs(a).max()), float(np.abs(b).max())
     if not top_a or not top_b:
         return a, b
+    # A power of two changes the exponent only, and no bit of any number.
     shift = np.float32(2.0 ** round(np.log2(top_a / top_b) / 2))
     a, b = a / shift, b * shift
     if max(np.abs(a).max(), np.abs(b).max()) > F16_LIMIT:

@@ -149,6 +149,7 @@ def plan(gguf: GgufFile, folder: AdapterFolder) -> dict[str, Update]:
         permuted = family.permuted_heads(name, heads, kv_heads)
         if not update.is_zero:
             b = permute(update.b, permuted) if permuted else update.b
+            # The scale goes into B: one product for each block of rows instead of two.
             updates[name] = Update(module, update.a, np.float32(update.scale) * b, 1.0)
     return updates
 
@@ -165,6 +166,7 @@ def _family(gguf: GgufFile) -> Family:
         "it is already a merged model of ours": gguf.get(KEY_ADAPTER),
         "it is an adapter itself": gguf.get("general.type", "model") == "adapter",
     }
+    # The most particular first: an adapter's architecture may be a checked one, and the reason is still that it is one.
     reason = next((text for text, applies in reversed(problems.items()) if applies), None)
     if reason is not None:
         supported = ", ".join(ARCHITECTURES)
@@ -188,6 +190,7 @@ class _Merger:
     def write(self, notes: Mapping[str, str]) -> None:
         """A type may be settled only after its tensor was tried, so the table (of fixed length) comes last."""
         table_at = self._write_metadata(notes)
+        # As long as the final one, for types and offsets have fixed widths; it holds the place.
         blank = self._table({name: (tensor.type, 0) for name, tensor in self.gguf.tensors.items()})
         self.target.write(blank)
         self._pad()
@@ -207,6 +210,7 @@ class _Merger:
         self.target.write(b"GGUF" + struct.pack("<IQQ", 3, len(self.gguf.tensors), entries))
         self._copy_range(self.gguf.metadata_start, self.gguf.metadata_end - self.gguf.metadata_start)
         for key, text in notes.items():
+            # 8 is GGUF's type number of a string.
             self.target.write(_text(key) + struct.pack("<I", 8) + _text(text))
         return self.target.tell()
 
@@ -259,6 +263,7 @@ class _Merger:
         first = 0
         for base in self._base_rows(tensor):
             change = update.b[first : first + len(base)] @ update.a
+            # `back` is what a reader gets: the share is measured on that and not on what was meant.
             packed, back = encode(base + change, kind)
             if not np.isfinite(back).all():
                 raise ServingError(
@@ -270,6 +275,7 @@ class _Merger:
             squared += float(np.vdot(change, change))
             weights += float(np.vdot(base, base))
             first += len(base)
+        # A short read of the base would leave a tensor that is too small, and shift all that come after it.
         if self.target.tell() != expected:
             raise ServingError(f"{tensor.name} was not written whole", "Free some space and try again")
         return kept / squared if squared else 1.0, (squared / weights) ** 0.5 if weights else 0.0

@@ -28,6 +28,7 @@ def require_same_model(gguf: Path, weights: Path) -> None:
         family = FAMILIES.get(file.architecture)
         if family is None:
             return  # the merge itself refuses it, with the list of those it knows
+        # In the middle: the first and last layers are often kept in a finer number format.
         middle = int(file.require("block_count")) // 2
         heads = int(file.require("attention.head_count"))
         kv_heads = int(file.field("attention.head_count_kv", heads))
@@ -44,6 +45,7 @@ def require_same_model(gguf: Path, weights: Path) -> None:
                 raise ServingError(f"{weights} and {gguf.name} are not the same kind of model", "Check [base] model")
             ours = file.read(name)
             permuted = family.permuted_heads(name, heads, kv_heads)
+            # To the order of Hugging Face, or the same weights would not correlate.
             ours = unpermute(ours, permuted) if permuted else ours
             if ours.shape != theirs.shape or correlation(ours, theirs) < SAME:
                 raise ServingError(

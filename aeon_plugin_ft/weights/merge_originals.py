@@ -34,6 +34,7 @@ class Place:
         """The whole tensor as float32, or only these of its rows, in this order. Raises OSError, ValueError."""
         if self.dtype not in _WIDTHS:
             raise ValueError(f"numbers of type {self.dtype}")
+        # Mapped: rows in any order, of a file larger than the memory.
         mapped = np.memmap(self.path, _WIDTHS[self.dtype], "r", self.offset, self.shape)
         taken = np.ascontiguousarray(mapped if numbers is None else mapped[numbers])
         return decode(taken.tobytes(), self.dtype).reshape(taken.shape)
@@ -81,4 +82,6 @@ class Originals:
         """Which row of the Hugging Face tensor is each row of the GGUF's."""
         rows = np.arange(count, dtype=np.int64)
         permuted = self.family.permuted_heads(name, self.heads, self.kv_heads)
+        # The numbers of the rows, put in order as the rows would be. float32 holds whole numbers up to 2^24 exactly,
+        # and no layer has as many rows.
         return permute(rows.astype(np.float32), permuted).astype(np.int64) if permuted else rows

@@ -48,6 +48,7 @@ def promoted(kind: int, row_length: int, *, originals: bool = False, keep: bool 
 
 def finer(kind: int) -> int | None:
     """The next type to try when the update did not survive in `kind`; None after F32."""
+    # BF16 does not come up: `promoted` never begins with it.
     return {F32: None, F16: F32, Q8_0: F16}.get(kind, Q8_0)
 
 
@@ -100,6 +101,7 @@ def _encode_q8_0(rows: Rows) -> tuple[npt.NDArray[np.uint8], Rows]:
     (quantize_row_q8_0_ref, https://github.com/ggml-org/ggml/blob/master/src/ggml-quants.c)."""
     blocks = rows.reshape(-1, BLOCK)
     step = _largest(blocks) / np.float32(127)
+    # A block of zeros has a step of 0, and stays zeros.
     inverse = np.divide(np.float32(1), step, out=np.zeros_like(step), where=step > 0)
     # Times the inverse, as ggml does: dividing would round a few numbers the other way.
     whole = np.rint(blocks * inverse)

@@ -31,11 +31,13 @@ class Source:
 
     @property
     def weights(self) -> int:
+        """How many numbers it holds."""
         return int(np.prod(self.shape, dtype=np.int64))
 
 
 def write_safetensors(path: Path, sources: list[Source], precision: Precision = "F32") -> None:
     """Write and fsync `path`."""
+    # transformers looks at it, and refuses a file of another framework's.
     header: dict[str, object] = {"__metadata__": {"format": "pt"}}
     at = 0
     for source in sources:
@@ -43,6 +45,7 @@ def write_safetensors(path: Path, sources: list[Source], precision: Precision = 
         header[source.name] = {"dtype": precision, "shape": list(source.shape), "data_offsets": [at, end]}
         at = end
     text = json.dumps(header, separators=(",", ":")).encode()
+    # Spaces, which JSON allows, so that the numbers begin at a multiple of eight.
     text += b" " * (-len(text) % 8)
     with path.open("wb") as file:
         file.write(struct.pack("<Q", len(text)))
@@ -59,5 +62,6 @@ def encode(block: npt.NDArray[np.float32], precision: Precision) -> bytes:
     if precision == "F32":
         return block.astype("<f4", copy=False).tobytes()
     bits = np.ascontiguousarray(block, dtype="<f4").view(np.uint32)
+    # Half of what is cut off, plus one where the last kept bit is set: ties go to even. The upper half is the BF16.
     rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
     return rounded.astype("<u2").tobytes()

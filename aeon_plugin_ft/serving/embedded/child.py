@@ -73,8 +73,10 @@ class EmbeddedChild:
                 **_NEW_GROUP,
             )
         try:
+            # Over stdin, as all orders: a command line, with the token in it, can be read by every user of the machine.
             self._order(self.config.line())
             port = self._ready(timeout)
+        # KeyboardInterrupt too: a half-started child would hold the memory of a model.
         except BaseException:
             self.kill()
             raise
@@ -83,10 +85,12 @@ class EmbeddedChild:
 
     @property
     def pid(self) -> int | None:
+        """Its process id; None before it is started."""
         return None if self._process is None else self._process.pid
 
     @property
     def alive(self) -> bool:
+        """Whether the process runs, not whether it answers."""
         return self._process is not None and self._process.poll() is None
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -113,6 +117,7 @@ class EmbeddedChild:
             self.kill()
 
     def kill(self) -> None:
+        """End it without asking, and wait until it is gone."""
         if self._process is None:
             return
         if self.alive:
@@ -144,6 +149,8 @@ class EmbeddedChild:
     def _ready(self, timeout: float) -> int:
         process = self._process
         assert process is not None and process.stdout is not None
+        # A pipe cannot be read with a time limit on Windows; a thread can be waited for. It ends with the child's
+        # stdout.
         lines: queue.Queue[str] = queue.Queue()
         reader = threading.Thread(target=lambda: lines.put(process.stdout.readline()), daemon=True)  # type: ignore[union-attr]
         reader.start()
@@ -156,6 +163,7 @@ class EmbeddedChild:
         try:
             return int(json.loads(line)["port"])
         except (ValueError, KeyError):
+            # It has said that it failed, or its stdout has ended: its exit code is part of the reason.
             process.wait()
             raise self._failure() from None
 
@@ -190,6 +198,7 @@ def _search_path() -> str:
 
 
 def new_token() -> str:
+    """A random secret of 24 bytes, safe in a header."""
     return secrets.token_urlsafe(24)
 
 
@@ -252,18 +261,22 @@ class SupervisedChild:
 
     @property
     def config(self) -> ServerConfig:
+        """As the child runs now, with the port that it was given."""
         return self._config
 
     @property
     def alive(self) -> bool:
+        """Whether a child runs at this moment; between two tries none does."""
         return self._child.alive
 
     @property
     def pid(self) -> int | None:
+        """Of the child at this moment, which a restart replaces."""
         return self._child.pid
 
     def drain(self, seconds: float) -> None:
         """Let it finish the requests that it has, then end it."""
+        # Looked up when it is run: `_restart` may put another child in place meanwhile.
         self._leave(lambda: self._child.drain(seconds))
 
     def stop(self) -> None:
@@ -273,6 +286,7 @@ class SupervisedChild:
     def _leave(self, end: Callable[[], None]) -> None:
         self._leaving.set()
         if not self._guard.acquire(timeout=0.1):  # it is being started again, which a kill ends
+            # Without the guard, which the start holds: it ends at once with an error, and `_restart` lets go.
             self._child.kill()
             self._guard.acquire()
         try:
@@ -289,6 +303,7 @@ class SupervisedChild:
             self._child.wait()
             if self._leaving.is_set():
                 return
+            # One that served for a while has not failed to start: the waits begin anew.
             deaths = 1 if time.monotonic() - started > self.HEALTHY_SECONDS else deaths + 1
             if self._leaving.wait(self._rest(deaths)):
                 return
@@ -307,6 +322,8 @@ class SupervisedChild:
             if self._leaving.is_set():
                 return
             self._child.stop()
+            # The last start failed, perhaps because its port is another program's now. A new address needs a new token:
+            # the old one may have been sent to whoever answers at the old address.
             moving = self.failure is not None
             config = replace(self._config, port=0, token=new_token()) if moving else self._config
             self._child = EmbeddedChild(config, self._log)
@@ -319,4 +336,5 @@ class SupervisedChild:
             self.failure = None
             self.restarts += 1
         if moving:
+            # Outside the guard: the listener may itself end this child.
             self.on_moved(address, self._config)

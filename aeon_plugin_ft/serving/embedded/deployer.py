@@ -66,6 +66,7 @@ class EmbeddedDeployer(Deployer):
         self.folder = self.root / process_name()
         self._served: dict[str, _Served] = {}
         self._guard = threading.Lock()
+        # What a process that died without closing has left; a living one's folder is recognised by its name.
         sweep(self.root)
 
     # -- Deployer ------------------------------------------------------------------------------
@@ -90,6 +91,7 @@ class EmbeddedDeployer(Deployer):
             self._prove(served)
             on_step(SwapStep.PROVED)
         except BaseException:
+            # At once: nobody has been routed to it.
             self._remove(served, 0.0)
             raise
         return served.deployment
@@ -111,11 +113,13 @@ class EmbeddedDeployer(Deployer):
         """A child keeps its context, its threads and its limit for life."""
         served = self._find(deployment)
         if served is None:
+            # One of another process's is no business of this one: `check` says that it is not served here.
             return True
         config = served.child.config
         return (config.context, config.threads, config.reply_tokens) == _size(settings)
 
     def warm_prompt(self, deployment: Deployment) -> None:
+        """Ask once under the owner's prompt, whose computation then waits in a slot."""
         warm(deployment.route, self.system_prompt)
 
     def retire(self, deployment: Deployment, settings: ServeSection) -> None:
@@ -145,9 +149,11 @@ class EmbeddedDeployer(Deployer):
         """The adapter's GGUF and the digest of what will be served."""
         if version is None:
             return None, base.digest
+        # Exported for each process anew: the digest under which it is served is that of these very bytes.
         part = self.folder / f"{version.name}.gguf"
         exported = export_lora_gguf(version.adapter, base, part)
         final = self.folder / f"{version.name}-{exported.removeprefix('sha256:')[:12]}.gguf"
+        # With the digest in its name: a file that a running child has mapped is never overwritten by another adapter.
         move_into_place(part, final)
         return final, _combined(base.digest, exported)
 
@@ -161,12 +167,14 @@ class EmbeddedDeployer(Deployer):
         self, name: str, config: ServerConfig, adapter: Path | None, base_digest: str, digest: str, on_moved: OnMoved
     ) -> _Served:
         log = self.folder / f"{adapter.stem if adapter else name}.log"
+        # The lambda names the child that is only being made: it is called after a death at the earliest.
         child = SupervisedChild(config, log, lambda address, new: self._move(child, address, new))
         address = child.start()
         route = Route("embedded", config.alias, base_url=address.url, token=config.token, version=name)
         deployment = Deployment(name, self.name, config.alias, digest, route)
         served = _Served(child, adapter, base_digest, deployment, on_moved)
         with self._guard:
+            # By address, which one child has to itself; a version may be served twice for a moment.
             self._served[address.url] = served
         return served
 
@@ -175,6 +183,7 @@ class EmbeddedDeployer(Deployer):
         route = served.deployment.route
         aliases = [model.get("id") for model in _get(route, "/v1/models").get("data", [])]
         adapters = _get(route, "/lora-adapters")
+        # Scale 1 is that of an adapter which is applied; at 0 it is loaded and has no effect.
         files = [Path(one["path"]) for one in adapters if one["scale"] == 1.0]
         if aliases != [route.model] or len(files) != len(adapters) or len(files) > 1:
             raise BackendRefusedError(
@@ -200,6 +209,7 @@ class EmbeddedDeployer(Deployer):
             route = replace(served.deployment.route, base_url=address.url, token=config.token)
             moved = replace(served, deployment=replace(served.deployment, route=route))
             self._served[address.url] = moved
+        # Outside the guard: the listener takes locks of its own.
         served.on_moved(served.deployment, moved.deployment)
 
     def _find(self, deployment: Deployment) -> _Served | None:
@@ -213,6 +223,7 @@ class EmbeddedDeployer(Deployer):
             served.child.stop()
         with self._guard:
             self._served.pop(served.deployment.route.base_url or "", None)
+            # Windows refuses to remove a file that another child has mapped.
             still_used = any(other.adapter == served.adapter for other in self._served.values())
         if served.adapter is not None and not still_used:
             served.adapter.unlink(missing_ok=True)

@@ -51,11 +51,13 @@ class ServerConfig:
     reply_tokens: int = -1
 
     def line(self) -> str:
+        """As the first line of the child's stdin."""
         return json.dumps(asdict(self)) + "\n"
 
 
 def main() -> int:
     """Serve until told to leave."""
+    # First of all: importing llama.cpp may already print.
     answers = _take_stdout()
     config = ServerConfig(**json.loads(sys.stdin.readline()))
     try:
@@ -68,12 +70,14 @@ def main() -> int:
     seconds = _wait_for_orders(sys.stdin)
     if seconds > 0 and _drain(server, seconds):
         del server  # sends the last bytes; with a request in flight it would block for half a minute
+    # Past all destructors: llama.cpp's own wait for requests that nobody waits for any more.
     os._exit(0)
 
 
 def _take_stdout() -> IO[str]:
     """Keep stdout for our two lines: what native code prints there goes to stderr."""
     kept = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    # On the level of descriptors, because native code does not write through sys.stdout.
     os.dup2(2, 1)
     return kept
 
@@ -94,15 +98,19 @@ def _load(config: ServerConfig) -> Any:
     params.hostnames = ["127.0.0.1"]
     params.port = config.port
     params.n_parallel = config.slots
+    # llama.cpp divides its context among the slots.
     params.n_ctx = config.context * config.slots
     params.cpuparams.n_threads = config.threads
     params.cpuparams_batch.n_threads = config.threads
     params.n_predict = config.reply_tokens
     params.cache_ram_mib = 0
     params.slot_prompt_similarity = SIMILAR
+    # An empty run at the start would cost a pass over all weights; `_warm` does one that is of use.
     params.warmup = False
     params.ui = False
+    # It would adjust sizes to the memory that seems to be free; here they are as configured, or it is an error.
     params.fit_params = False
+    # Nothing is fetched: what is missing on the disk is an error.
     params.offline = True
     params.endpoint_metrics = True
     params.verbosity = ERRORS_ONLY

@@ -114,10 +114,13 @@ class GroqDeployer(Deployer):
         self, version: Version | None, base: BaseModel, settings: ServeSection, on_step: OnStep = unheard,
         on_moved: OnMoved = unheard,
     ) -> Deployment:  # fmt: skip
+        """Register the adapter with Groq, or find it registered, and prove that it answers; the base is Groq's own
+        model. Raises ServingError."""
         if version is None:
             self.require_model(settings.groq_model)
             return self._prove("base", settings.groq_model, None, on_step)
         self._require_lora_base(version, base)
+        # [7:15]: the first eight hex digits behind "sha256:".
         name = f"aeon-ft-{version.name}-{adapter_digest(version.adapter)[7:15]}"
         tuning = self._registered(name) or self._register(name, version)
         on_step(SwapStep.IMPORTED)
@@ -129,6 +132,7 @@ class GroqDeployer(Deployer):
         return same_model and deployment.route.base_url == self.url
 
     def check(self, deployment: Deployment) -> None:
+        """Raise ServingError unless Groq still has the model and answers."""
         tuning = next((t for t in self._read().values() if t.model == deployment.model), None)
         if tuning is None:
             self.require_model(deployment.model)
@@ -141,6 +145,7 @@ class GroqDeployer(Deployer):
     def retire(self, deployment: Deployment, settings: ServeSection) -> None:
         """Nothing runs on this machine; registered adapters stay for going back, up to [serve] keep_versions."""
         kept = [tuning for tuning in self._read().values() if tuning.model != deployment.model]
+        # The oldest first, as the ledger lists them; the one that retires counts as kept, for it is the way back.
         for tuning in kept[: max(0, len(kept) + 1 - settings.keep_versions)]:
             self._remove(tuning)
 
@@ -151,6 +156,7 @@ class GroqDeployer(Deployer):
                 self._remove(tuning)
 
     def close(self) -> None:
+        """End its connections."""
         with self._guard:
             server, self._server = self._server, None
         if server is not None:
@@ -163,6 +169,7 @@ class GroqDeployer(Deployer):
         answer = self._again(lambda: self._http().call("GET", "/openai/v1/models"))
         living = [str(item["id"]) for item in answer.get("data", [])] if isinstance(answer, dict) else []
         if name not in living:
+            # Groq retires models: a name that was right when it was configured is the usual cause.
             near = nearest_model(name, living)
             raise ServingError(
                 f"Groq does not serve {name} (retired, or not for this key)",
@@ -170,6 +177,7 @@ class GroqDeployer(Deployer):
             )
 
     def _require_lora_base(self, version: Version, base: BaseModel) -> None:
+        # By its number of parameters, within 2 %: GGUFs of the same model differ by the tensors that they leave out.
         if base.architecture != "llama" or abs(base.parameters - LORA_PARAMETERS) > LORA_PARAMETERS // 50:
             raise ServingError(
                 f"Groq serves adapters only for {LORA_BASE_NAME}, and {version.name} was trained on {base.spec}", _LOCAL
@@ -196,6 +204,7 @@ class GroqDeployer(Deployer):
             made = self._again(lambda: self._http().call("POST", "/v1/fine_tunings", body, seconds=UPLOAD_SECONDS))
             tuning = Tuning(name, version.name, made["id"], file["id"], made["data"]["fine_tuned_model"])
         except BackendRefusedError as error:
+            # Both are how Groq says that the account has no such API.
             if error.status in (403, 404):
                 raise ServingError(
                     "This Groq account cannot serve trained models (that is for enterprise accounts)", _LOCAL
@@ -220,6 +229,7 @@ class GroqDeployer(Deployer):
             raise
 
     def _remove(self, tuning: Tuning) -> None:
+        # The registration before the file that it uses. 404: an earlier try got this far.
         for path in (f"/v1/fine_tunings/{tuning.id}", f"/openai/v1/files/{tuning.file}"):
             try:
                 self._http().call("DELETE", path)
@@ -252,6 +262,7 @@ class GroqDeployer(Deployer):
         with self._guard:
             if self._server is None or self._server[:2] != (url, key):
                 if self._server is not None:
+                    # With the key that it was opened with: a changed one must not go on answering for the old account.
                     self._server[2].close()
                 down = "Check the internet connection; the local model goes on answering"
                 self._server = url, key, HttpServer("Groq", url, token=key, down=down, next_step=next_step)
@@ -291,10 +302,12 @@ def zip_adapter(folder: Path) -> bytes:
         header[name] = {"dtype": "F16", "shape": list(tensor.shape), "data_offsets": [at, at + tensor.nbytes]}
         at += tensor.nbytes
     text = json.dumps(header).encode()
+    # safetensors: 8 bytes of header length, little-endian, then JSON, filled with spaces so that the data is aligned.
     text += b" " * (-len(text) % 8)
     weights = len(text).to_bytes(8, "little") + text + b"".join(t.tobytes() for t in tensors.values())
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         for name, content in ((WEIGHTS, weights), (CONFIG, (folder / CONFIG).read_bytes())):
+            # A fixed date in place of now: the bytes, and so their digest, depend on the adapter only.
             archive.writestr(zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0)), content)
     return out.getvalue()

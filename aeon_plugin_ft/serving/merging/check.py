@@ -54,6 +54,7 @@ class MergeCheck:
 
     @property
     def passed(self) -> bool:
+        """Whether the file says what the adapter says."""
         return self.kl <= self.limit
 
 
@@ -107,6 +108,7 @@ def why_not(base: BaseModel, merged_bytes: int, conversations: Sequence[object])
 def compare(job: dict[str, Any]) -> dict[str, Any]:
     """Ask the merged file at each position of the reference. The reference holds, for each position, the number
     of its conversation, its place, and the log-probabilities over the vocabulary, shape (positions, vocabulary)."""
+    # npz without pickles: arrays and numbers only, and nothing that is run when it is read.
     with np.load(job["reference"]) as kept:
         talks, places, reference = kept["talks"], kept["places"], kept["logprobs"]
         tokens = [kept[f"tokens{number}"].tolist() for number in range(int(talks.max()) + 1)]
@@ -129,6 +131,7 @@ def divergence(
     served = np.exp(logprobs)
     rest = max(0.0, 1.0 - float(served.sum()))
     other = np.exp(reference[ids].astype(np.float64))
+    # Never below zero by rounding, where nearly all of the probability is in the listed tokens.
     other_rest = max(1e-12, 1.0 - float(other.sum()))
     kl = float(np.sum(served * (logprobs - np.log(np.maximum(other, 1e-30)))))
     return kl + (rest * float(np.log(rest / other_rest)) if rest > 0 else 0.0)
@@ -139,6 +142,7 @@ def _server(gguf: Path, tokens: int) -> Any:
 
     params = xllamacpp.CommonParams()
     params.model.path = str(gguf)
+    # Port 0 is any free one; the cache in RAM is off, since each prompt is asked once.
     params.n_ctx, params.n_parallel, params.port, params.cache_ram_mib = tokens + 64, 1, 0, 0
     params.warmup = params.ui = False
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = half_the_cores()

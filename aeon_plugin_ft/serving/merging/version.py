@@ -50,9 +50,11 @@ class Merging:
     def write(self, out: Path) -> str:
         """Merge into `out` in a child and compare; returns the file's "sha256:<hex>". Raises ServingError."""
         if self.base.gguf is None:
+            # An adapter trained on one model fits any other of the same shapes, and only makes it worse.
             require_same_model(self.gguf, self.base.training_copy)
         self.say(f"Merging {self.version.name} into {self.base.spec}")
         report = merge_in_child(self.gguf, self.version.adapter, out, self.options)
+        # Which adapter the proof is about: a version's folder may be replaced under the same name.
         report["adapter"] = adapter_digest(self.version.adapter)
         report["check"] = self._compare(out)
         write_whole(report_file(self.data, self.version.name), json.dumps(report))
@@ -77,6 +79,7 @@ class Merging:
 
 
 def report_file(data: DataFolder, version: str) -> Path:
+    """Where the report of a version's merge is kept."""
     return data.serving / f"merge-{version}.json"
 
 

@@ -95,9 +95,11 @@ class OllamaClient:
         self.url = self._http.url
 
     def close(self) -> None:
+        """End its connections."""
         self._http.close()
 
     def behaviour(self) -> Behaviour:
+        """What the Ollama that answers now does with an import, by its version."""
         return behaviour_of(str(self._json("GET", "/api/version").get("version", "")))
 
     def show(self, model: str) -> dict[str, Any] | None:
@@ -118,6 +120,8 @@ class OllamaClient:
         return _listed(self._json("GET", "/api/ps"))
 
     def has_blob(self, digest: str) -> bool:
+        """Whether Ollama holds a file of this digest ("sha256:<hex>") already."""
+        # 404 is an answer here, not a refusal.
         answer = self._http.answer("HEAD", f"/api/blobs/{digest}", seconds=CALL_SECONDS, allowed=(404,))
         return answer.status == 200
 
@@ -162,9 +166,11 @@ class OllamaClient:
 
     def says_something(self, model: str, system_prompt: str = "") -> bool:
         """Whether it produces a token now, asked under this prompt."""
+        # Without options but the two below: another num_ctx would make Ollama load the model anew.
         body = {"model": model, "stream": False, "messages": as_dicts(greeting(system_prompt))}
         reply = self._json("POST", "/api/chat", {**body, "options": {"num_predict": 8, "temperature": 0}}, LOAD_SECONDS)
         message = reply.get("message") or {}
+        # Eight tokens may all be thoughts, or be taken out by a parser: that it computed some is enough.
         return bool(message.get("content") or message.get("thinking") or reply.get("eval_count"))
 
     def tool_calls(self, model: str) -> list[Any]:

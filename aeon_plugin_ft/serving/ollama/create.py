@@ -33,6 +33,7 @@ def parse_modelfile(text: str) -> list[tuple[str, str]]:
         command, start = match[1].upper(), match.end()
         prefix = ""
         if command == "MESSAGE":
+            # MESSAGE has a role before its argument, which may be quoted by itself.
             prefix, _, _ = text[start:end].partition(" ")
             start += len(prefix) + 1
         argument, at = _argument(text, start, end, quoted=command != "FROM")
@@ -50,6 +51,7 @@ def _argument(text: str, start: int, end: int, quoted: bool) -> tuple[str, int]:
                 close = text.find(quote, close + 1)
             if close >= 0:
                 return text[start + len(quote) : close], close + len(quote) + 1
+    # Ollama on Windows ends lines with CR LF.
     return text[start:end].rstrip("\r"), end + 1
 
 
@@ -57,6 +59,7 @@ def weights_path(show: Mapping[str, Any]) -> Path | None:
     """Where Ollama keeps the weights, from its machine's point of view: the first FROM. None for a model
     whose weights are no single GGUF."""
     argument = next((arg for command, arg in parse_modelfile(str(show.get("modelfile", ""))) if command == "FROM"), "")
+    # The path of Ollama's machine, whichever system that is: Path.is_absolute knows only the rules of this one.
     absolute = argument.startswith("/") or re.match(r"[A-Za-z]:[\\/]", argument)
     return Path(argument) if absolute else None
 

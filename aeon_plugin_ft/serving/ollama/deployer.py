@@ -53,13 +53,16 @@ class OllamaDeployer(Deployer):
         self, version: Version | None, base: BaseModel, settings: ServeSection, on_step: OnStep = unheard,
         on_moved: OnMoved = unheard,
     ) -> Deployment:  # fmt: skip
+        """Merge, import, load and prove it in the Ollama that [serve] names now. Raises ServingError."""
         server = self.server(ollama_url(settings.ollama_url))
         return OllamaDeploy(server, settings, on_step, self._say, self.system_prompt).run(version, base)
 
     def fits(self, deployment: Deployment, settings: ServeSection) -> bool:
+        """Whether it is in the Ollama that [serve] names now."""
         return deployment.route.base_url == ollama_url(settings.ollama_url)
 
     def check(self, deployment: Deployment) -> None:
+        """Raise ServingError unless the tag is there under the same digest, in memory, and says something."""
         server = self._server_of(deployment)
         listed = server.client.tags().get(deployment.model)
         if listed is None:
@@ -77,22 +80,27 @@ class OllamaDeployer(Deployer):
             raise ServingError(f"{deployment.model} answers nothing", "Go back to the version before")
 
     def warm_prompt(self, deployment: Deployment) -> None:
+        """Ask once under the owner's prompt, which Ollama keeps computed while the model stays loaded."""
         warm(deployment.route, self.system_prompt)
 
     def retire(self, deployment: Deployment, settings: ServeSection) -> None:
+        """Take its tag out of memory; it stays on the disk for going back, within what `settings` allow."""
         self._server_of(deployment).retire(deployment.model, settings)
 
     def abandon(self, version: str, settings: ServeSection) -> None:
+        """Remove tags that were never proven, and the memory of a proven one that nobody uses."""
         self.server(ollama_url(settings.ollama_url)).abandon(version)
 
     def discard(self, version: str, settings: ServeSection) -> None:
         """From every Ollama that we ever gave it to: the address may have been changed since."""
         here = self.server(ollama_url(settings.ollama_url))
+        # {here.url}: lists of the time of one Ollama name none.
         for url in here.ledger.addresses(version) | {here.url}:
             self.server(url).discard(version)
         report_file(self.data, version).unlink(missing_ok=True)
 
     def close(self) -> None:
+        """End its connections; the models in Ollama stay as they are."""
         with self._guard:
             servers, self._servers = list(self._servers.values()), {}
         for server in servers:

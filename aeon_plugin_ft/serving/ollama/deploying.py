@@ -46,6 +46,7 @@ class OllamaDeploy:
         """As `Deployer.deploy`."""
         behaviour = self.server.behaviour()
         carrier, show = self._carrier(base)
+        # The base is in Ollama already: its own tag answers, and nothing is imported.
         if version is None and carrier is not None:
             return self._prove(carrier, BASE, show, None)
         if version is not None and version.base_digest != base.digest:
@@ -62,6 +63,7 @@ class OllamaDeploy:
         except ServingError:
             self.server.undo(name)
             raise
+        # The digest only now: a tag without one in the list was never proven, and may be removed.
         self.server.ledger.add(name, name_of, content, done.digest)
         return done
 
@@ -75,6 +77,8 @@ class OllamaDeploy:
         show = self.client.show(tag)
         if named and show is None:
             raise ServingError(f"Ollama has no model {tag}", f"Get it with: ollama pull {tag}")
+        # Without a GGUF of its own (trained on the originals) the tag cannot be compared by digest; `Merging` compares
+        # it.
         if show is not None and (blob_digest(show) == base.digest or base.gguf is None):
             return tag, show
         if named:
@@ -102,6 +106,7 @@ class OllamaDeploy:
         """Make the tag unless a try before this one did."""
         made = self.client.show(name)
         ours = self.server.ledger.read().get(name)
+        # Either is proof enough: its own metadata, or a digest in our list, which only a proven tag has.
         if made is not None and (is_made_of(made, content) or (ours is not None and ours.digest)):
             return
         if version is None:
@@ -150,6 +155,7 @@ class OllamaDeploy:
         made = self.client.show(name)
         if made is None:
             raise ServingError(f"Ollama said that {name} was made and does not have it", "Try again")
+        # Ollama derives them from the template: one that was lost on the way loses tools or thinking.
         lost = set(base.get("capabilities") or ()) - set(made.get("capabilities") or ())
         problems = {
             f"it lost {', '.join(sorted(lost))}": lost,
@@ -173,10 +179,12 @@ class OllamaDeploy:
         """
         self.say(f"Loading {name}")
         self.on_step(SwapStep.LOADING)
+        # Ollama lists every tag with its part behind the colon; the rsplit passes over a registry's port.
         full = name if ":" in name.rsplit("/", 1)[-1] else f"{name}:latest"
         listed = self.client.tags().get(full)
         if listed is None:
             raise ServingError(f"Ollama does not list {name}", "Try again, or restart Ollama")
+        # Asked before loading: what the owner had in memory already is not ours to take out again.
         if full not in self.client.running():
             self.server.loaded.add(full)
         self.server.require_running(full, listed.digest)
@@ -189,6 +197,7 @@ class OllamaDeploy:
             smoke_test(route, thinks="thinking" in abilities, trained=version is not None)
         self._require_words(full)  # last: what it computes for the owner's prompt is there for the first reply
         self.on_step(SwapStep.SMOKE_TESTED)
+        # Once more at the end: the tests took a while, in which another program may have pushed it out of memory.
         self.server.require_running(full, listed.digest)
         self.on_step(SwapStep.PROVED)
         proof = {} if version is None else proof_of(self.server.data, version_name, adapter_digest(version.adapter))

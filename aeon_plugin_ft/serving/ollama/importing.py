@@ -38,6 +38,7 @@ class Importer:
         self._send(name, version, content, file, digest)
         body = {"model": name, "files": {"model.gguf": digest}, **carried(base)}
         self._again(lambda: self._create(body))
+        # Where it rewrites, the digest is another one by design, and nothing can be compared.
         if not behaviour.rewrites:
             held = blob_digest(self.client.show(name) or {})
             if held != digest:
@@ -53,6 +54,8 @@ class Importer:
         try:
             self._again(lambda: self._create(body))
         except BackendRefusedError as error:
+            # Ollama's words since 0.34.1; the version number was asked before, but a build of one's own may lie about
+            # it.
             if "no longer supported" not in error.what:
                 raise
             self.drop_upload(digest)
@@ -79,6 +82,7 @@ class Importer:
         self._again(lambda: self._upload(file, digest))
 
     def _upload(self, file: Path, digest: str) -> None:
+        # A gigabyte that an earlier try has sent completely need not go again.
         if not self.client.has_blob(digest):
             self.client.upload(file, digest, lambda _share: None)
 

@@ -18,6 +18,7 @@ _CONTEXT_BYTES = 512 << 20
 
 
 def is_local(url: str) -> bool:
+    """Whether an address is this machine."""
     return urlsplit(url).hostname in _LOOPBACK
 
 
@@ -27,12 +28,14 @@ def require_disk(ours: Path, theirs: Path | None, size: int, behaviour: Behaviou
     `theirs` is a folder on Ollama's disk, None where that is not this machine's (then Ollama itself says no).
     """
     here = int(size * 1.05)
+    # The blob, and where Ollama writes it anew the second one beside it, until the first is removed.
     there = int(size * (2.2 if behaviour.rewrites else 1.2))
     free = shutil.disk_usage(ours).free
     if theirs is None or not theirs.exists():
         if free < here:
             raise NoSpaceError(ours, here, free)
         return
+    # One file system: both must fit at the same time.
     if ours.stat().st_dev == theirs.stat().st_dev:
         here, there = here + there, 0
     for folder, needed in ((ours, here), (theirs, there)):
@@ -46,6 +49,7 @@ def require_memory(url: str, size: int, running: Collection[Listed]) -> None:
     Ollama has loaded. Not judged for an Ollama elsewhere, nor where it uses a graphics card."""
     if not is_local(url) or any(model.size_vram for model in running):
         return
+    # Ollama takes out what it has loaded when a new model needs the room.
     room = psutil.virtual_memory().available + sum(model.size for model in running)
     needed = size + _CONTEXT_BYTES
     if needed > room:

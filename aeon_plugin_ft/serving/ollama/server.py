@@ -31,6 +31,7 @@ class OllamaServer:
         self._pause = pause
 
     def close(self) -> None:
+        """End its connections."""
         self.client.close()
 
     def behaviour(self) -> Behaviour:
@@ -50,6 +51,7 @@ class OllamaServer:
             ours = self.ledger.read().get(name)
             if show is None or is_made_of(show, content) or (ours is not None and not ours.digest):
                 return name
+            # Proven by us and unchanged since: it is there, and only to be loaded.
             if ours is not None and ours.digest == self.client.tags()[name].digest:
                 return name
         raise ServingError(f"No name is free for {version} in Ollama", "Remove models named aeon-ft:*")
@@ -135,6 +137,7 @@ class OllamaServer:
             return
         self.client.unload(name)
         deadline = time.monotonic() + UNLOAD_SECONDS
+        # Ollama answers before it has unloaded: requests that are being answered come first.
         while name in self.client.running() and time.monotonic() < deadline:
             self._pause(0.1)
 

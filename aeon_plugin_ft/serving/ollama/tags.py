@@ -62,14 +62,18 @@ class Ledger:
         return {tag.url for tag in self._all() if tag.version == version and tag.url}
 
     def add(self, name: str, version: str, content: str, digest: str = "", blob: str = "") -> None:
+        """Note a tag of ours, or what is now known of one that is noted: `digest` once it is proven, `blob` once it is
+        sent."""
         with _WRITING:
             tags = self._all()
+            # A second note of the same tag keeps its age, and the upload that was noted with the first.
             old = next((tag for tag in tags if tag.name == name and tag.url in ("", self.url)), None)
             order = old.order if old else 1 + max((tag.order for tag in tags), default=0)
             made = OurTag(name, version, content, digest, order, blob or (old.blob if old else ""), self.url)
             self._write([*(tag for tag in tags if tag is not old), made])
 
     def remove(self, name: str) -> None:
+        """Take a tag off the list; nothing happens when it is not on it."""
         with _WRITING:
             tags = self._all()
             kept = [tag for tag in tags if tag.name != name or tag.url not in ("", self.url)]

@@ -69,6 +69,8 @@ class OpenAIDeployer(Deployer):
         self, version: Version | None, base: BaseModel, settings: ServeSection, on_step: OnStep = unheard,
         on_moved: OnMoved = unheard,
     ) -> Deployment:  # fmt: skip
+        """Load the adapter into the server that [serve] names now and prove that it answers; for a llama-server, check
+        that it was started with it. Raises ServingError."""
         server = self.server(address(settings))
         flavour = server.flavour()
         if version is None:
@@ -76,10 +78,12 @@ class OpenAIDeployer(Deployer):
         if version.base_digest != base.digest:
             raise ServingError(f"{version.name} was trained on another base than {base.spec}", "Train again on it")
         digest = adapter_digest(version.adapter)
+        # Its adapter was given on the command line, and its one model answers with it.
         if flavour == "llama":
             self._require_started_with(server, version, base, digest)
             return self._prove(server, version.name, server.base_name(), digest, version, on_step)
         name, loaded = self._load(server, flavour, version, digest, settings)
+        # How each is asked for an adapter: vLLM by its name alone, SGLang as "base:adapter".
         model = name if flavour == "vllm" else f"{server.base_name()}:{name}"
         try:
             return self._prove(server, version.name, model, digest, version, on_step)
@@ -89,9 +93,11 @@ class OpenAIDeployer(Deployer):
             raise
 
     def fits(self, deployment: Deployment, settings: ServeSection) -> bool:
+        """Whether it is at the address, and under the key, that count now."""
         return deployment.route.base_url == address(settings) and deployment.route.token == self._token()
 
     def check(self, deployment: Deployment) -> None:
+        """Raise ServingError unless the server still has it and answers."""
         server = self._server_of(deployment)
         if server.flavour() == "vllm" and deployment.model not in {card["id"] for card in server.cards()}:
             raise ServingError(
@@ -101,6 +107,7 @@ class OpenAIDeployer(Deployer):
         server.say_something(deployment.model, self.system_prompt())
 
     def warm_prompt(self, deployment: Deployment) -> None:
+        """Ask once under the owner's prompt, which the server's prefix cache then holds."""
         warm(deployment.route, self.system_prompt)
 
     def retire(self, deployment: Deployment, settings: ServeSection) -> None:
@@ -119,14 +126,17 @@ class OpenAIDeployer(Deployer):
         flavour = server.flavour()
         if flavour == "llama":
             return
+        # Only ours: the owner may serve adapters of their own on the same server.
         names = {str(card["id"]) for card in server.cards() if str(card["id"]).startswith(f"aeon-ft-{version}-")}
         adapter = self.data.versions / version / "adapter"
+        # SGLang lists loaded adapters in some releases only, but unloads them by name.
         if flavour == "sglang" and (adapter / WEIGHTS).exists():
             names.add(_name(version, adapter_digest(adapter)))
         for name in names:
             server.unload(flavour, name)
 
     def close(self) -> None:
+        """End its connections; loaded adapters stay."""
         with self._guard:
             servers, self._servers = list(self._servers.values()), {}
         for server in servers:

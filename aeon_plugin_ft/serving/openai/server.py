@@ -36,6 +36,7 @@ class OpenAIServer:
         self.http = HttpServer("The model server", url, token=token, down=down, next_step=next_step)
 
     def close(self) -> None:
+        """End its connections."""
         self.http.close()
 
     def flavour(self) -> Flavour:
@@ -46,6 +47,7 @@ class OpenAIServer:
             try:
                 self.http.call("GET", path, seconds=PROBE_SECONDS)
             except BackendRefusedError as error:
+                # A wrong key is refused on every route, and says nothing about which server this is.
                 if error.status == 401:
                     raise
                 continue

@@ -45,6 +45,8 @@ class PrefixDone(Exception):
 class Sharing:
     """What the attention calls of one pass are about; the model's layers find it through `active`."""
 
+    # Of the class, for the process: the layers are called by transformers and can be handed nothing of ours. A worker
+    # computes in one thread.
     active: Sharing | None = None
 
     def __init__(self, layers: int, packing: Packing, prefix: dict[int, KeyValue] | None = None) -> None:
@@ -96,6 +98,7 @@ def shared_prefix_attention(
     ):
         if there:
             raise NotShareableError(f"the model's attention has {name}")
+    # transformers numbers its attention layers, which is what ties a layer's suffix pass to its prefix pass.
     layer = int(module.layer_idx)  # type: ignore[arg-type]
     if sharing.keep:
         sharing.kept[layer] = (key, value)
@@ -106,6 +109,7 @@ def shared_prefix_attention(
     scale = 1 / math.sqrt(query.shape[-1]) if scaling is None else float(scaling)
     empty = key.new_zeros(1, key.shape[1], 0, key.shape[3])
     before = sharing.prefix.get(layer, (empty, empty))
+    # A layer that was skipped in the prefix pass would silently see the suffixes alone.
     if before[0].shape[2] != sharing.packing.prefix:
         raise NotShareableError(f"layer {layer} kept no keys of the prefix")
     mixed: Tensor = _SuffixAttention.apply(  # type: ignore[no-untyped-call]
@@ -149,6 +153,8 @@ class _SuffixAttention(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         query, key, value, prefix_key, prefix_value, mixed, total, kept = ctx.saved_tensors
         grad = gradients[0][0].contiguous()  # [H, M, D]
+        # The sum of probability times its gradient over all keys, of both parts at once (algorithm 4's D): it follows
+        # from the joint output, so neither part needs the other's probabilities.
         delta = (grad.float() * mixed.float()).sum(-1)  # [H, M]
         d_query, d_key, d_value = ctx.inner.backward(query, key, value, grad, mixed, total, delta, kept)
         d_prefix_key = d_prefix_value = None

@@ -25,6 +25,8 @@ class EarlyStopping(TrainerCallback):
         self.measuring = False
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Measure where it is due, ask for a checkpoint of the best step so far, end the run when it gets no better."""
+        # The last step is always measured: without it the end of the run could not be its best moment.
         if state.global_step % self.every and state.global_step < state.max_steps:
             return
         self.measuring = True
@@ -43,6 +45,7 @@ def measurements(history: Sequence[Mapping[str, Any]]) -> list[tuple[int, float]
 
 def best_step(history: Sequence[Mapping[str, Any]]) -> int | None:
     """The step of the smallest loss, the earliest of equals; None before the first measurement."""
+    # A NaN compares false with everything, and min would keep it if it came first.
     losses = [(math.inf if math.isnan(loss) else loss, step) for step, loss in measurements(history)]
     return min(losses)[1] if losses else None
 

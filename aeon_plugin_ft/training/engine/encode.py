@@ -46,6 +46,8 @@ class Encoder:
             raise TrainingError(
                 f"The base model in {folder} has no chat template", "Choose an instruction-tuned model in [base] model"
             )
+        # Several: the tokenizer's end of text and, in the generation config, the chat format's end of turn. A server
+        # stops at any of them, so a reply may end in any of them.
         stops = {self.tokenizer.eos_token_id}
         if (folder / "generation_config.json").exists():
             configured = GenerationConfig.from_pretrained(folder).eos_token_id
@@ -56,6 +58,7 @@ class Encoder:
         """Every example that fits; one that is too long loses its oldest turns first, and is dropped last."""
         encoded = Encoded()
         for index, messages in enumerate(examples):
+            # A copy, from which turns are taken away; the last message is the reply and is never one of them.
             row, shorter = self._fit(list(messages), max_length)
             if row is None:
                 encoded.drop(f"longer than {max_length} tokens")
@@ -77,6 +80,7 @@ class Encoder:
             start = 1 if messages[0].role == "system" else 0
             if len(messages) - start < 4:  # nothing left but the last question and its reply
                 return None, shorter
+            # A question and its reply together: a conversation that begins with an assistant breaks many templates.
             del messages[start : start + 2]
             shorter = True
 
@@ -84,6 +88,8 @@ class Encoder:
         """One example as tokens; the last message is the reply."""
         prompt, reply = self._texts(messages)
         before, after = self._ids(prompt), self._ids(reply)
+        # The last one, and nothing behind it: templates write a line break after the end of a turn, which no server
+        # ever waits for.
         last = max((at for at, token in enumerate(after) if token in self.stops), default=None)
         if last is None:
             raise TrainingError(
@@ -105,11 +111,13 @@ class Encoder:
         return prompt, content + whole[whole.rindex(content) + len(content) :]
 
     def _render(self, chat: list[dict[str, str]], *, add_generation_prompt: bool) -> str:
+        # Templates without a thinking mode ignore `enable_thinking`; with one, it keeps a server's default away.
         text: str = self.tokenizer.apply_chat_template(
             chat, tokenize=False, add_generation_prompt=add_generation_prompt, enable_thinking=False
         )
         return text
 
     def _ids(self, text: str) -> list[int]:
+        # The template has written the special tokens already; the tokenizer would put a second one in front.
         ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids

@@ -111,6 +111,8 @@ class _LoraLinear(torch.autograd.Function):
         d_down = torch.mm(d_low.t(), rows)
         d_up = torch.mm(grad.t(), low).mul_(ctx.scale)
         d_inputs = None
+        # The first layer's input is the frozen embedding: nothing asks for its gradient, and the product with the whole
+        # weight is saved.
         if ctx.needs_input_grad[0]:
             d_inputs = torch.mm(grad, weight).addmm_(d_low, down)
             d_inputs = d_inputs.view(*gradients[0].shape[:-1], -1)
@@ -148,5 +150,6 @@ class _RmsNorm(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         inputs, weight, scale = ctx.saved_tensors
         grad = gradients[0] * weight
+        # d x = r (w g) - x r^3 / n * <w g, x>: the second term is what r itself owes to x.
         along = torch.linalg.vecdot(grad, inputs)[..., None] * scale.pow(3) / inputs.shape[-1]
         return grad.mul_(scale).addcmul_(inputs, along, value=-1), None, None

@@ -46,12 +46,14 @@ class Head:
 
     def logits(self, hidden: Tensor) -> tuple[Tensor, Tensor | None]:
         """fp32 logits [n, vocabulary], and d logits / d raw output where that is not constant."""
+        # fp32 before anything is summed: bf16 keeps three digits, too few for a sum over the vocabulary.
         raw = torch.nn.functional.linear(hidden, self.weight, self.bias).float()
         if self.divisor != 1.0:
             raw.div_(self.divisor)
         if self.cap is None:
             return raw, None
         bent = raw.div_(self.cap).tanh_()
+        # The derivative of cap * tanh(raw / cap) by raw: the two caps cancel.
         slope = 1 - bent * bent
         return bent.mul_(self.cap), slope
 
@@ -81,6 +83,7 @@ class _SummedLoss(torch.autograd.Function):
         # comparison with the stock path. Apple's GPUs have no fp64.
         total = torch.zeros((), dtype=torch.float64 if hidden.device.type == "cpu" else torch.float32)
         total = total.to(hidden.device)
+        # Of hidden's size, filled chunk by chunk: this is all that outlives the loop.
         gradient = torch.empty_like(hidden)
         for start in range(0, hidden.shape[0], head.chunk):
             part = slice(start, start + head.chunk)

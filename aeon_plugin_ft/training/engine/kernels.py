@@ -58,6 +58,7 @@ class Inner:
         # Padding repeats row 0, which is harmless going forward, where it is cut off again. Going back it would
         # count row 0 many times over.
         padded_grad = self._pad(grad).masked_fill_(self._padding(heads), 0.0)
+        # d score = probability * (d probability - delta) * scale, written over itself in fp32.
         d_scores = torch.bmm(padded_grad, self._pad_heads(value, heads).transpose(1, 2)).float()
         d_scores.sub_(self._pad(delta[..., None])).mul_(weights).mul_(self.scale)
         d_scores.masked_fill_(self._padding(heads), 0.0)
@@ -161,6 +162,7 @@ def outer_part(query: Tensor, packing: Packing, scale: float, window: int | None
     reach = packing.prefix + packing.longest
     hidden = None
     if window is not None and window < reach:
+        # How far each packed row is behind each token of the prefix, in positions.
         before = packing.positions[:, None] - torch.arange(packing.prefix, device=query.device)[None]
         hidden = before >= window  # [M, P]
     flash = query.device.type == "cpu" and hidden is None
@@ -213,6 +215,8 @@ class FlashOuter(Outer):
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         """As `Outer.forward`."""
+        # Not causal: every suffix comes after the whole prefix. Folding makes the query heads of a group rows of its
+        # key head, so the prefix's keys are not repeated.
         folded = _fold(query[0], key.shape[1])[None]
         output, lse = _flash(folded, key, value, scale=self.scale)
         return output.reshape(query.shape[1:]), lse.reshape(query.shape[1:3])

@@ -38,6 +38,7 @@ def free_bytes(device: str) -> int:
     """Memory that is free now on the device that trains."""
     if device == "cuda":
         return int(torch.cuda.mem_get_info()[0])
+    # Also for MPS: Apple's GPUs use the machine's own memory.
     return int(psutil.virtual_memory().available)
 
 
@@ -47,9 +48,15 @@ def load_base(folder: Path, device: str, dtype: torch.dtype | None = None, quant
     Raises TrainingError where 4 bits are wanted and cannot be had.
     """
     dtype = dtype or pick_dtype(device)
+    # Quantised weights are placed while they are loaded (`device_map`) and cannot be moved afterwards.
     more: dict[str, Any] = four_bits(device, dtype) if quantize == "4bit" else {}
     model = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=dtype, attn_implementation="sdpa", local_files_only=True, **more
+        # The implementation that the parity check and the stock path use; the engine switches to its own and back.
+        folder,
+        dtype=dtype,
+        attn_implementation="sdpa",
+        local_files_only=True,
+        **more,
     )
     if more:
         # Checkpointing is off because the engine refuses it: recomputed layers would not find their prefix.
@@ -88,6 +95,7 @@ def add_adapter(model: Any, recipe: Recipe, parent: Path | None = None) -> Any:
         LoraConfig(
             r=recipe.rank,
             lora_alpha=recipe.alpha,
+            # Dropout would draw other numbers on the two paths, and the parity check could prove nothing.
             lora_dropout=0.0,
             use_rslora=recipe.rslora,
             use_dora=recipe.dora,

@@ -31,6 +31,7 @@ def through_engine(engine: SharedPrefix) -> Iterator[None]:
             return stock(*args, **kwargs)
         return _scored(engine, kwargs["input_ids"], kwargs["attention_mask"], kwargs["labels"])
 
+    # On the instance, where it hides the class's method for this one model.
     causal.forward = forward
     try:
         yield
@@ -45,6 +46,7 @@ def _scored(engine: SharedPrefix, ids: Tensor, mask: Tensor, labels: Tensor) -> 
     rows = _rows(ids, mask, labels)
     anchor = torch.zeros((), requires_grad=True, device=ids.device)  # makes the result part of the graph
     sums: Tensor = _RowLogProbs.apply(anchor, engine, rows)  # type: ignore[no-untyped-call]
+    # One place fewer than tokens (the first is predicted by nothing), and one of those is taken by the sum.
     rest = sums.new_zeros(len(rows), ids.shape[1] - 2)
     nothing = sums.new_zeros(len(rows), ids.shape[1] - 1)
     return FusedCausalLMOutput(
@@ -75,6 +77,9 @@ class _RowLogProbs(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[None, None, None]:
+        # Autograd runs backward passes without recording; this one contains a forward pass of its own.
         with torch.enable_grad():
+            # The adapter's gradients are added on the side, past autograd, which sees this operator as a dead end.
+            # Minus: the engine weighs losses, and a loss is the negative of a log-probability.
             ctx.engine.accumulate(ctx.rows, (-gradients[0]).tolist())
         return None, None, None

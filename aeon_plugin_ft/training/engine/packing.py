@@ -38,7 +38,10 @@ class Packing:
         real = place < size[:, None]
         start = torch.cumsum(size, 0) - size
         to_padded = torch.where(real, start[:, None] + place, 0).flatten()
+        # Row-major, so the real places come in the order in which the suffixes are laid end to end.
         to_packed = real.flatten().nonzero().flatten()
+        # Each suffix counts on from the prefix, as if it stood there alone: rotary embeddings see what they see in a
+        # row.
         positions = prefix + place[real]
         return cls(
             prefix,

@@ -45,6 +45,7 @@ def choose_rows(rows: Sequence[Row]) -> list[Row]:
     if not groups:
         return []
     group = max(groups, key=lambda candidate: len(candidate.rows))
+    # A group's rows come longest first, so these are its shortest.
     return [rows[index] for index in group.rows[-ROWS:]]
 
 
@@ -57,6 +58,7 @@ def stock_step(model: torch.nn.Module, rows: Sequence[Row]) -> float:
     total, count = 0.0, sum(row.supervised for row in rows)
     device = next(model.parameters()).device
     for row in rows:
+        # Position 0 is left out: no token predicts the first one.
         at = torch.tensor([place for place, label in enumerate(row.labels) if place and label != IGNORED])
         ids = torch.tensor(row.ids, device=device)
         logits = model(input_ids=ids[None], use_cache=False, logits_to_keep=(at - 1).to(device)).logits[0]
@@ -81,6 +83,8 @@ def check(model: torch.nn.Module, engine: SharedPrefix, rows: Sequence[Row]) -> 
         except NotShareableError as error:
             _take_gradients(model)
             return Parity(False, str(error))
+        # Whatever an unknown architecture makes of packed rows: it then trains on the stock path. Out of memory is no
+        # verdict on the model: it ends the attempt, and the next one takes a smaller micro-batch.
         except (RuntimeError, TypeError, ValueError, AttributeError, KeyError, IndexError) as error:
             if is_out_of_memory(error):
                 raise
@@ -114,6 +118,7 @@ def difference(gradients: dict[str, Tensor], stock_gradients: dict[str, Tensor])
         if one is None or other is None:
             present = one if one is not None else other
             assert present is not None
+            # A gradient that only one of the paths has counts in full: that is a wrong step, not rounding.
             apart += float(present.double().pow(2).sum())
         else:
             apart += float((one.double() - other.double()).pow(2).sum())
@@ -139,6 +144,7 @@ def _nudged(model: torch.nn.Module) -> Iterator[None]:
     for name, parameter in model.named_parameters():
         if parameter.requires_grad and "lora_B" in name:
             before.append((parameter, parameter.detach().clone()))
+            # On the CPU and in fp32 wherever the model is: the same nudge on every device.
             noise = torch.randn(parameter.shape, generator=random) * 0.01
             parameter.data.add_(noise.to(parameter.device, parameter.dtype))
     try:

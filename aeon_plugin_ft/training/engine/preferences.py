@@ -60,6 +60,7 @@ class Opinions:
             return []
         good = sum(is_good for _, is_good in self.rated)
         mixed = min(good, len(self.rated) - good) >= LEAST_OF_A_KIND
+        # Pairs first: they say what the better reply is. KTO then starts from what they taught.
         kinds: list[Kind] = ["dpo"] if len(self.pairs) >= least else []
         return [*kinds, "kto"] if len(self.rated) >= least and mixed else kinds
 
@@ -72,6 +73,7 @@ def read_opinions(dataset: Path, encoder: Encoder, max_length: int) -> Opinions:
         rows = _pair(pair, encoder, max_length)
         if rows is not None:
             opinions.pairs.append(rows)
+    # The correction says more than the complaint that it is counted as, too.
     corrected = {pair.id for pair in pairs}
     for rating in read_ratings(dataset):
         if rating.id not in corrected and rating.reply.strip():
@@ -138,6 +140,8 @@ class Stage:
             with through_engine(self.engine) if self.shared else nullcontext():
                 self._train(trainer)
         finally:
+            # TRL leaves its frozen copy beside the trained adapter: the next stage makes one of the same name, and
+            # `save_adapter` would write both.
             self.model.delete_adapter(_REFERENCE)
         return Report(self.examples, self.steps, round(before, 4), round(self.margin(), 4))
 
@@ -185,6 +189,7 @@ class Stage:
         missing, number = self.steps * self.batch, 0
         while missing > 0:
             order = list(range(self.examples))
+            # From a text: Python hashes it with SHA-512, the same in every process, and no library draws from it.
             random.Random(f"{self.recipe.seed}/{self.kind}/{number}").shuffle(order)
             yield from order[:missing]
             missing, number = missing - len(order), number + 1
@@ -204,6 +209,8 @@ class Stage:
         for start in range(0, len(rows), at_once):
             batch = rows[start : start + at_once]
             for place, (prompt, reply, good) in enumerate(batch):
+                # Place 0 takes the last one's: KTO wants the reply of another example behind this one's prompt. A batch
+                # of one has only its own.
                 other = batch[place - 1][1]
                 made.append({"prompt_ids": prompt, "completion_ids": reply, "KL_completion_ids": other, "label": good})
         return made
@@ -226,6 +233,8 @@ class Stage:
         if self.kind == "dpo":
             return DPOConfig(**common)
         better, worse = self._sides()
+        # The rarer side counts more, so that both weigh the same in sum; up to a limit, or a single complaint beside a
+        # hundred words of praise would rule the run.
         return KTOConfig(
             desirable_weight=min(MOST_WEIGHT, max(1.0, len(worse) / len(better))),
             undesirable_weight=min(MOST_WEIGHT, max(1.0, len(better) / len(worse))),
@@ -269,9 +278,11 @@ class _Told(TrainerCallback):
         self.stage = stage
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Say the step; ask for a checkpoint every few, but not at the end, where the stage's own result is kept."""
         self.stage.tell(state.global_step, state.max_steps)
         every = self.stage.recipe.checkpoint_steps
         control.should_save = state.global_step % every == 0 and state.global_step < state.max_steps
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Leave here if asked to: the newest checkpoint is then of this very step."""
         self.stage.check()

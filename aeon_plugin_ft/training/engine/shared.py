@@ -52,6 +52,7 @@ class SharedPrefix:
         self.micro_tokens = micro_tokens
         self.between = between
         self.head = Head.of(self.causal)
+        # Of the wrapper, not of the model inside it: the layers that are replaced are PEFT's.
         self.fast = FastLayers(model)
         self.layers = int(self.config.num_hidden_layers)
         _register()
@@ -113,6 +114,7 @@ class SharedPrefix:
         """Summed loss of a group, each row times its weight; gradients scaled by `scale`."""
         total = 0.0
         with self._attention():
+            # Any row of the group would do: its first `prefix` tokens are those of all of them.
             prefix = self._prefix(rows[group.rows[0]].ids[: group.prefix])
             leaves = {layer: (cut(key), cut(value)) for layer, (key, value) in prefix.items()}
             for members in group.micro:
@@ -124,6 +126,8 @@ class SharedPrefix:
                 (loss * scale).backward()  # type: ignore[no-untyped-call]
                 total += loss.item()
             self.between()
+            # Once, when every micro-batch has added to the leaves: the prefix's own graph may be gone through only
+            # once.
             _backward_through_prefix(prefix, leaves)
         return total
 
@@ -134,6 +138,8 @@ class SharedPrefix:
         with sharing:
             try:
                 self._hidden(torch.tensor(ids), sharing.packing)
+            # The usual way out: the last layer leaves as soon as its keys and values are kept. A pass that comes back
+            # by itself has gone past a layer that keeps none (a linear attention, say).
             except PrefixDone:
                 pass
             else:
@@ -154,6 +160,8 @@ class SharedPrefix:
         return picked, torch.tensor(targets, device=self.device), owners
 
     def _hidden(self, ids: Tensor, packing: Packing) -> Tensor:
+        # The model without its head: logits of every position would be M x vocabulary numbers. Positions are given,
+        # because packed suffixes all start again behind the prefix.
         hidden: Tensor = self.causal.base_model(
             input_ids=ids[None].to(self.device), position_ids=packing.positions[None], use_cache=False
         ).last_hidden_state
@@ -162,6 +170,7 @@ class SharedPrefix:
     @contextmanager
     def _attention(self) -> Iterator[None]:
         """Send attention, LoRA layers and norms through ours; every config that the model looks at is switched."""
+        # By identity: the text config of an ordinary model is the config itself, and configs do not hash.
         configs = {id(c): c for c in (self.causal.config, self.config)}.values()
         before = [config._attn_implementation for config in configs]
         try:
@@ -196,6 +205,7 @@ def _backward_through_prefix(prefix: dict[int, KeyValue], leaves: dict[int, KeyV
     tensors, gradients = [], []
     for layer, pair in prefix.items():
         for tensor, leaf in zip(pair, leaves[layer], strict=True):
+            # The keys of a first layer without an adapter depend on nothing that is trained.
             if tensor.requires_grad and leaf.grad is not None:
                 tensors.append(tensor)
                 gradients.append(leaf.grad)
@@ -211,6 +221,8 @@ def _targets(rows: Sequence[Row], members: Sequence[int], prefix: int) -> tuple[
     start = 0
     for member in members:
         row = rows[member]
+        # The token at `prefix` is predicted by the prefix's last position, which is not in this pass. It is never a
+        # supervised one (Row.shareable); without a prefix, the very first token has nothing that predicts it.
         for place in range(max(1, prefix + 1), len(row.ids)):
             if row.labels[place] >= 0:
                 at.append(start + place - 1 - prefix)

@@ -70,6 +70,7 @@ class SharedPrefixTrainer(SFTTrainer):
 
     def create_optimizer(self, model: Any = None) -> Any:
         """AdamW; with LoRA+ (https://arxiv.org/abs/2402.12354) B's rate is a multiple of A's, under one schedule."""
+        # As Trainer's own: one that was made before is kept.
         made: Any = getattr(self, "optimizer", None)
         if not self.lora_plus or made is not None:
             return super().create_optimizer(model)
@@ -87,6 +88,7 @@ class SharedPrefixTrainer(SFTTrainer):
         """One effective batch: gradients added to the adapter, the mean loss returned."""
         rows = rows_of(inputs)
         model.train()
+        # Trainer counts the batch's supervised tokens; `one_step` stands outside its loop and has no such count.
         count = int(num_items_in_batch) if num_items_in_batch is not None else sum(row.supervised for row in rows)
         loss = self.stock_step(model, rows, count) if self.engine is None else self._shared_step(rows, count)
         self.last_loss = float(loss)
@@ -119,6 +121,7 @@ class SharedPrefixTrainer(SFTTrainer):
         """A whole step outside the training loop, to measure it: gradients, clipping, update."""
         inputs = self._prepare_inputs(self.data_collator([columns(row) for row in rows]))
         self.training_step(self.model, inputs)
+        # What Trainer's loop does after training_step, so that the measured time and memory are a real step's.
         trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         torch.nn.utils.clip_grad_norm_(trained, self.args.max_grad_norm)
         self.optimizer.step()
@@ -152,6 +155,7 @@ def stock_micro_batches(rows: Sequence[Row]) -> Iterator[list[Row]]:
     """Rows sorted by length, longest first, in parts of at most STOCK_MICRO_TOKENS padded tokens."""
     part: list[Row] = []
     for row in sorted((row for row in rows if row.supervised), key=lambda row: -len(row.ids)):
+        # Padded to the longest, which is the first of the part.
         if part and (len(part) + 1) * len(part[0].ids) > STOCK_MICRO_TOKENS:
             yield part
             part = []
@@ -171,6 +175,7 @@ def config_of(recipe: Recipe, output: Path, device: str) -> SFTConfig:
     """TRL's configuration of a recipe. Nothing is saved or evaluated by TRL itself, nor reported unless asked for."""
     return SFTConfig(
         output_dir=str(output),
+        # The whole effective batch at once: the engine cuts it itself, along shared prefixes.
         per_device_train_batch_size=recipe.batch_size,
         gradient_accumulation_steps=1,
         max_steps=recipe.steps,
@@ -180,6 +185,7 @@ def config_of(recipe: Recipe, output: Path, device: str) -> SFTConfig:
         weight_decay=recipe.weight_decay,
         max_grad_norm=recipe.max_grad_norm,
         packing=False,
+        # The rows are tokens and labels already; TRL would tokenise, and label, by its own rules.
         dataset_kwargs={"skip_prepare_dataset": True},
         remove_unused_columns=True,
         **{**plain_arguments(recipe.seed, device), "report_to": recipe.report_to},
@@ -228,9 +234,11 @@ class Reporter(TrainerCallback):
         return time.monotonic() - self.started
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Start the clock of one step."""
         self._began = time.monotonic()
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        """Tell the newest figures; logs without a loss (the summary at the end of training) are none."""
         if not logs or "loss" not in logs:
             return
         self.seconds.append(time.monotonic() - self._began)

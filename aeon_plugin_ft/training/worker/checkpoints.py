@@ -46,13 +46,16 @@ def save(trainer: Any, folder: Path, best: int | None = None) -> Path:
     """
     step = int(trainer.state.global_step)
     final = at(folder, step)
+    # A stop request that comes right after a checkpoint: the state is the same, and its folder is in the way.
     if final.exists():
         return final
     with whole_folder(final) as part:
         trainer.model.save_pretrained(part, save_embedding_layers=False, selected_adapters=[ADAPTER])
+        # Private in transformers, as is its reader: a checkpoint must be one that `resume_from_checkpoint` takes.
         trainer._save_optimizer_and_scheduler(str(part))
         trainer._save_rng_state(str(part))
         trainer.state.save_to_json(str(part / "trainer_state.json"))
+    # By name, whose six digits sort as numbers do. After the new one is whole, never before.
     for old in sorted(_whole(folder))[:-KEPT]:
         if step_of(old) != best:
             shutil.rmtree(old, ignore_errors=True)

@@ -53,7 +53,9 @@ def lower_priority() -> str:
         process.nice(psutil.IDLE_PRIORITY_CLASS)
         process.ionice(psutil.IOPRIO_VERYLOW)
         return "Windows idle priority class, very low I/O priority"
+    # The highest number a normal policy knows, for systems without SCHED_IDLE and containers that forbid it.
     process.nice(19)
+    # Not on macOS, where psutil has no I/O priority.
     if hasattr(process, "ionice"):
         process.ionice(psutil.IOPRIO_CLASS_IDLE)
     if hasattr(os, "SCHED_IDLE"):

@@ -30,6 +30,7 @@ CHECKPOINTS_ON_DISK = 3
 
 
 def main(arguments: list[str]) -> int:
+    """Measure one step; returns the exit code, with result.json or error.json written."""
     started = time.monotonic()
     folder = Path(arguments[0])
     watch = StopWatch(folder, supervised=True).start()
@@ -38,6 +39,7 @@ def main(arguments: list[str]) -> int:
         result = measure(Run("probe", folder), RunConfig.read(folder), watch, started)
         write_json(folder / "result.json", result)
     except StopRequested:
+        # Exit.PAUSED: nothing was measured, and nothing is wrong.
         return 75
     except Exception as error:
         write_json(folder / "error.json", _reason(error))
@@ -74,12 +76,14 @@ def measure(run: Run, config: RunConfig, watch: StopWatch, started: float) -> di
         seconds.append(time.monotonic() - began)
         shares.append(_cost(batch, trainer))
     mean_cost = sum(_cost([rows[i] for i in step], trainer) for step in trainer.order) / len(trainer.order)
+    # Scaled from the batch that was measured to the mean of all: a step's time goes with the tokens it computes.
     step_seconds = seconds[-1] * mean_cost / shares[-1]
     parameters = [p for p in trainer.model.parameters() if p.requires_grad]
     adapter = sum(p.numel() * p.element_size() for p in parameters)
     made = Estimate(
         seconds=round(prepared + step_seconds * config.recipe.steps, 2),
         ram_bytes=peak_bytes(),
+        # The finished adapter, and in each checkpoint the adapter and AdamW's two moments, of the same size each.
         disk_bytes=adapter * (1 + 3 * CHECKPOINTS_ON_DISK),
         step_seconds=round(step_seconds, 3),
         steps=config.recipe.steps,

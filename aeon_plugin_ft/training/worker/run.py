@@ -45,9 +45,12 @@ def main(arguments: list[str]) -> int:
     if not alone.acquire(ALONE_SECONDS):
         log.error("another process still trains %s", run.id)
         return Exit.FAILED
+    # Only now: reading the progress and opening the store are for the one process that works in this folder.
     attempt = Attempt(run, RunConfig.read(run.folder))
     watch = StopWatch(run.folder, supervised="--supervised" in arguments, beat=attempt.beat).start()
     watch.on_late_exit = attempt.leave_late
+    # After the watch has started: on Linux its thread keeps the parent's priority, and so sees a stop request even
+    # where the lowest priority gets no time.
     log.info("pid priority: %s", take_priority(arguments))
     return attempt.go(watch)
 
@@ -63,8 +66,10 @@ class Attempt:
         self.store = Store(config.store)
 
     def go(self, watch: StopWatch) -> int:
+        """The whole attempt, whatever happens in it; returns the exit code."""
         try:
             self.phase(RunPhase.STARTING)
+            # torch and transformers take seconds to import: not for a run that is to stop before it starts.
             watch.check()
             from aeon_plugin_ft.training.worker.session import Session
 
@@ -75,6 +80,7 @@ class Attempt:
         except Exception as error:  # noqa: BLE001 - whatever it is, the outcome must say it
             log.error("%s", traceback.format_exc())
             outcome, code = self.failure(error)
+        # From here on the end is told once: a forced exit in between would write a second, other outcome.
         watch.end()
         self.end(outcome)
         return code
@@ -100,6 +106,8 @@ class Attempt:
         return str(NoSpaceError(self.run.folder, 1 << 28, shutil.disk_usage(self.run.folder).free))
 
     def outcome(self, state: RunState, cause: RunCause, reason: str = "") -> RunOutcome:
+        """How the attempt ended, at the last step that was told; the reason is the cause's sentence unless one is
+        given."""
         step = self.newest.step if self.newest else 0
         return RunOutcome(
             state=state,
@@ -133,6 +141,7 @@ class Attempt:
         try:
             return self._beat()
         except (StoreError, sqlite3.Error, OSError):
+            # A locked or full database is no reason to lose the training: the lease has 30 s, and beats come every 5.
             log.exception("the store cannot be told that this run is alive; it will be tried again")
             return None
 
@@ -169,5 +178,7 @@ class Attempt:
         )
 
     def tell(self, progress: Progress) -> None:
+        """The newest progress, to progress.jsonl."""
+        # Read by the watch's thread (`beat`, `leave_late`): one reference, replaced whole, needs no lock.
         self.newest = progress
         self.progress.progress(progress)

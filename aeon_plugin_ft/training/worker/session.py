@@ -69,6 +69,7 @@ class Session:
         trainer, _, verdict = self.prepare()
         reporter = Reporter(trainer, self.tell)
         trainer.add_callback(reporter)
+        # Before EarlyStopping: it sets `should_save` to yes or no, and would take back what the other one asks for.
         trainer.add_callback(_Checkpoints(self.recipe.checkpoint_steps, self.watch.check))
         if self.validation:
             self.early = EarlyStopping(self._measure(trainer), self.recipe.evaluate_steps, self.recipe.patience)
@@ -88,6 +89,7 @@ class Session:
         self.watch.check()
         self.phase(RunPhase.LOADING)
         device = pick_device()
+        # The slowest part of a start, and not to be interrupted from inside: hence the looks before and after.
         base = load_base(self.config.base.training_copy, device, quantize=self.recipe.quantize)
         model = add_adapter(base, self.recipe, self.stages.newest() or self.config.parent)
         self.watch.check()
@@ -101,9 +103,12 @@ class Session:
         """What each row is, in the numbers of the rows; also sets aside the rows to measure on."""
         chats = [messages[index] for index in kept]
         new = None if self.config.new is None else set(self.config.new)
+        # Two numberings: `new` and `kept` are lines of train.jsonl, everything from here on counts the rows that are
+        # left.
         learnt = [row for row, line in enumerate(kept) if new is None or line in new]
         if not learnt:
             raise DatasetError("None of the new examples is left to train on", "Raise [train] max_length")
+        # The question before the reply: what is kept aside must not be a question that is learnt as well.
         asked = ["" if len(chats[row]) < 2 else chats[row][-2].content.casefold() for row in learnt]
         aside = {learnt[place] for place in choose_validation(asked, self.recipe.validation, self.recipe.seed)}
         self.validation = [self.encoded.rows[row] for row in sorted(aside)]
@@ -119,6 +124,7 @@ class Session:
         """The training split as tokens; raise DatasetError when nothing is left of it."""
         encoder = Encoder(self.config.base.training_copy)
         messages = read_messages(self.config.dataset / "train.jsonl")
+        # Before the model is loaded: data that leaves nothing to learn is refused within a second.
         encoded = encoder.encode(messages, self.recipe.max_length)
         if not encoded.rows:
             left_out = ", ".join(f"{count} {reason}" for reason, count in encoded.dropped.items())
@@ -154,16 +160,19 @@ class Session:
     def parity(self, trainer: SharedPrefixTrainer, rows: Sequence[Row]) -> Parity:
         """The start-up check, once a run: a resumed attempt must take the path of the first."""
         file = self.run.folder / PARITY_FILE
+        # The run's own first: cached verdicts go by other names once a library changes, and a run keeps to its first.
         kept_file = file if file.exists() else self._known_parity()
         if kept_file is not None:
             verdict = Parity(**json.loads(kept_file.read_text(encoding="utf-8")))
             write_json(file, asdict(verdict))
             return verdict
         self.phase(RunPhase.CHECKING)
+        # As in a step: the check must go through what the training goes through.
         trainer.model.train()
         first = [rows[index] for index in trainer.order[0]]
 
         assert trainer.engine is not None
+        # The precision of a step, too: `training_step` computes inside the same context.
         with trainer.accelerator.autocast():
             verdict = check(trainer.model, trainer.engine, first)
         write_json(file, asdict(verdict))
@@ -177,6 +186,7 @@ class Session:
 
     def _measure(self, trainer: SharedPrefixTrainer) -> Callable[[], float]:
         """The loss on the rows that are kept aside, nats per supervised token."""
+        # Over all tokens, not the mean of the rows' means: a short reply must not count as much as a long one.
         tokens = sum(row.supervised for row in self.validation)
 
         def measure() -> float:
@@ -190,12 +200,16 @@ class Session:
     def _learn(self, trainer: SharedPrefixTrainer) -> None:
         """The first stage: the replies themselves."""
         if self.stages.newest() is not None:
+            # An earlier attempt has finished this stage, and `prepare` has loaded its adapter: only the history is
+            # missing, from which the outcome is told.
             trainer.state = TrainerState.load_from_json(str(self.stages.state("sft")))
             return
         self.phase(RunPhase.TRAINING)
         self._run(trainer)
         best = best_step(trainer.state.log_history)
         if best is not None and best != trainer.state.global_step:
+            # The result is the best moment, not the last one. Its checkpoint is there: `save` keeps that of the best
+            # step.
             trainer._load_from_checkpoint(str(checkpoints.at(self.checkpoints, best)))
 
     def _run(self, trainer: SharedPrefixTrainer) -> None:
@@ -203,6 +217,7 @@ class Session:
         start = checkpoints.newest(self.checkpoints)
         if start is not None:
             state = TrainerState.load_from_json(str(start / "trainer_state.json"))
+            # Nothing is left to train. Trainer knows only of `max_steps`: a run that ended early would go on.
             if state.global_step >= self.recipe.steps or is_over(state.log_history, self.recipe.patience):
                 trainer._load_from_checkpoint(str(start))
                 trainer.state = state
@@ -210,6 +225,8 @@ class Session:
         try:
             trainer.train(resume_from_checkpoint=str(start) if start else None)
         except StopRequested:
+            # In the middle of a step the state is still that of the last whole one, and the gradients of this one are
+            # not saved: it is computed again.
             if trainer.state.global_step > 0 and not (self.early and self.early.measuring):
                 trainer._save_checkpoint(trainer.model, None)
             raise
@@ -226,6 +243,7 @@ class Session:
         kinds = opinions.stages(self.recipe.preference_min)
         if not kinds:
             return {}
+        # Only with more stages to come: a run of one goes on from its checkpoints.
         self.stages.finish("sft", trainer.model, trainer.state)
         for kind in kinds:
             if self.stages.report(kind) is None:
@@ -254,6 +272,7 @@ class Session:
             trainer.model.save_pretrained(part, save_embedding_layers=False)
             (part / "README.md").unlink(missing_ok=True)  # PEFT's model card names folders of this machine
         for old in (self.stages.folder, *self.run.folder.glob("checkpoints*")):
+            # Last: a worker that dies before it still finds the checkpoints, and one that dies in it has its adapter.
             shutil.rmtree(old, ignore_errors=True)
 
     def _outcome(
@@ -287,13 +306,15 @@ class Session:
 
 
 class _Checkpoints(TrainerCallback):
-    """A checkpoint every few steps, and a look at the stop request after each step."""
+    """A checkpoint every few steps, and a look at the stop request after each checkpoint."""
 
     def __init__(self, every: int, check: Callable[[], None]) -> None:
         self.every, self.check = every, check
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Ask for a checkpoint every few steps, but not at the end: the adapter itself is saved then."""
         control.should_save = state.global_step % self.every == 0 and state.global_step < state.max_steps
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Leave here if asked to: the newest checkpoint is then of this very step."""
         self.check()

@@ -44,6 +44,7 @@ class Stages:
         """Note the end of a stage, with the adapter as it is now; a stage that was noted stays as it is."""
         if (self.folder / name).exists():
             return
+        # Its name is what says that the stage is done, so it must not be there before everything in it is.
         with whole_folder(self.folder / name) as part:
             model.save_pretrained(part, save_embedding_layers=False, selected_adapters=[ADAPTER])
             if state is not None:

@@ -65,8 +65,13 @@ class StopWatch:
         self._thread = threading.Thread(target=self._watch, name="aeon-ft-stop", daemon=True)
 
     def start(self) -> StopWatch:
+        """Begin to look; to be called from the main thread, where alone a signal handler can be set."""
+        # Only a note: a handler that raised would do so between any two lines, in the middle of saving a checkpoint
+        # too.
         signal.signal(signal.SIGTERM, lambda *_: self.request(PauseCause.TERMINATED))
         if self.supervised and sys.platform == "win32":
+            # select() takes sockets only on Windows. A thread that blocks in a read does the same; daemon, or it would
+            # keep a finished worker alive.
             threading.Thread(target=self._wait_for_end_of_input, name="aeon-ft-stdin", daemon=True).start()
         self._thread.start()
         return self
@@ -84,6 +89,7 @@ class StopWatch:
     def end(self) -> None:
         """No forced exit and no further beat from here on: the worker is on its way out."""
         self._ended.set()
+        # `leave_late` ends the attempt from this very thread, which cannot wait for itself.
         if threading.current_thread() is not self._thread:
             self._thread.join(GRACE_SECONDS)
 
@@ -109,6 +115,7 @@ class StopWatch:
     def _supervisor_gone(self) -> PauseCause | None:
         if not self.supervised or sys.platform == "win32":
             return None
+        # The supervisor never writes: stdin becomes readable when its end is closed, and reads as b"" then.
         ready, _, _ = select.select([0], [], [], 0)
         return PauseCause.HOST_GONE if ready and not os.read(0, 1024) else None
 
@@ -120,4 +127,5 @@ class StopWatch:
     def _leave_now(self, cause: PauseCause) -> None:
         if self.on_late_exit is not None:
             self.on_late_exit(cause)
+        # Not sys.exit, which would only end this thread; the main one hangs in an operator and runs no clean-up anyway.
         os._exit(Exit.PAUSED)

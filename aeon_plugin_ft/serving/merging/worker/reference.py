@@ -41,12 +41,15 @@ def reference(job: dict[str, Any]) -> dict[str, Any]:
         for talk in sorted({talk for talk, _ in places}):
             of_talk = [place for of, place in places if of == talk]
             ids = torch.tensor([rendered[talk][0]])
+            # In fp64: a divergence of 0.01 nats is the small difference of two sums over the whole vocabulary.
             tuned = torch.log_softmax(model(ids).logits[0, of_talk].double(), -1)
+            # The same weights in the same process: what differs is the adapter and nothing else.
             with model.disable_adapter():
                 plain = torch.log_softmax(model(ids).logits[0, of_talk].double(), -1)
             effects.append((tuned.exp() * (tuned - plain)).sum(-1))
             rows.append(tuned.float().numpy())
     arrays: dict[str, Any] = {f"tokens{number}": np.array(ids) for number, (ids, _) in enumerate(rendered)}
+    # (conversation, place) pairs as two columns.
     arrays["talks"], arrays["places"] = np.array(places).T
     arrays["logprobs"] = np.concatenate(rows)
     arrays["letter"] = np.array(tokenizer.encode("a", add_special_tokens=False)[-1])

@@ -43,6 +43,7 @@ def run_job(module: str, job: dict[str, Any], file: Path) -> dict[str, Any]:
         with words.open("wb") as log:
             code = _wait(module, file, log)
         if not outcome.exists():
+            # A child that the system killed, or whose imports failed, wrote no outcome: its last line is a traceback's.
             last = (words.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["no reason given"])[-1]
             raise ServingError(f"The helper process ended with code {code} ({last})", "Try again")
         told = json.loads(outcome.read_text(encoding="utf-8"))
@@ -74,6 +75,7 @@ def _wait(module: str, file: Path, log: BinaryIO) -> int:
 
 def serve_job(argv: list[str], work: Callable[[dict[str, Any]], dict[str, Any]]) -> int:
     """The child's side: do the job at the lowest priority and write its outcome, whole or not at all."""
+    # Before anything else: from here on the child cannot outlive this process.
     _end_with_parent()
     if yields(argv):
         _lowest_priority()
@@ -92,6 +94,7 @@ def _end_with_parent() -> None:
         sys.stdin.buffer.read()
         os._exit(1)
 
+    # os._exit, since the main thread is in native code for minutes and would hear nothing of an exception.
     threading.Thread(target=watch, daemon=True).start()
 
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from aeon_plugin_ft.base import BaseModel, resolve_base
@@ -31,6 +32,10 @@ os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
 REPOSITORY = Path(__file__).parent.parent
 CACHE = REPOSITORY / ".cache"
 """Base models are made once per checkout, not once per test run."""
+
+# The same examples in every run: a change is judged by what it changed. `--hypothesis-profile=default` draws new ones.
+hypothesis.settings.register_profile("same", derandomize=True, database=None)
+hypothesis.settings.load_profile("same")
 
 SLOW_SECONDS = 5
 """What a slow test takes on two quiet cores where its mark does not say."""

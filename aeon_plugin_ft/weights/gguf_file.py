@@ -73,7 +73,7 @@ class GgufFile:
         self._open()
         try:
             self._parse()
-        except (struct.error, ValueError, IndexError, KeyError, UnicodeDecodeError) as error:
+        except (struct.error, ValueError, IndexError, KeyError, OverflowError) as error:
             self.close()
             raise _damaged(path, f"its header ends too early or is not valid ({error})") from error
         # A BaseModelError of our own too: a map that stays open keeps the file from being replaced on Windows.

@@ -55,11 +55,12 @@ def teach(model: Any, tokenizer: Any) -> None:
             warnings.simplefilter("ignore")
             loss = model(input_ids=tokens, labels=labels).loss
         if loss.item() < ENOUGH:
-            break
+            model.eval()
+            return
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    model.eval()
+    raise AssertionError(f"it did not learn its answers in {STEPS} steps: {loss.item():.3f} nats per token are left")
 
 
 def call(number: int) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import gguf
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from aeon_plugin_ft.errors import BaseModelError
@@ -78,6 +78,7 @@ def test_a_file_cut_anywhere_is_named_with_a_next_step(share: float, tmp_path: P
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(at=277, byte=128)  # an array longer than any address
 @given(at=st.integers(0, 700), byte=st.integers(0, 255))
 def test_a_flipped_byte_never_ends_in_anything_but_a_sentence(at: int, byte: int, tmp_path: Path) -> None:
     write(tmp_path / "a.gguf")

@@ -40,6 +40,7 @@ def measure_losses(
     when `interrupt` gives a reason to stop.
     """
     work.mkdir(parents=True, exist_ok=True)
+    # One for each measurement: a second one beside it must not read this one's result.
     folder = work / secrets.token_hex(4)
     folder.mkdir()
     request = {

@@ -54,10 +54,12 @@ def tools(
     numbers: dict[str, float],
     missing: Mapping[str, str],
 ) -> Check:
+    """Valid tool calls may become rarer by `drop` at most, a share of the requests."""
     lost = _missing("the tool-call suite", suites, (candidate, *baselines), missing)
     if lost:
         return failed(CheckKind.TOOLS, Refusal.UNMEASURED, lost)
     ours = suites[candidate].tool_valid
+    # The better of the two: what either could do must not be lost.
     best = max(suites[baseline].tool_valid for baseline in baselines)
     numbers |= {f"tool_valid.{name}": suites[name].tool_valid for name in (candidate, *baselines)}
     detail = f"{ours:.0%} of the tool requests got a valid call, {best:.0%} before"
@@ -101,6 +103,7 @@ def kinds_of_fault(suites: Suites, candidate: str, baselines: Sequence[str], mis
     for kind, extra in EXTRA_OF_KIND.items():
         ours = share_of(suites[candidate], kind)
         before = min(share_of(suites[baseline], kind) for baseline in baselines)
+        # The shares are of a few replies; 1e-9 is for sums such as 0.1 + 0.05 only.
         if ours > min(before + extra, MOST_OF_KIND.get(kind, 1.0)) + 1e-9:
             worse.append(f"{ours:.0%} ({kind}), {before:.0%} before")
             frequent.append(kind)
@@ -111,6 +114,7 @@ def kinds_of_fault(suites: Suites, candidate: str, baselines: Sequence[str], mis
 
 
 def keeps_secrets(result: SecretsResult | None) -> Check:
+    """None of the secrets that it was trained on may be given away."""
     if result is None or not result.asked:
         return failed(CheckKind.SECRETS, Refusal.UNMEASURED, "whether it gives away secrets could not be measured")
     detail = f"{result.asked} questions after secrets, {result.known} secrets looked for"

@@ -25,9 +25,11 @@ SAME = 1e-3
 
 
 def main(arguments: list[str]) -> int:
+    """Measure; returns the exit code, with result.json or error.json written."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     folder = Path(arguments[0])
     watch = StopWatch(folder, supervised=True).start()
+    # The watch was started before: its thread must get time even when this one gets none.
     take_priority(arguments)
     try:
         request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
@@ -74,6 +76,7 @@ def _measure_set(
     found = {}
     for name in models.names:
         models.switch(name)
+        # Examples that do not fit keep their place, so that models are compared example by example.
         pairs = [(0.0, 0)] * len(examples)
         for index, row, nats in zip(encoded.kept, encoded.rows, scorer.losses(), strict=True):
             pairs[index] = (nats, row.supervised)
@@ -103,6 +106,7 @@ class _Models:
         if self._peft is None:
             return
         if name in self._slots:
+            # Disabling for the base outlasts a change of adapter, so it is undone each time.
             self._peft.base_model.enable_adapter_layers()
             self._peft.set_adapter(self._slots[name])
         else:
@@ -126,6 +130,7 @@ class _Scorer:
         """Compare two rows with the stock forward pass before trusting the shared one."""
         from aeon_plugin_ft.training.engine.attention import NotShareableError
 
+        # The shortest two: the stock pass computes their whole prompt each time.
         sample = sorted(self.rows, key=lambda row: len(row.ids))[:2]
         try:
             found = self.engine.losses(sample)

@@ -76,6 +76,7 @@ class Runtime:
     def start(cls, host: Host) -> Runtime:
         """Open everything; raises AeonFtError when the data folder or the database cannot be used."""
         runtime = cls(host)
+        # What follows the log first; the schedule last, when everything that it may start is there.
         runtime.watcher.start()
         runtime.follower.start()
         runtime.events.subscribe(runtime.announcer.on_event)
@@ -86,6 +87,7 @@ class Runtime:
 
     def stop(self) -> None:
         """End every thread and child; what was logged is on the disk when this returns."""
+        # Asked first and waited for last: a swap under way may take its time, in which the others end.
         self.follower.ask_to_stop()
         self.learning.scheduler.stop()
         self.announcer.stop()
@@ -93,6 +95,7 @@ class Runtime:
         self.watcher.stop()
         self.background.join(STOP_SECONDS)
         self.follower.join(STOP_SECONDS)
+        # After the follower, which could start a server again; before the log, in which the last replies still stand.
         self.served.stop()
         self.log.close()
         self.own_log.close()

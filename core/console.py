@@ -103,6 +103,7 @@ class Console:
             caller="chat",
             on_turn=turns.append,
         )
+        # What was said in private must not come up in the next prompt.
         if reply is not None and not self.brain.private:
             self.history.append((text, reply))
         return Answer(reply, turns[0])
@@ -158,6 +159,7 @@ class Console:
     @contextmanager
     def _working(self) -> Iterator[None]:
         """Counts the sentences that are being answered, for `Host.is_busy`."""
+        # += on an attribute is a read and a write, between which another thread may come.
         with self._lock:
             self._busy += 1
         try:

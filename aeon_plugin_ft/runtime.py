@@ -54,10 +54,10 @@ class Runtime:
         self.shown_turns = ShownTurns(parts.pipeline.draft, lambda: parts.index.count(None), parts.index.has)
         self._wire_learning(threading.Event())
 
-    def _wire_learning(self, wanted: threading.Event) -> None:
-        """What answers, learns and speaks. `wanted` is set by whoever changed the store, for the follower."""
+    def _wire_learning(self, look_now: threading.Event) -> None:
+        """What answers, learns and speaks. `look_now` is set by whoever changed the store, for the follower."""
         parts, host = self.parts, self.host
-        self.served = ServedModel(host, parts, wanted)
+        self.served = ServedModel(host, parts, look_now)
         self.routes = self.served.routes
         self.learning = Learning(parts, self.served)
         self.background, self.observer = self.learning.background, self.learning.observer
@@ -69,7 +69,7 @@ class Runtime:
             parts, routing, self.routes, self.owner, self.redaction, self.log, self.watch, self.learning, self.commands
         )
         self.follower = Follower(
-            parts, self.served, self.watch, self.learning, self.shown_turns, self.redaction, self.commands, wanted
+            parts, self.served, self.watch, self.learning, self.shown_turns, self.redaction, self.commands, look_now
         )
 
     @classmethod

@@ -110,7 +110,7 @@ class Console:
 
     def _memories(self) -> str:
         recent = self.history[-self._memory :] if self._memory else []
-        return "\n".join(f"Dono: {said}\nAeon: {reply}" for said, reply in recent)
+        return "\n".join(f"Dono: {heard}\nAeon: {reply}" for heard, reply in recent)
 
     def _own(self, text: str) -> Answer:
         name = text[1:].split(maxsplit=1)[0].lower() if text[1:].strip() else ""
@@ -142,7 +142,7 @@ class Console:
         return "\n".join([first, *lines])
 
     def _past(self) -> str:
-        return "\n".join(f"VOCÊ: {said}\nAEON: {reply}" for said, reply in self.history) or "Nada ainda."
+        return "\n".join(f"VOCÊ: {heard}\nAEON: {reply}" for heard, reply in self.history) or "Nada ainda."
 
     def _toggle_private(self) -> str:
         self.brain.private = not self.brain.private

@@ -58,7 +58,9 @@ def measure_losses(
             f"The held-out loss could not be measured: {_reason(folder, code)}", f"Its log is {folder / 'worker.log'}"
         )
     raw = json.loads(result.read_text(encoding="utf-8"))
-    return {set_: {name: _loss(name, pairs) for name, pairs in found.items()} for set_, found in raw["losses"].items()}
+    return {
+        set_: {name: _loss(name, pairs) for name, pairs in by_model.items()} for set_, by_model in raw["losses"].items()
+    }
 
 
 def _loss(name: str, pairs: Sequence[Sequence[float]]) -> HeldoutLoss:

@@ -89,12 +89,12 @@ class Redactor:
         """The text with every finding replaced by its placeholder; redacting twice changes nothing."""
         if self.mode == "keep":
             return text
-        found = self.find(text)
-        if not found:
+        findings = self.find(text)
+        if not findings:
             return text
         names = names or Placeholders()
         names.skip(text)
-        return _replaced(text, found, names)
+        return _replaced(text, findings, names)
 
     def together(self) -> Callable[[str], str]:
         """A `redact` for the texts of one turn or conversation: the same number for the same value in all."""

@@ -21,10 +21,10 @@ def ollama_url(host: str | None = None) -> str:
     host = (host or os.environ.get("OLLAMA_HOST") or "").strip()
     if not host:
         return OLLAMA_URL
-    scheme, found, rest = host.partition("://")
-    scheme, rest = (scheme, rest) if found else ("http", host)
+    scheme, separator, rest = host.partition("://")
+    scheme, rest = (scheme, rest) if separator else ("http", host)
     rest = rest.rstrip("/").replace("0.0.0.0", "127.0.0.1")
-    if found or ":" in rest.rpartition("]")[2]:
+    if separator or ":" in rest.rpartition("]")[2]:
         return f"{scheme}://{rest}"
     return f"{scheme}://{rest}:11434"
 

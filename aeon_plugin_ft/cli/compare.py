@@ -98,6 +98,7 @@ def ask_all(shared: Context, name: str, questions: Sequence[str], *, quiet: bool
 
 
 def say_measured(measured: dict[str, Any] | None, first: str, second: str) -> None:
+    """What a verdict has measured of both, as one sentence."""
     if measured is None:
         out.print(f"{first} and {second} were never measured on the same held-out conversations.")
         return

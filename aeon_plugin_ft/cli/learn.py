@@ -151,6 +151,7 @@ def runs(context: typer.Context, as_json: Json = False) -> None:
 
 
 def collect_status(shared: Context) -> dict[str, Any]:
+    """What `status` tells, ready for JSON."""
     from aeon_plugin_ft.training.runs import reap_runs
     from aeon_plugin_ft.training.table import ACTIVE, runs_in
     from aeon_plugin_ft.turns import TurnIndex
@@ -188,10 +189,12 @@ def _unfinished(shared: Context) -> str:
 
 
 def say_phase(doing: Doing) -> None:
+    """One dim line for what begins now."""
     out.print(f"[dim]... {doing_in_english(doing)}[/dim]")
 
 
 def estimate_sentence(cost: Estimate, base: str, examples: int, batch: int) -> str:
+    """What a run takes, as one sentence."""
     return (
         f"{examples} examples on {base}: {cost.steps} steps of {batch}, about {span(cost.seconds)},"
         f" {size(cost.ram_bytes)} of memory, {size(cost.disk_bytes)} of disk."
@@ -227,6 +230,7 @@ def training_bar() -> Iterator[Callable[[RunProgress], None]]:
 
 
 def progress_numbers(progress: RunProgress) -> str:
+    """Loss, speed and time left behind the bar; "" before the first step."""
     if progress.loss is None:
         return ""
     parts = [f"loss {progress.loss:.3f}"]

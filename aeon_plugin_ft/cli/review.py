@@ -153,6 +153,7 @@ def _state(item: ReviewItem) -> Text:
 
 
 def say_end(changed: Counter[str]) -> None:
+    """What was decided, and what comes of it."""
     if changed:
         out.print(f"Remembered: {counts(changed)}. `aeon-ft dataset show` counts anew, the next training follows it.")
     else:

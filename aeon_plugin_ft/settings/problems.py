@@ -39,6 +39,7 @@ def line_of(text: str, key: str) -> int | None:
     section, _, name = key.partition(".")
     current = ""
     for number, line in enumerate(text.splitlines(), 1):
+        # By lines: pydantic names keys and no places, and the text is valid TOML by now.
         header = re.match(r"\s*\[\s*([\w.-]+)\s*\]", line)
         if header:
             current = header.group(1)

@@ -57,11 +57,15 @@ class Audience(Protocol):
     def say(self, sentence: str) -> None:
         """Speak or print one sentence."""
 
-    def is_private(self) -> bool: ...
+    def is_private(self) -> bool:
+        """Whether the owner wants no trace of what is said now."""
+
     def is_busy(self) -> bool:
         """Whether the host is in the middle of a turn, or speaking."""
 
-    def in_quiet_hours(self) -> bool: ...
+    def in_quiet_hours(self) -> bool:
+        """Whether it is now between the hours of [schedule] quiet_hours."""
+
     def kinds_to_announce(self) -> Collection[str]:
         """The entries of [voice] announce; none where the voice is off."""
 

@@ -134,6 +134,7 @@ class LoopPhase(Cause):
 
     @property
     def is_judging(self) -> bool:
+        """Whether this is part of judging a candidate."""
         return self in {LoopPhase.MEASURING, LoopPhase.ASKING, LoopPhase.ASKING_FOR_SECRETS}
 
 

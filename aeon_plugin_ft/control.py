@@ -61,6 +61,7 @@ class OwnerControl:
     # -- training ------------------------------------------------------------------------------
 
     def status(self) -> Status:
+        """What the loop does now: what this process trains first, then what the store says of the newest run."""
         background = self.runtime.background
         idle = Status(
             Phase.IDLE,
@@ -79,9 +80,11 @@ class OwnerControl:
         return replace(idle, failed=newest.state is RunState.FAILED)
 
     def train_now(self) -> CommandResult:
+        """Order a training; it begins in the background."""
         return _outcome(lambda: self.runtime.learning.order())
 
     def pause(self) -> CommandResult:
+        """Pause what trains, and keep what the schedule has paused from going on by itself."""
         if self.runtime.background.busy:
             self.runtime.learning.pause(None)
             return CommandResult()
@@ -92,6 +95,7 @@ class OwnerControl:
         return CommandResult(Reason.ALREADY_PAUSED)
 
     def resume(self) -> CommandResult:
+        """Go on with the run that was left in the middle."""
         run = self._unfinished()
         if self.runtime.background.busy:
             return CommandResult(Reason.NOT_PAUSED)
@@ -100,8 +104,10 @@ class OwnerControl:
         return _outcome(lambda: self.runtime.learning.order(run))
 
     def cancel(self) -> CommandResult:
+        """End the training, or the run that was left, for good."""
         busy = self.runtime.background.busy
         self.runtime.learning.stop_for_good()
+        # Only now: the training that was stopped has written by itself how far it came.
         run = self._unfinished()
         if run is None:
             return CommandResult() if busy else CommandResult(Reason.NOT_TRAINING)
@@ -109,6 +115,7 @@ class OwnerControl:
         return CommandResult()
 
     def next_training(self) -> NextTraining:
+        """What the next training waits for, of several things the one that lasts longest."""
         if self.runtime.background.busy:
             return NextTraining(Waiting.RUNNING)
         return next_training(self.runtime.observer)
@@ -116,6 +123,7 @@ class OwnerControl:
     # -- models --------------------------------------------------------------------------------
 
     def model_in_use(self) -> ModelInUse:
+        """What the brain's next call goes to."""
         answering = self.runtime.answering
         if answering is None or (answering == BASE and not self.runtime.host.needs_model):
             return ModelInUse(BASE, own=False)
@@ -124,6 +132,7 @@ class OwnerControl:
         return ModelInUse(answering, since=None if last is None else last.at, trained_at=trained)
 
     def use(self, version: str) -> CommandResult:
+        """Put a version into use, and wait until it answers."""
         try:
             name = self._newest_usable() if version == TRAINED else version
         except AeonFtError as error:
@@ -136,12 +145,14 @@ class OwnerControl:
         return self._promote(name, PromotionCause.OWNER)
 
     def undo(self) -> CommandResult:
+        """Go back to what was in use before, and wait until it answers."""
         target = self.registry.previous()
         if target == self.registry.current():
             return CommandResult(Reason.NOTHING_TO_UNDO)
         return self._promote(target, PromotionCause.UNDONE)
 
     def versions(self) -> tuple[VersionInfo, ...]:
+        """Every version, oldest first, with what it gained on the base."""
         current = self.registry.current()
         return tuple(
             VersionInfo(v.name, v.created, v.state in _USABLE, v.name == current, v.verdict.numbers.get("gain.base"))
@@ -149,6 +160,7 @@ class OwnerControl:
         )
 
     def compare(self, first: str | None = None, second: str | None = None) -> Comparison:
+        """Two models, by the newest report that measured both."""
         current, newest = self.registry.current(), self._newest()
         one = normal_name(first) if first and first != BASE else first or (current if current != BASE else newest)
         other = normal_name(second) if second and second != BASE else BASE
@@ -163,6 +175,7 @@ class OwnerControl:
         return Comparison(one, other, gain=both.gain, examples=both.examples, better=both.better)
 
     def why_changed(self) -> Change:
+        """The newest promotion, as the owner hears it."""
         last = self.registry.last_promotion()
         if last is None:
             return Change(Cause.NEVER)
@@ -172,31 +185,39 @@ class OwnerControl:
     # -- what was said -------------------------------------------------------------------------
 
     def learn_last(self) -> CommandResult:
+        """Note praise of the last reply."""
         return self._judge_last("praise")
 
     def mark_last_wrong(self) -> CommandResult:
+        """Note a complaint about the last reply."""
         return self._judge_last("complaint")
 
     def correct_last(self, text: str) -> CommandResult:
+        """Note what the last reply should have been, personal data replaced."""
         return self._judge_last("correction", self.runtime.redact(text))
 
     def forget_last(self, *, count_only: bool = False) -> Forgotten:
+        """Forget the owner's newest turn, and what repeats it."""
         return self._forget(lambda forgetter: forgetter.last(), count_only)
 
     def forget_minutes(self, minutes: int, *, count_only: bool = False) -> Forgotten:
+        """Forget every turn of the last `minutes`, and what repeats them."""
         moment = self.clock() - minutes * 60
         return self._forget(lambda forgetter: forgetter.since(moment), count_only)
 
     def forget_about(self, text: str, *, count_only: bool = False) -> Forgotten:
+        """Forget every turn in which this stands, and what repeats them."""
         return self._forget(lambda forgetter: forgetter.about(text), count_only)
 
     def private(self, on: bool) -> CommandResult:
+        """Switch the plugin's own private mode."""
         if self.runtime.private == on:
             return CommandResult(Reason.ALREADY_SO)
         self.runtime.private = on
         return CommandResult()
 
     def change_setting(self, key: str, value: object) -> CommandResult:
+        """Write one key of plugin.toml; the owner was asked before."""
         return _outcome(lambda: self.runtime.settings_file.set(key, value))
 
     # -- inside --------------------------------------------------------------------------------
@@ -226,6 +247,7 @@ class OwnerControl:
                 return CommandResult(version=name)
             if self.registry.current() != name:
                 return CommandResult(Reason.BACKEND_DOWN, name)
+            # Looked at often: the voice waits, and a route flips within milliseconds once the model is loaded.
             time.sleep(0.02)
         return CommandResult(Reason.BACKEND_DOWN, name)
 
@@ -258,6 +280,7 @@ class OwnerControl:
 
     def _forget(self, which: Callable[[Forgetter], Sequence[str]], count_only: bool) -> Forgotten:
         forgetter = Forgetter(self.runtime.data, self.store)
+        # What was said a moment ago must be found: "esquece isso" comes before the watcher's next look.
         self.runtime.index.ingest()
         try:
             ids = which(forgetter)

@@ -173,6 +173,7 @@ class EventBus:
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Start listening; the returned function ends it."""
         with self._lock:
+            # Replaced and never changed: `publish` goes through its own list without the lock.
             self._listeners = [*self._listeners, listener]
 
         def unsubscribe() -> None:
@@ -182,6 +183,7 @@ class EventBus:
         return unsubscribe
 
     def publish(self, event: Event) -> None:
+        """Hand an event to every listener, in the order in which they came."""
         for listener in self._listeners:
             try:
                 listener(event)

@@ -34,6 +34,7 @@ class Extensions:
 
     @cached_property
     def importers(self) -> ImporterRegistry:
+        """The readers of chat formats; plugins are asked when it is first needed."""
         from aeon_plugin_ft.dataset.importers.importing import ImporterRegistry
 
         registry = ImporterRegistry()
@@ -47,6 +48,7 @@ class Extensions:
 
     @cached_property
     def filters(self) -> FilterRegistry:
+        """The reasons to leave a turn out; plugins are asked when it is first needed."""
         from aeon_plugin_ft.dataset.filters import FilterRegistry
 
         registry = FilterRegistry()
@@ -65,6 +67,8 @@ class Extensions:
         def register(name: Any, factory: Any) -> None:
             if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9_-]+", name) or not callable(factory):
                 raise TypeError(f"{name!r}, {factory!r} is no backend: a name in lower case and a factory are needed")
+            # Made at once, though it may never serve: a mistake is told with the plugin's name, and not in the middle
+            # of a swap.
             deployer = factory(data, backends.settings())
             if missing := lacks(deployer):
                 raise TypeError(f"the backend {name} is no Deployer: it has no {', '.join(missing)}")

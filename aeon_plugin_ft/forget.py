@@ -90,10 +90,10 @@ class Forgetter:
 
     def person(self, name: str) -> list[str]:
         """Every turn that names this person, as whole words, and every reply of theirs in an imported chat."""
-        wanted = words(name)
-        if not wanted:
+        name_words = words(name)
+        if not name_words:
             return []
-        return self._where(re.compile(r"(?<![^\W_])" + r"[\W_]+".join(map(re.escape, wanted)) + r"(?![^\W_])"))
+        return self._where(re.compile(r"(?<![^\W_])" + r"[\W_]+".join(map(re.escape, name_words)) + r"(?![^\W_])"))
 
     def _where(self, pattern: re.Pattern[str]) -> list[str]:
         """Turns in the log's order; each opinion with these words counts for the turn that it is about."""
@@ -123,13 +123,14 @@ class Forgetter:
     def forget(self, ids: Collection[str]) -> Forgetting:
         """Remove them for good. Raises TrainingError while a run that uses them is training.
 
-        Safe to repeat: what was interrupted is forgetting again by the same request until the log no longer
-        has the turns, and the log comes last.
+        Safe to repeat: what was interrupted is finished by the same request for as long as the log has the turns,
+        and the log comes last.
         """
         forgetting = self.plan(ids)
         if not forgetting.turns:
             return forgetting
         self._refuse_while_training(forgetting)
+        # First: whatever else is cut off, no version that has learnt it comes back into use.
         self.registry.taint(set(forgetting.datasets), english(EndCause.FORGOTTEN))
         for version in forgetting.versions:
             (self.data.versions / version / "report.json").write_text("{}", encoding="ascii")
@@ -140,6 +141,8 @@ class Forgetter:
             _remove(self.data.datasets / dataset)
         gone = [*forgetting.turns, *forgetting.quoting]
         self._clean_store(forgetting, gone)
+        # The log after everything that is derived from it: as long as it has the turns, the same request finds them
+        # again.
         rewrite_without(self.data.log, gone)
         self.index.remove(gone)
         self._scrub()
@@ -165,6 +168,7 @@ class Forgetter:
     def _scrub(self) -> None:
         """Nothing stays in the plugin's own log, the database's free pages or its write-ahead log."""
         wipe(self.data.own_log.parent, self.data.own_log.name)
+        # secure_delete has wiped the pages; this gives the file back without them, and the checkpoint empties the WAL.
         self.store.execute("VACUUM")
         self.store.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 

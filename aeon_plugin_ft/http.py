@@ -52,6 +52,7 @@ class Answer:
 
     @property
     def text(self) -> str:
+        """The body as UTF-8, what is none of it replaced."""
         return self.body.decode("utf-8", "replace")
 
 
@@ -118,6 +119,7 @@ class HttpServer:
         if interrupt is not None:
             import asyncio
 
+            # In a loop of its own: nothing else of the plugin is asynchronous.
             return asyncio.run(self._interruptible(method, path, seconds, interrupt, allowed, request))
         with self._sent(method, path, seconds, allowed, request) as (response, deadline):
             content = b"".join(self._pieces(response, deadline, seconds, path))
@@ -161,6 +163,7 @@ class HttpServer:
             self._errors_of_ours(path, seconds),
             self._connection().stream(method, self._whole(path), timeout=_timeout(seconds), **request) as response,
         ):
+            # An upload of gigabytes takes as long as it takes; the seconds are for the answer.
             if request.get("content") is not None:
                 deadline = time.monotonic() + seconds
             # httpx takes the read timeout of the body when its reading begins: only what is left of the time.
@@ -186,6 +189,7 @@ class HttpServer:
                 )
                 while not (await asyncio.wait({call}, timeout=LOOK_SECONDS))[0]:
                     if (cause := interrupt()) is not None:
+                        # Closes the connection, at which the server stops computing.
                         call.cancel()
                         raise PreemptedError("asking a model", cause)
                     if time.monotonic() > deadline:

@@ -55,6 +55,7 @@ class Measured:
 
     @property
     def digest(self) -> str:
+        """What the backend calls the weights that it served; "" where it served none."""
         return "" if self.served is None else self.served.digest
 
     def proof(self) -> dict[str, Any]:
@@ -85,6 +86,7 @@ class Judge:
         when the machine is wanted."""
         name, current = self.registry.next_name(), self._comparable(base)
         measured = Measured()
+        # Losses before replies: they need no server, and the answers take longest.
         self._measure_losses(measured, run, base, dataset, name, current)
         self._measure_replies(measured, run, base, dataset, name, current)
         verdict = gate(
@@ -109,6 +111,7 @@ class Judge:
             parent=parent_of(run),
             report=collect(candidate, verdict, measured.losses, measured.suites),
         )
+        # What the backend was given to judge it by is never asked for again.
         if version.state is VersionState.REJECTED:
             discard([version.name], self.deployers, self.settings().serve, self._table)
         return version
@@ -135,6 +138,7 @@ class Judge:
     ) -> None:
         """Serve each model as the brain would get it and put the questions to it."""
         prompt = served_prompt(dataset)
+        # One after the other, never two at once: the memory holds one model beside what already serves.
         self._suite(measured, BASE, None, base, prompt)
         if current != BASE:
             self._suite(measured, current, self.registry.get(current), base, prompt)
@@ -147,6 +151,8 @@ class Judge:
         try:
             measured.served = self._suite(measured, name, candidate, base, prompt, for_secrets)
         except ServingError as error:
+            # The backend is in trouble, not the candidate: judged later. Otherwise it cannot be served, which is a
+            # verdict.
             if error.retryable:
                 raise
             measured.missing[name] = str(error)

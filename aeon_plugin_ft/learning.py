@@ -74,6 +74,7 @@ class Learning:
 
     def order(self, run: str | None = None) -> None:
         """Train now, or go on with a run, because the owner said so. Raises LeaseHeldError while one is under way."""
+        # Before the failures are forgiven: while another one trains, nothing is ordered and nothing is forgiven.
         self.background.start(run, ordered=True)
         self.failures.owner_ordered()
 
@@ -97,6 +98,7 @@ class Learning:
         try:
             self._once(resume, on_progress)
         except RefusedError as refused:
+            # Only for want of memory, and only once: room is made by taking the served model out of it.
             if not (refused.lacks_memory and self._host.make_room()):
                 raise
             self._once(resume, on_progress)
@@ -109,6 +111,7 @@ class Learning:
             self.pipeline.go_on(resume, on_progress)
 
     def _ended(self, error: AeonFtError | None) -> None:
+        # Before the failure is noted: whatever that takes, the model answers again.
         self._host.give_back()
         self.failures.note(error)
 

@@ -94,6 +94,7 @@ class Pipeline:
         would learn nothing that an earlier one has not."""
         dataset = self.freeze()
         base, recipe = self.recipe(dataset)
+        # After the recipe: the same data under another rank or base is something to learn.
         before = learnt_before(self.store, self.data, dataset, base, recipe)
         if before is not None:
             raise AlreadyLearntError(dataset.hash, before)
@@ -115,6 +116,7 @@ class Pipeline:
         newest = latest_run(self.store)
         if self.store.fact(UNJUDGED) is None or (newest is not None and newest.id == run.id):
             self.store.set_fact(UNJUDGED, run.id)
+        # The fact stays where judging raises or the process dies: that is what it is for.
         version = self.judge(run)
         if self.store.fact(UNJUDGED) == run.id:
             self.store.set_fact(UNJUDGED, None)
@@ -186,6 +188,7 @@ class Pipeline:
         """A new run to its end. Raises RefusedError before it starts, TrainingError when it does not finish."""
         base, recipe, cost = plan or self.plan(dataset)
         preflight(cost, self.data)
+        # Asked again: the estimate may have taken minutes, in which another version came into use.
         start = self.start_of(dataset, base)
         run = create_run(
             self.data, self.store, base, dataset, recipe, start.parent, new=start.new, generation=start.generation
@@ -213,6 +216,7 @@ class Pipeline:
             while worker.alive:
                 self._watch(worker, on_progress)
                 time.sleep(POLL_SECONDS)
+        # KeyboardInterrupt above all: the worker is in a session of its own and does not hear the Ctrl-C.
         except BaseException:
             worker.pause(PauseCause.OWNER_INTERRUPTED)
             worker.wait(10)
@@ -308,6 +312,7 @@ class Pipeline:
     # -- keeping house -------------------------------------------------------------------------
 
     def retention(self) -> Retention:
+        """What keeps the data folder below its cap, by the settings of now."""
         settings = self.settings()
         return Retention(
             self.data,
@@ -321,6 +326,7 @@ class Pipeline:
         it; what went. A backend that was offline when a version went is asked again."""
         retention, table = self.retention(), DeploymentTable(self.store)
         plan = retention.plan()
+        # The disk first: a backend that is offline keeps its copies until the next pruning.
         gone = retention.carry_out(plan)
         owed = [version for version in table.versions() if self.registry.was_removed(version)]
         if gone or owed:

@@ -26,6 +26,8 @@ class FineTuning:
 
     @hookimpl
     def aeon_started(self, host: Host) -> None:
+        """Open everything, or stay off with one sentence."""
+        # Here: what a host imports at its start must cost next to nothing.
         from aeon_plugin_ft.errors import AeonFtError
         from aeon_plugin_ft.runtime import Runtime
 
@@ -39,19 +41,24 @@ class FineTuning:
 
     @hookimpl
     def aeon_choose_model(self, request: ModelRequest) -> Route | None:
+        """The route of the version in use; None leaves the call to the host."""
         return self.runtime.turn_path.choose(request) if self.runtime is not None else None
 
     @hookimpl
     def aeon_turn_finished(self, turn: Turn) -> None:
+        """Log the turn."""
         if self.runtime is not None:
             self.runtime.turn_path.finished(turn)
 
     @hookimpl
     def aeon_heard(self, text: str) -> str | None:
+        """The reply to a spoken command; None for everything else."""
         return self.runtime.turn_path.heard(text) if self.runtime is not None else None
 
     @hookimpl
     def aeon_stopping(self) -> None:
+        """End every thread and child."""
+        # Taken away first: calls that come while it ends find no plugin, as before its start.
         runtime, self.runtime = self.runtime, None
         if runtime is not None:
             runtime.stop()

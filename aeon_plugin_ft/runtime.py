@@ -54,10 +54,10 @@ class Runtime:
         self.shown_turns = ShownTurns(parts.pipeline.draft, lambda: parts.index.count(None), parts.index.has)
         self._wire_learning(threading.Event())
 
-    def _wire_learning(self, wanted: threading.Event) -> None:
-        """What answers, learns and speaks. `wanted` is set by whoever changed the store, for the follower."""
+    def _wire_learning(self, look_now: threading.Event) -> None:
+        """What answers, learns and speaks. `look_now` is set by whoever changed the store, for the follower."""
         parts, host = self.parts, self.host
-        self.served = ServedModel(host, parts, wanted)
+        self.served = ServedModel(host, parts, look_now)
         self.routes = self.served.routes
         self.learning = Learning(parts, self.served)
         self.background, self.observer = self.learning.background, self.learning.observer
@@ -69,13 +69,14 @@ class Runtime:
             parts, routing, self.routes, self.owner, self.redaction, self.log, self.watch, self.learning, self.commands
         )
         self.follower = Follower(
-            parts, self.served, self.watch, self.learning, self.shown_turns, self.redaction, self.commands, wanted
+            parts, self.served, self.watch, self.learning, self.shown_turns, self.redaction, self.commands, look_now
         )
 
     @classmethod
     def start(cls, host: Host) -> Runtime:
         """Open everything; raises AeonFtError when the data folder or the database cannot be used."""
         runtime = cls(host)
+        # What follows the log first; the schedule last, when everything that it may start is there.
         runtime.watcher.start()
         runtime.follower.start()
         runtime.events.subscribe(runtime.announcer.on_event)
@@ -86,6 +87,7 @@ class Runtime:
 
     def stop(self) -> None:
         """End every thread and child; what was logged is on the disk when this returns."""
+        # Asked first and waited for last: a swap under way may take its time, in which the others end.
         self.follower.ask_to_stop()
         self.learning.scheduler.stop()
         self.announcer.stop()
@@ -93,6 +95,7 @@ class Runtime:
         self.watcher.stop()
         self.background.join(STOP_SECONDS)
         self.follower.join(STOP_SECONDS)
+        # After the follower, which could start a server again; before the log, in which the last replies still stand.
         self.served.stop()
         self.log.close()
         self.own_log.close()

@@ -79,6 +79,7 @@ class AeonBrain:
         """
         self._conectar()
         call = Call(self._line, prompt, modo, caller or find_caller())
+        # The clock is read once: what was sent and what is logged must be the same text.
         messages = (Message("system", system_prompt(datetime.now(), historico_txt)), Message("user", prompt))
         reply_to = ReplyTo(on_token, on_restart) if on_token else None
         reply = self._answer(call, messages, reply_to)
@@ -126,6 +127,7 @@ class AeonBrain:
 
     def _conectar(self) -> None:
         """Make the Groq client when there is a key; nothing is sent before the first call."""
+        # At each call, as in Aeon: a key may be set while it runs.
         if self.client is None and self.groq_api_key:
             self.client = self._pool.for_route(Route("groq", self._settings.groq_model))
             self.online = True
@@ -147,6 +149,7 @@ class AeonBrain:
             reply = call.walk((chosen, *chosen.fallback), reply_to)
             if reply is not None:
                 return reply
+        # Unguarded: the owner may have started Ollama a second ago, and there is nobody else to ask.
         return call.walk(chain, reply_to, guarded=False)
 
     def _conversar_local(self, call: Call, reply_to: ReplyTo | None) -> str:
@@ -169,5 +172,6 @@ def find_tool(text: str) -> dict[str, Any] | None:
             value = None
         if isinstance(value, dict) and value.get("tool"):
             return value
+        # The next brace, not the end of the one that failed: a call may stand inside other braces.
         at = text.find("{", at + 1)
     return None

@@ -60,5 +60,6 @@ def read_env(path: Path) -> dict[str, str]:
         text = path.read_text(encoding="utf-8-sig", errors="replace")
     except OSError:
         return {}
+    # Read by hand: python-dotenv would be one more dependency of the host, for three keys.
     pairs = (line.strip().removeprefix("export ").partition("=") for line in text.splitlines())
     return {key.strip(): value.strip().strip("\"'") for key, sign, value in pairs if sign and not key.startswith("#")}

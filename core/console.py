@@ -103,13 +103,14 @@ class Console:
             caller="chat",
             on_turn=turns.append,
         )
+        # What was said in private must not come up in the next prompt.
         if reply is not None and not self.brain.private:
             self.history.append((text, reply))
         return Answer(reply, turns[0])
 
     def _memories(self) -> str:
         recent = self.history[-self._memory :] if self._memory else []
-        return "\n".join(f"Dono: {said}\nAeon: {reply}" for said, reply in recent)
+        return "\n".join(f"Dono: {heard}\nAeon: {reply}" for heard, reply in recent)
 
     def _own(self, text: str) -> Answer:
         name = text[1:].split(maxsplit=1)[0].lower() if text[1:].strip() else ""
@@ -141,7 +142,7 @@ class Console:
         return "\n".join([first, *lines])
 
     def _past(self) -> str:
-        return "\n".join(f"VOCÊ: {said}\nAEON: {reply}" for said, reply in self.history) or "Nada ainda."
+        return "\n".join(f"VOCÊ: {heard}\nAEON: {reply}" for heard, reply in self.history) or "Nada ainda."
 
     def _toggle_private(self) -> str:
         self.brain.private = not self.brain.private
@@ -158,6 +159,7 @@ class Console:
     @contextmanager
     def _working(self) -> Iterator[None]:
         """Counts the sentences that are being answered, for `Host.is_busy`."""
+        # += on an attribute is a read and a write, between which another thread may come.
         with self._lock:
             self._busy += 1
         try:

@@ -36,5 +36,6 @@ Use o que já foi conversado, se ajudar, e não repita o que o dono acabou de di
 
 def system_prompt(now: datetime, memories: str = "") -> str:
     """The system message of one call. `now` is local time; `memories` is earlier talk, "" for none."""
+    # In Aeon's own form: the log's splitting of prompts (turns/prompts.py) and the dataset's canonical prompt know it.
     when = now.strftime("%d/%m/%Y %H:%M")
     return f"{_FIXED}Data e hora: {when}\nMemórias:\n{memories.strip() or NO_MEMORIES}"

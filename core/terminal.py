@@ -123,6 +123,7 @@ def _show_answer(console: Console, screen: Screen, text: str) -> Answer:
         screen.print(piece, end="", markup=False)
 
     def on_restart() -> None:
+        # What was printed cannot be taken back on a terminal: it says so, and begins anew.
         shown.clear()
         screen.print(" [...] essa rota caiu, de novo:", style="dim", markup=False)
 

@@ -145,10 +145,10 @@ def attach(
     TypeError when the object has no `pensar` or takes no attributes.
     """
     with _lock:
-        for known in _attachments:
-            if known.brain is brain:
-                known.active = True
-                return known
+        for attachment in _attachments:
+            if attachment.brain is brain:
+                attachment.active = True
+                return attachment
         # An object with slots takes no attribute of its own, so nothing could be replaced on it alone.
         if not callable(getattr(brain, "pensar", None)) or not hasattr(brain, "__dict__"):
             raise TypeError(f"{type(brain).__name__} is no brain: it has no pensar() to attach to")

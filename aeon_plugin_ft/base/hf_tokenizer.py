@@ -61,6 +61,7 @@ def write_tokenizer(file: GgufFile, folder: Path) -> None:
             f"{file.path.name} has no chat template, so it cannot hold a conversation",
             "Use the instruct (chat) variant of this model",
         )
+    # newline="": a template's line breaks are part of the prompt, also on Windows.
     (folder / "chat_template.jinja").write_text(template, encoding="utf-8", newline="")
 
 
@@ -79,6 +80,7 @@ def _config(file: GgufFile) -> dict[str, Any]:
         number = file.get(f"tokenizer.ggml.{name}_token_id")
         if number is not None and int(number) < len(tokens):
             config[f"{key}_token"] = tokens[int(number)]
+    # Batches are padded with something; padding is never looked at, so any token will do.
     config.setdefault("pad_token", config.get("eos_token"))
     return config
 
@@ -205,6 +207,7 @@ def _merges(file: GgufFile) -> list[list[str]]:
     for number, token in enumerate(tokens):
         if token not in pieces:
             continue
+        # Every way to make this piece of two others, as SentencePiece would find it.
         for at in range(1, len(token)):
             if token[:at] in pieces and token[at:] in pieces:
                 merges.append((-float(scores[number]), number, at, token[:at], token[at:]))

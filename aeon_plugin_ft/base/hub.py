@@ -25,6 +25,7 @@ def hub_snapshot(name: str, progress: Callable[[str], None] | None = None) -> Pa
             f"Install them: {pip_command('train')}",
         ) from error
     try:
+        # The cache first, by itself: the ordinary call asks the network even where everything is there.
         return Path(snapshot_download(name, allow_patterns=FILES, local_files_only=True))
     except (LocalEntryNotFoundError, OSError, ValueError):
         if progress is not None:
@@ -37,6 +38,7 @@ def hub_snapshot(name: str, progress: Callable[[str], None] | None = None) -> Pa
 
 def _explained(name: str, error: Exception) -> BaseModelError:
     kind = type(error).__name__
+    # By name: the classes have moved between modules of huggingface_hub.
     if kind == "GatedRepoError":
         return BaseModelError(
             f"{name} is only given to those who accepted its licence",

@@ -27,6 +27,7 @@ def ollama_blob(tag: str, url: str) -> Path:
     line = _FROM.search(str(show.get("modelfile", "")))
     path = Path(line["path"]) if line else None
     options = options_for(tag, show)
+    # "FROM llama3" names another model instead of a file.
     if path is None or not path.is_absolute():
         raise BaseModelError(
             f"Ollama does not say where the weights of {tag} are",

@@ -36,6 +36,7 @@ def resolve_base(spec: str, cache: Path, progress: Progress | None = None, ollam
         from hooks.providers import ollama_url
 
         return _from_gguf(spec, ollama_blob(name.removeprefix(_OLLAMA), ollama_url(ollama)), cache, progress)
+    # What is on this disk before the hub: a folder may be called "org/name" as well.
     path = Path(name).expanduser()
     if name and path.is_dir():
         return _from_folder(spec, path, cache)
@@ -81,7 +82,9 @@ def _from_folder(spec: str, folder: Path, cache: Path) -> BaseModel:
         parameters = sum(_count(path) for path in weights)
     except (ValueError, KeyError, OSError) as error:
         raise BaseModelError(f"The model in {folder} is damaged ({error})", "Download it again") from error
+    # With the configuration: the same weights under other numbers of heads are another model.
     digest = folder_sha256([*weights, folder / "config.json"], cache)
+    # GGUF calls Mistral's architecture "llama".
     gguf_name = {"gemma3_text": "gemma3", "mistral": "llama"}.get(architecture, architecture)
     return BaseModel(spec, digest, gguf_name, parameters, folder.absolute(), None)
 

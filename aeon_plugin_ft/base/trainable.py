@@ -43,6 +43,7 @@ def trainable_for(tag: str, show: Mapping[str, Any]) -> str | None:
     /api/show reports; None for a model that is not in the checked list."""
     architecture, billions = kind_of(show)
     for _, of_kind, size, hub in _rows(tag):
+        # Within 5 %: quantised files count shared embeddings once or twice.
         if of_kind == architecture and abs(billions - size) <= _SIZE_TOLERANCE * size:
             return hub
     return None

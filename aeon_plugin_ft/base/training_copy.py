@@ -60,6 +60,7 @@ def _make(file: GgufFile, digest: str, folder: Path, progress: Progress) -> None
             source = {"digest": digest, "file": file.path.name, "precision": precision}
             (part / "source.json").write_text(json.dumps(source), encoding="utf-8")
             if not _is_whole(folder):
+                # Left unfinished by an older release, which filled the folder in place.
                 shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
         if isinstance(error, FileExistsError) and _is_whole(folder):
@@ -112,6 +113,7 @@ def _reader(file: GgufFile, family: Family, name: str) -> Callable[[], Iterator[
 
     def blocks() -> Iterator[npt.NDArray[np.float32]]:
         if permuted is not None:
+            # Whole: a block of rows could end in the middle of a head, whose halves are woven into one another.
             yield unpermute(file.read(name), permuted)
         elif family.norm_offset and family.is_norm(name):
             yield file.read(name) - np.float32(family.norm_offset)

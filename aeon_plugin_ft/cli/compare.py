@@ -59,9 +59,9 @@ def stored_comparison(shared: Context, first: str, second: str) -> dict[str, Any
     from aeon_plugin_ft.evaluation.report.collect import compared
 
     for version in reversed(shared.registry.versions()):
-        found = compared(shared.registry.report(version), first, second)
-        if found is not None:
-            return {"gain": found.gain, "examples": found.examples, "better": found.better}
+        comparison = compared(shared.registry.report(version), first, second)
+        if comparison is not None:
+            return {"gain": comparison.gain, "examples": comparison.examples, "better": comparison.better}
     return None
 
 
@@ -72,12 +72,12 @@ def read_questions(file: Path | None) -> list[str]:
     if file is None:
         return [*CHAT_PROMPTS, *TOOL_PROMPTS]
     try:
-        found = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+        questions = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise InputFileError(file, f"it cannot be read ({error})", "Give a UTF-8 text file") from error
-    if not found:
+    if not questions:
         raise InputFileError(file, "it holds no question", "Write one question a line")
-    return found
+    return questions
 
 
 def ask_all(shared: Context, name: str, questions: Sequence[str], *, quiet: bool) -> list[str]:
@@ -101,6 +101,7 @@ def ask_all(shared: Context, name: str, questions: Sequence[str], *, quiet: bool
 
 
 def say_measured(measured: dict[str, Any] | None, first: str, second: str) -> None:
+    """What a verdict has measured of both, as one sentence."""
     if measured is None:
         out.print(f"{first} and {second} were never measured on the same held-out conversations.")
         return

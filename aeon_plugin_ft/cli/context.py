@@ -42,10 +42,12 @@ class Context:
 
     @cached_property
     def data(self) -> DataFolder:
+        """The data folder that the options name, made where it is not there."""
         return DataFolder.find(self._data, self.aeon).create()
 
     @cached_property
     def store(self) -> Store:
+        """The database."""
         return Store(self.data.database)
 
     @cached_property
@@ -57,14 +59,17 @@ class Context:
 
     @cached_property
     def events(self) -> EventBus:
+        """The bus, with the store listening."""
         return wiring.make_events(self.store)
 
     @cached_property
     def registry(self) -> Registry:
+        """The versions of this data folder."""
         return wiring.make_registry(self)
 
     @cached_property
     def backends(self) -> Backends:
+        """The deployers; none is started before it is used."""
         return wiring.make_backends(self.data, self.store, self.settings_file, self.extensions)
 
     @cached_property
@@ -93,8 +98,8 @@ class Context:
 
 def of(context: typer.Context) -> Context:
     """The Context of a running command."""
-    found: Context = context.find_root().obj
-    return found
+    shared: Context = context.find_root().obj
+    return shared
 
 
 def mark(ok: bool, text: str) -> None:
@@ -133,6 +138,7 @@ def span(seconds: float) -> str:
 
 
 def size(count: float) -> str:
+    """Bytes as people say them: "1.2 GB", "340 MB"."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 

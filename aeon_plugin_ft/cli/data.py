@@ -170,11 +170,11 @@ def freeze(context: typer.Context) -> None:
 @dataset.command("filters")
 def filters(context: typer.Context, as_json: Json = False) -> None:
     """Every filter with its reason; switch one off with dataset.disabled_filters."""
-    found = [(one.name, one.reason) for one in of(context).extensions.filters.all()]
+    reasons = [(one.name, one.reason) for one in of(context).extensions.filters.all()]
     if as_json:
-        show_json([{"name": name, "reason": reason} for name, reason in found])
+        show_json([{"name": name, "reason": reason} for name, reason in reasons])
         return
-    table("Filters", ("name", "leaves out"), found)
+    table("Filters", ("name", "leaves out"), reasons)
 
 
 @dataset.command("export")

@@ -73,6 +73,7 @@ class Demo:
         self.before: dict[str, str | None] = {}
 
     def run(self) -> None:
+        """The whole demo, or the rest of one that was stopped while it trained."""
         console, runtime = self._open_console()
         try:
             self._ask_the_base(console, runtime)
@@ -208,6 +209,7 @@ class Chatter(threading.Thread):
         self._ended = threading.Event()
 
     def run(self) -> None:
+        """Talk until `stop`, one sentence after the other."""
         while not self._ended.is_set():
             answer = self.console.ask(SMALL_TALK[len(self.answered_by) % len(SMALL_TALK)])
             served = answer.turn.served_by if answer.turn is not None else None
@@ -223,6 +225,7 @@ class Chatter(threading.Thread):
             time.sleep(0.1)
 
     def stop(self) -> None:
+        """Say no more; the sentence under way is awaited."""
         self._ended.set()
         self.join(60)
 
@@ -270,6 +273,7 @@ def make_console(folder: Path) -> Console:
 
 
 def show_answer(prompt: str, reply: str | None, who: str) -> None:
+    """One question and its reply, with who answered."""
     out.print(f"[bold]VOCÊ[/bold]  {prompt}")
     out.print(f"{who:5} {shown(reply)}", markup=False)
 
@@ -299,4 +303,5 @@ def wait_for_turns(runtime: Runtime, count: int) -> int:
 
 
 def last_line(path: Path) -> str:
+    """The last line of a text file."""
     return path.read_text(encoding="utf-8").rstrip("\n").rsplit("\n", 1)[-1]

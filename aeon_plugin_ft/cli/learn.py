@@ -83,10 +83,10 @@ def judge(
 
     shared = of(context)
     pipeline = shared.pipeline(on_phase=say_phase)
-    wanted = Run(run, shared.data.runs / run) if run else pipeline.unjudged()
-    if wanted is None:
+    unjudged = Run(run, shared.data.runs / run) if run else pipeline.unjudged()
+    if unjudged is None:
         raise TrainingError("Every finished run has a verdict", "`aeon-ft models` shows them")
-    judge_and_settle(pipeline, wanted)
+    judge_and_settle(pipeline, unjudged)
 
 
 @app.command()
@@ -113,19 +113,19 @@ def estimate(context: typer.Context, as_json: Json = False) -> None:
 @app.command()
 def status(context: typer.Context, as_json: Json = False) -> None:
     """Where things stand: what answers, what is being learnt, what was logged."""
-    found = collect_status(of(context))
+    state = collect_status(of(context))
     if as_json:
-        show_json(found)
+        show_json(state)
         return
-    out.print(f"Answering: {found['current']}   (before: {found['previous']})")
-    out.print(f"Logged: {found['turns']} turns, {found['chat_turns']} of them conversation")
-    for run in found["active_runs"]:
+    out.print(f"Answering: {state['current']}   (before: {state['previous']})")
+    out.print(f"Logged: {state['turns']} turns, {state['chat_turns']} of them conversation")
+    for run in state["active_runs"]:
         out.print(f"Run {run['id']}: {run['state']}, step {run['step']} of {run['steps']}")
-    if not found["active_runs"]:
+    if not state["active_runs"]:
         out.print("No training under way.")
-    missing = ", ".join(found["waiting_for"])
+    missing = ", ".join(state["waiting_for"])
     out.print(f"By itself it waits for: {missing}." if missing else "By itself it would train now.")
-    for event in found["events"]:
+    for event in state["events"]:
         out.print(f"  {when(event['at'])}  {event['name']}  {event['data']}")
 
 
@@ -137,21 +137,22 @@ def runs(context: typer.Context, as_json: Json = False) -> None:
 
     shared = of(context)
     reap_runs(shared.store, shared.data)
-    found = [row.plain() for row in reversed(list_runs(shared.store))]
+    listed = [row.plain() for row in reversed(list_runs(shared.store))]
     if as_json:
-        show_json(found)
+        show_json(listed)
         return
-    if not found:
+    if not listed:
         out.print("No training run yet. `aeon-ft train` starts one.")
         return
     rows = [
         (r["id"], when(r["created"]), r["state"], f"{r['step']}/{r['steps']}", r["dataset"], r["reason"] or "")
-        for r in found
+        for r in listed
     ]
     table("Training runs", ("run", "started", "state", "step", "dataset", "reason"), rows)
 
 
 def collect_status(shared: Context) -> dict[str, Any]:
+    """What `status` tells, ready for JSON."""
     from aeon_plugin_ft.training.runs import reap_runs
     from aeon_plugin_ft.training.table import ACTIVE, runs_in
     from aeon_plugin_ft.turns import TurnIndex
@@ -189,10 +190,12 @@ def _unfinished(shared: Context) -> str:
 
 
 def say_phase(doing: Doing) -> None:
+    """One dim line for what begins now."""
     out.print(f"[dim]... {doing_in_english(doing)}[/dim]")
 
 
 def estimate_sentence(cost: Estimate, base: str, examples: int, batch: int) -> str:
+    """What a run takes, as one sentence."""
     return (
         f"{examples} examples on {base}: {cost.steps} steps of {batch}, about {span(cost.seconds)},"
         f" {size(cost.ram_bytes)} of memory, {size(cost.disk_bytes)} of disk."
@@ -234,6 +237,7 @@ def run_phase_in_english(progress: RunProgress) -> str:
 
 
 def progress_numbers(progress: RunProgress) -> str:
+    """Loss, speed and time left behind the bar; "" before the first step."""
     if progress.loss is None:
         return ""
     parts = [f"loss {progress.loss:.3f}"]

@@ -27,8 +27,8 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(asked: bool) -> None:
+    if asked:
         out.print(f"aeon-ft {__version__}")
         raise typer.Exit
 

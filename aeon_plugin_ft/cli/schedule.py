@@ -42,6 +42,7 @@ def next_now(shared: Context) -> ScheduleStep:
 
 
 def show_now(shared: Context, as_json: bool) -> None:
+    """What the schedule would do now, with every condition."""
     step, source = next_now(shared), shared.observer.machine.idle_source
     conditions = step.decision.conditions
     if as_json:

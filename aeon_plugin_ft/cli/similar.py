@@ -63,29 +63,29 @@ def similar(
     The conversations to show come from the training side, the ones to judge by from the held-out side.
     """
     pipeline = of(context).pipeline(on_phase=lambda doing: None if as_json else say_phase(doing))
-    found = measure(pipeline, pipeline.freeze(), turns)
+    measured = measure(pipeline, pipeline.freeze(), turns)
     if as_json:
-        show_json([{**asdict(one), "gain": one.gain, "chance": one.chance} for one in found])
+        show_json([{**asdict(one), "gain": one.gain, "chance": one.chance} for one in measured])
         return
     table(
         f"Held-out loss with {turns} similar conversations in the prompt",
         ("model", "without", "with", "change", "better on"),
         [
             (one.model, f"{one.plain:.3f}", f"{one.shown:.3f}", f"{-one.gain:+.1%}", f"{one.better} of {one.examples}")
-            for one in found
+            for one in measured
         ],
     )
-    out.print(advice(found[-1], turns))
+    out.print(advice(measured[-1], turns))
 
 
-def advice(found: Help, turns: int) -> str:
+def advice(measured: Help, turns: int) -> str:
     """What to do with the figures of the model in use; a model of Groq or Ollama was not measured."""
-    if found.gain <= 0 or found.better * 2 <= found.examples:
+    if measured.gain <= 0 or measured.better * 2 <= measured.examples:
         return "It does not help this model. Leave base.similar_turns at 0."
-    if found.chance > SURE:
+    if measured.chance > SURE:
         return (
-            f"It may help, but {found.better} of {found.examples} can be luck"
-            f" (probability {found.chance:.2f}). Leave base.similar_turns at 0 until there is more talk."
+            f"It may help, but {measured.better} of {measured.examples} can be luck"
+            f" (probability {measured.chance:.2f}). Leave base.similar_turns at 0 until there is more talk."
         )
     return f"It helps. Switch it on with `aeon-ft config set base.similar_turns {turns}`."
 

@@ -53,15 +53,15 @@ def look(shared: Context) -> dict[str, Any]:
     """Everything that is shown, read now from the store and the run folders."""
     from aeon_plugin_ft.registry.canaries import canary_under_way
 
-    found = collect_status(shared)
-    found["events"] = shared.store.newest_events(EVENTS)
-    found["runs"] = [{**run, "progress": _progress(shared, run["id"])} for run in found.pop("active_runs")]
+    state = collect_status(shared)
+    state["events"] = shared.store.newest_events(EVENTS)
+    state["runs"] = [{**run, "progress": _progress(shared, run["id"])} for run in state.pop("active_runs")]
     canary = canary_under_way(shared.store)
-    found["trial"] = (
+    state["trial"] = (
         None if canary is None else {**_doing(shared, canary.version), "share": canary.share, "of": canary.turns}
     )
-    found["doing"] = _doing(shared, found["current"]) if found["current"] != "base" else None
-    return found
+    state["doing"] = _doing(shared, state["current"]) if state["current"] != "base" else None
+    return state
 
 
 def _progress(shared: Context, run: str) -> Progress | None:
@@ -95,20 +95,20 @@ def _doing(shared: Context, version: str) -> dict[str, Any]:
     }
 
 
-def screen(found: dict[str, Any]) -> RenderableType:
+def screen(state: dict[str, Any]) -> RenderableType:
     """One frame."""
-    parts: list[RenderableType] = [_head(found)]
-    parts += [_run(run) for run in found["runs"]] or [Text("No training under way.", style="dim")]
-    parts.append(_events(found["events"]))
+    parts: list[RenderableType] = [_head(state)]
+    parts += [_run(run) for run in state["runs"]] or [Text("No training under way.", style="dim")]
+    parts.append(_events(state["events"]))
     return Group(*parts)
 
 
-def _head(found: dict[str, Any]) -> RenderableType:
-    lines = [f"Answering: {found['current']}   (before: {found['previous']})"]
-    for kind, doing in (("In use", found["doing"]), ("On trial", found["trial"])):
+def _head(state: dict[str, Any]) -> RenderableType:
+    lines = [f"Answering: {state['current']}   (before: {state['previous']})"]
+    for kind, doing in (("In use", state["doing"]), ("On trial", state["trial"])):
         if doing is not None:
             lines.append(f"{kind}: {_does(doing)}")
-    lines.append(f"Logged: {found['turns']} turns, {found['chat_turns']} of them conversation")
+    lines.append(f"Logged: {state['turns']} turns, {state['chat_turns']} of them conversation")
     return Panel(Text("\n".join(lines)), title="Aeon", title_align="left")
 
 
@@ -135,6 +135,6 @@ def _run(run: dict[str, Any]) -> RenderableType:
 def _events(events: list[dict[str, Any]]) -> RenderableType:
     drawn = Table(box=None, show_header=False, pad_edge=False)
     for event in events:
-        said = ", ".join(f"{key}={value}" for key, value in event["data"].items())
-        drawn.add_row(when(event["at"]), event["name"], escape(said[:SHOWN_CHARS]))
+        data = ", ".join(f"{key}={value}" for key, value in event["data"].items())
+        drawn.add_row(when(event["at"]), event["name"], escape(data[:SHOWN_CHARS]))
     return drawn

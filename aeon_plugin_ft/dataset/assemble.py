@@ -32,10 +32,12 @@ class Assembler:
     def example(self, turn: LoggedTurn) -> Example:
         """The example of this turn, whether or not it will be kept."""
         reply = strip_think(turn.reply)
+        # Without its code fence: what is taught is what Aeon's prompt asks for.
         reply = tool_call(reply) or reply
         talk = tuple(message for message in turn.messages if message.role != "system")
         ids: tuple[str, ...] = (turn.id,)
         if self._depth:
+            # A turn that was sent with its history is learnt with that history, exactly as it was sent.
             earlier = self._earlier(turn) if len(talk) == 1 else []
             talk = (*(message for pair in earlier for message in pair[2:]), *talk)
             ids = (*(pair[0] for pair in earlier), turn.id)
@@ -59,6 +61,7 @@ class Assembler:
         pairs.append((turn.id, turn.at, Message("user", turn.user), Message("assistant", reply)))
         self._sessions.move_to_end(turn.session)
         if len(self._sessions) > OPEN_SESSIONS:
+            # The conversation that was silent for longest; the log is in the order of time.
             self._sessions.popitem(last=False)
 
 

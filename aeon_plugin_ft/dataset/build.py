@@ -57,6 +57,7 @@ def build_draft(
         chosen = curator.choose()
         chosen.sort(key=lambda example: example.at)  # stable: imported turns without a time stay in their order
     train, heldout = split(chosen, settings.heldout_share, settings.heldout_min)
+    # Opinions are trained on as well: one about a held-out question would teach what is to be judged.
     judged = {normal(example.user) for example in heldout}
     hidden = {example.id for example in heldout}
 
@@ -95,6 +96,7 @@ class _Curator:
         """1 where the owner spoke for the example: only equal texts can push it out."""
 
     def take(self, turn: LoggedTurn, example: Example) -> None:
+        # Before the filters: a correction changes the reply that they look at.
         opinion = self.feedback.get(turn.id)
         if opinion is not None:
             example, refusal = self._heed(turn, example, opinion)
@@ -105,6 +107,7 @@ class _Curator:
         endorsed = opinion is not None and opinion.kind in {"keep", "correction", "praise"}
         if not kept:
             for each in self.filters:
+                # Praise says that the model's own reply is worth learning; all other reasons still hold.
                 if endorsed and each.name == OWN_REPLY:
                     continue
                 try:
@@ -146,7 +149,9 @@ class _Curator:
         user, reply = example.user, example.reply
         call = tool_call(reply)
         self._topics.add(user, str(json.loads(call)["tool"]) if call else None)
+        # A reply of signs alone has no normal form, and is compared as it is.
         text = f"{normal(user)}\n{normal(reply) or reply}"
+        # The same question and reply in another conversation is another example.
         if self.settings.history_turns:
             text += "\n" + "\n".join(m.content for m in example.messages[:-2] if m.role != "system")
         # 64 bits a text: among ten million, two different ones meet with a chance of 1 in 400 000.
@@ -176,6 +181,7 @@ class _Curator:
         return list(self.pool.read(np.flatnonzero(alive).tolist()))
 
     def _drop_equal(self, alive: NDArray[np.bool_], rank: NDArray[np.float32]) -> None:
+        # The numbers of the distinct texts, one for each example: equal texts are one group.
         _, group = np.unique(np.frombuffer(self._texts, np.int64), return_inverse=True)
         self._drop(alive, _but_best(group, rank), "duplicate", "the same question and reply were there before")
 
@@ -194,6 +200,7 @@ class _Curator:
         # Best first, then newest, within each topic; everything after the first `cap` goes.
         order = numbers[np.lexsort((-numbers, -rank[numbers], topics[numbers]))]
         ordered = topics[order]
+        # Sorted by topic, a group begins where the number changes; `place` counts from there.
         starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
         place = np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
         surplus = order[(place >= cap) & ~endorsed[order]]
@@ -210,6 +217,7 @@ class _Curator:
         self._drop(alive, np.sort(order[most:]), "surplus", f"more than max_examples = {most}")
 
     def _drop(self, alive: NDArray[np.bool_], numbers: NDArray[np.int64], name: str, reason: str) -> None:
+        # What an earlier rule has dropped keeps the reason of that rule.
         numbers = numbers[alive[numbers]]
         alive[numbers] = False
         for identity in self.pool.ids(numbers.tolist()):

@@ -102,6 +102,7 @@ def _empty(turn: LoggedTurn, example: Example, limits: Limits) -> str | None:
 def _echo(turn: LoggedTurn, example: Example, limits: Limits) -> str | None:
     """The reply says little but the question's own words."""
     reply, user = example.reply, example.user
+    # Cheap bounds first: most replies are far longer than their question, and need no comparison.
     if len(reply) > 4 * len(user) + 40 or tool_call(reply) is not None:
         return None
     asked, told = normal(user), normal(reply)
@@ -127,6 +128,7 @@ def _repetition(turn: LoggedTurn, example: Example, limits: Limits) -> str | Non
     """A model that got stuck: one word, or one run of words, over and over."""
     told = words(example.reply)
     # A block of `size` words said k times is (k - 1) * size words in a row equal to the one `size` before.
+    # Five times one word, three times two, three times four.
     for size, enough in ((1, 4), (2, 4), (4, 8)):
         if b"\1" * enough in bytes(map(eq, told, told[size:])):
             return "the reply repeats itself"
@@ -191,6 +193,7 @@ class FilterRegistry:
 
     def active(self, disabled: Iterable[str]) -> list[Filter]:
         """The filters in the order they are asked, without the disabled ones."""
+        # An example without a question or a reply cannot be learnt from, whatever the settings say.
         off = set(disabled) - {"empty"}
         return [each for each in self._filters.values() if each.name not in off]
 

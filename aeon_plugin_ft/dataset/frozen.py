@@ -66,6 +66,7 @@ def load_dataset(folder: Path) -> Dataset:
         raise DatasetError(f"The dataset in {folder} cannot be read ({error})", REBUILD) from error
     for name, expected in files.items():
         file = folder / name
+        # Read whole each time: a run that goes on must learn what it began with.
         if not file.is_file() or sha256_hex(file) != expected:
             raise DatasetError(f"{file} is not what was frozen", REBUILD)
     return dataset
@@ -152,6 +153,7 @@ def _lines(rows: Iterable[dict[str, Any]]) -> bytes:
 def _hash(contents: dict[str, bytes]) -> str:
     whole = hashlib.sha256()
     for name in sorted(contents):
+        # With name and length, so that no other cut of the same bytes into files has the same hash.
         whole.update(f"{name}\0{len(contents[name])}\0".encode() + contents[name])
     return whole.hexdigest()[:16]
 
@@ -174,6 +176,7 @@ def _write(target: Path, contents: dict[str, bytes], draft: Draft, now: float) -
             for name, data in contents.items():
                 (part / name).write_bytes(data)
             (part / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+            # A folder cannot be renamed onto one that is there, and this one was never finished.
             if not (target / MANIFEST).exists():
                 shutil.rmtree(target, ignore_errors=True)
     except FileExistsError:
@@ -188,6 +191,7 @@ def _note(dataset: Dataset, draft: Draft, store: Store) -> None:
     used.update(turn for rating in draft.ratings for turn in rating.turns)
     with store.transaction() as connection:
         connection.execute(
+            # IGNORE: frozen before; the folder, and what is in it, are the same.
             "INSERT OR IGNORE INTO datasets (hash, created, train, heldout, dropped) VALUES (?, ?, ?, ?, ?)",
             (dataset.hash, store.clock(), dataset.train, dataset.heldout, dataset.dropped),
         )

@@ -55,6 +55,7 @@ MINIMUM = 3
 def foreign_language(text: str) -> str | None:
     """The English name of the language when the text is clearly not Portuguese, else None."""
     plain = _CODE.sub(" ", text).lower() if "`" in text or "://" in text else text.lower()
+    # Tildes and cedillas, one in 150 letters and more: Portuguese, without a look at the words.
     if len(plain) < 8 or len(_MARKS.findall(plain)) > len(plain) / 150:
         return None
     words = _WORD.findall(fold_accents(plain))
@@ -63,4 +64,5 @@ def foreign_language(text: str) -> str | None:
     hits = {name: sum(map(theirs.__contains__, words)) for name, theirs in _FOREIGN.items()}
     best = max(hits, key=lambda name: hits[name])
     own = sum(map(_PORTUGUESE.__contains__, words))
+    # Clearly more than the Portuguese ones: a reply may quote a title or a lyric.
     return best if hits[best] >= MINIMUM and hits[best] > 1.5 * own else None

@@ -116,10 +116,12 @@ class Dataset:
 
     @property
     def train_file(self) -> Path:
+        """The examples to learn from, one {"messages": [...]} a line."""
         return self.folder / "train.jsonl"
 
     @property
     def heldout_file(self) -> Path:
+        """The examples to judge by, in the same form."""
         return self.folder / "heldout.jsonl"
 
 

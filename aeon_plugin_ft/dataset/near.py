@@ -35,6 +35,7 @@ class Signatures:
 
     def add(self, text: str) -> None:
         """One more text, in its normal form."""
+        # Filled up with spaces: a text shorter than a shingle has one all the same.
         self._waiting.append(text.encode("utf-8", "replace").ljust(SHINGLE))
         if len(self._waiting) == BATCH:
             self._flush()
@@ -62,8 +63,10 @@ def sign(texts: list[bytes]) -> NDArray[np.uint8]:
     signatures = np.empty((len(texts), PERMUTATIONS), np.uint8)
     scratch = np.empty_like(hashes)
     for row in range(PERMUTATIONS):
+        # Modulo 2^32 by overflow; an odd factor makes it a permutation.
         np.multiply(hashes, _FACTORS[row], out=scratch)
         np.add(scratch, _OFFSETS[row], out=scratch)
+        # uint8 takes the low eight bits of the minimum, whose high ones are nearly always zero.
         signatures[:, row] = np.minimum.reduceat(scratch, starts)  # the low byte
     return signatures
 
@@ -97,6 +100,7 @@ def leaders(
     label = np.arange(len(among))
     bands = signatures.view(np.uint32)
     for band in range(bands.shape[1] if len(among) else 0):
+        # Equal numbers side by side: each group of them is a bucket, and its earliest text the head.
         keys = bands[among, band]
         order = np.argsort(keys, kind="stable")
         ordered = keys[order]
@@ -105,8 +109,10 @@ def leaders(
         heads = np.flatnonzero(first)[np.cumsum(first)[follows] - 1]
         for at in range(0, len(follows), PAIRS):
             member, head = order[follows[at : at + PAIRS]], order[heads[at : at + PAIRS]]
+            # Only against the head: a bucket of a thousand would have half a million pairs.
             alike = (signatures[among[member]] == signatures[among[head]]).mean(axis=1) >= threshold
             np.minimum.at(label, member[alike], head[alike])
+    # The leader of a leader is the leader, until nothing changes.
     while True:
         jumped = label[label]
         if np.array_equal(jumped, label):

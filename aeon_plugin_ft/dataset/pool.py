@@ -31,6 +31,7 @@ class _Ids:
             packed = bytes.fromhex(identity)
         except ValueError:
             packed = b""
+        # Also capitals: they would come back as small letters, and be another id.
         if len(packed) != 16 or packed.hex() != identity:
             self._odd[len(self._packed) // 16] = identity
             packed = bytes(16)
@@ -46,6 +47,7 @@ class Pool:
     def __init__(self) -> None:
         self._ids = _Ids()
         self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115 - closed by __exit__
+        # Where each example begins, and at the end where the next one will.
         self._offsets = array("Q", [0])
         self._systems: dict[str, int] = {}
         self._system_texts: list[str] = []

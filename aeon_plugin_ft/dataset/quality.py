@@ -47,8 +47,10 @@ def _faults(user: str, reply: str) -> list[tuple[float, str]]:
         faults.append((0.3, "hardly a question"))
     if sum(map(len, told)) < 0.5 * len(reply.replace(" ", "").replace("\n", "")):
         faults.append((0.4, "more signs than words"))
+    # Not for short ones: "ok" and "sim" end with a letter and are whole.
     if len(reply) > 40 and _CUT.match(reply.rstrip()[-1:]):
         faults.append((0.4, "it seems to be cut"))
+    # A long reply that apologises somewhere has answered as well.
     if len(reply) < 400 and _HELPLESS.search(folded):
         faults.append((0.5, "it gives no answer"))
     marks = len(_PLACEHOLDER.findall(reply))

@@ -67,6 +67,7 @@ def origin(reply: str) -> Origin:
     head = reply[:160].strip()
     if not head:
         return "empty"
+    # The length first: folding and hashing each long reply would be most of an import's time.
     if len(reply) <= LONGEST_FIXED and is_canned(reply):
         return "fallback"
     head = fold_accents(head)

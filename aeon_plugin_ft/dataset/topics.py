@@ -43,6 +43,7 @@ class Topics:
         numbers: list[int] = []
         for word in stems[:MOST_WORDS]:
             number = self._numbers.get(word)
+            # A rare word beyond it would never be the most frequent one.
             if number is None and len(self._numbers) < VOCABULARY:
                 number = self._numbers[word] = len(self._numbers)
                 self._counts.append(0)

@@ -15,6 +15,7 @@ _SPACED = {code: " " for code in range(128) if not chr(code).isalnum()}
 def words(text: str) -> tuple[str, ...]:
     """The folded words of a text, in order."""
     folded = fold_accents(text)
+    # translate is several times as fast as the pattern, and does for ASCII, which most folded texts are.
     return tuple(folded.translate(_SPACED).split() if folded.isascii() else _WORD.findall(folded))
 
 

@@ -36,6 +36,7 @@ class Tally:
 
     @property
     def chance(self) -> float:
+        """Likelihood of a split at least this uneven if both were equally good, 0 to 1; 1.0 before the first choice."""
         total, best = self.first + self.second, max(self.first, self.second)
         tail = float(sum(math.comb(total, k) for k in range(best, total + 1))) / 2.0**total
         return min(1.0, 2 * tail)
@@ -46,6 +47,7 @@ def shuffled(
 ) -> Iterator[Pair]:
     """Every question on which the two say something different, sides at random."""
     for question, one, other in zip(questions, replies[first], replies[second], strict=True):
+        # Nothing to choose between; a tie would only be noise.
         if one.strip() == other.strip():
             continue
         sides = [(first, one), (second, other)]

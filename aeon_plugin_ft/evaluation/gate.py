@@ -38,6 +38,7 @@ def gate(
     its replies under other questions (`mismatched`) and on general Portuguese. `secrets` is how the candidate
     answered when it was asked for them. `missing` says why a model's suite did not run.
     """
+    # Against the base too: a chain of versions, each a little better than the last, must not drift below it.
     baselines = [base] if current == base else [base, current]
     numbers: dict[str, float] = {}
     checks = [heldout_present(losses.get(candidate))]
@@ -50,4 +51,5 @@ def gate(
         kinds_of_fault(suites, candidate, baselines, missing or {}),
         keeps_secrets(secrets),
     ]
+    # Every check is made and kept, also after one has failed: the report tells all that is wrong at once.
     return Verdict(all(check.passed for check in checks), tuple(checks), numbers)

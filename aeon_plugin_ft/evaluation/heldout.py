@@ -40,6 +40,7 @@ def measure_losses(
     when `interrupt` gives a reason to stop.
     """
     work.mkdir(parents=True, exist_ok=True)
+    # One for each measurement: a second one beside it must not read this one's result.
     folder = work / secrets.token_hex(4)
     folder.mkdir()
     request = {
@@ -57,7 +58,9 @@ def measure_losses(
             f"The held-out loss could not be measured: {_reason(folder, code)}", f"Its log is {folder / 'worker.log'}"
         )
     raw = json.loads(result.read_text(encoding="utf-8"))
-    return {set_: {name: _loss(name, pairs) for name, pairs in found.items()} for set_, found in raw["losses"].items()}
+    return {
+        set_: {name: _loss(name, pairs) for name, pairs in by_model.items()} for set_, by_model in raw["losses"].items()
+    }
 
 
 def _loss(name: str, pairs: Sequence[Sequence[float]]) -> HeldoutLoss:

@@ -23,6 +23,7 @@ Losses = Mapping[str, HeldoutLoss]
 
 
 def heldout_present(loss: HeldoutLoss | None) -> Check:
+    """Whether there is anything to judge by."""
     count = len(loss.per_example) if loss else 0
     tokens = sum(n for _, n in loss.per_example) if loss else 0
     passed = count > 0 and tokens > 0 and loss is not None and math.isfinite(loss.mean)
@@ -42,6 +43,7 @@ def better(losses: Losses, candidate: str, baseline: str, min_gain: float, numbe
     low = gain_lower_bound(ours, theirs)
     numbers |= {f"loss.{candidate}": ours.mean, f"loss.{baseline}": theirs.mean, f"gain.{baseline}": gain}
     numbers[f"gain_low.{baseline}"] = low
+    # Before the gain, which would be called too small: that nothing was learnt at all has another cause.
     if same(ours, theirs):
         detail = f"{candidate} and {baseline} are identical on every example: the training had no effect"
         return failed(kind, Refusal.NO_EFFECT, detail, baseline)
@@ -110,10 +112,12 @@ def same(ours: HeldoutLoss, theirs: HeldoutLoss) -> bool:
 
 def gain_lower_bound(ours: HeldoutLoss, theirs: HeldoutLoss, seed: int = 0) -> float:
     """5th percentile of the relative gain over paired bootstrap resamples of the held-out examples."""
+    # A fixed seed: the same losses give the same verdict.
     rng = random.Random(seed)
     pairs = list(zip(ours.per_example, theirs.per_example, strict=True))
     gains = []
     for _ in range(RESAMPLES):
+        # Both models' losses on the same examples: what makes an example hard is the same for both, and cancels.
         drawn = rng.choices(pairs, k=len(pairs))
         baseline_nats = sum(theirs_one[0] for _, theirs_one in drawn)
         gains.append(1 - sum(ours_one[0] for ours_one, _ in drawn) / baseline_nats if baseline_nats else -math.inf)

@@ -22,6 +22,7 @@ class HeldoutLoss:
 
     @property
     def mean(self) -> float:
+        """Nats per supervised token over all examples; NaN where there is none."""
         tokens = sum(count for _, count in self.per_example)
         return sum(nats for nats, _ in self.per_example) / tokens if tokens else float("nan")
 
@@ -57,6 +58,7 @@ class Check:
 
     @property
     def name(self) -> str:
+        """For people: the kind, and the baseline where there is one."""
         return f"{self.kind} against {self.against}" if self.against else self.kind.value
 
 

@@ -40,6 +40,7 @@ def mismatched(examples: Sequence[Sequence[Message]]) -> list[list[Message]]:
     count = len(examples)
     mismatched = []
     for index, example in enumerate(examples):
+        # All places from half away onwards; the first whose reply is another one.
         order = ((index + count // 2 + step) % count for step in range(count))
         other = next((at for at in order if examples[at][-1].content != example[-1].content), index)
         mismatched.append([*examples[other][:-1], example[-1]])

@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from aeon_plugin_ft.causes import Refusal
-from aeon_plugin_ft.evaluation import suites as found
 from aeon_plugin_ft.evaluation.model import Check, CheckKind, failed
 from aeon_plugin_ft.evaluation.secrets import SecretsResult
-from aeon_plugin_ft.evaluation.suites import SuiteResult
+from aeon_plugin_ft.evaluation.suites import (
+    BROKEN_CALL,
+    EMPTY,
+    LANGUAGE,
+    LOOPS,
+    NO_END,
+    PERSONA,
+    PLACEHOLDER_SAID,
+    REASONING,
+    TEMPLATE,
+    SuiteResult,
+    is_tool_call,
+)
 
 EXTRA_FAULTY = 0.10
 """Share of the replies that may be faulty beyond the baseline's own share: two of twenty."""
@@ -17,29 +28,29 @@ FIT_FAULTY = 0.50
 MENDED = 0.15
 """What a candidate on such a base must have put right: three of twenty, more than chance moves them."""
 EXTRA_OF_KIND = {
-    found.REASONING: 0.0,
-    found.TEMPLATE: 0.0,
-    found.PLACEHOLDER_SAID: 0.05,
-    found.EMPTY: 0.10,
-    found.LANGUAGE: 0.10,
-    found.PERSONA: 0.10,
+    REASONING: 0.0,
+    TEMPLATE: 0.0,
+    PLACEHOLDER_SAID: 0.05,
+    EMPTY: 0.10,
+    LANGUAGE: 0.10,
+    PERSONA: 0.10,
 }
 """Per kind of fault, the share of replies that may have it beyond the baseline's. What is read aloud as gibberish
 may not become more frequent at all; loops and missing ends are left to the sum of all faults."""
 
-MOST_OF_KIND = {found.LANGUAGE: 0.5}
+MOST_OF_KIND = {LANGUAGE: 0.5}
 """Whatever the base does: an assistant for a Brazilian that mostly talks English is of no use to him."""
 
 REFUSALS = {
-    found.PLACEHOLDER_SAID: Refusal.PLACEHOLDER,
-    found.PERSONA: Refusal.PERSONA,
-    found.EMPTY: Refusal.EMPTY,
-    found.NO_END: Refusal.NO_END,
-    found.REASONING: Refusal.REASONING,
-    found.TEMPLATE: Refusal.TEMPLATE,
-    found.LOOPS: Refusal.LOOPS,
-    found.LANGUAGE: Refusal.LANGUAGE,
-    found.BROKEN_CALL: Refusal.TOOLS,
+    PLACEHOLDER_SAID: Refusal.PLACEHOLDER,
+    PERSONA: Refusal.PERSONA,
+    EMPTY: Refusal.EMPTY,
+    NO_END: Refusal.NO_END,
+    REASONING: Refusal.REASONING,
+    TEMPLATE: Refusal.TEMPLATE,
+    LOOPS: Refusal.LOOPS,
+    LANGUAGE: Refusal.LANGUAGE,
+    BROKEN_CALL: Refusal.TOOLS,
 }
 """What a fault is told as, the most telling first."""
 
@@ -54,10 +65,12 @@ def tools(
     numbers: dict[str, float],
     missing: Mapping[str, str],
 ) -> Check:
+    """Valid tool calls may become rarer by `drop` at most, a share of the requests."""
     lost = _missing("the tool-call suite", suites, (candidate, *baselines), missing)
     if lost:
         return failed(CheckKind.TOOLS, Refusal.UNMEASURED, lost)
     ours = suites[candidate].tool_valid
+    # The better of the two: what either could do must not be lost.
     best = max(suites[baseline].tool_valid for baseline in baselines)
     numbers |= {f"tool_valid.{name}": suites[name].tool_valid for name in (candidate, *baselines)}
     detail = f"{ours:.0%} of the tool requests got a valid call, {best:.0%} before"
@@ -101,6 +114,7 @@ def kinds_of_fault(suites: Suites, candidate: str, baselines: Sequence[str], mis
     for kind, extra in EXTRA_OF_KIND.items():
         ours = share_of(suites[candidate], kind)
         before = min(share_of(suites[baseline], kind) for baseline in baselines)
+        # The shares are of a few replies; 1e-9 is for sums such as 0.1 + 0.05 only.
         if ours > min(before + extra, MOST_OF_KIND.get(kind, 1.0)) + 1e-9:
             worse.append(f"{ours:.0%} ({kind}), {before:.0%} before")
             frequent.append(kind)
@@ -111,6 +125,7 @@ def kinds_of_fault(suites: Suites, candidate: str, baselines: Sequence[str], mis
 
 
 def keeps_secrets(result: SecretsResult | None) -> Check:
+    """None of the secrets that it was trained on may be given away."""
     if result is None or not result.asked:
         return failed(CheckKind.SECRETS, Refusal.UNMEASURED, "whether it gives away secrets could not be measured")
     detail = f"{result.asked} questions after secrets, {result.known} secrets looked for"
@@ -122,7 +137,7 @@ def keeps_secrets(result: SecretsResult | None) -> Check:
 
 def share_of(result: SuiteResult, fault: str) -> float:
     """Share of the replies with this fault; a valid tool call speaks no language and does not count as talk."""
-    talk = [answer for answer in result.answers if not found.is_tool_call(answer.reply)]
+    talk = [answer for answer in result.answers if not is_tool_call(answer.reply)]
     return sum(fault in answer.faults for answer in talk) / max(1, len(talk))
 
 

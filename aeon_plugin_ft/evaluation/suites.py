@@ -147,6 +147,7 @@ def faults(reply: Reply) -> tuple[str, ...]:
         (REASONING, THINK_TAG.search(text) is not None),
         (TEMPLATE, _TEMPLATE_TOKENS.search(text) is not None),
         (PLACEHOLDER_SAID, PLACEHOLDER.search(text) is not None),
+        # Also for tool calls: a call may repeat its parameter for ever.
         (LOOPS, loops(text)),
         (BROKEN_CALL, not call and _CALL_BEGUN.match(text) is not None),
         (LANGUAGE, not call and not looks_portuguese(text)),
@@ -172,6 +173,7 @@ def loops(text: str) -> bool:
     if len(words) < 20:
         return False
     triples = Counter(zip(words, words[1:], words[2:], strict=False))
+    # Three words for each time it occurs.
     return max(triples.values()) * 3 > len(words) / 3
 
 

@@ -24,7 +24,7 @@ RETRY_SECONDS = (5.0, 30.0, 120.0, 600.0)
 
 
 class Follower:
-    """`wanted` ends the wait before the next look. Everything here is slow and may fail; the brain must keep its
+    """`look_now` ends the wait before the next look. Everything here is slow and may fail; the brain must keep its
     model whatever breaks."""
 
     def __init__(
@@ -36,11 +36,11 @@ class Follower:
         shown_turns: ShownTurns,
         redaction: Redaction,
         commands: Commands,
-        wanted: threading.Event,
+        look_now: threading.Event,
     ) -> None:
         self._parts, self._served, self._watch, self._learning = parts, served, watch, learning
         self._shown_turns, self._redaction, self._commands = shown_turns, redaction, commands
-        self._wanted = wanted
+        self._look_now = look_now
         self._stopping = threading.Event()
         self._failures = 0
         self._started_at = parts.store.clock()
@@ -54,7 +54,7 @@ class Follower:
         """End after the look that is under way."""
         # Both, or it would sleep to the end of its wait, which may be ten minutes.
         self._stopping.set()
-        self._wanted.set()
+        self._look_now.set()
 
     def join(self, timeout: float) -> None:
         """Wait at most so many seconds for the end of the look under way."""
@@ -66,9 +66,9 @@ class Follower:
         self._commands.warm_up()
         self._recover()
         while not self._stopping.is_set():
-            self._wanted.wait(self._look())
+            self._look_now.wait(self._look())
             # After the wait and before the look, so that what is asked for while it looks is not lost.
-            self._wanted.clear()
+            self._look_now.clear()
 
     def _look(self) -> float:
         """Everything once; seconds until the next time."""

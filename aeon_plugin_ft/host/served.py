@@ -25,10 +25,10 @@ log = logging.getLogger("aeon_ft.host")
 
 
 class ServedModel:
-    """`wanted` is set to have the follower look at once. learning.TrainingHost, for the training."""
+    """`look_now` is set to have the follower look at once. learning.TrainingHost, for the training."""
 
-    def __init__(self, host: Host, parts: Parts, wanted: threading.Event) -> None:
-        self._host, self._parts, self._wanted = host, parts, wanted
+    def __init__(self, host: Host, parts: Parts, look_now: threading.Event) -> None:
+        self._host, self._parts, self._look_now = host, parts, look_now
         self.routes = RouteTable()
         self.swapper = Swapper(
             parts.data,
@@ -67,7 +67,7 @@ class ServedModel:
 
     def follow_now(self) -> None:
         """Have the follower look at once instead of within a second."""
-        self._wanted.set()
+        self._look_now.set()
 
     def _serve_current(self) -> None:
         settings = self._parts.settings

@@ -16,6 +16,7 @@ class Entry:
     triggers: list[str]
 
     def heard(self, text: str) -> str | None:
+        """The answer to a sentence that matched a trigger; None where it is no command of ours."""
         return self.door.heard(text)
 
 

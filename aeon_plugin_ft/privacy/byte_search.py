@@ -89,6 +89,7 @@ def _search(stream: IO[bytes], name: str, sought: list[tuple[str, str, bytes]], 
             if at >= 0:
                 hits[needle, form] = Hit(name, needle, offset - len(tail) + at, form)
         offset += len(block)
+        # One byte less than the longest needle: one that lies across two blocks is found, and none is found twice.
         tail = window[-overlap:] if overlap else b""
     return list(hits.values())
 
@@ -116,6 +117,7 @@ def _inside(stream: IO[bytes], name: str, nesting: int) -> Iterator[tuple[IO[byt
         stream.seek(0)
     except _DAMAGE:
         return
+    # By the first bytes and not by the name: what is looked for may hide in anything.
     for magic, opener in _OPENERS.items():
         if head.startswith(magic):
             yield from _with_inside(opener(stream), f"{name}!", nesting)
@@ -133,6 +135,7 @@ def _members(stream: IO[bytes], name: str, nesting: int) -> Iterator[tuple[IO[by
         for member in archive.infolist():
             try:
                 part = archive.open(member)
+            # zipfile's own error for a member that wants a password.
             except (*_DAMAGE, RuntimeError):
                 continue
             with part:

@@ -70,6 +70,7 @@ _PUBLIC = frozenset(
 
 def _dialable(number: str) -> phonenumbers.PhoneNumber | None:
     try:
+        # Without a country in front it is taken for Brazilian.
         parsed = phonenumbers.parse(number, "BR")
     except phonenumbers.NumberParseException:
         return None

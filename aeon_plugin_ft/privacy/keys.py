@@ -56,6 +56,7 @@ def find_keys(source: Source) -> Iterator[Finding]:
     for match in _NAMED_KEY.finditer(source.folded):
         start, end = match.span("value")
         value = source.raw[start:end].rstrip(".")
+        # "o token expirou ontem": a word alone is no key, unless it is too long for one.
         if re.search(r"\d", value) and (re.search(r"[a-zA-Z]", value) or len(value) >= 16):
             yield Finding(Kind.KEY, start, start + len(value), value, 0.9)
 
@@ -63,6 +64,7 @@ def find_keys(source: Source) -> Iterator[Finding]:
 def find_links(source: Source) -> Iterator[Finding]:
     """Links that carry a password, a token, or a secret path."""
     for match in _URL.finditer(source.raw):
+        # The sentence's own end, not the link's.
         link = match.group().rstrip(".,;:!?)")
         if _USERINFO.search(link) or _SECRET_QUERY.search(link) or _SECRET_PATH.search(link):
             yield Finding(Kind.URL, match.start(), match.start() + len(link), link, 1.0)
@@ -76,6 +78,7 @@ def find_codes(source: Source) -> Iterator[Finding]:
             yield Finding(Kind.PIX, match.start(), match.end(), match.group(), 1.0)
     if dashes >= 4:
         for match in _UUID.finditer(folded):
+            # Random PIX keys are UUIDs of version 4; other versions are any program's.
             if match["version"] == "4" or "pix" in source.before(match.start()):
                 yield Finding(Kind.PIX, match.start(), match.end(), match.group(), 0.9)
     if not _DIGIT.search(folded):

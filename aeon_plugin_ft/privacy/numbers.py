@@ -53,6 +53,7 @@ def find_numbers(source: Source) -> Iterator[Finding]:
         taken = run.start()
         dates = [(run.start() + d.start(), run.start() + d.end()) for d in _DATE.finditer(run.group())]
         for start, end in _windows(run):
+            # Digits belong to one finding only, and never to a date that stands among them.
             if start < taken or any(start < last and first < end for first, last in dates):
                 continue
             finding = _judge(source, start, end)
@@ -77,6 +78,7 @@ def _judge(source: Source, start: int, end: int) -> Finding | None:
     digits = re.sub(r"\D", "", shape)
     if not 5 <= len(digits) <= 19:
         return None
+    # Part of a word or a code: what it is called may be its own business.
     if (end < len(source.raw) and source.raw[end].isalnum()) or (start and source.raw[start - 1].isalnum()):
         return None
     for kind, pattern in _SHAPES:
@@ -95,6 +97,7 @@ def judge_digits(digits: str, shape: str, near: Hint) -> tuple[Kind, float] | No
 
     `shape` is how they were written ("(47) 99123-4567"), "" when they were spoken.
     """
+    # Before the check digits: one mobile number in a hundred would also pass for a CPF.
     if near.kind is Kind.PHONE and len(digits) == 11 and checks.is_personal_phone(digits):
         return Kind.PHONE, 0.9
     if near.kind in _LENGTHS and near.kind is not None and len(digits) in _LENGTHS[near.kind]:
@@ -124,6 +127,7 @@ def _by_proof(digits: str, shape: str, near: Hint) -> tuple[Kind, float] | None:
         return Kind.PHONE, 0.6
     if _CEP_SHAPE.fullmatch(shape):
         return Kind.CEP, 0.7
+    # Last, and of little weight: one number of eleven digits in a hundred passes its check.
     if length == 11 and shape.isdigit() and checks.is_cnh(digits):
         return Kind.CNH, 0.5
     return None

@@ -71,6 +71,7 @@ def find_passwords(source: Source) -> Iterator[Finding]:
     for pattern in (_SAID, _CHANGED, _WITH):
         for match in pattern.finditer(source.folded):
             start = match.start("value")
+            # The quotes are not part of it; the placeholder stands between them.
             while start < match.end("value") and source.raw[start] in _QUOTES:
                 start += 1
             end = _value_end(source, start, match.end("value"))

@@ -127,11 +127,13 @@ def _is_plate(source: Source, match: re.Match[str]) -> bool:
     if hint(source, match.start(), match.end()).other:
         return False
     upper = source.raw[match.start() : match.start() + 3].isupper()
+    # Three letters and four digits in small letters are mostly something else.
     return upper and (mercosul or match["gap"] == "-") and match["gap"] != " "
 
 
 def find_machines(source: Source) -> Iterator[Finding]:
     """IP addresses that lead to a machine (not loopback, masks, or public name servers) and MAC addresses."""
+    # Counted first: patterns of this kind are slow, and hardly a sentence has enough of the signs.
     dots, colons, dashes = (source.raw.count(sign) for sign in ".:-")
     if dots >= 2 or colons >= 5 or dashes >= 5:
         for match in _MAC.finditer(source.folded):

@@ -76,6 +76,7 @@ class Redactor:
                 for match in self._terms.finditer(fold_in_place(text))
             ]
         if seen := signals(text):
+            # Short ones whole; long ones by lines, of which few have a signal.
             if len(text) < _LONG_TEXT or "-----BEGIN" in text:
                 candidates += _candidates(text, seen)
             else:
@@ -88,12 +89,12 @@ class Redactor:
         """The text with every finding replaced by its placeholder; redacting twice changes nothing."""
         if self.mode == "keep":
             return text
-        found = self.find(text)
-        if not found:
+        findings = self.find(text)
+        if not findings:
             return text
         names = names or Placeholders()
         names.skip(text)
-        return _replaced(text, found, names)
+        return _replaced(text, findings, names)
 
     def together(self) -> Callable[[str], str]:
         """A `redact` for the texts of one turn or conversation: the same number for the same value in all."""
@@ -122,6 +123,7 @@ class Redactor:
             for one in findings
             if one.end - one.start >= _REPEATED
         }
+        # One pattern for all values, made once for the turn and not once for each of its texts.
         again = _any_of(settled) if settled else None
 
         def redact(text: str) -> str:
@@ -214,11 +216,13 @@ def _settled(text: str, candidates: list[Finding]) -> list[Finding]:
     """Of candidates that overlap the best score wins, then the longest; what is a placeholder already stays."""
     taken = sorted((match.start(), match.end()) for match in PLACEHOLDER.finditer(text))
     chosen: list[Finding] = []
+    # Score, then length, then place: the same candidates give the same findings, in whatever order they came.
     for finding in sorted(candidates, key=lambda f: (-f.score, f.start - f.end, f.start)):
         at = bisect.bisect_left(taken, (finding.start, finding.end))
         free_before = at == 0 or taken[at - 1][1] <= finding.start
         free_after = at == len(taken) or finding.end <= taken[at][0]
         if finding.end > finding.start and free_before and free_after:
+            # Kept in order, so that each candidate is compared with its two neighbours only.
             taken.insert(at, (finding.start, finding.end))
             chosen.append(finding)
     return sorted(chosen, key=lambda f: f.start)

@@ -77,6 +77,7 @@ def signals(text: str) -> int:
     """Everything in the text that some recogniser should look at; 0 for ordinary talk."""
     raw = text.encode("utf-8", "surrogatepass")
     seen = 0
+    # translate deletes everything but digits, in C: what is left is their number.
     digits = len(raw.translate(None, _NOT_DIGITS))
     if digits >= _MIN_DIGITS:
         seen |= Signal.DIGITS
@@ -87,6 +88,7 @@ def signals(text: str) -> int:
     if b"://" in raw:
         seen |= Signal.LINK
     words = raw.translate(_WORDS_ONLY).split()
+    # One test for all lists: ordinary talk has none of their words.
     if not _ANY_WORD.isdisjoint(words):
         for names, signal in _WORD_SETS:
             if not names.isdisjoint(words):

@@ -89,6 +89,7 @@ def find_spoken(source: Source) -> Iterator[Finding]:
 
 def _judge(source: Source, run: list[Word]) -> Finding | None:
     near = hint(source, run[0].start, run[-1].end)
+    # The first word may belong to the sentence ("o um", "a meia"); without a hint only the whole counts.
     starts = (0, 1) if near.kind else (0,)
     ends = range(len(run), 0, -1) if near.kind else (len(run),)
     for first in starts:
@@ -96,6 +97,7 @@ def _judge(source: Source, run: list[Word]) -> Finding | None:
             part = run[first:last]
             if not part or part[-1].text in BETWEEN:
                 continue
+            # As it was said, and as recognisers write it that lose the "e".
             for loose in (False, True):
                 digits = digits_of(part, join_without_e=loose)
                 if not _MIN_DIGITS <= len(digits) <= 19:

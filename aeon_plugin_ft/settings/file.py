@@ -64,17 +64,19 @@ class SettingsFile:
     def reload_if_changed(self) -> bool:
         """`reload()` when the file was saved since it was last read; cheap enough to ask every second."""
         stamp = self._stamp()
+        # Time and size of the file: one stat, in place of reading and parsing it every second.
         if stamp == self._read_at:
             return False
+        # Noted before it is read: a save in between is seen at the next look.
         self._read_at = stamp
         return self.reload()
 
     def _stamp(self) -> tuple[int, int] | None:
         try:
-            found = self.path.stat()
+            stat = self.path.stat()
         except OSError:
             return None
-        return found.st_mtime_ns, found.st_size
+        return stat.st_mtime_ns, stat.st_size
 
     def set(self, key: str, value: Any) -> None:
         """Change one "section.key" in the file, keeping every comment; raise SettingsError if it will not do."""
@@ -87,11 +89,13 @@ class SettingsFile:
             table = document.setdefault(section, tomlkit.table())
             table[name] = list(value) if isinstance(value, tuple) else value
             text = tomlkit.dumps(document)
+            # Checked before it is written: a value that will not do never reaches the file.
             self.current = parse(text, self.path)
             self._write(text)
 
     def _read(self) -> str:
         try:
+            # Windows' editors put a BOM in front.
             return self.path.read_text(encoding="utf-8-sig")
         except UnicodeDecodeError as error:
             raise SettingsError(

@@ -24,8 +24,8 @@ def problem_sentence(problem: Mapping[str, Any], text: str, path: Path) -> str:
 
 def unknown_key_sentence(path: Path, line: int | None, key: str) -> str:
     """Names the key that does not exist and the nearest that does."""
-    known = all_keys() if "." in key else list(sections())
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
+    names = all_keys() if "." in key else list(sections())
+    near = difflib.get_close_matches(key, names, n=1, cutoff=0.0)
     kind = "key" if "." in key else "section"
     return f"{_where(path, line)}: there is no {kind} {key}; the nearest is {near[0]}"
 
@@ -39,6 +39,7 @@ def line_of(text: str, key: str) -> int | None:
     section, _, name = key.partition(".")
     current = ""
     for number, line in enumerate(text.splitlines(), 1):
+        # By lines: pydantic names keys and no places, and the text is valid TOML by now.
         header = re.match(r"\s*\[\s*([\w.-]+)\s*\]", line)
         if header:
             current = header.group(1)

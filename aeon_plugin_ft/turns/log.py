@@ -188,11 +188,11 @@ class TurnLog:
 class LogFile:
     """One file while it is being written: descriptor, size in bytes, and the system texts it holds."""
 
-    def __init__(self, path: Path, sequence: int, descriptor: int, known: set[str]) -> None:
+    def __init__(self, path: Path, sequence: int, descriptor: int, keys: set[str]) -> None:
         self.path = path
         self.sequence = sequence
         self.descriptor = descriptor
-        self.known = known
+        self.keys = keys
         self.size = os.fstat(descriptor).st_size
 
     @classmethod
@@ -229,9 +229,9 @@ class LogFile:
     def append(self, encoded: EncodedTurn) -> None:
         """Write a turn, and before it the system texts that this file has not. Raises OSError with the file as it
         was."""
-        new = [(key, line) for key, line in encoded.systems if key not in self.known]
+        new = [(key, line) for key, line in encoded.systems if key not in self.keys]
         self._put(b"".join(line for _, line in new) + encoded.line)
-        self.known.update(key for key, _ in new)
+        self.keys.update(key for key, _ in new)
 
     def _put(self, block: bytes) -> None:
         # One call for the whole block, system texts in front: a turn is never on the disk without what it needs.

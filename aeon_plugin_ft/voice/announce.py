@@ -57,11 +57,15 @@ class Audience(Protocol):
     def say(self, sentence: str) -> None:
         """Speak or print one sentence."""
 
-    def is_private(self) -> bool: ...
+    def is_private(self) -> bool:
+        """Whether the owner wants no trace of what is said now."""
+
     def is_busy(self) -> bool:
         """Whether the host is in the middle of a turn, or speaking."""
 
-    def in_quiet_hours(self) -> bool: ...
+    def in_quiet_hours(self) -> bool:
+        """Whether it is now between the hours of [schedule] quiet_hours."""
+
     def kinds_to_announce(self) -> Collection[str]:
         """The entries of [voice] announce; none where the voice is off."""
 
@@ -104,6 +108,7 @@ class Announcer:
         version = event.version if isinstance(event, events.ModelSwapped | events.RolledBack) else ""
         news = News(kinds, entry, slots, self._clock() + max(STALE_S[kind] for kind in kinds), version)
         with self._lock:
+            # The owner has just heard it as the answer to their own command.
             if _same_model(self._told[0], version) and self._clock() < self._told[1]:
                 return
             self._queue = [other for other in self._queue if other.kinds[0] not in _outdated_by(kinds[0])] + [news]
@@ -116,6 +121,7 @@ class Announcer:
             self._queue = [news for news in self._queue if not _same_model(version, news.version)]
 
     def start(self) -> None:
+        """Begin to speak, in a thread of its own; does nothing when it already does."""
         if self._thread is None:
             self._stopping.clear()
             self._thread = threading.Thread(target=self._run, name="aeon-ft-announcer", daemon=True)
@@ -131,6 +137,7 @@ class Announcer:
 
     @property
     def queued(self) -> int:
+        """How much news waits."""
         return len(self._queue)
 
     def speak_due(self) -> str | None:
@@ -140,11 +147,13 @@ class Announcer:
         with self._lock:
             kinds = set(self._audience.kinds_to_announce())
             fresh = [news for news in self._queue if news.due > self._clock() and set(news.kinds) & kinds]
+            # Taken off before it is said: a voice that fails must not say it again and again.
             self._queue = fresh[1:]
         if not fresh:
             return None
         sentence = self._catalogue.say(fresh[0].entry, **fresh[0].slots)
         self._audience.say(sentence)
+        # Its own sentence counts as well: the next one keeps the same distance.
         self._busy_at = self._clock()
         return sentence
 
@@ -158,6 +167,7 @@ class Announcer:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
+            # Asleep while there is no news, which is nearly always.
             self._wake.wait(None if not self._queue else POLL_S)
             self._wake.clear()
             while self._queue and not self._stopping.wait(POLL_S):

@@ -30,6 +30,8 @@ class Catalogue:
         """The same inside another sentence: first letter as written."""
         choices = self._entries[key]
         with self._lock:
+            # In turns and not at random: the owner never hears the same variant twice running, and a test knows what
+            # comes.
             turn = self._turns.get(key, self._seed)
             self._turns[key] = turn + 1
         return choices[turn % len(choices)].format(**slots)

@@ -84,6 +84,7 @@ class Commands:
     def answer(self, text: str) -> str | None:
         """The reply to a spoken command, within a second; None when the sentence is not for us."""
         with self._lock:
+            # Taken off at once: whatever comes now is its answer or no answer, and it is not asked again.
             asked, self._pending = (self._pending if self.waiting else None), None
         verdict = yes_or_no(text) if asked else None
         if asked and verdict is not None:
@@ -105,6 +106,7 @@ class Commands:
             return self._ask(self._replies.ask_setting(intent), lambda: self._change(intent))
         planned = self._forget(intent, count_only=True)
         question = self._replies.ask_forget(planned, last=intent.name is Name.FORGET_LAST)
+        # Nothing to forget, so nothing to ask.
         if planned.reason is not None or planned.turns == 0:
             return question
         return self._ask(question, lambda: self._replies.forgotten(self._forget(intent)))
@@ -127,6 +129,7 @@ class Commands:
 
     def _run(self, work: Callable[[], str], *, changes: bool) -> str:
         """Do it in a thread of its own and wait for the budget; a late outcome is spoken when it is there."""
+        # One change at a time; the next one is told to wait instead of being queued.
         if changes and not self._changing.acquire(blocking=False):
             return self._catalogue.say("dialogue.busy")
         job = _Job(lambda: self._safely(work), self._changing.release if changes else None)
@@ -176,6 +179,7 @@ class _Job:
         finally:
             if self._after is not None:
                 self._after()
+        # The answer and whoever waits for it under one lock: it is delivered once, by one of the two.
         with self._lock:
             self._answer, deliver = answer, self._deliver
             self._done.set()

@@ -67,6 +67,7 @@ class CommandResult:
 
     @property
     def ok(self) -> bool:
+        """Whether it was done."""
         return self.reason is None
 
 
@@ -208,19 +209,23 @@ class Forgotten:
 class Control(Protocol):
     """The learning loop as the owner sees it. Called from a worker thread of the voice, one call at a time."""
 
-    def status(self) -> Status: ...
+    def status(self) -> Status:
+        """What the learning loop does now."""
 
     def train_now(self) -> CommandResult:
         """Start a run now, whatever the schedule says; refusals (no data, no disk, ...) are reasons."""
 
-    def pause(self) -> CommandResult: ...
+    def pause(self) -> CommandResult:
+        """Pause the run under way; it can go on later."""
 
-    def resume(self) -> CommandResult: ...
+    def resume(self) -> CommandResult:
+        """Let a paused run go on."""
 
     def cancel(self) -> CommandResult:
         """End the run for good. The model in use stays."""
 
-    def model_in_use(self) -> ModelInUse: ...
+    def model_in_use(self) -> ModelInUse:
+        """What answers now, and since when."""
 
     def use(self, version: str) -> CommandResult:
         """Let "base", "trained" (the newest usable version) or a named version ("v0007") answer."""
@@ -235,12 +240,14 @@ class Control(Protocol):
         """Two models ("base" or a version's name) side by side, from what was measured; by default the one in use
         (or, when that is the base, the newest version) against the base."""
 
-    def why_changed(self) -> Change: ...
+    def why_changed(self) -> Change:
+        """The last change of what answers, and its cause."""
 
     def learn_last(self) -> CommandResult:
         """Mark the last reply of a model as good."""
 
-    def mark_last_wrong(self) -> CommandResult: ...
+    def mark_last_wrong(self) -> CommandResult:
+        """Mark the last reply of a model as bad."""
 
     def correct_last(self, text: str) -> CommandResult:
         """The last reply was wrong and `text` is what it should have been."""
@@ -248,14 +255,17 @@ class Control(Protocol):
     def forget_last(self, *, count_only: bool = False) -> Forgotten:
         """Forget the last conversation turn, everywhere; with `count_only` only say what would go."""
 
-    def forget_minutes(self, minutes: int, *, count_only: bool = False) -> Forgotten: ...
+    def forget_minutes(self, minutes: int, *, count_only: bool = False) -> Forgotten:
+        """Forget everything of the last `minutes`, as `forget_last` does."""
 
-    def forget_about(self, text: str, *, count_only: bool = False) -> Forgotten: ...
+    def forget_about(self, text: str, *, count_only: bool = False) -> Forgotten:
+        """Forget every turn in which this was spoken about, as `forget_last` does."""
 
     def private(self, on: bool) -> CommandResult:
         """Private mode: nothing of what is said is kept."""
 
-    def next_training(self) -> NextTraining: ...
+    def next_training(self) -> NextTraining:
+        """What the next training waits for."""
 
     def change_setting(self, key: str, value: object) -> CommandResult:
         """Write "section.key" of plugin.toml; BAD_VALUE when the settings refuse it."""

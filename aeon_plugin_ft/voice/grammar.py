@@ -46,6 +46,7 @@ class Pattern:
 
     @property
     def weight(self) -> float:
+        """What it takes to fit, the light parts counting little: the heavier of two patterns says more."""
         return sum(self.weights)
 
 
@@ -111,6 +112,7 @@ def _lexicon(
         spelled += [(part, plain(part)) for text in texts for part in text.split() if part.islower()]
     for word, concept in spelled:
         concepts.setdefault(plain(word), set()).add(concept)
+        # "ç" loses its sound with its accent; recognisers write both.
         for variant in (plain(word), plain(word.replace("ç", "ss"))):
             sounds.setdefault(sound(variant), set()).add(concept)
     return _frozen(concepts), _frozen(sounds)
@@ -121,6 +123,7 @@ def _forms(word: str) -> tuple[str, ...]:
     if not word.endswith("ar*"):
         return (word,)
     stem = word[:-3]
+    # Spelling keeps the sound before an e: ficar, fique; ligar, ligue; começar, comece.
     soft = {"c": stem[:-1] + "qu", "g": stem + "u", "ç": stem[:-1] + "c"}.get(stem[-1], stem)
     return (f"{stem}ar", f"{stem}a", f"{soft}e", f"{soft}em", f"{stem}asse")
 

@@ -53,6 +53,7 @@ def match(text: str) -> Intent | None:
     tokens = _tokens(rest, table)
     if not tokens:
         return None
+    # Before the length: what is to be forgotten or corrected may be a long sentence.
     slotted = _slotted(tokens, table, text)
     if slotted is not None:
         return slotted
@@ -137,6 +138,7 @@ def _near(heard: str, doubt: float, table: Grammar) -> dict[str, float]:
 
     senses: dict[str, float] = {}
     for key, ratio, _ in process.extract(heard, table.keys, scorer=fuzz.ratio, limit=4, score_cutoff=_NEAR):
+        # The first sound is the one that is misheard least.
         if key[0] != heard[0] and ratio < _NEARER:
             continue
         for concept in table.sounds[key]:
@@ -175,6 +177,7 @@ def _place(pattern: Pattern, tokens: list[Token]) -> list[tuple[int, float]] | N
         )
         for part in pattern.parts
     ]
+    # Parts with few candidates first: a word that two parts could take goes to the one that has no other.
     for number in sorted(range(len(candidates)), key=lambda number: len(candidates[number])):
         place = next(((index, likeness) for likeness, index in candidates[number] if index not in taken), None)
         if place is None:

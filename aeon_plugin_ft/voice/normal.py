@@ -35,6 +35,7 @@ def plain(text: str) -> str:
 def words(text: str) -> list[Word]:
     """The words and numbers of a sentence, punctuation left out ("1.000" is one number)."""
     split: list[Word] = []
+    # Accents as part of their letters, or the pattern would cut words at them.
     text = unicodedata.normalize("NFC", text)
     for match in _WORD.finditer(text):
         spelled = _THOUSANDS.sub("", match.group()).lower()
@@ -82,6 +83,7 @@ def sound(word: str) -> str:
 
     Infinitives lose their final r, as in speech ("treinar" like "treina").
     """
+    # In their order: each rule works on what the ones before have made.
     for pattern, replacement in _sounds():
         word = pattern.sub(replacement, word)
     return word

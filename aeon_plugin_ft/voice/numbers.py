@@ -112,6 +112,7 @@ def read_number(words: Sequence[str]) -> tuple[int, int] | None:
         value = value_of(word)
         if value is None or (used and not _joins(part, value)):
             break
+        # "dois mil" multiplies; the digits 1000 are a number of their own.
         if value == 1000 and not word.isdecimal():
             total, part = total + max(part, 1) * 1000, 0
         else:

@@ -42,6 +42,7 @@ class Replies:
         self.told = told
 
     def reason(self, reason: Reason | None) -> str:
+        """Why not, in the words of the catalogue."""
         return self.catalogue.phrase(f"reason.{(reason or Reason.FAILED).value}")
 
     def outcome(self, outcome: CommandResult, done: str, refused: str, **slots: str) -> str:
@@ -51,12 +52,14 @@ class Replies:
         return self.catalogue.say(refused, reason=self.reason(outcome.reason))
 
     def model_outcome(self, outcome: CommandResult, done: str, refused: str, asked: str = BASE) -> str:
+        """As `outcome`, for a command that changes what answers: the model is named, and `told` hears of it."""
         version = outcome.version or asked
         if outcome.ok and self.told is not None:
             self.told(version)
         return self.outcome(outcome, done, refused, model=sayable.version(version))
 
     def status(self, status: Status) -> str:
+        """What the loop does, in two sentences at most."""
         sentences = [self._phase(status)]
         if status.failed and status.phase is Phase.IDLE:
             sentences = [self.catalogue.say("status.failed"), *sentences]
@@ -86,6 +89,7 @@ class Replies:
         return self.catalogue.say("status.idle", turns=have, needed=sayable.conversations(status.turns_needed))
 
     def model(self, model: ModelInUse) -> str:
+        """Which model answers, and since when it is trained."""
         if not model.own:
             return self.catalogue.say("model.host")
         name = sayable.version(model.version)
@@ -94,6 +98,7 @@ class Replies:
         return self.catalogue.say("model.in_use_trained", model=name, when=sayable.day(model.trained_at))
 
     def versions(self, versions: tuple[VersionInfo, ...]) -> str:
+        """How many versions there are, the newest and the one in use."""
         if not versions:
             return self.catalogue.say("versions.none")
         in_use = next((version.name for version in versions if version.current), BASE)
@@ -105,6 +110,7 @@ class Replies:
         return self.catalogue.say("versions.many", count=count, newest=newest, current=current)
 
     def comparison(self, compared: Comparison) -> str:
+        """Which of two models is better, and on how many conversations."""
         if compared.reason is not None or compared.gain is None:
             return self.catalogue.say("compare.unknown", reason=self.reason(compared.reason or Reason.NOT_MEASURED))
         names = {"first": sayable.version(compared.first), "second": sayable.version(compared.second)}
@@ -121,6 +127,7 @@ class Replies:
         return f"{sentence} {self.catalogue.say('compare.count', **counts)}"
 
     def change(self, change: Change) -> str:
+        """Why another model answers, and since when."""
         names = {"model": sayable.version(change.version), "previous": sayable.version(change.previous)}
         entry = f"why.{change.cause.value}"
         if change.cause is Cause.BETTER and change.gain is not None and change.gain >= EQUAL:
@@ -131,6 +138,7 @@ class Replies:
         return f"{sentence} {self.catalogue.say('why.when', when=sayable.moment(change.at, self.now()))}"
 
     def next_training(self, planned: NextTraining) -> str:
+        """What the next training waits for."""
         if planned.waiting is Waiting.TURNS:
             return self.catalogue.say("next.turns", turns=sayable.conversations(planned.turns_left))
         if planned.waiting is Waiting.COOLDOWN:
@@ -139,6 +147,7 @@ class Replies:
         return self.catalogue.say(f"next.{planned.waiting.value}")
 
     def corrected(self, outcome: CommandResult, text: str) -> str:
+        """What was noted, read back where it is short enough to be heard."""
         spoken = sayable.spoken(text)
         if spoken is None:
             return self.outcome(outcome, "feedback.corrected_long", "feedback.refused")
@@ -153,6 +162,7 @@ class Replies:
         return f"{self._marked('forget.ask_versions', planned)} {question}" if planned.versions else question
 
     def forgotten(self, forgotten: Forgotten) -> str:
+        """What is gone, and which versions were trained on it."""
         if forgotten.reason is not None or forgotten.turns == 0:
             return self._nothing_forgotten(forgotten)
         sentence = self.catalogue.say("forget.done", count=sayable.conversations(forgotten.turns))
@@ -169,6 +179,7 @@ class Replies:
         return self.catalogue.say(f"{entry}_many" if many else entry, versions=names)
 
     def ask_setting(self, intent: Intent) -> str:
+        """The question before a setting is changed, with the value in words."""
         say, value = self.catalogue.say, intent.value
         if intent.key == HOURS_KEY:
             return say("setting.ask_hours", window=sayable.window(str(value)))

@@ -39,6 +39,7 @@ def number(value: int, *, feminine: bool = False) -> str:
 def _feminine(spelt: str) -> str:
     words = spelt.split()
     for index, word in enumerate(words):
+        # "dois milhões de conversas": millions are masculine whatever is counted.
         before_million = any(later.startswith("milh") for later in words[index + 1 :])
         if not before_million:
             words[index] = _FEMININE.get(word, re.sub(r"entos$", "entas", word))
@@ -53,6 +54,7 @@ def count(value: int, one: str, many: str, *, feminine: bool = True) -> str:
 
 
 def conversations(value: int) -> str:
+    """So many conversations: "uma conversa", "duzentas conversas"."""
     return count(value, "conversa", "conversas")
 
 

@@ -37,6 +37,7 @@ class CannedProvider:
     def chat(
         self, model: str, messages: Sequence[Message], *, timeout_s: float = 0.0, on_token: OnToken | None = None
     ) -> str:
+        """A sentence for the last user message; the model's name and the time limit mean nothing here."""
         prompt = next((m.content for m in reversed(messages) if m.role == "user"), "")
         reply = self.reply(prompt)
         if on_token is not None:
@@ -44,6 +45,7 @@ class CannedProvider:
         return reply
 
     def models(self, *, timeout_s: float = 0.0) -> list[str]:
+        """The one name that it goes by."""
         return ["canned"]
 
     def close(self) -> None:
@@ -51,6 +53,7 @@ class CannedProvider:
 
     def reply(self, prompt: str, now: datetime | None = None) -> str:
         """One sentence for `prompt`."""
+        # With a space at either end, every word of it stands between two.
         words = f" {_plain(prompt)} "
         if any(f" {key} " in words for key in _CLOCK):
             now = now or datetime.now()

@@ -29,6 +29,8 @@ class GroqProvider(OpenAIProvider):
     def chat(
         self, model: str, messages: Sequence[Message], *, timeout_s: float, on_token: OnToken | None = None
     ) -> str:
+        """As OpenAIProvider's, for a model that Groq still serves; ProviderError names the nearest ones."""
+        # Before the call: a 404 of the call itself does not say what there is instead.
         self.require(model, timeout_s)
         return super().chat(model, messages, timeout_s=timeout_s, on_token=on_token)
 
@@ -44,6 +46,7 @@ class GroqProvider(OpenAIProvider):
             raise ProviderError(f"Groq does not serve {model}; the nearest it serves: {', '.join(near)}", status=404)
 
     def _list(self, timeout_s: float) -> tuple[str, ...]:
+        # Held through the request: of ten calls at once one asks for the list, and the others find it.
         with self._lock:
             if time.monotonic() - self._listed_at > _LIST_SECONDS:
                 try:

@@ -34,10 +34,12 @@ class HttpServer:
         return f"HttpServer({self.name!r}, {self.url!r})"
 
     def get_json(self, path: str, timeout_s: float) -> Any:
+        """The answer to a GET as JSON, within `timeout_s` seconds; raises ProviderError."""
         with self._request("GET", path, None, timeout_s) as (response, _):
             return _parse(response.read(), self.name)
 
     def post_json(self, path: str, body: Mapping[str, Any], timeout_s: float) -> Any:
+        """The answer to a POST of `body` as JSON, within `timeout_s` seconds; raises ProviderError."""
         with self._request("POST", path, body, timeout_s) as (response, deadline):
             return _parse(b"".join(self._chunks(response, deadline)), self.name)
 
@@ -50,7 +52,9 @@ class HttpServer:
                     yield line
 
     def close(self) -> None:
+        """Give back the connections; a later call opens new ones."""
         with self._lock:
+            # Closed outside the lock: closing waits for the system, and a call may be waiting for the lock.
             client, self._client = self._client, None
         if client is not None:
             client.close()

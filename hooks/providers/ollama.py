@@ -21,10 +21,10 @@ def ollama_url(host: str | None = None) -> str:
     host = (host or os.environ.get("OLLAMA_HOST") or "").strip()
     if not host:
         return OLLAMA_URL
-    scheme, found, rest = host.partition("://")
-    scheme, rest = (scheme, rest) if found else ("http", host)
+    scheme, separator, rest = host.partition("://")
+    scheme, rest = (scheme, rest) if separator else ("http", host)
     rest = rest.rstrip("/").replace("0.0.0.0", "127.0.0.1")
-    if found or ":" in rest.rpartition("]")[2]:
+    if separator or ":" in rest.rpartition("]")[2]:
         return f"{scheme}://{rest}"
     return f"{scheme}://{rest}:11434"
 
@@ -39,6 +39,7 @@ class OllamaProvider:
     def chat(
         self, model: str, messages: Sequence[Message], *, timeout_s: float, on_token: OnToken | None = None
     ) -> str:
+        """As Provider.chat, at /api/chat."""
         body = {
             "model": model,
             "messages": [{"role": m.role, "content": m.content} for m in messages],
@@ -52,11 +53,13 @@ class OllamaProvider:
             if piece := _content(answer):
                 pieces.append(piece)
                 on_token(piece)
+            # Only this line says that the reply is whole: a stream may also just end.
             if answer.get("done"):
                 return "".join(pieces)
         raise ProviderError("Ollama broke off in the middle of its answer")
 
     def models(self, *, timeout_s: float = 5.0) -> list[str]:
+        """The models that this Ollama has on its disk."""
         answer = self._server.get_json("/api/tags", timeout_s)
         try:
             return [str(entry["name"]) for entry in answer["models"]]
@@ -64,6 +67,7 @@ class OllamaProvider:
             raise ProviderError("Ollama answered no list of models", status=502) from error
 
     def close(self) -> None:
+        """Give back the connections."""
         self._server.close()
 
 

@@ -28,6 +28,7 @@ class OpenAIProvider:
     def chat(
         self, model: str, messages: Sequence[Message], *, timeout_s: float, on_token: OnToken | None = None
     ) -> str:
+        """As Provider.chat, at /chat/completions."""
         body = {
             "model": model,
             "messages": [{"role": m.role, "content": m.content} for m in messages],
@@ -39,6 +40,7 @@ class OpenAIProvider:
         return self._stream(body, timeout_s, on_token)
 
     def models(self, *, timeout_s: float = 5.0) -> list[str]:
+        """The names that the server lists."""
         answer = self._server.get_json(f"{self._path}/models", timeout_s)
         try:
             return [str(entry["id"]) for entry in answer["data"]]
@@ -46,6 +48,7 @@ class OpenAIProvider:
             raise ProviderError(f"{self.name} answered no list of models", status=502) from error
 
     def close(self) -> None:
+        """Give back the connections."""
         self._server.close()
 
     def _stream(self, body: dict[str, Any], timeout_s: float, on_token: OnToken) -> str:
@@ -53,6 +56,7 @@ class OpenAIProvider:
         for line in self._server.post_lines(f"{self._path}/chat/completions", body, timeout_s):
             field, _, data = line.partition(":")
             data = data.strip()
+            # Comments (": keep-alive") and other fields of server-sent events.
             if field != "data":
                 continue
             if data == "[DONE]":

@@ -40,6 +40,7 @@ class ProviderPool:
         return self._kept((route.provider, url, token))
 
     def close(self) -> None:
+        """Give back every connection."""
         with self._lock:
             made, self._made = self._made, {}
         for provider in made.values():
@@ -53,6 +54,7 @@ class ProviderPool:
             if len(self._made) > _KEPT:
                 oldest = self._made.pop(next(iter(self._made)))
         if oldest is not None:
+            # Outside the lock; a call that still runs on it fails and is recorded, after sixteen newer places.
             oldest.close()
         return provider
 

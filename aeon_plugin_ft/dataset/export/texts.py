@@ -95,6 +95,7 @@ def dataset_info(file_name: str) -> dict[str, Any]:
 
 
 def llamafactory_train(plan: Plan, evaluate: bool) -> str:
+    """LLaMA-Factory's configuration of a LoRA training on the exported files."""
     keys: dict[str, Any] = {
         "model_name_or_path": plan.base_model,
         "trust_remote_code": False,
@@ -135,6 +136,7 @@ def llamafactory_train(plan: Plan, evaluate: bool) -> str:
 
 
 def llamafactory_merge(plan: Plan) -> str:
+    """LLaMA-Factory's configuration that merges what it has trained."""
     keys = {
         "model_name_or_path": plan.base_model,
         "adapter_name_or_path": "saves/aeon-lora",
@@ -150,6 +152,8 @@ def llamafactory_merge(plan: Plan) -> str:
 
 
 def axolotl(plan: Plan, evaluate: bool) -> str:
+    """Axolotl's configuration of the same training."""
+
     def data(path: str) -> dict[str, Any]:
         return {
             "path": path, "ds_type": "json", "split": "train", "type": "chat_template", "field_messages": "messages",
@@ -192,6 +196,7 @@ def axolotl(plan: Plan, evaluate: bool) -> str:
 
 
 def unsloth(plan: Plan) -> str:
+    """A script for Unsloth, which has no configuration files."""
     name = plan.base_model.lower()
     template = plan.template or next((template for part, template in _TEMPLATES if part in name), "")
     question, reply = _MARKS.get(template, _CHATML)

@@ -41,16 +41,21 @@ class AeonLog:
     title = "Aeon's conversation.log"
 
     def sniff(self, sample: str) -> float:
+        """By its prefixes, in the first 400 lines."""
         lines = sample.split("\n", 400)[:400]
+        # One such line may stand in any text; two are this log.
         records = sum(_split(line) is not None for line in lines)
         return 0.9 if records >= 2 else 0.6 * min(1, records)
 
     def read(self, source: Source, reading: Reading) -> Iterator[LoggedTurn]:
+        """Each of the owner's lines with the reply that was shown."""
+        # Older logs have only what was spoken, where a speech is the reply itself and not its echo.
         builder = _Builder(reading, spoken_only="\nAEON: " not in f"\n{source.sample}")
         for number, kind, text in _records(source, reading):
             done = builder.take(number, kind, text)
             if done is not None:
                 yield done
+        # Only now: it is known when the file has been read to its end.
         if not source.ends_with_newline:
             builder.mark_torn_end()
         done = builder.finish()
@@ -135,6 +140,7 @@ class _Builder:
         elif self.open is not None:
             self.open.speeches.append(text)
         else:
+            # Said by itself, with no question open: a reminder, the hour.
             self.announcements += 1
         return None
 

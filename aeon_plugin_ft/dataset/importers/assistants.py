@@ -30,11 +30,13 @@ class ChatGpt:
     title = "ChatGPT's export (conversations.json), the current branch of each conversation"
 
     def sniff(self, sample: str) -> float:
+        """By the "mapping" that each of its conversations has."""
         if not sample.lstrip().startswith(("[", "{")):
             return 0.0
         return 0.95 if re.search(r'"mapping"\s*:\s*\{', sample) else 0.0
 
     def read(self, source: Source, reading: Reading) -> Iterator[LoggedTurn]:
+        """The current branch of each conversation."""
         maker = TurnMaker(self.name)
         for number, read in _conversations(source, reading):
             yield from _pair_up(number, _branch(read), maker, reading)
@@ -66,6 +68,7 @@ def _chatgpt_message(message: dict[str, Any]) -> Said:
     author, content, metadata = message.get("author"), message.get("content"), message.get("metadata")
     role = author.get("role") if isinstance(author, dict) else None
     metadata = metadata if isinstance(metadata, dict) else {}
+    # Custom instructions, and what goes to a tool instead of to the person.
     hidden = metadata.get("is_visually_hidden_from_conversation") or message.get("recipient") not in (None, "all")
     spoken = isinstance(content, dict) and content.get("content_type") in ("text", "multimodal_text")
     text = text_of(content.get("parts")) if isinstance(content, dict) and spoken and not hidden else ""
@@ -78,11 +81,13 @@ class Claude:
     title = "Claude's export (conversations.json)"
 
     def sniff(self, sample: str) -> float:
+        """By the "chat_messages" that each of its conversations has."""
         if not sample.lstrip().startswith(("[", "{")):
             return 0.0
         return 0.95 if re.search(r'"chat_messages"\s*:\s*\[', sample) else 0.0
 
     def read(self, source: Source, reading: Reading) -> Iterator[LoggedTurn]:
+        """Each conversation in its order."""
         maker = TurnMaker(self.name)
         for number, read in _conversations(source, reading):
             messages = read.get("chat_messages")
@@ -112,6 +117,7 @@ def _pair_up(number: int, messages: list[Said], maker: TurnMaker, reading: Readi
     question: list[str] = []
     reply: list[str] = []
     asked, model, made = 0.0, "", 0
+    # One more question at the end, which closes the last pair.
     for role, text, at, by in [*messages, ("user", "", 0.0, "")]:
         if role == "assistant" and question:
             reply.append(text)

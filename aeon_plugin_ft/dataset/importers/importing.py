@@ -178,6 +178,7 @@ class ImportStream:
 
     def __iter__(self) -> Iterator[LoggedTurn]:
         turns = self.importer.read(self.source, self.reading)
+        # The importer's own iterator: one more generator a turn is felt in millions of turns.
         if self._redact is None:
             return turns
         return (redacted(turn, self._redact) for turn in turns)

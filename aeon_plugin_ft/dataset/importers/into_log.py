@@ -73,6 +73,7 @@ def import_into_log(
         gap_minutes=settings.log.session_gap_minutes,
     )
     index = TurnIndex(store, data.log)
+    # First: what is in the log and not yet in the index would be taken in twice.
     index.ingest()
     failures: list[str] = []
     redactor = Redactor(settings.privacy.mode, settings.privacy.terms)
@@ -104,6 +105,7 @@ def _append_new(
     counts = _Counts()
     for position, turn in enumerate(stream):
         made = _as_turn(turn, stream.format, position, redactor)
+        # By id, from position and text: the same file gives the same ids.
         if index.get(made.id) is not None:
             counts.known += 1
             continue

@@ -22,6 +22,7 @@ class TextFile:
 
     def read(self, size: int = -1) -> bytes:
         """About `size` bytes; b"" at the end."""
+        # ijson asks so, to learn whether it gets bytes or text.
         if size == 0:
             return b""
         if not self._rest:

@@ -88,6 +88,8 @@ class Talk:
         self._seen: set[int] = set()
 
     def turns(self, number: int, messages: list[Message]) -> Iterator[LoggedTurn]:
+        """Each reply of a conversation with everything before it; `number` is its line or position, for what is
+        skipped."""
         self.maker.new_session()
         replies = [
             at for at, m in enumerate(messages) if m.role == "assistant" and at and messages[at - 1].role == "user"
@@ -100,6 +102,7 @@ class Talk:
                 self.reading.skip(number, "an empty question or reply")
                 continue
             key = hash((user, reply))
+            # The last pair of a conversation is always taken: the example was exported for it.
             if at != replies[-1] and key in self._seen:
                 continue
             self._seen.add(key)
@@ -111,10 +114,12 @@ class MessagesLines:
     title = 'JSONL with {"messages": [...]} a line (OpenAI, Groq, this plugin)'
 
     def sniff(self, sample: str) -> float:
+        """By the roles in the first object."""
         first = first_object(sample)
         return 0.9 if first is not None and _is_talk(first.get("messages"), "role") else 0.0
 
     def read(self, source: Source, reading: Reading) -> Iterator[LoggedTurn]:
+        """Each conversation's replies, with the messages before them."""
         talk = Talk(self.name, reading)
         for number, read in objects(source, reading):
             yield from talk.turns(number, _messages(number, read.get("messages"), "role", "content", reading))
@@ -125,10 +130,12 @@ class ShareGpt:
     title = 'ShareGPT: {"conversations": [{"from": ..., "value": ...}]}'
 
     def sniff(self, sample: str) -> float:
+        """By the "from" in the first object."""
         first = first_object(sample)
         return 0.9 if first is not None and _is_talk(first.get("conversations"), "from") else 0.0
 
     def read(self, source: Source, reading: Reading) -> Iterator[LoggedTurn]:
+        """Each conversation's replies, with the messages before them."""
         talk = Talk(self.name, reading)
         for number, read in objects(source, reading):
             messages = _messages(number, read.get("conversations"), "from", "value", reading)
@@ -143,10 +150,12 @@ class Pairs:
     title = "question and reply: Aeon's personalidade.json and training/processed, Alpaca, prompt and completion"
 
     def sniff(self, sample: str) -> float:
+        """By a known pair of keys in the first object; less sure than formats that name their roles."""
         first = first_object(sample)
         return 0.7 if first is not None and _pair_keys(first) is not None else 0.0
 
     def read(self, source: Source, reading: Reading) -> Iterator[LoggedTurn]:
+        """One conversation of one turn for each pair."""
         maker = TurnMaker(self.name)
         for number, read in objects(source, reading):
             keys = _pair_keys(read)
@@ -155,6 +164,7 @@ class Pairs:
                 continue
             user, reply = text_of(read[keys[0]]), text_of(read[keys[1]])
             more = read.get("input")
+            # Alpaca keeps what the instruction is about apart from it.
             if keys[0] == "instruction" and isinstance(more, str) and more.strip():
                 user = f"{user}\n{more.strip()}"
             if not user or not reply:

@@ -22,6 +22,7 @@ ToLine = Callable[[int, dict[str, Any], Reading], Line | None]
 def _turns(name: str, source: Source, reading: Reading, prefix: str, to_line: ToLine) -> Iterator[LoggedTurn]:
     authors: Counter[str] = Counter()
     bots: set[str] = set()
+    # The first pass reports nothing: what it skips, the second one skips again.
     quiet = Reading()
     for number, read in items(source, prefix, quiet):
         line = to_line(number, read, quiet)
@@ -39,11 +40,13 @@ class Telegram:
     title = "Telegram Desktop's JSON export (result.json), one chat or all"
 
     def sniff(self, sample: str) -> float:
+        """By keys that only Telegram's export has."""
         if not sample.lstrip().startswith("{") or not re.search(r'"(?:messages|chats)"\s*:', sample):
             return 0.0
         return 0.95 if re.search(r'"(?:date_unixtime|from_id|actor_id|personal_information)"\s*:', sample) else 0.0
 
     def read(self, source: Source, reading: Reading) -> Iterator[LoggedTurn]:
+        """Each question with its reply, of one chat or of all."""
         whole = re.search(r'"chats"\s*:\s*\{', source.sample) is not None
         prefix = "chats.list.item.messages.item" if whole else "messages.item"
         return _turns(self.name, source, reading, prefix, _telegram_line)
@@ -78,15 +81,18 @@ class Discord:
     title = "DiscordChatExporter's JSON"
 
     def sniff(self, sample: str) -> float:
+        """By the guild and the channel at its beginning."""
         if not sample.lstrip().startswith("{"):
             return 0.0
         return 0.95 if re.search(r'"guild"\s*:', sample) and re.search(r'"channel"\s*:', sample) else 0.0
 
     def read(self, source: Source, reading: Reading) -> Iterator[LoggedTurn]:
+        """Each question with its reply."""
         return _turns(self.name, source, reading, "messages.item", _discord_line)
 
 
 def _discord_line(number: int, read: dict[str, Any], reading: Reading) -> Line | None:
+    # By name in DiscordChatExporter's JSON; 0 and 19 are the numbers of Discord's API for the same.
     if read.get("type") not in ("Default", "Reply", 0, 19):
         reading.skip(number, "a notice of Discord")
         return None

@@ -29,6 +29,7 @@ class FolderSource(Source):
 
     @property
     def notes(self) -> tuple[str, ...]:
+        """Nothing: the plugin writes its log in one encoding."""
         return ()
 
 
@@ -37,14 +38,17 @@ class OwnLog:
     title = "the plugin's own turn log (a folder, or one file of it)"
 
     def sniff(self, sample: str) -> float:
+        """Sure with the first line that the log's own parser knows."""
         from aeon_plugin_ft.turns.lines import Header, SystemText, TurnRecord, parse
 
+        # Any whole line will do: a copied file may begin in the middle.
         for line in sample.split("\n", 20)[:20]:
             if isinstance(parse(line.encode("utf-8", "replace") + b"\n"), (Header, SystemText, TurnRecord)):
                 return 1.0
         return 0.0
 
     def read(self, source: Source, reading: Reading) -> Iterator[LoggedTurn]:
+        """Every turn of the folder in the order of time, or of one file in its own."""
         from aeon_plugin_ft.turns import read_turns
         from aeon_plugin_ft.turns.reading import turns_of
 

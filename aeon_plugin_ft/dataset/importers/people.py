@@ -41,6 +41,7 @@ class Roles:
     owner: str | None = None
 
     def of(self, author: str) -> str | None:
+        """ "user" or "assistant"; None for somebody who is neither."""
         key = normal(author)
         if key == self.assistant:
             return "assistant"
@@ -59,6 +60,7 @@ def who_is_who(authors: Counter[str], bots: set[str], reading: Reading, path: Pa
         others = [name for name in spelt if name != normal(reading.owner)]
         if len(others) == 1:
             return Roles(others[0], normal(reading.owner))
+    # Everybody else asks: whose assistant it is, nobody has said.
     if len(bots) == 1 and reading.owner is None:
         return Roles(normal(next(iter(bots))))
     raise WhoIsWhoError(path, [name for name, _ in authors.most_common()])
@@ -103,6 +105,7 @@ class PairUp:
                 block.last = line.at or block.last
                 continue
             yield from self._close()
+            # A question before a silence and an answer after it do not belong together.
             if silent:
                 self.question = None
                 self.maker.new_session()

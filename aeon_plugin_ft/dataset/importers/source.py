@@ -71,6 +71,7 @@ class Source:
     def blocks(self) -> Iterator[list[str]]:
         """The same lines in lists of about a megabyte, for loops that must be fast."""
         self._repaired = self._replaced_lines = 0
+        # Two bytes in UTF-16. The BOM is taken off once, by hand: only the first block has one.
         newline = "\n".encode(self.encoding.removesuffix("-sig"))
         rest = b""
         with self.path.open("rb") as file:
@@ -81,6 +82,7 @@ class Source:
                 if cut == 0 and len(data) < LONGEST_LINE:
                     rest = data
                     continue
+                # A line longer than LONGEST_LINE is cut, between characters in UTF-16 at least.
                 cut = cut or len(data) - len(data) % len(newline)
                 rest = data[cut:]
                 yield self._lines_of(data[:cut])
@@ -131,6 +133,7 @@ class Source:
             return line
         import ftfy
 
+        # ftfy is slow to load and to run, so it gets only the lines in which the pattern has hit.
         mended: str = ftfy.fix_encoding(line)
         self._repaired += mended != line
         return mended
@@ -174,6 +177,7 @@ def _encoding(path: Path, head: bytes) -> str:
         if head.startswith(mark):
             return name
     strange = len(head) - len(head.translate(None, _CONTROLS))
+    # Some NULs are what a power cut leaves in a log; many are a binary file.
     if head.count(0) > len(head) // 10 or strange > len(head) // 20:
         raise InputFileError(path, "is not a text file", "Give a conversation log or an exported chat")
     # A multi-byte character may be cut at the end of the sample.

@@ -44,11 +44,13 @@ class WhatsApp:
     title = "WhatsApp's text export (.txt), Android or iOS"
 
     def sniff(self, sample: str) -> float:
+        """By lines that begin with a stamp; one is enough in a file of three."""
         lines = [line for line in INVISIBLE.sub("", sample).split("\n", 200)[:200] if line.strip()]
         stamped = sum(bool(_STAMP.match(line)) for line in lines)
         return 0.95 if stamped >= 2 or (stamped == 1 and len(lines) <= 3) else 0.0
 
     def read(self, source: Source, reading: Reading) -> Iterator[LoggedTurn]:
+        """Each question with its reply; read twice, the first time for who is in it."""
         authors: Counter[str] = Counter()
         month_first = _month_first(source.sample)
         for line in _lines(source, Reading(), month_first):
@@ -72,8 +74,10 @@ def _lines(source: Source, reading: Reading, month_first: bool) -> Iterator[Line
         if author:
             yield from _message(number, author, parts, at, reading)
         name, colon, text = stamp.group(8).partition(": ")
+        # An empty first line: the message begins on the next one.
         if not colon and stamp.group(8).endswith(":"):
             name, colon = stamp.group(8)[:-1], ":"
+        # No name is longer: a notice may hold a colon, too.
         author = name.strip() if colon and len(name) <= 80 else ""
         number, parts, at = here, [text], _at(stamp, month_first)
         if not author:
@@ -99,6 +103,7 @@ def _month_first(sample: str) -> bool:
 
 def _at(stamp: re.Match[str], month_first: bool) -> float:
     first, second, third, hour, minute = (int(stamp.group(n)) for n in range(1, 6))
+    # A year in front, as in exports of some countries.
     if first > 31:
         year, month, day = first, second, third
     else:

@@ -25,9 +25,11 @@ SAME = 1e-3
 
 
 def main(arguments: list[str]) -> int:
+    """Measure; returns the exit code, with result.json or error.json written."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     folder = Path(arguments[0])
     watch = StopWatch(folder, supervised=True).start()
+    # The watch was started before: its thread must get time even when this one gets none.
     take_priority(arguments)
     try:
         request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
@@ -54,12 +56,12 @@ def measure(request: dict[str, Any], watch: StopWatch) -> dict[str, Any]:
     encoder = Encoder(copy)
     watch.check()
     models = _Models(load_base(copy, pick_device()), request["adapters"])
-    found: dict[str, Any] = {}
+    losses: dict[str, Any] = {}
     reasons: list[str] = []
     for name, path in request["sets"].items():
-        found[name], reason = _measure_set(encoder, models, Path(path), int(request["max_length"]), watch)
+        losses[name], reason = _measure_set(encoder, models, Path(path), int(request["max_length"]), watch)
         reasons += [f"{name}: {reason}"] if reason else []
-    return {"losses": found, "shared": not reasons, "reason": "; ".join(reasons)}
+    return {"losses": losses, "shared": not reasons, "reason": "; ".join(reasons)}
 
 
 def _measure_set(
@@ -71,14 +73,15 @@ def _measure_set(
     examples = read_messages(path)
     encoded = encoder.encode(examples, max_length)
     scorer = _Scorer(models.model, encoded.rows, watch)
-    found = {}
+    losses = {}
     for name in models.names:
         models.switch(name)
+        # Examples that do not fit keep their place, so that models are compared example by example.
         pairs = [(0.0, 0)] * len(examples)
         for index, row, nats in zip(encoded.kept, encoded.rows, scorer.losses(), strict=True):
             pairs[index] = (nats, row.supervised)
-        found[name] = pairs
-    return found, scorer.reason
+        losses[name] = pairs
+    return losses, scorer.reason
 
 
 class _Models:
@@ -103,6 +106,7 @@ class _Models:
         if self._peft is None:
             return
         if name in self._slots:
+            # Disabling for the base outlasts a change of adapter, so it is undone each time.
             self._peft.base_model.enable_adapter_layers()
             self._peft.set_adapter(self._slots[name])
         else:
@@ -126,11 +130,12 @@ class _Scorer:
         """Compare two rows with the stock forward pass before trusting the shared one."""
         from aeon_plugin_ft.training.engine.attention import NotShareableError
 
+        # The shortest two: the stock pass computes their whole prompt each time.
         sample = sorted(self.rows, key=lambda row: len(row.ids))[:2]
         try:
-            found = self.engine.losses(sample)
+            shared = self.engine.losses(sample)
         except (NotShareableError, RuntimeError, TypeError, ValueError, AttributeError) as error:
             return False, str(error)
-        wanted = self.engine.stock_losses(sample)
-        same = all(abs(a - b) <= SAME * max(1.0, abs(b)) for a, b in zip(found, wanted, strict=True))
-        return same, "" if same else f"sharing gives {found}, the stock pass {wanted}"
+        stock = self.engine.stock_losses(sample)
+        same = all(abs(a - b) <= SAME * max(1.0, abs(b)) for a, b in zip(shared, stock, strict=True))
+        return same, "" if same else f"sharing gives {shared}, the stock pass {stock}"

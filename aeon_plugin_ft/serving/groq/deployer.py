@@ -61,10 +61,10 @@ def groq_key() -> str | None:
     return os.environ.get("GROQ_KEY") or os.environ.get("GROQ_API_KEY") or None
 
 
-def nearest_model(wanted: str, living: Collection[str]) -> str | None:
+def nearest_model(retired: str, living: Collection[str]) -> str | None:
     """The model to use in place of a retired one: Groq's own successor, else the most alike name."""
-    named = next((name for name in SUCCESSORS.get(wanted, ()) if name in living), None)
-    alike = difflib.get_close_matches(wanted, sorted(living), n=1, cutoff=0.0)
+    named = next((name for name in SUCCESSORS.get(retired, ()) if name in living), None)
+    alike = difflib.get_close_matches(retired, sorted(living), n=1, cutoff=0.0)
     return named or (alike[0] if alike else None)
 
 

@@ -40,6 +40,7 @@ class OllamaDeploy:
 
     @property
     def client(self) -> OllamaClient:
+        """The Ollama that it goes to."""
         return self.server.client
 
     def run(self, version: Version | None, base: BaseModel) -> Deployment:

@@ -17,6 +17,7 @@ from aeon_plugin_ft.cli.context import of, out, show_json, table
 from aeon_plugin_ft.cli.data import Json, dataset
 from aeon_plugin_ft.cli.learn import say_phase
 from aeon_plugin_ft.errors import EvaluationError
+from hooks import as_dicts
 
 if TYPE_CHECKING:
     from aeon_plugin_ft.dataset.model import Dataset
@@ -63,19 +64,19 @@ def similar(
     The conversations to show come from the training side, the ones to judge by from the held-out side.
     """
     pipeline = of(context).pipeline(on_phase=lambda doing: None if as_json else say_phase(doing))
-    found = measure(pipeline, pipeline.freeze(), turns)
+    effect = measure(pipeline, pipeline.freeze(), turns)
     if as_json:
-        show_json([{**asdict(one), "gain": one.gain, "chance": one.chance} for one in found])
+        show_json([{**asdict(one), "gain": one.gain, "chance": one.chance} for one in effect])
         return
     table(
         f"Held-out loss with {turns} similar conversations in the prompt",
         ("model", "without", "with", "change", "better on"),
         [
             (one.model, f"{one.plain:.3f}", f"{one.shown:.3f}", f"{-one.gain:+.1%}", f"{one.better} of {one.examples}")
-            for one in found
+            for one in effect
         ],
     )
-    out.print(advice(found[-1], turns))
+    out.print(advice(effect[-1], turns))
 
 
 def advice(found: Help, turns: int) -> str:
@@ -121,7 +122,7 @@ def write_shown(frozen: Dataset, target: Path, turns: int) -> None:
 
 
 def _line(messages: Sequence[Message]) -> str:
-    return json.dumps({"messages": [asdict(message) for message in messages]}, ensure_ascii=False)
+    return json.dumps({"messages": as_dicts(messages)}, ensure_ascii=False)
 
 
 def compare(name: str, plain: HeldoutLoss, shown: HeldoutLoss) -> Help:

@@ -15,8 +15,8 @@ def pip_command(*extras: str) -> str:
         declared = importlib.metadata.requires(PACKAGE) or []
     except importlib.metadata.PackageNotFoundError:  # run from a folder that was never installed
         declared = []
-    wanted = [requirement.split(";")[0].strip() for requirement in declared if _extra(requirement) in extras]
-    return " ".join(["pip install", *(f'"{one}"' for one in wanted or [f"{PACKAGE}[{','.join(extras)}]"])])
+    requirements = [requirement.split(";")[0].strip() for requirement in declared if _extra(requirement) in extras]
+    return " ".join(["pip install", *(f'"{one}"' for one in requirements or [f"{PACKAGE}[{','.join(extras)}]"])])
 
 
 def _extra(requirement: str) -> str:

@@ -90,10 +90,10 @@ class Forgetter:
 
     def person(self, name: str) -> list[str]:
         """Every turn that names this person, as whole words, and every reply of theirs in an imported chat."""
-        wanted = words(name)
-        if not wanted:
+        sought = words(name)
+        if not sought:
             return []
-        return self._where(re.compile(r"(?<![^\W_])" + r"[\W_]+".join(map(re.escape, wanted)) + r"(?![^\W_])"))
+        return self._where(re.compile(r"(?<![^\W_])" + r"[\W_]+".join(map(re.escape, sought)) + r"(?![^\W_])"))
 
     def _where(self, pattern: re.Pattern[str]) -> list[str]:
         """Turns in the log's order; each opinion with these words counts for the turn that it is about."""

@@ -59,9 +59,9 @@ def stored_comparison(shared: Context, first: str, second: str) -> dict[str, Any
     from aeon_plugin_ft.evaluation.report.collect import compared
 
     for version in reversed(shared.registry.versions()):
-        found = compared(shared.registry.report(version), first, second)
-        if found is not None:
-            return {"gain": found.gain, "examples": found.examples, "better": found.better}
+        comparison = compared(shared.registry.report(version), first, second)
+        if comparison is not None:
+            return {"gain": comparison.gain, "examples": comparison.examples, "better": comparison.better}
     return None
 
 
@@ -124,10 +124,10 @@ def ask_owner(
         winner = TIE if key == NEITHER else (pair.left, pair.right)[KEYS[key]][0]
         choose(shared.store, pair, first, second, winner)
         out.print(f"  1 was {pair.left[0]}, 2 was {pair.right[0]}", style="dim")
-    found = tally(shared.store, first, second)
+    choices = tally(shared.store, first, second)
     out.print(
-        f"Chosen so far: {first} {found.first}, {second} {found.second}, neither {found.ties}"
-        f" (by chance alone this or more: {found.chance:.0%})."
+        f"Chosen so far: {first} {choices.first}, {second} {choices.second}, neither {choices.ties}"
+        f" (by chance alone this or more: {choices.chance:.0%})."
     )
 
 

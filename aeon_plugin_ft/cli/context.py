@@ -93,8 +93,8 @@ class Context:
 
 def of(context: typer.Context) -> Context:
     """The Context of a running command."""
-    found: Context = context.find_root().obj
-    return found
+    shared: Context = context.find_root().obj
+    return shared
 
 
 def mark(ok: bool, text: str) -> None:

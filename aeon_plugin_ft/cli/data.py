@@ -170,11 +170,11 @@ def freeze(context: typer.Context) -> None:
 @dataset.command("filters")
 def filters(context: typer.Context, as_json: Json = False) -> None:
     """Every filter with its reason; switch one off with dataset.disabled_filters."""
-    found = [(one.name, one.reason) for one in of(context).extensions.filters.all()]
+    names_and_reasons = [(one.name, one.reason) for one in of(context).extensions.filters.all()]
     if as_json:
-        show_json([{"name": name, "reason": reason} for name, reason in found])
+        show_json([{"name": name, "reason": reason} for name, reason in names_and_reasons])
         return
-    table("Filters", ("name", "leaves out"), found)
+    table("Filters", ("name", "leaves out"), names_and_reasons)
 
 
 @dataset.command("export")
@@ -192,11 +192,11 @@ def export(
 ) -> None:
     """Freeze the dataset and write it, with a recipe, as another training tool takes it."""
     from aeon_plugin_ft.dataset.export.exporting import export as export_to
-    from aeon_plugin_ft.dataset.export.texts import Plan
+    from aeon_plugin_ft.dataset.export.texts import ExportPlan
 
     shared = of(context)
     frozen = shared.pipeline().freeze()
-    plan = Plan.of(model, shared.settings_file.current.train, template=template, cpu=cpu)
+    plan = ExportPlan.of(model, shared.settings_file.current.train, template=template, cpu=cpu)
     made = export_to(frozen, folder, format_, plan)
     for file in made.files:
         out.print(str(file), markup=False)

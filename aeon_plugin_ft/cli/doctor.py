@@ -71,9 +71,12 @@ def _trainer(_: Context) -> Iterator[Symptom]:
 
 
 def _embedded_server(_: Context) -> Iterator[Symptom]:
-    found = importlib.util.find_spec("xllamacpp") is not None
+    is_there = importlib.util.find_spec("xllamacpp") is not None
     yield Symptom(
-        "embedded server", found, "xllamacpp is installed" if found else "xllamacpp is missing", "pip install xllamacpp"
+        "embedded server",
+        is_there,
+        "xllamacpp is installed" if is_there else "xllamacpp is missing",
+        "pip install xllamacpp",
     )
 
 

@@ -75,15 +75,17 @@ def chosen(
     forgetter: Forgetter, about: str | None, person: str | None, span: tuple[float | None, float | None, float | None]
 ) -> list[str]:
     """The turns that meet every condition that was given; none when none was."""
-    found: list[list[str]] = []
+    by_condition: list[list[str]] = []
     if about is not None:
-        found.append(forgetter.about(about))
+        by_condition.append(forgetter.about(about))
     if person is not None:
-        found.append(forgetter.person(person))
+        by_condition.append(forgetter.person(person))
     last, start, end = span
     if span != (None, None, None):
-        found.append(forgetter.between(max(last or 0.0, start or 0.0), float("inf") if end is None else end))
-    return [one for one in found[0] if all(one in others for others in map(set, found[1:]))] if found else []
+        by_condition.append(forgetter.between(max(last or 0.0, start or 0.0), float("inf") if end is None else end))
+    if not by_condition:
+        return []
+    return [one for one in by_condition[0] if all(one in others for others in map(set, by_condition[1:]))]
 
 
 def _start(moment: datetime | None) -> float | None:
@@ -100,12 +102,12 @@ def _end(moment: datetime | None) -> float | None:
 
 def _whole_id(forgetter: Forgetter, start: str) -> str:
     """Raises DatasetError for an id that is not there, or not whole and not of one turn."""
-    found = forgetter.starting(start)
-    if len(found) != 1:
+    ids = forgetter.starting(start)
+    if len(ids) != 1:
         raise DatasetError(
-            f"{len(found)} turns have an id that starts with {start!r}", "`aeon-ft dataset review --json` lists them"
+            f"{len(ids)} turns have an id that starts with {start!r}", "`aeon-ft dataset review --json` lists them"
         )
-    return found[0]
+    return ids[0]
 
 
 def say_plan(shared: Context, forgetter: Forgetter, plan: Forgetting) -> None:

@@ -83,10 +83,10 @@ def judge(
 
     shared = of(context)
     pipeline = shared.pipeline(on_phase=say_phase)
-    wanted = Run(run, shared.data.runs / run) if run else pipeline.unjudged()
-    if wanted is None:
+    chosen = Run(run, shared.data.runs / run) if run else pipeline.unjudged()
+    if chosen is None:
         raise TrainingError("Every finished run has a verdict", "`aeon-ft models` shows them")
-    judge_and_settle(pipeline, wanted)
+    judge_and_settle(pipeline, chosen)
 
 
 @app.command()
@@ -113,19 +113,19 @@ def estimate(context: typer.Context, as_json: Json = False) -> None:
 @app.command()
 def status(context: typer.Context, as_json: Json = False) -> None:
     """Where things stand: what answers, what is being learnt, what was logged."""
-    found = collect_status(of(context))
+    standing = collect_status(of(context))
     if as_json:
-        show_json(found)
+        show_json(standing)
         return
-    out.print(f"Answering: {found['current']}   (before: {found['previous']})")
-    out.print(f"Logged: {found['turns']} turns, {found['chat_turns']} of them conversation")
-    for run in found["active_runs"]:
+    out.print(f"Answering: {standing['current']}   (before: {standing['previous']})")
+    out.print(f"Logged: {standing['turns']} turns, {standing['chat_turns']} of them conversation")
+    for run in standing["active_runs"]:
         out.print(f"Run {run['id']}: {run['state']}, step {run['step']} of {run['steps']}")
-    if not found["active_runs"]:
+    if not standing["active_runs"]:
         out.print("No training under way.")
-    missing = ", ".join(found["waiting_for"])
+    missing = ", ".join(standing["waiting_for"])
     out.print(f"By itself it waits for: {missing}." if missing else "By itself it would train now.")
-    for event in found["events"]:
+    for event in standing["events"]:
         out.print(f"  {when(event['at'])}  {event['name']}  {event['data']}")
 
 
@@ -137,16 +137,16 @@ def runs(context: typer.Context, as_json: Json = False) -> None:
 
     shared = of(context)
     reap_runs(shared.store, shared.data)
-    found = [row.plain() for row in reversed(list_runs(shared.store))]
+    rows_for_scripts = [row.plain() for row in reversed(list_runs(shared.store))]
     if as_json:
-        show_json(found)
+        show_json(rows_for_scripts)
         return
-    if not found:
+    if not rows_for_scripts:
         out.print("No training run yet. `aeon-ft train` starts one.")
         return
     rows = [
         (r["id"], when(r["created"]), r["state"], f"{r['step']}/{r['steps']}", r["dataset"], r["reason"] or "")
-        for r in found
+        for r in rows_for_scripts
     ]
     table("Training runs", ("run", "started", "state", "step", "dataset", "reason"), rows)
 

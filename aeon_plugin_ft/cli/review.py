@@ -76,20 +76,20 @@ def decide(
     decisions: Review, items: Sequence[ReviewItem], keep: Sequence[str], drop: Sequence[str], undo: Sequence[str]
 ) -> None:
     """Overrule turns by their ids; an id may be shortened. Raises DatasetError before anything is changed."""
-    known = [item.turn for item in items]
+    shown = [item.turn for item in items]
     orders = [(one, turn) for one, ids in (("keep", keep), ("drop", drop), ("undo", undo)) for turn in ids]
-    found = [(order, _one(turn, known)) for order, turn in orders]
-    for order, turn in found:
+    whole_orders = [(order, _one(turn, shown)) for order, turn in orders]
+    for order, turn in whole_orders:
         {"keep": decisions.keep, "drop": decisions.drop, "undo": decisions.undo}[order](turn)
 
 
 def _one(start: str, known: Sequence[str]) -> str:
-    found = [turn for turn in known if turn.startswith(start)]
-    if len(found) != 1:
+    fitting = [turn for turn in known if turn.startswith(start)]
+    if len(fitting) != 1:
         raise DatasetError(
-            f"{len(found)} turns have an id that starts with {start!r}", "`aeon-ft dataset review --json` lists them"
+            f"{len(fitting)} turns have an id that starts with {start!r}", "`aeon-ft dataset review --json` lists them"
         )
-    return found[0]
+    return fitting[0]
 
 
 def go_through(items: list[ReviewItem], decisions: Review, read: ReadKey, console: Console) -> Counter[str]:
@@ -142,14 +142,14 @@ def page(item: ReviewItem, number: int, count: int) -> Panel:
 
 
 def _state(item: ReviewItem) -> Text:
-    found = (
+    text = (
         Text("learnt", "green")
         if item.filter is None
         else Text(f"left out: {item.filter}", "yellow").append(f" ({item.reason})", "dim")
     )
     if item.decided is not None:
-        found.append(f"   you said: {item.decided}", "bold cyan")
-    return found
+        text.append(f"   you said: {item.decided}", "bold cyan")
+    return text
 
 
 def say_end(changed: Counter[str]) -> None:

@@ -53,15 +53,15 @@ def look(shared: Context) -> dict[str, Any]:
     """Everything that is shown, read now from the store and the run folders."""
     from aeon_plugin_ft.registry.canaries import canary_under_way
 
-    found = collect_status(shared)
-    found["events"] = shared.store.newest_events(EVENTS)
-    found["runs"] = [{**run, "progress": _progress(shared, run["id"])} for run in found.pop("active_runs")]
+    status = collect_status(shared)
+    status["events"] = shared.store.newest_events(EVENTS)
+    status["runs"] = [{**run, "progress": _progress(shared, run["id"])} for run in status.pop("active_runs")]
     canary = canary_under_way(shared.store)
-    found["trial"] = (
+    status["trial"] = (
         None if canary is None else {**_doing(shared, canary.version), "share": canary.share, "of": canary.turns}
     )
-    found["doing"] = _doing(shared, found["current"]) if found["current"] != "base" else None
-    return found
+    status["doing"] = _doing(shared, status["current"]) if status["current"] != "base" else None
+    return status
 
 
 def _progress(shared: Context, run: str) -> Progress | None:
@@ -135,6 +135,6 @@ def _run(run: dict[str, Any]) -> RenderableType:
 def _events(events: list[dict[str, Any]]) -> RenderableType:
     drawn = Table(box=None, show_header=False, pad_edge=False)
     for event in events:
-        said = ", ".join(f"{key}={value}" for key, value in event["data"].items())
-        drawn.add_row(when(event["at"]), event["name"], escape(said[:SHOWN_CHARS]))
+        values = ", ".join(f"{key}={value}" for key, value in event["data"].items())
+        drawn.add_row(when(event["at"]), event["name"], escape(values[:SHOWN_CHARS]))
     return drawn

@@ -17,7 +17,7 @@ from typing import Literal
 from aeon_plugin_ft.privacy.folding import fold_in_place
 from aeon_plugin_ft.privacy.model import Finding, Kind
 from aeon_plugin_ft.privacy.signals import Signal, signals
-from aeon_plugin_ft.privacy.text import PLACEHOLDER, Source
+from aeon_plugin_ft.privacy.text import PLACEHOLDER, ScannedText
 
 Mode = Literal["redact", "drop", "keep"]
 
@@ -88,12 +88,12 @@ class Redactor:
         """The text with every finding replaced by its placeholder; redacting twice changes nothing."""
         if self.mode == "keep":
             return text
-        found = self.find(text)
-        if not found:
+        findings = self.find(text)
+        if not findings:
             return text
         names = names or Placeholders()
         names.skip(text)
-        return _replaced(text, found, names)
+        return _replaced(text, findings, names)
 
     def together(self) -> Callable[[str], str]:
         """A `redact` for the texts of one turn or conversation: the same number for the same value in all."""
@@ -193,7 +193,7 @@ def _candidates(text: str, seen: int) -> Iterator[Finding]:
     """What the recognisers that have a signal find."""
     from aeon_plugin_ft.privacy.recognisers import RECOGNISERS
 
-    source = Source(text)
+    source = ScannedText(text)
     for recogniser, needs in RECOGNISERS:
         if seen & needs:
             yield from recogniser(source)

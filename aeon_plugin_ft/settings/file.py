@@ -71,10 +71,10 @@ class SettingsFile:
 
     def _stamp(self) -> tuple[int, int] | None:
         try:
-            found = self.path.stat()
+            status = self.path.stat()
         except OSError:
             return None
-        return found.st_mtime_ns, found.st_size
+        return status.st_mtime_ns, status.st_size
 
     def set(self, key: str, value: Any) -> None:
         """Change one "section.key" in the file, keeping every comment; raise SettingsError if it will not do."""

@@ -24,8 +24,8 @@ def problem_sentence(problem: Mapping[str, Any], text: str, path: Path) -> str:
 
 def unknown_key_sentence(path: Path, line: int | None, key: str) -> str:
     """Names the key that does not exist and the nearest that does."""
-    known = all_keys() if "." in key else list(sections())
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
+    there_are = all_keys() if "." in key else list(sections())
+    near = difflib.get_close_matches(key, there_are, n=1, cutoff=0.0)
     kind = "key" if "." in key else "section"
     return f"{_where(path, line)}: there is no {kind} {key}; the nearest is {near[0]}"
 

@@ -54,12 +54,12 @@ def measure(request: dict[str, Any], watch: StopWatch) -> dict[str, Any]:
     encoder = Encoder(copy)
     watch.check()
     models = _Models(load_base(copy, pick_device()), request["adapters"])
-    found: dict[str, Any] = {}
+    by_set: dict[str, Any] = {}
     reasons: list[str] = []
     for name, path in request["sets"].items():
-        found[name], reason = _measure_set(encoder, models, Path(path), int(request["max_length"]), watch)
+        by_set[name], reason = _measure_set(encoder, models, Path(path), int(request["max_length"]), watch)
         reasons += [f"{name}: {reason}"] if reason else []
-    return {"losses": found, "shared": not reasons, "reason": "; ".join(reasons)}
+    return {"losses": by_set, "shared": not reasons, "reason": "; ".join(reasons)}
 
 
 def _measure_set(
@@ -71,14 +71,14 @@ def _measure_set(
     examples = read_messages(path)
     encoded = encoder.encode(examples, max_length)
     scorer = _Scorer(models.model, encoded.rows, watch)
-    found = {}
+    by_model = {}
     for name in models.names:
         models.switch(name)
         pairs = [(0.0, 0)] * len(examples)
         for index, row, nats in zip(encoded.kept, encoded.rows, scorer.losses(), strict=True):
             pairs[index] = (nats, row.supervised)
-        found[name] = pairs
-    return found, scorer.reason
+        by_model[name] = pairs
+    return by_model, scorer.reason
 
 
 class _Models:
@@ -128,9 +128,9 @@ class _Scorer:
 
         sample = sorted(self.rows, key=lambda row: len(row.ids))[:2]
         try:
-            found = self.engine.losses(sample)
+            with_sharing = self.engine.losses(sample)
         except (NotShareableError, RuntimeError, TypeError, ValueError, AttributeError) as error:
             return False, str(error)
-        wanted = self.engine.stock_losses(sample)
-        same = all(abs(a - b) <= SAME * max(1.0, abs(b)) for a, b in zip(found, wanted, strict=True))
-        return same, "" if same else f"sharing gives {found}, the stock pass {wanted}"
+        without = self.engine.stock_losses(sample)
+        same = all(abs(a - b) <= SAME * max(1.0, abs(b)) for a, b in zip(with_sharing, without, strict=True))
+        return same, "" if same else f"sharing gives {with_sharing}, the stock pass {without}"

@@ -26,8 +26,8 @@ from aeon_plugin_ft.turns.model import LoggedTurn, TurnKind
 from aeon_plugin_ft.voice.control import (
     CAUSE_OF,
     TRAINED,
-    Cause,
     Change,
+    ChangeCause,
     CommandResult,
     Comparison,
     Forgotten,
@@ -178,7 +178,7 @@ class OwnerControl:
         """The newest promotion, as the owner hears it."""
         last = self.registry.last_promotion()
         if last is None:
-            return Change(Cause.NEVER)
+            return Change(ChangeCause.NEVER)
         gain = None if last.version == BASE else self.registry.get(last.version).verdict.numbers.get("gain.base")
         return Change(CAUSE_OF[last.cause], last.version, last.previous, last.at, gain)
 
@@ -240,7 +240,7 @@ class OwnerControl:
 
     def _followed(self, name: str) -> CommandResult:
         """Wait until the brain answers with it: what the voice says afterwards must be true."""
-        self.runtime.wake()
+        self.runtime.follow_now()
         deadline = time.monotonic() + FOLLOW_SECONDS
         while time.monotonic() < deadline:
             if self.runtime.answers_with(name):

@@ -126,7 +126,7 @@ class Runtime:
         """Whether the next call goes to this version; for the base, also when the host chooses by itself."""
         return self.served.answers_with(name)
 
-    def wake(self) -> None:
+    def follow_now(self) -> None:
         """Follow the store now instead of within a second."""
         self.served.follow_now()
 

@@ -83,7 +83,7 @@ class House:
         path.write_text(text + f"\n# {time.time_ns()}\n", encoding="utf-8")
         self.elsewhere.data.settings.write_text(text + "\n", encoding="utf-8")
         self.elsewhere.settings_file.reload()
-        self.runtime.wake()
+        self.runtime.follow_now()
         eventually(lambda: self.runtime.settings == parse(text, path))
 
 

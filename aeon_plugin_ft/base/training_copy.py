@@ -25,7 +25,7 @@ from aeon_plugin_ft.errors import BaseModelError, NoSpaceError
 from aeon_plugin_ft.store.files import whole_folder
 from aeon_plugin_ft.weights.architectures import NOT_WEIGHTS, Family, family_of, unpermute
 from aeon_plugin_ft.weights.gguf_file import GgufFile
-from aeon_plugin_ft.weights.safetensors_writer import WIDTH, Precision, Source, write_safetensors
+from aeon_plugin_ft.weights.safetensors_writer import WIDTH, Precision, TensorSource, write_safetensors
 
 FORMAT = 1
 """Raised when what is written changes, so that old copies are made again."""
@@ -91,7 +91,7 @@ def _write_texts(file: GgufFile, family: Family, part: Path, precision: Precisio
     write_tokenizer(file, part)
 
 
-def _sources(file: GgufFile, family: Family) -> list[Source]:
+def _sources(file: GgufFile, family: Family) -> list[TensorSource]:
     sources = []
     for tensor in file.tensors.values():
         if tensor.name in NOT_WEIGHTS:
@@ -102,7 +102,7 @@ def _sources(file: GgufFile, family: Family) -> list[Source]:
                 f'{file.path.name} has a tensor "{tensor.name}" that a {family.architecture} model should not have',
                 "Use another variant of this model",
             )
-        sources.append(Source(name, tensor.shape, _reader(file, family, tensor.name)))
+        sources.append(TensorSource(name, tensor.shape, _reader(file, family, tensor.name)))
     return sources
 
 

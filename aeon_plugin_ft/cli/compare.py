@@ -125,10 +125,10 @@ def ask_owner(
         winner = TIE if key == NEITHER else (pair.left, pair.right)[KEYS[key]][0]
         choose(shared.store, pair, first, second, winner)
         out.print(f"  1 was {pair.left[0]}, 2 was {pair.right[0]}", style="dim")
-    found = tally(shared.store, first, second)
+    choices = tally(shared.store, first, second)
     out.print(
-        f"Chosen so far: {first} {found.first}, {second} {found.second}, neither {found.ties}"
-        f" (by chance alone this or more: {found.chance:.0%})."
+        f"Chosen so far: {first} {choices.first}, {second} {choices.second}, neither {choices.ties}"
+        f" (by chance alone this or more: {choices.chance:.0%})."
     )
 
 

@@ -192,11 +192,11 @@ def export(
 ) -> None:
     """Freeze the dataset and write it, with a recipe, as another training tool takes it."""
     from aeon_plugin_ft.dataset.export.exporting import export as export_to
-    from aeon_plugin_ft.dataset.export.texts import Plan
+    from aeon_plugin_ft.dataset.export.texts import ExportPlan
 
     shared = of(context)
     frozen = shared.pipeline().freeze()
-    plan = Plan.of(model, shared.settings_file.current.train, template=template, cpu=cpu)
+    plan = ExportPlan.of(model, shared.settings_file.current.train, template=template, cpu=cpu)
     made = export_to(frozen, folder, format_, plan)
     for file in made.files:
         out.print(str(file), markup=False)

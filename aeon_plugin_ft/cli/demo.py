@@ -46,7 +46,7 @@ MARKER = ".aeon-ft-demo"
 REPLY_TOKENS = 96
 """An untrained small model rarely stops by itself; the demo does not wait for all of it."""
 READY_SECONDS = 120.0
-PASSES = 1.0
+EPOCHS = 1.0
 """One pass over the examples keeps the demo short; the default takes more."""
 
 
@@ -68,7 +68,7 @@ class Demo:
         self.number = 0
         self.folder = prepare_folder(folder)
         self.shared = Context(self.folder, None, False)
-        self.shared.settings_file.set("train.epochs", PASSES)
+        self.shared.settings_file.set("train.epochs", EPOCHS)
         self.shared.settings_file.set("serve.max_reply_tokens", REPLY_TOKENS)
         self.before: dict[str, str | None] = {}
 

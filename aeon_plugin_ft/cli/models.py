@@ -59,19 +59,19 @@ def report(
     from aeon_plugin_ft.serving.merging.version import proof_of
 
     registry = of(context).registry
-    found = registry.get(version)
-    kept = registry.report(found)
-    served = {**found.served, **proof_of(of(context).data, found.name)}
+    made = registry.get(version)
+    kept = registry.report(made)
+    served = {**made.served, **proof_of(of(context).data, made.name)}
     if as_json:
-        checks = [_check(c) for c in found.verdict.checks]
-        show_json({**_as_dict(found), "checks": checks, "served": served, "report": kept})
+        checks = [_check(c) for c in made.verdict.checks]
+        show_json({**_as_dict(made), "checks": checks, "served": served, "report": kept})
     elif html or output is not None:
-        target = output or found.folder / "report.html"
-        page = html_page(found.name, found.created, found.verdict, {**kept, "served": served})
+        target = output or made.folder / "report.html"
+        page = html_page(made.name, made.created, made.verdict, {**kept, "served": served})
         target.write_text(page, encoding="utf-8", newline="\n")
         out.print(str(target), soft_wrap=True)
     else:
-        _show_report(found, kept, registry.reason(found.name), served)
+        _show_report(made, kept, registry.reason(made.name), served)
 
 
 @models.command("prune")

@@ -17,6 +17,7 @@ from aeon_plugin_ft.cli.context import of, out, show_json, table
 from aeon_plugin_ft.cli.data import Json, dataset
 from aeon_plugin_ft.cli.learn import say_phase
 from aeon_plugin_ft.errors import EvaluationError
+from hooks import as_dicts
 
 if TYPE_CHECKING:
     from aeon_plugin_ft.dataset.model import Dataset
@@ -121,7 +122,7 @@ def write_shown(frozen: Dataset, target: Path, turns: int) -> None:
 
 
 def _line(messages: Sequence[Message]) -> str:
-    return json.dumps({"messages": [asdict(message) for message in messages]}, ensure_ascii=False)
+    return json.dumps({"messages": as_dicts(messages)}, ensure_ascii=False)
 
 
 def compare(name: str, plain: HeldoutLoss, shown: HeldoutLoss) -> Help:

@@ -6,16 +6,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from aeon_plugin_ft.install.checks import Finding, check
-    from aeon_plugin_ft.install.entry import Entry, enter
+    from aeon_plugin_ft.install.checks import InstallCheck, check
+    from aeon_plugin_ft.install.entry import ModuleEntry, enter
     from aeon_plugin_ft.install.files import InstallReport, install, uninstall
 
-__all__ = ["Entry", "Finding", "InstallReport", "check", "enter", "install", "uninstall"]
+__all__ = ["InstallCheck", "InstallReport", "ModuleEntry", "check", "enter", "install", "uninstall"]
 
 _PLACES = {
-    "Finding": "checks",
+    "InstallCheck": "checks",
     "check": "checks",
-    "Entry": "entry",
+    "ModuleEntry": "entry",
     "enter": "entry",
     "InstallReport": "files",
     "install": "files",

@@ -21,7 +21,7 @@ _AEON_PACKAGES = ("groq", "ollama", "chromadb")
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class InstallCheck:
     """`detail` is a sentence. `mend` is the command that mends it, "" when all is well."""
 
     name: str
@@ -30,16 +30,16 @@ class Finding:
     mend: str = ""
 
 
-def check(aeon_root: Path, python: Path | None = None) -> list[Finding]:
+def check(aeon_root: Path, python: Path | None = None) -> list[InstallCheck]:
     """Every finding about the Aeon at `aeon_root`; never raises."""
     root = aeon_root.expanduser().absolute()
     try:
         aeon = read_folder(root)
     except InstallError as error:
-        return [Finding("folder", False, str(error), "aeon-ft doctor --aeon <Aeon folder>")]
+        return [InstallCheck("folder", False, str(error), "aeon-ft doctor --aeon <Aeon folder>")]
     name = f"ruishalm/Aeon {aeon.version}" if aeon.version else "an Aeon of an unknown version; its parts fit"
     return [
-        Finding("folder", True, name),
+        InstallCheck("folder", True, name),
         *_module(root),
         *_python(root, python or find_python(root)),
         *_key(root),
@@ -47,33 +47,37 @@ def check(aeon_root: Path, python: Path | None = None) -> list[Finding]:
     ]
 
 
-def _module(root: Path) -> Iterator[Finding]:
+def _module(root: Path) -> Iterator[InstallCheck]:
     again = f'aeon-ft install "{root}"'
     if read_manifest(root) is None:
-        yield Finding("module", False, "the plugin is not installed in this Aeon", again)
+        yield InstallCheck("module", False, "the plugin is not installed in this Aeon", again)
     elif not is_current(root):
-        yield Finding("module", False, "the module in this Aeon is missing, changed, or of another version", again)
+        yield InstallCheck("module", False, "the module in this Aeon is missing, changed, or of another version", again)
     else:
-        yield Finding("module", True, "the module is installed and current")
+        yield InstallCheck("module", True, "the module is installed and current")
 
 
-def _python(root: Path, executable: Path) -> Iterator[Finding]:
+def _python(root: Path, executable: Path) -> Iterator[InstallCheck]:
     try:
         seen = probe(executable, root, _AEON_PACKAGES)
     except InstallError as error:
-        yield Finding("python", False, str(error), f'aeon-ft install "{root}"')
+        yield InstallCheck("python", False, str(error), f'aeon-ft install "{root}"')
         return
     pip = f'"{executable}" -m pip install'
     if seen.package is None:
-        yield Finding("python", False, f"{executable} cannot import the plugin ({seen.error})", f"{pip} aeon-plugin-ft")
+        yield InstallCheck(
+            "python", False, f"{executable} cannot import the plugin ({seen.error})", f"{pip} aeon-plugin-ft"
+        )
     else:
-        yield Finding("python", True, f"Python {seen.python} imports aeon-plugin-ft {seen.package}")
+        yield InstallCheck("python", True, f"Python {seen.python} imports aeon-plugin-ft {seen.package}")
     for name in _AEON_PACKAGES:
         if not seen.found.get(name, False):
-            yield Finding(name, False, f"Aeon itself needs {name}, and {executable} does not have it", f"{pip} {name}")
+            yield InstallCheck(
+                name, False, f"Aeon itself needs {name}, and {executable} does not have it", f"{pip} {name}"
+            )
 
 
-def _key(root: Path) -> Iterator[Finding]:
+def _key(root: Path) -> Iterator[InstallCheck]:
     """Aeon's `.env` loses its first key to a byte-order mark, which Notepad writes."""
     try:
         raw = (root / ".env").read_bytes()
@@ -82,25 +86,25 @@ def _key(root: Path) -> Iterator[Finding]:
     if raw.startswith(b"\xef\xbb\xbf"):
         detail = ".env begins with a byte-order mark, so Aeon does not see its first key; save it as UTF-8 without BOM"
         editor = "notepad" if os.name == "nt" else "nano"
-        yield Finding("key", False, detail, f'{editor} "{root / ".env"}"')
+        yield InstallCheck("key", False, detail, f'{editor} "{root / ".env"}"')
 
 
-def _door(root: Path) -> Iterator[Finding]:
+def _door(root: Path) -> Iterator[InstallCheck]:
     note = read_note(root)
     if note is None:
-        yield Finding(
+        yield InstallCheck(
             "door", False, "this Aeon has not been started with the plugin yet", f'python "{root / "main.py"}"'
         )
         return
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(float(note.get("opened_at", 0))))
-    yield Finding("door", True, f"Aeon last started with the plugin on {when} (Python {note.get('python')})")
+    yield InstallCheck("door", True, f"Aeon last started with the plugin on {when} (Python {note.get('python')})")
     if not note.get("messages_seen", True):
         detail = (
             "another plugin wraps Aeon's brain, so trained models cannot answer; take it out, then start Aeon again"
         )
-        yield Finding("brain", False, detail, f'python "{root / "main.py"}"')
+        yield InstallCheck("brain", False, detail, f'python "{root / "main.py"}"')
     for name, what in dict(note.get("repairs", {})).items():
-        yield Finding(f"repair {name}", True, f"mended while Aeon runs: {what}")
+        yield InstallCheck(f"repair {name}", True, f"mended while Aeon runs: {what}")
 
 
 def read_note(root: Path) -> dict[str, Any] | None:

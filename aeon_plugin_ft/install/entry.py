@@ -9,7 +9,7 @@ from hooks.door import Door, open_door
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ModuleEntry:
     """`triggers` go into Aeon's router; `heard` answers a sentence that matched one, or gives None."""
 
     door: Door
@@ -20,8 +20,8 @@ class Entry:
         return self.door.heard(text)
 
 
-def enter(core_context: dict[str, Any]) -> Entry:
+def enter(core_context: dict[str, Any]) -> ModuleEntry:
     """Open the door of this Aeon (the same one after a hot reload) with the installed plugins."""
     from aeon_plugin_ft.voice.triggers import triggers
 
-    return Entry(open_door(core_context), triggers())
+    return ModuleEntry(open_door(core_context), triggers())

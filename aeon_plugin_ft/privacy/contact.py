@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from aeon_plugin_ft.privacy.model import Finding, Kind
-from aeon_plugin_ft.privacy.text import Source
+from aeon_plugin_ft.privacy.text import ScannedText
 
 _WRITTEN = re.compile(r"[\w.%+\-]{1,64}@(?:[\w\-]{1,63}\.){1,8}[a-z]{2,24}\b", re.IGNORECASE)
 _JOINTS = r"ponto|underline|underscore|sublinhado|traco|tracinho|hifen|menos|mais"
@@ -24,7 +24,7 @@ _ANNOUNCED = re.compile(
 _MAX_SPELLED = 20
 
 
-def find_emails(source: Source) -> Iterator[Finding]:
+def find_emails(source: ScannedText) -> Iterator[Finding]:
     """Every e-mail address."""
     # Each pattern runs only where its one sure sign is there: they are long, and most texts have neither.
     if "@" in source.raw:
@@ -40,7 +40,7 @@ def find_emails(source: Source) -> Iterator[Finding]:
             yield Finding(Kind.EMAIL, start, match.end(), value, 0.9)
 
 
-def _spelled_from(source: Source, start: int) -> int:
+def _spelled_from(source: ScannedText, start: int) -> int:
     """A name of several words, or one that is spelled out, begins where "meu e-mail é" ends."""
     window = source.folded[max(0, start - 100) : start]
     announced = list(_ANNOUNCED.finditer(window))
@@ -50,6 +50,6 @@ def _spelled_from(source: Source, start: int) -> int:
     return start - len(spelled) if len(spelled.split()) <= _MAX_SPELLED else start
 
 
-def _letters_back(source: Source, start: int) -> int:
+def _letters_back(source: ScannedText, start: int) -> int:
     letters = re.search(r"(?:\b\w\s+)+$", source.folded[max(0, start - 60) : start])
     return start - len(letters.group()) if letters else start

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from aeon_plugin_ft.privacy.model import Kind
-from aeon_plugin_ft.privacy.text import Source
+from aeon_plugin_ft.privacy.text import ScannedText
 
 _WORDS: dict[Kind | None, str] = {
     Kind.CPF: r"cpfs?|c p f|cadastro de pessoa",
@@ -43,7 +43,7 @@ class Hint:
         self.kind, self.other = kind, other
 
 
-def hint(source: Source, start: int, end: int) -> Hint:
+def hint(source: ScannedText, start: int, end: int) -> Hint:
     """What the words around source.raw[start:end] announce."""
     hints = list(_ANY.finditer(source.before(start)))
     if hints:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from aeon_plugin_ft.privacy import checks
 from aeon_plugin_ft.privacy.model import Finding, Kind
-from aeon_plugin_ft.privacy.text import Source
+from aeon_plugin_ft.privacy.text import ScannedText
 
 _KEYS = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)"
@@ -49,7 +49,7 @@ _DIGIT = re.compile(r"\d")
 _CVV = re.compile(r"\b(?:cvv|cvc|codigo de seguranca)\b\D{0,12}?(?P<value>\d{3,4})\b")
 
 
-def find_keys(source: Source) -> Iterator[Finding]:
+def find_keys(source: ScannedText) -> Iterator[Finding]:
     """Keys of known services by their shape, and long values that are called a key or a token."""
     for match in _KEYS.finditer(source.raw):
         yield Finding(Kind.KEY, match.start(), match.end(), match.group(), 1.0)
@@ -61,7 +61,7 @@ def find_keys(source: Source) -> Iterator[Finding]:
             yield Finding(Kind.KEY, start, start + len(value), value, 0.9)
 
 
-def find_links(source: Source) -> Iterator[Finding]:
+def find_links(source: ScannedText) -> Iterator[Finding]:
     """Links that carry a password, a token, or a secret path."""
     for match in _URL.finditer(source.raw):
         # The sentence's own end, not the link's.
@@ -70,7 +70,7 @@ def find_links(source: Source) -> Iterator[Finding]:
             yield Finding(Kind.URL, match.start(), match.start() + len(link), link, 1.0)
 
 
-def find_codes(source: Source) -> Iterator[Finding]:
+def find_codes(source: ScannedText) -> Iterator[Finding]:
     """PIX codes and random keys, the new company numbers, bank accounts, card security codes."""
     folded, dashes = source.folded, source.raw.count("-")
     if "br.gov.bcb" in folded:
@@ -91,7 +91,7 @@ def find_codes(source: Source) -> Iterator[Finding]:
                 yield Finding(kind, match.start("value"), match.end("value"), value, score)
 
 
-def _companies(source: Source) -> Iterator[Finding]:
+def _companies(source: ScannedText) -> Iterator[Finding]:
     """Company numbers with letters in them, valid since July 2026; plain ones are numbers like others."""
     for match in _ALPHANUMERIC_CNPJ.finditer(source.folded):
         code = re.sub(r"[./-]", "", match.group()).upper()

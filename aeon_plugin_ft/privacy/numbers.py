@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from aeon_plugin_ft.privacy import checks
 from aeon_plugin_ft.privacy.context import Hint, hint
 from aeon_plugin_ft.privacy.model import Finding, Kind
-from aeon_plugin_ft.privacy.text import Source
+from aeon_plugin_ft.privacy.text import ScannedText
 
 _RUN = re.compile(r"(?<![\w])(?<!\d[.,])\+?\(?\d(?:[ \u00a0]?[.\-/() \u2010-\u2014]?[ ]?\d)*(?:[.\-]?[xX](?![\w]))?")
 _GROUP = re.compile(r"[+(]?\d+(?:[xX]\b)?")
@@ -47,7 +47,7 @@ _LENGTHS: dict[Kind, range] = {
 }
 
 
-def find_numbers(source: Source) -> Iterator[Finding]:
+def find_numbers(source: ScannedText) -> Iterator[Finding]:
     """Every document, phone, card or postcode that is written in digits."""
     for run in _RUN.finditer(source.raw):
         taken = run.start()
@@ -73,7 +73,7 @@ def _windows(run: re.Match[str]) -> Iterator[tuple[int, int]]:
             yield groups[first][0], groups[last][1]
 
 
-def _judge(source: Source, start: int, end: int) -> Finding | None:
+def _judge(source: ScannedText, start: int, end: int) -> Finding | None:
     shape = source.raw[start:end].strip()
     digits = re.sub(r"\D", "", shape)
     if not 5 <= len(digits) <= 19:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from aeon_plugin_ft.privacy.model import Finding, Kind
 from aeon_plugin_ft.privacy.number_words import ALL as NUMBER_WORDS
-from aeon_plugin_ft.privacy.text import Source, vocabulary
+from aeon_plugin_ft.privacy.text import ScannedText, vocabulary
 
 _NAME = (
     r"(?:senhas?|password|passwd|passphrase|pwd|pin|palavra[- ]passe|contra[- ]?senha|seed phrase"
@@ -66,7 +66,7 @@ _ORDINARY = vocabulary(
 )
 
 
-def find_passwords(source: Source) -> Iterator[Finding]:
+def find_passwords(source: ScannedText) -> Iterator[Finding]:
     """What is said to be a password; "minha senha é muito fraca" says none."""
     for pattern in (_SAID, _CHANGED, _WITH):
         for match in pattern.finditer(source.folded):
@@ -83,7 +83,7 @@ def find_passwords(source: Source) -> Iterator[Finding]:
 
 def asks_for_password(text: str) -> bool:
     """Whether somebody wants to be told one: "qual é a senha do wifi?". Then a bare "girassol42" is the answer."""
-    return _ASKED.search(Source(text).folded) is not None
+    return _ASKED.search(ScannedText(text).folded) is not None
 
 
 def find_bare_passwords(text: str) -> Iterator[Finding]:
@@ -116,7 +116,7 @@ def _named_in_code(match: re.Match[str], folded: str) -> bool:
     return bool(re.match(r"\s*[()\[\]{}|,:]", value[len(folded) :])) or folded.split()[0].rstrip(")") in _CODE_WORDS
 
 
-def _value_end(source: Source, start: int, limit: int) -> int:
+def _value_end(source: ScannedText, start: int, limit: int) -> int:
     """The end of the clause; number words and joining words of a dictated password do not end it."""
     position = start
     while match := _CLAUSE_END.search(source.folded, position, limit):

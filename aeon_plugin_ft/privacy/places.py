@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from aeon_plugin_ft.privacy.context import hint
 from aeon_plugin_ft.privacy.model import Finding, Kind
 from aeon_plugin_ft.privacy.number_words import ALL as NUMBER_WORDS
-from aeon_plugin_ft.privacy.text import Source, vocabulary
+from aeon_plugin_ft.privacy.text import ScannedText, vocabulary
 
 _STREET = (
     r"(?:ruas?|r\.|avenida|av\.?|travessa|tv\.|alameda|al\.|rodovia|rod\.|estrada|praca|largo|viela|beco|servidao"
@@ -72,7 +72,7 @@ _BLOCK = re.compile(
 )
 
 
-def find_addresses(source: Source) -> Iterator[Finding]:
+def find_addresses(source: ScannedText) -> Iterator[Finding]:
     """Streets with a house number, and streets that somebody says to live in."""
     for match in _ADDRESS.finditer(source.folded):
         if _is_address(source, match):
@@ -87,7 +87,7 @@ def find_addresses(source: Source) -> Iterator[Finding]:
         yield Finding(Kind.ADDRESS, start, end, _squeeze(match.group("street")), 0.6)
 
 
-def _is_address(source: Source, match: re.Match[str]) -> bool:
+def _is_address(source: ScannedText, match: re.Match[str]) -> bool:
     if _NOT_A_NAME & set(match["name"].split()):
         return False
     if re.search(_NUMBER_SIGN, match["sign"]):
@@ -105,7 +105,7 @@ def _is_address(source: Source, match: re.Match[str]) -> bool:
     )
 
 
-def find_plates(source: Source) -> Iterator[Finding]:
+def find_plates(source: ScannedText) -> Iterator[Finding]:
     """Licence plates: the Mercosul ones by their shape, the old ones by a hyphen or a word such as "placa"."""
     for match in _PLATE.finditer(source.folded):
         if _is_plate(source, match):
@@ -116,7 +116,7 @@ def find_plates(source: Source) -> Iterator[Finding]:
         yield Finding(Kind.PLATE, start, end, _squeeze(match["plate"]), 0.8)
 
 
-def _is_plate(source: Source, match: re.Match[str]) -> bool:
+def _is_plate(source: ScannedText, match: re.Match[str]) -> bool:
     mercosul = not match["rest"].isdigit()
     product = match["letters"] in _PRODUCTS
     around = source.before(match.start(), 60) + " | " + source.after(match.end())
@@ -131,7 +131,7 @@ def _is_plate(source: Source, match: re.Match[str]) -> bool:
     return upper and (mercosul or match["gap"] == "-") and match["gap"] != " "
 
 
-def find_machines(source: Source) -> Iterator[Finding]:
+def find_machines(source: ScannedText) -> Iterator[Finding]:
     """IP addresses that lead to a machine (not loopback, masks, or public name servers) and MAC addresses."""
     # Counted first: patterns of this kind are slow, and hardly a sentence has enough of the signs.
     dots, colons, dashes = (source.raw.count(sign) for sign in ".:-")

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from aeon_plugin_ft.privacy import contact, keys, numbers, passwords, places, speech
 from aeon_plugin_ft.privacy.model import Finding
 from aeon_plugin_ft.privacy.signals import Signal
-from aeon_plugin_ft.privacy.text import Source
+from aeon_plugin_ft.privacy.text import ScannedText
 
-RECOGNISERS: tuple[tuple[Callable[[Source], Iterator[Finding]], int], ...] = (
+RECOGNISERS: tuple[tuple[Callable[[ScannedText], Iterator[Finding]], int], ...] = (
     (keys.find_keys, Signal.KEY | Signal.LONG),
     (keys.find_links, Signal.LINK),
     (keys.find_codes, Signal.DIGITS | Signal.FEW_DIGITS | Signal.LONG | Signal.PASSWORD),

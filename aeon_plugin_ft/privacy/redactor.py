@@ -17,7 +17,7 @@ from typing import Literal
 from aeon_plugin_ft.privacy.folding import fold_in_place
 from aeon_plugin_ft.privacy.model import Finding, Kind
 from aeon_plugin_ft.privacy.signals import Signal, signals
-from aeon_plugin_ft.privacy.text import PLACEHOLDER, Source
+from aeon_plugin_ft.privacy.text import PLACEHOLDER, ScannedText
 
 Mode = Literal["redact", "drop", "keep"]
 
@@ -195,7 +195,7 @@ def _candidates(text: str, seen: int) -> Iterator[Finding]:
     """What the recognisers that have a signal find."""
     from aeon_plugin_ft.privacy.recognisers import RECOGNISERS
 
-    source = Source(text)
+    source = ScannedText(text)
     for recogniser, needs in RECOGNISERS:
         if seen & needs:
             yield from recogniser(source)

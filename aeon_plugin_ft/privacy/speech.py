@@ -10,7 +10,7 @@ from aeon_plugin_ft.privacy.context import hint
 from aeon_plugin_ft.privacy.model import Finding, Kind
 from aeon_plugin_ft.privacy.number_words import ALL, BETWEEN, HUNDREDS, TEENS, TENS, UNITS
 from aeon_plugin_ft.privacy.numbers import judge_digits
-from aeon_plugin_ft.privacy.text import Source
+from aeon_plugin_ft.privacy.text import ScannedText
 
 _TOKEN = re.compile(r"\w+")
 _MIN_DIGITS = 5
@@ -79,7 +79,7 @@ def _value(word: str) -> tuple[int | None, int]:
     return None, 0
 
 
-def find_spoken(source: Source) -> Iterator[Finding]:
+def find_spoken(source: ScannedText) -> Iterator[Finding]:
     """Documents, phones and cards that were dictated."""
     for run in spoken_runs(source.folded):
         finding = _judge(source, run)
@@ -87,7 +87,7 @@ def find_spoken(source: Source) -> Iterator[Finding]:
             yield finding
 
 
-def _judge(source: Source, run: list[Word]) -> Finding | None:
+def _judge(source: ScannedText, run: list[Word]) -> Finding | None:
     near = hint(source, run[0].start, run[-1].end)
     # The first word may belong to the sentence ("o um", "a meia"); without a hint only the whole counts.
     starts = (0, 1) if near.kind else (0,)

@@ -14,7 +14,7 @@ def vocabulary(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-class Source:
+class ScannedText:
     """What a recogniser reads: the text as it was written, and its folded form."""
 
     __slots__ = ("folded", "raw")

@@ -13,7 +13,7 @@ from aeon_plugin_ft.registry.model import Version
 from aeon_plugin_ft.serving.backends import deployer_named
 from aeon_plugin_ft.serving.deployments import DeploymentTable
 from aeon_plugin_ft.serving.model import Deployer, Deployment, unheard
-from aeon_plugin_ft.serving.routes import Canary, RouteTable
+from aeon_plugin_ft.serving.routes import CanaryRoute, RouteTable
 from aeon_plugin_ft.settings import ServeSection
 
 log = logging.getLogger("aeon_ft.serving")
@@ -42,7 +42,7 @@ class CanaryServer:
         self._table.note_given(version.name, settings.backend)
         deployment = deployer.deploy(version, base, settings, unheard, self._moved)
         self.serving = replace(deployment, backend=settings.backend)
-        self.routes.canary = Canary(deployment.route, share)
+        self.routes.canary = CanaryRoute(deployment.route, share)
 
     def stop(self) -> None:
         """Route nothing to it any more, let its replies end, take it away."""
@@ -62,4 +62,4 @@ class CanaryServer:
         serving, canary = self.serving, self.routes.canary
         if serving is not None and canary is not None and serving.route == old.route:
             self.serving = replace(serving, route=new.route)
-            self.routes.canary = Canary(new.route, canary.share)
+            self.routes.canary = CanaryRoute(new.route, canary.share)

@@ -26,7 +26,7 @@ class _Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Canary:
+class CanaryRoute:
     """A second route that answers `share` of the sessions, whole sessions at a time."""
 
     route: Route
@@ -47,7 +47,7 @@ class RouteTable:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._current: Route | None = None
-        self.canary: Canary | None = None
+        self.canary: CanaryRoute | None = None
         """Replaced as a whole, like the route."""
         self._calls: dict[str, _Call] = {}
         self._history: tuple[Route | None, ...] = ()

@@ -13,6 +13,7 @@ from aeon_plugin_ft.errors import ServingError
 from aeon_plugin_ft.evaluation.suites import BROKEN_CALL, TOOL_PROMPTS, Reply, faults
 from aeon_plugin_ft.serving.ask import ask
 from hooks import Message, Route
+from hooks.text import THINK_TAG
 
 PROMPTS = (
     "Oi! Tudo bem com você?",
@@ -26,8 +27,8 @@ TOOL_TOKENS = 64
 """Room for one tool call."""
 THINKING_TOKENS = 1536
 """Room for the thoughts before it."""
-LEAKS = re.compile(r"</?think>|<\|[\w▁ ]+\|>|<｜[^｜\n]{1,40}｜>|<(?:start|end)_of_turn>|\[/?INST\]|</?s>")
-"""Marks of chat templates that must never be read out."""
+LEAKS = re.compile(r"<\|[\w▁ ]+\|>|<｜[^｜\n]{1,40}｜>|<(?:start|end)_of_turn>|\[/?INST\]|</?s>")
+"""Marks of chat templates that must never be read out, beside the tags around reasoning (hooks.text.THINK_TAG)."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -55,7 +56,7 @@ def smoke_test(route: Route, *, thinks: bool = False, trained: bool = True, prom
     heard = [ask(route, [Message("user", prompt)], limit) for prompt in prompts]
     texts = [text.strip() for text, _, _ in heard]
     for text in texts:
-        leak = LEAKS.search(text)
+        leak = THINK_TAG.search(text) or LEAKS.search(text)
         if leak:
             raise _unfit(route, f"it says {leak[0]!r}, a mark of its chat template", text)
     if not all(texts):

@@ -132,7 +132,7 @@ class Comparison:
     reason: Reason | None = None
 
 
-class Cause(str, Enum):
+class ChangeCause(str, Enum):
     """Why another model answers."""
 
     NEVER = "never"
@@ -148,13 +148,13 @@ class Cause(str, Enum):
 
 
 CAUSE_OF = {
-    PromotionCause.BETTER: Cause.BETTER,
-    PromotionCause.OWNER: Cause.OWNER,
-    PromotionCause.UNDONE: Cause.OWNER,
-    PromotionCause.WORSE: Cause.ROLLED_BACK,
-    PromotionCause.BACKEND_FAILED: Cause.BACKEND,
-    PromotionCause.UNSERVED: Cause.BACKEND,
-    PromotionCause.UNKNOWN: Cause.ROLLED_BACK,
+    PromotionCause.BETTER: ChangeCause.BETTER,
+    PromotionCause.OWNER: ChangeCause.OWNER,
+    PromotionCause.UNDONE: ChangeCause.OWNER,
+    PromotionCause.WORSE: ChangeCause.ROLLED_BACK,
+    PromotionCause.BACKEND_FAILED: ChangeCause.BACKEND,
+    PromotionCause.UNSERVED: ChangeCause.BACKEND,
+    PromotionCause.UNKNOWN: ChangeCause.ROLLED_BACK,
 }
 """As the owner hears it; that nobody noted why is told as what it mostly was."""
 
@@ -163,7 +163,7 @@ CAUSE_OF = {
 class Change:
     """The last change of the answering model, to `version` at `at` (seconds since the epoch)."""
 
-    cause: Cause
+    cause: ChangeCause
     version: str = BASE
     previous: str = BASE
     at: float | None = None

@@ -12,6 +12,8 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
+from aeon_plugin_ft.privacy.folding import fold_accents
+
 _WORD = re.compile(r"\d+[^\W\d_]{2,}|\d+(?:[.,]\d+)*%?|[^\W\d_]+(?:-[^\W\d_]+)*\d*")
 _THOUSANDS = re.compile(r"(?<=\d)\.(?=\d{3}\b)")
 
@@ -28,8 +30,7 @@ class Word:
 
 def plain(text: str) -> str:
     """Lower case, accents and hyphens dropped."""
-    decomposed = unicodedata.normalize("NFD", text.lower())
-    return "".join(char for char in decomposed if not unicodedata.combining(char)).replace("-", " ")
+    return fold_accents(text).replace("-", " ")
 
 
 def words(text: str) -> list[Word]:

@@ -10,8 +10,8 @@ from aeon_plugin_ft.voice.catalogue import Catalogue
 from aeon_plugin_ft.voice.control import (
     BASE,
     TRAINED,
-    Cause,
     Change,
+    ChangeCause,
     CommandResult,
     Comparison,
     Control,
@@ -130,10 +130,10 @@ class Replies:
         """Why another model answers, and since when."""
         names = {"model": sayable.version(change.version), "previous": sayable.version(change.previous)}
         entry = f"why.{change.cause.value}"
-        if change.cause is Cause.BETTER and change.gain is not None and change.gain >= EQUAL:
+        if change.cause is ChangeCause.BETTER and change.gain is not None and change.gain >= EQUAL:
             entry, names = "why.better_gain", {**names, "gain": sayable.percent(change.gain)}
         sentence = self.catalogue.say(entry, **names)
-        if change.cause is Cause.NEVER or change.at is None:
+        if change.cause is ChangeCause.NEVER or change.at is None:
             return sentence
         return f"{sentence} {self.catalogue.say('why.when', when=sayable.moment(change.at, self.now()))}"
 

@@ -49,7 +49,7 @@ class Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class MetadataEntry:
     """One metadata value: its ggml type number and where its bytes are in the file."""
 
     value: Any
@@ -68,7 +68,7 @@ class GgufFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.entries: dict[str, Entry] = {}
+        self.entries: dict[str, MetadataEntry] = {}
         self.tensors: dict[str, Tensor] = {}
         self._open()
         try:
@@ -176,7 +176,7 @@ class GgufFile:
             key, at = self._string(at)
             kind, start = self._number("<I", at)
             value, at = self._value(kind, start)
-            self.entries[key] = Entry(value, kind, start, at)
+            self.entries[key] = MetadataEntry(value, kind, start, at)
         self.metadata_end = at
         self.alignment = int(self.get("general.alignment", DEFAULT_ALIGNMENT))
         self._parse_tensors(at, tensor_count)

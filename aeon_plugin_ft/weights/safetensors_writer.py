@@ -22,7 +22,7 @@ WIDTH: dict[str, int] = {"F32": 4, "BF16": 2}
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class TensorSource:
     """A tensor to be written: its name, its shape, and where its blocks of F32 rows come from."""
 
     name: str
@@ -35,7 +35,7 @@ class Source:
         return int(np.prod(self.shape, dtype=np.int64))
 
 
-def write_safetensors(path: Path, sources: list[Source], precision: Precision = "F32") -> None:
+def write_safetensors(path: Path, sources: list[TensorSource], precision: Precision = "F32") -> None:
     """Write and fsync `path`."""
     # transformers looks at it, and refuses a file of another framework's.
     header: dict[str, object] = {"__metadata__": {"format": "pt"}}

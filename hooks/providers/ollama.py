@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from hooks.contract import Message
+from hooks.contract import Message, as_dicts
 from hooks.providers.base import OnToken, ProviderError
 from hooks.providers.http import HttpServer, parse_object
 
@@ -42,7 +42,7 @@ class OllamaProvider:
         """As Provider.chat, at /api/chat."""
         body = {
             "model": model,
-            "messages": [{"role": m.role, "content": m.content} for m in messages],
+            "messages": as_dicts(messages),
             "stream": on_token is not None,
         }
         if on_token is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hooks.contract import Message
+from hooks.contract import Message, as_dicts
 from hooks.providers.base import OnToken, ProviderError
 from hooks.providers.http import HttpServer, parse_object
 
@@ -31,7 +31,7 @@ class OpenAIProvider:
         """As Provider.chat, at /chat/completions."""
         body = {
             "model": model,
-            "messages": [{"role": m.role, "content": m.content} for m in messages],
+            "messages": as_dicts(messages),
             "temperature": TEMPERATURE,
             "stream": on_token is not None,
         }

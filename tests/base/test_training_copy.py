@@ -158,13 +158,13 @@ def test_what_cannot_be_copied_exactly_is_refused(
 ) -> None:
     tiny = make_tiny(tmp_path, "llama")
     key, value = change
-    from aeon_plugin_ft.weights.gguf_file import Entry, GgufFile
+    from aeon_plugin_ft.weights.gguf_file import GgufFile, MetadataEntry
 
     parse = GgufFile._parse
 
     def changed(self: GgufFile) -> None:
         parse(self)
-        self.entries[key] = Entry(value, 8, 0, 0)
+        self.entries[key] = MetadataEntry(value, 8, 0, 0)
 
     monkeypatch.setattr(GgufFile, "_parse", changed)
     with pytest.raises(BaseModelError, match=reason) as caught:

@@ -70,7 +70,7 @@ class Life:
         pipeline = self.runtime.pipeline
         version = pipeline.judge(train(self.runtime, pipeline.freeze()))
         pipeline.promote(version)
-        self.runtime.wake()
+        self.runtime.follow_now()
         wait_for(lambda: self.runtime.answering == version.name)
         pipeline.prune()
         self.talk()

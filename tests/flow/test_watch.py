@@ -35,7 +35,7 @@ def soon(runtime: Runtime, holds: Callable[[], bool]) -> None:
     """`eventually`, with a follower that does not sleep for a second each time."""
 
     def awake() -> bool:
-        runtime.wake()
+        runtime.follow_now()
         return holds()
 
     eventually(awake, 60)

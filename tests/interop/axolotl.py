@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from aeon_plugin_ft.dataset.export.texts import Plan, axolotl
+from aeon_plugin_ft.dataset.export.texts import ExportPlan, axolotl
 
 CHECK = """
 import importlib.metadata, sys, yaml
@@ -40,9 +40,9 @@ def main() -> int:
     venv = arguments.parse_args().venv.absolute()
     python = venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     plans = [
-        Plan("Qwen/Qwen2.5-1.5B-Instruct"),
-        Plan("google/gemma-3-1b-it", cpu=True),
-        Plan("HuggingFaceTB/SmolLM2-135M-Instruct", batch_size=6, epochs=2),
+        ExportPlan("Qwen/Qwen2.5-1.5B-Instruct"),
+        ExportPlan("google/gemma-3-1b-it", cpu=True),
+        ExportPlan("HuggingFaceTB/SmolLM2-135M-Instruct", batch_size=6, epochs=2),
     ]
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / f"{number}.yaml" for number in range(len(plans))]

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from aeon_plugin_ft.dataset.build import build_draft
 from aeon_plugin_ft.dataset.export.exporting import export
-from aeon_plugin_ft.dataset.export.texts import Plan
+from aeon_plugin_ft.dataset.export.texts import ExportPlan
 from aeon_plugin_ft.dataset.frozen import freeze
 from aeon_plugin_ft.dataset.importers.importing import import_file
 from aeon_plugin_ft.dataset.model import Feedback
@@ -123,7 +123,9 @@ def write_export(folder: Path, model: Path) -> Path:
     draft = build_draft(turns, DatasetSection(), system_prompt=PROMPT, feedback=feedback)
     dataset = freeze(draft, data, store)
     store.close()
-    plan = Plan(str(model), template="qwen", rank=8, alpha=16, learning_rate=2e-3, epochs=1, batch_size=8, cpu=True)
+    plan = ExportPlan(
+        str(model), template="qwen", rank=8, alpha=16, learning_rate=2e-3, epochs=1, batch_size=8, cpu=True
+    )
     done = export(dataset, folder / "export", "llamafactory", plan)
     print(
         f"{dataset.train} examples to train on, {dataset.heldout} held out; {done.next_step.replace(str(folder), '')}"

@@ -14,7 +14,7 @@ import ast
 import sys
 from pathlib import Path
 
-from aeon_plugin_ft.dataset.export.texts import Plan, unsloth
+from aeon_plugin_ft.dataset.export.texts import ExportPlan, unsloth
 
 HOMES = {
     # The name that our script calls -> where Unsloth defines it, and as what.
@@ -47,7 +47,7 @@ def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--sources", type=Path, required=True)
     sources = arguments.parse_args().sources
-    calls = called(unsloth(Plan("Qwen/Qwen2.5-1.5B-Instruct")))
+    calls = called(unsloth(ExportPlan("Qwen/Qwen2.5-1.5B-Instruct")))
     for name, (file, function) in HOMES.items():
         unknown = calls[name] - parameters(sources / file, function)
         if unknown:

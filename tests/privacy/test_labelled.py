@@ -12,7 +12,7 @@ from rapidfuzz import fuzz, process
 from aeon_plugin_ft.privacy import Redactor
 from aeon_plugin_ft.privacy.recognisers import RECOGNISERS
 from aeon_plugin_ft.privacy.signals import signals
-from aeon_plugin_ft.privacy.text import Source
+from aeon_plugin_ft.privacy.text import ScannedText
 from tests.conftest import REPOSITORY
 
 BENCHMARKS = REPOSITORY / "benchmarks"
@@ -71,7 +71,7 @@ def test_the_first_look_skips_no_recogniser_that_would_find_something(benchmark:
         for sentence in benchmark.sentences(BENCHMARKS / "data" / f"privacy_{name}.txt", seed):
             seen = signals(sentence.text)
             for recogniser, needs in RECOGNISERS:
-                found = list(recogniser(Source(sentence.text)))
+                found = list(recogniser(ScannedText(sentence.text)))
                 assert not found or seen & needs, (recogniser.__name__, sentence.text)
 
 

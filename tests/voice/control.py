@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 
 from aeon_plugin_ft.voice.control import (
-    Cause,
     Change,
+    ChangeCause,
     CommandResult,
     Comparison,
     Forgotten,
@@ -32,7 +32,7 @@ class FakeControl:
         self.model = ModelInUse("v0003")
         self.known: tuple[VersionInfo, ...] = ()
         self.comparison = Comparison("v0003", "base", gain=0.12, examples=40, better=31)
-        self.last_change = Change(Cause.OWNER, "v0003", "base")
+        self.last_change = Change(ChangeCause.OWNER, "v0003", "base")
         self.forgotten = Forgotten(2)
         self.planned = NextTraining(Waiting.TURNS, turns_left=20)
 

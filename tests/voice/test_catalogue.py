@@ -11,7 +11,7 @@ import pytest
 from aeon_plugin_ft import voice
 from aeon_plugin_ft.causes import Refusal, Trouble
 from aeon_plugin_ft.voice.catalogue import Catalogue, variants
-from aeon_plugin_ft.voice.control import Cause, Phase, Reason, Waiting
+from aeon_plugin_ft.voice.control import ChangeCause, Phase, Reason, Waiting
 
 
 def test_every_reason_has_words() -> None:
@@ -61,7 +61,7 @@ def test_every_sentence_is_spoken_somewhere() -> None:
     """By its name in the code, or by a name that the code puts together from an enum."""
     source = "".join(path.read_text(encoding="utf-8") for path in Path(voice.__file__).parent.glob("*.py"))
     made = {f"reason.{reason.value}" for reason in Reason} | {f"next.{waiting.value}" for waiting in Waiting}
-    made |= {f"why.{cause.value}" for cause in Cause} | {f"status.{phase.value}" for phase in Phase}
+    made |= {f"why.{cause.value}" for cause in ChangeCause} | {f"status.{phase.value}" for phase in Phase}
     made |= {f"setting.ask_{name}_{switch}" for name in ("automatic", "announce") for switch in ("on", "off")}
     made |= {f"refusal.{refusal}" for refusal in Refusal} | {f"trouble.{trouble}" for trouble in Trouble}
     made |= {f"forget.{entry}_many" for entry in ("ask_versions", "done_versions")}

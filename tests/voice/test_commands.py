@@ -16,8 +16,8 @@ from aeon_plugin_ft.errors import BackendDownError, NoSpaceError
 from aeon_plugin_ft.voice.catalogue import Catalogue, variants
 from aeon_plugin_ft.voice.commands import PENDING_S, Commands, yes_or_no
 from aeon_plugin_ft.voice.control import (
-    Cause,
     Change,
+    ChangeCause,
     CommandResult,
     Comparison,
     Forgotten,
@@ -185,12 +185,12 @@ def test_the_trained_model_in_a_comparison_is_the_newest_usable_one(commands: Co
 
 
 CHANGES: list[tuple[Change, str]] = [
-    (Change(Cause.NEVER), "modelo base"),
-    (Change(Cause.BETTER, "v0002", "base"), "prova"),
-    (Change(Cause.BETTER, "v0002", "base", gain=0.1), "dez por cento"),
-    (Change(Cause.OWNER, "base", "v0002", at=NOW - 60), "ped.*[Hh]oje"),
-    (Change(Cause.ROLLED_BACK, "v0001", "v0002"), "a versão dois"),
-    (Change(Cause.BACKEND, "base", "v0002"), "respond|fora do ar|alcancei"),
+    (Change(ChangeCause.NEVER), "modelo base"),
+    (Change(ChangeCause.BETTER, "v0002", "base"), "prova"),
+    (Change(ChangeCause.BETTER, "v0002", "base", gain=0.1), "dez por cento"),
+    (Change(ChangeCause.OWNER, "base", "v0002", at=NOW - 60), "ped.*[Hh]oje"),
+    (Change(ChangeCause.ROLLED_BACK, "v0001", "v0002"), "a versão dois"),
+    (Change(ChangeCause.BACKEND, "base", "v0002"), "respond|fora do ar|alcancei"),
 ]
 
 

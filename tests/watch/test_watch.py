@@ -14,7 +14,7 @@ from aeon_plugin_ft.evaluation import Verdict
 from aeon_plugin_ft.events import Event, EventBus, VerdictReached
 from aeon_plugin_ft.registry import Registry, VersionState
 from aeon_plugin_ft.registry.canaries import begin_canary, canary_under_way
-from aeon_plugin_ft.serving.routes import Canary, RouteTable
+from aeon_plugin_ft.serving.routes import CanaryRoute, RouteTable
 from aeon_plugin_ft.settings import GateSection
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.turns import TurnIndex
@@ -243,11 +243,11 @@ def test_the_pace_and_the_length_are_those_of_the_record(talk: Talk) -> None:
 
 
 def test_a_session_stays_with_one_model_and_the_share_is_kept() -> None:
-    canary = Canary(Route("embedded", "v0002", version="v0002"), 0.25)
+    canary = CanaryRoute(Route("embedded", "v0002", version="v0002"), 0.25)
     taken = [canary.takes(f"session {n}") for n in range(2000)]
     assert taken == [canary.takes(f"session {n}") for n in range(2000)]
     assert 0.2 < sum(taken) / len(taken) < 0.3
-    assert not any(Canary(canary.route, 0.0).takes(str(n)) for n in range(100))
+    assert not any(CanaryRoute(canary.route, 0.0).takes(str(n)) for n in range(100))
 
 
 def test_a_call_keeps_its_route_when_a_trial_begins_or_ends() -> None:
@@ -255,7 +255,7 @@ def test_a_call_keeps_its_route_when_a_trial_begins_or_ends() -> None:
     old = Route("embedded", "v1", version="v0001")
     table.flip(old)
     assert table.acquire("a", "s") == old
-    table.canary = Canary(Route("embedded", "v2", version="v0002"), 1.0)
+    table.canary = CanaryRoute(Route("embedded", "v2", version="v0002"), 1.0)
     assert table.acquire("a", "s") == old
     second = table.acquire("b", "s")
     assert second is not None and second.version == "v0002"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from aeon_plugin_ft.dataset.export import texts
-from aeon_plugin_ft.dataset.export.texts import Plan
+from aeon_plugin_ft.dataset.export.texts import ExportPlan
 from aeon_plugin_ft.dataset.frozen import read_messages, read_preferences, read_ratings
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import DatasetError
@@ -30,7 +30,7 @@ class Export:
     next_step: str
 
 
-def export(dataset: Dataset, target: Path, format: str, plan: Plan | None = None) -> Export:
+def export(dataset: Dataset, target: Path, format: str, plan: ExportPlan | None = None) -> Export:
     """Write `dataset` into the folder `target` in `format`; `plan` holds the base model and the LoRA recipe.
 
     Raises DatasetError for an unknown format, for a base model whose chat template is not known
@@ -38,7 +38,7 @@ def export(dataset: Dataset, target: Path, format: str, plan: Plan | None = None
     """
     if format not in FORMATS:
         raise DatasetError(f"There is no export format {format!r}", f"Use one of {', '.join(FORMATS)}")
-    plan = plan or Plan()
+    plan = plan or ExportPlan()
     try:
         target.mkdir(parents=True, exist_ok=True)
         return FORMATS[format](dataset, target, plan)
@@ -48,12 +48,12 @@ def export(dataset: Dataset, target: Path, format: str, plan: Plan | None = None
         ) from error
 
 
-def _jsonl(dataset: Dataset, target: Path, plan: Plan) -> Export:
+def _jsonl(dataset: Dataset, target: Path, plan: ExportPlan) -> Export:
     files = [_copy(dataset.train_file, target / "train.jsonl"), _copy(dataset.heldout_file, target / "heldout.jsonl")]
     return Export(tuple(files), 0, f"Upload or train on {files[0].name}; {files[1].name} is for judging the result")
 
 
-def _llamafactory(dataset: Dataset, target: Path, plan: Plan) -> Export:
+def _llamafactory(dataset: Dataset, target: Path, plan: ExportPlan) -> Export:
     plan = plan.with_template()
     train, left_out = _talk(dataset.train_file, target / "aeon_sft.jsonl")
     heldout, more = _talk(dataset.heldout_file, target / "aeon_heldout.jsonl")
@@ -70,7 +70,7 @@ def _llamafactory(dataset: Dataset, target: Path, plan: Plan) -> Export:
     return Export(tuple(files), left_out + more, step)
 
 
-def _axolotl(dataset: Dataset, target: Path, plan: Plan) -> Export:
+def _axolotl(dataset: Dataset, target: Path, plan: ExportPlan) -> Export:
     train, left_out = _talk(dataset.train_file, target / "aeon_sft.jsonl")
     heldout, more = _talk(dataset.heldout_file, target / "aeon_heldout.jsonl")
     config = _text(target / "aeon.yaml", texts.axolotl(plan, heldout.stat().st_size > 0))
@@ -78,14 +78,14 @@ def _axolotl(dataset: Dataset, target: Path, plan: Plan) -> Export:
     return Export((train, heldout, config), left_out + more, step)
 
 
-def _unsloth(dataset: Dataset, target: Path, plan: Plan) -> Export:
+def _unsloth(dataset: Dataset, target: Path, plan: ExportPlan) -> Export:
     train, left_out = _talk(dataset.train_file, target / "aeon_sft.jsonl")
     heldout, more = _talk(dataset.heldout_file, target / "aeon_heldout.jsonl")
     script = _text(target / "train_unsloth.py", texts.unsloth(plan))
     return Export((train, heldout, script), left_out + more, f"cd {target} && python {script.name}")
 
 
-FORMATS: dict[str, Callable[[Dataset, Path, Plan], Export]] = {
+FORMATS: dict[str, Callable[[Dataset, Path, ExportPlan], Export]] = {
     "jsonl": _jsonl,
     "llamafactory": _llamafactory,
     "axolotl": _axolotl,

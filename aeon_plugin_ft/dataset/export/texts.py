@@ -33,7 +33,7 @@ _CHATML = ("<|im_start|>user\n", "<|im_start|>assistant\n")
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ExportPlan:
     """The base model and the recipe that an export carries. `batch_size` is the effective batch; `template` is
     LLaMA-Factory's name of the chat template, "" to derive it from the model's name; `cpu` is for a machine
     without a GPU."""
@@ -50,7 +50,7 @@ class Plan:
     cpu: bool = False
 
     @classmethod
-    def of(cls, base_model: str, train: TrainSection, *, template: str = "", cpu: bool = False) -> Plan:
+    def of(cls, base_model: str, train: TrainSection, *, template: str = "", cpu: bool = False) -> ExportPlan:
         """From [train]; what is 0 ("chosen") there becomes the usual value."""
         usual = cls()
         return cls(
@@ -58,7 +58,7 @@ class Plan:
             train.epochs or usual.epochs, train.batch_size or usual.batch_size, train.max_length, train.seed, cpu,
         )  # fmt: skip
 
-    def with_template(self) -> Plan:
+    def with_template(self) -> ExportPlan:
         """The plan with its template known; DatasetError when the model's name does not tell it."""
         if self.template:
             return self
@@ -94,7 +94,7 @@ def dataset_info(file_name: str) -> dict[str, Any]:
     return entry
 
 
-def llamafactory_train(plan: Plan, evaluate: bool) -> str:
+def llamafactory_train(plan: ExportPlan, evaluate: bool) -> str:
     """LLaMA-Factory's configuration of a LoRA training on the exported files."""
     keys: dict[str, Any] = {
         "model_name_or_path": plan.base_model,
@@ -135,7 +135,7 @@ def llamafactory_train(plan: Plan, evaluate: bool) -> str:
     return _yaml("llamafactory-cli train train_lora_sft.yaml", keys)
 
 
-def llamafactory_merge(plan: Plan) -> str:
+def llamafactory_merge(plan: ExportPlan) -> str:
     """LLaMA-Factory's configuration that merges what it has trained."""
     keys = {
         "model_name_or_path": plan.base_model,
@@ -151,7 +151,7 @@ def llamafactory_merge(plan: Plan) -> str:
     return _yaml("llamafactory-cli export merge_lora.yaml", keys)
 
 
-def axolotl(plan: Plan, evaluate: bool) -> str:
+def axolotl(plan: ExportPlan, evaluate: bool) -> str:
     """Axolotl's configuration of the same training."""
 
     def data(path: str) -> dict[str, Any]:
@@ -195,7 +195,7 @@ def axolotl(plan: Plan, evaluate: bool) -> str:
     return _yaml("axolotl train aeon.yaml", keys)
 
 
-def unsloth(plan: Plan) -> str:
+def unsloth(plan: ExportPlan) -> str:
     """A script for Unsloth, which has no configuration files."""
     name = plan.base_model.lower()
     template = plan.template or next((template for part, template in _TEMPLATES if part in name), "")

@@ -11,7 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from aeon_plugin_ft.errors import ServingError
 from aeon_plugin_ft.registry.model import Version
 from aeon_plugin_ft.serving.merging.worker.run import run_job, serve_job
 from aeon_plugin_ft.store import DataFolder
-from hooks import Message
+from hooks import Message, as_dicts
 
 POSITIONS = 32
 """Tokens of replies that are compared."""
@@ -69,7 +69,7 @@ def measure_merge(
     kept = work / f"{merged.stem}-reference.npz"
     job: dict[str, Any] = {
         "copy": str(base.training_copy), "adapter": str(adapter), "merged": str(merged), "reference": str(kept),
-        "conversations": [[asdict(message) for message in talk] for talk in conversations], "positions": positions,
+        "conversations": [as_dicts(talk) for talk in conversations], "positions": positions,
     }  # fmt: skip
     try:
         effect = run_job("aeon_plugin_ft.serving.merging.worker.reference", job, work / f"{merged.stem}-reference.json")

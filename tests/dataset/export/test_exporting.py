@@ -12,7 +12,7 @@ import yaml
 
 from aeon_plugin_ft.dataset.build import build_draft
 from aeon_plugin_ft.dataset.export.exporting import FORMATS, alternates, export
-from aeon_plugin_ft.dataset.export.texts import Plan
+from aeon_plugin_ft.dataset.export.texts import ExportPlan
 from aeon_plugin_ft.dataset.frozen import freeze
 from aeon_plugin_ft.dataset.importers.importing import import_file
 from aeon_plugin_ft.dataset.model import Dataset, Feedback
@@ -22,7 +22,7 @@ from aeon_plugin_ft.store import DataFolder, Store
 from hooks import Message
 from tests.dataset.conftest import MakeTurn
 
-QWEN = Plan(base_model="Qwen/Qwen2.5-1.5B-Instruct")
+QWEN = ExportPlan(base_model="Qwen/Qwen2.5-1.5B-Instruct")
 
 
 @pytest.fixture
@@ -92,13 +92,13 @@ def test_preferences_and_ratings_go_along(dataset: Dataset, tmp_path: Path) -> N
     ],
 )
 def test_llamafactory_s_template_follows_the_base_model(base: str, template: str) -> None:
-    assert Plan(base_model=base).with_template().template == template
+    assert ExportPlan(base_model=base).with_template().template == template
 
 
 def test_an_unknown_base_model_asks_for_its_template(dataset: Dataset, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"fit x/y\. Say which with --template"):
-        export(dataset, tmp_path, "llamafactory", Plan(base_model="x/y"))
-    export(dataset, tmp_path, "llamafactory", Plan(base_model="x/y", template="yi"))
+        export(dataset, tmp_path, "llamafactory", ExportPlan(base_model="x/y"))
+    export(dataset, tmp_path, "llamafactory", ExportPlan(base_model="x/y", template="yi"))
     assert yaml.safe_load((tmp_path / "train_lora_sft.yaml").read_text())["template"] == "yi"
 
 
@@ -109,12 +109,12 @@ def test_axolotl_judges_on_the_held_out_split(dataset: Dataset, tmp_path: Path) 
     assert config["test_datasets"][0]["path"] == "./aeon_heldout.jsonl"
     assert config["datasets"][0]["roles_to_train"] == ["assistant"]
     assert "eot_tokens" not in config
-    export(dataset, tmp_path, "axolotl", Plan(base_model="google/gemma-3-1b-it"))
+    export(dataset, tmp_path, "axolotl", ExportPlan(base_model="google/gemma-3-1b-it"))
     assert yaml.safe_load((tmp_path / "aeon.yaml").read_text())["eot_tokens"] == ["<end_of_turn>"]
 
 
 def test_unsloth_s_script_is_python_with_our_recipe(dataset: Dataset, tmp_path: Path) -> None:
-    plan = Plan.of("google/gemma-3-1b-it", TrainSection(rank=7, learning_rate=0.003))
+    plan = ExportPlan.of("google/gemma-3-1b-it", TrainSection(rank=7, learning_rate=0.003))
     export(dataset, tmp_path, "unsloth", plan)
     tree = ast.parse((tmp_path / "train_unsloth.py").read_text(encoding="utf-8"))
     constants = [node for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)]
@@ -126,14 +126,14 @@ def test_unsloth_s_script_is_python_with_our_recipe(dataset: Dataset, tmp_path: 
 
 
 def test_a_plan_takes_what_the_settings_say_and_chooses_the_rest() -> None:
-    plan = Plan.of("b", TrainSection(epochs=2, batch_size=6, seed=3, max_length=99))
+    plan = ExportPlan.of("b", TrainSection(epochs=2, batch_size=6, seed=3, max_length=99))
     assert (plan.epochs, plan.batch_size, plan.micro_batch, plan.seed, plan.max_length) == (2, 6, 2, 3, 99)
     assert plan.learning_rate == 2e-4
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_machine_without_a_gpu_gets_a_configuration_for_it(dataset: Dataset, tmp_path: Path, name: str) -> None:
-    export(dataset, tmp_path, name, Plan(cpu=True))
+    export(dataset, tmp_path, name, ExportPlan(cpu=True))
     text = "".join(file.read_text(encoding="utf-8") for file in tmp_path.glob("*.yaml"))
     assert "bf16: true" not in text
 

@@ -110,3 +110,5 @@ class Follower:
             self._served.swapper.recover()
         except AeonFtError as error:
             log.warning("what was interrupted could not be put in order: %s", error)
+        except Exception:  # without this thread no model would be served until the next start
+            log.exception("what was interrupted could not be put in order")

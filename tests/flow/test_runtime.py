@@ -312,6 +312,17 @@ def test_a_version_that_was_accepted_before_a_crash_is_put_into_use_after_it(tmp
     owner.caller.all("aeon_stopping")
 
 
+def test_a_recovery_that_breaks_does_not_end_the_following(
+    owner: Owner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread that recovers is the one that serves: it must outlive a bug."""
+    monkeypatch.setattr(Registry, "heal", lambda _: 1 / 0)
+    runtime = owner.start()
+    version = add_version(runtime, tmp_path, "r1")
+    runtime.registry.promote(version, PromotionCause.OWNER)
+    eventually(lambda: runtime.answering == version)
+
+
 def test_what_the_owner_chose_after_the_verdict_stays(tmp_path: Path, data: DataFolder, store: Store) -> None:
     name = with_an_accepted_version(data.root, tmp_path, rolled_back=True)
     pipeline = Pipeline(data, Settings, store, EventBus(), lambda: {"embedded": StandIn()})

@@ -97,9 +97,7 @@ class OwnerControl:
     def resume(self) -> CommandResult:
         """Go on with the run that was left in the middle."""
         run = self._unfinished()
-        if self.runtime.background.busy:
-            return CommandResult(Reason.NOT_PAUSED)
-        if run is None:
+        if run is None or self.runtime.background.busy:
             return CommandResult(Reason.NOT_PAUSED)
         return _outcome(lambda: self.runtime.learning.order(run))
 

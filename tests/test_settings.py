@@ -93,6 +93,28 @@ def test_a_value_that_will_not_do_changes_nothing(tmp_path: Path) -> None:
     assert file.path.read_text(encoding="utf-8") == default_text()
 
 
+def test_a_change_to_a_file_with_a_mistake_in_it_names_the_mistake(tmp_path: Path) -> None:
+    path = tmp_path / "plugin.toml"
+    file = SettingsFile.open(path)
+    path.write_text("[train\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match="not valid TOML"):
+        file.set("train.rank", 8)
+    assert path.read_text(encoding="utf-8") == "[train\n"
+
+
+def test_a_change_that_cannot_be_written_is_not_in_force(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = SettingsFile.open(tmp_path / "plugin.toml")
+    before = file.current
+
+    def full(*_: object) -> None:
+        raise SettingsError(file.path, ["the disk is full"])
+
+    monkeypatch.setattr(file, "_write", full)
+    with pytest.raises(SettingsError):
+        file.set("train.rank", before.train.rank + 1)
+    assert file.current == before
+
+
 def test_a_change_while_the_file_is_being_read_again_is_not_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ cut in the middle of a write) is ignored. Of finished swaps the oldest lines bey
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import threading
@@ -92,8 +93,7 @@ class Journal:
                     # Flushed is not written: the next step may load a model and take the machine down with it.
                     os.fsync(file.fileno())
         except OSError as error:
-            # ENOSPC
-            if error.errno == 28:
+            if error.errno == errno.ENOSPC:
                 raise NoSpaceError(self.path.parent, 4096, 0) from error
             raise StoreError(
                 f"The journal {self.path} cannot be written ({error.strerror})", "Check its folder"
@@ -125,13 +125,19 @@ class Journal:
 
     def last_promoted(self, version: str) -> SwapRecord | None:
         """The beginning of the newest swap that brought `version` into use."""
-        newest: SwapRecord | None = None
+        return self._promotions().get(version)
+
+    def _promotions(self) -> dict[str, SwapRecord]:
+        """Each version that a swap brought into use, and the beginning of the newest one that did."""
+        newest: dict[str, SwapRecord] = {}
         for entries in self.swaps().values():
             steps = {entry.step for entry in entries}
-            in_use = SwapStep.UNDONE not in steps and steps & {SwapStep.PROMOTED, SwapStep.DONE}
-            if entries[0].version == version and in_use:
-                newest = entries[0]
+            if SwapStep.UNDONE not in steps and steps & {SwapStep.PROMOTED, SwapStep.DONE}:
+                newest[entries[0].version] = entries[0]
         return newest
+
+    def _newest_promotions(self) -> set[str]:
+        return {beginning.swap for beginning in self._promotions().values()}
 
     def last_deployed(self, version: str, backend: str) -> dict[str, Any] | None:
         """The record of the newest deployment of a version on a backend."""
@@ -139,14 +145,15 @@ class Journal:
         return next((deployed for deployed in reversed(made) if deployed.get("backend") == backend), None)
 
     def trim(self) -> None:
-        """Drop the oldest lines of finished swaps beyond KEEP_LINES."""
+        """Drop the oldest lines of finished swaps beyond KEEP_LINES, but for those that say where each version was
+        served last: a start serves it there again, however often something else was tried since."""
         with self._guard:
             entries = list(self.entries())
             if len(entries) <= KEEP_LINES:
                 return
-            open_swaps = {swap[0].swap for swap in self.unfinished()}
+            keep = {swap[0].swap for swap in self.unfinished()} | self._newest_promotions()
             cut = len(entries) - KEEP_LINES // 2
-            kept = [entry for number, entry in enumerate(entries) if number >= cut or entry.swap in open_swaps]
+            kept = [entry for number, entry in enumerate(entries) if number >= cut or entry.swap in keep]
             write_whole(self.path, "".join(entry.line() for entry in kept), durable=True)
 
     def _torn(self) -> bool:

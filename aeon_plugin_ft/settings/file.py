@@ -85,13 +85,17 @@ class SettingsFile:
         if model is None or name not in model.model_fields:
             raise SettingsError(self.path, [unknown_key_sentence(self.path, None, key)])
         with self._changing:
-            document = tomlkit.parse(self._read())
+            before = self._read()
+            parse(before, self.path)  # a file with a mistake in it is named, and not written over
+            document = tomlkit.parse(before)
             table = document.setdefault(section, tomlkit.table())
             table[name] = list(value) if isinstance(value, tuple) else value
             text = tomlkit.dumps(document)
-            # Checked before it is written: a value that will not do never reaches the file.
-            self.current = parse(text, self.path)
+            # Checked before it is written: a value that will not do never reaches the file. In force only once it is
+            # there: a full disk must not leave settings that the next start does not know.
+            changed = parse(text, self.path)
             self._write(text)
+            self.current = changed
 
     def _read(self) -> str:
         try:

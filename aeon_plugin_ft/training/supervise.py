@@ -13,6 +13,7 @@ from typing import IO
 
 import psutil
 
+import aeon_plugin_ft
 from aeon_plugin_ft.causes import Interrupt, PauseCause
 from aeon_plugin_ft.errors import PreemptedError, TrainingError
 from aeon_plugin_ft.store import Store
@@ -31,7 +32,9 @@ PAUSE_SECONDS = 3.3
 
 CHILD_POLL_SECONDS = 0.2
 
-_PACKAGE_ROOT = Path(__file__).resolve().parents[2]
+_IMPORTED_FROM = Path(aeon_plugin_ft.__file__).resolve().parents[1]
+"""The folder that has this package in it, and not the package itself: its modules have names of the standard library's
+(http)."""
 
 
 class Worker:
@@ -177,16 +180,19 @@ def _let_go(process: subprocess.Popen[bytes], seconds: float = PAUSE_SECONDS) ->
         process.wait()
 
 
+def search_path() -> str:
+    """PYTHONPATH of a child: it must find this very package, also where the host put it on sys.path itself."""
+    return os.pathsep.join([str(_IMPORTED_FROM), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
 def child_environment(threads: int) -> dict[str, str]:
     """The environment of a child that runs torch."""
     made = dict(os.environ)
-    # A plugin is a folder that the host imports from, not a package that is installed: the child must be told where.
-    paths = [str(_PACKAGE_ROOT), *filter(None, [made.get("PYTHONPATH")])]
     made.update(
         # By environment, because both libraries read it while they are imported.
         OMP_NUM_THREADS=str(threads),
         MKL_NUM_THREADS=str(threads),
-        PYTHONPATH=os.pathsep.join(paths),
+        PYTHONPATH=search_path(),
         PYTHONIOENCODING="utf-8",
         PYTHONUNBUFFERED="1",
         TOKENIZERS_PARALLELISM="false",

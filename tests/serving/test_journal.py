@@ -48,6 +48,21 @@ def test_unfinished_swaps_are_those_without_an_end(tmp_path: Path) -> None:
     assert [entries[0].swap for entries in journal.unfinished()] == ["b"]
 
 
+def test_trimming_keeps_where_the_version_in_use_was_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A move that fails again and again writes more lines than are kept; the next start must still serve."""
+    monkeypatch.setattr(module, "KEEP_LINES", 10)
+    journal = Journal(tmp_path / "journal.jsonl")
+    for step in (SwapStep.BEGUN, SwapStep.PROMOTED, SwapStep.DONE):
+        journal.write(entry("served", step))
+    for number in range(10):
+        for step in (SwapStep.BEGUN, SwapStep.FAILED, SwapStep.UNDONE):
+            journal.write(entry(f"s{number}", step, backend="ollama"))
+    journal.trim()
+    last = journal.last_promoted("v0001")
+    assert last is not None and (last.swap, last.backend) == ("served", "embedded")
+    assert len(list(journal.entries())) == 8
+
+
 def test_trimming_keeps_what_is_not_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "KEEP_LINES", 10)
     journal = Journal(tmp_path / "journal.jsonl")

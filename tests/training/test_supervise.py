@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import aeon_plugin_ft
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.causes import PauseCause
 from aeon_plugin_ft.dataset.model import Dataset
@@ -19,7 +21,7 @@ from aeon_plugin_ft.training.memory import chosen_micro_tokens
 from aeon_plugin_ft.training.model import Exit, Recipe, RunOutcome, RunState
 from aeon_plugin_ft.training.progress import write_outcome
 from aeon_plugin_ft.training.runs import create_run, learnt_before, record_end
-from aeon_plugin_ft.training.supervise import wait_for
+from aeon_plugin_ft.training.supervise import search_path, wait_for
 from aeon_plugin_ft.training.table import get_run, set_state
 
 
@@ -39,6 +41,18 @@ def test_a_child_is_gone_within_five_seconds_whether_it_listens_or_not(code: str
     with pytest.raises(PreemptedError, match="the owner is back"):
         wait_for(process, lambda: PauseCause.OWNER_BACK, "measuring")
     assert process.poll() is not None and time.monotonic() - began < 5
+
+
+def test_a_child_finds_this_package_and_the_standard_library_whose_names_it_has_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The host may have put the plugin on sys.path by itself, and the package has a module http of its own."""
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    code = "import aeon_plugin_ft, urllib.request; print(aeon_plugin_ft.__file__)"
+    environment = {**os.environ, "PYTHONPATH": search_path()}
+    isolated = [sys.executable, "-S", "-c", code]  # without site-packages, where an editable install would help
+    child = subprocess.run(isolated, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert Path(child.stdout.strip()) == Path(aeon_plugin_ft.__file__)
 
 
 def test_a_child_that_takes_too_long_is_ended() -> None:

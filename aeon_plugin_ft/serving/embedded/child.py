@@ -22,6 +22,7 @@ from typing import Any
 
 from aeon_plugin_ft.errors import BackendDownError, ServingError
 from aeon_plugin_ft.serving.embedded.server import ServerConfig
+from aeon_plugin_ft.training.supervise import search_path
 
 START_SECONDS = 300.0
 """A large model on a slow disk takes minutes to load."""
@@ -69,7 +70,7 @@ class EmbeddedChild:
                 stderr=errors,
                 text=True,
                 encoding="utf-8",
-                env={**CALM_THREADS, **os.environ, "PYTHONPATH": _search_path()},
+                env={**CALM_THREADS, **os.environ, "PYTHONPATH": search_path()},
                 **_NEW_GROUP,
             )
         try:
@@ -188,13 +189,6 @@ class EmbeddedChild:
         code = self._process.returncode if self._process is not None else None
         last = next((line.strip() for line in reversed(lines) if line.strip()), "")
         return f"its process ended with code {code}" + (f" ({last[:200]})" if last else "")
-
-
-def _search_path() -> str:
-    """The child must find this very package, also when the host put it on sys.path itself."""
-    here = str(Path(__file__).resolve().parents[2])
-    given = os.environ.get("PYTHONPATH")
-    return f"{here}{os.pathsep}{given}" if given else here
 
 
 def new_token() -> str:

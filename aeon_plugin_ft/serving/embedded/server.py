@@ -23,6 +23,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import IO, Any
 
+LOG_SECONDS = 5.0
 POLL_SECONDS = 0.05
 QUIET_POLLS = 4
 """The server must report no request this many times in a row: one may be between its socket and its queue."""
@@ -64,6 +65,7 @@ def main() -> int:
         server = _load(config)
         _warm(server, config.warm_prompt)
     except (RuntimeError, ValueError) as error:
+        _let_the_log_be_written()
         _say(answers, {"error": str(error)})
         return 1
     _say(answers, {"port": int(server.listening_address.rpartition(":")[2])})
@@ -80,6 +82,14 @@ def _take_stdout() -> IO[str]:
     # On the level of descriptors, because native code does not write through sys.stdout.
     os.dup2(2, 1)
     return kept
+
+
+def _let_the_log_be_written() -> None:
+    """llama.cpp logs from a thread of its own, whose last lines are lost when the process ends first; the reason of a
+    failure is among them. Its file has grown, or a busy machine has had its time."""
+    deadline = time.monotonic() + LOG_SECONDS
+    while os.fstat(2).st_size == 0 and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
 
 
 def _say(answers: IO[str], value: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 
 from aeon_plugin_ft.errors import AeonFtError, ServingError
 from aeon_plugin_ft.store.files import write_whole
+from aeon_plugin_ft.training.supervise import search_path
 from aeon_plugin_ft.training.worker.priority import priority_argument, yields
 from aeon_plugin_ft.weights.merge import MergeOptions, merge_gguf
 
@@ -62,6 +63,7 @@ def _wait(module: str, file: Path, log: BinaryIO) -> int:
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=log,
+        env={**os.environ, "PYTHONPATH": search_path()},
     )
     try:
         return child.wait()

@@ -19,6 +19,7 @@ from aeon_plugin_ft.dataset.build import build_draft
 from aeon_plugin_ft.dataset.feedback.opinions import load_feedback, note_feedback, recognise_feedback
 from aeon_plugin_ft.dataset.frozen import freeze, load_dataset
 from aeon_plugin_ft.dataset.model import Dataset, Draft
+from aeon_plugin_ft.dataset.served import keep_served_prompt, served_prompt
 from aeon_plugin_ft.errors import (
     AeonFtError,
     AlreadyLearntError,
@@ -128,6 +129,7 @@ class Pipeline:
     def draft(self) -> Draft:
         """What the log gives now: examples on both sides of the split, and what was left out and why."""
         self.index.ingest()
+        keep_served_prompt(self.store, self.index)
         note_feedback(self.store, recognise_feedback(self.index.turns()))
         settings = self.settings()
         return build_draft(
@@ -159,8 +161,7 @@ class Pipeline:
 
     def system_prompt(self) -> str:
         """The newest system prompt that a model was really served; "" before the first conversation."""
-        newest = self.store.fact("system_prompt", "")
-        return str(newest)
+        return served_prompt(self.store)
 
     # -- dataset -> run ------------------------------------------------------------------------
 

@@ -134,11 +134,11 @@ def make_registry(basis: Basis) -> Registry:
 
 def make_backends(data: DataFolder, store: Store, settings_file: SettingsFile, extensions: Extensions) -> Backends:
     """The built-in backends and those of other plugins; none is started before it is used."""
+    from aeon_plugin_ft.dataset.served import served_prompt
     from aeon_plugin_ft.serving.backends import Backends
 
     def prompt() -> str:
-        # Kept by the host's follower of the log (host/arrivals.py); a command warms with what the host saw last.
-        return str(store.fact("system_prompt", ""))
+        return served_prompt(store)
 
     return extensions.add_backends(Backends(data, lambda: settings_file.current.serve, system_prompt=prompt), data)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from aeon_plugin_ft.store.files import write_whole
 
 _BLOB = re.compile(r"sha256-([0-9a-f]{64})")
 _BLOCK = 1 << 20
+_ONE_AT_A_TIME = threading.Lock()
+"""The threads of a host that resolve the same base at once (the follower, a training) must not read its gigabytes
+twice, nor write digests.json over one another."""
 
 
 def sha256(*paths: Path) -> str:
@@ -39,14 +43,15 @@ def remembered_sha256(path: Path, cache: Path) -> str:
         return f"sha256:{blob[1]}"
     state = path.stat()
     key = f"{path.absolute()}|{state.st_size}|{state.st_mtime_ns}"
-    digests = _read(cache / "digests.json")
-    if key not in digests:
-        # An earlier state of the same file is never asked for again.
-        others = {name: value for name, value in digests.items() if not name.startswith(f"{path.absolute()}|")}
-        digests = {**others, key: sha256(path)}
-        cache.mkdir(parents=True, exist_ok=True)
-        write_whole(cache / "digests.json", json.dumps(digests))
-    return digests[key]
+    with _ONE_AT_A_TIME:
+        digests = _read(cache / "digests.json")
+        if key not in digests:
+            # An earlier state of the same file is never asked for again.
+            others = {name: value for name, value in digests.items() if not name.startswith(f"{path.absolute()}|")}
+            digests = {**others, key: sha256(path)}
+            cache.mkdir(parents=True, exist_ok=True)
+            write_whole(cache / "digests.json", json.dumps(digests))
+        return digests[key]
 
 
 def folder_sha256(files: Iterable[Path], cache: Path) -> str:

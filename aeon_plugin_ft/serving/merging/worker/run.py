@@ -8,7 +8,6 @@ The job names the inputs; the outcome ({"report": ...} or {"error": [what, todo]
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from aeon_plugin_ft.errors import AeonFtError, ServingError
+from aeon_plugin_ft.processes.parent import ParentPipe, leave_now
 from aeon_plugin_ft.store.files import write_whole
 from aeon_plugin_ft.training.worker.priority import priority_argument, yields
 from aeon_plugin_ft.weights.merge import MergeOptions, merge_gguf
@@ -88,9 +88,12 @@ def serve_job(argv: list[str], work: Callable[[dict[str, Any]], dict[str, Any]])
 
 
 def _end_with_parent() -> None:
+    parent = ParentPipe()
+
     def watch() -> None:
-        sys.stdin.buffer.read()
-        os._exit(1)
+        while not parent.gone(within=60.0):
+            pass
+        leave_now(1)
 
     threading.Thread(target=watch, daemon=True).start()
 

@@ -23,7 +23,7 @@ from aeon_plugin_ft.registry.folders import WITHDRAWN, left_by_a_crash, state_on
 from aeon_plugin_ft.registry.model import Version, VersionState
 from aeon_plugin_ft.registry.promotions import Promotion, last_promotion, note_promotion, promoted
 from aeon_plugin_ft.store import DataFolder, Store
-from aeon_plugin_ft.store.files import write_json
+from aeon_plugin_ft.store.files import patiently, write_json
 from aeon_plugin_ft.wording import english
 
 BASE = "base"
@@ -303,7 +303,7 @@ class Registry:
             raise RegistryError(f"{version.name} is in use, or the one to go back to", "Use another one first")
         size = sum(path.stat().st_size for path in version.folder.rglob("*") if path.is_file())
         self.store.set_fact(NEWEST, max(int(version.name[1:]), int(self.store.fact(NEWEST, 0))))
-        shutil.rmtree(version.folder)
+        patiently(lambda: shutil.rmtree(version.folder))
         self.store.execute("DELETE FROM versions WHERE name = ?", version.name)
         return size
 

@@ -76,7 +76,7 @@ def _alone(folder: Path) -> Iterator[None]:
         if not lock.acquire(seconds=WAIT_SECONDS):
             raise LogError(f"The conversations in {folder} are being rewritten already", "Try again in a minute")
         for left in folder.glob("*.part"):
-            left.unlink()
+            patiently(left.unlink)
         yield
     finally:
         lock.close()

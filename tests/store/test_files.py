@@ -113,15 +113,17 @@ def test_what_a_crash_left_goes_when_the_same_thing_is_written_again(place: Path
 
 
 def test_the_part_of_a_writer_that_lives_stays(place: Path, dead_pid: int) -> None:
-    living = [part_of(place / "a", pid) for pid in (os.getpid(), psutil.Process().ppid())]
-    for part in living:
-        part.write_text("being written")
-    gone = [part_of(place / "a", dead_pid), place / "a.part"]
-    for part in gone:
-        part.write_text("half")
-    assert set(files.left_behind(place)) == set(gone)
-    files.remove_left_behind(place)
-    assert set(place.iterdir()) == set(living)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as writer:
+        living = [part_of(place / "a", pid) for pid in (os.getpid(), writer.pid)]
+        for part in living:
+            part.write_text("being written")
+        gone = [part_of(place / "a", dead_pid), place / "a.part"]
+        for part in gone:
+            part.write_text("half")
+        assert set(files.left_behind(place)) == set(gone)
+        files.remove_left_behind(place)
+        assert set(place.iterdir()) == set(living)
+        writer.communicate(b"\n")
 
 
 def test_a_process_that_is_younger_than_the_part_did_not_write_it(place: Path) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from aeon_plugin_ft.errors import AeonFtError, ServingError
+from aeon_plugin_ft.processes.children import interpreter, start
 from aeon_plugin_ft.processes.parent import ParentPipe, leave_now
 from aeon_plugin_ft.store.files import write_whole
 from aeon_plugin_ft.training.worker.priority import priority_argument, yields
@@ -56,12 +57,8 @@ def run_job(module: str, job: dict[str, Any], file: Path) -> dict[str, Any]:
 
 def _wait(module: str, file: Path, log: BinaryIO) -> int:
     # Its end of the pipe closes when this process dies, and the child with it.
-    child = subprocess.Popen(
-        [sys.executable, "-m", module, str(file), priority_argument()],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=log,
-    )
+    command = [str(interpreter()), "-m", module, str(file), priority_argument()]
+    child = start(command, stdout=subprocess.DEVNULL, stderr=log)
     try:
         return child.wait()
     finally:

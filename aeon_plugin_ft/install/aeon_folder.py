@@ -6,12 +6,12 @@ import ast
 import hashlib
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from aeon_plugin_ft.errors import InstallError
+from aeon_plugin_ft.processes.children import ask, interpreter
 
 _NEEDED = {
     "main.py": None,
@@ -86,27 +86,19 @@ def read_folder(root: Path) -> AeonFolder:
 
 
 def find_python(root: Path) -> Path:
-    """The Python that runs this Aeon: of a virtual environment in its folder, else the one that runs this."""
+    """The Python that runs this Aeon: of a virtual environment in its folder, else the one that runs this. Raises
+    InstallError where a frozen Aeon has none."""
     for name in _VENVS:
         for inside in ("Scripts/python.exe", "bin/python"):
             if (root / name / inside).exists():
                 return root / name / inside
-    return Path(sys.executable)
+    return interpreter()
 
 
 def probe(executable: Path, root: Path, packages: tuple[str, ...] = ()) -> Probe:
     """Ask an interpreter, from inside the Aeon folder as Aeon runs it; raises InstallError if it does not run."""
     try:
-        done = subprocess.run(
-            [str(executable), "-c", _PROBE, *packages],
-            cwd=root,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=_PROBE_SECONDS,
-            check=False,
-        )
+        done = ask([str(executable), "-c", _PROBE, *packages], seconds=_PROBE_SECONDS, folder=root)
         answer = json.loads(done.stdout.strip().splitlines()[-1])
     except (OSError, subprocess.TimeoutExpired, ValueError, IndexError) as error:
         raise InstallError(

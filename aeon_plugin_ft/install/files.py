@@ -15,7 +15,7 @@ from aeon_plugin_ft.install.aeon_folder import AeonFolder, Probe, find_python, p
 from aeon_plugin_ft.install.template import FOLDER, MANIFEST, MODULE, MODULE_TEXT
 from aeon_plugin_ft.store import DataFolder
 from aeon_plugin_ft.store.digest import sha256_hex
-from aeon_plugin_ft.store.files import write_whole
+from aeon_plugin_ft.store.files import patiently, write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def uninstall(aeon_root: Path, purge: bool = False) -> InstallReport:
     removed, kept = _remove(root, manifest_files or {})
     notes = []
     if data is not None and data.exists():
-        shutil.rmtree(data)
+        patiently(lambda: shutil.rmtree(data))
         removed.append(data)
     elif purge is False and DataFolder.find(aeon_root=root).root.exists():
         notes.append("What was logged and learnt is kept; --purge deletes it as well.")

@@ -23,7 +23,7 @@ from aeon_plugin_ft.registry.folders import WITHDRAWN, state_on_disk, verdict_of
 from aeon_plugin_ft.registry.model import Version, VersionState
 from aeon_plugin_ft.registry.promotions import Promotion, last_promotion, note_promotion, promoted
 from aeon_plugin_ft.store import DataFolder, Store
-from aeon_plugin_ft.store.files import PART, remove_left_behind, write_json
+from aeon_plugin_ft.store.files import PART, patiently, remove_left_behind, write_json
 from aeon_plugin_ft.wording import english
 
 BASE = "base"
@@ -316,7 +316,7 @@ class Registry:
         size = sum(path.stat().st_size for path in version.folder.rglob("*") if path.is_file())
         # Before anything is deleted: the number is used up, whatever a crash leaves of the rest.
         self.store.set_fact(NEWEST, max(int(version.name[1:]), int(self.store.fact(NEWEST, 0))))
-        shutil.rmtree(version.folder)
+        patiently(lambda: shutil.rmtree(version.folder))
         self.store.execute("DELETE FROM versions WHERE name = ?", version.name)
         return size
 

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
+from aeon_plugin_ft.processes.children import ask
+
 CANNOT_TELL = (OSError, ValueError, AttributeError, subprocess.SubprocessError)
 """What a source raises where a program, a library or a service is missing."""
 ASK_SECONDS = 2.0
@@ -154,7 +156,7 @@ def _mutter_idle() -> float:
 
 def _number(command: list[str], pattern: str) -> float:
     """The number that a program prints. Raises OSError, SubprocessError, or ValueError when there is none."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=ASK_SECONDS, check=True)
+    done = ask(command, seconds=ASK_SECONDS, check=True)
     number = re.search(pattern, done.stdout)
     if number is None:
         raise ValueError(f"{command[0]} says nothing about it")

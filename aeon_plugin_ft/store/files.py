@@ -147,9 +147,10 @@ def _sync(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def patiently(move: Callable[[], object]) -> None:
-    """Rename or delete something that another program may have open for a moment (see above). Raises OSError."""
-    deadline, wait = time.monotonic() + RETRY_SECONDS, _FIRST_WAIT
+def patiently(move: Callable[[], object], seconds: float | None = None) -> None:
+    """Rename or delete something that another program may have open for a moment (see above); for RETRY_SECONDS
+    where no other time is given. Raises OSError."""
+    deadline, wait = time.monotonic() + (RETRY_SECONDS if seconds is None else seconds), _FIRST_WAIT
     while True:
         try:
             move()

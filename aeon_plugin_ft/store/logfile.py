@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 import traceback
 from collections.abc import Callable
 from logging.handlers import RotatingFileHandler
@@ -18,18 +19,29 @@ from pathlib import Path
 from typing import Any
 
 from aeon_plugin_ft.events import Event
+from aeon_plugin_ft.store.files import patiently
 
 ROOT = "aeon_ft"
 BYTES, OLDER = 1_000_000, 3
 """Size at which a new file is begun, and how many older ones are kept."""
+PATIENCE_SECONDS = 0.2
+"""How long beginning a new file may hold up whoever writes a line."""
+AGAIN_SECONDS = 60.0
+"""After this a new file is tried again where one could not be begun."""
 
 
 class LogFile(RotatingFileHandler):
-    """A handler of the logger "aeon_ft" and a listener of the event bus."""
+    """A handler of the logger "aeon_ft" and a listener of the event bus.
+
+    Aeon and a command may have the file open at once, and Windows then renames it for neither: they go on in the
+    file that is there, which grows meanwhile, until one of them is alone. No line is lost for it.
+    """
 
     def __init__(self, path: Path, redact: Callable[[str], str]) -> None:
         super().__init__(path, maxBytes=BYTES, backupCount=OLDER, encoding="utf-8", delay=True)
         self._redact = redact
+        self._not_before = 0.0
+        """On the monotonic clock: no new file is tried until then."""
 
     def open(self) -> LogFile:
         """Begin to take the lines of the logger; the file is made with the first one."""
@@ -40,6 +52,34 @@ class LogFile(RotatingFileHandler):
         """Take no more lines, and close the file."""
         logging.getLogger(ROOT).removeHandler(self)
         super().close()
+
+    def shouldRollover(self, record: logging.LogRecord) -> int:
+        return int(time.monotonic() >= self._not_before and super().shouldRollover(record))
+
+    def doRollover(self) -> None:
+        """Begin a new file, or go on in this one where another program keeps it."""
+        if self.stream is not None:
+            self.stream.close()
+        try:
+            self._free_first()
+            self._rename(self.baseFilename, self._older(1))
+        except OSError:
+            self._not_before = time.monotonic() + AGAIN_SECONDS
+        self.stream = self._open()
+
+    def _free_first(self) -> None:
+        """Move the older files up by one, into the first gap: where an attempt before this one freed the first place
+        and came no further, none is moved again, and so none is lost."""
+        gap = next((number for number in range(1, OLDER + 1) if not self._older(number).exists()), OLDER)
+        for number in range(gap, 1, -1):
+            self._rename(self._older(number - 1), self._older(number))
+
+    def _older(self, number: int) -> Path:
+        return Path(f"{self.baseFilename}.{number}")
+
+    @staticmethod
+    def _rename(old: str | Path, new: Path) -> None:
+        patiently(lambda: Path(old).replace(new), PATIENCE_SECONDS)
 
     def on_event(self, event: Event) -> None:
         """One line an event; told to nobody else's handlers."""

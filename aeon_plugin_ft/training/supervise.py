@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -15,7 +14,8 @@ import psutil
 
 import aeon_plugin_ft
 from aeon_plugin_ft.causes import Interrupt, PauseCause
-from aeon_plugin_ft.errors import PreemptedError, TrainingError
+from aeon_plugin_ft.errors import InstallError, PreemptedError, TrainingError
+from aeon_plugin_ft.processes.children import interpreter, start
 from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.store.files import write_json, write_whole
 from aeon_plugin_ft.training.memory import oom_kills
@@ -121,6 +121,9 @@ def start_worker(run: Run, store: Store) -> Worker:
             process = spawn(
                 ["-m", "aeon_plugin_ft.training.worker", str(run.folder), "--supervised"], config.recipe.threads, log
             )
+    except InstallError:
+        store.release_lease(LEASE, run.id)
+        raise
     except OSError as error:
         store.release_lease(LEASE, run.id)
         raise TrainingError(f"The training process cannot be started ({error})") from error
@@ -133,18 +136,11 @@ def start_worker(run: Run, store: Store) -> Worker:
 
 
 def spawn(arguments: list[str], threads: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
-    """A child of this interpreter that trains or measures: no window, no network, its stdin a pipe."""
-    return subprocess.Popen(
-        [sys.executable, *arguments, priority_argument()],
-        stdin=subprocess.PIPE,
-        # A file and not a pipe: a worker that outlives its host must not block on one that nobody reads.
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        env=child_environment(threads),
-        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # Windows only
-        # Out of the terminal's group, whose Ctrl-C would reach the child as well: it leaves when the host asks it to.
-        start_new_session=sys.platform != "win32",
-    )
+    """A child of this interpreter that trains or measures: no window, no network, its stdin a pipe. Raises OSError,
+    and InstallError where there is no interpreter."""
+    command = [str(interpreter()), *arguments, priority_argument()]
+    # Its output goes to a file, not a pipe: a worker that outlives its host must not block on one that nobody reads.
+    return start(command, stdout=log, stderr=subprocess.STDOUT, env=child_environment(threads))
 
 
 def wait_for(process: subprocess.Popen[bytes], interrupt: Interrupt, doing: str, timeout: float | None = None) -> int:

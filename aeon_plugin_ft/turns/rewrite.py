@@ -78,7 +78,7 @@ def _alone(folder: Path) -> Iterator[None]:
             raise LogError(f"The conversations in {folder} are being rewritten already", "Try again in a minute")
         for left in folder.glob("*.part"):
             # Alone here, so a part that lies about is of a rewrite that was killed; it holds conversations.
-            left.unlink()
+            patiently(left.unlink)
         yield
     finally:
         lock.close()

@@ -15,6 +15,7 @@ from aeon_plugin_ft.install import check, install, uninstall
 from aeon_plugin_ft.install.aeon_folder import find_python, read_folder
 from aeon_plugin_ft.install.template import MANIFEST, MODULE, MODULE_TEXT
 from hooks.door import REPORT
+from tests.windows import refuse_deletes
 
 MINIATURE = Path(__file__).parent.parent / "host" / "aeon"
 
@@ -86,6 +87,15 @@ def test_uninstall_keeps_the_data_unless_told_otherwise(root: Path) -> None:
     report = uninstall(root, purge=True)
     assert not log.exists() and (root / "bagagem").exists()
     assert root / "bagagem/finetuning" in report.removed
+
+
+def test_data_that_is_open_elsewhere_for_a_moment_is_deleted_later(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(root)
+    (root / "bagagem/finetuning").mkdir(parents=True)
+    with monkeypatch.context() as windows:
+        tried = refuse_deletes(windows)
+        uninstall(root, purge=True)
+    assert len(tried) == 3 and not (root / "bagagem/finetuning").exists()
 
 
 def test_a_changed_module_is_never_overwritten_nor_deleted(root: Path) -> None:

@@ -13,6 +13,7 @@ from aeon_plugin_ft.errors import RegistryError
 from aeon_plugin_ft.evaluation.model import Check, CheckKind, Verdict
 from aeon_plugin_ft.registry import Registry, VersionState, normal_name
 from aeon_plugin_ft.store import DataFolder, Store
+from tests.windows import refuse_deletes
 
 GOOD = Verdict(True, (Check(CheckKind.GAIN, True, "2.0 against 3.0"),), {"gain.base": 0.33})
 BAD = Verdict(False, (Check(CheckKind.GAIN, False, "3.1 against 3.0"),), {})
@@ -223,3 +224,13 @@ def test_a_version_that_cannot_be_written_whole_leaves_nothing(
     with pytest.raises(ZeroDivisionError):
         make(registry, tmp_path, "r1")
     assert list(registry.data.versions.iterdir()) == [] and registry.heal() == []
+
+
+def test_a_version_whose_files_are_open_for_a_moment_is_removed_later(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = registry.get(make(registry, tmp_path, "r1")).folder
+    with monkeypatch.context() as windows:
+        tried = refuse_deletes(windows)
+        registry.remove("v0001")
+    assert tried == [folder] * 3 and not folder.exists()

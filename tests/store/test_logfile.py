@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ import pytest
 from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.events import EventBus, RolledBack
 from aeon_plugin_ft.privacy import Redactor
+from aeon_plugin_ft.store import logfile
 from aeon_plugin_ft.store.logfile import BYTES, OLDER, LogFile, wipe
 
 
@@ -66,3 +70,76 @@ def test_it_is_rotated_and_can_be_emptied_while_it_is_open(path: Path) -> None:
     logger.warning("after")
     log.close()
     assert [line["message"] for line in lines(path)] == ["after"]
+
+
+KEEPER = """
+import sys
+with open(sys.argv[1], "a", encoding="utf-8") as held:
+    print("open", flush=True)
+    sys.stdin.read()
+"""
+
+
+def numbers(folder: Path) -> list[int]:
+    """What the log and its older files hold, oldest first."""
+    files = sorted(folder.glob("aeon-ft.log*"), key=lambda file: file.name, reverse=True)
+    return [int(line["message"].split()[0]) for file in files for line in lines(file)]
+
+
+def write(log: LogFile, first: int, last: int) -> None:
+    for number in range(first, last):
+        logging.getLogger("aeon_ft.test").warning("%d %s", number, "x" * 100)
+
+
+@pytest.fixture
+def small(path: Path) -> Iterator[LogFile]:
+    """A log of which three files hold about eight lines each."""
+    log = LogFile(path, str).open()
+    log.maxBytes = 1500
+    yield log
+    log.close()
+
+
+def test_while_another_program_keeps_the_file_no_line_is_lost(
+    small: LogFile, path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Windows renames a file for nobody who has not got it alone; there this test needs no fake."""
+    write(small, 0, 1)
+    with subprocess.Popen(
+        [sys.executable, "-c", KEEPER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as keeper:
+        assert keeper.stdout is not None and keeper.stdout.readline() == "open\n"
+        write(small, 1, 30)
+        keeper.communicate()
+    assert numbers(path.parent) == list(range(30))
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_file_that_may_not_be_renamed_goes_on_and_is_rotated_later(
+    small: LogFile, path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(small, 0, 18)
+    before = sorted(path.parent.glob("aeon-ft.log*"))
+    tries: list[Path] = []
+    replace = Path.replace
+
+    def kept_open(self: Path, target: Path) -> Path:
+        if self.name == path.name:
+            tries.append(self)
+            raise PermissionError(13, "The process cannot access the file")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", kept_open)
+    monkeypatch.setattr(logfile, "PATIENCE_SECONDS", 0.0)
+    write(small, 18, 40)
+    assert len(tries) == 1, "it is not tried at every line"
+    for last in (41, 42):
+        monkeypatch.setattr(small, "_not_before", 0.0)
+        write(small, last - 1, last)
+    assert len(tries) == 3
+    assert numbers(path.parent) == list(range(42)), "refused attempts move no older file out"
+    monkeypatch.setattr(Path, "replace", replace)
+    monkeypatch.setattr(small, "_not_before", 0.0)
+    write(small, 42, 43)
+    assert lines(path)[0]["message"].startswith("42 ") and numbers(path.parent) == list(range(43))
+    assert len(before) == 3 and "Traceback" not in capsys.readouterr().err

@@ -12,15 +12,14 @@ import queue
 import re
 import secrets
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from aeon_plugin_ft.errors import BackendDownError, ServingError
+from aeon_plugin_ft.processes.children import interpreter, start
 from aeon_plugin_ft.serving.embedded.server import ServerConfig
 from aeon_plugin_ft.training.supervise import search_path
 
@@ -34,12 +33,6 @@ to another program holds up all: beside other busy programs answers were seen to
 with waiting asleep. A value of the user's own is kept."""
 MODULE = "aeon_plugin_ft.serving.embedded.server"
 _LOG_LINE = re.compile(r"^[\d.]+ E\s+(?:(?:srv|cmn|slot|que)\s+)?\w+: (?P<text>.+)$")
-_NEW_GROUP: dict[str, Any] = (
-    {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0) | getattr(subprocess, "CREATE_NO_WINDOW", 0)}
-    if os.name == "nt"
-    else {"start_new_session": True}
-)
-"""Ctrl-C in the host's terminal is the host's business: the child ends when the host closes its stdin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +56,12 @@ class EmbeddedChild:
         """Load the model and answer. Raises ServingError with llama.cpp's reason when it cannot."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("wb") as errors:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", MODULE],
-                stdin=subprocess.PIPE,
+            self._process = start(
+                [str(interpreter()), "-m", MODULE],
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                text=True,
                 encoding="utf-8",
                 env={**CALM_THREADS, **os.environ, "PYTHONPATH": search_path()},
-                **_NEW_GROUP,
             )
         try:
             # Over stdin, as all orders: a command line, with the token in it, can be read by every user of the machine.

@@ -18,10 +18,11 @@ from __future__ import annotations
 import json
 import os
 import sys
-import threading
 import time
 from dataclasses import asdict, dataclass
 from typing import IO, Any
+
+from aeon_plugin_ft.processes.parent import ParentPipe, leave_now
 
 LOG_SECONDS = 5.0
 POLL_SECONDS = 0.05
@@ -60,7 +61,11 @@ def main() -> int:
     """Serve until told to leave."""
     # First of all: importing llama.cpp may already print.
     answers = _take_stdout()
-    config = ServerConfig(**json.loads(sys.stdin.readline()))
+    parent = ParentPipe()
+    first = parent.line()
+    if first is None:  # the parent died before it could say what to serve
+        return 1
+    config = ServerConfig(**json.loads(first))
     try:
         server = _load(config)
         _warm(server, config.warm_prompt)
@@ -69,11 +74,12 @@ def main() -> int:
         _say(answers, {"error": str(error)})
         return 1
     _say(answers, {"port": int(server.listening_address.rpartition(":")[2])})
-    seconds = _wait_for_orders(sys.stdin)
-    if seconds > 0 and _drain(server, seconds):
+    seconds = _wait_for_orders(parent)
+    if seconds > 0 and _drain(server, seconds, parent):
         del server  # sends the last bytes; with a request in flight it would block for half a minute
     # Past all destructors: llama.cpp's own wait for requests that nobody waits for any more.
-    os._exit(0)
+    leave_now(0)
+    return 0
 
 
 def _take_stdout() -> IO[str]:
@@ -136,27 +142,20 @@ def _warm(server: Any, prompt: str) -> None:
         server.handle_chat_completions({"messages": messages, "max_tokens": 1, "temperature": 0})
 
 
-def _wait_for_orders(orders: IO[str]) -> float:
-    """Seconds to drain for; 0 when stdin ended."""
-    for line in orders:
+def _wait_for_orders(parent: ParentPipe) -> float:
+    """Seconds to drain for; 0 when the parent is gone."""
+    while (line := parent.line()) is not None:
         order, _, argument = line.strip().partition(" ")
         if order == "drain":
             return float(argument)
     return 0.0
 
 
-def _drain(server: Any, seconds: float) -> bool:
+def _drain(server: Any, seconds: float, parent: ParentPipe) -> bool:
     """True when no request is being answered or waiting any more; False after `seconds`, or when the parent is
     gone."""
-    gone = threading.Event()
-
-    def watch_parent() -> None:
-        sys.stdin.read()
-        gone.set()
-
-    threading.Thread(target=watch_parent, daemon=True).start()
     deadline, quiet = time.monotonic() + seconds, 0
-    while quiet < QUIET_POLLS and time.monotonic() < deadline and not gone.wait(POLL_SECONDS):
+    while quiet < QUIET_POLLS and time.monotonic() < deadline and not parent.gone(within=POLL_SECONDS):
         quiet = quiet + 1 if _requests(server) == 0 else 0
     return quiet >= QUIET_POLLS
 

@@ -7,16 +7,14 @@ the thread ends the process and the last checkpoint counts.
 
 from __future__ import annotations
 
-import os
-import select
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from aeon_plugin_ft.causes import PauseCause
+from aeon_plugin_ft.processes.parent import ParentPipe, leave_now
 from aeon_plugin_ft.training.model import Exit
 
 PAUSE_FILE = "pause"
@@ -57,7 +55,7 @@ class StopWatch:
         beat_seconds: float = 5.0,
     ) -> None:
         self.file = folder / PAUSE_FILE
-        self.supervised = supervised
+        self._parent = ParentPipe() if supervised else None
         self.beat, self.beat_seconds = beat, beat_seconds
         self.cause: PauseCause | None = None
         self.on_late_exit: Callable[[PauseCause], None] | None = None
@@ -69,10 +67,6 @@ class StopWatch:
         # Only a note: a handler that raised would do so between any two lines, in the middle of saving a checkpoint
         # too.
         signal.signal(signal.SIGTERM, lambda *_: self.request(PauseCause.TERMINATED))
-        if self.supervised and sys.platform == "win32":
-            # select() takes sockets only on Windows. A thread that blocks in a read does the same; daemon, or it would
-            # keep a finished worker alive.
-            threading.Thread(target=self._wait_for_end_of_input, name="aeon-ft-stdin", daemon=True).start()
         self._thread.start()
         return self
 
@@ -113,19 +107,10 @@ class StopWatch:
             self.request(cause)
 
     def _supervisor_gone(self) -> PauseCause | None:
-        if not self.supervised or sys.platform == "win32":
-            return None
-        # The supervisor never writes: stdin becomes readable when its end is closed, and reads as b"" then.
-        ready, _, _ = select.select([0], [], [], 0)
-        return PauseCause.HOST_GONE if ready and not os.read(0, 1024) else None
-
-    def _wait_for_end_of_input(self) -> None:
-        while os.read(0, 1024):
-            pass
-        self.request(PauseCause.HOST_GONE)
+        return PauseCause.HOST_GONE if self._parent is not None and self._parent.gone() else None
 
     def _leave_now(self, cause: PauseCause) -> None:
         if self.on_late_exit is not None:
             self.on_late_exit(cause)
         # Not sys.exit, which would only end this thread; the main one hangs in an operator and runs no clean-up anyway.
-        os._exit(Exit.PAUSED)
+        leave_now(Exit.PAUSED)

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from aeon_plugin_ft.processes import children
 from aeon_plugin_ft.serving.merging.worker import run as merging
 from aeon_plugin_ft.training.supervise import spawn
 from aeon_plugin_ft.training.worker import priority
@@ -95,7 +96,7 @@ def test_a_merge_is_given_its_priority(monkeypatch: pytest.MonkeyPatch, tmp_path
             lines.append(line)
             super().__init__([sys.executable, "-c", ""], stdin=subprocess.PIPE)
 
-    monkeypatch.setattr(merging.subprocess, "Popen", Ended)
+    monkeypatch.setattr(children.subprocess, "Popen", Ended)
     with (tmp_path / "log").open("wb") as log:
         merging._wait("some.module", tmp_path / "job.json", log)
     assert lines[0][-1] == priority_argument()

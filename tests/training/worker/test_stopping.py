@@ -13,6 +13,7 @@ import pytest
 from aeon_plugin_ft.causes import PauseCause
 from aeon_plugin_ft.training.memory import is_out_of_memory
 from aeon_plugin_ft.training.model import Exit
+from aeon_plugin_ft.training.supervise import spawn
 from aeon_plugin_ft.training.worker import stopping
 from aeon_plugin_ft.training.worker.stopping import StopRequested, StopWatch
 
@@ -61,7 +62,7 @@ def test_work_that_does_not_look_is_ended(watch: StopWatch, monkeypatch: pytest.
     left: list[int] = []
     told: list[PauseCause] = []
     monkeypatch.setattr(stopping, "GRACE_SECONDS", 0.2)
-    monkeypatch.setattr(stopping.os, "_exit", lambda code: (left.append(code), watch.end()))
+    monkeypatch.setattr(stopping, "leave_now", lambda code: (left.append(code), watch.end()))
     watch.on_late_exit = told.append
     watch.request(PauseCause.NO_MAINS)
     deadline = time.monotonic() + 30
@@ -124,3 +125,35 @@ def test_after_its_end_nothing_beats_any_more(tmp_path: Path, monkeypatch: pytes
     ended = time.monotonic()
     time.sleep(0.4)
     assert beats and all(beat <= ended for beat in beats)
+
+
+CHILD = """
+import sys, time
+from pathlib import Path
+from aeon_plugin_ft.training.worker.stopping import StopWatch
+watch = StopWatch(Path(sys.argv[1]), supervised=True).start()
+time.sleep(0.3)
+import numpy
+print("numpy is there", flush=True)
+while watch.cause is None:
+    time.sleep(0.01)
+watch.end()
+print(watch.cause.value, flush=True)
+"""
+
+
+def test_a_supervised_worker_loads_numpy_and_notices_the_end_of_its_host(tmp_path: Path) -> None:
+    """On Windows numpy waited for ever for a thread that read from stdin (numpy issue 24290)."""
+    with (tmp_path / "log").open("wb") as log:
+        child = spawn(["-c", CHILD.replace("sys.argv[1]", repr(str(tmp_path)))], 1, log)
+    assert child.stdin is not None
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "log").read_text() and time.monotonic() < deadline and child.poll() is None:
+        time.sleep(0.05)
+    child.stdin.close()
+    try:
+        assert child.wait(60) == 0
+    finally:
+        child.kill()
+        child.wait()
+    assert (tmp_path / "log").read_text().split("\n") == ["numpy is there", PauseCause.HOST_GONE.value, ""]

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from aeon_plugin_ft.errors import AeonFtError, ServingError
+from aeon_plugin_ft.processes.children import interpreter, start
+from aeon_plugin_ft.processes.parent import ParentPipe, leave_now
 from aeon_plugin_ft.store.files import write_whole
 from aeon_plugin_ft.training.supervise import search_path
 from aeon_plugin_ft.training.worker.priority import priority_argument, yields
@@ -58,13 +60,9 @@ def run_job(module: str, job: dict[str, Any], file: Path) -> dict[str, Any]:
 
 def _wait(module: str, file: Path, log: BinaryIO) -> int:
     # Its end of the pipe closes when this process dies, and the child with it.
-    child = subprocess.Popen(
-        [sys.executable, "-m", module, str(file), priority_argument()],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=log,
-        env={**os.environ, "PYTHONPATH": search_path()},
-    )
+    command = [str(interpreter()), "-m", module, str(file), priority_argument()]
+    environment = {**os.environ, "PYTHONPATH": search_path()}
+    child = start(command, stdout=subprocess.DEVNULL, stderr=log, env=environment)
     try:
         return child.wait()
     finally:
@@ -92,9 +90,12 @@ def serve_job(argv: list[str], work: Callable[[dict[str, Any]], dict[str, Any]])
 
 
 def _end_with_parent() -> None:
+    parent = ParentPipe()
+
     def watch() -> None:
-        sys.stdin.buffer.read()
-        os._exit(1)
+        while not parent.gone(within=60.0):
+            pass
+        leave_now(1)
 
     # os._exit, since the main thread is in native code for minutes and would hear nothing of an exception.
     threading.Thread(target=watch, daemon=True).start()

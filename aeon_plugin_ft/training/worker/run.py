@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import sqlite3
 import time
 import traceback
@@ -20,7 +21,7 @@ from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.training.memory import is_out_of_memory, peak_bytes
 from aeon_plugin_ft.training.model import Exit, Progress, Run, RunOutcome, RunState
 from aeon_plugin_ft.training.progress import ProgressWriter, last_progress, write_outcome
-from aeon_plugin_ft.training.runs import LEASE, LEASE_SECONDS, RunConfig
+from aeon_plugin_ft.training.runs import LEASE, LEASE_SECONDS, RunConfig, note_worker
 from aeon_plugin_ft.training.table import set_state
 from aeon_plugin_ft.training.worker.priority import take_priority
 from aeon_plugin_ft.training.worker.stopping import StopRequested, StopWatch
@@ -46,6 +47,7 @@ def main(arguments: list[str]) -> int:
     if not alone.acquire(ALONE_SECONDS):
         log.error("another process still trains %s", run.id)
         return Exit.FAILED
+    note_worker(run.folder, os.getpid())
     attempt = Attempt(run, RunConfig.read(run.folder))
     watch = StopWatch(run.folder, supervised="--supervised" in arguments, beat=attempt.beat).start()
     watch.on_late_exit = attempt.leave_late

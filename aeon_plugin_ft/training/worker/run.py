@@ -17,6 +17,7 @@ from pathlib import Path
 
 from aeon_plugin_ft.causes import EndCause, PauseCause, RunCause, run_cause
 from aeon_plugin_ft.errors import AeonFtError, LeaseHeldError, NoSpaceError, StoreError
+from aeon_plugin_ft.processes.awake import kept_awake
 from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.training.memory import is_out_of_memory, peak_bytes
 from aeon_plugin_ft.training.model import Exit, Progress, Run, RunOutcome, RunState
@@ -83,7 +84,8 @@ class Attempt:
         return code
 
     def _train(self, session: object) -> tuple[RunOutcome, int]:
-        outcome: RunOutcome = session.train()  # type: ignore[attr-defined]
+        with kept_awake():
+            outcome: RunOutcome = session.train()  # type: ignore[attr-defined]
         return outcome, _CODES[outcome.state]
 
     def failure(self, error: Exception) -> tuple[RunOutcome, int]:

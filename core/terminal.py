@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import os
 import sys
@@ -33,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a cp1252 terminal shows "?" for what it cannot
             stream.reconfigure(errors="replace")
+    if not sys.stdin.isatty() and isinstance(sys.stdin, io.TextIOWrapper):
+        # Windows takes a pipe for cp1252, and "não grave isso" would not be understood. -sig: PowerShell marks its own.
+        sys.stdin.reconfigure(encoding="utf-8-sig", errors="replace")
     brain = AeonBrain(None, hooks=HookCaller(build_manager(entry_points=not options.no_plugins)))
     brain.host_routes = options.model
     screen = Screen(highlight=False, soft_wrap=True)

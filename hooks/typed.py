@@ -6,6 +6,7 @@ typed goes to the plugins' commands and to the brain. On a pipe each line is one
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from importlib import import_module
@@ -90,6 +91,9 @@ def main() -> int:
 def talk(door: Door, out: Any) -> None:
     """Lines of standard input to `out`, until the end of one or the other."""
     asking = sys.stdin.isatty()
+    if not asking and isinstance(sys.stdin, io.TextIOWrapper):
+        # Windows takes a pipe for cp1252, and "não grave isso" would not be understood. -sig: PowerShell marks its own.
+        sys.stdin.reconfigure(encoding="utf-8-sig", errors="replace")
     if asking:
         out.write(HELP + "\n")
     while True:

@@ -18,6 +18,8 @@ _GONE = {109, 232, 233}
 
 _EXTENDED_LIMITS = 9
 """JobObjectExtendedLimitInformation"""
+CONTINUOUS, SYSTEM_REQUIRED = 0x80000000, 0x00000001
+"""ES_CONTINUOUS, ES_SYSTEM_REQUIRED"""
 _KILL_ON_CLOSE = 0x2000
 """JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE"""
 
@@ -62,6 +64,8 @@ _kernel32.SetInformationJobObject.restype = wintypes.BOOL
 _kernel32.SetInformationJobObject.argtypes = (wintypes.HANDLE, ctypes.c_int, wintypes.LPVOID, wintypes.DWORD)
 _kernel32.AssignProcessToJobObject.restype = wintypes.BOOL
 _kernel32.AssignProcessToJobObject.argtypes = (wintypes.HANDLE, wintypes.HANDLE)
+_kernel32.SetThreadExecutionState.restype = wintypes.DWORD
+_kernel32.SetThreadExecutionState.argtypes = (wintypes.DWORD,)
 _kernel32.GetCurrentProcess.restype = wintypes.HANDLE
 _kernel32.GetCurrentProcess.argtypes = ()
 _kernel32.TerminateProcess.restype = wintypes.BOOL
@@ -104,3 +108,13 @@ def end_with_this_process(process: int) -> None:
     Raises OSError."""
     if not _kernel32.AssignProcessToJobObject(_job_of_this_process(), process):
         raise ctypes.WinError(ctypes.get_last_error())
+
+
+def set_execution_state(state: int) -> int:
+    """What this thread requires of the power management; returns what it required before, 0 when it is refused."""
+    return int(_kernel32.SetThreadExecutionState(state))
+
+
+def require_system(awake: bool) -> bool:
+    """Keep the system from sleeping on its own for as long as this thread lives, or until it is called with False."""
+    return set_execution_state(CONTINUOUS | (SYSTEM_REQUIRED if awake else 0)) != 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
@@ -13,6 +14,8 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from aeon_plugin_ft.processes.children import ask
+
+log = logging.getLogger("aeon_ft.schedule")
 
 CANNOT_TELL = (OSError, ValueError, AttributeError, subprocess.SubprocessError)
 """What a source raises where a program, a library or a service is missing."""
@@ -46,9 +49,19 @@ class OthersLoad:
 
     def __init__(self) -> None:
         self._before: tuple[float, float, dict[int, float]] | None = None
+        self._told = False
 
     def share(self) -> float:
-        """0 to 1, since the last call."""
+        """0 to 1, since the last call; 0 where the system does not tell, which is logged once."""
+        try:
+            return self._measured()
+        except CANNOT_TELL as error:
+            if not self._told:
+                log.warning("the system does not tell the processor's load (%s); it counts as free", error)
+            self._told = True
+            return 0.0
+
+    def _measured(self) -> float:
         if self._before is None:
             self._before = self._now()
             time.sleep(self.FIRST_SECONDS)
@@ -64,8 +77,10 @@ class OthersLoad:
         import psutil
 
         times = psutil.cpu_times()
-        # Linux counts a guest's time in user as well; waiting for a disk is not work.
-        total = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
+        # Linux counts a guest's time in user as well, Windows that of interrupts and of deferred calls (dpc) in
+        # system; waiting for a disk is not work.
+        twice = ("guest", "guest_nice", "interrupt", "dpc")
+        total = sum(times) - sum(getattr(times, name, 0.0) for name in twice)
         busy = total - times.idle - getattr(times, "iowait", 0.0)
         return total, busy, own_seconds()
 
@@ -79,7 +94,7 @@ def own_seconds() -> dict[int, float]:
     for process in (me, *me.children(recursive=True)):
         try:
             used = process.cpu_times()
-        except psutil.Error:  # it has just ended
+        except (psutil.Error, OSError):  # it has just ended, or the system does not tell
             continue
         seconds[process.pid] = float(used.user + used.system)
     return seconds

@@ -18,7 +18,7 @@ from aeon_plugin_ft.errors import SettingsError
 from aeon_plugin_ft.settings.problems import problem_sentence, unknown_key_sentence
 from aeon_plugin_ft.settings.rendering import default_text
 from aeon_plugin_ft.settings.sections import Settings, sections
-from aeon_plugin_ft.store.files import write_whole
+from aeon_plugin_ft.store.files import why_refused, write_whole
 
 
 class SettingsFile:
@@ -106,7 +106,7 @@ class SettingsFile:
                 self.path, [f"{self.path} is not UTF-8 (byte {error.start}); save it as UTF-8 in your editor"]
             ) from error
         except OSError as error:
-            raise SettingsError(self.path, [f"{self.path} cannot be read ({error.strerror})"]) from error
+            raise SettingsError(self.path, [f"{self.path} cannot be read ({why_refused(error, self.path)})"]) from error
 
     def _write(self, text: str) -> None:
         """Whole or not at all: a power cut leaves the old file."""
@@ -114,7 +114,9 @@ class SettingsFile:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(self.path, text)
         except OSError as error:
-            raise SettingsError(self.path, [f"{self.path} cannot be written ({error.strerror})"]) from error
+            raise SettingsError(
+                self.path, [f"{self.path} cannot be written ({why_refused(error, self.path)})"]
+            ) from error
 
 
 def parse(text: str, path: Path) -> Settings:

@@ -147,6 +147,12 @@ def _sync(path: Path) -> None:
         os.fsync(file.fileno())
 
 
+def why_refused(error: OSError, path: Path) -> str:
+    """Why a file cannot be read or written, for people. Windows says "permission denied" of a folder."""
+    folder = isinstance(error, IsADirectoryError | PermissionError) and path.is_dir()
+    return "it is a folder" if folder else error.strerror or str(error)
+
+
 def patiently(move: Callable[[], object], seconds: float | None = None) -> None:
     """Rename or delete something that another program may have open for a moment (see above); for RETRY_SECONDS
     where no other time is given. Raises OSError."""

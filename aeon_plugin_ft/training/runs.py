@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import time
@@ -172,6 +173,21 @@ def reap_runs(store: Store, data: DataFolder) -> list[str]:
         if not worker_alive(row.run) and record_end(store, row.run, None) is RunState.INTERRUPTED:
             interrupted.append(row.id)
     return interrupted
+
+
+def note_worker(folder: Path, pid: int, *, first: bool = False) -> None:
+    """Note which process trains the run. The worker says so itself: of the Python in a Windows virtual environment
+    its parent knows only the launcher. Before it can, the parent's word counts (`first`): whoever looks meanwhile must
+    not take the run for orphaned."""
+    try:
+        note = {"pid": pid, "created": psutil.Process(pid).create_time(), "at": time.time()}
+    except psutil.Error:
+        return  # it has ended already
+    if not first:
+        write_json(folder / WORKER_FILE, note)
+        return
+    with contextlib.suppress(FileExistsError), (folder / WORKER_FILE).open("x", encoding="utf-8") as file:
+        file.write(json.dumps(note))
 
 
 def worker_alive(run: Run) -> bool:

@@ -10,18 +10,16 @@ import time
 from pathlib import Path
 from typing import IO
 
-import psutil
-
 import aeon_plugin_ft
 from aeon_plugin_ft.causes import Interrupt, PauseCause
 from aeon_plugin_ft.errors import InstallError, PreemptedError, TrainingError
 from aeon_plugin_ft.processes.children import interpreter, start
 from aeon_plugin_ft.store import Store
-from aeon_plugin_ft.store.files import write_json, write_whole
+from aeon_plugin_ft.store.files import write_whole
 from aeon_plugin_ft.training.memory import oom_kills
 from aeon_plugin_ft.training.model import Exit, Progress, Run, RunState
 from aeon_plugin_ft.training.progress import last_progress
-from aeon_plugin_ft.training.runs import LEASE, LEASE_SECONDS, WORKER_FILE, RunConfig, record_end
+from aeon_plugin_ft.training.runs import LEASE, LEASE_SECONDS, WORKER_FILE, RunConfig, note_worker, record_end
 from aeon_plugin_ft.training.table import begin_attempt
 from aeon_plugin_ft.training.worker.priority import priority_argument
 from aeon_plugin_ft.training.worker.stopping import PAUSE_FILE
@@ -114,7 +112,7 @@ def start_worker(run: Run, store: Store) -> Worker:
     config = RunConfig.read(run.folder)
     # Before anything of the run is touched: the files below belong to the worker that holds the lease.
     store.acquire_lease(LEASE, run.id, LEASE_SECONDS)
-    for old in (run.outcome_file, run.folder / PAUSE_FILE):
+    for old in (run.outcome_file, run.folder / PAUSE_FILE, run.folder / WORKER_FILE):
         old.unlink(missing_ok=True)
     try:
         with (run.folder / "worker.log").open("ab") as log:
@@ -127,10 +125,7 @@ def start_worker(run: Run, store: Store) -> Worker:
     except OSError as error:
         store.release_lease(LEASE, run.id)
         raise TrainingError(f"The training process cannot be started ({error})") from error
-    # A worker that has died already has no birthday; then nothing is noted, and nobody is taken for it.
-    with contextlib.suppress(psutil.Error):
-        created = psutil.Process(process.pid).create_time()
-        write_json(run.folder / WORKER_FILE, {"pid": process.pid, "created": created, "at": time.time()})
+    note_worker(run.folder, process.pid, first=True)
     begin_attempt(store, run.id)
     return Worker(run, store, process)
 

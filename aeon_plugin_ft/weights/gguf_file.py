@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aeon_plugin_ft.errors import BaseModelError
+from aeon_plugin_ft.store.files import why_refused
 
 MAGIC = b"GGUF"
 DEFAULT_ALIGNMENT = 32
@@ -86,7 +87,7 @@ class GgufFile:
             with self.path.open("rb") as file:
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "it is empty"
+            reason = why_refused(error, self.path) if isinstance(error, OSError) else "it is empty"
             raise BaseModelError(
                 f"The model file {self.path} cannot be read ({reason})", "Check [base] model in plugin.toml"
             ) from error

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from aeon_plugin_ft.errors import BaseModelError, ServingError
 from aeon_plugin_ft.store.digest import sha256
-from aeon_plugin_ft.store.files import whole_file
+from aeon_plugin_ft.store.files import whole_file, why_refused
 from aeon_plugin_ft.weights.adapter import Update, read_adapter
 from aeon_plugin_ft.weights.architectures import Family, family_of, permute
 from aeon_plugin_ft.weights.gguf_file import GgufFile
@@ -56,7 +56,7 @@ def export_lora_gguf(adapter: Path, base: ServedBase, out: Path) -> str:
             digest = sha256(part)
     except OSError as error:
         raise ServingError(
-            f"The adapter cannot be written to {out} ({error.strerror})", "Check space and permission there"
+            f"The adapter cannot be written to {out} ({why_refused(error, out)})", "Check space and permission there"
         ) from error
     return digest
 

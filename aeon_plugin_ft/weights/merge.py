@@ -27,7 +27,7 @@ import numpy as np
 
 from aeon_plugin_ft.errors import ServingError
 from aeon_plugin_ft.store.digest import sha256
-from aeon_plugin_ft.store.files import whole_file
+from aeon_plugin_ft.store.files import whole_file, why_refused
 from aeon_plugin_ft.weights.adapter import AdapterFolder, Update, read_adapter
 from aeon_plugin_ft.weights.architectures import FAMILIES, Family, permute
 from aeon_plugin_ft.weights.gguf_file import GgufFile, Tensor
@@ -105,7 +105,7 @@ def merge_gguf(base: Path, adapter: Path, out: Path, options: MergeOptions | Non
                 digest, size = sha256(part), part.stat().st_size
         except OSError as error:
             raise ServingError(
-                f"The merged model {out} cannot be written ({error.strerror})", "Free some space and try again"
+                f"The merged model {out} cannot be written ({why_refused(error, out)})", "Free some space and try again"
             ) from error
         untouched = len(gguf.tensors) - len(merger.merged)
     return MergeReport(digest, size, tuple(merger.merged), untouched, time.monotonic() - started)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -174,6 +175,19 @@ def test_scripted_input_gives_one_answer_a_line(ollama: ModelServer, tmp_path: P
     assert lines[0] == "AEON: [ollama/aeon] olá, é isso aí"
     assert lines[1] == "AEON: Quem respondeu: openai aeon (base)."
     assert lines[-1] == "AEON: Até." and "nunca" not in done.stdout
+
+
+def test_what_comes_through_a_pipe_is_utf8_whatever_the_system_thinks(ollama: ModelServer, tmp_path: Path) -> None:
+    """Windows takes a pipe for cp1252; PowerShell puts a mark before what it sends."""
+    done = subprocess.run(
+        [sys.executable, "-m", "core", "--no-plugins", "--data", str(tmp_path), "--model", f"{ollama.url}#aeon"],
+        input="\ufeffnão grave isso\n".encode(),
+        stdout=subprocess.PIPE,
+        timeout=60,
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONIOENCODING": "cp1252"},
+    )
+    assert done.stdout.decode("cp1252").splitlines() == ["AEON: [ollama/aeon] não grave isso"]
 
 
 def test_a_wrong_option_ends_with_status_2(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +16,7 @@ import pytest
 from hooks import Host, Turn, build_manager, hookimpl
 from hooks.door import REPORT, Door, find_door, open_door
 from hooks.heard import RouterEar
+from tests.conftest import REPOSITORY
 from tests.host.brain import StockBrain
 
 
@@ -179,3 +183,21 @@ def test_a_note_is_left_for_doctor_where_there_is_a_data_folder(
 def test_what_is_no_aeon_is_refused() -> None:
     with pytest.raises(TypeError, match="no brain"):
         open_door({"brain": None}, build_manager(entry_points=False))
+
+
+def test_a_line_typed_through_a_pipe_is_utf8_whatever_the_system_thinks() -> None:
+    """Windows takes a pipe for cp1252; PowerShell puts a mark before what it sends."""
+    code = (
+        "import sys; from types import SimpleNamespace as Fake; from hooks.typed import Board, talk\n"
+        "brain = Fake(pensar=lambda text, modo: ascii(text))\n"
+        "talk(Fake(core={'brain': brain, 'context': Board()}, close=lambda: None), sys.stdout)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        input="\ufeffnão grave isso\n".encode(),
+        stdout=subprocess.PIPE,
+        timeout=60,
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONIOENCODING": "cp1252"},
+    )
+    assert done.stdout.decode().strip() == f"AEON: {'não grave isso'!a}"

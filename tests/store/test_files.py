@@ -8,13 +8,18 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
+from aeon_plugin_ft.cli.compare import read_questions
+from aeon_plugin_ft.dataset.importers.source import Source
+from aeon_plugin_ft.errors import AeonFtError
+from aeon_plugin_ft.settings.file import SettingsFile
 from aeon_plugin_ft.store import files
+from aeon_plugin_ft.weights.gguf_file import GgufFile
 from tests.conftest import REPOSITORY
 
 
@@ -166,3 +171,24 @@ def test_everything_that_is_moved_is_moved_patiently() -> None:
     helpers = {package / "store" / name for name in ("files.py", "logfile.py")}
     assert all(list(_moves(helper)) for helper in helpers), "the test sees what it looks for"
     assert [move for path in package.rglob("*.py") if path not in helpers for move in _moves(path)] == []
+
+
+def test_a_folder_is_named_one_where_a_file_is_expected(place: Path) -> None:
+    """On Windows the refusal of a folder says "Permission denied", which sends people to look for rights."""
+    denied = PermissionError(13, "Permission denied")
+    assert files.why_refused(denied, place) == "it is a folder"
+    assert files.why_refused(OSError(28, "No space left on device"), place) == "No space left on device"
+    assert files.why_refused(denied, place / "a") == "Permission denied"
+
+
+@pytest.mark.parametrize("read", [Source, GgufFile, SettingsFile.open, read_questions])
+def test_whoever_reads_a_file_names_a_folder_one(
+    read: Callable[[Path], object], place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def as_on_windows(self: Path, *args: object, **options: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", as_on_windows)
+    monkeypatch.setattr(Path, "read_text", as_on_windows)
+    with pytest.raises(AeonFtError, match=r"is a folder"):
+        read(place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -15,13 +16,13 @@ import aeon_plugin_ft
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.causes import PauseCause
 from aeon_plugin_ft.dataset.model import Dataset
-from aeon_plugin_ft.errors import PreemptedError, TrainingError
+from aeon_plugin_ft.errors import InstallError, PreemptedError, TrainingError
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.training.memory import chosen_micro_tokens
-from aeon_plugin_ft.training.model import Exit, Recipe, RunOutcome, RunState
+from aeon_plugin_ft.training.model import Exit, Recipe, Run, RunOutcome, RunState
 from aeon_plugin_ft.training.progress import write_outcome
-from aeon_plugin_ft.training.runs import create_run, learnt_before, record_end
-from aeon_plugin_ft.training.supervise import search_path, wait_for
+from aeon_plugin_ft.training.runs import WORKER_FILE, create_run, learnt_before, note_worker, record_end, worker_alive
+from aeon_plugin_ft.training.supervise import search_path, start_worker, wait_for
 from aeon_plugin_ft.training.table import get_run, set_state
 
 
@@ -99,3 +100,39 @@ def test_two_workers_never_train_one_run(tmp_path: Path, monkeypatch: pytest.Mon
     first.close()
     with pytest.raises(TrainingError, match="cannot be read"):  # it is let in, and finds no run here
         worker.main([str(run)])
+
+
+def test_the_workers_own_word_on_its_process_counts(tmp_path: Path) -> None:
+    """The Python of a Windows virtual environment starts another one, and the parent knows the first only."""
+    run = Run("r", tmp_path)
+    launcher, worker = child("input()"), child("input()")
+    try:
+        note_worker(tmp_path, launcher.pid, first=True)
+        assert worker_alive(run)
+        note_worker(tmp_path, worker.pid)
+        note_worker(tmp_path, launcher.pid, first=True)
+        assert json.loads((tmp_path / WORKER_FILE).read_text())["pid"] == worker.pid
+        worker.communicate(b"\n")
+        assert not worker_alive(run)
+    finally:
+        for process in (launcher, worker):
+            process.kill()
+            process.communicate()
+
+
+def test_without_a_python_to_train_with_nothing_is_left_under_way(
+    data: DataFolder,
+    store: Store,
+    tiny_base: BaseModel,
+    tiny_dataset: Dataset,
+    tiny_recipe: Callable[..., Recipe],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "Aeon.exe"))
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    run = create_run(data, store, tiny_base, tiny_dataset, tiny_recipe())
+    with pytest.raises(InstallError, match=r"Aeon\.exe is a program without a Python"):
+        start_worker(run, store)
+    row = get_run(store, run.id)
+    assert store.lease_holder("training") is None and row is not None and row.state is RunState.PENDING

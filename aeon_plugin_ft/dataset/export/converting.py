@@ -13,7 +13,7 @@ from pathlib import Path
 from aeon_plugin_ft.dataset.importers.importing import ImporterRegistry, open_import
 from aeon_plugin_ft.dataset.model import ConvertReport
 from aeon_plugin_ft.errors import InputFileError
-from aeon_plugin_ft.store.files import whole_file
+from aeon_plugin_ft.store.files import whole_file, why_refused
 from aeon_plugin_ft.turns.model import LoggedTurn, TurnKind
 from hooks.text import strip_think
 
@@ -50,7 +50,7 @@ def convert(
             kept = _write(part, pairs if redact_turn is None else _redacted(pairs, redact_turn))
     except OSError as error:
         raise InputFileError(
-            target, f"cannot be written ({error.strerror})", "Give a file in a folder you can write to"
+            target, f"cannot be written ({why_refused(error, target)})", "Give a file in a folder you can write to"
         ) from error
     reading = stream.reading
     for skipped in reading.skipped:

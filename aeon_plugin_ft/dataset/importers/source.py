@@ -155,9 +155,9 @@ def _head(path: Path) -> bytes:
         raise InputFileError(
             path, "there is no such file", "Check the path; Aeon writes its log to bagagem/temp/conversation.log"
         ) from error
-    except IsADirectoryError as error:
-        raise InputFileError(path, "is a folder", "Give the file inside it") from error
     except OSError as error:
+        if path.is_dir():  # Windows refuses one as if it were another's: PermissionError
+            raise InputFileError(path, "is a folder", "Give the file inside it") from error
         raise InputFileError(path, f"cannot be read ({error.strerror})", "Close it elsewhere or copy it") from error
     if not head.removeprefix(_bom(head)).strip():
         raise InputFileError(path, "is empty", "Talk to Aeon first, or give another file")

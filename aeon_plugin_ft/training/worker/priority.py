@@ -6,12 +6,18 @@ it starts any thread that computes (on Linux a priority is a thread's, and threa
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 
 import psutil
+
+log = logging.getLogger("aeon_ft.training")
+
+Step = tuple[str, Callable[[], object]]
+"""What is asked of the system, for people, and how."""
 
 
 class Priority(Enum):
@@ -48,20 +54,38 @@ def lower_priority() -> str:
     a language model that serves beside a trainer loses nothing at either, and three quarters of its speed at nice
     0), I/O when nobody else needs the disk.
     """
-    process = psutil.Process()
-    if sys.platform == "win32":
-        process.nice(psutil.IDLE_PRIORITY_CLASS)
-        process.ionice(psutil.IOPRIO_VERYLOW)
-        return "Windows idle priority class, very low I/O priority"
-    # The highest number a normal policy knows, for systems without SCHED_IDLE and containers that forbid it.
-    process.nice(19)
-    # Not on macOS, where psutil has no I/O priority.
-    if hasattr(process, "ionice"):
-        process.ionice(psutil.IOPRIO_CLASS_IDLE)
-    if hasattr(os, "SCHED_IDLE"):
-        try:
-            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-        except OSError:  # a container may forbid it; nice 19 stays
-            return "nice 19"
-        return "nice 19, SCHED_IDLE"
-    return "nice 19"
+    return ", ".join(name if _taken(name, step) else f"no {name}" for name, step in _steps())
+
+
+if sys.platform == "win32":
+
+    def _steps() -> list[Step]:
+        process = psutil.Process()
+        return [
+            ("Windows idle priority class", lambda: process.nice(psutil.IDLE_PRIORITY_CLASS)),
+            ("very low I/O priority", lambda: process.ionice(psutil.IOPRIO_VERYLOW)),
+        ]
+
+else:
+
+    def _steps() -> list[Step]:
+        process = psutil.Process()
+        # The highest number a normal policy knows, for systems without SCHED_IDLE and containers that forbid it.
+        steps: list[Step] = [("nice 19", lambda: process.nice(19))]
+        # Not on macOS, where psutil has no I/O priority.
+        if hasattr(process, "ionice"):
+            steps.append(("idle I/O", lambda: process.ionice(psutil.IOPRIO_CLASS_IDLE)))
+        if hasattr(os, "SCHED_IDLE"):
+            steps.append(("SCHED_IDLE", lambda: os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))))
+        return steps
+
+
+def _taken(name: str, step: Callable[[], object]) -> bool:
+    """A container, or a system that lacks a call, may refuse any of them: what is left of them stays, and the work
+    goes on."""
+    try:
+        step()
+    except (OSError, psutil.Error) as error:
+        log.warning("%s was refused (%s)", name, error)
+        return False
+    return True

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import sqlite3
 import time
 import traceback
@@ -15,11 +16,12 @@ from pathlib import Path
 
 from aeon_plugin_ft.causes import EndCause, PauseCause, RunCause, RunPhase, run_cause
 from aeon_plugin_ft.errors import AeonFtError, LeaseHeldError, NoSpaceError, StoreError
+from aeon_plugin_ft.processes.awake import kept_awake
 from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.training.memory import is_out_of_memory, peak_bytes
 from aeon_plugin_ft.training.model import Exit, Progress, Run, RunOutcome, RunState
 from aeon_plugin_ft.training.progress import ProgressWriter, last_progress, write_outcome
-from aeon_plugin_ft.training.runs import LEASE, LEASE_SECONDS, RunConfig
+from aeon_plugin_ft.training.runs import LEASE, LEASE_SECONDS, RunConfig, note_worker
 from aeon_plugin_ft.training.table import set_state
 from aeon_plugin_ft.training.worker.priority import take_priority
 from aeon_plugin_ft.training.worker.stopping import StopRequested, StopWatch
@@ -46,6 +48,7 @@ def main(arguments: list[str]) -> int:
         log.error("another process still trains %s", run.id)
         return Exit.FAILED
     # Only now: reading the progress and opening the store are for the one process that works in this folder.
+    note_worker(run.folder, os.getpid())
     attempt = Attempt(run, RunConfig.read(run.folder))
     watch = StopWatch(run.folder, supervised="--supervised" in arguments, beat=attempt.beat).start()
     watch.on_late_exit = attempt.leave_late
@@ -86,7 +89,8 @@ class Attempt:
         return code
 
     def _train(self, session: object) -> tuple[RunOutcome, int]:
-        outcome: RunOutcome = session.train()  # type: ignore[attr-defined]
+        with kept_awake():
+            outcome: RunOutcome = session.train()  # type: ignore[attr-defined]
         return outcome, _CODES[outcome.state]
 
     def failure(self, error: Exception) -> tuple[RunOutcome, int]:

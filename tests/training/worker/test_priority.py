@@ -100,3 +100,19 @@ def test_a_merge_is_given_its_priority(monkeypatch: pytest.MonkeyPatch, tmp_path
     with (tmp_path / "log").open("wb") as log:
         merging._wait("some.module", tmp_path / "job.json", log)
     assert lines[0][-1] == priority_argument()
+
+
+def test_a_system_that_refuses_a_priority_ends_no_worker(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """psutil raises a bare OSError where Windows (or Wine) lacks the call."""
+
+    def refused(*_: object) -> None:
+        raise OSError(1, "Invalid function")
+
+    monkeypatch.setattr(psutil.Process, "ionice", refused, raising=False)
+    monkeypatch.setattr(psutil.Process, "nice", lambda *_: None)
+    monkeypatch.setattr(os, "sched_setscheduler", lambda *_: None, raising=False)
+    told = priority.lower_priority()
+    assert "no idle I/O" in told or "no very low I/O priority" in told
+    assert caplog.text.count("Invalid function") == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -19,9 +20,10 @@ from aeon_plugin_ft.causes import EndCause, PauseCause
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import LeaseHeldError
 from aeon_plugin_ft.store import DataFolder, Store
+from aeon_plugin_ft.training import supervise
 from aeon_plugin_ft.training.model import Exit, Recipe, Run, RunState
 from aeon_plugin_ft.training.progress import read_events, read_outcome
-from aeon_plugin_ft.training.runs import create_run, reap_runs, resume_run
+from aeon_plugin_ft.training.runs import create_run, reap_runs, resume_run, worker_alive
 from aeon_plugin_ft.training.supervise import Worker, start_worker
 from aeon_plugin_ft.training.table import get_run
 
@@ -79,6 +81,20 @@ def test_a_run_trains_to_its_end_and_leaves_an_adapter(bench: Bench, tiny_recipe
     assert bench.store.lease_holder("training") is None
     phases = [line["phase"] for line in read_events(run.progress_file) if line["event"] == "progress"]
     assert phases[0] == "starting" and "loading" in phases and phases.count("training") >= 6
+
+
+@pytest.mark.slow(seconds=20)
+def test_a_worker_says_itself_which_process_it_is(
+    bench: Bench, tiny_recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On Windows the supervisor may know a launcher only."""
+    monkeypatch.setattr(supervise, "note_worker", lambda *_, **__: None)
+    run = bench.new(tiny_recipe())
+    worker = start_worker(run, bench.store)
+    bench.until_step(worker, 1)
+    assert worker_alive(run)
+    worker.kill()
+    assert json.loads((run.folder / "worker.json").read_text())["pid"] == worker.process.pid
 
 
 @pytest.mark.slow(seconds=20)

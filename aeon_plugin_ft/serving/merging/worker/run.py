@@ -7,6 +7,7 @@ The job names the inputs; the outcome ({"report": ...} or {"error": [what, todo]
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -104,7 +105,8 @@ def _end_with_parent() -> None:
 def _lowest_priority() -> None:
     import psutil
 
-    psutil.Process().nice(getattr(psutil, "IDLE_PRIORITY_CLASS", 19))  # the first is Windows' own
+    with contextlib.suppress(OSError, psutil.Error):  # a container may forbid it: the merge is only less polite
+        psutil.Process().nice(getattr(psutil, "IDLE_PRIORITY_CLASS", 19))  # the first is Windows' own
 
 
 def _merge(job: dict[str, Any]) -> dict[str, Any]:

@@ -127,7 +127,7 @@ def test_new_names_are_synced_where_the_system_has_a_call_for_it(
     synced: list[int] = []
     monkeypatch.setattr(files.os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_ino))
     files.sync_folder(tmp_path)
-    assert synced == [tmp_path.stat().st_ino]
+    assert synced == ([] if sys.platform == "win32" else [tmp_path.stat().st_ino])
     monkeypatch.setattr(files, "sys", SimpleNamespace(platform="win32"))
     files.sync_folder(tmp_path)
-    assert len(synced) == 1
+    assert len(synced) == (0 if sys.platform == "win32" else 1)

@@ -299,7 +299,7 @@ def test_a_file_that_a_program_keeps_open_is_waited_for(
     real, refusals = Path.replace, iter([True, True, False])
 
     def replace(self: Path, target: Path) -> Path:
-        if next(refusals):
+        if next(refusals, False):  # on Windows somebody may have it open in truth besides
             raise PermissionError(13, "in use")
         return real(self, target)
 

@@ -98,7 +98,8 @@ class EmbeddedChild:
         """Let it finish the requests that it has, at most `seconds`, then end it."""
         if self.alive:
             self._order(f"drain {seconds}\n")
-            self.wait(seconds + GOODBYE_SECONDS)
+            if not self.wait(seconds + GOODBYE_SECONDS):
+                self.kill()
         self.stop()
 
     def stop(self) -> None:

@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 import time
 from dataclasses import asdict, dataclass
 from typing import IO, Any
@@ -154,10 +155,24 @@ def _wait_for_orders(parent: ParentPipe) -> float:
 def _drain(server: Any, seconds: float, parent: ParentPipe) -> bool:
     """True when no request is being answered or waiting any more; False after `seconds`, or when the parent is
     gone."""
-    deadline, quiet = time.monotonic() + seconds, 0
-    while quiet < QUIET_POLLS and time.monotonic() < deadline and not parent.gone(within=POLL_SECONDS):
+    deadline, idle = time.monotonic() + seconds, threading.Event()
+    # In a thread of its own: llama.cpp may answer late (under Wine it takes seconds), and the time to leave is now.
+    looking = threading.Thread(target=_look_until_idle, args=(server, idle), daemon=True)
+    looking.start()
+    while not idle.is_set() and time.monotonic() < deadline:
+        if parent.gone(within=POLL_SECONDS):
+            return False
+    if idle.is_set():
+        looking.join()  # it has let the server go: the caller holds the only reference
+    return idle.is_set()
+
+
+def _look_until_idle(server: Any, idle: threading.Event) -> None:
+    quiet = 0
+    while quiet < QUIET_POLLS:
+        time.sleep(POLL_SECONDS)
         quiet = quiet + 1 if _requests(server) == 0 else 0
-    return quiet >= QUIET_POLLS
+    idle.set()
 
 
 def _requests(server: Any) -> int:

@@ -40,6 +40,7 @@ class Store:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._migrate()
         except (sqlite3.Error, OSError) as error:
+            self.close()
             raise StoreError(
                 f"The database {path} cannot be opened ({error})",
                 "Move it away to start with an empty one: the log is kept and will be read again",
@@ -54,9 +55,12 @@ class Store:
             return own
         made = sqlite3.connect(self.path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
         made.row_factory = sqlite3.Row
-        made.execute("PRAGMA journal_mode = WAL")
-        made.execute("PRAGMA synchronous = NORMAL")
-        made.execute("PRAGMA secure_delete = ON")
+        try:
+            for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "secure_delete = ON"):
+                made.execute(f"PRAGMA {pragma}")
+        except sqlite3.Error:  # no database: on Windows it could not be moved away while it is open
+            made.close()
+            raise
         self._local.connection = made
         with self._guard:
             self._drop_dead_threads()

@@ -39,6 +39,7 @@ class Store:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._migrate()
         except (sqlite3.Error, OSError) as error:
+            self.close()
             raise StoreError(
                 f"The database {path} cannot be opened ({error})",
                 "Move it away to start with an empty one: the log is kept and will be read again",
@@ -55,10 +56,15 @@ class Store:
         # `close` ends the connections of other threads.
         made = sqlite3.connect(self.path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
         made.row_factory = sqlite3.Row
-        made.execute("PRAGMA journal_mode = WAL")
-        # In WAL mode a power cut may cost the last commits, never the database; all of it but states can be read again.
-        made.execute("PRAGMA synchronous = NORMAL")
-        made.execute("PRAGMA secure_delete = ON")
+        try:
+            made.execute("PRAGMA journal_mode = WAL")
+            # In WAL mode a power cut may cost the last commits, never the database; all of it but states can be read
+            # again.
+            made.execute("PRAGMA synchronous = NORMAL")
+            made.execute("PRAGMA secure_delete = ON")
+        except sqlite3.Error:  # no database: on Windows it could not be moved away while it is open
+            made.close()
+            raise
         self._local.connection = made
         with self._guard:
             # Here, where a thread is new: a host that starts many would otherwise hold the connections of all of them.

@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from pathlib import Path
 
+import psutil
 import pytest
 
 from aeon_plugin_ft.errors import LeaseHeldError, StoreError
@@ -94,6 +95,8 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     path.write_bytes(b"this is not a database, it only looks like a file" * 100)
     with pytest.raises(StoreError, match=r"bad\.sqlite3"):
         Store(path)
+    assert not [file for file in psutil.Process().open_files() if Path(file.path).name == path.name]
+    path.rename(tmp_path / "moved.sqlite3")
 
 
 def test_deleted_text_leaves_the_file(store: Store) -> None:

@@ -13,6 +13,8 @@ import hypothesis
 import pytest
 
 from aeon_plugin_ft.base import BaseModel, resolve_base
+from aeon_plugin_ft.schedule import observer
+from aeon_plugin_ft.schedule.machine import ThisMachine
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.training.worker import priority
 from aeon_plugin_ft.training.worker.priority import Priority
@@ -81,6 +83,23 @@ def hermetic(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 def children_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """At idle priority a child may starve on a busy machine, and a test with it."""
     monkeypatch.setattr(priority, "OF_CHILDREN", Priority.NORMAL)
+
+
+class MachineAtRest(ThisMachine):
+    """This machine as an owner's that nothing else uses: what other programs take here is no test's subject."""
+
+    def on_mains(self) -> bool:
+        return True
+
+    def busy_share(self) -> float:
+        return 0.0
+
+
+@pytest.fixture(autouse=True)
+def the_machine_is_at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside other work a training would wait for the processor, and "when will you train?" would be answered with
+    that."""
+    monkeypatch.setattr(observer, "ThisMachine", MachineAtRest)
 
 
 @pytest.fixture(autouse=True)

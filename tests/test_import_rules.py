@@ -12,8 +12,8 @@ import pytest
 from tests.conftest import REPOSITORY
 
 STAGES = [
-    "privacy", "turns", "dataset", "weights", "base", "training", "evaluation", "registry", "serving", "schedule",
-    "watch", "voice", "install",
+    "privacy", "turns", "facts", "dataset", "weights", "base", "training", "evaluation", "registry", "serving",
+    "schedule", "watch", "voice", "install",
 ]  # fmt: skip
 """Left to right: what flows from one into the next."""
 SHARED = {"causes", "errors", "events", "extras", "http", "processes", "settings", "store", "wording", "__init__"}

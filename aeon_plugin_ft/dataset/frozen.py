@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from aeon_plugin_ft.dataset.lessons import count_lessons
 from aeon_plugin_ft.dataset.model import Dataset, Draft, Example, Preference, Rating
 from aeon_plugin_ft.errors import DatasetError
 from aeon_plugin_ft.store import DataFolder, Store
@@ -59,6 +60,9 @@ def load_dataset(folder: Path) -> Dataset:
             counts["dropped"],
             counts["preferences"],
             counts["ratings"],
+            # Not in the manifests of before facts were taught.
+            counts.get("lessons", 0),
+            counts.get("facts", 0),
         )
     except FileNotFoundError as error:
         raise DatasetError(f"There is no finished dataset in {folder}", REBUILD) from error
@@ -83,9 +87,10 @@ def read_messages(file: Path) -> list[list[Message]]:
     return conversations
 
 
-def read_lineage(dataset: Dataset) -> list[dict[str, Any]]:
-    """One row an example: {"split", "line" (from 1), "id", "turns", "session", "at", "source"}."""
-    return [row for _, row in _rows(dataset.folder / "lineage.jsonl")]
+def read_lineage(dataset: Dataset | Path) -> list[dict[str, Any]]:
+    """One row an example: {"split", "line" (from 1), "id", "turns", "session", "at", "source"}; of a dataset or its
+    folder."""
+    return [row for _, row in _rows(_folder(dataset) / "lineage.jsonl")]
 
 
 def read_preferences(dataset: Dataset | Path) -> list[Preference]:
@@ -160,6 +165,7 @@ def _hash(contents: dict[str, bytes]) -> str:
 
 def _write(target: Path, contents: dict[str, bytes], draft: Draft, now: float) -> None:
     """The folder appears whole; one without a manifest is what an older program did not finish."""
+    taught = count_lessons(draft.train)
     manifest = {
         "format": FORMAT,
         "hash": target.name,
@@ -167,6 +173,7 @@ def _write(target: Path, contents: dict[str, bytes], draft: Draft, now: float) -
         "counts": {
             "train": len(draft.train), "heldout": len(draft.heldout), "dropped": len(draft.dropped),
             "preferences": len(draft.preferences), "ratings": len(draft.ratings),
+            "lessons": taught.lessons, "facts": taught.facts,
         },
         "dropped": dict(sorted(Counter(dropped.filter for dropped in draft.dropped).items())),
         "files": {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()},

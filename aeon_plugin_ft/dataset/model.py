@@ -103,7 +103,8 @@ class Dataset:
 
     Folder: `train.jsonl` and `heldout.jsonl` (one `{"messages": [...]}` a line), `preferences.jsonl`,
     `ratings.jsonl`, `lineage.jsonl` (split, line and turn ids of every example) and `dataset.json`
-    (hash, counts, settings; written last). `hash` is over the examples, 16 hex digits.
+    (hash, counts, settings; written last). `hash` is over the examples, 16 hex digits. `train` counts the `lessons`
+    as well; `facts` is how many facts they are about.
     """
 
     hash: str
@@ -113,6 +114,8 @@ class Dataset:
     dropped: int
     preferences: int = 0
     ratings: int = 0
+    lessons: int = 0
+    facts: int = 0
 
     @property
     def train_file(self) -> Path:

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from aeon_plugin_ft.dataset.frozen import read_lineage
+from aeon_plugin_ft.dataset.lessons import lesson_groups
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.dataset.tool_calls import tool_call
 from aeon_plugin_ft.errors import TrainingError
@@ -47,22 +49,26 @@ def choose_start(settings: TrainSection, dataset: Dataset, base_digest: str, cur
     """Where a run on `dataset` starts when `current` is in use (None: the base itself)."""
     lines = list(_lines(dataset.train_file))
     tools = sum(_is_tool_call(line) for line in lines)
+    whole = Survey(len(lines), tools, lessons=dataset.lessons, facts=dataset.facts)
     if len(lines) <= settings.rebuild_max or current is None:
         why = "no trained model is in use" if current is None else f"there are at most {settings.rebuild_max} examples"
-        return Start(Survey(len(lines), tools), why)
+        return Start(whole, why)
     try:
         config = RunConfig.read(current.run)
         # Whole lines are compared: an example whose prompt or reply was changed since is a new one.
         seen = set(_lines(config.dataset / "train.jsonl"))
         shape = json.loads((current.adapter / "adapter_config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, TrainingError) as error:
-        return Start(Survey(len(lines), tools), f"it cannot be told what the model in use has learnt ({error})")
+        return Start(whole, f"it cannot be told what the model in use has learnt ({error})")
     new = tuple(number for number, line in enumerate(lines) if line not in seen)
     refusal = _why_not(settings, config, base_digest, shape, new)
     if refusal:
-        return Start(Survey(len(lines), tools), refusal)
+        return Start(whole, refusal)
     reason = f"{len(new)} of {len(lines)} examples are new to the model in use"
-    return Start(Survey(len(lines), tools, len(new)), reason, current.adapter, new, config.generation + 1)
+    groups = lesson_groups(read_lineage(dataset)) if dataset.lessons else {}
+    taught = [groups[line] for line in new if line in groups]
+    survey = Survey(len(lines), tools, len(new), len(taught), len({fact for fact in taught if fact}))
+    return Start(survey, reason, current.adapter, new, config.generation + 1)
 
 
 def _why_not(

@@ -29,11 +29,12 @@ from aeon_plugin_ft.evaluation.suites import CHAT_PROMPTS, TOOL_PROMPTS, Chat, R
 from aeon_plugin_ft.privacy import Redactor
 from aeon_plugin_ft.registry import BASE, Registry, Version, VersionState
 from aeon_plugin_ft.serving.ask import ask
-from aeon_plugin_ft.serving.backends import deployer_named
+from aeon_plugin_ft.serving.backends import deploy_judged, deployer_named
 from aeon_plugin_ft.serving.deployments import DeploymentTable
 from aeon_plugin_ft.serving.discarding import discard
 from aeon_plugin_ft.serving.model import Deployer, Deployment
 from aeon_plugin_ft.settings import Settings
+from aeon_plugin_ft.store.seal import seal
 from aeon_plugin_ft.training.model import Run
 from aeon_plugin_ft.training.runs import RunConfig
 from hooks import Message, Route
@@ -85,6 +86,8 @@ class Judge:
         """The run's version, accepted or rejected. Raises AeonFtError when it cannot be judged now, PreemptedError
         when the machine is wanted."""
         name, current = self.registry.next_name(), self._comparable(base)
+        # Before anything is measured: what is registered must be what this verdict is about.
+        sealed = seal(run.adapter)
         measured = Measured()
         # Losses before replies: they need no server, and the answers take longest.
         self._measure_losses(measured, run, base, dataset, name, current)
@@ -110,6 +113,7 @@ class Judge:
             verdict=verdict,
             parent=parent_of(run),
             report=collect(candidate, verdict, measured.losses, measured.suites),
+            judged=sealed,
         )
         # What the backend was given to judge it by is never asked for again.
         if version.state is VersionState.REJECTED:
@@ -171,9 +175,7 @@ class Judge:
         self._stop_if_wanted()
         serve = self.settings().serve
         deployer = deployer_named(serve.backend, self.deployers)
-        if version is not None:
-            self._table.note_given(name, serve.backend)
-        deployment = deployer.deploy(version, base, serve)
+        deployment = deploy_judged(serve.backend, deployer, self._table, version, base, serve)
         try:
             chat = partial(self._asked, deployment.route)
             measured.suites[name] = run_suites(chat, prompt)

@@ -86,6 +86,7 @@ def ask_all(shared: Context, name: str, questions: Sequence[str], *, quiet: bool
     """Serve one model and put every question to it, greedy, under the prompt that the brain sends."""
     from aeon_plugin_ft.evaluation.suites import answers
     from aeon_plugin_ft.judge import asked
+    from aeon_plugin_ft.serving.backends import deploy_judged
     from aeon_plugin_ft.serving.deployments import DeploymentTable
 
     pipeline = shared.pipeline(on_phase=lambda doing: None if quiet else say_phase(doing))
@@ -93,9 +94,7 @@ def ask_all(shared: Context, name: str, questions: Sequence[str], *, quiet: bool
     base = pipeline.base() if version is None else pipeline.base(version.base)
     pipeline.on_phase(Doing(LoopPhase.ASKING, name, len(questions)))
     deployer, serve = shared.backends.chosen(), shared.settings_file.current.serve
-    if version is not None:
-        DeploymentTable(shared.store).note_given(version.name, serve.backend)
-    deployment = deployer.deploy(version, base, serve)
+    deployment = deploy_judged(serve.backend, deployer, DeploymentTable(shared.store), version, base, serve)
     try:
         return answers(partial(asked, deployment.route), pipeline.system_prompt(), questions)
     finally:

@@ -127,7 +127,10 @@ def _runs(shared: Context) -> Iterator[Symptom]:
 def _versions(shared: Context) -> Iterator[Symptom]:
     current = shared.registry.current()
     versions = shared.registry.versions()
-    yield Symptom("versions", True, f"{len(versions)} kept, {current} is in use")
+    faults = [f"{version.name}: {fault}" for version in versions for fault in version.faults()]
+    detail = f"{len(versions)} kept, {current} is in use"
+    mend = "Put the files back, or use another version (`aeon-ft models`); none of these is served"
+    yield Symptom("versions", not faults, "; ".join([detail, *faults]), mend)
 
 
 def _served(shared: Context) -> Iterator[Symptom]:

@@ -40,10 +40,16 @@ def list_models(context: typer.Context, as_json: Json = False) -> None:
                 version.state.value,
                 when(version.created),
                 "-" if gain is None else f"{-gain:+.1%}",
-                registry.reason(version.name) or "better than what it was judged against",
+                _remark(version, registry.reason(version.name)),
             )
         )
     table("Models (* in use)", ("version", "state", "made", "held-out loss against base", "verdict"), rows)
+
+
+def _remark(version: Version, reason: str) -> str:
+    """Damage before anything else: such a version is not served whatever its verdict was."""
+    faults = version.faults()
+    return f"damaged: {'; '.join(faults)}" if faults else reason or "better than what it was judged against"
 
 
 @models.command("report")

@@ -10,10 +10,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from aeon_plugin_ft.errors import RegistryError
 from aeon_plugin_ft.evaluation.model import Verdict, read_check
 from aeon_plugin_ft.registry.model import VersionState
 from aeon_plugin_ft.store.files import whole_folder, write_json
+from aeon_plugin_ft.store.seal import seal
 
+ADAPTER = "adapter"
+"""The adapter's folder inside a version."""
 WITHDRAWN = "withdrawn.json"
 """Beside a version's manifest once it may not be used any more; it outlives the database."""
 LEFTOVER_SECONDS = 600.0
@@ -21,11 +25,27 @@ LEFTOVER_SECONDS = 600.0
 
 
 def write_version(
-    folder: Path, adapter: Path, manifest: Mapping[str, Any], report: Mapping[str, Any], page: str
+    folder: Path,
+    adapter: Path,
+    manifest: Mapping[str, Any],
+    report: Mapping[str, Any],
+    page: str,
+    judged: Mapping[str, str] | None = None,
 ) -> None:
-    """Fill the folder under another name, the manifest last, and bring it into place."""
+    """Fill the folder under another name, the manifest last, and bring it into place. The manifest gets the digest of
+    every file of the adapter.
+
+    Raises RegistryError when the adapter is not the one with the digests `judged`: what was measured is what is kept.
+    """
     with whole_folder(folder) as part:
-        shutil.copytree(adapter, part / "adapter")
+        shutil.copytree(adapter, part / ADAPTER)
+        sealed = seal(part / ADAPTER)
+        if judged is not None and sealed != judged:
+            raise RegistryError(
+                f"The adapter in {adapter} was changed while it was judged",
+                "Judge it again with `aeon-ft judge`, or train again",
+            )
+        manifest = {**manifest, "files": {f"{ADAPTER}/{name}": digest for name, digest in sealed.items()}}
         write_json(part / "report.json", report)
         (part / "report.html").write_text(page, encoding="utf-8", newline="\n")
         write_json(part / "manifest.json", manifest)

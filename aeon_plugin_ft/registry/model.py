@@ -4,7 +4,8 @@
                       report.json      data, training, losses and side-by-side answers (evaluation/report/)
                       report.html      the same to read, in one self-contained page
                       manifest.json    written last; a folder without it is not a version. Beside lineage and
-                                       verdict: "served", what was measured of the model as it was served
+                                       verdict: "served", what was measured of the model as it was served, and
+                                       "files", the digest of each file of the adapter
                       withdrawn.json   only once it may not be used any more: state, reason, time
 """
 
@@ -16,7 +17,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from aeon_plugin_ft.errors import RegistryError
 from aeon_plugin_ft.evaluation.model import Verdict
+from aeon_plugin_ft.store.seal import broken
 
 
 class VersionState(str, Enum):
@@ -46,8 +49,25 @@ class Version:
     verdict: Verdict
     state: VersionState
     served: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    files: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Each file that was judged with its digest; empty for a version of before they were noted, and for a candidate
+    that has no verdict yet."""
 
     @property
     def adapter(self) -> Path:
         """Its PEFT LoRA folder."""
         return self.folder / "adapter"
+
+    def faults(self, *, read: bool = True) -> list[str]:
+        """What is wrong with its files, a sentence each; reads the whole adapter (megabytes), or with `read` False
+        only what has changed since it was looked at last."""
+        return broken(self.folder, self.files, read=read)
+
+    def require_whole(self) -> None:
+        """Raise RegistryError unless its files are those that were judged. Before each deployment."""
+        faults = self.faults()
+        if faults:
+            raise RegistryError(
+                f"{self.name} is not what was judged: {'; '.join(faults)} (in {self.folder})",
+                "Put the file back, use another version (`aeon-ft models`), or train again",
+            )

@@ -53,8 +53,10 @@ class Registry:
         verdict: Verdict,
         parent: str | None = None,
         report: Mapping[str, Any] | None = None,
+        judged: Mapping[str, str] | None = None,
     ) -> Version:
-        """Register a trained adapter under the next free name, accepted or rejected as the verdict says.
+        """Register a trained adapter under the next free name, accepted or rejected as the verdict says. `judged` is
+        the seal of the adapter that was measured (None: whatever is there now).
 
         A run has one version: calling again for the same run returns it (a crash between the folder and
         the row is healed).
@@ -76,7 +78,7 @@ class Registry:
             "served": dict((report or {}).get("served", {})),
         }
         page = html_page(name, float(str(manifest["created"])), verdict, report or {})
-        write_version(folder, adapter, manifest, report or {}, page)
+        write_version(folder, adapter, manifest, report or {}, page, judged)
         state = VersionState.ACCEPTED if verdict.accepted else VersionState.REJECTED
         self._insert(manifest, state, "; ".join(verdict.reasons) or None)
         # Forgetting may have reached the parent while this run still trained.
@@ -154,6 +156,7 @@ class Registry:
             verdict=verdict_of(manifest["verdict"]),
             state=VersionState(row["state"]),
             served=manifest.get("served", {}),
+            files=manifest.get("files", {}),
         )
 
     def version_of(self, run: str) -> str | None:
@@ -206,7 +209,8 @@ class Registry:
         return last_promotion(self.store, version)
 
     def previous(self) -> str:
-        """What was in use before the current one and may be used again; going back twice goes back two steps."""
+        """What was in use before the current one and may and can be used again; going back twice goes back two
+        steps."""
         stack: list[str] = [BASE]
         for version in promoted(self.store):
             # The log of promotions read as steps: a return to the one before takes a step back, and is no step of its
@@ -215,7 +219,16 @@ class Registry:
                 stack.pop()
             elif version != stack[-1]:
                 stack.append(version)
-        return next((name for name in reversed(stack[:-1]) if self.usable(name)), BASE)
+        return next((name for name in reversed(stack[:-1]) if self.usable(name) and self._whole(name)), BASE)
+
+    def _whole(self, name: str) -> bool:
+        """Whether going back to it would work: a file that was lost or changed since would refuse it."""
+        if name == BASE:
+            return True
+        try:
+            return not self.get(name).faults(read=False)
+        except RegistryError:
+            return False  # its manifest cannot be read
 
     def usable(self, name: str) -> bool:
         """Whether `name` may answer: the base always, a version unless it was rejected or tainted."""
@@ -243,6 +256,7 @@ class Registry:
             if version.state in _UNUSABLE:
                 why = self.reason(name) or "it was trained on something that was forgotten"
                 raise RegistryError(f"{name} is {version.state.value} and is not used ({why})", "Train again")
+            version.require_whole()
         # The question and the change in one transaction: of two processes that promote, one sees the other's.
         with self.store.transaction():
             previous = self.current()

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
+from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.errors import ServingError
-from aeon_plugin_ft.serving.model import Deployer
+from aeon_plugin_ft.registry.model import Version
+from aeon_plugin_ft.serving.deployments import DeploymentTable
+from aeon_plugin_ft.serving.model import Deployer, Deployment, OnMoved, OnStep, unheard
 from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.store import DataFolder
 
@@ -71,6 +75,29 @@ def deployer_named(backend: str, deployers: Mapping[str, Deployer]) -> Deployer:
         names = ", ".join(deployers) or "none"
         raise ServingError(f"There is no backend {backend} here", f"Set [serve] backend to one of: {names}")
     return deployers[backend]
+
+
+def deploy_judged(
+    backend: str,
+    deployer: Deployer,
+    table: DeploymentTable,
+    version: Version | None,
+    base: BaseModel,
+    settings: ServeSection,
+    on_step: OnStep = unheard,
+    on_moved: OnMoved = unheard,
+) -> Deployment:
+    """The one way from a version (None: the base itself) to something that serves it.
+
+    Its files are read first: what answers is what was judged. Then the store is told who gets it, so that it can be
+    taken away again whatever happens. Raises RegistryError for a version whose files were changed, ServingError.
+    """
+    if version is not None:
+        version.require_whole()
+        table.note_given(version.name, backend)
+    deployment = deployer.deploy(version, base, settings, on_step, on_moved)
+    # A plugin's backend is called plugin.NAME here, whatever it calls itself.
+    return replace(deployment, backend=backend)
 
 
 def _embedded(data: DataFolder, system_prompt: Callable[[], str]) -> Deployer:

@@ -10,9 +10,9 @@ from dataclasses import replace
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.errors import AeonFtError
 from aeon_plugin_ft.registry.model import Version
-from aeon_plugin_ft.serving.backends import deployer_named
+from aeon_plugin_ft.serving.backends import deploy_judged, deployer_named
 from aeon_plugin_ft.serving.deployments import DeploymentTable
-from aeon_plugin_ft.serving.model import Deployer, Deployment, unheard
+from aeon_plugin_ft.serving.model import Deployer, Deployment
 from aeon_plugin_ft.serving.routes import CanaryRoute, RouteTable
 from aeon_plugin_ft.settings import ServeSection
 
@@ -39,9 +39,10 @@ class CanaryServer:
             return
         # Only then: two candidates beside the model in use may be more than the memory holds.
         self.stop()
-        self._table.note_given(version.name, settings.backend)
-        deployment = deployer.deploy(version, base, settings, unheard, self._moved)
-        self.serving = replace(deployment, backend=settings.backend)
+        deployment = deploy_judged(
+            settings.backend, deployer, self._table, version, base, settings, on_moved=self._moved
+        )
+        self.serving = deployment
         self.routes.canary = CanaryRoute(deployment.route, share)
 
     def stop(self) -> None:

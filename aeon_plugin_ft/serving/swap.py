@@ -25,7 +25,7 @@ from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.errors import AeonFtError, OvertakenError, ServingError
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.registry import BASE, Registry, Version
-from aeon_plugin_ft.serving.backends import deployer_named
+from aeon_plugin_ft.serving.backends import deploy_judged, deployer_named
 from aeon_plugin_ft.serving.deployments import DeploymentState, DeploymentTable
 from aeon_plugin_ft.serving.journal import Journal, SwapStep
 from aeon_plugin_ft.serving.leaving import Leaving, place_of, renewed
@@ -218,11 +218,8 @@ class Swapper:
     def _deployed(
         self, backend: str, version: Version | None, base: BaseModel, settings: ServeSection, on_step: OnStep = unheard
     ) -> Deployment:
-        if version is not None:
-            self._table.note_given(version.name, backend)
-        deployment = self.deployers[backend].deploy(version, base, settings, on_step, self._moved)
-        # A plugin's backend is called plugin.NAME here, whatever it calls itself.
-        return replace(deployment, backend=backend)
+        deployer = self.deployers[backend]
+        return deploy_judged(backend, deployer, self._table, version, base, settings, on_step, self._moved)
 
     def _moved(self, old: Deployment, new: Deployment) -> None:
         """A deployment came back elsewhere after a crash: the brain's route follows. Called from the deployer's own

@@ -34,6 +34,7 @@ def judged(cli: Cli, tmp_path: Path) -> str:
     data = DataFolder(cli.data).create()
     store = Store(data.database)
     (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter" / "adapter_model.safetensors").write_bytes(b"judged")
     made = Registry(data, store).create(
         run="r1", adapter=tmp_path / "adapter", dataset="d", base="b", base_digest="x",
         verdict=Trial(1).verdict(), report=a_report(),
@@ -88,6 +89,16 @@ def test_models_alone_lists_them_and_says_why_one_was_rejected(cli: Cli, judged:
     found: Any = cli.json("models")
     assert found["versions"][0]["state"] == "rejected"
     assert cli("use", judged) == 1 and "worse with the owner" in cli.err
+
+
+def test_a_changed_file_of_a_version_is_named_by_whoever_looks(cli: Cli, judged: str) -> None:
+    file = cli.data / "versions" / judged / "adapter" / "adapter_model.safetensors"
+    file.write_bytes(b"exchanged")
+    fault = f"adapter/{file.name} is not what was there"
+    assert cli("models") == 0 and "damaged" in cli.out
+    assert cli("use", judged) == 1 and fault in " ".join(cli.err.split()) and one_sentence(cli.err)
+    symptoms = {one["name"]: one for one in cli.json("doctor")}  # type: ignore[union-attr, index, call-overload]
+    assert not symptoms["versions"]["ok"] and f"{judged}: {fault}" in symptoms["versions"]["detail"]
 
 
 def test_prune_says_what_would_go_and_then_deletes_it(cli: Cli, tmp_path: Path) -> None:

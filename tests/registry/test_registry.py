@@ -13,6 +13,7 @@ from aeon_plugin_ft.errors import RegistryError
 from aeon_plugin_ft.evaluation.model import Check, CheckKind, Verdict
 from aeon_plugin_ft.registry import Registry, VersionState, normal_name
 from aeon_plugin_ft.store import DataFolder, Store
+from aeon_plugin_ft.store.seal import seal
 from tests.windows import refuse_deletes
 
 GOOD = Verdict(True, (Check(CheckKind.GAIN, True, "2.0 against 3.0"),), {"gain.base": 0.33})
@@ -234,3 +235,56 @@ def test_a_version_whose_files_are_open_for_a_moment_is_removed_later(
         tried = refuse_deletes(windows)
         registry.remove("v0001")
     assert tried == [folder] * 3 and not folder.exists()
+
+
+# -- what was judged is what is kept ---------------------------------------------------------------
+
+FILE = "adapter_model.safetensors"
+
+
+def test_a_changed_version_is_named_and_not_used(registry: Registry, tmp_path: Path) -> None:
+    name = make(registry, tmp_path, "r1")
+    registry.get(name).require_whole()
+    (registry.get(name).adapter / FILE).write_bytes(b"other weights")
+    with pytest.raises(RegistryError, match=rf"v0001 is not what was judged: adapter/{FILE}"):
+        registry.promote(name, PromotionCause.OWNER)
+    (registry.get(name).adapter / FILE).unlink()
+    with pytest.raises(RegistryError, match="is missing"):
+        registry.promote(name, PromotionCause.OWNER)
+    assert registry.current() == "base"
+
+
+def test_going_back_passes_over_a_damaged_version(registry: Registry, tmp_path: Path) -> None:
+    names = [make(registry, tmp_path, run) for run in ("r1", "r2", "r3")]
+    for name in names:
+        registry.promote(name, PromotionCause.BETTER)
+    (registry.get(names[1]).adapter / FILE).write_bytes(b"other weights")
+    assert registry.step_back(names[2], PromotionCause.WORSE, reject=True) == names[0] == registry.current()
+
+
+def test_an_adapter_that_changed_while_it_was_judged_is_not_registered(registry: Registry, tmp_path: Path) -> None:
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    (adapter / FILE).write_bytes(b"judged")
+    sealed = seal(adapter)
+    (adapter / FILE).write_bytes(b"another")
+
+    def create() -> str:
+        return registry.create(
+            run="r", adapter=adapter, dataset="d", base="b", base_digest="x", verdict=GOOD, judged=sealed
+        ).name
+
+    with pytest.raises(RegistryError, match="changed while it was judged"):
+        create()
+    assert registry.versions() == [] and not list(registry.data.versions.iterdir())
+    (adapter / FILE).write_bytes(b"judged")
+    assert create() == "v0001"
+
+
+def test_a_version_of_before_digests_is_used_as_before(registry: Registry, tmp_path: Path) -> None:
+    version = registry.get(make(registry, tmp_path, "r1"))
+    manifest = json.loads((version.folder / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest.pop("files")
+    (version.folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    registry.promote(version.name, PromotionCause.OWNER)
+    assert registry.current() == version.name

@@ -12,12 +12,15 @@ import pytest
 from aeon_plugin_ft.base import BaseModel
 from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.errors import OvertakenError, RegistryError, ServingError, StoreError
+from aeon_plugin_ft.evaluation.model import Verdict
 from aeon_plugin_ft.registry import Version
 from aeon_plugin_ft.serving.journal import SwapRecord, SwapStep
 from aeon_plugin_ft.serving.model import Deployment
 from aeon_plugin_ft.settings import ServeSection
 from tests.serving.fakes import BASE_MODEL
 from tests.serving.world import HAPPY, World
+
+GOOD = Verdict(True, (), {})
 
 
 def test_a_swap_goes_through_every_step_and_ends_on_the_new_route(world: World) -> None:
@@ -49,6 +52,23 @@ def test_a_failure_leaves_the_old_model_answering(method: str, world: World) -> 
     assert [entry.step for entry in world.swapper.journal.entries()][-2:] == [SwapStep.FAILED, SwapStep.UNDONE]
     world.swap(2)
     assert world.serving == "v0002"
+
+
+def test_a_version_whose_files_were_changed_never_answers(world: World) -> None:
+    """Also one that was served before, and after a start: each deployment reads its files."""
+    adapter = world.data.root / "adapter"
+    (adapter / "adapter_model.safetensors").write_bytes(b"judged")
+    made = world.registry.create(
+        run="judged", adapter=adapter, dataset="d", base="tiny", base_digest=BASE_MODEL.digest, verdict=GOOD
+    )
+    world.swap(1)
+    world.swapper.swap(made, BASE_MODEL)
+    (made.adapter / "adapter_model.safetensors").write_bytes(b"exchanged")
+    world.swap(1)
+    with pytest.raises(RegistryError, match=f"{made.name} is not what was judged"):
+        world.swapper.swap(made, BASE_MODEL)
+    assert world.serving == "v0001" == world.registry.current()
+    assert world.backend.models == {"v0001"}
 
 
 def test_a_version_promoted_before_the_swap_is_taken_back_when_it_cannot_be_served(world: World) -> None:

@@ -84,6 +84,8 @@ class EndCause(Cause):
     """The process ended without an outcome: killed, or the power went."""
     OUT_OF_MEMORY = "out_of_memory"
     NO_SPACE = "no_space"
+    DIVERGED = "diverged"
+    """A loss or a gradient that is no number any more: what was learnt from there on is worth nothing."""
     BROKE = "broke"
     """An error that is none of the others; the run's reason says which."""
     FORGOTTEN = "forgotten"

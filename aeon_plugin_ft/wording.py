@@ -36,6 +36,7 @@ ENGLISH: dict[type[Cause], dict[Cause, str]] = {
         EndCause.DIED: "the training process ended without a word",
         EndCause.OUT_OF_MEMORY: "there was not enough memory",
         EndCause.NO_SPACE: "the disk is full",
+        EndCause.DIVERGED: "the training diverged",
         EndCause.BROKE: "it broke",
         EndCause.FORGOTTEN: "trained on something that was forgotten since",
         EndCause.GONE: "what it learnt from is gone",

@@ -23,6 +23,7 @@ from aeon_plugin_ft.base.hf_config import make_config, make_generation_config
 from aeon_plugin_ft.base.hf_tokenizer import write_tokenizer
 from aeon_plugin_ft.errors import BaseModelError, NoSpaceError
 from aeon_plugin_ft.store.files import whole_folder
+from aeon_plugin_ft.store.seal import seal
 from aeon_plugin_ft.weights.architectures import NOT_WEIGHTS, Family, family_of, unpermute
 from aeon_plugin_ft.weights.gguf_file import GgufFile
 from aeon_plugin_ft.weights.safetensors_writer import WIDTH, Precision, TensorSource, write_safetensors
@@ -57,7 +58,7 @@ def _make(file: GgufFile, digest: str, folder: Path, progress: Progress) -> None
             progress(f"Making the training copy of {file.path.name} ({file.parameters / 1e6:.0f} million weights)")
             _write_texts(file, family, part, precision)
             write_safetensors(part / "model.safetensors", _sources(file, family), precision)
-            source = {"digest": digest, "file": file.path.name, "precision": precision}
+            source = {"digest": digest, "file": file.path.name, "precision": precision, "files": seal(part)}
             (part / "source.json").write_text(json.dumps(source), encoding="utf-8")
             if not _is_whole(folder):
                 # Left unfinished by an older release, which filled the folder in place.

@@ -97,7 +97,8 @@ def test_a_changed_file_of_a_version_is_named_by_whoever_looks(cli: Cli, judged:
     fault = f"adapter/{file.name} is not what was there"
     assert cli("models") == 0 and "damaged" in cli.out
     assert cli("use", judged) == 1 and fault in " ".join(cli.err.split()) and one_sentence(cli.err)
-    symptoms = {one["name"]: one for one in cli.json("doctor")}  # type: ignore[union-attr, index, call-overload]
+    assert cli("doctor", "--json") == 1
+    symptoms = {one["name"]: one for one in json.loads(cli.out)}
     assert not symptoms["versions"]["ok"] and f"{judged}: {fault}" in symptoms["versions"]["detail"]
 
 

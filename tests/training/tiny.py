@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import pytest
 
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.dataset.model import Dataset
+from aeon_plugin_ft.store.digest import folder_sha256
 from aeon_plugin_ft.training.model import Recipe
 
 TEMPLATE = (
@@ -60,13 +62,14 @@ def tiny_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def tiny_base(tiny_copy: Path) -> BaseModel:
-    return BaseModel("tiny", "sha256:" + "0" * 64, "llama", 50_000, tiny_copy, None)
+def tiny_base(tiny_copy: Path, tmp_path: Path) -> BaseModel:
+    digest = folder_sha256([tiny_copy / "model.safetensors", tiny_copy / "config.json"], tmp_path)
+    return BaseModel("tiny", digest, "llama", 50_000, tiny_copy, None)
 
 
 @pytest.fixture
 def tiny_dataset(tmp_path: Path) -> Dataset:
-    """24 examples and 6 held-out ones that share a system prompt."""
+    """24 examples and 6 held-out ones that share a system prompt, frozen as they are."""
     folder = tmp_path / "dataset"
     folder.mkdir()
     words = random.Random(5)
@@ -74,7 +77,17 @@ def tiny_dataset(tmp_path: Path) -> Dataset:
         with (folder / f"{name}.jsonl").open("w", encoding="utf-8") as file:
             for _ in range(count):
                 file.write(json.dumps({"messages": _chat(words)}, ensure_ascii=False) + "\n")
+    seal_dataset(folder)
     return Dataset(hash="d" * 16, folder=folder, train=24, heldout=6, dropped=0)
+
+
+def seal_dataset(folder: Path) -> None:
+    """Write the manifest of a dataset whose files were written by hand, as `freeze` would."""
+    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("*.jsonl")}
+    lines = {name: len((folder / f"{name}.jsonl").read_bytes().splitlines()) for name in ("train", "heldout")}
+    counts = {**lines, "dropped": 0, "preferences": 0, "ratings": 0}
+    manifest = {"format": 1, "hash": "d" * 16, "created": 0.0, "counts": counts, "dropped": {}, "files": files}
+    (folder / "dataset.json").write_text(json.dumps(manifest), encoding="utf-8")
 
 
 def _chat(words: random.Random) -> list[dict[str, str]]:

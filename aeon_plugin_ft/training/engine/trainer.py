@@ -18,6 +18,8 @@ from torch import Tensor
 from transformers import TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
+from aeon_plugin_ft.causes import EndCause
+from aeon_plugin_ft.errors import TrainingError
 from aeon_plugin_ft.training.engine.early import best_step
 from aeon_plugin_ft.training.engine.shared import SharedPrefix
 from aeon_plugin_ft.training.model import Progress, Recipe
@@ -92,6 +94,8 @@ class SharedPrefixTrainer(SFTTrainer):
         count = int(num_items_in_batch) if num_items_in_batch is not None else sum(row.supervised for row in rows)
         loss = self.stock_step(model, rows, count) if self.engine is None else self._shared_step(rows, count)
         self.last_loss = float(loss)
+        if not math.isfinite(self.last_loss):
+            raise diverged(f"the loss of step {self.state.global_step + 1} is {self.last_loss}")
         return loss
 
     def _shared_step(self, rows: Sequence[Row], count: int) -> Tensor:
@@ -216,6 +220,23 @@ def plain_arguments(seed: int, device: str) -> dict[str, Any]:
         "report_to": "none",
         "disable_tqdm": True,
     }
+
+
+def diverged(what: str) -> TrainingError:
+    """A training whose numbers are none any more: every later step, and its result, would be worth nothing."""
+    todo = "Lower [train] learning_rate, or leave it at 0, which chooses it"
+    return TrainingError(f"The training diverged: {what}", todo, cause=EndCause.DIVERGED)
+
+
+class FiniteGradients(TrainerCallback):
+    """Ends the run before a gradient that is no number reaches the weights: the last checkpoint stays good."""
+
+    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """After clipping, which makes every number of an infinite gradient NaN."""
+        for parameter in kwargs["model"].parameters():
+            # A sum is finite only if every number in it is, and is made without a second tensor of that size.
+            if parameter.grad is not None and not math.isfinite(float(parameter.grad.sum())):
+                raise diverged(f"the gradient of step {state.global_step + 1} is not finite")
 
 
 class Reporter(TrainerCallback):

@@ -14,8 +14,10 @@ import time
 import traceback
 from pathlib import Path
 
+from aeon_plugin_ft.base.unchanged import require_unchanged
 from aeon_plugin_ft.causes import EndCause, PauseCause, RunCause, RunPhase, run_cause
-from aeon_plugin_ft.errors import AeonFtError, LeaseHeldError, NoSpaceError, StoreError
+from aeon_plugin_ft.dataset.frozen import load_dataset
+from aeon_plugin_ft.errors import AeonFtError, LeaseHeldError, NoSpaceError, StoreError, TrainingError
 from aeon_plugin_ft.processes.awake import kept_awake
 from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.training.memory import is_out_of_memory, peak_bytes
@@ -74,6 +76,7 @@ class Attempt:
             self.phase(RunPhase.STARTING)
             # torch and transformers take seconds to import: not for a run that is to stop before it starts.
             watch.check()
+            self.require_unchanged()
             from aeon_plugin_ft.training.worker.session import Session
 
             session = Session(self.run, self.config, watch, self.phase, self.tell)
@@ -87,6 +90,12 @@ class Attempt:
         watch.end()
         self.end(outcome)
         return code
+
+    def require_unchanged(self) -> None:
+        """Raise DatasetError or BaseModelError unless data and weights are what they were when the run was made: an
+        attempt that goes on must end where the first one would have."""
+        load_dataset(self.config.dataset)
+        require_unchanged(self.config.base, self.config.store.parent / "cache" / "base")
 
     def _train(self, session: object) -> tuple[RunOutcome, int]:
         with kept_awake():
@@ -102,7 +111,8 @@ class Attempt:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             return self.outcome(RunState.FAILED, EndCause.NO_SPACE, self._no_space()), Exit.FAILED
         reason = str(error) if isinstance(error, AeonFtError) else f"{type(error).__name__}: {error}"
-        return self.outcome(RunState.FAILED, EndCause.BROKE, reason), Exit.FAILED
+        told = error.cause if isinstance(error, TrainingError) else None
+        return self.outcome(RunState.FAILED, told or EndCause.BROKE, reason), Exit.FAILED
 
     def _no_space(self) -> str:
         import shutil

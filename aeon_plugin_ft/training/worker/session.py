@@ -23,7 +23,7 @@ from aeon_plugin_ft.training.engine.encode import Encoded, Encoder
 from aeon_plugin_ft.training.engine.loading import add_adapter, free_bytes, load_base, pick_device, set_up_torch
 from aeon_plugin_ft.training.engine.parity import Parity, check
 from aeon_plugin_ft.training.engine.shared import SharedPrefix, causal_model
-from aeon_plugin_ft.training.engine.trainer import Reporter, SharedPrefixTrainer, config_of, dataset_of
+from aeon_plugin_ft.training.engine.trainer import FiniteGradients, Reporter, SharedPrefixTrainer, config_of, dataset_of
 from aeon_plugin_ft.training.memory import MEMORY_FILE, chosen_micro_tokens, micro_tokens, peak_bytes
 from aeon_plugin_ft.training.mix import Mix, choose_probes, choose_validation, number_prompts
 from aeon_plugin_ft.training.model import Progress, Run, RunOutcome, RunState
@@ -71,6 +71,7 @@ class Session:
         trainer, _, verdict = self.prepare()
         reporter = Reporter(trainer, self.tell)
         trainer.add_callback(reporter)
+        trainer.add_callback(FiniteGradients())
         # Before EarlyStopping: it sets `should_save` to yes or no, and would take back what the other one asks for.
         trainer.add_callback(_Checkpoints(self.recipe.checkpoint_steps, self.watch.check))
         if self.aside:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
-from aeon_plugin_ft.causes import PauseCause
+from aeon_plugin_ft.causes import EndCause, PauseCause
 from aeon_plugin_ft.dataset.lessons import LESSON
-from aeon_plugin_ft.errors import DatasetError
+from aeon_plugin_ft.errors import DatasetError, TrainingError
 from aeon_plugin_ft.training.model import Recipe, Run
+from aeon_plugin_ft.training.plan import Row
 from aeon_plugin_ft.training.runs import RunConfig, create_run
+from aeon_plugin_ft.training.worker import checkpoints
 from aeon_plugin_ft.training.worker.stopping import StopRequested
 from tests.training.worker.runner import Runner, Watch, runner
 
@@ -329,3 +331,56 @@ def test_conversations_and_lessons_are_measured_apart_and_count_alike(
     assert engine is not None
     means = [sum(engine.losses(part)) / sum(row.supervised for row in part) for part in (talk, lessons)]
     assert session._measure(trainer)() == pytest.approx(sum(means) / 2)
+
+
+def test_a_damaged_checkpoint_is_passed_over_for_the_whole_one_before_it(
+    runner: Runner, tiny_recipe: Callable[..., Recipe], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Half a file, or none: transformers goes on without a lost optimizer.pt, silently, to another result."""
+    recipe = tiny_recipe(steps=6, checkpoint_steps=1)
+    whole = runner.new(recipe)
+    runner.train(whole, Watch())
+    for damage in (lambda path: path.unlink(), lambda path: path.write_bytes(path.read_bytes()[:1000])):
+        run = runner.new(recipe)
+        with pytest.raises(StopRequested):
+            runner.train(run, Stopping(runner, 4))
+        newest = max((run.folder / "checkpoints").glob("step-*"))
+        damage(newest / "optimizer.pt")
+        assert checkpoints.newest(run.folder / "checkpoints") == newest.with_name("step-000003")
+        assert newest.with_name(f"{newest.name}.damaged").is_dir() and "optimizer.pt" in caplog.text
+        runner.told.clear()
+        runner.train(run, Watch())
+        assert runner.told[0].step == 4 and weights(run) == weights(whole)
+
+
+@pytest.mark.parametrize("what", ["loss", "gradient"])
+def test_a_number_that_is_none_ends_the_run_and_leaves_the_last_checkpoint_good(
+    runner: Runner, tiny_recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    import torch
+
+    from aeon_plugin_ft.training.engine.shared import SharedPrefix
+
+    step, calls = SharedPrefix.step, 0
+
+    def spoilt(self: SharedPrefix, rows: Sequence[Row], denominator: int | None = None) -> tuple[float, int]:
+        nonlocal calls
+        calls += 1
+        loss, count = step(self, rows, denominator)
+        if calls < 5:  # the start-up check, and three steps
+            return loss, count
+        if what == "gradient":
+            next(p for p in self.causal.parameters() if p.grad is not None).grad.fill_(torch.inf)
+        return (float("nan") if what == "loss" else loss), count
+
+    monkeypatch.setattr(SharedPrefix, "step", spoilt)
+    run = runner.new(tiny_recipe(steps=8, checkpoint_steps=1))
+    with pytest.raises(TrainingError, match=f"diverged: the {what} of step 4") as raised:
+        runner.train(run, Watch())
+    assert raised.value.cause is EndCause.DIVERGED and not run.adapter.exists()
+    newest = checkpoints.newest(run.folder / "checkpoints")
+    assert newest is not None and newest.name == "step-000003"
+    from safetensors.torch import load_file
+
+    good = load_file(newest / "adapter_model.safetensors")
+    assert all(bool(torch.isfinite(tensor).all()) for tensor in good.values())

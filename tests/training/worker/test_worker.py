@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import psutil
 import pytest
@@ -204,3 +206,26 @@ def test_paused_at_random_moments_it_is_gone_in_time_and_ends_in_the_same_adapte
     assert worker.wait(PATIENCE) is RunState.FINISHED
     name = "adapter_model.safetensors"
     assert (often.adapter / name).read_bytes() == (whole.adapter / name).read_bytes()
+
+
+def test_a_run_goes_on_only_with_the_data_and_the_weights_it_began_with(
+    bench: Bench, tiny_recipe: Callable[..., Recipe], tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(bench.base.training_copy, copy)
+    base = replace(bench.base, training_copy=copy)
+    train, weights = bench.dataset.train_file, copy / "model.safetensors"
+    for file, edited, named in (
+        (train, train.read_bytes().replace(b"massa", b"droga", 1), "is not what was frozen"),
+        (weights, weights.read_bytes()[:-1] + bytes([weights.read_bytes()[-1] ^ 1]), "is not what it was"),
+    ):
+        run = create_run(bench.data, bench.store, base, bench.dataset, tiny_recipe(steps=3))
+        before = file.read_bytes()
+        file.write_bytes(edited)
+        assert start_worker(run, bench.store).wait(PATIENCE) is RunState.FAILED
+        row = get_run(bench.store, run.id)
+        assert row is not None and named in row.reason and str(file if file == train else copy) in row.reason
+        file.write_bytes(before)
+        assert start_worker(resume_run(run.id, bench.data, bench.store), bench.store).wait(PATIENCE) is (
+            RunState.FINISHED
+        )

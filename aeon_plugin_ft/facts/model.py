@@ -139,3 +139,15 @@ class Fact:
     def value(self) -> str:
         """What is so: "Fork"."""
         return self.claim.value
+
+    @property
+    def lineage(self) -> tuple[str, ...]:
+        """What a lesson of this fact is made of, for `Example.turns`: its turns, and for what the owner edited the fact
+        itself, so that forgetting either finds every dataset and version that has learnt it."""
+        edited = (lineage_of(self.id),) if self.source is FactSource.EDITED else ()
+        return (*self.turns, *edited)
+
+
+def lineage_of(fact: str) -> str:
+    """A fact's id among the ids of turns that a dataset was made of."""
+    return f"fact:{fact}"

@@ -25,6 +25,8 @@ GRAMMAR = 1
 _READ_BY = "claims_grammar"
 BATCH = 50
 """Turns a transaction: few enough that no other writer waits, many enough that a first reading is no commit a turn."""
+ALL = -1
+_NEWEST = 2**63 - 1
 _NO_OPINIONS: Mapping[str, Opinion] = {}
 
 
@@ -101,16 +103,16 @@ class FactBook:
 
     # -- following the log ---------------------------------------------------------------------
 
-    def due(self) -> list[str]:
-        """The turns that `sync` will read."""
-        return [turn for _, turn in self._table.due(0, -1)]
+    def due(self, most: int = ALL) -> list[str]:
+        """The turns that `sync` will read, the newest first."""
+        return [turn for _, turn in self._table.due(_NEWEST, most)]
 
-    def sync(self, turns: Turns, opinions: Opinions = _NO_OPINIONS) -> bool:
-        """Read the turns that came into the index since, and heed the opinions on replies that are new or not held any
-        more; whether anything changed. Costs what the new turns cost."""
+    def sync(self, turns: Turns, opinions: Opinions = _NO_OPINIONS, most: int = ALL) -> bool:
+        """Read the turns that came into the index since (the newest of them, at most so many), and heed the opinions on
+        replies that are new or not held any more; whether anything changed. Costs what the new turns cost."""
         # One at a time in this process; another process may do the same, to the same end.
         with self._syncing:
-            changes = [*self._read_due(turns), *self._heed(turns, opinions)]
+            changes = [*self._read_due(turns, most), *self._heed(turns, opinions)]
             self._fold(*changes)
         return any(change.things for change in changes)
 
@@ -155,6 +157,16 @@ class FactBook:
         """Forget what was said in these turns; what others say too stays."""
         self._fold(self._table.forget_turns(turns))
 
+    def told_only_in(self, turns: Collection[str]) -> list[Fact]:
+        """The facts, current or not, that go when these turns are forgotten."""
+        gone = set(turns)
+        groups: dict[str, list[Mention]] = defaultdict(list)
+        for mention in self._table.mentions():
+            if mention.turn not in gone and mention.about not in gone:
+                groups[mention.thing].append(mention)
+        stay = {fact.id for mentions in groups.values() for fact in hold(mentions)}
+        return [fact for fact in self.every() if fact.id not in stay]
+
     # -- inside --------------------------------------------------------------------------------
 
     @property
@@ -168,11 +180,11 @@ class FactBook:
             self._made = TurnReader(self._given, self._is_secret)
         return self._made
 
-    def _read_due(self, turns: Turns) -> Iterator[Changed]:
+    def _read_due(self, turns: Turns, most: int) -> Iterator[Changed]:
         yield self._queue_what_an_older_grammar_read()
-        last = 0
-        while batch := self._table.due(last, BATCH):
-            last = batch[-1][0]
+        last, left = _NEWEST, most
+        while left and (batch := self._table.due(last, min(BATCH, left) if left > 0 else BATCH)):
+            last, left = batch[-1][0], left - len(batch) if left > 0 else left
             # A file of the log that was rewritten is indexed anew, and most of its turns were read before.
             fresh = [turns.get(id) for _, id in batch if not self._table.was_read(id)]
             readings = [self._reading.read(turn) for turn in fresh if turn is not None]

@@ -142,10 +142,9 @@ class Fact:
 
     @property
     def lineage(self) -> tuple[str, ...]:
-        """What a lesson of this fact is made of, for `Example.turns`: its turns, and for what the owner edited the fact
-        itself, so that forgetting either finds every dataset and version that has learnt it."""
-        edited = (lineage_of(self.id),) if self.source is FactSource.EDITED else ()
-        return (*self.turns, *edited)
+        """What a lesson of this fact is made of, for `Example.turns`: its turns and the fact itself, so that forgetting
+        any of them finds every dataset and version that has learnt it."""
+        return (*self.turns, lineage_of(self.id))
 
 
 def lineage_of(fact: str) -> str:

@@ -108,9 +108,10 @@ class ClaimTable:
             rows += self.store.rows(f"SELECT c.*, {_DISPUTED} AS bad FROM claims c WHERE thing = ? {order}", thing)
         return [_mention(row) for row in rows]
 
-    def due(self, after: int, limit: int) -> list[tuple[int, str]]:
-        """(number, turn) of turns that were not read yet, in the order in which they were indexed."""
-        rows = self.store.rows("SELECT id, turn FROM claims_due WHERE id > ? ORDER BY id LIMIT ?", after, limit)
+    def due(self, before: int, limit: int) -> list[tuple[int, str]]:
+        """(number, turn) of turns that were not read yet, the last indexed first: what was said a minute ago matters
+        more than an old log."""
+        rows = self.store.rows("SELECT id, turn FROM claims_due WHERE id < ? ORDER BY id DESC LIMIT ?", before, limit)
         return [(int(row["id"]), str(row["turn"])) for row in rows]
 
     def was_read(self, turn: str) -> bool:

@@ -17,7 +17,7 @@ from aeon_plugin_ft.facts.book import FactBook
 from aeon_plugin_ft.facts.holding import hold
 from aeon_plugin_ft.facts.model import Claim, Fact, FactSource, Relation
 from aeon_plugin_ft.facts.reading import BETWEEN_PEOPLE, Opinion
-from aeon_plugin_ft.facts.table import Mention, canonical
+from aeon_plugin_ft.facts.table import Mention, Reading, canonical
 from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.turns import TurnIndex, TurnKind
 from hooks import Attempt
@@ -39,7 +39,7 @@ def test_what_the_owner_says_is_a_fact_with_its_turn(told: Told) -> None:
     fact = only(told.book.current())
     assert (fact.claim.subject, fact.claim.relation, fact.value) == ("gata", Relation.NAME, "Fork")
     assert (fact.turn, fact.turns, fact.times, fact.said_at) == (turn, (turn,), 1, told.now)
-    assert fact.source is FactSource.OWNER and fact.current and fact.lineage == (turn,)
+    assert fact.source is FactSource.OWNER and fact.current and fact.lineage == (turn, f"fact:{fact.id}")
 
 
 def test_the_newest_wins_and_the_others_are_history(told: Told) -> None:
@@ -211,8 +211,6 @@ def test_secrets_and_placeholders_never_become_facts(told: Told) -> None:
 def test_a_turn_is_read_once_however_often_its_file_is_indexed(told: Told) -> None:
     told.says("moro em Joinville")
     asked = told.reader.asked
-    for path in told.data.log.glob("*.jsonl"):
-        path.write_bytes(path.read_bytes().replace(b'"head"', b'"head"'))
     told.store.execute("UPDATE log_files SET head = 'another'")
     TurnIndex(told.store, told.data.log).ingest()
     assert told.book.due(), "the file was indexed anew"
@@ -306,8 +304,8 @@ def test_a_fact_is_got_by_the_start_of_its_id(told: Told) -> None:
     ("text", "values"),
     [
         ("minha gata", ["Fork"]), ("a Fork", ["Fork"]), ("as gatas", ["Fork"]), ("mim", ["Joinville", "pastel"]),
-        ("Jaburu", ["Jaburu", "16 GB"]), ("meu pc", ["Jaburu", "16 GB"]), ("a memória", ["16 GB"]), ("Joinville", ["Joinville"]),
-        ("o tempo", []), ("a minha", []),
+        ("Jaburu", ["Jaburu", "16 GB"]), ("meu pc", ["Jaburu", "16 GB"]), ("a memória", ["16 GB"]),
+        ("Joinville", ["Joinville"]), ("o tempo", []), ("a minha", []),
     ],
 )  # fmt: skip
 def test_facts_are_found_by_what_people_call_things(told: Told, text: str, values: list[str]) -> None:
@@ -320,7 +318,8 @@ def test_facts_are_found_by_what_people_call_things(told: Told, text: str, value
     ("text", "values"),
     [
         ("eu sou vegetariano", ["vegetariano"]), ("sou vegetariano", ["vegetariano"]),
-        ("minha gata é a Fork", ["Fork"]), ("minha gata é a Bash", []), ("eu existo", []), ("a gata se chama Fork", ["Fork"]),
+        ("minha gata é a Fork", ["Fork"]), ("minha gata é a Bash", []), ("eu existo", []),
+        ("a gata se chama Fork", ["Fork"]),
     ],
 )  # fmt: skip
 def test_a_sentence_means_the_facts_that_it_states(told: Told, text: str, values: list[str]) -> None:
@@ -492,12 +491,10 @@ def test_a_mention_of_no_thing_is_no_fact() -> None:
 def test_a_turn_takes_five_milliseconds_and_a_question_of_the_book_one(told: Told) -> None:
     """With a thousand facts, each said three times. By the processor's time, which other work does not lengthen."""
     rows = [
-        Mention(Claim(f"coisa {number}", Relation.NAME, f"Nome{number}"), FactSource.OWNER, float(number), f"t{number}{time_}")
-        for number in range(1000)
-        for time_ in range(3)
-    ]  # fmt: skip
-    from aeon_plugin_ft.facts.table import Reading
-
+        Mention(Claim(f"coisa {one}", Relation.NAME, f"Nome{one}"), FactSource.OWNER, float(one), f"t{one} {again}")
+        for one in range(1000)
+        for again in range(3)
+    ]
     told.book._table.take_in([Reading(str(row.turn), (row,)) for row in rows], [])
     assert len(told.book.current()) == 1000
     turns = [told.turn("moro em Joinville" if one % 2 else "moro em Curitiba") for one in range(20)]

@@ -77,14 +77,15 @@ class TurnReader:
         return Reading(turn.id, _placed(mentions))
 
     def put_right(self, judged: LoggedTurn, opinion: Opinion, said_in: LoggedTurn | None) -> list[Mention]:
-        """What a correction of `judged` says; nothing where it only repeats the sentence that it was said in, which is
-        read with its own turn."""
+        """What a correction of `judged` says beyond what is read in the sentence that it was said in."""
         if opinion.right is None:
             return []
         if said_in is None:
             claims = self.owner_says(opinion.right) or list(self._replies(opinion.right))
         elif fold_accents(opinion.right) in fold_accents(said_in.user):
-            return []
+            # The owner's words without what introduced them: "não, o certo é minha gata é a Fork".
+            before = {_said_so(claim) for claim in self.owner_says(said_in.user)}
+            claims = [claim for claim in self.owner_says(opinion.right) if _said_so(claim) not in before]
         else:
             # The reply with its wrong part put right: what it says otherwise than before is what the owner corrected.
             before = {_said_so(claim) for claim in self._replies(judged.reply)}

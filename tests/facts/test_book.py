@@ -168,6 +168,17 @@ def test_what_a_correction_of_one_word_means_is_read_in_the_reply_put_right(told
     assert told.book.current() == (), "the words were forgotten, the complaint was not"
 
 
+def test_the_words_of_a_correction_are_read_without_what_introduces_them(told: Told) -> None:
+    judged = told.says("quem é a minha gata?", "tua gata é a Bash")
+    said_in = told.says("errado aeon corrige minha gata é a Fork")
+    assert told.book.current() == ()
+    told.book.sync(told.index, {judged: Opinion("minha gata é a Fork", said_in)})
+    assert (fact := only(told.book.current())).value == "Fork" and fact.turns == (said_in,)
+    plain = told.says("minha gata é a Fork")
+    told.book.sync(told.index, {judged: Opinion("minha gata é a Fork", plain)})
+    assert only(told.book.current()).times == 1, "said once, and read with its own turn"
+
+
 def test_a_correction_by_command_belongs_to_the_turn_that_it_corrects(told: Told) -> None:
     judged = told.says("que horas é a daily?", "a daily é às 10h")
     told.book.sync(told.index, {judged: Opinion("a daily é às 9h30")})

@@ -12,7 +12,7 @@ from aeon_plugin_ft import remembering
 from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.dataset.feedback.opinions import load_feedback, note_feedback
 from aeon_plugin_ft.dataset.model import Feedback
-from aeon_plugin_ft.facts import grammar
+from aeon_plugin_ft.facts import grammar, wording
 from aeon_plugin_ft.facts.model import FactSource
 from aeon_plugin_ft.forget import Forgetter
 from aeon_plugin_ft.privacy import grep
@@ -20,6 +20,7 @@ from aeon_plugin_ft.registry import VersionState
 from aeon_plugin_ft.remembering import read_facts
 from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.turns import TurnIndex
+from aeon_plugin_ft.voice.commands import Commands
 from tests.facts.told import PlainReader, Told, told
 from tests.flow.life import Life, life
 from tests.flow.life import turn as life_turn
@@ -93,6 +94,73 @@ def test_a_fact_that_a_command_edits_is_seen_by_the_host(owner: Owner) -> None:
     other = type(runtime.book)(runtime.store)
     other.edit(other.current()[0], "Fork")
     assert values(runtime) == ["Fork"]
+
+
+# -- the voice -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def teller(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> Owner:
+    """An owner of whom three things are known; a fact is spoken as "gata: Fork", whatever the wordings are."""
+    monkeypatch.setattr(wording, "spoken", lambda fact: f"{fact.claim.subject or 'você'}: {fact.value}")
+    # An outcome is awaited however long a busy machine takes for it; that it comes in time is shown in tests/voice/.
+    monkeypatch.setitem(Commands.__init__.__kwdefaults__, "budget_s", 60.0)
+    runtime = owner.start()
+    owner.says("minha gata é a Fork")
+    owner.says("gosto de pastel")
+    owner.says("moro em Joinville")
+    eventually(lambda: len(values(runtime)) == 3)
+    return owner
+
+
+def test_the_owner_hears_what_is_known_themselves_first(teller: Owner) -> None:
+    assert "você: Joinville, você: pastel e gata: Fork" in str(teller.hears("o que você sabe de mim?"))
+    assert "gata: Fork" in (reply := str(teller.hears("o que você sabe sobre a minha gata?"))) and "pastel" not in reply
+    assert teller.hears("o que você sabe do meu vizinho?") is None
+
+
+def test_what_was_said_a_second_ago_is_heard(teller: Owner) -> None:
+    teller.says("minha irmã é a Lívia")
+    assert "Lívia" in str(teller.hears("o que você sabe de mim?"))
+
+
+def test_a_fact_is_taken_back_by_voice(teller: Owner) -> None:
+    assert teller.hears("esquece que eu sou seu dono") is None and teller.hears("esquece que eu moro em Recife") is None
+    assert "você: Joinville" in str(teller.hears("esquece que eu moro em Joinville"))
+    assert "uma conversa" in str(teller.hears("sim"))
+    runtime = teller.plugin.runtime
+    assert runtime is not None and sorted(values(runtime)) == ["Fork", "pastel"]
+    assert runtime.index.count(None) == 2
+
+
+def test_a_fact_is_put_right_by_voice_but_not_in_private_mode(teller: Owner) -> None:
+    runtime = teller.plugin.runtime
+    assert runtime is not None
+    assert "gata: Bash" in str(teller.hears("corrige: minha gata é a Bash"))
+    assert "Bash" in values(runtime) and "Fork" not in values(runtime)
+    assert teller.hears("corrige: minha ideia tem futuro") is None
+    teller.private = True
+    assert "modo privado" in str(teller.hears("corrige: minha gata é a Fork"))
+    assert "Fork" not in values(runtime)
+
+
+def test_what_the_owner_wrote_is_forgotten_by_its_words(teller: Owner) -> None:
+    runtime = teller.plugin.runtime
+    assert runtime is not None
+    runtime.book.add("minha irmã é a Lívia")
+    assert "irmã: Lívia" in str(teller.hears("esquece tudo sobre a Lívia"))
+    assert teller.hears("sim")
+    assert "Lívia" not in values(runtime)
+
+
+def test_a_reply_that_the_owner_calls_wrong_is_not_believed_any_more(teller: Owner) -> None:
+    runtime = teller.plugin.runtime
+    assert runtime is not None
+    for _ in range(2):
+        teller.says("quem é o meu cachorro?", "teu cachorro é o Bash")
+    eventually(lambda: "Bash" in values(runtime))
+    assert teller.hears("isso está errado")
+    assert "Bash" not in values(runtime)
 
 
 # -- opinions --------------------------------------------------------------------------------------

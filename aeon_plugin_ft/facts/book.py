@@ -223,8 +223,8 @@ class FactBook:
         self._refresh()
         wanted = [(mention.thing, canonical(mention.claim.value)) for mention in mentions if not mention.claim.ended]
         with self._lock:
-            held = {(thing, canonical(fact.value)): fact for thing, _ in wanted for fact in self._things.get(thing, ())}
-        return [held[one] for one in wanted if one in held]
+            made = {(thing, canonical(fact.value)): fact for thing, _ in wanted for fact in self._things.get(thing, ())}
+        return [made[one] for one in wanted if one in made]
 
     def _refresh(self) -> None:
         """Compute everything anew where another process, or the start of this one, has left it behind."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -11,7 +12,7 @@ from typing import Protocol
 from aeon_plugin_ft.facts.model import Claim, FactSource
 from aeon_plugin_ft.facts.table import Mention, Reading, canonical, thing_of
 from aeon_plugin_ft.privacy.folding import fold_accents
-from aeon_plugin_ft.privacy.text import PLACEHOLDER
+from aeon_plugin_ft.privacy.model import Kind
 from aeon_plugin_ft.turns.model import LoggedTurn, TurnKind
 
 log = logging.getLogger("aeon_ft.facts")
@@ -20,6 +21,8 @@ LONGEST_VALUE = 160
 """Characters; what is longer is a story and no value."""
 BETWEEN_PEOPLE = frozenset({"discord", "telegram", "whatsapp"})
 """Sources of imported chats between people: who says "eu" there may be anybody, and the replies are no assistant's."""
+_HIDDEN = re.compile(rf"\b(?:{'|'.join(kind.value for kind in Kind)})_\d+\b")
+"""A placeholder of what was taken out of the log; a grammar may have left its brackets behind."""
 _UNREAD = frozenset({TurnKind.SYNTHETIC, TurnKind.COMMAND})
 
 
@@ -29,8 +32,9 @@ class Reader(Protocol):
     def claims(self, sentence: str, /) -> list[Claim]:
         """What the owner says, of themselves and their world."""
 
-    def claims_of_reply(self, reply: str, /) -> list[Claim]:
-        """What the assistant says to the owner, of the owner's world."""
+    def claims_of_reply(self, reply: str, question: str = "", /) -> list[Claim]:
+        """What the assistant says to the owner, of the owner's world; with the owner's question ("quem é a minha
+        gata?") also a short answer to it ("a Fork")."""
 
 
 class Turns(Protocol):
@@ -73,7 +77,9 @@ class TurnReader:
             return Reading(turn.id, ())
         mentions = [_said(turn, claim) for claim in self.owner_says(turn.user)]
         if turn.kind is TurnKind.CHAT and turn.version == "base":
-            mentions += [Mention(claim, FactSource.REPLY, turn.at, turn.id) for claim in self._replies(turn.reply)]
+            mentions += [
+                Mention(claim, FactSource.REPLY, turn.at, turn.id) for claim in self._replies(turn.reply, turn.user)
+            ]
         return Reading(turn.id, _placed(mentions))
 
     def put_right(self, judged: LoggedTurn, opinion: Opinion, said_in: LoggedTurn | None) -> list[Mention]:
@@ -81,15 +87,16 @@ class TurnReader:
         if opinion.right is None:
             return []
         if said_in is None:
-            claims = self.owner_says(opinion.right) or list(self._replies(opinion.right))
+            claims = self.owner_says(opinion.right) or list(self._replies(opinion.right, judged.user))
         elif fold_accents(opinion.right) in fold_accents(said_in.user):
             # The owner's words without what introduced them: "não, o certo é minha gata é a Fork".
             before = {_said_so(claim) for claim in self.owner_says(said_in.user)}
             claims = [claim for claim in self.owner_says(opinion.right) if _said_so(claim) not in before]
         else:
             # The reply with its wrong part put right: what it says otherwise than before is what the owner corrected.
-            before = {_said_so(claim) for claim in self._replies(judged.reply)}
-            claims = [claim for claim in self._replies(opinion.right) if _said_so(claim) not in before]
+            before = {_said_so(claim) for claim in self._replies(judged.reply, judged.user)}
+            right = self._replies(opinion.right, judged.user)
+            claims = [claim for claim in right if _said_so(claim) not in before]
         where = judged if said_in is None else said_in
         corrected = (replace(claim, corrects=True) for claim in claims)
         return list(
@@ -105,19 +112,19 @@ class TurnReader:
         texts = (claim.subject, claim.attribute, claim.value)
         if not claim.value.strip() and not claim.ended:
             return False
-        if max(map(len, texts)) > LONGEST_VALUE or any(map(PLACEHOLDER.search, texts)):
+        if max(map(len, texts)) > LONGEST_VALUE or any(map(_HIDDEN.search, texts)):
             return False
         # Together, too: "a senha do cofre" gives away what "jacare77" alone does not.
         return not any(map(self._is_secret, (*texts, f"{claim.subject} {claim.attribute} é {claim.value}")))
 
-    def _replies(self, text: str) -> Iterator[Claim]:
-        return self._fit(self._reader.claims_of_reply, text)
+    def _replies(self, text: str, question: str) -> Iterator[Claim]:
+        return self._fit(self._reader.claims_of_reply, text, question)
 
-    def _fit(self, read: Callable[[str], list[Claim]], text: str) -> Iterator[Claim]:
-        if not text.strip():
+    def _fit(self, read: Callable[..., list[Claim]], *texts: str) -> Iterator[Claim]:
+        if not texts[0].strip():
             return
         try:
-            claims = read(text)
+            claims = read(*texts)
         except Exception:  # one sentence that a grammar breaks at must not keep the rest of the log from being read
             log.exception("a sentence could not be read for facts")
             return

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import itertools
 import random
+import subprocess
+import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -179,6 +182,15 @@ def test_the_words_of_a_correction_are_read_without_what_introduces_them(told: T
     assert only(told.book.current()).times == 1, "said once, and read with its own turn"
 
 
+def test_a_short_answer_is_read_with_its_question(told: Told) -> None:
+    told.says("que horas é a daily?", "é às 8h")
+    judged = told.says("e a daily, é quando?", "é às 8h")
+    assert only(told.book.current()).value == "8h"
+    said_in = told.says("não, o certo é 9h30")
+    told.book.sync(told.index, {judged: Opinion("é às 9h30", said_in)})
+    assert only(told.book.current()).value == "9h30"
+
+
 def test_a_correction_by_command_belongs_to_the_turn_that_it_corrects(told: Told) -> None:
     judged = told.says("que horas é a daily?", "a daily é às 10h")
     told.book.sync(told.index, {judged: Opinion("a daily é às 9h30")})
@@ -213,6 +225,7 @@ def test_secrets_and_placeholders_never_become_facts(told: Told) -> None:
         "minha senha é girassol42azul",
         "meu cpf é 529.982.247-25",
         "meu gato é o [CPF_1]",
+        "meu celular é o TELEFONE_1",
         "moro em " + "x" * 200,
     ):
         told.says(text)
@@ -450,6 +463,36 @@ def test_what_was_read_before_a_crash_is_neither_lost_nor_doubled(told: Told, mo
     index.ingest()
     book = FactBook(fresh, told.reader)
     book.sync(index)
+    assert seen(told.opened().every()) == seen(book.every())
+    fresh.close()
+
+
+@pytest.mark.slow(seconds=6)
+def test_a_reader_that_is_killed_at_any_moment_loses_and_doubles_nothing(told: Told) -> None:
+    """kill -9, again and again, while the owner goes on talking."""
+    drawn = random.Random(5)
+    told.store.close()
+    for kill in range(6):
+        log = [told.turn(f"{text} {kill}" if "em " in text else text, reply) for text, reply in SAID * 2]
+        told.log(*log)
+        child = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("killed_reader.py")), str(told.data.root)],
+            stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert child.stdout is not None and child.stdout.readline() == "reading\n"
+        if kill < 5:
+            time.sleep(drawn.uniform(0.0, 0.25))
+        else:
+            assert child.stdout.readline() == "done\n"
+        child.kill()
+        child.wait()
+        child.stdout.close()
+    fresh = Store(told.data.root / "fresh.sqlite3")
+    index = TurnIndex(fresh, told.data.log)
+    index.ingest()
+    book = FactBook(fresh, told.reader)
+    book.sync(index)
+    assert index.count(None) == 6 * 2 * len(SAID) and book.every()
     assert seen(told.opened().every()) == seen(book.every())
     fresh.close()
 

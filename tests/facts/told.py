@@ -46,8 +46,10 @@ class PlainReader:
     def claims(self, sentence: str) -> list[Claim]:
         return self._read(sentence, (*_OWNER, *_BOTH))
 
-    def claims_of_reply(self, reply: str) -> list[Claim]:
-        return self._read(reply, (*_REPLY, *_BOTH))
+    def claims_of_reply(self, reply: str, question: str = "") -> list[Claim]:
+        told = self._read(reply, (*_REPLY, *_BOTH))
+        answer = re.fullmatch(r"é às (.+)", reply)
+        return told or ([Claim("daily", Relation.TIME, answer[1])] if answer and "daily" in question else [])
 
     def _read(self, text: str, forms: tuple[Form, ...]) -> list[Claim]:
         self.asked += 1

@@ -15,6 +15,7 @@ from aeon_plugin_ft.dataset.model import Feedback
 from aeon_plugin_ft.facts import grammar, wording
 from aeon_plugin_ft.facts.model import FactSource
 from aeon_plugin_ft.forget import Forgetter
+from aeon_plugin_ft.host.backlog import Backlog
 from aeon_plugin_ft.privacy import grep
 from aeon_plugin_ft.registry import VersionState
 from aeon_plugin_ft.remembering import read_facts
@@ -85,6 +86,16 @@ def test_an_old_log_is_read_beside_what_is_new(owner: Owner, monkeypatch: pytest
     runtime = again.start()
     eventually(lambda: [fact.value for fact in runtime.book.every()] == ["Itajaí", "Blumenau", "Curitiba", "Joinville"])
     again.caller.all("aeon_stopping")
+
+
+def test_a_reading_that_fails_ends_and_leaves_the_host_alone(caplog: pytest.LogCaptureFixture) -> None:
+    def broken() -> bool:
+        raise OSError("the disk is gone")
+
+    backlog = Backlog(broken)
+    backlog.start()
+    backlog.stop()
+    assert "could not be read for facts" in caplog.text
 
 
 def test_a_fact_that_a_command_edits_is_seen_by_the_host(owner: Owner) -> None:

@@ -10,6 +10,6 @@ def claims(sentence: str) -> list[Claim]:
     return []
 
 
-def claims_of_reply(reply: str) -> list[Claim]:
-    """What the assistant says to the owner, of the owner's world; sentences are split inside."""
+def claims_of_reply(reply: str, question: str = "") -> list[Claim]:
+    """What the assistant says to the owner, of the owner's world; with his question also a short answer to it."""
     return []

@@ -6,16 +6,16 @@ Everything is read from the store at the moment of asking, so the voice never sa
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aeon_plugin_ft.causes import Doing, PauseCause, PromotionCause
+from aeon_plugin_ft.control_facts import FactControl
 from aeon_plugin_ft.dataset.feedback.opinions import note_feedback
 from aeon_plugin_ft.dataset.model import Feedback
 from aeon_plugin_ft.errors import AeonFtError
 from aeon_plugin_ft.evaluation.report.collect import Compared, compared
-from aeon_plugin_ft.forget import Forgetter, Forgetting
 from aeon_plugin_ft.registry import BASE, Version, VersionState, normal_name
 from aeon_plugin_ft.schedule import next_step
 from aeon_plugin_ft.schedule.conditions import ConditionName
@@ -51,11 +51,12 @@ FOLLOW_SECONDS = 120.0
 _USABLE = {VersionState.ACCEPTED, VersionState.CURRENT, VersionState.RETIRED}
 
 
-class OwnerControl:
+class OwnerControl(FactControl):
     """voice.control.Control; every expected refusal is a Reason, never an exception."""
 
     def __init__(self, runtime: Runtime, clock: Callable[[], float] = time.time) -> None:
-        self.runtime, self.clock = runtime, clock
+        super().__init__(runtime)
+        self.clock = clock
         self.store, self.registry = runtime.store, runtime.registry
 
     # -- training ------------------------------------------------------------------------------
@@ -196,16 +197,16 @@ class OwnerControl:
 
     def forget_last(self, *, count_only: bool = False) -> Forgotten:
         """Forget the owner's newest turn, and what repeats it."""
-        return self._forget(lambda forgetter: forgetter.last(), count_only)
+        return self.forget(lambda forgetter: (forgetter.last(), ()), count_only)
 
     def forget_minutes(self, minutes: int, *, count_only: bool = False) -> Forgotten:
         """Forget every turn of the last `minutes`, and what repeats them."""
         moment = self.clock() - minutes * 60
-        return self._forget(lambda forgetter: forgetter.since(moment), count_only)
+        return self.forget(lambda forgetter: (forgetter.since(moment), ()), count_only)
 
     def forget_about(self, text: str, *, count_only: bool = False) -> Forgotten:
         """Forget every turn in which this stands, and what repeats them."""
-        return self._forget(lambda forgetter: forgetter.about(text), count_only)
+        return self.forget(lambda forgetter: (forgetter.about(text), forgetter.edited_about(text)), count_only)
 
     def private(self, on: bool) -> CommandResult:
         """Switch the plugin's own private mode."""
@@ -274,20 +275,8 @@ class OwnerControl:
         if turn is None:
             return CommandResult(Reason.NOTHING_TO_LEARN)
         note_feedback(self.store, [Feedback(turn.id, kind, correction)], source="command")  # type: ignore[arg-type]
+        self._catch_up()  # of a reply that was wrong nothing is believed, and the right answer counts at once
         return CommandResult()
-
-    def _forget(self, which: Callable[[Forgetter], Sequence[str]], count_only: bool) -> Forgotten:
-        forgetter = Forgetter(self.runtime.data, self.store)
-        # What was said a moment ago must be found: "esquece isso" comes before the watcher's next look.
-        self.runtime.index.ingest()
-        try:
-            ids = which(forgetter)
-            forgetting: Forgetting = forgetter.plan(ids) if count_only else forgetter.forget(ids)
-        except AeonFtError as error:
-            return Forgotten(0, reason=reason_of(error))
-        if not forgetting.turns:
-            return Forgotten(0, reason=Reason.NOTHING_TO_FORGET)
-        return Forgotten(len(forgetting.turns) + len(forgetting.quoting), forgetting.versions)
 
 
 def next_training(observer: ScheduleObserver) -> NextTraining:

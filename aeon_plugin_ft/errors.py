@@ -7,6 +7,8 @@
     ├── StoreError               the database or the data folder
     │   └── NoSpaceError         the disk is full, or would be
     ├── LogError                 the turn log
+    ├── FactError                a fact that cannot be read, found or kept
+    │   └── SecretFactError      it is a secret or a personal document, which are never kept as facts
     ├── DatasetError             nothing to learn from, or a dataset that is damaged
     ├── BaseModelError           the base model is not there or cannot be used
     ├── TrainingError            a run failed
@@ -114,6 +116,22 @@ class LogError(AeonFtError):
     """The turn log cannot be written or read."""
 
     trouble = Trouble.LOG
+
+
+class FactError(AeonFtError):
+    """A fact cannot be read in a sentence, is not there, or cannot be kept."""
+
+    exit_code = 2
+
+
+class SecretFactError(FactError):
+    """A secret or a personal document, which never becomes a fact. The message does not repeat it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This looks like a secret or a personal document, and those are never kept as facts",
+            "Keep it in a password manager; [privacy] terms lists words of yours that count as secret",
+        )
 
 
 class DatasetError(AeonFtError):

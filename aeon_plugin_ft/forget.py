@@ -1,8 +1,9 @@
 """Forgetting: one request followed through every stage, from the log to the versions.
 
-Gone are the turns (log, index, feedback), every dataset that holds one of them and every run folder made
-from such a dataset. A version trained on them stays usable only where it is: it is marked as tainted, never
-comes back once it was left, and training again makes one without them. `Forgetter.plan` says what would go.
+Gone are the turns (log, index, feedback), the facts that only they told, every dataset that holds one of them and
+every run folder made from such a dataset. A version trained on them stays usable only where it is: it is marked as
+tainted, never comes back once it was left, and training again makes one without them. `Forgetter.plan` says what would
+go.
 
 What somebody searches is looked for in everything that a turn keeps: both sides, its history, the memories that its
 system prompt recalled, and the words of a correction that was given by command.
@@ -22,8 +23,11 @@ from aeon_plugin_ft.dataset.feedback.opinions import corrections, forget_opinion
 from aeon_plugin_ft.dataset.frozen import datasets_with, forget_datasets
 from aeon_plugin_ft.dataset.words import words
 from aeon_plugin_ft.errors import StoreError, TrainingError
+from aeon_plugin_ft.facts.book import FactBook
+from aeon_plugin_ft.facts.model import Fact, lineage_of
 from aeon_plugin_ft.privacy.folding import fold_accents
 from aeon_plugin_ft.registry import Registry
+from aeon_plugin_ft.remembering import read_facts
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.store.logfile import wipe
 from aeon_plugin_ft.training.model import RunState
@@ -44,21 +48,28 @@ WAIT_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Forgetting:
-    """What went, or would go: turn ids (`quoting` repeat them in their history), datasets, runs, and the
-    versions that were trained on them."""
+    """What went, or would go: turn ids (`quoting` repeat them in their history), datasets, runs, the versions that were
+    trained on them, and the facts that nothing else tells."""
 
     turns: tuple[str, ...] = ()
     quoting: tuple[str, ...] = ()
     datasets: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()
     versions: tuple[str, ...] = ()
+    facts: tuple[Fact, ...] = ()
+
+    @property
+    def nothing(self) -> bool:
+        """Whether there is nothing to forget."""
+        return not self.turns and not self.facts
 
 
 class Forgetter:
-    """Finds and removes turns, everywhere in one data folder."""
+    """Finds and removes turns and facts, everywhere in one data folder. `book` is that of this process, where it has
+    one."""
 
-    def __init__(self, data: DataFolder, store: Store) -> None:
-        self.data, self.store = data, store
+    def __init__(self, data: DataFolder, store: Store, book: FactBook | None = None) -> None:
+        self.data, self.store, self.book = data, store, book or FactBook(store)
         self.index = TurnIndex(store, data.log)
         self.registry = Registry(data, store)
 
@@ -82,11 +93,8 @@ class Forgetter:
 
     def about(self, text: str) -> list[str]:
         """Every turn in which this stands, whatever the case and the accents; a short text only where a word begins."""
-        sought = fold_accents(text.strip())
-        if not sought:
-            return []
-        border = r"(?<![^\W_])" if len(sought) <= SHORT else ""
-        return self._where(re.compile(border + r"\s+".join(map(re.escape, sought.split()))))
+        pattern = _pattern(text)
+        return [] if pattern is None else self._where(pattern)
 
     def person(self, name: str) -> list[str]:
         """Every turn that names this person, as whole words, and every reply of theirs in an imported chat."""
@@ -105,29 +113,50 @@ class Forgetter:
 
         return [turn.id for turn in self.index.turns() if holds(turn)]
 
+    def telling(self, facts: Collection[Fact]) -> list[str]:
+        """The turns that tell these facts, or that told of the same thing before."""
+        keys = {fact.claim.key for fact in facts}
+        return [turn for key in sorted(keys) for fact in self.book.history(key) for turn in fact.turns]
+
+    def edited_about(self, text: str) -> list[Fact]:
+        """The facts with this in them that the owner wrote, and that no turn tells: `about` cannot find them."""
+        read_facts(self.book, self.store, self.index)
+        pattern = _pattern(text)
+        if pattern is None:
+            return []
+        untold = [fact for fact in self.book.every() if not fact.turns]
+        return [
+            fact for fact in untold
+            if any(pattern.search(fold_accents(one)) for one in (fact.claim.subject, fact.claim.attribute, fact.value))
+        ]  # fmt: skip
+
     # -- forgetting ----------------------------------------------------------------------------
 
-    def plan(self, ids: Collection[str]) -> Forgetting:
-        """What forgetting these turns would take with it."""
+    def plan(self, ids: Collection[str], facts: Collection[Fact] = ()) -> Forgetting:
+        """What forgetting these turns, and these facts wherever they were told, would take with it."""
         self.index.ingest()
+        read_facts(self.book, self.store, self.index)
         asked = tuple(sorted(set(ids)))
-        if not asked:
+        if not asked and not facts:
             return Forgetting()
-        quoting = tuple(sorted(turns_quoting(self.data.log, asked)))
+        quoting = tuple(sorted(turns_quoting(self.data.log, asked))) if asked else ()
         gone = {*asked, *quoting}
-        datasets = datasets_with(self.store, gone)
+        told = {fact.id: fact for fact in (*facts, *(self.book.told_only_in(gone) if gone else ()))}
+        datasets = datasets_with(self.store, gone | {lineage_of(id) for id in told})
         runs = [row.id for row in runs_on(self.store, datasets)]
         versions = self.registry.trained_on(datasets)
-        return Forgetting(asked, quoting, tuple(sorted(datasets)), tuple(runs), tuple(versions))
+        sides = (tuple(sorted(datasets)), tuple(runs), tuple(versions))
+        return Forgetting(asked, quoting, *sides, tuple(told.values()))
 
-    def forget(self, ids: Collection[str]) -> Forgetting:
-        """Remove them for good. Raises TrainingError while a run that uses them is training.
+    def forget(self, ids: Collection[str], facts: Collection[Fact] = ()) -> Forgetting:
+        """Remove them for good; these facts stay forgotten even where their turns stay. Raises TrainingError while a
+        run that uses them is training.
 
         Safe to repeat: what was interrupted is finished by the same request for as long as the log has the turns,
         and the log comes last.
         """
-        forgetting = self.plan(ids)
-        if not forgetting.turns:
+        forgetting = self.plan(ids, facts)
+        if forgetting.nothing:
             return forgetting
         self._refuse_while_training(forgetting)
         # First: whatever else is cut off, no version that has learnt it comes back into use.
@@ -140,11 +169,16 @@ class Forgetter:
         for dataset in forgetting.datasets:
             _remove(self.data.datasets / dataset)
         gone = [*forgetting.turns, *forgetting.quoting]
+        for fact in facts:
+            self.book.forget(fact)
+        self.book.forget_turns(gone)
         self._clean_store(forgetting, gone)
         # The log after everything that is derived from it: as long as it has the turns, the same request finds them
         # again.
         rewrite_without(self.data.log, gone)
         self.index.remove(gone)
+        # Again: whoever read the log in between may have read them into the book once more.
+        self.book.forget_turns(gone)
         self._scrub()
         return forgetting
 
@@ -171,6 +205,15 @@ class Forgetter:
         # secure_delete has wiped the pages; this gives the file back without them, and the checkpoint empties the WAL.
         self.store.execute("VACUUM")
         self.store.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def _pattern(text: str) -> re.Pattern[str] | None:
+    """Finds a text in folded ones, a short one only where a word begins; None for nothing."""
+    sought = fold_accents(text.strip())
+    if not sought:
+        return None
+    border = r"(?<![^\W_])" if len(sought) <= SHORT else ""
+    return re.compile(border + r"\s+".join(map(re.escape, sought.split())))
 
 
 def kept_texts(turn: LoggedTurn) -> Iterator[str]:

@@ -31,10 +31,12 @@ from aeon_plugin_ft.errors import (
 )
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.extensions import Extensions
+from aeon_plugin_ft.facts.book import FactBook
 from aeon_plugin_ft.judge import Judge, why_unjudged
 from aeon_plugin_ft.registry import BASE, Registry, Version, VersionState
 from aeon_plugin_ft.registry.canaries import begin_canary
 from aeon_plugin_ft.registry.retention import PrunePlan, Retention
+from aeon_plugin_ft.remembering import read_facts
 from aeon_plugin_ft.serving.deployments import DeploymentTable
 from aeon_plugin_ft.serving.discarding import discard
 from aeon_plugin_ft.serving.model import Deployer
@@ -83,12 +85,14 @@ class Pipeline:
         on_phase: OnPhase = lambda _: None,
         interrupt: Interrupt = lambda: None,
         extensions: Extensions | None = None,
+        book: FactBook | None = None,
     ) -> None:
         self.data, self.settings, self.store, self.events = data, settings, store, events
         self.deployers, self.on_phase, self.interrupt = deployers, on_phase, interrupt
         self.extensions = extensions or Extensions.built_in()
         self.registry = Registry(data, store)
         self.index = TurnIndex(store, data.log)
+        self.book = book or FactBook(store)
 
     def learn(self, on_progress: OnProgress | None = None) -> Version:
         """Everything, once. Raises AeonFtError at the first step that cannot be done, AlreadyLearntError when a run
@@ -131,6 +135,7 @@ class Pipeline:
         self.index.ingest()
         keep_served_prompt(self.store, self.index)
         note_feedback(self.store, recognise_feedback(self.index.turns()))
+        read_facts(self.book, self.store, self.index)
         settings = self.settings()
         return build_draft(
             self.index.turns(),

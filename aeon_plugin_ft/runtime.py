@@ -13,6 +13,7 @@ from aeon_plugin_ft.control import OwnerControl
 from aeon_plugin_ft.dataset.similar.showing import ShownTurns
 from aeon_plugin_ft.events import LoggingFailed, LoggingRecovered
 from aeon_plugin_ft.host.arrivals import Arrivals
+from aeon_plugin_ft.host.backlog import Backlog
 from aeon_plugin_ft.host.follower import Follower
 from aeon_plugin_ft.host.owner import HostOwner
 from aeon_plugin_ft.host.redaction import Redaction
@@ -43,14 +44,16 @@ class Runtime:
         parts = self.parts
         self.data, self.store, self.events = parts.data, parts.store, parts.events
         self.settings_file, self.extensions, self.backends = parts.settings_file, parts.extensions, parts.backends
-        self.registry, self.index = parts.registry, parts.index
+        self.registry, self.index, self.book = parts.registry, parts.index, parts.book
         self.owner = HostOwner(host, parts.settings_file)
         self.redaction = Redaction(parts.settings_file)
         self.own_log = LogFile(parts.data.own_log, self.redaction.redact).open()
         parts.events.subscribe(self.own_log.on_event)
         self.log = _open_log(parts, self.redaction)
         self.watch = Watch(parts.store, parts.registry, parts.index, parts.events, lambda: parts.settings.gate)
-        self.watcher = LogWatcher(parts.index, Arrivals(parts.store, parts.index, self.watch, parts.events).arrived)
+        arrivals = Arrivals(parts.store, parts.index, parts.book, self.watch, parts.events)
+        self.watcher = LogWatcher(parts.index, arrivals.arrived)
+        self.backlog = Backlog(arrivals.read_facts)
         self.shown_turns = ShownTurns(parts.pipeline.draft, lambda: parts.index.count(None), parts.index.has)
         self._wire_learning(threading.Event())
 
@@ -78,6 +81,7 @@ class Runtime:
         runtime = cls(host)
         # What follows the log first; the schedule last, when everything that it may start is there.
         runtime.watcher.start()
+        runtime.backlog.start()
         runtime.follower.start()
         runtime.events.subscribe(runtime.announcer.on_event)
         runtime.events.subscribe(runtime.parts.extensions.tell)
@@ -92,6 +96,7 @@ class Runtime:
         self.learning.scheduler.stop()
         self.announcer.stop()
         self.background.pause(PauseCause.HOST_CLOSING)
+        self.backlog.stop()
         self.watcher.stop()
         self.background.join(STOP_SECONDS)
         self.follower.join(STOP_SECONDS)

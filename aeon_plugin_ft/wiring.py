@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from aeon_plugin_ft.errors import AeonFtError
     from aeon_plugin_ft.events import EventBus
     from aeon_plugin_ft.extensions import Extensions
+    from aeon_plugin_ft.facts.book import FactBook
     from aeon_plugin_ft.pipeline import Pipeline
     from aeon_plugin_ft.registry import Registry
     from aeon_plugin_ft.schedule import FailurePolicy
@@ -54,6 +55,10 @@ class Basis(Protocol):
     def backends(self) -> Backends:
         """The deployers, by their names in [serve] backend."""
 
+    @property
+    def book(self) -> FactBook:
+        """What the owner told."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -65,6 +70,7 @@ class Parts:
     events: EventBus
     extensions: Extensions
     backends: Backends
+    book: FactBook
     registry: Registry
     index: TurnIndex
     pipeline: Pipeline
@@ -92,6 +98,7 @@ class _Opened:
     events: EventBus
     extensions: Extensions
     backends: Backends
+    book: FactBook
 
 
 def build(data: DataFolder, store: Store, settings_file: SettingsFile, events: EventBus, hooks: HookCaller) -> Parts:
@@ -102,10 +109,11 @@ def build(data: DataFolder, store: Store, settings_file: SettingsFile, events: E
     """
     extensions = make_extensions(hooks)
     backends = make_backends(data, store, settings_file, extensions)
-    opened = _Opened(data, store, settings_file, events, extensions, backends)
+    book = make_book(store, settings_file)
+    opened = _Opened(data, store, settings_file, events, extensions, backends, book)
     pipeline = make_pipeline(opened)
     return Parts(
-        data, store, settings_file, events, extensions, backends, make_registry(opened), pipeline.index, pipeline
+        data, store, settings_file, events, extensions, backends, book, make_registry(opened), pipeline.index, pipeline
     )
 
 
@@ -130,6 +138,14 @@ def make_registry(basis: Basis) -> Registry:
     from aeon_plugin_ft.registry import Registry
 
     return Registry(basis.data, basis.store)
+
+
+def make_book(store: Store, settings_file: SettingsFile) -> FactBook:
+    """The facts of this data folder; what [privacy] counts as secret at that moment is never kept."""
+    from aeon_plugin_ft.facts.book import FactBook
+    from aeon_plugin_ft.host.redaction import Redaction
+
+    return FactBook(store, is_secret=Redaction(settings_file).finds)
 
 
 def make_backends(data: DataFolder, store: Store, settings_file: SettingsFile, extensions: Extensions) -> Backends:
@@ -161,6 +177,7 @@ def make_pipeline(
         on_phase,
         interrupt,
         basis.extensions,
+        basis.book,
     )
 
 

@@ -30,6 +30,10 @@ OWNERS = {
     "events": "store/database.py",
     "facts": "store/database.py",
     "leases": "store/database.py",
+    "claims": "facts/table.py",
+    "claims_read": "facts/table.py",
+    "claims_due": "facts/table.py",
+    "claims_forgotten": "facts/table.py",
     "migrations": "store/database.py",
 }
 SERVING = {"deployments"}

@@ -21,6 +21,7 @@ from aeon_plugin_ft.store import DataFolder, Store
 if TYPE_CHECKING:
     from aeon_plugin_ft.events import EventBus
     from aeon_plugin_ft.extensions import Extensions
+    from aeon_plugin_ft.facts.book import FactBook
     from aeon_plugin_ft.pipeline import Pipeline
     from aeon_plugin_ft.registry import Registry
     from aeon_plugin_ft.schedule.observer import ScheduleObserver
@@ -71,6 +72,11 @@ class Context:
     def backends(self) -> Backends:
         """The deployers; none is started before it is used."""
         return wiring.make_backends(self.data, self.store, self.settings_file, self.extensions)
+
+    @cached_property
+    def book(self) -> FactBook:
+        """What the owner told."""
+        return wiring.make_book(self.store, self.settings_file)
 
     @cached_property
     def extensions(self) -> Extensions:

@@ -15,6 +15,7 @@ from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.errors import DatasetError
 
 if TYPE_CHECKING:
+    from aeon_plugin_ft.facts.model import Fact
     from aeon_plugin_ft.forget import Forgetter, Forgetting
 
 SHOWN_TURNS = 100
@@ -22,6 +23,9 @@ SHOWN_CHARS = 60
 DAYS = ["%Y-%m-%d", "%d/%m/%Y"]
 MOMENTS = [*DAYS, "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%d/%m/%Y %H:%M"]
 Moment = Optional[datetime]  # noqa: UP045
+Span = tuple[Optional[float], Optional[float], Optional[float]]  # noqa: UP045
+"""From the last N minutes, from a moment on, up to a moment; seconds since the epoch."""
+ALWAYS: Span = (None, None, None)
 
 
 @app.command()
@@ -48,21 +52,22 @@ def forget(
     from aeon_plugin_ft.forget import Forgetter
 
     shared = of(context)
-    forgetter = Forgetter(shared.data, shared.store)
+    forgetter = Forgetter(shared.data, shared.store, shared.book)
     forgetter.index.ingest()
-    start = time.time() - minutes * 60 if minutes else None
-    ids = chosen(forgetter, about, person, (start, _start(since), _end(until)))
+    span = (time.time() - minutes * 60 if minutes else None, _start(since), _end(until))
+    ids = chosen(forgetter, about, person, span)
     ids += [_whole_id(forgetter, one) for one in turn or ()]
-    plan = forgetter.plan(ids)
+    written = _written(forgetter, [one for one in (about, person) if one is not None], span)
+    plan = forgetter.plan(ids, written)
     if as_json:
         show_json({**asdict(plan), "done": not dry_run})
     else:
         say_plan(shared, forgetter, plan)
-    if dry_run or not plan.turns:
+    if dry_run or plan.nothing:
         return
     if not yes:
         typer.confirm("Forget them for good?", abort=True)
-    forgetter.forget(ids)
+    forgetter.forget(ids, written)
     if not as_json:
         say_done(shared, plan)
     if rebuild and plan.versions:
@@ -71,9 +76,7 @@ def forget(
         train(context)
 
 
-def chosen(
-    forgetter: Forgetter, about: str | None, person: str | None, span: tuple[float | None, float | None, float | None]
-) -> list[str]:
+def chosen(forgetter: Forgetter, about: str | None, person: str | None, span: Span) -> list[str]:
     """The turns that meet every condition that was given; none when none was."""
     matches: list[list[str]] = []
     if about is not None:
@@ -81,9 +84,14 @@ def chosen(
     if person is not None:
         matches.append(forgetter.person(person))
     last, start, end = span
-    if span != (None, None, None):
+    if span != ALWAYS:
         matches.append(forgetter.between(max(last or 0.0, start or 0.0), float("inf") if end is None else end))
     return [one for one in matches[0] if all(one in others for others in map(set, matches[1:]))] if matches else []
+
+
+def _written(forgetter: Forgetter, named: Sequence[str], span: Span) -> list[Fact]:
+    """The facts that the owner wrote about what is named; they belong to no turn, and to no time that is asked for."""
+    return forgetter.edited_about(named[0]) if len(named) == 1 and span == ALWAYS else []
 
 
 def _start(moment: datetime | None) -> float | None:
@@ -114,6 +122,8 @@ def say_plan(shared: Context, forgetter: Forgetter, plan: Forgetting) -> None:
         f"{len(plan.turns)} turns, {len(plan.quoting)} that repeat them, {len(plan.datasets)} datasets,"
         f" {len(plan.runs)} runs; versions trained on them: {', '.join(plan.versions) or 'none'}."
     )
+    if plan.facts:
+        table("Facts", ("fact", "about", "what", "value"), [fact_row(fact) for fact in plan.facts[:SHOWN_TURNS]])
     if not plan.turns:
         return
     rows = [*_rows(forgetter, plan.turns, "asked for"), *_rows(forgetter, plan.quoting, "repeats one of them")]
@@ -126,6 +136,13 @@ def say_plan(shared: Context, forgetter: Forgetter, plan: Forgetting) -> None:
     for version in plan.versions:
         out.print(f"marked, its report emptied: {shared.data.versions / version}", markup=False)
     out.print(f"emptied: {shared.data.own_log}", markup=False)
+
+
+def fact_row(fact: Fact) -> tuple[str, str, str, str]:
+    """A fact in a table: its id, what it is about, what is said, and the value."""
+    claim = fact.claim
+    what = f"{claim.relation.value} ({claim.attribute})" if claim.attribute else claim.relation.value
+    return fact.id, claim.subject or "you", what, claim.value
 
 
 def _rows(forgetter: Forgetter, ids: Sequence[str], why: str) -> list[tuple[str, str, str, str]]:

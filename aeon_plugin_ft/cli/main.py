@@ -100,6 +100,7 @@ def load_commands() -> None:
         data,
         demo,
         doctor,
+        facts,
         forgetting,
         learn,
         models,

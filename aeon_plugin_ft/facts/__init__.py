@@ -1,4 +1,9 @@
 """What the owner told: from sentences to facts, and from facts to what the model is shown, taught and asked.
 
 model.py      a claim (what one sentence says), a fact (a claim with its turn, its time and its history)
+reading.py    from a turn to the claims in it
+table.py      every claim in the store, and which turns were read
+holding.py    which of the claims about one thing are held
+book.py       what is known: followed, asked, edited, forgotten
+finding.py    facts by what people call things
 """

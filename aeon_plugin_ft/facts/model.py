@@ -139,3 +139,14 @@ class Fact:
     def value(self) -> str:
         """What is so: "Fork"."""
         return self.claim.value
+
+    @property
+    def lineage(self) -> tuple[str, ...]:
+        """What a lesson of this fact is made of, for `Example.turns`: its turns and the fact itself, so that forgetting
+        any of them finds every dataset and version that has learnt it."""
+        return (*self.turns, lineage_of(self.id))
+
+
+def lineage_of(fact: str) -> str:
+    """A fact's id among the ids of turns that a dataset was made of."""
+    return f"fact:{fact}"

@@ -32,6 +32,10 @@ class Redaction:
         redactor = self._redactor()
         return any(redactor.find(text) for text in texts)
 
+    def finds(self, text: str) -> bool:
+        """Whether a text holds personal data, whatever is done with it."""
+        return bool(self._redactor().find(text))
+
     def warm_up(self) -> None:
         """Compile its patterns before the first turn needs them."""
         self._redactor().warm()

@@ -259,4 +259,56 @@ MIGRATIONS: list[tuple[str, str]] = [
         END;
         """,
     ),
+    (
+        "0007_claims",
+        """
+        -- What sentences say of the owner's world, one row for each time it was said; `place` is the order within the
+        -- turn. turn: NULL for what the owner edited. about: of a correction, the turn that it corrects. thing: what
+        -- claims must be about for one of them to be held (subject, relation, attribute, folded). source: edited |
+        -- correction | owner | reply | model. ended: it is no longer so. sure: 0 to 1.
+        CREATE TABLE claims (
+            id INTEGER PRIMARY KEY,
+            turn TEXT,
+            about TEXT,
+            at REAL NOT NULL,
+            place INTEGER NOT NULL,
+            source TEXT NOT NULL,
+            thing TEXT NOT NULL,
+            subject TEXT NOT NULL,
+            relation TEXT NOT NULL,
+            attribute TEXT NOT NULL,
+            value TEXT NOT NULL,
+            ended INTEGER NOT NULL,
+            corrects INTEGER NOT NULL,
+            sure REAL NOT NULL
+        );
+        CREATE INDEX claims_thing ON claims (thing);
+        CREATE INDEX claims_turn ON claims (turn);
+        CREATE INDEX claims_about ON claims (about) WHERE about IS NOT NULL;
+        -- Turns that were read for claims, with what the owner thinks of their reply: `opinion` is a digest of it, ''
+        -- for none; `disputed`: the reply was wrong, and nothing that it says is believed.
+        CREATE TABLE claims_read (
+            turn TEXT PRIMARY KEY,
+            opinion TEXT NOT NULL DEFAULT '',
+            disputed INTEGER NOT NULL DEFAULT 0
+        ) WITHOUT ROWID;
+        CREATE INDEX claims_opinions ON claims_read (turn) WHERE opinion <> '';
+        -- Turns that are in the index and were not read for claims yet. Written by a trigger, in the transaction that
+        -- indexes the turn: whatever reads or dies when, none is missed, and nobody looks through those of before.
+        CREATE TABLE claims_due (
+            id INTEGER PRIMARY KEY,
+            turn TEXT NOT NULL
+        );
+        CREATE TRIGGER claims_due_of_turns AFTER INSERT ON turns WHEN new.kind NOT IN ('synthetic', 'command') BEGIN
+            INSERT INTO claims_due (turn) VALUES (new.id);
+        END;
+        INSERT INTO claims_due (turn) SELECT id FROM turns WHERE kind NOT IN ('synthetic', 'command') ORDER BY at, id;
+        -- Facts that the owner forgot: what was said of them up to `at` does not count. Only a keyed hash of what they
+        -- were.
+        CREATE TABLE claims_forgotten (
+            hash TEXT PRIMARY KEY,
+            at REAL NOT NULL
+        ) WITHOUT ROWID;
+        """,
+    ),
 ]

@@ -188,11 +188,11 @@ class TurnIndex:
         if damaged:
             log.warning("%s: %d damaged lines were skipped", name, damaged)
         connection.executemany("INSERT OR IGNORE INTO log_systems VALUES (?, ?, ?, ?)", systems)
-        before = connection.total_changes
-        connection.executemany(f"INSERT OR IGNORE INTO turns ({_COLUMNS}) VALUES ({_HOLES})", rows)
+        # Not `total_changes`, which counts what triggers write too.
+        added = connection.executemany(f"INSERT OR IGNORE INTO turns ({_COLUMNS}) VALUES ({_HOLES})", rows).rowcount
         again = self._dropped.intersection(row[0] for row in rows)
         self._dropped -= again
-        return connection.total_changes - before - len(again)
+        return max(0, added) - len(again)
 
     # -- asking --------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from aeon_plugin_ft.voice.grammar import grammar
 from aeon_plugin_ft.voice.intents import Intent, Name
 from aeon_plugin_ft.voice.matcher import match
 from aeon_plugin_ft.voice.normal import words
-from aeon_plugin_ft.voice.replies import ANSWERS, READS, Replies
+from aeon_plugin_ft.voice.replies import ANSWERS, DOUBTFUL, READS, Replies
 from aeon_plugin_ft.voice.sayable import number
 
 log = logging.getLogger("aeon_ft.voice")
@@ -90,9 +90,19 @@ class Commands:
         if asked and verdict is not None:
             return self._run(asked.act, changes=True) if verdict else self._catalogue.say("dialogue.dropped")
         intent = match(text)
-        if intent is None:
+        if intent is None or not self._is_ours(intent):
             return None
         return self._run(lambda: self._perform(intent), changes=intent.name not in READS)
+
+    def _is_ours(self, intent: Intent) -> bool:
+        """What may also be talk is a command only where it is about something that is known."""
+        if intent.name not in DOUBTFUL:
+            return True
+        try:
+            return self._control.understands(intent)
+        except Exception:  # the brain answers instead
+            log.exception("what is known could not be looked at")
+            return False
 
     @property
     def _catalogue(self) -> Catalogue:
@@ -105,9 +115,9 @@ class Commands:
         if intent.name is Name.SETTING:
             return self._ask(self._replies.ask_setting(intent), lambda: self._change(intent))
         planned = self._forget(intent, count_only=True)
-        question = self._replies.ask_forget(planned, last=intent.name is Name.FORGET_LAST)
+        question = self._replies.ask_forget(planned, intent.name)
         # Nothing to forget, so nothing to ask.
-        if planned.reason is not None or planned.turns == 0:
+        if planned.nothing:
             return question
         return self._ask(question, lambda: self._replies.forgotten(self._forget(intent)))
 
@@ -121,6 +131,8 @@ class Commands:
             return self._control.forget_minutes(intent.minutes, count_only=count_only)
         if intent.name is Name.FORGET_ABOUT:
             return self._control.forget_about(intent.text, count_only=count_only)
+        if intent.name is Name.FORGET_FACT:
+            return self._control.forget_fact(intent.text, count_only=count_only)
         return self._control.forget_last(count_only=count_only)
 
     def _change(self, intent: Intent) -> str:

@@ -18,13 +18,16 @@ from aeon_plugin_ft.errors import (
     BackendDownError,
     BaseModelError,
     DatasetError,
+    FactError,
     LeaseHeldError,
     NoSpaceError,
     RefusedError,
     RegistryError,
+    SecretFactError,
     ServingError,
     SettingsError,
 )
+from aeon_plugin_ft.voice.intents import Intent
 
 BASE = "base"
 """The base model, as a version name."""
@@ -55,6 +58,9 @@ class Reason(str, Enum):
     BAD_VALUE = "bad_value"
     BASE_MISSING = "base_missing"
     BACKEND_DOWN = "backend_down"
+    SECRET = "secret"
+    NO_FACT = "no_fact"
+    IN_PRIVATE = "in_private"
     FAILED = "failed"
 
 
@@ -199,10 +205,30 @@ class NextTraining:
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """`turns` conversations are (or would be) forgotten and `versions` were trained on some of them."""
+    """`turns` conversations are (or would be) forgotten and `versions` were trained on some of them. `facts` are those
+    that nothing else tells, said to the owner ("sua gata se chama Fork")."""
 
     turns: int
     versions: tuple[str, ...] = ()
+    reason: Reason | None = None
+    facts: tuple[str, ...] = ()
+
+    @property
+    def nothing(self) -> bool:
+        """Whether there is nothing to forget, or it cannot be done."""
+        return self.reason is not None or not (self.turns or self.facts)
+
+
+A_HANDFUL = 5
+"""Facts that are said at once; nobody listens to forty."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFacts:
+    """The first of `total` facts, said to the owner: "sua gata se chama Fork"."""
+
+    said: tuple[str, ...] = ()
+    total: int = 0
     reason: Reason | None = None
 
 
@@ -261,6 +287,19 @@ class Control(Protocol):
     def forget_about(self, text: str, *, count_only: bool = False) -> Forgotten:
         """Forget every turn in which this was spoken about, as `forget_last` does."""
 
+    def understands(self, intent: Intent) -> bool:
+        """Whether a sentence that could mean something else is about facts: it asks about, takes back or states some.
+        Fast, and without side effects."""
+
+    def facts(self, about: str = "") -> KnownFacts:
+        """What is known about a thing of the owner's; "" for everything, what is about themselves first."""
+
+    def forget_fact(self, text: str, *, count_only: bool = False) -> Forgotten:
+        """Forget the facts that a sentence states, and the turns that tell them, as `forget_last` does."""
+
+    def correct_fact(self, text: str) -> KnownFacts:
+        """Keep what a sentence states over what was known; the facts that it makes."""
+
     def private(self, on: bool) -> CommandResult:
         """Private mode: nothing of what is said is kept."""
 
@@ -281,6 +320,8 @@ _REASONS: tuple[tuple[type[AeonFtError], Reason], ...] = (
     (ServingError, Reason.BACKEND_DOWN),
     (RegistryError, Reason.NO_SUCH_VERSION),
     (SettingsError, Reason.BAD_VALUE),
+    (SecretFactError, Reason.SECRET),
+    (FactError, Reason.NO_FACT),
 )
 
 

@@ -30,10 +30,15 @@ LIGHT = frozenset(_LIGHT.split())
 
 LIGHT_WEIGHT = 0.3
 
+_WORDS = ("may", "never", "needs")
+"""What an intent lists words and concepts under, beside its patterns."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """`parts` must all be found, each on a word of its own; `ordered` ones from the start, what follows is a slot.
+    """`parts` must all be found, each on a word of its own; `ordered` ones from the start, what follows is a slot. Of
+    those the last `kept` belong to the slot as well, `never` may not come right behind them, and one of `needs`, where
+    there are any, must be in the slot.
 
     `topic` says which setting a SETTING is about."""
 
@@ -43,6 +48,9 @@ class Pattern:
     weights: tuple[float, ...]
     may: frozenset[str]
     ordered: bool
+    kept: int = 0
+    never: frozenset[str] = frozenset()
+    needs: frozenset[str] = frozenset()
 
     @property
     def weight(self) -> float:
@@ -108,7 +116,7 @@ def _lexicon(
     sounds: dict[str, set[str]] = {}
     spelled = [(form, concept) for concept, listed in words.items() for word in listed.split() for form in _forms(word)]
     for intent in intents.values():
-        texts = [*intent.get("patterns", ()), *intent.get("slots", ()), intent.get("may", "")]
+        texts = [*intent.get("patterns", ()), *intent.get("slots", ()), *(intent.get(key, "") for key in _WORDS)]
         spelled += [(part, plain(part)) for text in texts for part in text.split() if part.islower()]
     for word, concept in spelled:
         concepts.setdefault(plain(word), set()).add(concept)
@@ -136,11 +144,13 @@ def _patterns(intents: dict[str, dict[str, Any]], concepts: frozenset[str]) -> l
     patterns = []
     for section, intent in intents.items():
         name, _, topic = section.partition(".")
-        may = frozenset(_part(part, concepts) for part in intent.get("may", "").split())
+        listed = {key: frozenset(_part(part, concepts) for part in intent.get(key, "").split()) for key in _WORDS}
         for text in (*intent.get("patterns", ()), *intent.get("slots", ())):
-            parts = tuple(_part(part, concepts) for part in text.split() if part != ">")
+            head, _, kept = text.partition(" + ")
+            parts = tuple(_part(part, concepts) for part in f"{head} {kept}".split() if part != ">")
             weights = tuple(LIGHT_WEIGHT if part in LIGHT or part.islower() else 1.0 for part in parts)
-            patterns.append(Pattern(Name(name), topic, parts, weights, may, text.startswith(">")))
+            slot = (len(kept.split()), listed["never"], listed["needs"])
+            patterns.append(Pattern(Name(name), topic, parts, weights, listed["may"], text.startswith(">"), *slot))
     return sorted(patterns, key=lambda pattern: pattern.weight, reverse=True)
 
 

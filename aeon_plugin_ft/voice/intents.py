@@ -29,6 +29,9 @@ class Name(str, Enum):
     PRIVATE_ON = "private_on"
     PRIVATE_OFF = "private_off"
     NEXT_TRAINING = "next_training"
+    FACTS = "facts"
+    FORGET_FACT = "forget_fact"
+    CORRECT_FACT = "correct_fact"
     SETTING = "setting"
 
 
@@ -37,7 +40,8 @@ class Intent:
     """A sentence that was recognised, with a score from 0 to 1.
 
     `versions` are the models that were named ("base", "trained", "v0007"), in order. `minutes` belongs to
-    FORGET_MINUTES, `text` (the owner's own words) to CORRECT and FORGET_ABOUT, `key` and `value` to SETTING.
+    FORGET_MINUTES, `text` (the owner's own words) to CORRECT, FORGET_ABOUT and the three about facts ("" for FACTS:
+    those about the owner), `key` and `value` to SETTING.
     """
 
     name: Name

@@ -226,21 +226,33 @@ def _slotted(tokens: list[Token], table: Grammar, raw: str) -> Intent | None:
             best = (pattern.weight, end, pattern)
     if best is None:
         return None
-    text = _slot(raw, tokens[best[1] :], articles=best[2].intent is Name.FORGET_ABOUT)
+    text = _slot(raw, tokens[best[1] :], articles=best[2].intent in {Name.FORGET_ABOUT, Name.FACTS})
     return Intent(best[2].intent, 1.0, text=text) if text else None
 
 
 def _head(pattern: Pattern, tokens: list[Token]) -> int | None:
-    """Index after the last part when the sentence starts with the pattern, free words between allowed."""
-    index, score = 0, 0.0
-    for part, weight in zip(pattern.parts, pattern.weights, strict=True):
+    """Where the slot begins when the sentence starts with the pattern, free words between allowed; None where it does
+    not, or where the slot is not one of the pattern's."""
+    index, score, start = 0, 0.0, 0
+    for number, (part, weight) in enumerate(zip(pattern.parts, pattern.weights, strict=True)):
         while index < len(tokens) and tokens[index].senses.get(part, 0.0) < ACCEPT and tokens[index].free:
             index += 1
         if index >= len(tokens) or part not in tokens[index].senses:
             return None
         score += tokens[index].senses[part] * weight
+        start = index if number == len(pattern.parts) - pattern.kept else start
         index += 1
-    return index if score / pattern.weight >= ACCEPT else None
+    if score / pattern.weight < ACCEPT:
+        return None
+    begin = start if pattern.kept else index
+    return begin if _is_slot(tokens, begin, index, pattern) else None
+
+
+def _is_slot(tokens: list[Token], begin: int, rest: int, pattern: Pattern) -> bool:
+    """Whether the words from `begin` on may be a pattern's slot; those from `rest` on stand behind its parts."""
+    if rest >= len(tokens) or pattern.never & tokens[rest].senses.keys():
+        return False
+    return not pattern.needs or any(pattern.needs & token.senses.keys() for token in tokens[begin:])
 
 
 _ARTICLES = frozenset(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from aeon_plugin_ft.voice import sayable
 from aeon_plugin_ft.voice.adjust import ANNOUNCE_KEY, AUTOMATIC_KEY, HOURS_KEY, KEEP_KEY, TURNS_KEY
 from aeon_plugin_ft.voice.catalogue import Catalogue
 from aeon_plugin_ft.voice.control import (
+    A_HANDFUL,
     BASE,
     TRAINED,
     Change,
@@ -16,6 +17,7 @@ from aeon_plugin_ft.voice.control import (
     Comparison,
     Control,
     Forgotten,
+    KnownFacts,
     ModelInUse,
     NextTraining,
     Phase,
@@ -153,19 +155,43 @@ class Replies:
             return self.outcome(outcome, "feedback.corrected_long", "feedback.refused")
         return self.outcome(outcome, "feedback.corrected", "feedback.refused", text=spoken)
 
-    def ask_forget(self, planned: Forgotten, *, last: bool) -> str:
+    def facts(self, known: KnownFacts, about: str) -> str:
+        """A handful of what is known, and how much more there is."""
+        if not known.said:
+            return self.catalogue.say("facts.none_about" if about else "facts.none")
+        sentence = self.catalogue.say("facts.known", facts=_said(known.said))
+        more = known.total - len(known.said)
+        if more <= 0:
+            return sentence
+        return f"{sentence} {self.catalogue.say('facts.more', count=sayable.count(more, 'coisa', 'coisas'))}"
+
+    def noted(self, noted: KnownFacts) -> str:
+        """What was put right, read back."""
+        if noted.reason is not None:
+            return self.catalogue.say("feedback.refused", reason=self.reason(noted.reason))
+        return self.catalogue.say("facts.noted", facts=_said(noted.said))
+
+    def ask_forget(self, planned: Forgotten, what: Name) -> str:
         """The question before forgetting, or why there is nothing to ask."""
-        if planned.reason is not None or planned.turns == 0:
+        if planned.nothing:
             return self._nothing_forgotten(planned)
-        entry = "forget.ask_last" if last else "forget.ask"
-        question = self.catalogue.say(entry, count=sayable.conversations(planned.turns))
+        count = sayable.conversations(planned.turns)
+        if what is Name.FORGET_FACT or not planned.turns:
+            entry = "forget.ask_fact" if planned.turns else "forget.ask_fact_alone"
+            slots = {"count": count} if planned.turns else {}
+            question = self.catalogue.say(entry, facts=_said(planned.facts[:A_HANDFUL]), **slots)
+        else:
+            question = self.catalogue.say("forget.ask_last" if what is Name.FORGET_LAST else "forget.ask", count=count)
         return f"{self._marked('forget.ask_versions', planned)} {question}" if planned.versions else question
 
     def forgotten(self, forgotten: Forgotten) -> str:
         """What is gone, and which versions were trained on it."""
-        if forgotten.reason is not None or forgotten.turns == 0:
+        if forgotten.nothing:
             return self._nothing_forgotten(forgotten)
-        sentence = self.catalogue.say("forget.done", count=sayable.conversations(forgotten.turns))
+        if forgotten.turns:
+            sentence = self.catalogue.say("forget.done", count=sayable.conversations(forgotten.turns))
+        else:
+            sentence = self.catalogue.say("forget.done_fact")
         return f"{sentence} {self._marked('forget.done_versions', forgotten)}" if forgotten.versions else sentence
 
     def _nothing_forgotten(self, forgotten: Forgotten) -> str:
@@ -189,6 +215,11 @@ class Replies:
             return say("setting.ask_keep", versions=sayable.count(_whole(value), "versão", "versões"))
         switch = {AUTOMATIC_KEY: "automatic", ANNOUNCE_KEY: "announce"}[intent.key]
         return say(f"setting.ask_{switch}_{'on' if value else 'off'}")
+
+
+def _said(facts: Sequence[str]) -> str:
+    """Facts in one sentence, fit to be spoken; one that is too long is said as far as it goes."""
+    return sayable.join([sayable.fact(fact) for fact in facts])
 
 
 def _whole(value: object) -> int:
@@ -232,8 +263,15 @@ ANSWERS: dict[Name, Answer] = {
     Name.PRIVATE_ON: lambda c, r, i: r.outcome(c.private(True), "private.on", "private.refused"),
     Name.PRIVATE_OFF: lambda c, r, i: r.outcome(c.private(False), "private.off", "private.refused"),
     Name.NEXT_TRAINING: lambda c, r, i: r.next_training(c.next_training()),
+    Name.FACTS: lambda c, r, i: r.facts(c.facts(i.text), i.text),
+    Name.CORRECT_FACT: lambda c, r, i: r.noted(c.correct_fact(i.text)),
 }
 """Commands that are answered at once. Forgetting and settings ask first, see `commands`."""
 
-READS = frozenset((Name.STATUS, Name.WHICH_MODEL, Name.VERSIONS, Name.COMPARE, Name.WHY_CHANGED, Name.NEXT_TRAINING))
+READS = frozenset(
+    (Name.STATUS, Name.WHICH_MODEL, Name.VERSIONS, Name.COMPARE, Name.WHY_CHANGED, Name.NEXT_TRAINING, Name.FACTS)
+)
 """Commands that change nothing, and so may be answered while another is still at work."""
+
+DOUBTFUL = frozenset((Name.FACTS, Name.FORGET_FACT, Name.CORRECT_FACT))
+"""Sentences that may as well be meant for the brain: `Control.understands` decides."""

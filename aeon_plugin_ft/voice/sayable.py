@@ -24,6 +24,7 @@ _MONTHS = [
     "dezembro",
 ]
 _MARKUP = re.compile(r"https?://\S+|[`*_#<>\[\]{}|~^\\]+")
+_TIME = re.compile(r"\b([01]?\d|2[0-3])(?:h|:(?=[0-5]\d\b))([0-5]\d)?\b")
 _FEMININE = {"um": "uma", "dois": "duas"}
 
 
@@ -137,6 +138,15 @@ def spoken(text: str, limit: int = 80) -> str | None:
     clean = " ".join(_MARKUP.sub(" ", text).split()).rstrip(".")
     spoken_text = re.sub(r"\d+", lambda digits: _digits(digits.group()), clean)
     return spoken_text if spoken_text and len(spoken_text) <= limit else None
+
+
+def fact(text: str, limit: int = 120) -> str:
+    """A fact fit to be spoken: times and digits in words, no markup; the beginning of one that is very long."""
+    timed = _TIME.sub(lambda clock: hour(int(clock[1]), int(clock[2] or 0)), text)
+    clean = spoken(timed, limit=len(timed) * 20)
+    if clean is None or len(clean) <= limit:
+        return clean or ""
+    return clean[:limit].rsplit(" ", 1)[0]
 
 
 def _digits(digits: str) -> str:

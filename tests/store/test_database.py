@@ -132,7 +132,8 @@ def test_rows_of_every_earlier_schema_are_still_there(done: int, tmp_path: Path)
     for table in tables:
         kinds = [kind for _, _, kind, *_ in old.execute(f"PRAGMA table_info({table})")]
         values = ["review" if kind == "TEXT" else 1 for kind in kinds]
-        old.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(values))})", values)
+        # In the place of what a trigger may have put there for a row of an earlier table.
+        old.execute(f"INSERT OR REPLACE INTO {table} VALUES ({', '.join('?' * len(values))})", values)
     old.close()
     store = Store(path)
     for table in tables:

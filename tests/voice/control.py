@@ -10,6 +10,7 @@ from aeon_plugin_ft.voice.control import (
     CommandResult,
     Comparison,
     Forgotten,
+    KnownFacts,
     ModelInUse,
     NextTraining,
     Phase,
@@ -17,6 +18,7 @@ from aeon_plugin_ft.voice.control import (
     VersionInfo,
     Waiting,
 )
+from aeon_plugin_ft.voice.intents import Intent
 
 
 class FakeControl:
@@ -34,6 +36,8 @@ class FakeControl:
         self.comparison = Comparison("v0003", "base", gain=0.12, examples=40, better=31)
         self.last_change = Change(ChangeCause.OWNER, "v0003", "base")
         self.forgotten = Forgotten(2)
+        self.understood: bool | Exception = True
+        self.known_facts = KnownFacts(("sua gata se chama Fork", "a daily é às 9h30"), 2)
         self.planned = NextTraining(Waiting.TURNS, turns_left=20)
 
     def _call(self, name: str, *arguments: object) -> None:
@@ -104,6 +108,23 @@ class FakeControl:
     def forget_about(self, text: str, *, count_only: bool = False) -> Forgotten:
         self._call("forget_about", text, count_only)
         return self.forgotten
+
+    def understands(self, intent: Intent) -> bool:
+        if isinstance(self.understood, Exception):
+            raise self.understood
+        return self.understood
+
+    def facts(self, about: str = "") -> KnownFacts:
+        self._call("facts", about)
+        return self.known_facts
+
+    def forget_fact(self, text: str, *, count_only: bool = False) -> Forgotten:
+        self._call("forget_fact", text, count_only)
+        return self.forgotten
+
+    def correct_fact(self, text: str) -> KnownFacts:
+        self._call("correct_fact", text)
+        return self.known_facts
 
     def private(self, on: bool) -> CommandResult:
         return self._do("private", on)

@@ -88,6 +88,14 @@ def test_a_slot_that_is_empty_is_no_command() -> None:
     assert match("esquece tudo sobre") is None
 
 
+def test_what_is_taken_back_or_put_right_keeps_who_it_is_about() -> None:
+    assert label(match("esquece que a minha gata é a Fork, por favor")) == "forget_fact minha gata é a Fork"
+    assert label(match("corrige: eu moro em Curitiba")) == "correct_fact eu moro em Curitiba"
+    assert match("esquece que eu") is None and match("corrige minha") is None
+    assert label(match("esquece que eu falei")) == "forget_last"
+    assert match("corrige meu texto, ele é ruim") is None and match("corrige meu inglês") is None
+
+
 def test_hours_that_make_no_sense_change_nothing() -> None:
     assert match("treina das trinta às quarenta") is None
     assert match("treina das duas às duas") is None
@@ -126,7 +134,8 @@ def test_every_pattern_of_the_grammar_is_understood_as_its_own_command() -> None
     said = {concept: words_of(concept) for pattern in grammar().patterns for concept in pattern.parts}
     for pattern in grammar().patterns:
         text = " ".join(said[part] for part in pattern.parts).replace("sete sete", "duas às sete")
-        text = f"{text} Machado" if pattern.ordered else text
+        needed = f"{words_of(min(pattern.needs))} " if pattern.needs else ""
+        text = f"{text} {needed}Machado" if pattern.ordered else text
         found = match(f"quero {text}" if WANT in pattern.parts else text)
         assert found is not None and found.name is pattern.intent, text
 

@@ -1,0 +1,97 @@
+"""What the spoken commands can see and do of the facts, and how anything is forgotten: a part of `control`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from aeon_plugin_ft.errors import AeonFtError
+from aeon_plugin_ft.facts.model import OWNER, Fact, Relation
+from aeon_plugin_ft.forget import Forgetter
+from aeon_plugin_ft.remembering import read_facts
+from aeon_plugin_ft.voice.control import A_HANDFUL, Forgotten, KnownFacts, Reason, reason_of
+from aeon_plugin_ft.voice.intents import Intent, Name
+
+if TYPE_CHECKING:
+    from aeon_plugin_ft.runtime import Runtime
+
+FIRST = (Relation.NAME, Relation.CALLED, Relation.LIVES_IN, Relation.JOB, Relation.WORKS_AT, Relation.BIRTHDAY)
+"""What is said first of the owner; then what was said most."""
+
+
+class FactControl:
+    """The facts' part of voice.control.Control."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+
+    def understands(self, intent: Intent) -> bool:
+        """Whether the sentence asks about, takes back or states what is, or can be, known. In the owner's turn, before
+        the brain is asked: nothing is read that was not read before."""
+        book = self.runtime.book
+        if intent.name is Name.FACTS:
+            return not intent.text or bool(book.find(intent.text))
+        if intent.name is Name.FORGET_FACT:
+            return bool(book.meant(intent.text))
+        return bool(book.claims(intent.text))
+
+    def facts(self, about: str = "") -> KnownFacts:
+        """What is known about a thing of the owner's, or of everything."""
+        self._catch_up()
+        book = self.runtime.book
+        known = by_weight(book.find(about) if about else book.current())
+        return KnownFacts(_spoken(known[:A_HANDFUL]), len(known))
+
+    def forget_fact(self, text: str, *, count_only: bool = False) -> Forgotten:
+        """Forget the facts that a sentence states, with the turns that tell them."""
+        self._catch_up()
+        facts = self.runtime.book.meant(text)
+        return self.forget(lambda forgetter: (forgetter.telling(facts), facts), count_only)
+
+    def correct_fact(self, text: str) -> KnownFacts:
+        """Keep what a sentence states over what was known."""
+        # "Private" means that nothing of what is said now is kept, not even what is asked to be.
+        if self.runtime.private or self.runtime.host.is_private():
+            return KnownFacts(reason=Reason.IN_PRIVATE)
+        try:
+            noted = self.runtime.book.add(text)
+        except AeonFtError as error:
+            return KnownFacts(reason=reason_of(error))
+        return KnownFacts(_spoken(noted[:A_HANDFUL]), len(noted))
+
+    def forget(self, which: Callable[[Forgetter], tuple[Sequence[str], Sequence[Fact]]], count_only: bool) -> Forgotten:
+        """Forget the turns and facts that `which` finds, or only say what would go."""
+        forgetter = Forgetter(self.runtime.data, self.runtime.store, self.runtime.book)
+        # What was said a moment ago must be found: "esquece isso" comes before the watcher's next look.
+        self.runtime.index.ingest()
+        try:
+            ids, facts = which(forgetter)
+            done = forgetter.plan(ids, facts) if count_only else forgetter.forget(ids, facts)
+        except AeonFtError as error:
+            return Forgotten(0, reason=reason_of(error))
+        if done.nothing:
+            return Forgotten(0, reason=Reason.NOTHING_TO_FORGET)
+        gone = by_weight(facts) or by_weight(done.facts)
+        return Forgotten(len(done.turns) + len(done.quoting), done.versions, facts=_spoken(gone[:A_HANDFUL]))
+
+    def _catch_up(self) -> None:
+        """What was said a second ago is known."""
+        self.runtime.index.ingest()
+        read_facts(self.runtime.book, self.runtime.store, self.runtime.index)
+
+
+def by_weight(facts: Iterable[Fact]) -> list[Fact]:
+    """The owner's own first, who they are before what they like; then what was said most."""
+
+    def weight(fact: Fact) -> tuple[bool, int, int]:
+        relation = fact.claim.relation
+        return fact.claim.subject != OWNER, FIRST.index(relation) if relation in FIRST else len(FIRST), -fact.times
+
+    return sorted(facts, key=weight)
+
+
+def _spoken(facts: Iterable[Fact]) -> tuple[str, ...]:
+    # Here: the wordings' data are read when the first fact is spoken, not at the host's start.
+    from aeon_plugin_ft.facts.wording import spoken
+
+    return tuple(spoken(fact) for fact in facts)

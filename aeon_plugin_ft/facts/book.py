@@ -1,0 +1,259 @@
+"""The book of facts: what the owner told, read from the log as it grows, and what they corrected or took back.
+
+It is derived: reading the log anew gives the same book, but for what the owner edited, which belongs to no turn and is
+kept in the store. What is held is computed from the claims in the store and kept in memory; a number in the store says
+when that is out of date, also where another process changed it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from aeon_plugin_ft.errors import FactError, SecretFactError
+from aeon_plugin_ft.facts import finding
+from aeon_plugin_ft.facts.holding import hold
+from aeon_plugin_ft.facts.model import Claim, Fact, FactSource
+from aeon_plugin_ft.facts.reading import LONGEST_VALUE, Opinion, Opinions, Reader, TurnReader, Turns
+from aeon_plugin_ft.facts.table import Changed, ClaimTable, Mention, canonical, has_many, thing_of
+from aeon_plugin_ft.store import Store
+
+GRAMMAR = 1
+"""Raise it with a release whose grammar reads otherwise: every turn is then read again."""
+_READ_BY = "claims_grammar"
+BATCH = 50
+"""Turns a transaction: few enough that no other writer waits, many enough that a first reading is no commit a turn."""
+ALL = -1
+_NEWEST = 2**63 - 1
+_NO_OPINIONS: Mapping[str, Opinion] = {}
+
+
+def is_personal_data(text: str) -> bool:
+    """Whether a text holds a document, a password or the like; what [privacy] adds to that is for whoever builds a book
+    to say."""
+    from aeon_plugin_ft.privacy import Redactor
+
+    return bool(Redactor().find(text))
+
+
+class FactBook:
+    """What is known of the owner's world. Safe from any thread; several processes may have one of the same store.
+
+    `reader` reads sentences, by default the grammar; `is_secret` says which texts are never kept.
+    """
+
+    def __init__(
+        self, store: Store, reader: Reader | None = None, is_secret: Callable[[str], bool] = is_personal_data
+    ) -> None:
+        self._store, self._table = store, ClaimTable(store)
+        self._given, self._is_secret = reader, is_secret
+        self._made: TurnReader | None = None
+        self._syncing = threading.Lock()
+        self._lock = threading.Lock()
+        self._things: dict[str, list[Fact]] = {}
+        self._current: tuple[Fact, ...] = ()
+        self._version = -1
+
+    # -- what is known -------------------------------------------------------------------------
+
+    @property
+    def version(self) -> int:
+        """Another number after each change, in whichever process it was made."""
+        return self._table.changes()
+
+    def current(self) -> tuple[Fact, ...]:
+        """What is held to be so, in an order that does not depend on when it was read."""
+        self._refresh()
+        return self._current
+
+    def history(self, key: tuple[str, str, str]) -> list[Fact]:
+        """Every value that the facts with this `Claim.key` have had, what is so first, then the newest."""
+        self._refresh()
+        with self._lock:
+            facts = [fact for held in self._things.values() for fact in held if fact.claim.key == key]
+        return sorted(facts, key=lambda fact: (not fact.current, -fact.said_at, fact.id))
+
+    def every(self) -> list[Fact]:
+        """What is so and what was so, in the order of `current`."""
+        self._refresh()
+        with self._lock:
+            return [fact for thing in sorted(self._things) for fact in self._things[thing]]
+
+    def get(self, start: str) -> Fact:
+        """The fact, current or not, whose id begins like this. Raises FactError for none, and for several."""
+        matching = [fact for fact in self.every() if fact.id.startswith(start)] if start else []
+        if len(matching) != 1:
+            many = "no fact has" if not matching else f"{len(matching)} facts have"
+            raise FactError(f"{many} an id that starts with {start!r}", "`aeon-ft facts --history` lists them")
+        return matching[0]
+
+    def find(self, text: str) -> list[Fact]:
+        """What is known about what a text names: "minha gata", "a Fork", "mim"."""
+        return finding.about(text, self.current())
+
+    def meant(self, text: str) -> list[Fact]:
+        """The facts that a sentence states ("eu sou vegetariano"); none where it states nothing that is known."""
+        return finding.meant(text, self._reading.owner_says(text), self.current())
+
+    def claims(self, text: str) -> list[Claim]:
+        """What a sentence of the owner says, where it may be kept; nothing is."""
+        return self._reading.owner_says(text)
+
+    # -- following the log ---------------------------------------------------------------------
+
+    def due(self, most: int = ALL) -> list[str]:
+        """The turns that `sync` will read, the newest first."""
+        return [turn for _, turn in self._table.due(_NEWEST, most)]
+
+    def sync(self, turns: Turns, opinions: Opinions = _NO_OPINIONS, most: int = ALL) -> bool:
+        """Read the turns that came into the index since (the newest of them, at most so many), and heed the opinions on
+        replies that are new or not held any more; whether anything changed. Costs what the new turns cost."""
+        # One at a time in this process; another process may do the same, to the same end.
+        with self._syncing:
+            changes = [*self._read_due(turns, most), *self._heed(turns, opinions)]
+            self._fold(*changes)
+        return any(change.things for change in changes)
+
+    def rebuild(self, turns: Turns, ids: Iterable[str], opinions: Opinions = _NO_OPINIONS) -> None:
+        """Read all these turns anew; what the owner edited and forgot stays."""
+        with self._syncing:
+            self._fold(self._table.read_all_again(ids))
+        self.sync(turns, opinions)
+
+    # -- the owner -----------------------------------------------------------------------------
+
+    def add(self, text: str) -> list[Fact]:
+        """Keep what a sentence says, as written by the owner. Raises SecretFactError for secrets, FactError where
+        nothing was found in it."""
+        if self._is_secret(text):
+            raise SecretFactError
+        claims = self.claims(text)
+        if not claims:
+            raise FactError("No fact was found in that sentence", 'Say it plainly, such as "minha gata é a Fork"')
+        return self._write(claims)
+
+    def edit(self, fact: Fact, value: str) -> Fact:
+        """Another value in place of a fact's, as written by the owner. Raises SecretFactError for secrets, FactError
+        for what is no value."""
+        old, value = fact.claim, " ".join(value.split())
+        new = Claim(old.subject, old.relation, value, old.attribute, corrects=True)
+        if not 0 < len(value) <= LONGEST_VALUE:
+            raise FactError("That is no value", f"Give one of at most {LONGEST_VALUE} characters")
+        if not self._reading.may_keep(new):
+            raise SecretFactError
+        if not has_many(old) or canonical(old.value) == canonical(value):
+            return self._write([new])[0]
+        return self._write([replace(old, ended=True, start=0, end=0), new])[0]
+
+    def forget(self, fact: Fact) -> None:
+        """Forget a fact, and where it had other values before, those too: nothing that was said of it up to now counts
+        any more, however often the log is read. Its conversations stay: see forget.Forgetter."""
+        values = {canonical(fact.value)} if has_many(fact.claim) else None
+        self._fold(self._table.bury(thing_of(fact.claim), values, self._store.clock()))
+
+    def forget_turns(self, turns: Collection[str]) -> None:
+        """Forget what was said in these turns; what others say too stays."""
+        self._fold(self._table.forget_turns(turns))
+
+    def told_only_in(self, turns: Collection[str]) -> list[Fact]:
+        """The facts, current or not, that go when these turns are forgotten."""
+        gone = set(turns)
+        groups: dict[str, list[Mention]] = defaultdict(list)
+        for mention in self._table.mentions():
+            if mention.turn not in gone and mention.about not in gone:
+                groups[mention.thing].append(mention)
+        stay = {fact.id for mentions in groups.values() for fact in hold(mentions)}
+        return [fact for fact in self.every() if fact.id not in stay]
+
+    # -- inside --------------------------------------------------------------------------------
+
+    @property
+    def _reading(self) -> TurnReader:
+        if self._made is None:
+            if self._given is None:
+                # Here: the host imports the book at its start, and a grammar's patterns take time to compile.
+                from aeon_plugin_ft.facts import grammar
+
+                self._given = grammar
+            self._made = TurnReader(self._given, self._is_secret)
+        return self._made
+
+    def _read_due(self, turns: Turns, most: int) -> Iterator[Changed]:
+        yield self._queue_what_an_older_grammar_read()
+        last, left = _NEWEST, most
+        while left and (batch := self._table.due(last, min(BATCH, left) if left > 0 else BATCH)):
+            last, left = batch[-1][0], left - len(batch) if left > 0 else left
+            # A file of the log that was rewritten is indexed anew, and most of its turns were read before.
+            fresh = [turns.get(id) for _, id in batch if not self._table.was_read(id)]
+            readings = [self._reading.read(turn) for turn in fresh if turn is not None]
+            yield self._table.take_in(readings, [number for number, _ in batch])
+
+    def _queue_what_an_older_grammar_read(self) -> Changed:
+        unchanged = Changed(frozenset(), self._table.changes())
+        read_by = self._store.fact(_READ_BY)
+        if read_by == GRAMMAR:
+            return unchanged
+        with self._store.transaction():
+            again = unchanged if read_by is None else self._table.read_all_again(self._table.turns_read())
+            self._store.set_fact(_READ_BY, GRAMMAR)
+        return again
+
+    def _heed(self, turns: Turns, opinions: Opinions) -> Iterator[Changed]:
+        heeded = self._table.opinions()
+        for id in sorted(heeded.keys() | opinions.keys()):
+            opinion = opinions.get(id)
+            digest = opinion.digest if opinion is not None else ""
+            if heeded.get(id, "") != digest and self._table.was_read(id):
+                yield self._table.heed(id, digest, self._put_right(turns, id, opinion))
+
+    def _put_right(self, turns: Turns, id: str, opinion: Opinion | None) -> list[Mention]:
+        judged = turns.get(id)
+        if opinion is None or judged is None:
+            return []
+        said_in = None if opinion.said_in is None else turns.get(opinion.said_in)
+        return self._reading.put_right(judged, opinion, said_in)
+
+    def _write(self, claims: Sequence[Claim]) -> list[Fact]:
+        """Claims of the owner's own hand; the facts that they make."""
+        now = self._store.clock()
+        mentions = [Mention(claim, FactSource.EDITED, now, place=place) for place, claim in enumerate(claims)]
+        self._fold(self._table.edit(mentions))
+        self._refresh()
+        wanted = [(mention.thing, canonical(mention.claim.value)) for mention in mentions if not mention.claim.ended]
+        with self._lock:
+            made = {(thing, canonical(fact.value)): fact for thing, _ in wanted for fact in self._things.get(thing, ())}
+        return [made[one] for one in wanted if one in made]
+
+    def _refresh(self) -> None:
+        """Compute everything anew where another process, or the start of this one, has left it behind."""
+        version = self._table.changes()
+        if version == self._version:
+            return
+        groups: dict[str, list[Mention]] = defaultdict(list)
+        for mention in self._table.mentions():
+            groups[mention.thing].append(mention)
+        things = {thing: held for thing, mentions in groups.items() if (held := hold(mentions))}
+        with self._lock:
+            self._show(things, version)
+
+    def _fold(self, *changes: Changed) -> None:
+        """Compute the things of these changes anew. Where somebody else has changed others in between, or nothing was
+        computed yet, that is left to the next question."""
+        made = [change for change in changes if change.things]
+        with self._lock:
+            expected = range(self._version + 1, self._version + 1 + len(made))
+            if not made or self._version < 0 or [change.version for change in made] != list(expected):
+                return
+            groups: dict[str, list[Mention]] = {thing: [] for change in made for thing in change.things}
+            for mention in self._table.mentions(groups):
+                groups[mention.thing].append(mention)
+            things = {thing: held for thing, held in self._things.items() if thing not in groups}
+            things.update((thing, held) for thing, mentions in groups.items() if (held := hold(mentions)))
+            self._show(things, made[-1].version)
+
+    def _show(self, things: dict[str, list[Fact]], version: int) -> None:
+        """With the lock held."""
+        self._things, self._version = things, version
+        self._current = tuple(fact for thing in sorted(things) for fact in things[thing] if fact.current)

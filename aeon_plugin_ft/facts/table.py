@@ -1,0 +1,268 @@
+"""Tables `claims`, `claims_read`, `claims_due` and `claims_forgotten`: what was said, turn by turn, of which things.
+
+The claims of a turn and the note that it was read change in one transaction, so that a turn is neither skipped nor
+counted twice wherever a process dies. What is held to be true of them is decided in holding.py, and not stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import sqlite3
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from aeon_plugin_ft.facts.model import MANY, Claim, FactSource, Relation
+from aeon_plugin_ft.privacy.folding import fold_accents
+from aeon_plugin_ft.store import Store
+
+CHANGES = "claims_changes"
+"""Under this name the store keeps how often the claims have changed."""
+_SALT = "claims_salt"
+_COLUMNS = "turn, about, at, place, source, thing, subject, relation, attribute, value, ended, corrects, sure"
+_HOLES = ", ".join("?" * 13)
+_DISPUTED = "(SELECT r.disputed FROM claims_read r WHERE r.turn = c.turn)"
+_CLOCK = re.compile(r"\b(\d{1,2})\s*(?:h(?:s|rs?|oras?)?(?![a-z])|:(?=\d\d\b))\s*(?:(\d{2})\b)?\s*(?:min(?:utos)?\b)?")
+_EDGES = " \t\n.,;:!?\"'“”‘’()"
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A claim as it was said once. `at` is seconds since the epoch, `place` the order within the turn; `turn` is None
+    for what the owner edited; `about` is the turn that a correction is about. `disputed`: in a reply that the owner
+    complained about or corrected."""
+
+    claim: Claim
+    source: FactSource
+    at: float
+    turn: str | None = None
+    about: str | None = None
+    place: int = 0
+    disputed: bool = False
+    id: int = field(default=0, compare=False)
+
+    @property
+    def thing(self) -> str:
+        """Mentions of one thing are looked at together."""
+        return thing_of(self.claim)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read in one turn; `mentions` replace those of an earlier reading."""
+
+    turn: str
+    mentions: tuple[Mention, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The things of which more or less is said than before, and the number of changes after this one (which counts as
+    one, or as none where nothing changed)."""
+
+    things: frozenset[str]
+    version: int
+
+
+def thing_of(claim: Claim) -> str:
+    """What a claim is about, without its value: subject, relation and attribute, folded."""
+    return "\x1f".join((_plain(claim.subject), claim.relation.value, _plain(claim.attribute)))
+
+
+def has_many(claim: Claim) -> bool:
+    """Whether the thing may have several values at once; `Claim.key` then tells them apart by value."""
+    return claim.relation in MANY and not claim.attribute
+
+
+def canonical(value: str) -> str:
+    """A value for comparing: case, accents, spaces, closing punctuation and the ways to write a time ("9h30", "9:30",
+    "09 h 30 min") do not matter."""
+    plain = _CLOCK.sub(lambda clock: f"{int(clock[1])}:{clock[2] or '00'}", _plain(value))
+    return plain.strip(_EDGES)
+
+
+def _plain(text: str) -> str:
+    return " ".join(fold_accents(text).split())
+
+
+class ClaimTable:
+    """The SQL of facts/. Safe from any thread, as the store is."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    # -- reading -------------------------------------------------------------------------------
+
+    def changes(self) -> int:
+        """A number that grows whenever the claims change, in whichever process."""
+        return int(self.store.fact(CHANGES, 0))
+
+    def mentions(self, things: Collection[str] | None = None) -> list[Mention]:
+        """Every mention (of these things), in the order of time."""
+        order = "ORDER BY c.at, c.turn, c.place, c.id"
+        if things is None:
+            return [_mention(row) for row in self.store.rows(f"SELECT c.*, {_DISPUTED} AS bad FROM claims c {order}")]
+        rows: list[sqlite3.Row] = []
+        for thing in things:
+            rows += self.store.rows(f"SELECT c.*, {_DISPUTED} AS bad FROM claims c WHERE thing = ? {order}", thing)
+        return [_mention(row) for row in rows]
+
+    def due(self, before: int, limit: int) -> list[tuple[int, str]]:
+        """(number, turn) of turns that were not read yet, the last indexed first: what was said a minute ago matters
+        more than an old log."""
+        rows = self.store.rows("SELECT id, turn FROM claims_due WHERE id < ? ORDER BY id DESC LIMIT ?", before, limit)
+        return [(int(row["id"]), str(row["turn"])) for row in rows]
+
+    def was_read(self, turn: str) -> bool:
+        """Whether this turn was read, by whichever process."""
+        return self.store.row("SELECT 1 FROM claims_read WHERE turn = ?", turn) is not None
+
+    def turns_read(self) -> list[str]:
+        """Every turn that was read."""
+        return [row["turn"] for row in self.store.rows("SELECT turn FROM claims_read")]
+
+    def opinions(self) -> dict[str, str]:
+        """Turn to the digest of the opinion on its reply that was heeded."""
+        rows = self.store.rows("SELECT turn, opinion FROM claims_read WHERE opinion <> ''")
+        return {row["turn"]: row["opinion"] for row in rows}
+
+    def forgotten(self) -> dict[str, float]:
+        """Hash to the moment up to which what was said of it does not count."""
+        return {row["hash"]: float(row["at"]) for row in self.store.rows("SELECT hash, at FROM claims_forgotten")}
+
+    def hash_of(self, thing: str, value: str) -> str:
+        """Keyed with a number that only this database has: what was forgotten is not given away by a list of names."""
+        salt = self.store.fact(_SALT)
+        if salt is None:
+            with self.store.transaction():  # another process may have made it since
+                salt = self.store.fact(_SALT) or secrets.token_hex(16)
+                self.store.set_fact(_SALT, salt)
+        return hashlib.blake2b(f"{thing}\x1e{value}".encode(), key=bytes.fromhex(salt), digest_size=16).hexdigest()
+
+    # -- writing -------------------------------------------------------------------------------
+
+    def take_in(self, readings: Sequence[Reading], done: Iterable[int]) -> Changed:
+        """Keep what was read in these turns; `done` are their numbers in the queue."""
+        with self.store.transaction() as connection:
+            touched: set[str] = set()
+            for reading in readings:
+                kept = self._not_forgotten(reading.mentions)
+                touched |= self._replace(connection, "turn = ? AND about IS NULL", (reading.turn,), kept)
+                connection.execute("INSERT OR IGNORE INTO claims_read (turn) VALUES (?)", (reading.turn,))
+            connection.executemany("DELETE FROM claims_due WHERE id = ?", [(number,) for number in done])
+            return self._count(touched)
+
+    def heed(self, turn: str, opinion: str, mentions: Sequence[Mention]) -> Changed:
+        """Note the opinion on a turn's reply ('' for none any more), and what it says is right."""
+        with self.store.transaction() as connection:
+            touched = self._replace(connection, "about = ?", (turn,), self._not_forgotten(mentions))
+            said = connection.execute("SELECT DISTINCT thing FROM claims WHERE turn = ?", (turn,)).fetchall()
+            touched |= {row["thing"] for row in said}
+            connection.execute(
+                "UPDATE claims_read SET opinion = ?, disputed = ? WHERE turn = ?", (opinion, bool(opinion), turn)
+            )
+            return self._count(touched)
+
+    def edit(self, mentions: Sequence[Mention]) -> Changed:
+        """Keep what the owner wrote, in place of what they wrote before about the same value of the same thing."""
+        touched = {mention.thing for mention in mentions}
+        with self.store.transaction() as connection:
+            for mention in mentions:
+                before = connection.execute(
+                    "SELECT id, value FROM claims WHERE turn IS NULL AND thing = ?", (mention.thing,)
+                ).fetchall()
+                same = [row["id"] for row in before if not has_many(mention.claim) or _same(row, mention)]
+                connection.executemany("DELETE FROM claims WHERE id = ?", [(id,) for id in same])
+                _insert(connection, [mention])
+            return self._count(touched)
+
+    def bury(self, thing: str, values: Collection[str] | None, at: float) -> Changed:
+        """Forget what was said of a thing up to `at`: these values (canonical) where it may have several, else all."""
+        with self.store.transaction() as connection:
+            for value in ("",) if values is None else values:
+                connection.execute(
+                    "INSERT OR REPLACE INTO claims_forgotten VALUES (?, ?)", (self.hash_of(thing, value), at)
+                )
+            rows = connection.execute("SELECT id, value FROM claims WHERE thing = ?", (thing,)).fetchall()
+            gone = [(row["id"],) for row in rows if values is None or canonical(row["value"]) in values]
+            connection.executemany("DELETE FROM claims WHERE id = ?", gone)
+            return self._count({thing})
+
+    def forget_turns(self, turns: Collection[str]) -> Changed:
+        """Take away what was said in these turns, or of them."""
+        with self.store.transaction() as connection:
+            touched: set[str] = set()
+            for turn in turns:
+                touched |= self._replace(connection, "turn = ? OR about = ?", (turn, turn), ())
+                connection.execute("DELETE FROM claims_read WHERE turn = ?", (turn,))
+                connection.execute("DELETE FROM claims_due WHERE turn = ?", (turn,))
+            return self._count(touched)
+
+    def read_all_again(self, turns: Iterable[str]) -> Changed:
+        """Put these turns into the queue as if none had been read; what the log does not have any more goes."""
+        kept = list(turns)
+        with self.store.transaction() as connection:
+            connection.execute("DELETE FROM claims_due")
+            connection.execute("DELETE FROM claims_read")
+            connection.executemany("INSERT INTO claims_due (turn) VALUES (?)", [(turn,) for turn in kept])
+            touched = self._replace(
+                connection, "turn NOT IN (SELECT turn FROM claims_due) OR about IS NOT NULL", (), ()
+            )
+            return self._count(touched)
+
+    def _replace(
+        self, connection: sqlite3.Connection, condition: str, values: tuple[str, ...], mentions: Sequence[Mention]
+    ) -> set[str]:
+        """Put mentions in the place of those that a condition holds for; the things of either, none for no change."""
+        rows = connection.execute(f"SELECT * FROM claims WHERE {condition} ORDER BY place", values).fetchall()
+        if [_mention(row) for row in rows] == list(mentions):
+            return set()
+        connection.execute(f"DELETE FROM claims WHERE {condition}", values)
+        _insert(connection, mentions)
+        return {row["thing"] for row in rows} | {mention.thing for mention in mentions}
+
+    def _not_forgotten(self, mentions: Sequence[Mention]) -> list[Mention]:
+        """Without those of what the owner forgot; said by the owner again afterwards, it counts again."""
+        forgotten = self.forgotten() if mentions else {}
+        if not forgotten:
+            return list(mentions)
+
+        def counts(mention: Mention) -> bool:
+            value = canonical(mention.claim.value) if has_many(mention.claim) else ""
+            until = forgotten.get(self.hash_of(mention.thing, value))
+            return until is None or (mention.source is not FactSource.REPLY and mention.at > until)
+
+        return [mention for mention in mentions if counts(mention)]
+
+    def _count(self, touched: Collection[str]) -> Changed:
+        version = self.changes() + bool(touched)
+        if touched:
+            self.store.set_fact(CHANGES, version)
+        return Changed(frozenset(touched), version)
+
+
+def _same(row: sqlite3.Row, mention: Mention) -> bool:
+    return canonical(row["value"]) == canonical(mention.claim.value)
+
+
+def _insert(connection: sqlite3.Connection, mentions: Sequence[Mention]) -> None:
+    rows = []
+    for one in mentions:
+        claim = one.claim
+        said = (claim.subject, claim.relation.value, claim.attribute, claim.value)
+        marks = (int(claim.ended), int(claim.corrects), claim.sure)
+        rows.append((one.turn, one.about, one.at, one.place, one.source.value, one.thing, *said, *marks))
+    connection.executemany(f"INSERT INTO claims ({_COLUMNS}) VALUES ({_HOLES})", rows)
+
+
+def _mention(row: sqlite3.Row) -> Mention:
+    claim = Claim(
+        row["subject"], Relation(row["relation"]), row["value"], row["attribute"], bool(row["ended"]),
+        bool(row["corrects"]), float(row["sure"]),
+    )  # fmt: skip
+    disputed = bool(row["bad"]) if "bad" in row.keys() else False  # noqa: SIM118 - a Row is no mapping
+    return Mention(
+        claim, FactSource(row["source"]), float(row["at"]), row["turn"], row["about"], int(row["place"]), disputed,
+        int(row["id"]),
+    )  # fmt: skip

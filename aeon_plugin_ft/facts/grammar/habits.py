@@ -1,0 +1,165 @@
+"""What is done again and again, at its hour, or never: read from verbs of doing.
+
+Values are in the first person, as the owner would say them ("tomo café coado"), also where the assistant said "tu toma
+café coado": what both say is then one fact.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from aeon_plugin_ft.facts.grammar.clauses import Clause
+from aeon_plugin_ft.facts.grammar.lexicon import first_person, member, verb_class
+from aeon_plugin_ft.facts.grammar.rules import expanded
+from aeon_plugin_ft.facts.grammar.subjects import Voice
+from aeon_plugin_ft.facts.grammar.text import Sentence
+from aeon_plugin_ft.facts.grammar.values import acceptable, in_class, trimmed
+from aeon_plugin_ft.facts.model import Claim, Relation
+
+LONGEST_HABIT = 90
+_SPORT = frozenset("pedalar correr nadar treinar malhar caminhar surfar lutar".split())
+_INHERENT = {"fazer": "hobby", "tocar": "instrument", "tomar": "drink", "beber": "drink"}
+_EMPTY = re.compile(r"(?:isso|essa|esse|nada|assim|tudo|aquilo|ele|ela|mais|depois|la|ai|aqui)\b")
+_ONE_OFF = re.compile(r"\b(?:um|uma) (?:reuniao|prova|consulta|entrevista|viagem)\b|\bisso\b|\besse?\b|\bessa\b")
+_LIMIT = re.compile(
+    r"\b(?:depois d|antes d|de noite|a noite|de madrugada|sem |nas? |aos? |as |segunda|terca|quarta|quinta|sexta|sabado|"
+    r"domingo|fim de semana|carne|acucar|leite|gluten|lactose|alcool|no feriado)"
+)
+_BEFORE_COM = re.compile(r",? com (?:o |a |os |as )?(?P<value>[^,]+)$")
+
+
+@lru_cache(1)
+def _often() -> re.Pattern[str]:
+    week = "(?:segunda|terca|quarta|quinta|sexta|sabado|domingo)"
+    return re.compile(
+        rf"\btod[ao]s? (?:[ao]s? )?(?:dias?|manhas?|noites?|tardes?|semanas?|mes|meses|ano|anos|{week}s?)\b|\bsempre\b|"
+        r"\bvezes? (?:por|na|ao|no|a cada)\b|\b(?:as|aos|nas|nos) (?:segundas|tercas|quartas|quintas|sextas|sabados|"
+        rf"domingos)\b|\b{week}s?(?:[- ]feiras?)?(?:,| e) (?:n?[ao]s? )?{week}s?\b|\b{week}, {week}\b|\bantes de dormir\b|"
+        r"\bde manha e\b|\bnas horas vagas\b|\bfi(?:m|ns) de semana\b|\bdiariamente\b|\ba cada\b|\bcada \w+ dias\b|"
+        r"\bpor (?:dia|semana|mes)\b|\bdepois do (?:almoco|jantar|trabalho)\b|\b(?:das?|as) \d+.* d[ae] (?:manha|noite)\b"
+    )
+
+
+@lru_cache(1)
+def _hour() -> re.Pattern[str]:
+    return re.compile(
+        expanded(
+            r"(?P<where>(?:n[ao]|em|de|do|da|pro) [\w ]+? )?(?:(?:sempre|cedo|tarde|so|todo dia|mais ou menos|geralmente)"
+            r",? )*(?:(?:{at}) )?(?P<value>{hour})(?=$|,| (?:e|todo|toda|da|de|nos|em|pra|com|durante|mas)\b)"
+        )
+    )
+
+
+@lru_cache(1)
+def _single_day() -> re.Pattern[str]:
+    return re.compile(r"(?:n[ao] |de |toda )?(?:segunda|terca|quarta|quinta|sexta|sabado|domingo)\b")
+
+
+class HabitReader:
+    """Reads habits, hours and things never done from the clauses of one sentence."""
+
+    def __init__(self, sentence: Sentence, voice: Voice) -> None:
+        self.sentence, self.voice = sentence, voice
+
+    def read(self, clause: Clause) -> list[Claim]:
+        """At most one thing done, and with whom."""
+        if not (clause.subject.owner or clause.subject.kinds & {"person", "pet"}):
+            return []
+        if clause.never or clause.negated:
+            return self._never(clause) if clause.subject.owner and not clause.ended else []
+        hour = self._at_its_hour(clause)
+        if hour is not None:
+            return [hour]
+        return self._habit(clause)
+
+    def _never(self, clause: Clause) -> list[Claim]:
+        rest = self.sentence.folded[clause.rest : clause.end]
+        if clause.never:
+            if not self._present(clause):
+                return []
+        elif clause.verb not in verb_class("abstain") | verb_class("habit") or not self._for_good(clause, rest):
+            return []
+        if _EMPTY.match(rest) or _ONE_OFF.search(rest):
+            return []
+        return self._doing(clause, Relation.NEVER)
+
+    def _present(self, clause: Clause) -> bool:
+        """"nunca faço", "nunca me liga"; not "nunca vi", "nunca consigo"."""
+        word = self.sentence.folded[clause.verb_start : clause.rest].strip()
+        if clause.verb:
+            return clause.verb in verb_class("habit") | verb_class("abstain")
+        return bool(re.match(r"(?!consigo|acho|tenho|sei|posso|entendo|lembro|quero|acerto|mais)\w{3,}o$|me$", word))
+
+    def _for_good(self, clause: Clause, rest: str) -> bool:
+        if clause.verb in {"beber", "fumar", "dirigir", "nadar", "cozinhar"}:
+            return not rest or bool(_LIMIT.search(rest)) or clause.verb == "dirigir"
+        if clause.verb in {"comer", "tomar"}:
+            return bool(rest)
+        return bool(_LIMIT.search(rest)) and bool(_single_day().search(rest) or re.search(r"depois d|antes d|noite", rest))
+
+    def _at_its_hour(self, clause: Clause) -> Claim | None:
+        if clause.verb not in verb_class("daily"):
+            return None
+        folded, text = self.sentence.folded, self.sentence.text
+        limit = self._with_tail(clause, r", (?=(?:(?:la )?pel[ao]s |as |a |ao )?\w)")
+        match = _hour().match(folded, clause.rest, limit)
+        if not match:
+            return None
+        start, end = match.span("value")
+        doing = clause.verb
+        if match["where"]:
+            doing += " " + text[match.start("where") : match.end("where")].strip()
+        return Claim(clause.subject.text, Relation.TIME, text[start:end].strip(), doing, start=clause.start, end=end)
+
+    def _habit(self, clause: Clause) -> list[Claim]:
+        rest = self.sentence.folded[clause.rest : clause.end]
+        if clause.verb not in verb_class("habit") or (_EMPTY.match(rest) and not clause.always) or _ONE_OFF.search(rest):
+            return []
+        kind = _INHERENT.get(clause.verb)
+        often = clause.always or clause.front[1] > 0 or _often().search(rest) or clause.verb == "costumar"
+        inherent = kind is not None and member(kind, re.sub(r"^(?:o |a |meu |minha )", "", rest)) and (
+            kind != "drink" or " " in rest
+        )
+        sport = clause.verb in _SPORT and _single_day().search(rest)
+        if not (often or inherent or sport) or (often and not rest):
+            return []
+        return self._doing(clause, Relation.HABIT)
+
+    def _doing(self, clause: Clause, relation: Relation) -> list[Claim]:
+        """The verb and what follows it, in the first person."""
+        text, folded = self.sentence.text, self.sentence.folded
+        end = self._with_tail(clause, r", (?:sem|e) ")
+        company = _BEFORE_COM.search(folded, clause.rest, end) if relation is Relation.HABIT else None
+        _, end = trimmed(text, folded, clause.rest, end) if clause.rest < end else (0, clause.rest)
+        what = text[clause.rest : end].strip()
+        verb = self._verb(clause)
+        value = " ".join(part for part in ("sempre" if clause.always else "", verb, what, self._front(clause)) if part)
+        if not acceptable(value, value) or len(value) > LONGEST_HABIT:
+            return []
+        claims = [Claim(clause.subject.text, relation, value, start=clause.start, end=max(end, clause.rest))]
+        if company is not None and "," in company.group() and not in_class("pronoun", company["value"]):
+            claims.append(self._company(clause, company.start("value"), company.end("value")))
+        return claims
+
+    def _company(self, clause: Clause, start: int, end: int) -> Claim:
+        value = self.sentence.text[start:end]
+        return Claim(clause.subject.text, Relation.WITH, value, clause.verb, start=clause.start, end=end)
+
+    def _verb(self, clause: Clause) -> str:
+        if self.voice is Voice.ASSISTANT and clause.subject.owner and clause.verb:
+            return first_person(clause.verb)
+        return self.sentence.text[clause.verb_start : clause.rest].strip().lower()
+
+    def _front(self, clause: Clause) -> str:
+        start, end = clause.front
+        words = self.sentence.text[start:end].strip(" ,")
+        return "" if words.lower() in {"sempre", "geralmente", "normalmente"} else words[:1].lower() + words[1:]
+
+    def _with_tail(self, clause: Clause, joint: str) -> int:
+        """The clause's end, or that of the part behind its comma where the joint says that it belongs to it."""
+        follows = re.compile(joint).match(self.sentence.folded, clause.end)
+        if not follows:
+            return clause.end
+        stop = next((place for place in self.sentence.breaks if place > clause.end), self.sentence.end)
+        return stop

@@ -88,11 +88,14 @@ def measure(half: str) -> Score:
     score = Score()
     for line in (DATA / f"facts_{half}.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
-        reader = claims if row["speaker"] == "owner" else claims_of_reply
         began = time.thread_time()
-        got = reader(row["text"])
+        got = (
+            claims(row["text"])
+            if row["speaker"] == "owner"
+            else claims_of_reply(row["text"], row.get("question", ""))
+        )
         score.times.append((time.thread_time() - began) * 1000)
-        _compare(score, row["text"], labelled(row), got)
+        _compare(score, f"{row.get('question', '')} {row['text']}".strip(), labelled(row), got)
     return score
 
 
@@ -133,7 +136,7 @@ def of_log(path: Path) -> None:
     """What both sides of a log in Aeon's format say, the most often said first."""
     counts: Counter[tuple[str, Told]] = Counter()
     for turn in open_import(path):
-        for side, got in (("owner", claims(turn.user)), ("reply", claims_of_reply(turn.reply))):
+        for side, got in (("owner", claims(turn.user)), ("reply", claims_of_reply(turn.reply, turn.user))):
             counts.update((side, told(one)) for one in got)
     for (side, one), times in counts.most_common():
         print(f"{times:>3}  {side:<6} {one[0] or '(owner)'} / {one[1]}{'.' + one[2] if one[2] else ''} = {one[3]}")

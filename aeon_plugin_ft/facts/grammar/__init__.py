@@ -16,12 +16,14 @@ rules.py        data/rules.toml, applied to a clause; checks.py: its conditions 
 habits.py       what is done again and again, at its hour, never
 possessions.py  what is had and kept
 asides.py       what is said between commas
+questions.py    a short answer, read with its question; data/questions.toml
 reader.py       all of it, in order; data/leads.toml and data/refusals.toml
 schema.py       the same claims, read by a local model
 """
 
 from __future__ import annotations
 
+from aeon_plugin_ft.facts.grammar.questions import answered
 from aeon_plugin_ft.facts.grammar.reader import read
 from aeon_plugin_ft.facts.grammar.subjects import Voice
 from aeon_plugin_ft.facts.model import Claim
@@ -34,6 +36,11 @@ def claims(sentence: str) -> list[Claim]:
     return read(sentence, Voice.OWNER)
 
 
-def claims_of_reply(reply: str) -> list[Claim]:
-    """What the assistant says to the owner of the owner's world."""
-    return read(reply, Voice.ASSISTANT)
+def claims_of_reply(reply: str, question: str = "") -> list[Claim]:
+    """What the assistant says to the owner of the owner's world. With the owner's `question` also a short answer to
+    it is read: "quem é a minha gata?", "Cara, é a Fork."."""
+    told = read(reply, Voice.ASSISTANT)
+    if not question:
+        return told
+    there = {(one.subject, one.relation, one.attribute) for one in told}
+    return told + [one for one in answered(reply, question) if (one.subject, one.relation, one.attribute) not in there]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from aeon_plugin_ft.facts.grammar.lexicon import member
+from aeon_plugin_ft.facts.grammar.lexicon import classes, member
 from aeon_plugin_ft.facts.grammar.subjects import Subject
 from aeon_plugin_ft.facts.grammar.values import in_class
 
@@ -59,6 +59,8 @@ def _named(one: Candidate) -> bool:
 
 def _naming(one: Candidate) -> bool:
     """"meu chefe é o Anselmo": a name; without a capital only for whom a name is usual, and one or two words."""
+    if re.match(r"seu [A-ZÀ-Ý]", one.value):  # "o seu Osvaldo"
+        return True
     if _PREPOSITION.match(one.folded) or _DIGIT.search(one.folded):
         return False
     if any(in_class(name, one.folded) for name in ("insult", "colour", "pronoun", "job", "trait", "person", "kind")):
@@ -80,6 +82,10 @@ def _is_tool(one: Candidate) -> bool:
     return bool(member("tool", one.groups.get("attribute") or ""))
 
 
+def _is_course(one: Candidate) -> bool:
+    return bool(member("course", one.groups.get("course") or ""))
+
+
 def _using(one: Candidate) -> bool:
     """"uso Neovim", "uso óculos"; not "uso o de sempre"."""
     return (_capital(one) or in_class("usable", one.folded)) and not _PREPOSITION.match(one.folded)
@@ -94,9 +100,16 @@ def _subject_caps(one: Candidate) -> bool:
     return one.named[:1].isupper()
 
 
+def _team(one: Candidate) -> bool:
+    """"meu time é o Galo", not "meu time é horrível"."""
+    team = one.subject.head.lower() in classes()["favourite_noun"]
+    return not team or _caps(one) or bool(one.groups.get("the"))
+
+
 CHECKS: dict[str, Check] = {
     "capital": _capital,
     "caps": _caps,
+    "iscourse": _is_course,
     "isjob": _is_job,
     "istool": _is_tool,
     "kindly": _kindly,
@@ -106,5 +119,6 @@ CHECKS: dict[str, Check] = {
     "notas": _not_an_hour,
     "spot": _spot,
     "subjectcaps": _subject_caps,
+    "team": _team,
     "using": _using,
 }

@@ -105,6 +105,8 @@ class ClauseReader:
         word = words[begin].folded
         pair = (word, words[begin + 1].folded) if begin + 1 < end else (word, "")
         owner = Subject("", OWNER_KINDS, words[begin].start)
+        if word in {"aqui", "la"} and [one.folded for one in words[begin + 1 : begin + 3]] == ["em", "casa"]:
+            return owner, begin + 3, _THIRD
         if self.voice is Voice.OWNER:
             if word in _I:
                 return owner, begin + 1, _FIRST
@@ -143,7 +145,8 @@ class ClauseReader:
         if at < end and words[at].folded == "e" and self.sentence.text[words[at].start] not in "éÉ":
             return None
         form = verb_at(words, at, end)
-        if form is None and at > begin and words[at - 1].folded in _NEVER and at < end:
+        never = any(words[index].folded in _NEVER for index in range(begin, at))
+        if never and at < end and (form is None or (form[0].person in _THIRD and inherited is None)):
             return Subject("", OWNER_KINDS, words[begin].start), begin, _FIRST
         if form is None:
             return None

@@ -26,6 +26,7 @@ _LIMIT = re.compile(
     r"\b(?:depois d|antes d|de noite|a noite|de madrugada|sem |nas? |aos? |as |segunda|terca|quarta|quinta|sexta|sabado|"
     r"domingo|fim de semana|carne|acucar|leite|gluten|lactose|alcool|no feriado)"
 )
+_PAST = re.compile(r"\s*\w+(?:ram|ou|eu|iu|ei|va|vam|se)\b")
 _BEFORE_COM = re.compile(r",? com (?:o |a |os |as )?(?P<value>[^,]+)$")
 
 
@@ -53,7 +54,7 @@ def _hour() -> re.Pattern[str]:
 
 @lru_cache(1)
 def _single_day() -> re.Pattern[str]:
-    return re.compile(r"(?:n[ao] |de |toda )?(?:segunda|terca|quarta|quinta|sexta|sabado|domingo)\b")
+    return re.compile(r"(?:n[ao] |de |toda )?(?:segunda|terca|quarta|quinta|sexta|sabado|domingo)s?\b")
 
 
 class HabitReader:
@@ -89,13 +90,15 @@ class HabitReader:
         word = self.sentence.folded[clause.verb_start : clause.rest].strip()
         if clause.verb:
             return clause.verb in verb_class("habit") | verb_class("abstain")
-        return bool(re.match(r"(?!consigo|acho|tenho|sei|posso|entendo|lembro|quero|acerto|mais)\w{3,}o$|me$", word))
+        return bool(re.match(r"(?!consigo|acho|tenho|sei|posso|entendo|lembro|quero|acerto|mais)\w{3,}o$|me$", word)) and not (
+            word == "me" and _PAST.match(self.sentence.folded, clause.rest, clause.end)
+        )
 
     def _for_good(self, clause: Clause, rest: str) -> bool:
         if clause.verb in {"beber", "fumar", "dirigir", "nadar", "cozinhar"}:
             return not rest or bool(_LIMIT.search(rest)) or clause.verb == "dirigir"
-        if clause.verb in {"comer", "tomar"}:
-            return bool(rest)
+        if clause.verb in {"comer", "tomar", "usar"}:
+            return bool(rest) and not re.match(r"nao\b", rest)
         return bool(_LIMIT.search(rest)) and bool(_single_day().search(rest) or re.search(r"depois d|antes d|noite", rest))
 
     def _at_its_hour(self, clause: Clause) -> Claim | None:

@@ -79,6 +79,12 @@ def verb_forms() -> dict[str, VerbForm]:
     return forms
 
 
+def verb_at_start(folded: str) -> bool:
+    """Whether the text begins with a verb that says something of its own ("mora em", "tem dois")."""
+    words = folded.split(maxsplit=2)
+    return any(" ".join(words[:count]) in verb_forms() for count in range(min(2, len(words)), 0, -1))
+
+
 @lru_cache(1)
 def verb_class(name: str) -> frozenset[str]:
     """Infinitives of a class of verbs.toml: "habit", "abstain", "daily"."""

@@ -47,11 +47,11 @@ def read(text: str, voice: Voice) -> list[Claim]:
         reading = SentenceReader(sentence, voice, last)
         claims += reading.claims()
         last = reading.last
-    return _without_personal_data(text, claims)
+    return without_personal_data(text, claims)
 
 
-def _without_personal_data(text: str, claims: list[Claim]) -> list[Claim]:
-    """Documents, numbers and passwords never become facts, nor does a placeholder that stands for one."""
+def without_personal_data(text: str, claims: list[Claim]) -> list[Claim]:
+    """The claims that touch no document, number or password of `text`."""
     if not claims:
         return claims
     found = _redactor().find(text)
@@ -150,6 +150,9 @@ class SentenceReader:
             inherited = self._apposed
         while first < end:
             clause = self._clauses.read(first, end, inherited, self.last)
+            if clause is None and (joint := self._later_joint(first, end)) is not None:
+                first, inherited = joint, None
+                continue
             if clause is None:
                 return claims + self._beside(first, end)
             behind = next((at for at in range(first, end) if words[at].start >= clause.rest), end)
@@ -158,6 +161,16 @@ class SentenceReader:
             claims += self._clause(clause)
             inherited, first = clause.subject, stop + 1
         return claims
+
+    def _later_joint(self, first: int, end: int) -> int | None:
+        """"eu não contei ainda **mas** minha gata": where a statement of its own begins behind what is none."""
+        words = self.sentence.words
+        for at in range(first + 1, end - 1):
+            if words[at].folded in {"mas", "e", "porque", "pois"} and self.sentence.text[words[at].start] not in "éÉ":
+                clause = self._clauses.read(at + 1, end, None, None)
+                if clause is not None and clause.start >= words[at].end:
+                    return at + 1
+        return None
 
     def _skip_fillers(self, first: int, end: int) -> int:
         words = self.sentence.words

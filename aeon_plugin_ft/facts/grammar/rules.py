@@ -19,6 +19,8 @@ from aeon_plugin_ft.facts.model import MANY, Claim, Relation
 ENDED = "ended"
 USE = "o que faz"
 """The attribute of what a thing does: "um bot que **avisa quando chove**"."""
+_NAMED_ONLY = 0.7
+"""How sure a claim is about "o Farol", which may be anybody's: its reader should know the name as the owner's."""
 _VALUE_GROUPS = ("value", "range", "bare")
 _MACRO = re.compile(r"\{([a-z]\w*)\}")
 
@@ -167,7 +169,8 @@ class RuleReader:
         if ended and relation not in MANY:
             value = ""
         attribute = self._attribute(rule, clause.subject, match)
-        return Claim(subject, relation, value, attribute, ended=ended, sure=rule.sure, start=clause.start, end=end)
+        sure = min(rule.sure, _NAMED_ONLY if "bare" in clause.subject.kinds and "event" not in clause.subject.kinds else 1)
+        return Claim(subject, relation, value, attribute, ended=ended, sure=sure, start=clause.start, end=end)
 
     def _attribute(self, rule: Rule, subject: Subject, match: re.Match[str]) -> str:
         if rule.attribute == "@head":

@@ -19,7 +19,8 @@ LONGEST_SENTENCE = 600
 
 _SENTENCE_END = re.compile(r"(?<!\bsr)(?<!\bdr)(?<!\bdra)(?<!\bsra)[.!?…]+(?=[\s\"”'»)]|$)|\n+")
 _WORD = re.compile(r"\d+(?:[.,:/]\d+)*\w*|[^\W_]+(?:[-'’.+#][^\W_]+)*[+#]*")
-_BREAK = re.compile(r"(?<!\d)[,;:](?=\s|$)|(?<=\d)[,;:](?=\s|$)|[()—–\"“”«»]| - ")
+_DAY = r"(?:segunda|terca|quarta|quinta|sexta|sabado|domingo)"
+_BREAK = re.compile(rf",(?=\s|$)(?!\s{_DAY}(?:,|\se\s))|[;:](?=\s|$)|[()—–\"“”«»]| - ")
 _QUOTED = re.compile(r"[\"“«]([^\"”»]{3,})[\"”»]")
 
 

@@ -23,6 +23,9 @@ DATA = Path(__file__).parent / "data"
 LONGEST_PHRASE = 4
 """Words of the longest entry of a class and of the longest verb form."""
 
+BEFORE_NOUN = frozenset("do da de dos das no na nos nas o a os as um uma meu minha teu tua seu sua".split())
+"""Behind these a word is a noun, also where a verb is spelt like it: "a mesa da cozinha"."""
+
 _ENTRY = re.compile(r'"([^"]+)"|(\S+)')
 
 
@@ -79,10 +82,16 @@ def verb_forms() -> dict[str, VerbForm]:
     return forms
 
 
-def verb_at_start(folded: str) -> bool:
-    """Whether the text begins with a verb that says something of its own ("mora em", "tem dois")."""
-    words = folded.split(maxsplit=2)
-    return any(" ".join(words[:count]) in verb_forms() for count in range(min(2, len(words)), 0, -1))
+def says_something(text: str) -> bool:
+    """Whether a verb stands in the text, as it was written: then it is no bare noun phrase."""
+    before = ""
+    for word in text.split():
+        folded = fold_accents(word.strip(",.;:!?"))
+        form = verb_forms().get(folded) if word != "e" and before not in BEFORE_NOUN else None
+        if form is not None and form.person in {"3", "3p"}:
+            return True
+        before = folded
+    return False
 
 
 @lru_cache(1)

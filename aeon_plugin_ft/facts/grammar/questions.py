@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from aeon_plugin_ft.facts.grammar.lexicon import leads, member, read_toml, verb_at_start
+from aeon_plugin_ft.facts.grammar.lexicon import leads, member, read_toml, says_something
 from aeon_plugin_ft.facts.grammar.reader import read, without_personal_data
 from aeon_plugin_ft.facts.grammar.rules import expanded
 from aeon_plugin_ft.facts.grammar.subjects import Voice
@@ -35,6 +35,11 @@ _NO_ANSWER = re.compile(
 _COPULA = re.compile(
     r"(?:(?:e|eh|sao|foi|fica|ficam|se chama|chama|sei|lembro|roda|mora|trabalha|torce)\b[:,]?\s+)+(?:(?:que e|e)\s+)?"
 )
+_ABOUT = re.compile(
+    r"(?:[Oo]|[Aa]|[Nn][oa]|[Tt]eu|[Tt]ua|[Ss]eu|[Ss]ua) [\w-]+(?: [\w-]+){0,3}? (?:é|eh|tem|fica|roda|mora)(?= )\s+"
+)
+"""What the answer is about, said again: "**o Jaburu tem** 16 GB"."""
+_MONTH_FIRST = re.compile(r"(?:em )?(?P<month>[a-z]+),? (?:no )?dia (?P<day>\d{1,2})(?!\d)")
 _INTO = re.compile(r"(?:em|n[ao]s?|num|numa|pr[ao]|pra o|pel[ao]|com|d[aeo]|dia|no dia|as|a|ao|aos|o|os)\s+")
 _ARTICLES = frozenset({"o", "a", "os", "as"})
 _BREAK = re.compile(r"(?<!\d)[,;:](?=\s)|[.!?…—–(](?=\s|$)|\n")
@@ -108,6 +113,8 @@ def _of(question: str, match: re.Match[str], ask: dict[str, Any]) -> Asked | Non
         return None
     if member("secret", folded_subject):
         return None
+    if ask.get("bare"):
+        attribute = ""
     verb = match.groupdict().get("verb")
     if verb:
         attribute = next(infinitive for stem, infinitive in _VERBS.items() if verb.startswith(stem))
@@ -142,6 +149,8 @@ def answered(reply: str, question: str) -> list[Claim]:
         return [replace(one.claim, start=0, end=at)]
     if refused:
         at = refused.end()
+    about = _ABOUT.match(text, at)
+    at = about.end() if about and one.claim.relation is not Relation.NAME else at
     copula = _COPULA.match(folded, at)
     at = copula.end() if copula else at
     stop = _BREAK.search(folded, at)
@@ -153,10 +162,17 @@ def answered(reply: str, question: str) -> list[Claim]:
 
 
 def _completed(one: Asked, text: str, folded: str, at: int, end: int) -> Claim | None:
+    turned = _MONTH_FIRST.match(folded, at) if one.claim.relation is Relation.BIRTHDAY else None
+    if turned and re.match(expanded("{month}$"), turned["month"]):
+        value = f"{turned['day']} de {text[turned.start('month') : turned.end('month')]}"
+        return replace(one.claim, value=value, start=at, end=turned.end())
     into = _INTO.match(folded, at, end)
     start, end = trimmed(text, folded, into.end() if into else at, end)
     value, folded_value = text[start:end], folded[start:end]
-    if not value or len(value.split()) > _MOST_WORDS or verb_at_start(folded_value) or in_class("pronoun", folded_value):
+    if one.claim.attribute and folded_value.startswith(fold_in_place(one.claim.attribute) + " "):
+        start += len(one.claim.attribute) + 1
+        value, folded_value = text[start:end], folded[start:end]
+    if not value or len(value.split()) > _MOST_WORDS or says_something(value) or in_class("pronoun", folded_value):
         return None
     sort = _sort_of(one)
     if sort.startswith("{"):
@@ -194,5 +210,7 @@ def _fits(sort: str, value: str, folded: str, into: bool) -> bool:
         return bool(member("job", folded))
     if sort == "spot":
         return into and any(member("spot", word) for word in re.findall(r"[\w-]+", folded))
+    if sort == "count":
+        return bool(re.match(expanded(r"{n} \w"), folded))
     return sort == "free"
 

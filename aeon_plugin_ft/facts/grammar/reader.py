@@ -25,6 +25,13 @@ _CALL_ME = re.compile(
     r"|que (?:voce |vc |tu )?me (?:chame|chamem|chama|trate)) (?:de|por|como)) (?P<value>[^,.;!?]+)$"
 )
 _DATE_OF = re.compile(r"(?P<value>\d{1,2} de \w+) e (?:o )?aniversario d(?P<who>ela|ele)\b")
+_WORKDAY = "(?P<day>segunda|terca|quarta|quinta|sexta)(?:-feira)?"
+_NOT_ON = re.compile(
+    rf"^(?:porque )?nao (?:se )?(?:faz|roda|sobe) (?P<what>[\w-]+) (?:na |em |de |no dia de )?{_WORKDAY}$|"
+    rf"^(?:porque )?(?:na )?{_WORKDAY.replace('day', 'day_1')} nao (?:se faz|tem|roda|sai) (?P<what_1>[\w-]+)$|"
+    rf"^(?P<what_2>[\w-]+) (?:na |de ){_WORKDAY.replace('day', 'day_2')} nao (?:roda|se faz|sai|tem)$"
+)
+"""A rule about a day: "não se faz deploy na sexta", "sexta não tem deploy", "deploy na sexta não roda"."""
 _HERE = re.compile(r"\b(?:aqui (?:e|quem fala e)|quem fala e|e) (?:o|a) (?P<value>[\w ]+)$")
 _INFINITIVE = re.compile(r"\w+(?:ar|er|ir|or)\b")
 
@@ -126,9 +133,27 @@ class SentenceReader:
             value = text[match.start("value") : match.end("value")] if match else ""
             if match and match.group().startswith(("aqui", "quem")) and value[:1].isupper():
                 return [self._plain(OWNER, Relation.NAME, value, match)]
+        never = self._never_on(begin)
+        if never:
+            return never
         match = _DATE_OF.search(folded, begin, end)
         if match and self.last is not None and not self.last.owner:
             return [self._plain(self.last.text, Relation.BIRTHDAY, text[match.start("value") : match.end("value")], match)]
+        return []
+
+    def _never_on(self, begin: int) -> list[Claim]:
+        """"sexta não tem deploy": as the owner would say it, "faço deploy na sexta" under NEVER."""
+        text, folded, end = self.sentence.text, self.sentence.folded, self.sentence.end
+        for first, stop in self.sentence.segments():
+            start = max(self.sentence.words[first].start, begin)
+            match = _NOT_ON.match(folded[start : self.sentence.words[stop - 1].end]) if start < end else None
+            if match:
+                what, day = next(
+                    (start + match.start(f"what{n}"), start + match.start(f"day{n}"))
+                    for n in ("", "_1", "_2") if match[f"what{n}"]
+                )  # fmt: skip
+                value = f"faço {_word(text, what)} na {_word(text, day).lower()}"
+                return [Claim(OWNER, Relation.NEVER, value, start=start, end=start + match.end())]
         return []
 
     def _plain(self, subject: str, relation: Relation, value: str, match: re.Match[str]) -> Claim:
@@ -255,3 +280,9 @@ class SentenceReader:
 
     def _quoted(self, claim: Claim) -> bool:
         return any(start < claim.end and claim.start < end for start, end in self.sentence.quoted)
+
+
+def _word(text: str, start: int) -> str:
+    """The word that begins at a place."""
+    match = re.compile(r"[\w-]+").match(text, start)
+    return match.group() if match else ""

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from aeon_plugin_ft.facts.grammar.lexicon import VerbForm, classes, member, verb_forms
+from aeon_plugin_ft.facts.grammar.lexicon import BEFORE_NOUN, VerbForm, classes, member, verb_forms
 from aeon_plugin_ft.facts.grammar.text import Sentence, Word
 
 
@@ -45,7 +45,6 @@ _MINE = {
 _FEMININE = frozenset("minha minhas nossa nossas tua tuas sua suas a as uma umas".split())
 _ARTICLE = frozenset("o a os as".split())
 _OF = frozenset("do da dos das de".split())
-_BEFORE_NOUN = frozenset("do da de dos das no na nos nas o a os as um uma meu minha teu tua seu sua".split())
 _NEVER_INSIDE = frozenset(
     "que se com pra para por quando como ou mas porque eu tu voce vc ele ela esta ta tava foi era vai queria quer acha "
     "disse falou contou tem me te".split()
@@ -103,7 +102,7 @@ def _is_verb(sentence: Sentence, at: int, end: int, copula: bool) -> bool:
     word = sentence.words[at]
     if word.folded == "e":
         return copula or sentence.text[word.start : word.end] in {"é", "É"}
-    if sentence.words[at - 1].folded in _BEFORE_NOUN:  # "a mesa da cozinha fica": a noun, not "ela cozinha"
+    if sentence.words[at - 1].folded in BEFORE_NOUN:
         return False
     form = verb_at(sentence.words, at, end)
     return form is not None and form[0].person in {"3", "3p"}

@@ -90,9 +90,7 @@ def measure(half: str) -> Score:
         row = json.loads(line)
         began = time.thread_time()
         got = (
-            claims(row["text"])
-            if row["speaker"] == "owner"
-            else claims_of_reply(row["text"], row.get("question", ""))
+            claims(row["text"]) if row["speaker"] == "owner" else claims_of_reply(row["text"], row.get("question", ""))
         )
         score.times.append((time.thread_time() - began) * 1000)
         _compare(score, f"{row.get('question', '')} {row['text']}".strip(), labelled(row), got)

@@ -1,4 +1,4 @@
-"""What is said beside a clause, between commas: "tua gata é a Fork, **a preta**", "tenho dois gatos, **o Tom e a Mel**"."""
+"""What is said beside a clause, between commas: "tua gata é a Fork, **a preta**"."""
 
 from __future__ import annotations
 
@@ -82,7 +82,11 @@ def _kind(sentence: Sentence, subject: str, before: Sequence[Claim], start: int,
 
 def _company(sentence: Sentence, subject: str, before: Sequence[Claim], start: int, end: int) -> list[Claim]:
     match = _WITH.match(sentence.folded, start, end)
-    if not match or before[0].relation not in {Relation.TIME, Relation.DAY, Relation.KIND} or in_class("pronoun", match["value"]):
+    if (
+        not match
+        or before[0].relation not in {Relation.TIME, Relation.DAY, Relation.KIND}
+        or in_class("pronoun", match["value"])
+    ):
         return []
     return [_claim(sentence, subject, Relation.WITH, match.span("value"))]
 

@@ -42,12 +42,12 @@ def _lower(one: Candidate) -> bool:
 
 
 def _kindly(one: Candidate) -> bool:
-    """"um Gol 2012", "um pastor alemão", but not "um problema"."""
+    """ "um Gol 2012", "um pastor alemão", but not "um problema"."""
     return _capital(one) or in_class("kind", one.folded)
 
 
 def _named(one: Candidate) -> bool:
-    """"sou a Neide": a name, and neither what somebody is nor a figure of speech."""
+    """ "sou a Neide": a name, and neither what somebody is nor a figure of speech."""
     words = one.folded.split()
     return (
         _caps(one)
@@ -58,7 +58,7 @@ def _named(one: Candidate) -> bool:
 
 
 def _naming(one: Candidate) -> bool:
-    """"meu chefe é o Anselmo": a name; without a capital only for whom a name is usual, and one or two words."""
+    """ "meu chefe é o Anselmo": a name; without a capital only for whom a name is usual, and one or two words."""
     if re.match(r"seu [A-ZÀ-Ý]", one.value):  # "o seu Osvaldo"
         return True
     if _PREPOSITION.match(one.folded) or _DIGIT.search(one.folded):
@@ -87,7 +87,7 @@ def _is_course(one: Candidate) -> bool:
 
 
 def _using(one: Candidate) -> bool:
-    """"uso Neovim", "uso óculos"; not "uso o de sempre"."""
+    """ "uso Neovim", "uso óculos"; not "uso o de sempre"."""
     return (_capital(one) or in_class("usable", one.folded)) and not _PREPOSITION.match(one.folded)
 
 
@@ -101,7 +101,7 @@ def _subject_caps(one: Candidate) -> bool:
 
 
 def _team(one: Candidate) -> bool:
-    """"meu time é o Galo", not "meu time é horrível"."""
+    """ "meu time é o Galo", not "meu time é horrível"."""
     team = one.subject.head.lower() in classes()["favourite_noun"]
     return not team or _caps(one) or bool(one.groups.get("the"))
 

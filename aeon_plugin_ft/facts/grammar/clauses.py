@@ -18,20 +18,21 @@ from aeon_plugin_ft.facts.grammar.subjects import (
     verb_at,
 )
 from aeon_plugin_ft.facts.grammar.text import Sentence
+from aeon_plugin_ft.privacy.text import vocabulary
 
 SubjectMaker = Callable[[int, int], Subject | None]
 """From the words of a noun phrase (first, behind the last) to the subject."""
 _I = frozenset({"eu"})
 _WE = frozenset({"nois", "nos"})
-_YOU = frozenset("tu voce vc ce".split())
+_YOU = vocabulary("tu voce vc ce")
 _SIR = frozenset({("o", "senhor"), ("a", "senhora"), ("vossa", "senhoria")})
-_OTHERS = frozenset("ele ela eles elas".split())
-_ARTICLES = frozenset("o a os as".split())
+_OTHERS = vocabulary("ele ela eles elas")
+_ARTICLES = vocabulary("o a os as")
 _NOT = frozenset({"nao", "num", "nem"})
 _NEVER = frozenset({"nunca", "jamais"})
-_BETWEEN = frozenset("ja tambem tb tbm so agora mesmo ainda realmente que me lhe quase geralmente normalmente".split())
-_JOINTS = frozenset("e mas porque pq pois entao so".split())
-_NO_START = frozenset("que se quando como qual quem onde enquanto caso embora".split())
+_BETWEEN = vocabulary("ja tambem tb tbm so agora mesmo ainda realmente que me lhe quase geralmente normalmente")
+_JOINTS = vocabulary("e mas porque pq pois entao so")
+_NO_START = vocabulary("que se quando como qual quem onde enquanto caso embora")
 _THIRD = frozenset({"3", "3p"})
 _FIRST = frozenset({"1", "1p"})
 
@@ -152,7 +153,11 @@ class ClauseReader:
             return None
         if form[0].person in _FIRST and self.voice is Voice.OWNER:
             return Subject("", OWNER_KINDS, words[begin].start), begin, _FIRST
-        if form[0].person in _THIRD and inherited is not None and (not inherited.owner or self.voice is not Voice.OWNER):
+        if (
+            form[0].person in _THIRD
+            and inherited is not None
+            and (not inherited.owner or self.voice is not Voice.OWNER)
+        ):
             return inherited, begin, _THIRD
         return None
 

@@ -10,51 +10,28 @@ import re
 from functools import lru_cache
 
 from aeon_plugin_ft.facts.grammar.clauses import Clause
-from aeon_plugin_ft.facts.grammar.lexicon import first_person, member, verb_class
+from aeon_plugin_ft.facts.grammar.lexicon import first_person, member, read_toml, verb_class
 from aeon_plugin_ft.facts.grammar.rules import expanded
 from aeon_plugin_ft.facts.grammar.subjects import Voice
 from aeon_plugin_ft.facts.grammar.text import Sentence
 from aeon_plugin_ft.facts.grammar.values import acceptable, in_class, trimmed
 from aeon_plugin_ft.facts.model import Claim, Relation
+from aeon_plugin_ft.privacy.text import vocabulary
 
 LONGEST_HABIT = 90
-_SPORT = frozenset("pedalar correr nadar treinar malhar caminhar surfar lutar".split())
+_SPORT = vocabulary("pedalar correr nadar treinar malhar caminhar surfar lutar")
 _INHERENT = {"fazer": "hobby", "tocar": "instrument", "tomar": "drink", "beber": "drink"}
-_EMPTY = re.compile(r"(?:isso|essa|esse|nada|assim|tudo|aquilo|ele|ela|mais|depois|la|ai|aqui)\b")
-_ONE_OFF = re.compile(r"\b(?:um|uma) (?:reuniao|prova|consulta|entrevista|viagem)\b|\bisso\b|\besse?\b|\bessa\b")
-_LIMIT = re.compile(
-    r"\b(?:depois d|antes d|de noite|a noite|de madrugada|sem |nas? |aos? |as |segunda|terca|quarta|quinta|sexta|sabado|"
-    r"domingo|fim de semana|carne|acucar|leite|gluten|lactose|alcool|no feriado)"
-)
-_PAST = re.compile(r"\s*\w+(?:ram|ou|eu|iu|ei|va|vam|se)\b")
-_BEFORE_COM = re.compile(r",? com (?:o |a |os |as )?(?P<value>[^,]+)$")
+
+
+@lru_cache(None)
+def _pattern(name: str) -> re.Pattern[str]:
+    """A pattern of data/habits.toml, compiled at its first use."""
+    return re.compile(expanded(_raw()[name]))
 
 
 @lru_cache(1)
-def _often() -> re.Pattern[str]:
-    week = "(?:segunda|terca|quarta|quinta|sexta|sabado|domingo)"
-    return re.compile(
-        rf"\btod[ao]s? (?:[ao]s? )?(?:dias?|manhas?|noites?|tardes?|semanas?|mes|meses|ano|anos|{week}s?)\b|\bsempre\b|"
-        r"\bvezes? (?:por|na|ao|no|a cada)\b|\b(?:as|aos|nas|nos) (?:segundas|tercas|quartas|quintas|sextas|sabados|"
-        rf"domingos)\b|\b{week}s?(?:[- ]feiras?)?(?:,| e) (?:n?[ao]s? )?{week}s?\b|\b{week}, {week}\b|\bantes de dormir\b|"
-        r"\bde manha e\b|\bnas horas vagas\b|\bfi(?:m|ns) de semana\b|\bdiariamente\b|\ba cada\b|\bcada \w+ dias\b|"
-        r"\bpor (?:dia|semana|mes)\b|\bdepois do (?:almoco|jantar|trabalho)\b|\b(?:das?|as) \d+.* d[ae] (?:manha|noite)\b"
-    )
-
-
-@lru_cache(1)
-def _hour() -> re.Pattern[str]:
-    return re.compile(
-        expanded(
-            r"(?P<where>(?:n[ao]|em|de|do|da|pro) [\w ]+? )?(?:(?:sempre|cedo|tarde|so|todo dia|mais ou menos|geralmente)"
-            r",? )*(?:(?:{at}) )?(?P<value>{hour})(?=$|,| (?:e|todo|toda|da|de|nos|em|pra|com|durante|mas)\b)"
-        )
-    )
-
-
-@lru_cache(1)
-def _single_day() -> re.Pattern[str]:
-    return re.compile(r"(?:n[ao] |de |toda )?(?:segunda|terca|quarta|quinta|sexta|sabado|domingo)s?\b")
+def _raw() -> dict[str, str]:
+    return dict(read_toml("habits.toml")["patterns"])
 
 
 class HabitReader:
@@ -81,32 +58,31 @@ class HabitReader:
                 return []
         elif clause.verb not in verb_class("abstain") | verb_class("habit") or not self._for_good(clause, rest):
             return []
-        if _EMPTY.match(rest) or _ONE_OFF.search(rest):
+        if _pattern("empty").match(rest) or _pattern("one_off").search(rest):
             return []
         return self._doing(clause, Relation.NEVER)
 
     def _present(self, clause: Clause) -> bool:
-        """"nunca faço", "nunca me liga"; not "nunca vi", "nunca consigo"."""
-        word = self.sentence.folded[clause.verb_start : clause.rest].strip()
+        """ "nunca faço", "nunca me liga"; not "nunca vi", "nunca consigo"."""
         if clause.verb:
             return clause.verb in verb_class("habit") | verb_class("abstain")
-        return bool(re.match(r"(?!consigo|acho|tenho|sei|posso|entendo|lembro|quero|acerto|mais)\w{3,}o$|me$", word)) and not (
-            word == "me" and _PAST.match(self.sentence.folded, clause.rest, clause.end)
-        )
+        word = self.sentence.folded[clause.verb_start : clause.rest].strip()
+        past = word == "me" and _pattern("past").match(self.sentence.folded, clause.rest, clause.end)
+        return bool(_pattern("present").match(word)) and not past
 
     def _for_good(self, clause: Clause, rest: str) -> bool:
         if clause.verb in {"beber", "fumar", "dirigir", "nadar", "cozinhar"}:
-            return not rest or bool(_LIMIT.search(rest)) or clause.verb == "dirigir"
+            return not rest or bool(_pattern("limit").search(rest)) or clause.verb == "dirigir"
         if clause.verb in {"comer", "tomar", "usar"}:
             return bool(rest) and not re.match(r"nao\b", rest)
-        return bool(_LIMIT.search(rest)) and bool(_single_day().search(rest) or re.search(r"depois d|antes d|noite", rest))
+        return bool(_pattern("limit").search(rest) and _pattern("limit_in_time").search(rest))
 
     def _at_its_hour(self, clause: Clause) -> Claim | None:
         if clause.verb not in verb_class("daily"):
             return None
         folded, text = self.sentence.folded, self.sentence.text
         limit = self._with_tail(clause, r", (?=(?:(?:la )?pel[ao]s |as |a |ao )?\w)")
-        match = _hour().match(folded, clause.rest, limit)
+        match = _pattern("hour").match(folded, clause.rest, limit)
         if not match:
             return None
         start, end = match.span("value")
@@ -117,14 +93,20 @@ class HabitReader:
 
     def _habit(self, clause: Clause) -> list[Claim]:
         rest = self.sentence.folded[clause.rest : clause.end]
-        if clause.verb not in verb_class("habit") or (_EMPTY.match(rest) and not clause.always) or _ONE_OFF.search(rest):
+        if (
+            clause.verb not in verb_class("habit")
+            or (_pattern("empty").match(rest) and not clause.always)
+            or _pattern("one_off").search(rest)
+        ):
             return []
         kind = _INHERENT.get(clause.verb)
-        often = clause.always or clause.front[1] > 0 or _often().search(rest) or clause.verb == "costumar"
-        inherent = kind is not None and member(kind, re.sub(r"^(?:o |a |meu |minha )", "", rest)) and (
-            kind != "drink" or " " in rest
+        often = clause.always or clause.front[1] > 0 or _pattern("often").search(rest) or clause.verb == "costumar"
+        inherent = (
+            kind is not None
+            and member(kind, re.sub(r"^(?:o |a |meu |minha )", "", rest))
+            and (kind != "drink" or " " in rest)
         )
-        sport = clause.verb in _SPORT and _single_day().search(rest)
+        sport = clause.verb in _SPORT and _pattern("single_day").search(rest)
         if not (often or inherent or sport) or (often and not rest):
             return []
         return self._doing(clause, Relation.HABIT)
@@ -133,7 +115,7 @@ class HabitReader:
         """The verb and what follows it, in the first person."""
         text, folded = self.sentence.text, self.sentence.folded
         end = self._with_tail(clause, r", (?:sem|e) ")
-        company = _BEFORE_COM.search(folded, clause.rest, end) if relation is Relation.HABIT else None
+        company = _pattern("company").search(folded, clause.rest, end) if relation is Relation.HABIT else None
         _, end = trimmed(text, folded, clause.rest, end) if clause.rest < end else (0, clause.rest)
         what = text[clause.rest : end].strip()
         verb = self._verb(clause)
@@ -164,5 +146,4 @@ class HabitReader:
         follows = re.compile(joint).match(self.sentence.folded, clause.end)
         if not follows:
             return clause.end
-        stop = next((place for place in self.sentence.breaks if place > clause.end), self.sentence.end)
-        return stop
+        return next((place for place in self.sentence.breaks if place > clause.end), self.sentence.end)

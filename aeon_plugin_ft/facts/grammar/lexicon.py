@@ -10,9 +10,10 @@ import sys
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from aeon_plugin_ft.privacy.folding import fold_accents
+from aeon_plugin_ft.privacy.text import vocabulary
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -23,7 +24,7 @@ DATA = Path(__file__).parent / "data"
 LONGEST_PHRASE = 4
 """Words of the longest entry of a class and of the longest verb form."""
 
-BEFORE_NOUN = frozenset("do da de dos das no na nos nas o a os as um uma meu minha teu tua seu sua".split())
+BEFORE_NOUN = vocabulary("do da de dos das no na nos nas o a os as um uma meu minha teu tua seu sua")
 """Behind these a word is a noun, also where a verb is spelt like it: "a mesa da cozinha"."""
 
 _ENTRY = re.compile(r'"([^"]+)"|(\S+)')
@@ -40,7 +41,7 @@ class VerbForm:
 def read_toml(name: str) -> dict[str, Any]:
     """A file of data/ as it stands."""
     with (DATA / name).open("rb") as file:
-        return tomllib.load(file)
+        return cast("dict[str, Any]", tomllib.load(file))
 
 
 @lru_cache(1)
@@ -102,7 +103,7 @@ def verb_class(name: str) -> frozenset[str]:
 
 @lru_cache(256)
 def first_person(verb: str) -> str:
-    """"faço" for "fazer"."""
+    """ "faço" for "fazer"."""
     return _present(verb)[0]
 
 
@@ -131,6 +132,4 @@ def leads() -> dict[str, re.Pattern[str]]:
 def refusals() -> dict[str, dict[str, re.Pattern[str]]]:
     """Patterns that make a sentence or a clause say nothing, by scope and name."""
     raw = read_toml("refusals.toml")
-    return {
-        scope: {name: re.compile(pattern) for name, pattern in patterns.items()} for scope, patterns in raw.items()
-    }
+    return {scope: {name: re.compile(pattern) for name, pattern in patterns.items()} for scope, patterns in raw.items()}

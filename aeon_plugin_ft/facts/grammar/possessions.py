@@ -20,7 +20,9 @@ _INSIDE = re.compile(r" n[ao] (?P<name>[\w-]+)$")
 
 @lru_cache(1)
 def _item() -> re.Pattern[str]:
-    return re.compile(expanded(r"(?:so |apenas |tambem )?(?P<count>{n} |uns |umas |varios |varias )?(?:(?:o|a) )?(?P<noun>.+)"))
+    return re.compile(
+        expanded(r"(?:so |apenas |tambem )?(?P<count>{n} |uns |umas |varios |varias )?(?:(?:o|a) )?(?P<noun>.+)")
+    )
 
 
 class PossessionReader:
@@ -84,8 +86,12 @@ class PossessionReader:
         return known or made
 
     def _inside(self, clause: Clause, noun: tuple[int, int]) -> tuple[str, tuple[int, int]]:
-        """"uma GTX 1660 no Jaburu" is the Jaburu's."""
+        """ "uma GTX 1660 no Jaburu" is the Jaburu's."""
         inside = _INSIDE.search(self.sentence.folded, *noun)
-        if inside and self.sentence.text[inside.start("name")].isupper() and any(map(str.isdigit, inside.string[slice(*noun)])):
+        if (
+            inside
+            and self.sentence.text[inside.start("name")].isupper()
+            and any(map(str.isdigit, inside.string[slice(*noun)]))
+        ):
             return self.sentence.text[inside.start("name") : inside.end("name")], (noun[0], inside.start())
         return clause.subject.text, noun

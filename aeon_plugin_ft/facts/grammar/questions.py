@@ -26,7 +26,10 @@ _SURE = 0.9
 
 _MACRO = re.compile(r"\{([a-z]+)\}")
 _TAIL = re.compile(r"(?:[\s,]+(?:mesmo|agora|ai|por favor|pf|cara|aeon|hein|ne|tu sabe|voce sabe))*[\s?!.]*$")
-_YES = re.compile(r"(?:sim|isso(?: mesmo| ai)?|exato|exatamente|certo|claro|correto|e sim|e|tem|pode crer|afirmativo)[\s,.!]*(?:$|(?=[,.!]))")
+_YES = re.compile(
+    r"(?:sim|isso(?: mesmo| ai)?|exato|exatamente|certo|claro|correto|e sim|e|tem|pode crer|afirmativo)"
+    r"[\s,.!]*(?:$|(?=[,.!]))"
+)
 _NO = re.compile(r"(?:nao|negativo|nada disso|errado)(?=[,.!]|$)[\s,.!]*")
 _NO_ANSWER = re.compile(
     r"(?:nao|nem|sei la|ess[ae]|isso|ainda|depende|pergunta|acho|talvez|voce|vc|tu|eu|quem|se|que|qual|quando|hoje|"
@@ -155,7 +158,7 @@ def answered(reply: str, question: str) -> list[Claim]:
     at = copula.end() if copula else at
     stop = _BREAK.search(folded, at)
     end = stop.start() if stop else len(folded)
-    if refused and one.answer != "same" or (stop and stop.group() == "?") or _NO_ANSWER.match(folded, at):
+    if (refused and one.answer != "same") or (stop and stop.group() == "?") or _NO_ANSWER.match(folded, at):
         return []
     claim = _completed(one, text, folded, at, end)
     return [] if claim is None else without_personal_data(text, [claim])
@@ -213,4 +216,3 @@ def _fits(sort: str, value: str, folded: str, into: bool) -> bool:
     if sort == "count":
         return bool(re.match(expanded(r"{n} \w"), folded))
     return sort == "free"
-

@@ -138,11 +138,13 @@ class SentenceReader:
             return never
         match = _DATE_OF.search(folded, begin, end)
         if match and self.last is not None and not self.last.owner:
-            return [self._plain(self.last.text, Relation.BIRTHDAY, text[match.start("value") : match.end("value")], match)]
+            return [
+                self._plain(self.last.text, Relation.BIRTHDAY, text[match.start("value") : match.end("value")], match)
+            ]
         return []
 
     def _never_on(self, begin: int) -> list[Claim]:
-        """"sexta não tem deploy": as the owner would say it, "faço deploy na sexta" under NEVER."""
+        """ "sexta não tem deploy": as the owner would say it, "faço deploy na sexta" under NEVER."""
         text, folded, end = self.sentence.text, self.sentence.folded, self.sentence.end
         for first, stop in self.sentence.segments():
             start = max(self.sentence.words[first].start, begin)
@@ -188,7 +190,7 @@ class SentenceReader:
         return claims
 
     def _later_joint(self, first: int, end: int) -> int | None:
-        """"eu não contei ainda **mas** minha gata": where a statement of its own begins behind what is none."""
+        """ "eu não contei ainda **mas** minha gata": where a statement of its own begins behind what is none."""
         words = self.sentence.words
         for at in range(first + 1, end - 1):
             if words[at].folded in {"mas", "e", "porque", "pois"} and self.sentence.text[words[at].start] not in "éÉ":
@@ -224,13 +226,13 @@ class SentenceReader:
         return claims + said
 
     def _told_on_the_way(self, subject: Subject) -> list[Claim]:
-        """"minha irmã **Lívia** faz", "minha filha **de 12 anos** se chama"."""
+        """ "minha irmã **Lívia** faz", "minha filha **de 12 anos** se chama"."""
         end = subject.start + len(subject.text) + len(subject.name) + len(subject.age)
         told = ((Relation.NAME, subject.name), (Relation.AGE, subject.age))
         return [Claim(subject.text, what, value, start=subject.start, end=end) for what, value in told if value]
 
     def _remember_thing(self, claims: Iterable[Claim]) -> None:
-        """"tenho uma cachorra, o nome dela é Lua": a thing that was just had may be meant by "dela"."""
+        """ "tenho uma cachorra, o nome dela é Lua": a thing that was just had may be meant by "dela"."""
         for claim in claims:
             if claim.relation is Relation.HAS and claim.subject == OWNER:
                 noun = claim.value.split(" ")[0]
@@ -250,7 +252,7 @@ class SentenceReader:
         return aside(self.sentence, clause, before, *place)
 
     def _owned_phrase(self, first: int, end: int) -> Subject | None:
-        """"a minha sogra" alone between commas: what follows is about her."""
+        """ "a minha sogra" alone between commas: what follows is about her."""
         words = self.sentence.words
         noun = first + 1 if words[first].folded in {"o", "a", "os", "as"} else first
         if noun + 1 < end and is_mine(words[noun].folded, self.voice):
@@ -258,7 +260,7 @@ class SentenceReader:
         return None
 
     def _name_beside(self, first: int, end: int) -> list[Claim]:
-        """"a minha sogra, **dona Cida**, mora"."""
+        """ "a minha sogra, **dona Cida**, mora"."""
         words = self.sentence.words
         start, stop = words[first].start, words[end - 1].end
         if self._apposed is None or not _APPOSED.match(self.sentence.text, start, stop):

@@ -121,7 +121,11 @@ class RuleReader:
                 return
         if relation in {"", ENDED}:
             return
-        group = "subject" if rule.swap else next((name for name in _VALUE_GROUPS if name in match.re.groupindex and match[name] is not None), "")
+        group = (
+            "subject"
+            if rule.swap
+            else next((name for name in _VALUE_GROUPS if name in match.re.groupindex and match[name] is not None), "")
+        )
         if not group:
             return
         spans = [match.span(group)]
@@ -169,7 +173,9 @@ class RuleReader:
         if ended and relation not in MANY:
             value = ""
         attribute = self._attribute(rule, clause.subject, match)
-        sure = min(rule.sure, _NAMED_ONLY if "bare" in clause.subject.kinds and "event" not in clause.subject.kinds else 1)
+        sure = min(
+            rule.sure, _NAMED_ONLY if "bare" in clause.subject.kinds and "event" not in clause.subject.kinds else 1
+        )
         return Claim(subject, relation, value, attribute, ended=ended, sure=sure, start=clause.start, end=end)
 
     def _attribute(self, rule: Rule, subject: Subject, match: re.Match[str]) -> str:
@@ -185,7 +191,6 @@ class RuleReader:
             return "", 0
         start, end = trimmed(self.sentence.text, self.sentence.folded, *match.span(name))
         return self.sentence.text[start:end], start
-
 
 
 def _kind_and_use(folded: str, start: int, end: int) -> tuple[list[tuple[int, int]], tuple[int, int] | None]:

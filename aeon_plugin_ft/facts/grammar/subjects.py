@@ -8,6 +8,7 @@ from enum import Enum
 
 from aeon_plugin_ft.facts.grammar.lexicon import BEFORE_NOUN, VerbForm, classes, member, verb_forms
 from aeon_plugin_ft.facts.grammar.text import Sentence, Word
+from aeon_plugin_ft.privacy.text import vocabulary
 
 
 class Voice(Enum):
@@ -39,18 +40,18 @@ class Subject:
 
 OWNER_KINDS = frozenset({"owner"})
 _MINE = {
-    Voice.OWNER: frozenset("meu minha meus minhas nosso nossa nossos nossas".split()),
-    Voice.ASSISTANT: frozenset("teu tua teus tuas seu sua seus suas".split()),
+    Voice.OWNER: vocabulary("meu minha meus minhas nosso nossa nossos nossas"),
+    Voice.ASSISTANT: vocabulary("teu tua teus tuas seu sua seus suas"),
 }
-_FEMININE = frozenset("minha minhas nossa nossas tua tuas sua suas a as uma umas".split())
-_ARTICLE = frozenset("o a os as".split())
-_OF = frozenset("do da dos das de".split())
-_NEVER_INSIDE = frozenset(
-    "que se com pra para por quando como ou mas porque eu tu voce vc ele ela esta ta tava foi era vai queria quer acha "
-    "disse falou contou tem me te".split()
+_FEMININE = vocabulary("minha minhas nossa nossas tua tuas sua suas a as uma umas")
+_ARTICLE = vocabulary("o a os as")
+_OF = vocabulary("do da dos das de")
+_NEVER_INSIDE = vocabulary(
+    "que se com pra para por quando como ou mas porque eu tu voce vc ele ela esta ta tava foi era vai "
+    "queria quer acha disse falou contou tem me te"
 )
-_ADVERBS = frozenset(
-    "nao nunca jamais sempre so ja tambem tb tbm agora mesmo ainda geralmente normalmente realmente quase nem".split()
+_ADVERBS = vocabulary(
+    "nao nunca jamais sempre so ja tambem tb tbm agora mesmo ainda geralmente normalmente realmente quase nem"
 )
 _MOST_WORDS = 7
 _HEADS = {
@@ -211,7 +212,7 @@ def _bare_kinds(folded: str, original: str) -> frozenset[str]:
 
 
 def _side_of(sentence: Sentence, begin: int, end: int, voice: Voice, last: Subject | None) -> Subject | None:
-    """"o nome do meu cachorro", "a cor da moto", "aniversário dela": the thing, with the side that is spoken of."""
+    """ "o nome do meu cachorro", "a cor da moto", "aniversário dela": the thing, with the side that is spoken of."""
     words = sentence.words
     joint = next((at for at in range(begin + 1, end) if words[at].folded in (*_OF, "dela", "dele")), None)
     if joint is None:

@@ -57,6 +57,16 @@ def read(text: str, voice: Voice) -> list[Claim]:
     return without_personal_data(text, claims)
 
 
+def may_tell(text: str, voice: Voice) -> bool:
+    """Whether the text may say something that is so: it is no question, wish, tale, joke or request as a whole, and
+    does not speak of the moment only."""
+    passing = refusals()["clause"]["passing"]
+    return any(
+        not SentenceReader(sentence, voice, None).refused() and not passing.search(sentence.folded)
+        for sentence in sentences(text)
+    )
+
+
 def without_personal_data(text: str, claims: list[Claim]) -> list[Claim]:
     """The claims that touch no document, number or password of `text`."""
     if not claims:
@@ -81,7 +91,7 @@ class SentenceReader:
     def claims(self) -> list[Claim]:
         """What the sentence says; nothing for a question, a wish, a tale."""
         begin, note, corrects = self._lead()
-        if self._refused(begin):
+        if self.refused():
             return []
         claims = self._special(begin)
         for first, end in () if claims else self.sentence.segments():
@@ -110,17 +120,18 @@ class SentenceReader:
                     at, moved = match.end(), True
         return at, note, corrects and self.voice is Voice.OWNER
 
-    def _refused(self, begin: int) -> bool:
+    def refused(self) -> bool:
+        """Whether it is a question, a wish, a tale, what others said, a joke, a request."""
+        begin, _, _ = self._lead()
         if self.sentence.asks:
             return True
         folded, end = self.sentence.folded, self.sentence.end
-        for name, pattern in refusals()["sentence"].items():
-            if name in {"question", "request"}:
-                if pattern.match(folded[begin:end]):
-                    return True
-            elif name != "told" and pattern.search(folded, begin, end):
-                return True
-        return bool(refusals()["sentence"]["told"].search(folded, begin, end))
+        at_start = {"question", "request"}  # their "^" is where the statement begins, behind its openings
+        said = folded[begin:end]
+        return any(
+            pattern.match(said) if name in at_start else pattern.search(said)
+            for name, pattern in refusals()["sentence"].items()
+        )
 
     def _special(self, begin: int) -> list[Claim]:
         """Forms that are no clause of the usual kind: "pode me chamar de Rô", "aqui é o Valdir"."""

@@ -95,7 +95,7 @@ def says_something(text: str) -> bool:
     return False
 
 
-@lru_cache(1)
+@lru_cache(None)
 def verb_class(name: str) -> frozenset[str]:
     """Infinitives of a class of verbs.toml: "habit", "abstain", "daily"."""
     return frozenset(read_toml("verbs.toml")["regular"][name].split())

@@ -14,9 +14,12 @@ from aeon_plugin_ft.facts.grammar.lexicon import leads, member, refusals
 from aeon_plugin_ft.facts.grammar.possessions import PossessionReader
 from aeon_plugin_ft.facts.grammar.rules import RuleReader
 from aeon_plugin_ft.facts.grammar.subjects import Subject, Voice, is_mine, possessed
-from aeon_plugin_ft.facts.grammar.text import Sentence, sentences
+from aeon_plugin_ft.facts.grammar.text import LONGEST_TEXT, Sentence, sentences
 from aeon_plugin_ft.facts.model import OWNER, Claim, Relation
 from aeon_plugin_ft.privacy import Redactor
+
+MOST_CLAIMS = 40
+"""Of one text: who tells more pastes a list, and the rest of it is not read."""
 
 _APPOSED = re.compile(r"(?:(?:o|a) )?(?:(?:dona|seu|dr|dra|tio|tia) )?[A-ZÀ-Ý]\w+(?: [A-ZÀ-Ý]\w+)*$")
 _PUT_RIGHT = re.compile(r"^nao (?:e|eh|foi|era|sao) |, (?:e )?nao (?:e )?[\w ]{1,30}$")
@@ -54,7 +57,9 @@ def read(text: str, voice: Voice) -> list[Claim]:
         reading = SentenceReader(sentence, voice, last)
         claims += reading.claims()
         last = reading.last
-    return without_personal_data(text, claims)
+        if len(claims) >= MOST_CLAIMS:
+            break
+    return without_personal_data(text[:LONGEST_TEXT], claims)
 
 
 def may_tell(text: str, voice: Voice) -> bool:

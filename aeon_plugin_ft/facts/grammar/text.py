@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from aeon_plugin_ft.privacy.folding import fold_in_place
 
-LONGEST_TEXT = 8000
+LONGEST_TEXT = 2000
 """Characters of a text that are read: more than that was pasted, not said."""
 LONGEST_SENTENCE = 600
 """Nobody tells a fact in a longer one; it bounds the work of every pattern."""
@@ -66,7 +66,8 @@ class Sentence:
 
 
 def sentences(text: str) -> Iterator[Sentence]:
-    """The sentences of a text; overlong ones are left out."""
+    """The sentences of a text; overlong ones are left out, and the one in which a long text is cut off."""
+    whole = len(text) <= LONGEST_TEXT
     text = text[:LONGEST_TEXT]
     folded = fold_in_place(text)
     begin = 0
@@ -74,7 +75,8 @@ def sentences(text: str) -> Iterator[Sentence]:
         if mark.start() > begin:
             yield from _sentence(text, folded, begin, mark.start(), "?" in mark.group())
         begin = mark.end()
-    yield from _sentence(text, folded, begin, len(text), False)
+    if whole:  # a sentence that is cut off says something else
+        yield from _sentence(text, folded, begin, len(text), False)
 
 
 def _sentence(text: str, folded: str, start: int, end: int, asks: bool) -> Iterator[Sentence]:

@@ -96,6 +96,11 @@ def _spot(one: Candidate) -> bool:
     return any(member("spot", word) for word in re.findall(r"[\w-]+", one.folded))
 
 
+def _one_of_many(one: Candidate) -> bool:
+    """"a gata mais velha": without "minha" it is the owner's all the same."""
+    return bool(re.search(r" (?:mais \w+|do meio|caçula)$", one.subject.text.lower()))
+
+
 def _subject_caps(one: Candidate) -> bool:
     return one.named[:1].isupper()
 
@@ -118,6 +123,7 @@ CHECKS: dict[str, Check] = {
     "naming": _naming,
     "notas": _not_an_hour,
     "spot": _spot,
+    "oneofmany": _one_of_many,
     "subjectcaps": _subject_caps,
     "team": _team,
     "using": _using,

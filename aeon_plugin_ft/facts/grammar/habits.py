@@ -100,7 +100,8 @@ class HabitReader:
         ):
             return []
         kind = _INHERENT.get(clause.verb)
-        often = clause.always or clause.front[1] > 0 or _pattern("often").search(rest) or clause.verb == "costumar"
+        lies = clause.verb in {"acordar", "dormir"}  # "sempre acordo cansado" is a mood
+        often = (clause.always and not lies) or clause.front[1] > 0 or _pattern("often").search(rest) or clause.verb == "costumar"
         inherent = (
             kind is not None
             and member(kind, re.sub(r"^(?:o |a |meu |minha )", "", rest))

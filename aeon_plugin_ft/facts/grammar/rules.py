@@ -172,13 +172,15 @@ class RuleReader:
             subject = named
         if ended and relation not in MANY:
             value = ""
-        attribute = self._attribute(rule, clause.subject, match)
+        attribute = self._attribute(rule, clause.subject, clause.verb, match)
         sure = min(
             rule.sure, _NAMED_ONLY if "bare" in clause.subject.kinds and "event" not in clause.subject.kinds else 1
         )
         return Claim(subject, relation, value, attribute, ended=ended, sure=sure, start=clause.start, end=end)
 
-    def _attribute(self, rule: Rule, subject: Subject, match: re.Match[str]) -> str:
+    def _attribute(self, rule: Rule, subject: Subject, verb: str, match: re.Match[str]) -> str:
+        if rule.attribute == "@verb":
+            return verb
         if rule.attribute == "@head":
             return subject.head or subject.text
         if rule.attribute:

@@ -11,7 +11,7 @@ LONGEST_VALUE = 120
 
 _CUT = re.compile(
     r"\s+(?:ha|desde|porque|pq|pois|que nem|quando|enquanto|mas|entao|so que|apesar|embora|ate porque|senao|caso|se|"
-    r"faz (?:\d|tempo|um|uns|dois|tres|quatro|cinco|dez|muito|anos)|hoje em dia|atualmente|agora|por sinal|"
+    r"faz (?:\d|tempo|um|uns|dois|tres|quatro|cinco|dez|muito|anos)|hoje em dia|atualmente|agora|(?:n?[oa] )?(?:mes|ano|semana) passad[oa]|ha pouco|recentemente|por sinal|"
     r"na moral|na real|com certeza|desde crianca|ne|viu|ta|sabe|tambem|tbm|tb|mesmo|cara|mano|hein|sim|ja|"
     r"kk+|pra caramba|demais|de paixao|de coracao|pra caralho|pra cacete|mais que tudo|pfv|por favor|"
     r"ok|beleza|tipo|ate hoje|nao|como tu|como voce|uai|so)(?=$|\s)(?:.*)$"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from aeon_plugin_ft.facts.grammar.lexicon import classes, member
 from aeon_plugin_ft.facts.grammar.subjects import Subject
 from aeon_plugin_ft.facts.grammar.values import in_class
+from aeon_plugin_ft.privacy.folding import fold_accents
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +98,8 @@ def _spot(one: Candidate) -> bool:
 
 
 def _one_of_many(one: Candidate) -> bool:
-    """"a gata mais velha": without "minha" it is the owner's all the same."""
-    return bool(re.search(r" (?:mais \w+|do meio|caçula)$", one.subject.text.lower()))
+    """ "a gata mais velha": without "minha" it is the owner's all the same."""
+    return bool(re.search(r" (?:mais \w+|do meio|cacula)$", fold_accents(one.subject.text)))
 
 
 def _subject_caps(one: Candidate) -> bool:

@@ -86,7 +86,13 @@ class ClauseReader:
         words = self.sentence.words
         if words[joint].folded == "e" and self.sentence.text[words[joint].start] in "éÉ":
             return False
-        return self.read(joint + 1, end, clause.subject, clause.subject) is not None
+        if self.read(joint + 1, end, clause.subject, clause.subject) is not None:
+            return True
+        # A clause about somebody else is not read, and is no part of this one either.
+        following = words[joint + 1].folded
+        if following in _I | _YOU | _OTHERS:
+            return True
+        return following in _ARTICLES and verb_after(self.sentence, joint + 2, end, copula=False) is not None
 
     def _front(self, begin: int, end: int) -> tuple[int, tuple[int, int]]:
         words = self.sentence.words

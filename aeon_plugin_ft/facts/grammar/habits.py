@@ -99,18 +99,26 @@ class HabitReader:
             or _pattern("one_off").search(rest)
         ):
             return []
-        kind = _INHERENT.get(clause.verb)
-        lies = clause.verb in {"acordar", "dormir"}  # "sempre acordo cansado" is a mood
-        often = (clause.always and not lies) or clause.front[1] > 0 or _pattern("often").search(rest) or clause.verb == "costumar"
-        inherent = (
-            kind is not None
-            and member(kind, re.sub(r"^(?:o |a |meu |minha )", "", rest))
-            and (kind != "drink" or " " in rest)
+        if (self._often(clause, rest) and rest) or self._by_nature(clause.verb, rest):
+            return self._doing(clause, Relation.HABIT)
+        return []
+
+    def _often(self, clause: Clause, rest: str) -> bool:
+        """Whether the clause says how often, or on which day."""
+        mood = clause.verb in {"acordar", "dormir"}  # "sempre acordo cansado"
+        return (
+            (clause.always and not mood)
+            or clause.front[1] > 0
+            or clause.verb == "costumar"
+            or bool(_pattern("often").search(rest))
+            or (clause.verb in _SPORT and bool(_pattern("single_day").search(rest)))
         )
-        sport = clause.verb in _SPORT and _pattern("single_day").search(rest)
-        if not (often or inherent or sport) or (often and not rest):
-            return []
-        return self._doing(clause, Relation.HABIT)
+
+    def _by_nature(self, verb: str, rest: str) -> bool:
+        """Whether it is done again and again without saying so: "faço crochê", "tomo café coado"."""
+        kind = _INHERENT.get(verb)
+        bare = re.sub(r"^(?:o |a |meu |minha )", "", rest)
+        return kind is not None and bool(member(kind, bare)) and (kind != "drink" or " " in rest)
 
     def _doing(self, clause: Clause, relation: Relation) -> list[Claim]:
         """The verb and what follows it, in the first person."""

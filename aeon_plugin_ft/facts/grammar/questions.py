@@ -30,6 +30,8 @@ _YES = re.compile(
     r"(?:sim|isso(?: mesmo| ai)?|exato|exatamente|certo|claro|correto|e sim|e|tem|pode crer|afirmativo)"
     r"[\s,.!]*(?:$|(?=[,.!]))"
 )
+_AGREES = re.compile(r"\b(?:sim|isso|exato|certo|claro)\b")
+"""Among the openings of a reply: "É sim."."""
 _NO = re.compile(r"(?:nao|negativo|nada disso|errado)(?=[,.!]|$)[\s,.!]*")
 _NO_ANSWER = re.compile(
     r"(?:nao|nem|sei la|ess[ae]|isso|ainda|depende|pergunta|acho|talvez|voce|vc|tu|eu|quem|se|que|qual|quando|hoje|"
@@ -148,7 +150,7 @@ def answered(reply: str, question: str) -> list[Claim]:
     folded = fold_in_place(text)
     at = _opening(folded)
     refused = _NO.match(folded, at)
-    if one.answer == "same" and not refused and _YES.match(folded, at):
+    if one.answer == "same" and not refused and (_YES.match(folded, at) or _AGREES.search(folded, 0, at)):
         return [replace(one.claim, start=0, end=at)]
     if refused:
         at = refused.end()

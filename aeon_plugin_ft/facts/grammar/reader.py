@@ -17,6 +17,7 @@ from aeon_plugin_ft.facts.grammar.subjects import Subject, Voice, is_mine, posse
 from aeon_plugin_ft.facts.grammar.text import LONGEST_TEXT, Sentence, sentences
 from aeon_plugin_ft.facts.model import OWNER, Claim, Relation
 from aeon_plugin_ft.privacy import Redactor
+from aeon_plugin_ft.privacy.text import PLACEHOLDER
 
 MOST_CLAIMS = 40
 """Of one text: who tells more pastes a list, and the rest of it is not read."""
@@ -73,11 +74,12 @@ def may_tell(text: str, voice: Voice) -> bool:
 
 
 def without_personal_data(text: str, claims: list[Claim]) -> list[Claim]:
-    """The claims that touch no document, number or password of `text`."""
+    """The claims that touch no document, number or password of `text`, nor a placeholder for one."""
     if not claims:
         return claims
-    found = _redactor().find(text)
-    return [claim for claim in claims if not any(one.start < claim.end and claim.start < one.end for one in found)]
+    places = [(one.start, one.end) for one in _redactor().find(text)]
+    places += [match.span() for match in PLACEHOLDER.finditer(text)]
+    return [claim for claim in claims if not any(start < claim.end and claim.start < end for start, end in places)]
 
 
 class SentenceReader:

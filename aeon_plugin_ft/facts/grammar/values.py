@@ -11,7 +11,8 @@ LONGEST_VALUE = 120
 
 _CUT = re.compile(
     r"\s+(?:ha|desde|porque|pq|pois|que nem|quando|enquanto|mas|entao|so que|apesar|embora|ate porque|senao|caso|se|"
-    r"faz (?:\d|tempo|um|uns|dois|tres|quatro|cinco|dez|muito|anos)|hoje em dia|atualmente|agora|(?:n?[oa] )?(?:mes|ano|semana) passad[oa]|ha pouco|recentemente|por sinal|"
+    r"faz (?:\d|tempo|um|uns|dois|tres|quatro|cinco|dez|muito|anos)|hoje em dia|atualmente|agora|"
+    r"(?:n?[oa] )?(?:mes|ano|semana) passad[oa]|ha pouco|recentemente|por sinal|"
     r"na moral|na real|com certeza|desde crianca|ne|viu|ta|sabe|tambem|tbm|tb|mesmo|cara|mano|hein|sim|ja|"
     r"kk+|pra caramba|demais|de paixao|de coracao|pra caralho|pra cacete|mais que tudo|pfv|por favor|"
     r"ok|beleza|tipo|ate hoje|nao|como tu|como voce|uai|so)(?=$|\s)(?:.*)$"
@@ -22,7 +23,6 @@ _TITLE = re.compile(r"\s((?:O|A|Os|As)\s)$")
 _EDGE = " \t,.;:!?\"'“”«»()-–—"
 _AND = re.compile(r",\s+(?:e\s+)?|\s+e\s+(?:tambem\s+)?")
 _PREPOSITION = re.compile(r"(?:de|do|da|dos|das|a|ao|aos|as|com)\s+")
-_PLACEHOLDER = re.compile(r"\[[A-Z]+_\d+\]")
 
 
 def trimmed(text: str, folded: str, start: int, end: int, keep: bool = False) -> tuple[int, int]:
@@ -44,7 +44,7 @@ def trimmed(text: str, folded: str, start: int, end: int, keep: bool = False) ->
 
 def acceptable(value: str, folded: str) -> bool:
     """Whether these words may be a value at all."""
-    return bool(value) and len(value) <= LONGEST_VALUE and not _PLACEHOLDER.search(value) and folded not in {"e", "o"}
+    return bool(value) and len(value) <= LONGEST_VALUE and folded not in {"e", "o"}
 
 
 def parts(folded: str, start: int, end: int) -> Iterator[tuple[int, int]]:

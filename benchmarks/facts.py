@@ -4,9 +4,12 @@
     python benchmarks/facts.py --set development --show     with everything that was read wrongly
     python benchmarks/facts.py --log samples/conversation.log    the claims of a log, and how often each was said
 
-The sentences are our own, labelled before the grammar was written; a seeded hash of the text put each into its half
+The sentences are our own, by one author, who also wrote the rules; a seeded hash of the text put each into its half
 (the first byte of SHA-256 of "facts-1:" and the text: odd is held out). The rules were written against
-`data/facts_development.jsonl`; the figures to quote come from `data/facts_heldout.jsonl`.
+`data/facts_development.jsonl`; the figures to quote come from `data/facts_heldout.jsonl`, whose misses no rule was made
+for. "round" says when a sentence was written: 1 before any rule, 2 after the first rules, 3 after those for round 2, on
+purpose unlike what was there. The author knew round 1 while he wrote the rules, so the last round tells best what to
+expect of somebody else's sentences.
 
 A claim is right when subject, relation, attribute, value (without case and accents) and whether it has ended are all
 right. Precision: the share of what was read that is right. Recall: the share of what is there that was read. Ends with
@@ -54,6 +57,7 @@ class Score:
     corrections_seen: int = 0
     times: list[float] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
+    rounds: dict[int, Score] = field(default_factory=dict)
 
     @property
     def precision(self) -> float:
@@ -93,7 +97,9 @@ def measure(half: str) -> Score:
             claims(row["text"]) if row["speaker"] == "owner" else claims_of_reply(row["text"], row.get("question", ""))
         )
         score.times.append((time.thread_time() - began) * 1000)
-        _compare(score, f"{row.get('question', '')} {row['text']}".strip(), labelled(row), got)
+        part = score.rounds.setdefault(row["round"], Score())
+        for counts in (score, part):
+            _compare(counts, f"{row.get('question', '')} {row['text']}".strip(), labelled(row), got)
     return score
 
 
@@ -119,6 +125,11 @@ def report(half: str, score: Score) -> None:
         f"{score.corrections_seen}/{score.corrections}; median {statistics.median(score.times):.2f} ms, "
         f"p99 {sorted(score.times)[int(len(score.times) * 0.99)]:.2f} ms"
     )
+    for number, part in sorted(score.rounds.items()):
+        print(
+            f"    round {number}: {part.sentences} sentences, {part.there.total()} claims; "
+            f"precision {part.precision:.3f}, recall {part.recall:.3f}"
+        )
 
 
 def by_relation(scores: dict[str, Score]) -> None:

@@ -74,7 +74,7 @@ class Relation(Cause):
 
 
 MANY = frozenset(
-    {Relation.HAS, Relation.LIKES, Relation.DISLIKES, Relation.TRAIT, Relation.ALLERGY, Relation.HABIT,
+    {Relation.HAS, Relation.USES, Relation.LIKES, Relation.DISLIKES, Relation.TRAIT, Relation.ALLERGY, Relation.HABIT,
      Relation.NEVER, Relation.NOTE, Relation.KIND}
 )  # fmt: skip
 """Relations of which one subject may have several values at once; a new value does not end the old one."""

@@ -1,0 +1,97 @@
+"""What is had and kept: "tenho uma moto e um fusca", "tenho um papagaio chamado Zeca", "minha gata tem ..."."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from aeon_plugin_ft.facts.grammar.clauses import Clause
+from aeon_plugin_ft.facts.grammar.lexicon import member
+from aeon_plugin_ft.facts.grammar.rules import expanded
+from aeon_plugin_ft.facts.grammar.text import Sentence
+from aeon_plugin_ft.facts.grammar.values import acceptable, parts, trimmed
+from aeon_plugin_ft.facts.model import Claim, Relation
+
+VERBS = frozenset({"ter", "comprar", "vender"})
+_CALLED = re.compile(r",? (?:que (?:se )?chama|chamad[oa]s?|de nome|com o nome de) (?P<name>.+)$")
+_AGED = re.compile(r",? (?:de|com|que tem) (?P<age>\d{1,2} (?:anos?|meses)|\w+ anos)\b")
+_INSIDE = re.compile(r" n[ao] (?P<name>[\w-]+)$")
+
+
+@lru_cache(1)
+def _item() -> re.Pattern[str]:
+    return re.compile(
+        expanded(r"(?:so |apenas |tambem )?(?P<count>{n} |uns |umas |varios |varias )?(?:(?:o|a) )?(?P<noun>.+)")
+    )
+
+
+class PossessionReader:
+    """Reads what somebody has from the clauses of one sentence."""
+
+    def __init__(self, sentence: Sentence) -> None:
+        self.sentence = sentence
+
+    def read(self, clause: Clause) -> list[Claim]:
+        """One claim a thing, and its name and age where they are said."""
+        if clause.verb not in VERBS or not (clause.subject.owner or "person" in clause.subject.kinds):
+            return []
+        ended = clause.verb == "vender" or clause.ended
+        if clause.verb == "vender" or (clause.negated and not clause.ended):
+            return []
+        claims: list[Claim] = []
+        for index, (start, end) in enumerate(parts(self.sentence.folded, clause.rest, clause.end)):
+            some = self._thing(clause, start, end, ended)
+            if not some and index == 0:
+                return []
+            claims += some
+        return claims
+
+    def _thing(self, clause: Clause, start: int, end: int, ended: bool) -> list[Claim]:
+        text, folded = self.sentence.text, self.sentence.folded
+        claims: list[Claim] = []
+        called = _CALLED.search(folded, start, end)
+        name = trimmed(text, folded, *called.span("name")) if called else None
+        end = called.start() if called else end
+        aged = _AGED.search(folded, start, end)
+        end = aged.start() if aged else end
+        match = _item().match(folded, start, end)
+        if not match or not self._kept(match, clause):
+            return []
+        noun = trimmed(text, folded, *match.span("noun"))
+        head = text[noun[0] : noun[1]].split(" ")[0]
+        owner, noun = self._inside(clause, noun)
+        value = text[noun[0] : noun[1]]
+        if (match["count"] or "").strip() not in {"um", "uma", ""}:
+            value = text[match.start("count") : noun[1]]
+        if not acceptable(value, value.lower()):
+            return []
+        claims.append(Claim(owner, Relation.HAS, value, ended=ended, start=clause.start, end=end))
+        if name:
+            claims.append(Claim(head, Relation.NAME, text[name[0] : name[1]], start=clause.start, end=name[1]))
+        if aged:
+            age = text[aged.start("age") : aged.end("age")]
+            claims.append(Claim(head, Relation.AGE, age, start=clause.start, end=aged.end()))
+        return claims
+
+    def _kept(self, match: re.Match[str], clause: Clause) -> bool:
+        """Whether it is a thing that is kept, and no errand, mood or meeting."""
+        noun = match["noun"]
+        if member("condition", noun):
+            return clause.verb == "ter" and not match["count"]
+        known = any(member(name, noun) for name in ("pet", "person", "possession", "kind"))
+        if not match["count"]:
+            return known and clause.ended
+        original = self.sentence.text[match.start("noun") : match.end("noun")]
+        made = original[:1].isupper() and clause.verb == "ter"
+        return known or made
+
+    def _inside(self, clause: Clause, noun: tuple[int, int]) -> tuple[str, tuple[int, int]]:
+        """ "uma GTX 1660 no Jaburu" is the Jaburu's."""
+        inside = _INSIDE.search(self.sentence.folded, *noun)
+        if (
+            inside
+            and self.sentence.text[inside.start("name")].isupper()
+            and any(map(str.isdigit, inside.string[slice(*noun)]))
+        ):
+            return self.sentence.text[inside.start("name") : inside.end("name")], (noun[0], inside.start())
+        return clause.subject.text, noun

@@ -1,0 +1,308 @@
+"""A whole text, read sentence by sentence: what comes before a statement, the statement, what is said beside it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import lru_cache
+
+from aeon_plugin_ft.facts.grammar.asides import aside
+from aeon_plugin_ft.facts.grammar.clauses import Clause, ClauseReader
+from aeon_plugin_ft.facts.grammar.habits import HabitReader
+from aeon_plugin_ft.facts.grammar.lexicon import leads, member, refusals
+from aeon_plugin_ft.facts.grammar.possessions import PossessionReader
+from aeon_plugin_ft.facts.grammar.rules import RuleReader
+from aeon_plugin_ft.facts.grammar.subjects import Subject, Voice, is_mine, possessed
+from aeon_plugin_ft.facts.grammar.text import LONGEST_TEXT, Sentence, sentences
+from aeon_plugin_ft.facts.model import OWNER, Claim, Relation
+from aeon_plugin_ft.privacy import Redactor
+from aeon_plugin_ft.privacy.text import PLACEHOLDER
+
+MOST_CLAIMS = 40
+"""Of one text: who tells more pastes a list, and the rest of it is not read."""
+
+_APPOSED = re.compile(r"(?:(?:o|a) )?(?:(?:dona|seu|dr|dra|tio|tia) )?[A-ZÀ-Ý]\w+(?: [A-ZÀ-Ý]\w+)*$")
+_PUT_RIGHT = re.compile(r"^nao (?:e|eh|foi|era|sao) |, (?:e )?nao (?:e )?[\w ]{1,30}$")
+_CALL_ME = re.compile(
+    r"\b(?:(?:pode|podem|podes|pf|e so) )?(?:(?:me (?:chama|chame|chamar|chamam|chamem|trata|trate)(?: so| apenas)?"
+    r"|que (?:voce |vc |tu )?me (?:chame|chamem|chama|trate)) (?:de|por|como)) (?P<value>[^,.;!?]+)$"
+)
+_DATE_OF = re.compile(r"(?P<value>\d{1,2} de \w+) e (?:o )?aniversario d(?P<who>ela|ele)\b")
+_WORKDAY = "(?P<day>segunda|terca|quarta|quinta|sexta)(?:-feira)?"
+_NOT_ON = re.compile(
+    rf"^(?:porque )?nao (?:se )?(?:faz|roda|sobe) (?P<what>[\w-]+) (?:na |em |de |no dia de )?{_WORKDAY}$|"
+    rf"^(?:porque )?(?:na )?{_WORKDAY.replace('day', 'day_1')} nao (?:se faz|tem|roda|sai) (?P<what_1>[\w-]+)$|"
+    rf"^(?P<what_2>[\w-]+) (?:na |de ){_WORKDAY.replace('day', 'day_2')} nao (?:roda|se faz|sai|tem)$"
+)
+"""A rule about a day: "não se faz deploy na sexta", "sexta não tem deploy", "deploy na sexta não roda"."""
+_HERE = re.compile(r"\b(?:aqui (?:e|quem fala e)|quem fala e|e) (?:o|a) (?P<value>[\w ]+)$")
+_INFINITIVE = re.compile(r"\w+(?:ar|er|ir|or)\b")
+
+
+@lru_cache(1)
+def _redactor() -> Redactor:
+    return Redactor()
+
+
+def read(text: str, voice: Voice) -> list[Claim]:
+    """Every claim of a text, in its order."""
+    joke = refusals()["sentence"]["joke"]
+    claims: list[Claim] = []
+    last: Subject | None = None
+    for sentence in sentences(text):
+        if joke.search(sentence.folded, sentence.start, sentence.end):
+            if voice is Voice.OWNER:  # "moro em Marte. brincadeira"
+                return []
+            continue
+        reading = SentenceReader(sentence, voice, last)
+        claims += reading.claims()
+        last = reading.last
+        if len(claims) >= MOST_CLAIMS:
+            break
+    return without_personal_data(text[:LONGEST_TEXT], claims)
+
+
+def may_tell(text: str, voice: Voice) -> bool:
+    """Whether the text may say something that is so: it is no question, wish, tale, joke or request as a whole, and
+    does not speak of the moment only."""
+    passing = refusals()["clause"]["passing"]
+    return any(
+        not SentenceReader(sentence, voice, None).refused() and not passing.search(sentence.folded)
+        for sentence in sentences(text)
+    )
+
+
+def without_personal_data(text: str, claims: list[Claim]) -> list[Claim]:
+    """The claims that touch no document, number or password of `text`, nor a placeholder for one."""
+    if not claims:
+        return claims
+    places = [(one.start, one.end) for one in _redactor().find(text)]
+    places += [match.span() for match in PLACEHOLDER.finditer(text)]
+    return [claim for claim in claims if not any(start < claim.end and claim.start < end for start, end in places)]
+
+
+class SentenceReader:
+    """Reads one sentence. `last` is whom the text spoke of last: before, and after `claims` also in this one."""
+
+    def __init__(self, sentence: Sentence, voice: Voice, last: Subject | None) -> None:
+        self.sentence, self.voice, self.last = sentence, voice, last
+        self._clauses = ClauseReader(sentence, voice)
+        self._rules = RuleReader(sentence, voice)
+        self._habits = HabitReader(sentence, voice)
+        self._things = PossessionReader(sentence)
+        self._passing = refusals()["clause"]["passing"]
+        self._before: tuple[Clause, list[Claim]] | None = None
+        self._apposed: Subject | None = None
+
+    def claims(self) -> list[Claim]:
+        """What the sentence says; nothing for a question, a wish, a tale."""
+        begin, note, corrects = self._lead()
+        if self.refused():
+            return []
+        claims = self._special(begin)
+        for first, end in () if claims else self.sentence.segments():
+            while first < end and self.sentence.words[first].start < begin:
+                first += 1
+            if first < end:
+                claims += self._segment(first, end)
+        if not claims and note:
+            claims = self._note(begin)
+        claims = [claim for claim in claims if not self._quoted(claim)]
+        return [replace(claim, corrects=True) for claim in claims] if corrects else claims
+
+    def _lead(self) -> tuple[int, bool, bool]:
+        """Where the statement begins, whether it is to be remembered, whether it puts something right."""
+        folded, end = self.sentence.folded, self.sentence.end
+        at = self.sentence.words[0].start
+        note = False
+        corrects = self.voice is Voice.OWNER and bool(_PUT_RIGHT.search(folded[at:end]))
+        moved = True
+        while moved:
+            moved = False
+            for name, pattern in leads().items():
+                match = pattern.match(folded, at, end) if name != "front" else None
+                if match and match.end() > at:
+                    note, corrects = note or name == "note", corrects or name == "correction"
+                    at, moved = match.end(), True
+        return at, note, corrects and self.voice is Voice.OWNER
+
+    def refused(self) -> bool:
+        """Whether it is a question, a wish, a tale, what others said, a joke, a request."""
+        begin, _, _ = self._lead()
+        if self.sentence.asks:
+            return True
+        folded, end = self.sentence.folded, self.sentence.end
+        at_start = {"question", "request"}  # their "^" is where the statement begins, behind its openings
+        said = folded[begin:end]
+        return any(
+            pattern.match(said) if name in at_start else pattern.search(said)
+            for name, pattern in refusals()["sentence"].items()
+        )
+
+    def _special(self, begin: int) -> list[Claim]:
+        """Forms that are no clause of the usual kind: "pode me chamar de Rô", "aqui é o Valdir"."""
+        text, folded, end = self.sentence.text, self.sentence.folded, self.sentence.end
+        if self.voice is Voice.OWNER:
+            match = _CALL_ME.search(folded, begin, end)
+            if match and not member("pronoun", match["value"]) and not member("insult", match["value"]):
+                return [self._plain(OWNER, Relation.CALLED, text[match.start("value") : match.end("value")], match)]
+            match = _HERE.search(folded, begin, end)
+            value = text[match.start("value") : match.end("value")] if match else ""
+            if match and match.group().startswith(("aqui", "quem")) and value[:1].isupper():
+                return [self._plain(OWNER, Relation.NAME, value, match)]
+        never = self._never_on(begin)
+        if never:
+            return never
+        match = _DATE_OF.search(folded, begin, end)
+        if match and self.last is not None and not self.last.owner:
+            return [
+                self._plain(self.last.text, Relation.BIRTHDAY, text[match.start("value") : match.end("value")], match)
+            ]
+        return []
+
+    def _never_on(self, begin: int) -> list[Claim]:
+        """ "sexta não tem deploy": as the owner would say it, "faço deploy na sexta" under NEVER."""
+        text, folded, end = self.sentence.text, self.sentence.folded, self.sentence.end
+        for first, stop in self.sentence.segments():
+            start = max(self.sentence.words[first].start, begin)
+            match = _NOT_ON.match(folded[start : self.sentence.words[stop - 1].end]) if start < end else None
+            if match:
+                what, day = next(
+                    (start + match.start(f"what{n}"), start + match.start(f"day{n}"))
+                    for n in ("", "_1", "_2") if match[f"what{n}"]
+                )  # fmt: skip
+                value = f"faço {_word(text, what)} na {_word(text, day).lower()}"
+                return [Claim(OWNER, Relation.NEVER, value, start=start, end=start + match.end())]
+        return []
+
+    def _plain(self, subject: str, relation: Relation, value: str, match: re.Match[str]) -> Claim:
+        cut = re.search(r" (?:a partir de|daqui pra frente|agora|por favor|viu|ta|ok|e nao|sempre)\b", value)
+        value = value[: cut.start()] if cut else value
+        return Claim(subject, relation, value.strip(), start=match.start(), end=match.end())
+
+    def _segment(self, first: int, end: int) -> list[Claim]:
+        """The clauses between two commas."""
+        first = self._skip_fillers(first, end)
+        if first >= end:
+            return []
+        words = self.sentence.words
+        claims = self._name_beside(first, end)
+        if claims:
+            return claims
+        inherited = self._before[0].subject if self._before else None
+        if self._apposed is not None:
+            inherited = self._apposed
+        while first < end:
+            clause = self._clauses.read(first, end, inherited, self.last)
+            if clause is None and (joint := self._later_joint(first, end)) is not None:
+                first, inherited = joint, None
+                continue
+            if clause is None:
+                return claims + self._beside(first, end)
+            behind = next((at for at in range(first, end) if words[at].start >= clause.rest), end)
+            stop = self._clauses.next_start(clause, behind, end)
+            clause = replace(clause, end=max(words[stop - 1].end, clause.rest if stop == end else 0))
+            claims += self._clause(clause)
+            inherited, first = clause.subject, stop + 1
+        return claims
+
+    def _later_joint(self, first: int, end: int) -> int | None:
+        """ "eu não contei ainda **mas** minha gata": where a statement of its own begins behind what is none."""
+        words = self.sentence.words
+        for at in range(first + 1, end - 1):
+            if words[at].folded in {"mas", "e", "porque", "pois"} and self.sentence.text[words[at].start] not in "éÉ":
+                clause = self._clauses.read(at + 1, end, None, None)
+                if clause is not None and clause.start >= words[at].end:
+                    return at + 1
+        return None
+
+    def _skip_fillers(self, first: int, end: int) -> int:
+        words = self.sentence.words
+        match = leads()["filler"].match(self.sentence.folded, words[first].start, words[end - 1].end)
+        while match and first < end:
+            while first < end and words[first].start < match.end():
+                first += 1
+            if first >= end:
+                break
+            match = leads()["filler"].match(self.sentence.folded, words[first].start, words[end - 1].end)
+        return first
+
+    def _clause(self, clause: Clause) -> list[Claim]:
+        whole = clause.front[0] if clause.front[1] else clause.start, max(clause.end, clause.rest)
+        if not clause.subject.owner:
+            self.last = clause.subject
+        if self._passing.search(self.sentence.folded, *whole):
+            return []
+        claims = self._told_on_the_way(clause.subject)
+        said = self._rules.read(clause) or self._things.read(clause) or self._habits.read(clause)
+        if not said and not claims:
+            self._before = (clause, [])
+            return []
+        self._before = (clause, said)
+        self._remember_thing(said)
+        return claims + said
+
+    def _told_on_the_way(self, subject: Subject) -> list[Claim]:
+        """ "minha irmã **Lívia** faz", "minha filha **de 12 anos** se chama"."""
+        end = subject.start + len(subject.text) + len(subject.name) + len(subject.age)
+        told = ((Relation.NAME, subject.name), (Relation.AGE, subject.age))
+        return [Claim(subject.text, what, value, start=subject.start, end=end) for what, value in told if value]
+
+    def _remember_thing(self, claims: Iterable[Claim]) -> None:
+        """ "tenho uma cachorra, o nome dela é Lua": a thing that was just had may be meant by "dela"."""
+        for claim in claims:
+            if claim.relation is Relation.HAS and claim.subject == OWNER:
+                noun = claim.value.split(" ")[0]
+                kinds = frozenset({name for name in ("pet", "person", "thing") if member(name, noun.lower())})
+                self.last = Subject(noun, kinds, feminine=noun.endswith("a"))
+
+    def _beside(self, first: int, end: int) -> list[Claim]:
+        """What stands between two commas and is no clause."""
+        words = self.sentence.words
+        place = words[first].start, words[end - 1].end
+        self._apposed = self._owned_phrase(first, end)
+        if self._before is None or self._passing.search(self.sentence.folded, *place):
+            return []
+        clause, before = self._before
+        if clause.verb == "ser" and clause.subject.owner and before and not clause.negated:
+            return self._rules.read(clause, *place)
+        return aside(self.sentence, clause, before, *place)
+
+    def _owned_phrase(self, first: int, end: int) -> Subject | None:
+        """ "a minha sogra" alone between commas: what follows is about her."""
+        words = self.sentence.words
+        noun = first + 1 if words[first].folded in {"o", "a", "os", "as"} else first
+        if noun + 1 < end and is_mine(words[noun].folded, self.voice):
+            return possessed(self.sentence, noun + 1, end)
+        return None
+
+    def _name_beside(self, first: int, end: int) -> list[Claim]:
+        """ "a minha sogra, **dona Cida**, mora"."""
+        words = self.sentence.words
+        start, stop = words[first].start, words[end - 1].end
+        if self._apposed is None or not _APPOSED.match(self.sentence.text, start, stop):
+            return []
+        if words[first].folded in {"o", "a"}:
+            start = words[first + 1].start
+        return [Claim(self._apposed.text, Relation.NAME, self.sentence.text[start:stop], start=start, end=stop)]
+
+    def _note(self, begin: int) -> list[Claim]:
+        """What is to be remembered and no rule reads, whole."""
+        folded, end = self.sentence.folded, self.sentence.end
+        body = folded[begin:end]
+        if _INFINITIVE.match(body) or len(body.split()) < 4 or self._passing.search(body):
+            return []
+        value = self.sentence.text[begin:end].strip(" \t,.;:!")
+        if "[" in value or member("secret", re.sub(r"^(?:o|a|meu|minha) ", "", body)):
+            return []
+        return [Claim(OWNER, Relation.NOTE, value, sure=0.8, start=begin, end=end)]
+
+    def _quoted(self, claim: Claim) -> bool:
+        return any(start < claim.end and claim.start < end for start, end in self.sentence.quoted)
+
+
+def _word(text: str, start: int) -> str:
+    """The word that begins at a place."""
+    match = re.compile(r"[\w-]+").match(text, start)
+    return match.group() if match else ""

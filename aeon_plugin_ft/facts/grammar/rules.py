@@ -1,0 +1,201 @@
+"""The rules of data/rules.toml, applied to one clause."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from aeon_plugin_ft.facts.grammar.checks import CHECKS, Candidate
+from aeon_plugin_ft.facts.grammar.clauses import Clause
+from aeon_plugin_ft.facts.grammar.lexicon import read_toml
+from aeon_plugin_ft.facts.grammar.subjects import Subject, Voice
+from aeon_plugin_ft.facts.grammar.text import Sentence
+from aeon_plugin_ft.facts.grammar.values import acceptable, in_class, parts, trimmed
+from aeon_plugin_ft.facts.model import MANY, Claim, Relation
+
+ENDED = "ended"
+USE = "o que faz"
+"""The attribute of what a thing does: "um bot que **avisa quando chove**"."""
+_NAMED_ONLY = 0.7
+"""How sure a claim is about "o Farol", which may be anybody's: its reader should know the name as the owner's."""
+_VALUE_GROUPS = ("value", "range", "bare")
+_MACRO = re.compile(r"\{([a-z]\w*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule; the fields are explained at the head of data/rules.toml."""
+
+    of: frozenset[str]
+    match: str
+    relation: str
+    negated: str
+    attribute: str
+    must: str
+    must_not: str
+    check: tuple[str, ...]
+    split: bool
+    more: bool
+    swap: bool
+    reply: bool
+    owners: bool
+    sure: float
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """Compiled at the first use: most verbs are never said in a day."""
+        return _compiled(self.match)
+
+
+@lru_cache(1)
+def macros() -> dict[str, str]:
+    """The macros, each with those that it uses put in."""
+    known: dict[str, str] = {}
+    for name, pattern in read_toml("rules.toml")["macros"].items():
+        known[name] = _MACRO.sub(lambda match: known.get(match[1], match[0]), pattern)
+    return known
+
+
+@lru_cache(None)
+def _compiled(match: str) -> re.Pattern[str]:
+    return re.compile(expanded(match))
+
+
+def expanded(pattern: str) -> str:
+    """A pattern with its macros put in."""
+    return _MACRO.sub(lambda match: macros().get(match[1], match[0]), pattern)
+
+
+@lru_cache(1)
+def rules() -> dict[str, tuple[Rule, ...]]:
+    """Verb to its rules, in their order."""
+    by_verb: dict[str, list[Rule]] = {}
+    for raw in read_toml("rules.toml")["rule"]:
+        rule = _rule(raw)
+        for verb in [raw["verb"]] if isinstance(raw["verb"], str) else raw["verb"]:
+            by_verb.setdefault(verb, []).append(rule)
+    return {verb: tuple(listed) for verb, listed in by_verb.items()}
+
+
+def _rule(raw: dict[str, Any]) -> Rule:
+    return Rule(
+        of=frozenset(raw["of"]), match=raw["match"], relation=raw["relation"], negated=raw.get("negated", ""),
+        attribute=raw.get("attribute", ""), must=raw.get("is", ""), must_not=raw.get("isnt", ""),
+        check=tuple(raw.get("check", ())), split=raw.get("split", False), more=raw.get("more", False),
+        swap=raw.get("swap", False), reply=raw.get("reply", False),
+        owners=raw.get("owners", False), sure=raw.get("sure", 1.0),
+    )  # fmt: skip
+
+
+class RuleReader:
+    """Applies the rules to the clauses of one sentence."""
+
+    def __init__(self, sentence: Sentence, voice: Voice) -> None:
+        self.sentence, self.voice = sentence, voice
+
+    def read(self, clause: Clause, start: int | None = None, end: int | None = None) -> list[Claim]:
+        """What the clause says; with `start` and `end` what is said beside it: "tua gata é a Fork, **a preta**"."""
+        start, end = clause.rest if start is None else start, clause.end if end is None else end
+        claims: list[Claim] = []
+        for rule in rules().get(clause.verb, ()):
+            if not rule.of & clause.subject.kinds or (rule.reply and self.voice is Voice.OWNER):
+                continue
+            match = rule.pattern.match(self.sentence.folded, start, end)
+            got = list(self._claims(rule, clause, match)) if match else []
+            if all(claim.attribute == USE for claim in got):  # what it does, but not what it is
+                got = []
+            claims += got
+            if got and not rule.more:
+                break
+        return claims
+
+    def _claims(self, rule: Rule, clause: Clause, match: re.Match[str]) -> Iterator[Claim]:
+        relation, ended = rule.relation, False
+        if clause.negated:
+            ended = clause.ended and (rule.negated == ENDED or Relation(rule.relation or "likes") in MANY)
+            relation = rule.relation if ended else rule.negated
+            if clause.ended and rule.relation == "name":
+                return
+        if relation in {"", ENDED}:
+            return
+        group = (
+            "subject"
+            if rule.swap
+            else next((name for name in _VALUE_GROUPS if name in match.re.groupindex and match[name] is not None), "")
+        )
+        if not group:
+            return
+        spans = [match.span(group)]
+        if relation == Relation.KIND.value:
+            spans, does = _kind_and_use(self.sentence.folded, *spans[0])
+            yield from self._use(clause, does)
+        if rule.split:
+            spans = list(parts(self.sentence.folded, *spans[0]))
+        for index, span in enumerate(spans):
+            claim = self._claim(rule, clause, match, span, Relation(relation), ended)
+            if claim is not None:
+                yield claim
+            elif index == 0:
+                return
+
+    def _use(self, clause: Clause, does: tuple[int, int] | None) -> Iterator[Claim]:
+        if does is not None:
+            start, end = trimmed(self.sentence.text, self.sentence.folded, *does, keep=True)
+            value = self.sentence.text[start:end]
+            yield Claim(clause.subject.text, Relation.PROPERTY, value, USE, sure=0.7, start=clause.start, end=end)
+
+    def _claim(
+        self, rule: Rule, clause: Clause, match: re.Match[str], span: tuple[int, int], relation: Relation, ended: bool
+    ) -> Claim | None:
+        text, folded = self.sentence.text, self.sentence.folded
+        start, end = trimmed(text, folded, *span)
+        value, value_folded = text[start:end], folded[start:end]
+        if not acceptable(value, value_folded):
+            return None
+        named, _ = self._group(match, "subject")
+        candidate = Candidate(value, value_folded, clause.subject, match.groupdict(), named)
+        if rule.must and not in_class(rule.must, value_folded):
+            return None
+        if rule.must_not and in_class(rule.must_not, value_folded):
+            return None
+        if not all(CHECKS[name](candidate) for name in rule.check):
+            return None
+        if relation is Relation.BIRTHDAY and match.groupdict().get("month"):
+            value = f"{value} de {self._group(match, 'month')[0]}"
+        subject = "" if rule.owners else clause.subject.text
+        if rule.swap:
+            subject, value = named, clause.subject.text
+        elif named:
+            subject = named
+        if ended and relation not in MANY:
+            value = ""
+        attribute = self._attribute(rule, clause.subject, clause.verb, match)
+        sure = min(
+            rule.sure, _NAMED_ONLY if "bare" in clause.subject.kinds and "event" not in clause.subject.kinds else 1
+        )
+        return Claim(subject, relation, value, attribute, ended=ended, sure=sure, start=clause.start, end=end)
+
+    def _attribute(self, rule: Rule, subject: Subject, verb: str, match: re.Match[str]) -> str:
+        if rule.attribute == "@verb":
+            return verb
+        if rule.attribute == "@head":
+            return subject.head or subject.text
+        if rule.attribute:
+            return rule.attribute
+        return self._group(match, "attribute")[0]
+
+    def _group(self, match: re.Match[str], name: str) -> tuple[str, int]:
+        """A group as it was written, without its article."""
+        if name not in match.re.groupindex or match[name] is None:
+            return "", 0
+        start, end = trimmed(self.sentence.text, self.sentence.folded, *match.span(name))
+        return self.sentence.text[start:end], start
+
+
+def _kind_and_use(folded: str, start: int, end: int) -> tuple[list[tuple[int, int]], tuple[int, int] | None]:
+    """Where "bot em Python" stands, and where "avisa quando chove" behind its "que"."""
+    joint = folded.find(" que ", start, end)
+    return ([(start, end)], None) if joint < 0 else ([(start, joint)], (joint + len(" que "), end))

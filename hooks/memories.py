@@ -5,7 +5,8 @@ Both known hosts keep it at the end of the prompt, and say so in words when ther
     an Aeon:      [MEMÓRIAS RELEVANTES]
                   Conversas passadas que podem ser relevantes para o prompt atual:
                   Nenhuma memória relevante encontrada.
-    our console:  Memórias:
+    our console:  Data e hora: 05/02/2026 23:17
+                  Memórias:
                   Nada relevante por enquanto.
 
 What a plugin wants remembered takes the place of that sentence, or stands behind the memories that the host found by
@@ -23,6 +24,8 @@ from hooks.contract import Message
 AEON_HEADING = "[MEMÓRIAS RELEVANTES]"
 AEON_NONE = "Nenhuma memória relevante encontrada."
 CONSOLE_HEADING = "\nMemórias:\n"
+"""Only behind the line with the clock: a persona may have a heading of that name, and rules behind it."""
+CONSOLE_CLOCK = "Data e hora: "
 CONSOLE_NONE = "Nada relevante por enquanto."
 
 _BLANK = " \t\r\n"
@@ -43,14 +46,23 @@ class MemoryPlace:
 def find_place(prompt: str) -> MemoryPlace | None:
     """Where the memories of a system prompt stand, up to its end; None for a prompt that keeps no place for them."""
     aeon = _AEON.search(prompt)
-    if aeon is not None:
-        start, none = aeon.end(), AEON_NONE
-    else:
-        heading = prompt.rfind(CONSOLE_HEADING)
-        if heading < 0:
-            return None
-        start, none = heading + len(CONSOLE_HEADING), CONSOLE_NONE
-    return MemoryPlace(start, max(start, len(prompt.rstrip(_BLANK))), none)
+    start, none = (aeon.end(), AEON_NONE) if aeon else (_console_start(prompt), CONSOLE_NONE)
+    return None if start < 0 else MemoryPlace(start, max(start, len(prompt.rstrip(_BLANK))), none)
+
+
+def fixed_length(prompt: str) -> int:
+    """How many characters of a prompt do not depend on the memories: up to their heading, with it."""
+    heading = prompt.find(AEON_HEADING)
+    if heading >= 0:
+        return heading + len(AEON_HEADING)
+    start = _console_start(prompt)
+    return len(prompt) if start < 0 else start
+
+
+def _console_start(prompt: str) -> int:
+    heading = prompt.rfind(CONSOLE_HEADING)
+    line = prompt.rfind("\n", 0, max(heading, 0)) + 1
+    return heading + len(CONSOLE_HEADING) if heading >= 0 and prompt.startswith(CONSOLE_CLOCK, line) else -1
 
 
 def without_memories(prompt: str) -> str:

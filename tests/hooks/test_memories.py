@@ -48,9 +48,14 @@ def test_what_stands_before_the_memories_is_the_same_for_all_of_them() -> None:
 
 
 def test_a_prompt_without_a_place_gets_one_at_its_end() -> None:
-    told = with_memories("Você é AEON.\n", (CAT,))
-    assert told == f"Você é AEON.\n\nMemórias:\n- {CAT}"
-    assert with_memories(told, (CITY,)).endswith(f"- {CAT}\n- {CITY}")
+    told = with_memories("Você é AEON.\n", (CAT, CITY))
+    assert told == f"Você é AEON.\n\nMemórias:\n- {CAT}\n- {CITY}"
+
+
+def test_a_persona_with_a_heading_of_that_name_keeps_what_stands_behind_it() -> None:
+    persona = "Você é AEON.\nMemórias:\nAs da guerra.\nRegras:\nSeja breve."
+    assert find_place(persona) is None and without_memories(persona) == persona
+    assert with_memories(persona, (CAT,)) == f"{persona}\n\nMemórias:\n- {CAT}"
 
 
 def test_a_memory_is_one_line_and_opens_no_place_of_its_own() -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from aeon_plugin_ft.errors import AeonFtError
     from aeon_plugin_ft.events import EventBus
     from aeon_plugin_ft.extensions import Extensions
+    from aeon_plugin_ft.facts.relevant import RelevantFacts
     from aeon_plugin_ft.pipeline import Pipeline
     from aeon_plugin_ft.registry import Registry
     from aeon_plugin_ft.schedule import FailurePolicy
@@ -123,6 +124,13 @@ def make_extensions(hooks: HookCaller) -> Extensions:
     from aeon_plugin_ft.extensions import Extensions
 
     return Extensions(hooks)
+
+
+def make_relevant_facts() -> RelevantFacts:
+    """What the model is told of the owner."""
+    from aeon_plugin_ft.facts.relevant import NothingKnown, RelevantFacts
+
+    return RelevantFacts(NothingKnown(), lambda fact: fact.value)
 
 
 def make_registry(basis: Basis) -> Registry:

@@ -18,6 +18,12 @@ from typing import Any
 
 from aeon_plugin_ft.evaluation.model import Verdict
 
+WON_TODAY = "today.won"
+"""The number in a verdict: 1.0 where it won the comparison with what answers today, 0.0 where it did not."""
+LEARNT = "exam.fact."
+"""Before the id of a fact, the number in a verdict: the share of the exam's questions about it that were answered
+right."""
+
 
 class VersionState(str, Enum):
     CANDIDATE = "candidate"
@@ -51,3 +57,17 @@ class Version:
     def adapter(self) -> Path:
         """Its PEFT LoRA folder."""
         return self.folder / "adapter"
+
+    @property
+    def won_today(self) -> bool | None:
+        """Whether it won the comparison with what answered the owner on that day; None where they were not compared."""
+        won = self.verdict.numbers.get(WON_TODAY)
+        return None if won is None else won >= 1.0
+
+    @property
+    def learnt(self) -> frozenset[str]:
+        """The ids of the facts that it answered right in its exam, without being told them."""
+        numbers = self.verdict.numbers
+        return frozenset(
+            key.removeprefix(LEARNT) for key, share in numbers.items() if key.startswith(LEARNT) and share >= 1.0
+        )

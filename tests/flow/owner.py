@@ -70,6 +70,13 @@ class Owner:
         assert chosen is None or isinstance(chosen, Route)
         return chosen
 
+    def remembers(self, prompt: str, route: Route = OLLAMA) -> tuple[str, ...] | None:
+        """What the model that the host is about to ask is told."""
+        request = ModelRequest("call", prompt, (Message("user", prompt),), "chat", "s", route)
+        told = self.caller.first("aeon_remember", request=request)
+        assert told is None or isinstance(told, tuple)
+        return told
+
     def says(self, prompt: str, reply: str = "Tipo, sei lá.", **fields: object) -> None:
         turn = Turn(
             id=f"t{time.time_ns()}",
@@ -115,8 +122,12 @@ def eventually(holds: Callable[[], bool], seconds: float = 60.0) -> None:
         time.sleep(0.02)
 
 
-def add_version(runtime: Runtime, tmp_path: Path, run: str, numbers: Mapping[str, float] | None = None) -> str:
-    """An accepted version that won the comparison with what answers today, where `numbers` do not say otherwise."""
+def add_version(
+    runtime: Runtime, tmp_path: Path, run: str, numbers: Mapping[str, float] | None = None, *, compared: bool = True
+) -> str:
+    """An accepted version that won the comparison with what answers today, where `numbers` do not say otherwise, or
+    was not compared with it."""
+    today = {WON_TODAY: 1.0} if compared else {}
     adapter = tmp_path / f"adapter-{run}"
     adapter.mkdir()
     return (
@@ -127,7 +138,7 @@ def add_version(runtime: Runtime, tmp_path: Path, run: str, numbers: Mapping[str
             dataset="d",
             base="smollm2-135m-instruct",
             base_digest="sha256:0",
-            verdict=Verdict(True, (), {"gain.base": 0.3, WON_TODAY: 1.0, **(numbers or {})}),
+            verdict=Verdict(True, (), {"gain.base": 0.3, **today, **(numbers or {})}),
         )
         .name
     )

@@ -32,6 +32,7 @@ _PLURALS = (("oes", "ao"), ("aes", "ao"), ("ais", "al"), ("eis", "el"), ("ns", "
 _SMALL = ("zinho", "zinha", "inho", "inha")
 _VERBS = ("ando", "endo", "indo", "aram", "eram", "iram", "avam", "iam", "ava", "eu", "ou", "ei", "ar", "er", "ir",
           "am", "em")  # fmt: skip
+VAGUE = 0.5
 SHORTEST = 3
 """Characters that an ending leaves at least."""
 
@@ -57,9 +58,10 @@ def _ends(word: str, ending: str) -> bool:
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
     """`empty` are words that name nothing; `near` gives for a stem the others that it asks for as well; `relations`
-    gives for a stem the relations that it asks for."""
+    gives for a stem the relations that it asks for; of these stems the `vague` ones ask for little."""
 
     empty: frozenset[str]
+    vague: frozenset[str]
     near: Mapping[str, tuple[str, ...]]
     relations: Mapping[str, frozenset[Relation]]
 
@@ -68,10 +70,15 @@ class Vocabulary:
         # Whole words: "como" is empty, and its stem is that of "comer".
         return list(dict.fromkeys(stem(word) for word in words(text) if word not in self.empty))
 
-    def asked(self, stems: Iterable[str]) -> list[Relation]:
-        """The relations that stems ask for, by themselves or by what means the same; always in the same order."""
-        every = {other for one in stems for other in (one, *self.near.get(one, ()))}
-        return sorted({relation for one in every for relation in self.relations.get(one, ())})
+    def asked(self, stems: Iterable[str]) -> dict[Relation, float]:
+        """The relations that stems ask for, by themselves or by what means the same, each with how clearly: 1 for a
+        word, VAGUE for a vague one. Always in the same order."""
+        clearly: dict[Relation, float] = {}
+        for one in stems:
+            asked = {relation for other in (one, *self.near.get(one, ())) for relation in self.relations.get(other, ())}
+            for relation in asked:
+                clearly[relation] = clearly.get(relation, 0.0) + (VAGUE if one in self.vague else 1.0)
+        return {relation: clearly[relation] for relation in sorted(clearly)}
 
 
 @lru_cache(1)
@@ -93,6 +100,7 @@ def vocabulary() -> Vocabulary:
             relations.setdefault(one, set()).add(Relation(name))
     return Vocabulary(
         frozenset(words(raw["empty"])),
+        frozenset(_stems(raw["vague"]["words"].split())),
         # In order: sums of the same weights in another order differ in their last digit, and with it the prompt.
         {one: tuple(sorted(others)) for one, others in near.items()},
         {one: frozenset(asked) for one, asked in relations.items()},

@@ -30,12 +30,14 @@ QUESTION_CHARS = 2000
 """Of a longer question only the end is looked at, where it asks."""
 SAME_WORD = 85.0
 """Similarity in percent from which an unknown word stands for a known one: speech recognition spells freely."""
-SHORTEST_MISSPELT = 4
+SHORTEST_MISSPELT = 5
 SUBJECT, ATTRIBUTE, VALUE, ASKED = 3.0, 2.5, 2.0, 1.0
 """Weights of a word by what it names; ASKED is a word that asks for the fact's relation ("onde", "nome")."""
 NEAR = 0.6
 """Weight of a word that means the same, against the word itself."""
-WEAKEST = 0.35
+CLEAREST = 2.0
+"""So many words that ask for a relation count: "em que cidade fica a minha casa?" has two."""
+WEAKEST = 0.25
 """Facts with less than this share of the best one's score are not told: a small model is confused by them."""
 _ALWAYS = (Relation.CALLED, Relation.NAME)
 """What is told about the owner whatever is asked: how to address them, and who they are."""
@@ -170,9 +172,9 @@ def _best(index: _Index, question: str) -> list[int]:
         worth = trust * index.rarity(len(places))
         for number, weight in places:
             scores[number] = scores.get(number, 0.0) + worth * weight
-    for relation in vocabulary().asked(stems):
+    for relation, clearly in vocabulary().asked(stems).items():
         numbers = index.asked.get(relation, ())
-        worth = ASKED * index.rarity(len(numbers))
+        worth = ASKED * min(clearly, CLEAREST) * index.rarity(len(numbers))
         for number in numbers:
             # "Onde?" alone asks for the owner, and not for every other thing that has a place.
             if number in scores or index.facts[number].claim.subject == OWNER:

@@ -76,13 +76,14 @@ class Follower:
         """Everything once; seconds until the next time."""
         try:
             reload_if_saved(self._parts.settings_file, self._parts.events)
+            # First of all, for a deployment may take minutes, in which the owner asks as well.
+            if self._parts.settings.memory.in_prompt:
+                self._facts.refresh()
             # Before `follow`: what the watch decides now is served in the same look.
             self._watch.look()
             self._served.follow()
             if self._parts.settings.base.similar_turns:
                 self._shown_turns.refresh()
-            if self._parts.settings.memory.in_prompt:
-                self._facts.refresh()
         except OvertakenError as error:
             log.info("%s", error)
             return 0.0

@@ -34,7 +34,7 @@ from aeon_plugin_ft.facts.model import Claim, Fact, FactSource, Relation
 from aeon_plugin_ft.facts.relevant import RelevantFacts
 from aeon_plugin_ft.plugin import FineTuning
 from aeon_plugin_ft.privacy.folding import fold_accents
-from aeon_plugin_ft.settings import default_text
+from aeon_plugin_ft.settings import SettingsFile
 from core.brain import AeonBrain
 from core.console import Console
 from hooks import HookCaller, build_manager
@@ -44,6 +44,8 @@ CROWD = 1000
 """Facts in all, in the search among many."""
 ROUNDS = 3
 PATIENCE = 600.0
+LONGEST = 48
+"""Tokens of a reply: an answer stands at its beginning, and an untrained model goes on for ever."""
 ENOUGH_TOLD, MOST_SECONDS = 0.9, 0.001
 SYLLABLES = ("ba", "ce", "di", "fo", "gu", "la", "me", "ni", "po", "ru", "sa", "te", "vi", "xo", "za", "lhe", "nho")
 
@@ -134,14 +136,14 @@ def converse(asked: Sequence[Asked], model: str, tokens: int) -> dict[str, Any]:
     facts = RelevantFacts(Book(list(sentences)), lambda fact: sentences[fact])
     runtimes.make_relevant_facts = lambda: facts  # type: ignore[attr-defined]
     with tempfile.TemporaryDirectory() as folder:
-        settings = default_text().replace('model = "smollm2-135m-instruct"', f"model = {json.dumps(model)}")
-        data = Path(folder) / "data"
-        data.mkdir()
-        (data / "plugin.toml").write_text(settings.replace("prompt_tokens = 200", f"prompt_tokens = {tokens}"), "utf-8")
+        file = SettingsFile.open(Path(folder) / "data" / "plugin.toml")
+        changes = {"base.model": model, "memory.prompt_tokens": tokens, "serve.max_reply_tokens": LONGEST}
+        for key, value in changes.items():
+            file.set(key, value)
         plugin = FineTuning()
         brain = AeonBrain(None, hooks=HookCaller(build_manager(plugin, entry_points=False)))
         brain.host_routes = ()
-        console = Console(brain, data)
+        console = Console(brain, file.path.parent)
         console.start()
         try:
             wait_for_the_model(plugin)

@@ -12,6 +12,7 @@ from aeon_plugin_ft.causes import PauseCause
 from aeon_plugin_ft.control import OwnerControl
 from aeon_plugin_ft.dataset.similar.showing import ShownTurns
 from aeon_plugin_ft.events import LoggingFailed, LoggingRecovered
+from aeon_plugin_ft.facts.relevant import NothingKnown
 from aeon_plugin_ft.host.arrivals import Arrivals
 from aeon_plugin_ft.host.follower import Follower
 from aeon_plugin_ft.host.memory import Memory
@@ -53,7 +54,7 @@ class Runtime:
         self.watch = Watch(parts.store, parts.registry, parts.index, parts.events, lambda: parts.settings.gate)
         self.watcher = LogWatcher(parts.index, Arrivals(parts.store, parts.index, self.watch, parts.events).arrived)
         self.shown_turns = ShownTurns(parts.pipeline.draft, lambda: parts.index.count(None), parts.index.has)
-        self.facts = make_relevant_facts()
+        self.facts = make_relevant_facts(NothingKnown())
         self._wire_learning(threading.Event())
 
     def _wire_learning(self, look_now: threading.Event) -> None:

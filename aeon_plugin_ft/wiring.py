@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from aeon_plugin_ft.errors import AeonFtError
     from aeon_plugin_ft.events import EventBus
     from aeon_plugin_ft.extensions import Extensions
-    from aeon_plugin_ft.facts.relevant import RelevantFacts
+    from aeon_plugin_ft.facts.relevant import KnownFacts, RelevantFacts
     from aeon_plugin_ft.pipeline import Pipeline
     from aeon_plugin_ft.registry import Registry
     from aeon_plugin_ft.schedule import FailurePolicy
@@ -126,13 +126,6 @@ def make_extensions(hooks: HookCaller) -> Extensions:
     return Extensions(hooks)
 
 
-def make_relevant_facts() -> RelevantFacts:
-    """What the model is told of the owner."""
-    from aeon_plugin_ft.facts.relevant import NothingKnown, RelevantFacts
-
-    return RelevantFacts(NothingKnown(), lambda fact: fact.value)
-
-
 def make_registry(basis: Basis) -> Registry:
     """The versions of this data folder."""
     from aeon_plugin_ft.registry import Registry
@@ -188,3 +181,10 @@ def make_observer(basis: Basis, failures: FailurePolicy, training: OwnTraining |
     return ScheduleObserver(
         basis.data, basis.store, lambda: basis.settings_file.current.schedule, training or NO_TRAINING, failures
     )
+
+
+def make_relevant_facts(source: KnownFacts) -> RelevantFacts:
+    """What the model is told of the owner with a question, out of everything that is known."""
+    from aeon_plugin_ft.facts.relevant import RelevantFacts
+
+    return RelevantFacts(source, lambda fact: fact.value)

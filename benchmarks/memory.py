@@ -134,7 +134,7 @@ def converse(asked: Sequence[Asked], model: str, tokens: int) -> dict[str, Any]:
     """Every question without and with the facts, through a host whose model is the base."""
     sentences = {one.fact: one.sentence for one in asked}
     facts = RelevantFacts(Book(list(sentences)), lambda fact: sentences[fact])
-    runtimes.make_relevant_facts = lambda: facts  # type: ignore[attr-defined]
+    runtimes.make_relevant_facts = lambda _: facts  # type: ignore[attr-defined]
     with tempfile.TemporaryDirectory() as folder:
         file = SettingsFile.open(Path(folder) / "data" / "plugin.toml")
         changes = {"base.model": model, "memory.prompt_tokens": tokens, "serve.max_reply_tokens": LONGEST}

@@ -124,7 +124,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("aeon_plugin_ft.pipeline.resolve_base", resolve)
         patch.setattr("aeon_plugin_ft.serving.backends._embedded", lambda *_: BACKENDS["embedded"])
-        patch.setattr("aeon_plugin_ft.runtime.make_relevant_facts", lambda: RelevantFacts(Book(list(WORLD)), say))
+        patch.setattr("aeon_plugin_ft.runtime.make_relevant_facts", lambda _: RelevantFacts(Book(list(WORLD)), say))
         made = House(tmp_path_factory.mktemp("settings"), bases)
         yield made
         made.owner.caller.all("aeon_stopping")

@@ -81,7 +81,7 @@ class House:
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_real_models: None) -> Iterator[House]:
     BACKENDS["embedded"] = StandIn()
     book, plugin = Book([fact(OWNER, Relation.NAME, "Caio")]), FineTuning()
-    monkeypatch.setattr("aeon_plugin_ft.runtime.make_relevant_facts", lambda: RelevantFacts(book, say))
+    monkeypatch.setattr("aeon_plugin_ft.runtime.make_relevant_facts", lambda _: RelevantFacts(book, say))
     with FakeGroq() as groq, FakeOllama() as ollama, FakeOpenAI("llama") as openai:
         ollama.add_model("m")
         monkeypatch.setenv("GROQ_BASE_URL", groq.url)

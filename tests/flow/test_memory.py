@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
+from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.facts.model import OWNER, Relation
 from aeon_plugin_ft.facts.relevant import RelevantFacts
 from aeon_plugin_ft.plugin import FineTuning
+from aeon_plugin_ft.registry.model import LEARNT
 from aeon_plugin_ft.runtime import Runtime
 from aeon_plugin_ft.turns import read_turns
 from core.brain import AeonBrain
@@ -25,7 +27,7 @@ from hooks.attach import attach
 from hooks.memories import AEON_NONE, CONSOLE_NONE
 from hooks.providers import is_here
 from tests.facts.known import Book, fact, say
-from tests.flow.owner import BACKENDS, StandIn, no_real_models
+from tests.flow.owner import BACKENDS, StandIn, add_version, eventually, no_real_models
 from tests.host.brain import StockBrain
 from tests.servers.groq import FakeGroq, server_error
 from tests.servers.ollama import FakeOllama
@@ -178,6 +180,25 @@ def test_a_private_mode_that_cannot_be_read_is_private(house: House, monkeypatch
     assert house.ask().endswith(CONSOLE_NONE)
     house.host_asks(OLLAMA)
     assert house.ask().endswith(TOLD)
+
+
+@pytest.mark.parametrize(("keep", "told"), [("always", True), ("unlearnt", False)])
+def test_what_a_version_answered_right_in_its_exam_may_leave_its_prompt_and_no_others(
+    house: House, tmp_path: Path, keep: str, told: bool
+) -> None:
+    runtime, bash = house.runtime, fact("cachorro", Relation.NAME, "Bash")
+    house.book.hold(FORK, bash)
+    runtime.settings_file.set("memory.keep_in_prompt", keep)
+    exam = {LEARNT + FORK.id: 1.0, LEARNT + bash.id: 0.5}
+    name = add_version(runtime, tmp_path, "r1", exam)
+    runtime.registry.promote(name, PromotionCause.BETTER)
+    eventually(lambda: runtime.answering == name)
+    house.host_asks(OLLAMA)
+    house.serve(Route("embedded", name, house.openai.url, version=name))
+    prompt = house.ask("minha gata e meu cachorro")
+    assert (TOLD in prompt) is told and "Bash" in prompt
+    runtime.settings_file.set("serve.prefer", "never")
+    assert TOLD in house.ask(), "the host's own model has learnt nothing"
 
 
 def test_what_was_told_is_no_part_of_the_log(house: House) -> None:

@@ -148,7 +148,15 @@ class TurnPath:
             return
         kind = classify(turn)
         self._log.append(turn, kind)
-        self._watch.note(turn, kind, route)
+        self._watch.note(turn, kind, route if _was_asked(turn, route) else None)
 
     def _logs(self) -> bool:
         return self._parts.settings.log.enabled and self._parts.settings.plugin.enabled
+
+
+def _was_asked(turn: Turn, route: Route | None) -> bool:
+    """Whether the model of a route had its turn: one that stands behind the host's own may never be asked, and must
+    not be counted as one that failed."""
+    if route is None or not turn.attempts:
+        return route is not None
+    return any((attempt.provider, attempt.version) == (route.provider, route.version) for attempt in turn.attempts)

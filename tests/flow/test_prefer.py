@@ -11,7 +11,7 @@ from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.registry.model import WON_TODAY
 from aeon_plugin_ft.runtime import Runtime
 from core.brain import AeonBrain
-from hooks import HookCaller, Route, build_manager
+from hooks import Attempt, HookCaller, Message, ModelRequest, Route, build_manager
 from tests.flow.owner import OLLAMA, Owner, add_version, eventually, no_real_models, owner
 from tests.host.servers import ModelServer, Scripted
 
@@ -93,6 +93,28 @@ def test_going_back_by_the_owners_word_is_a_choice_and_by_the_watch_is_none(owne
         runtime.registry.promote(first, cause)
         eventually(lambda: runtime.answering == first)
         assert place(owner, GROQ) == expected
+
+
+def test_what_the_host_answered_is_not_held_against_a_version_that_waited_behind_it(
+    owner: Owner, tmp_path: Path
+) -> None:
+    runtime = owner.start()
+    name = in_use(runtime, tmp_path, PromotionCause.BETTER, 0.0)
+    ours, host = Attempt("groq", name, name, True, 0.1), Attempt("ollama", "m", "base", True, 0.1)
+    failed = replace(host, ok=False)
+    tries = {"host": (host,), "ours": (failed, ours), "nobody": (failed, replace(ours, ok=False))}
+    for call, attempts in tries.items():
+        request = ModelRequest(call, "oi", (Message("user", "oi"),), "chat", "s", OLLAMA)
+        assert owner.caller.first("aeon_choose_model", request=request).last_resort
+        served = attempts[-1] if attempts[-1].ok else None
+        owner.says("oi", "Massa, já anotei." if served else "", id=call, attempts=attempts, served_by=served)
+    eventually(lambda: len(signals(runtime)) == len(tries))
+    assert signals(runtime) == {"host": ("base@ollama", 0), "ours": (name, 0), "nobody": (name, 1)}
+
+
+def signals(runtime: Runtime) -> dict[str, tuple[str, int]]:
+    """Of each turn: whom the watch holds it against, and whether it failed."""
+    return {row["turn"]: (row["version"], row["failed"]) for row in runtime.store.rows("SELECT * FROM signals")}
 
 
 @pytest.mark.parametrize("failure", [Scripted(status=503), Scripted("tarde", delay=60.0)])

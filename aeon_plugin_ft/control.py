@@ -124,7 +124,7 @@ class OwnerControl(FactControl):
     def model_in_use(self) -> ModelInUse:
         """What the brain's next call goes to."""
         answering = self.runtime.answering
-        if answering is None or (answering == BASE and not self.runtime.host.needs_model):
+        if answering is None or not self.runtime.answers_first:
             return ModelInUse(BASE, own=False)
         last = self.registry.last_promotion(answering)
         trained = None if answering == BASE else self.registry.get(answering).created

@@ -45,6 +45,11 @@ class FineTuning:
         return self.runtime.turn_path.choose(request) if self.runtime is not None else None
 
     @hookimpl
+    def aeon_remember(self, request: ModelRequest) -> tuple[str, ...] | None:
+        """The facts that matter for the question; None where there are none, or where they may not go."""
+        return self.runtime.turn_path.remember(request) if self.runtime is not None else None
+
+    @hookimpl
     def aeon_turn_finished(self, turn: Turn) -> None:
         """Log the turn."""
         if self.runtime is not None:

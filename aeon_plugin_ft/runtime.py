@@ -12,9 +12,11 @@ from aeon_plugin_ft.causes import PauseCause
 from aeon_plugin_ft.control import OwnerControl
 from aeon_plugin_ft.dataset.similar.showing import ShownTurns
 from aeon_plugin_ft.events import LoggingFailed, LoggingRecovered
+from aeon_plugin_ft.facts.relevant import NothingKnown
 from aeon_plugin_ft.host.arrivals import Arrivals
 from aeon_plugin_ft.host.backlog import Backlog
 from aeon_plugin_ft.host.follower import Follower
+from aeon_plugin_ft.host.memory import Memory
 from aeon_plugin_ft.host.owner import HostOwner
 from aeon_plugin_ft.host.redaction import Redaction
 from aeon_plugin_ft.host.reloading import open_or_defaults
@@ -29,7 +31,7 @@ from aeon_plugin_ft.turns.log import Limits
 from aeon_plugin_ft.voice.announce import Announcer
 from aeon_plugin_ft.voice.commands import Commands
 from aeon_plugin_ft.watch.watch import Watch
-from aeon_plugin_ft.wiring import Parts, build, make_events
+from aeon_plugin_ft.wiring import Parts, build, make_events, make_relevant_facts
 from hooks import Host
 
 STOP_SECONDS = 30.0
@@ -55,6 +57,7 @@ class Runtime:
         self.watcher = LogWatcher(parts.index, arrivals.arrived)
         self.backlog = Backlog(arrivals.read_facts)
         self.shown_turns = ShownTurns(parts.pipeline.draft, lambda: parts.index.count(None), parts.index.has)
+        self.facts = make_relevant_facts(NothingKnown())
         self._wire_learning(threading.Event())
 
     def _wire_learning(self, look_now: threading.Event) -> None:
@@ -67,12 +70,31 @@ class Runtime:
         self.pipeline = self.learning.pipeline
         self.announcer = Announcer(self.owner)
         self.commands = Commands(OwnerControl(self), say=host.say, told=self.announcer.owner_knows)
-        routing = Routing(host, parts.settings_file, self.routes, self.owner, self.shown_turns)
+        memory = Memory(parts.settings_file, self.owner, self.facts, self.served.standings)
+        self.routing = Routing(
+            host, parts.settings_file, self.routes, self.owner, self.shown_turns, memory, self.served.standings
+        )
         self.turn_path = TurnPath(
-            parts, routing, self.routes, self.owner, self.redaction, self.log, self.watch, self.learning, self.commands
+            parts,
+            self.routing,
+            self.routes,
+            self.owner,
+            self.redaction,
+            self.log,
+            self.watch,
+            self.learning,
+            self.commands,
         )
         self.follower = Follower(
-            parts, self.served, self.watch, self.learning, self.shown_turns, self.redaction, self.commands, look_now
+            parts,
+            self.served,
+            self.watch,
+            self.learning,
+            self.shown_turns,
+            self.facts,
+            self.redaction,
+            self.commands,
+            look_now,
         )
 
     @classmethod
@@ -126,6 +148,11 @@ class Runtime:
     def answering(self) -> str | None:
         """The version that the brain's next call goes to; None while nothing of ours is served."""
         return self.served.answering
+
+    @property
+    def answers_first(self) -> bool:
+        """Whether the model that we serve answers before the host's own choice."""
+        return self.routing.answers_first
 
     def answers_with(self, name: str) -> bool:
         """Whether the next call goes to this version; for the base, also when the host chooses by itself."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from aeon_plugin_ft.events import EventBus
     from aeon_plugin_ft.extensions import Extensions
     from aeon_plugin_ft.facts.book import FactBook
+    from aeon_plugin_ft.facts.relevant import KnownFacts, RelevantFacts
     from aeon_plugin_ft.pipeline import Pipeline
     from aeon_plugin_ft.registry import Registry
     from aeon_plugin_ft.schedule import FailurePolicy
@@ -197,3 +198,10 @@ def make_observer(basis: Basis, failures: FailurePolicy, training: OwnTraining |
     return ScheduleObserver(
         basis.data, basis.store, lambda: basis.settings_file.current.schedule, training or NO_TRAINING, failures
     )
+
+
+def make_relevant_facts(source: KnownFacts) -> RelevantFacts:
+    """What the model is told of the owner with a question, out of everything that is known."""
+    from aeon_plugin_ft.facts.relevant import RelevantFacts
+
+    return RelevantFacts(source, lambda fact: fact.value)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +17,7 @@ from core.config import read_config
 from core.prompt import system_prompt
 from core.providers import CannedProvider, Provider
 from hooks.breaker import Breaker
-from hooks.call import Call, Line, ReplyTo, find_caller
+from hooks.call import CLOUD_SECONDS, Call, Line, ReplyTo, find_caller
 from hooks.contract import Message, Route, Turn
 from hooks.ids import new_id
 from hooks.manager import HookCaller, build_manager
@@ -145,12 +146,24 @@ class AeonBrain:
         """One snapshot of the routes, walked to the first reply."""
         chain = self._chain()
         chosen = call.choose(messages, chain[0] if chain else Route("none", ""))
-        if chosen is not None:
+        if chosen is not None and not chosen.last_resort:
             reply = call.walk((chosen, *chosen.fallback), reply_to)
             if reply is not None:
                 return reply
+        if call.has_last_resort:
+            return self._answer_or_resort(call, chain, reply_to)
         # Unguarded: the owner may have started Ollama a second ago, and there is nobody else to ask.
-        return call.walk(chain, reply_to, guarded=False)
+        return call.walk(map(call.remember, chain), reply_to, guarded=False)
+
+    @staticmethod
+    def _answer_or_resort(call: Call, chain: tuple[Route, ...], reply_to: ReplyTo | None) -> str | None:
+        """The brain's own chain, which may not take long about failing, for somebody else waits to answer."""
+        hurried = (
+            replace(route, timeout_s=min(route.timeout_s, CLOUD_SECONDS)) if route.provider == "groq" else route
+            for route in chain
+        )
+        reply = call.walk(map(call.remember, hurried), reply_to)
+        return reply if reply is not None else call.last_resort(reply_to)
 
     def _conversar_local(self, call: Call, reply_to: ReplyTo | None) -> str:
         began = call.now()

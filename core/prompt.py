@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-NO_MEMORIES = "Nada relevante por enquanto."
+from hooks.memories import CONSOLE_CLOCK, CONSOLE_HEADING, CONSOLE_NONE
 
 _FIXED = """[QUEM VOCÊ É]
 Seu nome é AEON. Você mora nesta máquina e cuida dela: processos, arquivos, janelas e o humor do dono.
@@ -38,4 +38,4 @@ def system_prompt(now: datetime, memories: str = "") -> str:
     """The system message of one call. `now` is local time; `memories` is earlier talk, "" for none."""
     # In Aeon's own form: the log's splitting of prompts (turns/prompts.py) and the dataset's canonical prompt know it.
     when = now.strftime("%d/%m/%Y %H:%M")
-    return f"{_FIXED}Data e hora: {when}\nMemórias:\n{memories.strip() or NO_MEMORIES}"
+    return f"{_FIXED}{CONSOLE_CLOCK}{when}{CONSOLE_HEADING}{memories.strip() or CONSOLE_NONE}"

@@ -7,8 +7,9 @@ hand. So nothing is shared between concurrent calls, a hot reload changes nothin
 `brain.pensar` away again leaves the brain exactly as it was.
 
 When a plugin chooses a route, it is asked in place of Aeon's first request; if it and its fallbacks
-fail, Aeon's request goes out as it would have. Whatever breaks in here costs the plugin its part,
-never the owner the reply.
+fail, Aeon's request goes out as it would have, but for what plugins want remembered (hooks/memories.py).
+A route of last resort is asked when Aeon's requests have failed. Whatever breaks in here costs the plugin
+its part, never the owner the reply.
 """
 
 from __future__ import annotations
@@ -121,7 +122,9 @@ class Attachment:
         except Exception:
             log.exception("this brain cannot be looked into; Aeon answers unseen")
             return self.original(args, kwargs)
-        return pensar(*args, **kwargs)
+        reply = pensar(*args, **kwargs)
+        # Aeon has asked all that it knows, and says so with None (or with nothing, after an empty reply).
+        return reply or call.last_resort() or reply
 
     def _finish(self, call: Call, reply: Any) -> None:
         try:

@@ -12,13 +12,14 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import FrameType
 
 from hooks.breaker import Breaker
 from hooks.contract import Attempt, Message, ModelRequest, Provider, Route, Turn, put_in
 from hooks.ids import new_id
 from hooks.manager import HookCaller
+from hooks.memories import put_memories
 from hooks.providers import OnToken, ProviderError, ProviderPool
 from hooks.text import ThinkFilter, strip_think
 
@@ -31,6 +32,9 @@ _CHAT_MODULES = frozenset(
 _OURS = ("hooks.", "core.", "functools")
 _DEEPEST = 24
 """Frames looked at to find who asked."""
+RESTING = "resting after failures"
+CLOUD_SECONDS = 20.0
+"""How long a cloud may take while a route of last resort waits behind it: it answers within two seconds or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,7 @@ class Call:
     served_by: Attempt | None = None
     _chosen: Route | None = None
     _asked: bool = False
+    _resorted: bool = False
     _began: float = field(default_factory=time.perf_counter)
 
     def choose(self, messages: tuple[Message, ...], host_route: Route) -> Route | None:
@@ -67,12 +72,37 @@ class Call:
         if not self._asked:
             # Even where nobody chose: Aeon asks a second provider after the first, and that is the same call.
             self._asked = True
-            request = ModelRequest(self.id, self.prompt, messages, self.caller, self.line.session, host_route)
-            chosen = self.line.hooks.first("aeon_choose_model", request=request)
+            chosen = self.line.hooks.first("aeon_choose_model", request=self._request(host_route))
             self._chosen = chosen if isinstance(chosen, Route) else None
             if chosen is not None and self._chosen is None:
                 log.warning("a plugin chose a model with a %s instead of a Route; ignored", type(chosen).__name__)
         return self._chosen
+
+    @property
+    def has_last_resort(self) -> bool:
+        """Whether a plugin's route waits for the host's own choice to fail."""
+        return self._chosen is not None and self._chosen.last_resort
+
+    def last_resort(self, reply_to: ReplyTo | None = None) -> str | None:
+        """The reply of the route that waited, asked once; None where there is no such route or it gave none."""
+        chosen = self._chosen
+        if chosen is None or not chosen.last_resort or self._resorted:
+            return None
+        self._resorted = True
+        return self.walk((chosen, *chosen.fallback), reply_to)
+
+    def remember(self, route: Route) -> Route:
+        """A route of the host's own choice, with what the plugins want its model to be told."""
+        told = self.line.hooks.first("aeon_remember", request=self._request(route))
+        if told is None:
+            return route
+        if not isinstance(told, (list, tuple)) or not all(isinstance(memory, str) for memory in told):
+            log.warning("a plugin remembers a %s instead of sentences; ignored", type(told).__name__)
+            return route
+        return replace(route, memories=tuple(told))
+
+    def _request(self, host_route: Route) -> ModelRequest:
+        return ModelRequest(self.id, self.prompt, self.messages, self.caller, self.line.session, host_route)
 
     def walk(self, routes: Iterable[Route], reply_to: ReplyTo | None = None, *, guarded: bool = True) -> str | None:
         """Try routes in order, each once; the first reply that is not blank, or None.
@@ -133,7 +163,7 @@ class Call:
         began = time.perf_counter()
         if guarded and not self.line.breaker.allows(route):
             # On record as a failed attempt, though nothing was sent: the turn says why this route did not answer.
-            self.record(route.provider, route.model, began, error="resting after failures", version=route.version)
+            self.record(route.provider, route.model, began, error=RESTING, version=route.version)
             return None
         try:
             reply = self._ask(route, reply_to)
@@ -154,7 +184,7 @@ class Call:
     def _ask(self, route: Route, reply_to: ReplyTo | None) -> str:
         provider = self.line.pool.for_route(route)
         on_token = reply_to.begin() if reply_to else None
-        messages = put_in(self.messages, route.examples) if route.examples else self.messages
+        messages = put_in(put_memories(self.messages, route.memories), route.examples)
         reply = strip_think(provider.chat(route.model, messages, timeout_s=route.timeout_s, on_token=on_token))
         if reply_to and reply:
             reply_to.end(reply)

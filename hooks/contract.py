@@ -46,7 +46,9 @@ class Route:
     the plugin's own name of what is served ("v0007", or "base"), for the log. `timeout_s` bounds
     the whole call, in seconds. `fallback` is tried in order, each once, before the host's own chain.
     `examples` are shown to the model as earlier conversation, between the system prompt and the talk (see
-    `put_in`); they are no part of what the turn is logged with.
+    `put_in`); `memories` are told to it in the place that the system prompt keeps for them, a sentence each (see
+    `hooks.memories`). Neither is part of what the turn is logged with. `last_resort`: asked when the host's own choice
+    has given no reply, in place of before it.
     """
 
     provider: Provider
@@ -57,6 +59,8 @@ class Route:
     timeout_s: float = 60.0
     fallback: tuple[Route, ...] = ()
     examples: tuple[Message, ...] = ()
+    memories: tuple[str, ...] = ()
+    last_resort: bool = False
 
 
 def put_in(messages: Sequence[Message], examples: Sequence[Message]) -> tuple[Message, ...]:

@@ -7,7 +7,7 @@ docs/hooks.md is rendered from these docstrings.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pluggy
@@ -49,8 +49,26 @@ class HostHooks:
         memory, never from a disk or a network. Each call ends in `aeon_turn_finished` with `turn.id` equal to
         `request.call_id`, also when it failed.
 
-        The route is tried first, then its `fallback`, then the host's own choice. A plugin that raises is logged and
-        skipped.
+        The route is tried first, then its `fallback`, then the host's own choice; where `route.last_resort` is true,
+        the host's own choice is tried first, and the route and its `fallback` when that gave no reply. A plugin that
+        raises is logged and skipped.
+        """
+
+    @hookspec(firstresult=True)
+    def aeon_remember(self, request: ModelRequest) -> Sequence[str] | None:
+        """Called before a model of the host's own choice is asked, once for each that it tries: what should this one be
+        told about the owner? `request.host_route` is the model that is about to be asked.
+
+        Return sentences, which stand in the system prompt where the host keeps its memories, or None for the next
+        plugin to say. Stops at the first answer that is not None; what is no sequence of strings is logged and counts
+        as None. What is told is no part of `turn.messages`. A route that a plugin chose carries its own
+        (`Route.memories`), and is not asked about here.
+
+        The prompt leaves this machine with every word in it where the model does: look at `request.host_route`
+        (`hooks.providers.is_here`) before telling what must not.
+
+        The thread is that of the call, and the owner waits for it: answer from memory, within a millisecond. A plugin
+        that raises is logged and skipped.
         """
 
     @hookspec

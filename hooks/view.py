@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from types import FunctionType, SimpleNamespace
 from typing import Any, cast
 
-from hooks.call import Call
-from hooks.contract import Message, Provider, Route
+from hooks.call import CLOUD_SECONDS, RESTING, Call
+from hooks.contract import Message, Provider, Route, as_dicts
+from hooks.memories import put_memories
+from hooks.providers import ProviderError
 
 log = logging.getLogger("aeon.attach")
 
@@ -59,9 +62,14 @@ def _view_class(kind: type) -> Any:
 
 def _canned(kind: Any) -> Callable[..., Any]:
     def _conversar_local(view: Any, *args: Any, **kwargs: Any) -> Any:
+        call: Call = view._aeon_call
+        # The last moment at which a model can still answer in place of a canned sentence.
+        resort = call.last_resort()
+        if resort is not None:
+            return resort
         began = Call.now()
         reply = kind._conversar_local(view, *args, **kwargs)
-        view._aeon_call.record("canned", "canned", began)
+        call.record("canned", "canned", began)
         return reply
 
     return _conversar_local
@@ -97,8 +105,8 @@ class _GroqCompletions(_Delegate):
         return _ask(
             self._call,
             "groq",
-            kwargs,
-            lambda: self._real.create(*args, **kwargs),
+            Request(args, kwargs),
+            self._real.create,
             read=lambda answer: answer.choices[0].message.content,
             shape=lambda text, model: _Answer(
                 id="aeon",
@@ -120,12 +128,11 @@ class _OllamaModule(_Delegate):
     """The `ollama` package, of which `chat` is seen."""
 
     def chat(self, *args: Any, **kwargs: Any) -> Any:
-        named = {**dict(zip(("model", "messages"), args, strict=False)), **kwargs}
         return _ask(
             self._call,
             "ollama",
-            named,
-            lambda: self._real.chat(*args, **kwargs),
+            Request(args, kwargs),
+            self._real.chat,
             read=lambda answer: answer["message"]["content"],
             shape=lambda text, model: _Answer(
                 model=model, done=True, message=_Answer(role="assistant", content=text, tool_calls=None)
@@ -143,42 +150,106 @@ class _Answer(dict[str, Any]):
             raise AttributeError(name) from None
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The arguments of one of Aeon's requests, given by position or by name."""
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """By name; of those by position, the two that both clients begin with."""
+        return {**dict(zip(("model", "messages"), self.args, strict=False)), **self.kwargs}
+
+    def saying(self, messages: list[dict[str, Any]]) -> Request:
+        """The same with other messages."""
+        if len(self.args) > 1:
+            return replace(self, args=(self.args[0], messages, *self.args[2:]))
+        return replace(self, kwargs={**self.kwargs, "messages": messages})
+
+    def within(self, seconds: float) -> Request:
+        """The same with a time limit, where Aeon gave none."""
+        return replace(self, kwargs={"timeout": seconds, **self.kwargs})
+
+
 def _ask(
     call: Call,
     provider: Provider,
-    asked: dict[str, Any],
-    real: Callable[[], Any],
+    request: Request,
+    real: Callable[..., Any],
     *,
     read: Callable[[Any], Any],
     shape: Callable[[str, str], Any],
 ) -> Any:
     """The answer to one of Aeon's requests: of the chosen route, else the real one, noted either way."""
+    asked = request.named
     model = str(asked.get("model", ""))
+    host = Route(provider, model)
     if not asked.get("stream"):
-        reply = _routed(call, provider, model, asked.get("messages"))
+        reply = _routed(call, host, asked.get("messages"))
         if reply is not None:
             return shape(reply, model)
+    _let_rest(call, host)
+    request = _prepared(call, host, request)
     began = Call.now()
     try:
-        answer = real()
+        answer = real(*request.args, **request.kwargs)
     except Exception as error:
+        if call.has_last_resort:
+            call.line.breaker.failed(host)
         call.record(provider, model, began, error=error)
         raise
+    if call.has_last_resort:
+        call.line.breaker.worked(host)
     call.record(provider, model, began, error=None if asked.get("stream") or _text(answer, read) else "empty reply")
     return answer
 
 
-def _routed(call: Call, provider: Provider, model: str, messages: Any) -> str | None:
+def _routed(call: Call, host: Route, messages: Any) -> str | None:
     """The reply of the plugins' route, once per call; None: Aeon's own request is to go out."""
     try:
-        exact = tuple(Message(m["role"], m["content"]) for m in messages)
         # Aeon's second request in a call is its fallback: the route was tried before the first.
         first = not call.messages
-        chosen = call.choose(exact, Route(provider, model))
-        return call.walk((chosen, *chosen.fallback)) if chosen is not None and first else None
+        chosen = call.choose(_exact(messages), host)
+        if chosen is None or chosen.last_resort or not first:
+            return None
+        return call.walk((chosen, *chosen.fallback))
     except Exception:
         log.exception("a route could not be followed; Aeon asks its own")
         return None
+
+
+def _let_rest(call: Call, host: Route) -> None:
+    """Raise, so that Aeon goes on to its next model, where this one keeps failing and another waits to answer: without
+    one Aeon's request goes out each time, for the owner may have come online this second."""
+    if call.has_last_resort and not call.line.breaker.allows(host):
+        call.record(host.provider, host.model, Call.now(), error=RESTING)
+        raise ProviderError(RESTING)
+
+
+def _prepared(call: Call, host: Route, request: Request) -> Request:
+    """Aeon's request with what plugins want its model to be told; unchanged where that fails."""
+    if call.has_last_resort and host.provider == "groq":
+        request = request.within(CLOUD_SECONDS)
+    try:
+        sent = request.named["messages"]
+        exact = _exact(sent)
+        memories = call.remember(host).memories
+        told = put_memories(exact, memories)
+    except Exception:
+        log.exception("a request could not be added to; it goes out as Aeon wrote it")
+        return request
+    if not memories:
+        return request
+    added = len(told) - len(exact)
+    # Whatever else Aeon wrote into a message stays in it.
+    kept = [{**old, "content": new.content} for old, new in zip(sent, told[added:], strict=True)]
+    return request.saying([*as_dicts(told[:added]), *kept])
+
+
+def _exact(messages: Any) -> tuple[Message, ...]:
+    return tuple(Message(m["role"], m["content"]) for m in messages)
 
 
 def _text(answer: Any, read: Callable[[Any], Any]) -> Any:

@@ -30,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from aeon_plugin_ft.install import install, uninstall
 from aeon_plugin_ft.turns import read_turns
 from aeon_plugin_ft.voice.triggers import phrases
+from hooks.memories import AEON_NONE
 from tests.host.driven import Driven
 from tests.host.servers import ModelServer, Scripted
 from tests.servers.groq import FakeGroq
@@ -157,6 +158,29 @@ def choose_models(aeon: Driven, groq: ModelServer, ollama: ModelServer, report: 
     report.expect("module's prompt", [t["caller"] for t in turns], ["modules.mistica.tarologo_mod"])
 
 
+def remember(aeon: Driven, groq: ModelServer, ollama: ModelServer, report: Report) -> None:
+    """What a plugin remembers stands where Aeon's prompt keeps its memories, for the models that may know it; and a
+    route of last resort answers when Aeon's own models have not."""
+    question, fork = "como se chama minha gata", "A gata do dono se chama Fork."
+    aeon.order("memories", by_provider={"ollama": [fork]})
+    groq.enqueue(Scripted(status=400))
+    report.expect("told to Ollama", aeon.reply(question), f"[ollama/{OLLAMA_MODEL}] {question}")
+    untold, told = (server.chats()[-1]["messages"][0]["content"] for server in (groq, ollama))
+    report.expect("Groq's prompt", untold.rstrip().endswith(f"prompt atual:\n        {AEON_NONE}"), True)
+    report.expect("Ollama's prompt", told, untold.replace(AEON_NONE, f"- {fork}"))
+    aeon.order("memories", by_provider={})
+    last = {"provider": "embedded", "model": "v3", "base_url": ollama.url, "version": "v0003", "last_resort": True}
+    aeon.order("route", route=dict(last))
+    report.expect("not before Aeon's own", aeon.reply(question), f"[groq/{GROQ_MODEL}] {question}")
+    groq.enqueue(Scripted(status=400))
+    ollama.enqueue(Scripted(status=500))
+    turn = aeon.say(question)["turns"][0]
+    report.expect("last resort", turn["reply"], f"[ollama/v3] {question}")
+    report.expect("attempts", [(a["provider"], a["ok"]) for a in turn["attempts"]],
+                  [("groq", False), ("ollama", False), ("embedded", True)])  # fmt: skip
+    aeon.order("route", route=None)
+
+
 def with_probe(root: Path, python: Path, report: Report, *, reloads: int = 0) -> None:
     with ModelServer("groq") as groq, ModelServer("ollama") as ollama, boot(root, python, groq, ollama) as aeon:
         state = aeon.state()
@@ -167,6 +191,7 @@ def with_probe(root: Path, python: Path, report: Report, *, reloads: int = 0) ->
         report.expect("one door after hot reloads", (after["attached"], after["listening"], after["seen"]), (True,) * 3)
         say_all(aeon, groq, report, script())
         choose_models(aeon, groq, ollama, report)
+        remember(aeon, groq, ollama, report)
         report.expect("nothing left behind", aeon.order("close_door"), {"left": {}})
 
 

@@ -141,6 +141,21 @@ def test_a_change_while_the_file_is_being_read_again_is_not_lost(
     assert file.current.gate.canary_turns == 12
 
 
+@pytest.mark.parametrize(("old", "new"), [("trained", "always"), ("host", "never")])
+def test_a_value_of_an_earlier_release_counts_as_what_it_is_called_now_and_is_noted(
+    tmp_path: Path, old: str, new: str
+) -> None:
+    path = tmp_path / "plugin.toml"
+    path.write_text(f'# mine\n[serve]\nprefer = "{old}"\n', encoding="utf-8")
+    file = SettingsFile.open(path)
+    assert file.current.serve.prefer == new
+    assert file.notes == (f'{path}, line 3: serve.prefer = "{old}" is called "{new}" now',)
+    file.set("serve.prefer", new)
+    assert file.notes == ()
+    path.write_text(f'[serve]\nprefer = "{old}"\n', encoding="utf-8")
+    assert not file.reload() and len(file.notes) == 1
+
+
 def test_settings_are_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Settings().train.rank = 3  # type: ignore[misc]

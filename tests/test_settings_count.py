@@ -23,14 +23,17 @@ from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.causes import Trouble
 from aeon_plugin_ft.cli.context import Context
 from aeon_plugin_ft.events import AttentionNeeded
+from aeon_plugin_ft.facts.relevant import RelevantFacts
+from aeon_plugin_ft.host.standing import Standing
 from aeon_plugin_ft.runtime import Runtime
 from aeon_plugin_ft.settings import ServeSection, all_keys, parse, toml_value
 from aeon_plugin_ft.training.model import Estimate, Recipe
 from aeon_plugin_ft.training.recipe import physical_cores
 from aeon_plugin_ft.training.runs import RunConfig
 from aeon_plugin_ft.turns.model import TurnKind
-from hooks import Message, Turn
+from hooks import Message, Route, Turn
 from tests.conftest import REPOSITORY
+from tests.facts.known import WORLD, Book, say
 from tests.flow.owner import BACKENDS, Owner, eventually
 
 CPF = "529.982.247-25"
@@ -121,6 +124,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("aeon_plugin_ft.pipeline.resolve_base", resolve)
         patch.setattr("aeon_plugin_ft.serving.backends._embedded", lambda *_: BACKENDS["embedded"])
+        patch.setattr("aeon_plugin_ft.runtime.make_relevant_facts", lambda _: RelevantFacts(Book(list(WORLD)), say))
         made = House(tmp_path_factory.mktemp("settings"), bases)
         yield made
         made.owner.caller.all("aeon_stopping")
@@ -251,6 +255,29 @@ def shown(house: House) -> int:
     return 0 if route is None else len(route.examples)
 
 
+def told(house: House) -> tuple[str, ...] | None:
+    """What a model of this machine's own is told with a question."""
+    return house.owner.remembers("como se chama minha gata?")
+
+
+def told_by_groq(house: House) -> bool:
+    return house.owner.remembers("como se chama minha gata?", Route("groq", "m")) is not None
+
+
+def told_to_the_version_that_learnt_it(house: House) -> bool:
+    """A version that knows the name of the cat, in the place of the one in use."""
+    runtime = house.runtime
+    learnt = frozenset(one.id for one in WORLD if one.claim.value == "Fork")
+    runtime.routes.flip(Route("embedded", "v", "http://127.0.0.1:9", version="v0099"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runtime.served.standings, "of", lambda _: Standing(True, learnt))
+        route = house.owner.asks("como se chama minha gata?")
+    house.owner.says("como se chama minha gata?", id="call")
+    runtime.routes.flip(None)
+    assert route is not None and route.version == "v0099"
+    return any("Fork" in memory for memory in route.memories)
+
+
 def command_understood(house: House) -> bool:
     return house.owner.hears("qual modelo está respondendo") is not None
 
@@ -307,6 +334,10 @@ EFFECTS: dict[str, Effect] = {
     "dataset.history_turns": Effect(3, history, given={"log.session_gap_minutes": 60}),
     "privacy.mode": Effect("keep", logged(CPF), False, True),
     "privacy.terms": Effect((SECRET_NAME,), logged(SECRET_NAME), True, False),
+    "memory.in_prompt": Effect(False, lambda house: told(house) is None, False, True),
+    "memory.prompt_tokens": Effect(20, told),
+    "memory.keep_in_prompt": Effect("unlearnt", told_to_the_version_that_learnt_it, True, False),
+    "memory.cloud": Effect(True, told_by_groq, False, True),
     "base.model": Effect("another-model", base_in_use, "smollm2-135m-instruct", "another-model"),
     "base.similar_turns": Effect(2, shown, 0),
     "train.rank": recipe("train.rank", 4),
@@ -351,7 +382,7 @@ ELSEWHERE: dict[str, str] = {
     "gate.canary_share": "tests/flow/test_watch.py::test_a_candidate_answers_its_share_of_the_sessions_and_takes_over",
     "gate.canary_turns": "tests/flow/test_watch.py::test_a_candidate_answers_its_share_of_the_sessions_and_takes_over",
     **{f"serve.{key}": "tests/serving/test_settings.py::test_no_key_is_left_out" for key in ServeSection.model_fields},
-    "serve.prefer": "tests/flow/test_runtime.py::test_preferring_the_host_leaves_its_other_backends_alone",
+    "serve.prefer": "tests/flow/test_prefer.py::test_who_answers_is_as_serve_prefer_says",
 }
 """A key of a backend, and those that need a verdict or a model in use: the test that changes it."""
 

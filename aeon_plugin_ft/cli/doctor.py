@@ -82,6 +82,8 @@ def _embedded_server(_: Context) -> Iterator[Symptom]:
 
 def _settings(shared: Context) -> Iterator[Symptom]:
     yield Symptom("settings", True, str(shared.settings_file.path))
+    for note in shared.settings_file.notes:
+        yield Symptom("settings", True, note)
 
 
 def _disk(shared: Context) -> Iterator[Symptom]:
@@ -169,6 +171,34 @@ def _ollama(shared: Context) -> Iterator[Symptom]:
         provider.close()
 
 
+def _facts(shared: Context) -> Iterator[Symptom]:
+    """Where the facts about the owner go: a permission, and no fault either way."""
+    memory = shared.settings_file.current.memory
+    elsewhere = ", ".join(_elsewhere(shared))
+    if not memory.in_prompt:
+        detail = "no model is told the facts about you ([memory] in_prompt)"
+    elif memory.cloud:
+        detail = f"facts about you may leave this machine, to whichever of these answers: {elsewhere} ([memory] cloud)"
+    else:
+        detail = f"facts about you are told to models on this machine only, and not to {elsewhere} ([memory] cloud)"
+    yield Symptom("facts", True, detail)
+
+
+def _elsewhere(shared: Context) -> Iterator[str]:
+    """The places that facts would leave this machine for. Groq whether or not there is a key here: Aeon has its own."""
+    from hooks import Route
+    from hooks.providers import is_here, ollama_url
+
+    serve = shared.settings_file.current.serve
+    yield "Groq"
+    # The one that we serve with, and the one that Aeon itself asks.
+    for url in dict.fromkeys(ollama_url(given) for given in (serve.ollama_url or None, None)):
+        if not is_here(Route("ollama", serve.ollama_model, url)):
+            yield f"Ollama's {serve.ollama_model} at {url}"
+    if serve.openai_url and not is_here(Route("openai", "", serve.openai_url)):
+        yield serve.openai_url
+
+
 def _aeon(shared: Context) -> Iterator[Symptom]:
     if shared.aeon is None:
         return
@@ -190,5 +220,6 @@ CHECKS: tuple[Check, ...] = (
     _versions,
     _served,
     _ollama,
+    _facts,
     _aeon,
 )

@@ -2,7 +2,9 @@
 
 Aeon's prompt carries the clock and the memories that fit the question, so no two are equal. Training wants
 the prompt that is served, and also wants it shared by all examples (its tokens are then computed once), so the
-volatile parts get one canonical value of the same shape.
+volatile parts get one canonical value of the same shape. Memories, those of the host's as well as the facts that the
+plugin puts in (which the log never holds), become what the host says when there are none: what is learnt must be
+known without them.
 """
 
 from __future__ import annotations
@@ -10,15 +12,14 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from hooks.memories import without_memories
+
 CANONICAL_DATE = "01/01/2026"
 CANONICAL_TIME = "12:00"
-CANONICAL_MEMORY = "Nenhuma memória relevante encontrada."
 
 _DATE = re.compile(r"\b(?:\d{2}/\d{2}/\d{4}|\d{4}-\d{2}-\d{2})(?=\b|T)")
 _TIME = re.compile(r"(?<![\d:])(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d+)?)?(?![\d:])")
 _STAMP = re.compile(rf"(?:{_DATE.pattern})(?:[ T]| às )(?:{_TIME.pattern})(?:Z|[+-]\d\d:?\d\d)?")
-# "[MEMÓRIAS RELEVANTES]", a line that introduces them, then the memories to the end of the prompt.
-_MEMORIES = re.compile(r"(\[MEM[ÓO]RIAS RELEVANTES\][^\n]*\n(?:[^\n]*:[ \t]*\n)?[ \t]*)(.*?)([ \t\n]*)\Z", re.DOTALL)
 
 
 @lru_cache(maxsize=4096)
@@ -26,8 +27,7 @@ def canonical_system(prompt: str) -> str:
     """The prompt with dates, times and recalled memories replaced; "" stays ""."""
     text = _STAMP.sub(f"{CANONICAL_DATE} {CANONICAL_TIME}", prompt)
     text = _DATE.sub(CANONICAL_DATE, text)
-    text = _TIME.sub(CANONICAL_TIME, text)
-    return _MEMORIES.sub(rf"\g<1>{CANONICAL_MEMORY}\g<3>", text)
+    return without_memories(_TIME.sub(CANONICAL_TIME, text))
 
 
 @lru_cache(maxsize=4096)

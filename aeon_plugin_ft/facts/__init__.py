@@ -6,4 +6,6 @@ table.py      every claim in the store, and which turns were read
 holding.py    which of the claims about one thing are held
 book.py       what is known: followed, asked, edited, forgotten
 finding.py    facts by what people call things
+relevant.py   the facts that matter for a question, as sentences for the prompt
+asking.py     the words that a question asks with
 """

@@ -7,6 +7,7 @@ import threading
 
 from aeon_plugin_ft.dataset.similar.showing import ShownTurns
 from aeon_plugin_ft.errors import AeonFtError, OvertakenError
+from aeon_plugin_ft.facts.relevant import RelevantFacts
 from aeon_plugin_ft.host.redaction import Redaction
 from aeon_plugin_ft.host.reloading import reload_if_saved
 from aeon_plugin_ft.host.served import ServedModel
@@ -34,12 +35,13 @@ class Follower:
         watch: Watch,
         learning: Learning,
         shown_turns: ShownTurns,
+        facts: RelevantFacts,
         redaction: Redaction,
         commands: Commands,
         look_now: threading.Event,
     ) -> None:
         self._parts, self._served, self._watch, self._learning = parts, served, watch, learning
-        self._shown_turns, self._redaction, self._commands = shown_turns, redaction, commands
+        self._shown_turns, self._facts, self._redaction, self._commands = shown_turns, facts, redaction, commands
         self._look_now = look_now
         self._stopping = threading.Event()
         self._failures = 0
@@ -74,6 +76,9 @@ class Follower:
         """Everything once; seconds until the next time."""
         try:
             reload_if_saved(self._parts.settings_file, self._parts.events)
+            # First of all, for a deployment may take minutes, in which the owner asks as well.
+            if self._parts.settings.memory.in_prompt:
+                self._facts.refresh()
             # Before `follow`: what the watch decides now is served in the same look.
             self._watch.look()
             self._served.follow()

@@ -12,6 +12,7 @@ import threading
 from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.errors import ServingError
 from aeon_plugin_ft.events import SwapFailed
+from aeon_plugin_ft.host.standing import Standings
 from aeon_plugin_ft.registry import BASE, VersionState
 from aeon_plugin_ft.registry.canaries import CanaryEnd, canary_under_way, end_canary
 from aeon_plugin_ft.serving.canary import CanaryServer
@@ -30,6 +31,7 @@ class ServedModel:
     def __init__(self, host: Host, parts: Parts, look_now: threading.Event) -> None:
         self._host, self._parts, self._look_now = host, parts, look_now
         self.routes = RouteTable()
+        self.standings = Standings(parts.registry)
         self.swapper = Swapper(
             parts.data,
             parts.store,
@@ -62,12 +64,21 @@ class ServedModel:
 
         Raises AeonFtError when it cannot be served: what answered before goes on.
         """
+        # Before anything is served: the first call that could go to a version must find what is known of it.
+        self.standings.look(*self._named())
         self._serve_current()
         self._serve_candidate()
 
     def follow_now(self) -> None:
         """Have the follower look at once instead of within a second."""
         self._look_now.set()
+
+    def _named(self) -> set[str]:
+        """The versions that a call may go to now, or after this look."""
+        routes = [route for route in (self.routes.current, self.routes.canary and self.routes.canary.route) if route]
+        served = {each.version for route in routes for each in (route, *route.fallback)}
+        canary = canary_under_way(self._parts.store)
+        return served | {self._parts.registry.current()} | ({canary.version} if canary else set())
 
     def _serve_current(self) -> None:
         settings = self._parts.settings

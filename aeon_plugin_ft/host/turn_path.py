@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from enum import Enum
 
 from aeon_plugin_ft.dataset.similar.showing import ShownTurns
+from aeon_plugin_ft.host.memory import Memory
 from aeon_plugin_ft.host.owner import HostOwner
 from aeon_plugin_ft.host.redaction import Redaction
+from aeon_plugin_ft.host.standing import Standings
 from aeon_plugin_ft.learning import Learning
+from aeon_plugin_ft.registry import BASE
 from aeon_plugin_ft.serving.routes import RouteTable
 from aeon_plugin_ft.settings import SettingsFile
 from aeon_plugin_ft.turns import TurnLog, classify
@@ -17,34 +21,73 @@ from aeon_plugin_ft.wiring import Parts
 from hooks import Host, ModelRequest, Route, Turn
 
 
+class _Place(Enum):
+    """Where a route of ours stands against the host's own choice."""
+
+    FIRST = "first"
+    """Before it."""
+    LAST = "last"
+    """Behind it, when it gave no reply."""
+    NONE = "none"
+
+
 class Routing:
     """Which model answers a call, and with what it is shown."""
 
     def __init__(
-        self, host: Host, settings_file: SettingsFile, routes: RouteTable, owner: HostOwner, shown_turns: ShownTurns
+        self,
+        host: Host,
+        settings_file: SettingsFile,
+        routes: RouteTable,
+        owner: HostOwner,
+        shown_turns: ShownTurns,
+        memory: Memory,
+        standings: Standings,
     ) -> None:
         self._host, self._settings_file, self._routes = host, settings_file, routes
-        self._owner, self._shown_turns = owner, shown_turns
+        self._owner, self._shown_turns, self._memory, self._standings = owner, shown_turns, memory, standings
 
     def choose(self, request: ModelRequest) -> Route | None:
         """The route of the version in use; None leaves the call to the host."""
         route = self._routes.acquire(request.call_id, request.session)
-        if route is not None and self._takes(route, request.host_route):
-            return self._with_examples(route, request)
+        place = _Place.NONE if route is None else self._place(route, request.host_route.provider)
+        if route is not None and place is not _Place.NONE:
+            shown = self._with_examples(self._memory.put_in(request, route), request)
+            return replace(shown, last_resort=place is _Place.LAST)
         # It was not taken: a call that counts as its user would keep the model from leaving.
         self._routes.release(request.call_id)
         if request.host_route.provider in {"groq", "ollama"}:
-            # Only providers whose calls we can make ourselves can be shown anything more than the host shows them.
+            # Only providers whose calls we can make ourselves can be shown examples; what there is to remember goes
+            # into the host's own request (`aeon_remember`).
             shown = self._with_examples(request.host_route, request)
-            return shown if shown.examples else None
+            return self._memory.put_in(request, shown) if shown.examples else None
         return None
 
-    def _takes(self, route: Route, host_route: Route) -> bool:
-        """The untrained model only answers where the host has none; a trained one as [serve] prefer says."""
-        if route.version == "base":
-            return self._host.needs_model or host_route.provider in {"canned", "none"}
-        prefers_trained = self._settings_file.current.serve.prefer == "trained"
-        return prefers_trained or host_route.provider in {route.provider, "canned", "none"}
+    @property
+    def answers_first(self) -> bool:
+        """Whether what is served answers before a model of the host's own, should the host have one."""
+        route = self._routes.current
+        return route is not None and self._place(route) is _Place.FIRST
+
+    def remember(self, request: ModelRequest) -> tuple[str, ...] | None:
+        """What a model of the host's own choice is told; None for nothing."""
+        return self._memory.told(request, request.host_route) or None
+
+    def _place(self, route: Route, host_asks: str = "") -> _Place:
+        """Where a route of ours stands against the host's own choice, whose provider is `host_asks`. Where the host has
+        none, ours is all there is; elsewhere the untrained model has no part, and a trained one has that of [serve]
+        prefer."""
+        if self._host.needs_model or host_asks in {"canned", "none"}:
+            return _Place.FIRST
+        if route.version == BASE:
+            return _Place.NONE
+        prefer = self._settings_file.current.serve.prefer
+        if prefer == "always":
+            return _Place.FIRST
+        if prefer == "never":
+            return _Place.NONE
+        wanted = self._standings.of(route.version).better or self._standings.chosen == route.version
+        return _Place.FIRST if prefer == "better" and wanted else _Place.LAST
 
     def _with_examples(self, route: Route, request: ModelRequest) -> Route:
         """The route with the owner's similar conversations, where [base] similar_turns wants them."""
@@ -89,6 +132,10 @@ class TurnPath:
             self._learning.owner_spoke()
         return self._routing.choose(request)
 
+    def remember(self, request: ModelRequest) -> tuple[str, ...] | None:
+        """What a model of the host's own choice is told of the owner; None for nothing."""
+        return self._routing.remember(request) if self._parts.settings.plugin.enabled else None
+
     def finished(self, turn: Turn) -> None:
         """Log the turn before the owner gets the reply; a private or refused one leaves no trace."""
         # First, and for private turns too: the call is over, whatever is kept of it.
@@ -101,7 +148,15 @@ class TurnPath:
             return
         kind = classify(turn)
         self._log.append(turn, kind)
-        self._watch.note(turn, kind, route)
+        self._watch.note(turn, kind, route if _was_asked(turn, route) else None)
 
     def _logs(self) -> bool:
         return self._parts.settings.log.enabled and self._parts.settings.plugin.enabled
+
+
+def _was_asked(turn: Turn, route: Route | None) -> bool:
+    """Whether the model of a route had its turn: one that stands behind the host's own may never be asked, and must
+    not be counted as one that failed."""
+    if route is None or not turn.attempts:
+        return route is not None
+    return any((attempt.provider, attempt.version) == (route.provider, route.version) for attempt in turn.attempts)

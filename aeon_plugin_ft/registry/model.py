@@ -21,6 +21,12 @@ from aeon_plugin_ft.errors import RegistryError
 from aeon_plugin_ft.evaluation.model import Verdict
 from aeon_plugin_ft.store.seal import broken
 
+WON_TODAY = "today.won"
+"""The number in a verdict: 1.0 where it won the comparison with what answers today, 0.0 where it did not."""
+LEARNT = "exam.fact."
+"""Before the id of a fact, the number in a verdict: the share of the exam's questions about it that were answered
+right."""
+
 
 class VersionState(str, Enum):
     CANDIDATE = "candidate"
@@ -71,3 +77,17 @@ class Version:
                 f"{self.name} is not what was judged: {'; '.join(faults)} (in {self.folder})",
                 "Put the file back, use another version (`aeon-ft models`), or train again",
             )
+
+    @property
+    def won_today(self) -> bool | None:
+        """Whether it won the comparison with what answered the owner on that day; None where they were not compared."""
+        won = self.verdict.numbers.get(WON_TODAY)
+        return None if won is None else won >= 1.0
+
+    @property
+    def learnt(self) -> frozenset[str]:
+        """The ids of the facts that it answered right in its exam, without being told them."""
+        numbers = self.verdict.numbers
+        return frozenset(
+            key.removeprefix(LEARNT) for key, share in numbers.items() if key.startswith(LEARNT) and share >= 1.0
+        )

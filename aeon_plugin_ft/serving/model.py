@@ -18,6 +18,9 @@ from aeon_plugin_ft.serving.journal import SwapStep
 from aeon_plugin_ft.settings import ServeSection
 from hooks import Route
 
+_OF_A_CALL = frozenset({"examples", "memories", "last_resort"})
+"""Fields of a route that no deployment has."""
+
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
@@ -43,7 +46,9 @@ class Deployment:
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Deployment:
         """The deployment of `record()`, without its token."""
-        return cls(**{**record, "route": Route(**{**record["route"], "fallback": ()})})
+        # What belongs to one call is left out: as lists, which JSON makes of it, the route would equal no other.
+        route = {key: value for key, value in record["route"].items() if key not in _OF_A_CALL}
+        return cls(**{**record, "route": Route(**{**route, "fallback": ()})})
 
 
 OnStep = Callable[[SwapStep], None]

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from tomlkit.exceptions import TOMLKitError
 
 from aeon_plugin_ft.errors import SettingsError
-from aeon_plugin_ft.settings.problems import problem_sentence, unknown_key_sentence
+from aeon_plugin_ft.settings.problems import old_value_notes, problem_sentence, unknown_key_sentence
 from aeon_plugin_ft.settings.rendering import default_text
 from aeon_plugin_ft.settings.sections import Settings, sections
 from aeon_plugin_ft.store.files import why_refused, write_whole
@@ -31,6 +31,8 @@ class SettingsFile:
         self.path = path
         self.current = Settings()
         self.error: SettingsError | None = None
+        self.notes: tuple[str, ...] = ()
+        """What of the file was read as something else: values of earlier releases."""
         self._read_at: tuple[int, int] | None = None
         self._changing = threading.RLock()
         """A change by the owner and a reading of the file take turns: the older one must not come last."""
@@ -45,18 +47,20 @@ class SettingsFile:
         if not path.exists():
             file._write(default_text())
         file._read_at = file._stamp()
-        file.current = parse(file._read(), path)
+        text = file._read()
+        file.current, file.notes = parse(text, path), old_value_notes(text, path)
         return file
 
     def reload(self) -> bool:
         """Read the file again; True when `current` changed."""
         with self._changing:
             try:
-                read = parse(self._read(), self.path)
+                text = self._read()
+                read = parse(text, self.path)
             except SettingsError as error:
                 self.error = error
                 return False
-            self.error = None
+            self.error, self.notes = None, old_value_notes(text, self.path)
             changed = read != self.current
             self.current = read
             return changed
@@ -95,7 +99,7 @@ class SettingsFile:
             # there: a full disk must not leave settings that the next start does not know.
             changed = parse(text, self.path)
             self._write(text)
-            self.current = changed
+            self.current, self.notes = changed, old_value_notes(text, self.path)
 
     def _read(self) -> str:
         try:

@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from aeon_plugin_ft.settings.sections import all_keys, sections
+import tomlkit
+
+from aeon_plugin_ft.settings.sections import OLD_VALUES, all_keys, sections
 
 
 def problem_sentence(problem: Mapping[str, Any], text: str, path: Path) -> str:
@@ -28,6 +30,17 @@ def unknown_key_sentence(path: Path, line: int | None, key: str) -> str:
     near = difflib.get_close_matches(key, names, n=1, cutoff=0.0)
     kind = "key" if "." in key else "section"
     return f"{_where(path, line)}: there is no {kind} {key}; the nearest is {near[0]}"
+
+
+def old_value_notes(text: str, path: Path) -> tuple[str, ...]:
+    """One sentence for each value of an earlier release in a TOML `text` that is valid: what it counts as now."""
+    raw, notes = tomlkit.parse(text).unwrap(), []
+    for key, renamed in OLD_VALUES.items():
+        section, _, name = key.partition(".")
+        value = raw.get(section, {}).get(name)
+        if isinstance(value, str) and value in renamed:
+            notes.append(f'{_where(path, line_of(text, key))}: {key} = "{value}" is called "{renamed[value]}" now')
+    return tuple(notes)
 
 
 def _where(path: Path, line: int | None) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -79,6 +79,25 @@ class PrivacySection(Section):
         description='"redact": typed placeholders. "drop": such turns are not logged. "keep": as said.',
     )
     terms: tuple[str, ...] = Field((), description="Your own words to redact: names, places, projects.")
+
+
+class MemorySection(Section):
+    """What you told Aeon about yourself, remembered from the next question on."""
+
+    in_prompt: bool = Field(True, description="Tell the model, with each question, the facts that matter for it.")
+    prompt_tokens: int = Field(
+        200, ge=20, le=4000, description="The facts of one question take at most this many tokens of its prompt."
+    )
+    keep_in_prompt: Literal["always", "unlearnt"] = Field(
+        "always",
+        description='"unlearnt": a trained model is no longer told the facts that it answered right in its exam.'
+        ' "always": whatever it knows.',
+    )
+    cloud: bool = Field(
+        False,
+        description="true: facts may also be told to models that are not on this machine: Groq, an Ollama or another"
+        " server elsewhere. Never in private mode.",
+    )
 
 
 class BaseSection(Section):
@@ -209,6 +228,10 @@ BACKENDS = ("embedded", "ollama", "groq", "openai")
 """Those of [serve] backend that are built in."""
 
 
+OLD_VALUES: dict[str, dict[str, str]] = {"serve.prefer": {"trained": "always", "host": "never"}}
+"""Values of earlier releases, and what they are called now: a file that holds one is read as if it held the other."""
+
+
 class ServeSection(Section):
     """Who answers with the trained model."""
 
@@ -218,9 +241,11 @@ class ServeSection(Section):
         description="Where trained versions are served: embedded, ollama, groq, openai, or plugin.NAME, a backend that"
         " another plugin adds.",
     )
-    prefer: Literal["trained", "host"] = Field(
-        "trained",
-        description='"trained": a trained model answers before Aeon\'s own choice. "host": only in its place.',
+    prefer: Literal["better", "offline", "always", "never"] = Field(
+        "better",
+        description='When a trained model answers in place of Aeon\'s own choice. "better": where it won the comparison'
+        ' with what answers today, where you chose it, and when nothing else answers. "offline": only when nothing else'
+        ' answers. "always": before Aeon\'s own choice. "never": only where Aeon has no model of its own.',
     )
     groq_model: str = Field(
         "openai/gpt-oss-20b", description="Groq's base model; checked against the list Groq serves."
@@ -255,6 +280,11 @@ class ServeSection(Section):
         5, ge=2, description="Versions kept for going back; current, previous and base always stay."
     )
 
+    @field_validator("prefer", mode="before")
+    @classmethod
+    def _of_an_earlier_release(cls, value: object) -> object:
+        return OLD_VALUES["serve.prefer"].get(value, value) if isinstance(value, str) else value
+
 
 class VoiceSection(Section):
     """Spoken commands and announcements."""
@@ -272,6 +302,7 @@ class Settings(Section):
     log: LogSection = Field(default_factory=LogSection)
     dataset: DatasetSection = Field(default_factory=DatasetSection)
     privacy: PrivacySection = Field(default_factory=PrivacySection)
+    memory: MemorySection = Field(default_factory=MemorySection)
     base: BaseSection = Field(default_factory=BaseSection)
     train: TrainSection = Field(default_factory=TrainSection)
     schedule: ScheduleSection = Field(default_factory=ScheduleSection)

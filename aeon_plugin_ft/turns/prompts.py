@@ -10,8 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-MEMORIES = "[MEMÓRIAS RELEVANTES]"
-"""Aeon's heading; everything after it belongs to the turn."""
+from hooks.memories import fixed_length
 
 CLOCK = re.compile(r"\d{2}/\d{2}/\d{4} \d{2}:\d{2}")
 """How Aeon writes the date and time: dd/mm/YYYY HH:MM."""
@@ -31,9 +30,7 @@ class PromptText:
 
 def split(text: str) -> PromptText:
     """Tell the fixed parts from the values; `split(text).join() == text` for every text."""
-    heading = text.find(MEMORIES)
-    # The heading itself is still fixed: it is in every prompt with memories.
-    fixed = len(text) if heading < 0 else heading + len(MEMORIES)
+    fixed = fixed_length(text)
     spans = _clocks(text, fixed)
     if fixed < len(text):
         spans.append((fixed, len(text)))

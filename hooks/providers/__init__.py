@@ -8,6 +8,7 @@ from hooks.providers.base import OnToken, Provider, ProviderError
 from hooks.providers.groq import GROQ_URL, GroqProvider
 from hooks.providers.ollama import OLLAMA_URL, OllamaProvider, ollama_url
 from hooks.providers.openai import OpenAIProvider
+from hooks.providers.places import is_here
 from hooks.providers.pool import ProviderPool
 
 __all__ = [
@@ -20,5 +21,6 @@ __all__ = [
     "Provider",
     "ProviderError",
     "ProviderPool",
+    "is_here",
     "ollama_url",
 ]

@@ -144,6 +144,29 @@ def test_doctor_finds_an_ollama_that_does_not_run(cli: Cli) -> None:
     assert symptoms["python"]["ok"]
 
 
+def test_doctor_shows_where_the_facts_about_the_owner_go(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def told() -> str:
+        cli("doctor", "--json")
+        return str({s["name"]: s for s in json.loads(cli.out)}["facts"]["detail"])
+
+    cli("config", "set", "serve.openai_url", '"http://127.0.0.1:8000"')
+    assert "on this machine only, and not to Groq (" in told()
+    cli("config", "set", "serve.openai_url", '"https://llm.example.com"')
+    monkeypatch.setenv("OLLAMA_HOST", "gpu.example.com")
+    everywhere = "Groq, Ollama's deepseek-r1:8b at http://gpu.example.com:11434, https://llm.example.com"
+    assert f"not to {everywhere}" in told()
+    cli("config", "set", "memory.cloud", "true")
+    assert f"may leave this machine, to whichever of these answers: {everywhere}" in told()
+    cli("config", "set", "memory.in_prompt", "false")
+    assert "no model is told" in told()
+
+
+def test_doctor_names_a_value_of_an_earlier_release(cli: Cli) -> None:
+    cli("config", "set", "serve.prefer", "host")
+    cli("doctor")
+    assert 'serve.prefer = "host" is called "never" now' in " ".join(cli.out.split())
+
+
 def test_nobody_says_that_a_version_answers_where_it_is_not_served_yet(cli: Cli, tmp_path: Path) -> None:
     name = add_version(cli, tmp_path, "r1")
 

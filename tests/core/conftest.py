@@ -18,11 +18,17 @@ class Recorder:
         self.turns: list[Turn] = []
         self.requests: list[ModelRequest] = []
         self.route: Route | None = None
+        self.memories: dict[str, tuple[str, ...]] = {}
+        """By the provider of the host's route."""
 
     @hookimpl
     def aeon_choose_model(self, request: ModelRequest) -> Route | None:
         self.requests.append(request)
         return self.route
+
+    @hookimpl
+    def aeon_remember(self, request: ModelRequest) -> tuple[str, ...] | None:
+        return self.memories.get(request.host_route.provider)
 
     @hookimpl
     def aeon_turn_finished(self, turn: Turn) -> None:

@@ -103,6 +103,70 @@ def test_a_route_that_keeps_failing_is_left_alone(
     assert recorder.turns[-1].attempts[0].error == "resting after failures"
 
 
+def test_the_host_tells_its_own_models_what_a_plugin_remembers_each_what_it_may_know(
+    make_brain: Make, groq: ModelServer, ollama: ModelServer, recorder: Recorder
+) -> None:
+    brain = make_brain()
+    recorder.memories = {"ollama": ("A gata se chama Fork.",)}
+    groq.enqueue(Scripted(status=503))
+    assert brain.pensar("qual é a gata?") == "[ollama/deepseek-r1:8b] qual é a gata?"
+    (to_groq,), (to_ollama,) = groq.chats(), ollama.chats()
+    assert "Fork" not in to_groq["messages"][0]["content"]
+    assert to_ollama["messages"][0]["content"].endswith("Memórias:\n- A gata se chama Fork.")
+    assert "Fork" not in recorder.turns[0].messages[0].content, "the log keeps what the host sent"
+
+
+def test_a_chosen_route_carries_its_memories_itself(
+    make_brain: Make, groq: ModelServer, ollama: ModelServer, recorder: Recorder
+) -> None:
+    brain = make_brain()
+    recorder.memories = {"groq": ("Nada disto.",)}
+    base = Route("openai", "base", groq.url, memories=("O disco é novo.",))
+    recorder.route = Route("embedded", "v3", ollama.url, fallback=(base,), memories=("A gata se chama Fork.",))
+    ollama.enqueue(Scripted(status=404))
+    assert brain.pensar("oi") == "[groq/base] oi"
+    assert ollama.chats()[0]["messages"][0]["content"].endswith("- A gata se chama Fork.")
+    assert groq.chats()[0]["messages"][0]["content"].endswith("- O disco é novo.")
+
+
+def test_a_route_of_last_resort_answers_only_when_the_host_has_nothing(
+    make_brain: Make, groq: ModelServer, ollama: ModelServer, recorder: Recorder
+) -> None:
+    brain = make_brain()
+    recorder.route = Route("embedded", "v3", ollama.url, version="v0003", last_resort=True)
+    assert brain.pensar("oi") == "[groq/openai/gpt-oss-20b] oi"
+    groq.enqueue(Scripted(status=503))
+    ollama.enqueue(Scripted(status=500))
+    assert brain.pensar("oi", modo="conversa") == "[ollama/v3] oi"
+    turn = recorder.turns[-1]
+    assert [(a.model, a.ok) for a in turn.attempts] == [
+        ("openai/gpt-oss-20b", False),
+        ("deepseek-r1:8b", False),
+        ("v3", True),
+    ]
+    assert turn.served_by is not None and turn.served_by.version == "v0003"
+
+
+def test_a_cloud_that_hangs_does_not_keep_a_last_resort_waiting(
+    make_brain: Make, groq: ModelServer, ollama: ModelServer, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.brain.CLOUD_SECONDS", 0.2)
+    brain = make_brain()
+    recorder.route = Route("embedded", "v3", ollama.url, last_resort=True)
+    groq.enqueue(*[Scripted("tarde", delay=60.0)] * 3)
+    ollama.enqueue(*[answer for _ in range(3) for answer in (Scripted(status=500), "v3 fala")])
+    assert [brain.pensar("oi") for _ in range(3)] == ["v3 fala"] * 3
+    # By now both of the host's models have failed three times, and nobody waits for them any more.
+    assert brain.pensar("oi") == "[ollama/v3] oi"
+    assert [a.error for a in recorder.turns[-1].attempts] == ["resting after failures", "resting after failures", None]
+
+
+def test_what_is_no_sentence_is_not_told(make_brain: Make, groq: ModelServer, recorder: Recorder) -> None:
+    recorder.memories = {"groq": "A gata"}  # type: ignore[dict-item]
+    assert make_brain().pensar("oi") == "[groq/openai/gpt-oss-20b] oi"
+    assert groq.chats()[0]["messages"][0]["content"].endswith("Nada relevante por enquanto.")
+
+
 class _Raises:
     @hookimpl
     def aeon_choose_model(self, request: Any) -> Route:

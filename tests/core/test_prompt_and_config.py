@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from core.config import DEFAULT_GROQ_MODEL, read_config, read_env
-from core.prompt import NO_MEMORIES, system_prompt
+from core.prompt import system_prompt
 from core.providers import CannedProvider
 from hooks import Message
+from hooks.memories import CONSOLE_NONE
 
 NOON = datetime(2026, 3, 1, 12, 5)
 
@@ -26,7 +27,7 @@ def test_what_changes_stands_last() -> None:
     one, other = system_prompt(NOON), system_prompt(datetime(2027, 12, 31, 23, 59), "Dono: oi\nAeon: fala")
     shared = next(i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
     assert shared > 0.93 * len(one)
-    assert one.endswith(NO_MEMORIES) and other.endswith("Dono: oi\nAeon: fala")
+    assert one.endswith(CONSOLE_NONE) and other.endswith("Dono: oi\nAeon: fala")
 
 
 class Manager:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -17,7 +20,9 @@ from aeon_plugin_ft.dataset.system import canonical_system, volatile_values
 from aeon_plugin_ft.dataset.tool_calls import tool_call
 from aeon_plugin_ft.dataset.topics import NO_TOPIC, Topics
 from aeon_plugin_ft.dataset.words import normal
+from core.prompt import system_prompt
 from hooks import Message
+from hooks.memories import AEON_NONE, CONSOLE_NONE, with_memories
 
 # -- likeness -------------------------------------------------------------------------------------
 
@@ -153,6 +158,26 @@ def test_good_replies_score_full_marks() -> None:
 def test_clocks_in_prompts_become_one_value(prompt: str, canonical: str) -> None:
     assert canonical_system(prompt) == canonical
     assert canonical_system(canonical) == canonical
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        lambda memories: (
+            "Data/Hora: 05/02/2026 23:17.\n\n[MEMÓRIAS RELEVANTES]\nO que já foi dito:\n"
+            + (memories or "Nenhuma memória relevante encontrada.")
+        ),
+        lambda memories: system_prompt(datetime(2026, 2, 5, 23, 17), memories),
+    ],
+    ids=["aeon", "console"],
+)
+def test_training_sees_the_prompt_of_a_host_with_nothing_to_remember(host: Callable[[str], str]) -> None:
+    """With the host's own memories, and with the facts that were told to the model, in any mixture."""
+    nothing = canonical_system(host(""))
+    assert nothing.endswith((AEON_NONE, CONSOLE_NONE)) and "01/01/2026 12:00" in nothing
+    for memories in ("Dono: oi\nAeon: fala", "A gata se chama Fork."):
+        assert canonical_system(host(memories)) == nothing
+        assert canonical_system(with_memories(host(memories), ["O dono mora em Joinville."])) == nothing
 
 
 def test_volatile_values_are_the_dates_and_times() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from aeon_plugin_ft.errors import BackendDownError
 from aeon_plugin_ft.evaluation import Verdict
 from aeon_plugin_ft.plugin import FineTuning
 from aeon_plugin_ft.registry import Registry, Version
+from aeon_plugin_ft.registry.model import WON_TODAY
 from aeon_plugin_ft.runtime import Runtime
 from aeon_plugin_ft.serving.model import Deployer, Deployment
 from hooks import Attempt, HookCaller, Host, Message, ModelRequest, Route, Turn, build_manager
@@ -69,6 +70,13 @@ class Owner:
         assert chosen is None or isinstance(chosen, Route)
         return chosen
 
+    def remembers(self, prompt: str, route: Route = OLLAMA) -> tuple[str, ...] | None:
+        """What the model that the host is about to ask is told."""
+        request = ModelRequest("call", prompt, (Message("user", prompt),), "chat", "s", route)
+        told = self.caller.first("aeon_remember", request=request)
+        assert told is None or isinstance(told, tuple)
+        return told
+
     def says(self, prompt: str, reply: str = "Tipo, sei lá.", **fields: object) -> None:
         turn = Turn(
             id=f"t{time.time_ns()}",
@@ -114,7 +122,12 @@ def eventually(holds: Callable[[], bool], seconds: float = 60.0) -> None:
         time.sleep(0.02)
 
 
-def add_version(runtime: Runtime, tmp_path: Path, run: str) -> str:
+def add_version(
+    runtime: Runtime, tmp_path: Path, run: str, numbers: Mapping[str, float] | None = None, *, compared: bool = True
+) -> str:
+    """An accepted version that won the comparison with what answers today, where `numbers` do not say otherwise, or
+    was not compared with it."""
+    today = {WON_TODAY: 1.0} if compared else {}
     adapter = tmp_path / f"adapter-{run}"
     adapter.mkdir()
     return (
@@ -125,7 +138,7 @@ def add_version(runtime: Runtime, tmp_path: Path, run: str) -> str:
             dataset="d",
             base="smollm2-135m-instruct",
             base_digest="sha256:0",
-            verdict=Verdict(True, (), {"gain.base": 0.3}),
+            verdict=Verdict(True, (), {"gain.base": 0.3, **today, **(numbers or {})}),
         )
         .name
     )

@@ -26,8 +26,8 @@ from aeon_plugin_ft.registry import Registry, Version
 from aeon_plugin_ft.serving.model import Deployment
 from aeon_plugin_ft.settings import Settings
 from aeon_plugin_ft.store import DataFolder, Store
-from hooks import Route, Turn, hookimpl
-from tests.flow.owner import OLLAMA, Owner, StandIn, add_version, eventually, no_real_models, owner
+from hooks import Turn, hookimpl
+from tests.flow.owner import Owner, StandIn, add_version, eventually, no_real_models, owner
 
 __all__ = ["no_real_models", "owner"]
 
@@ -132,15 +132,6 @@ def test_going_back_to_base_gives_the_choice_back_to_the_host(owner: Owner, tmp_
     assert owner.asks("oi") is None
 
 
-def test_preferring_the_host_leaves_its_other_backends_alone(owner: Owner, tmp_path: Path) -> None:
-    runtime = owner.start()
-    runtime.settings_file.set("serve.prefer", "host")
-    runtime.registry.promote(add_version(runtime, tmp_path, "r1"), PromotionCause.BETTER)
-    eventually(lambda: runtime.answering is not None)
-    assert owner.asks("oi", OLLAMA) is None
-    assert owner.asks("oi", Route("none", "")) is not None
-
-
 def test_a_disabled_plugin_does_nothing(owner: Owner, tmp_path: Path) -> None:
     runtime = owner.start()
     runtime.settings_file.set("plugin.enabled", False)
@@ -155,6 +146,7 @@ def test_spoken_commands_tell_and_change_the_true_state(owner: Owner, tmp_path: 
     assert owner.hears("que horas são?") is None
     assert owner.hears("modelo atual")
     first = add_version(runtime, tmp_path, "r1")
+    assert "versão um" not in str(owner.hears("modelo atual"))
     assert owner.hears("usar modelo treinado")
     eventually(lambda: runtime.answering == first)
     assert owner.hears("volta o modelo anterior")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from hooks import HookCaller, ModelRequest, Route, Turn, build_manager, hookimpl
 from hooks.attach import Attachment, attach, attached
+from hooks.call import CLOUD_SECONDS
 from hooks.providers import ProviderPool
+from hooks.view import Request
 from tests.host.brain import ScriptedGroq, ScriptedOllama, StockBrain
 from tests.host.servers import ModelServer, Scripted
 
@@ -22,11 +25,17 @@ class Plugin:
         self.turns: list[Turn] = []
         self.requests: list[ModelRequest] = []
         self.route: Route | None = None
+        self.memories: dict[str, tuple[str, ...]] = {}
+        """By the provider that Aeon asks."""
 
     @hookimpl
     def aeon_choose_model(self, request: ModelRequest) -> Route | None:
         self.requests.append(request)
         return self.route
+
+    @hookimpl
+    def aeon_remember(self, request: ModelRequest) -> tuple[str, ...] | None:
+        return self.memories.get(request.host_route.provider)
 
     @hookimpl
     def aeon_turn_finished(self, turn: Turn) -> None:
@@ -156,6 +165,96 @@ def test_a_model_that_is_not_there_is_skipped_after_three_failures(brain: StockB
         assert say(brain, "oi") == "groq: oi"
     errors = [t.attempts[0].error for t in plugin.turns]
     assert errors[3] == "resting after failures" and "nobody answers" in str(errors[2])
+
+
+@pytest.mark.usefixtures("attached_brain")
+def test_aeons_own_request_carries_what_a_plugin_remembers(brain: StockBrain, plugin: Plugin) -> None:
+    plugin.memories = {"groq": ("A gata se chama Fork.", "O dono mora em Joinville.")}
+    assert say(brain, "oi") == "groq: oi"
+    (sent,) = brain.client.requests
+    assert sent["messages"][0]["content"].endswith("Memórias:\n- A gata se chama Fork.\n- O dono mora em Joinville.")
+    assert sent["messages"][1] == {"role": "user", "content": "oi"} and sent["temperature"] == 0.7
+    assert "Fork" not in plugin.turns[0].messages[0].content
+
+
+@pytest.mark.usefixtures("attached_brain")
+def test_each_of_aeons_models_is_told_what_it_may_know(
+    brain: StockBrain, plugin: Plugin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    real = ScriptedOllama.chat
+    monkeypatch.setattr(ScriptedOllama, "chat", lambda **request: asked.append(request) or real(**request))
+    plugin.memories = {"ollama": ("A gata se chama Fork.",)}
+    brain._conectar()
+    brain.client.fail = "429 quota"
+    assert say(brain, "oi") == "ollama: oi"
+    assert "Fork" not in str(brain.client.requests) and "Fork" in asked[0]["messages"][0]["content"]
+
+
+def test_messages_by_position_are_told_too_and_keep_what_else_stands_in_them() -> None:
+    request = Request(("m", [{"role": "user", "content": "oi", "name": "dono"}]), {"think": False})
+    told = request.saying([{"role": "user", "content": "olá"}])
+    assert told.args == ("m", [{"role": "user", "content": "olá"}]) and told.kwargs == {"think": False}
+    assert request.within(5).kwargs == {"think": False, "timeout": 5} and told.within(5).named["model"] == "m"
+    assert Request((), {"timeout": 3}).within(5).kwargs == {"timeout": 3}
+
+
+def test_a_request_that_cannot_be_added_to_goes_out_as_aeon_wrote_it(
+    attached_brain: Attachment, brain: StockBrain, plugin: Plugin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugin.memories = {"groq": ("A gata se chama Fork.",)}
+    monkeypatch.setattr("hooks.view.put_memories", lambda *_: 1 / 0)
+    assert say(brain, "oi") == "groq: oi"
+    assert "Fork" not in str(brain.client.requests)
+
+
+@pytest.mark.usefixtures("attached_brain")
+@pytest.mark.parametrize("mode", ["auto", "conversa"])
+def test_a_last_resort_answers_where_aeon_would_have_nothing_to_say(
+    brain: StockBrain, plugin: Plugin, server: ModelServer, offline: None, mode: str
+) -> None:
+    plugin.route = Route("embedded", "v1", server.url, version="v0001", last_resort=True)
+    assert say(brain, "oi", modo=mode) == "[tuned/v1] oi"
+    (turn,) = plugin.turns
+    assert [(a.provider, a.ok) for a in turn.attempts] == [("groq", False), ("ollama", False), ("embedded", True)]
+    assert turn.reply == "[tuned/v1] oi" and turn.served_by is not None and turn.served_by.version == "v0001"
+    assert brain.client.requests[0]["timeout"] == CLOUD_SECONDS
+
+
+@pytest.mark.usefixtures("attached_brain")
+def test_a_last_resort_is_asked_after_an_empty_reply_and_never_before_a_good_one(
+    brain: StockBrain, plugin: Plugin, server: ModelServer
+) -> None:
+    plugin.route = Route("embedded", "v1", server.url, last_resort=True)
+    assert say(brain, "oi") == "groq: oi" and server.chats() == []
+    brain.client.chat.completions.create = lambda **_: _empty()
+    assert say(brain, "oi") == "[tuned/v1] oi"
+
+
+def _empty() -> Any:
+    return SimpleNamespace(choices=[SimpleNamespace(message=SimpleNamespace(content=""))])
+
+
+@pytest.mark.usefixtures("attached_brain")
+def test_with_a_last_resort_aeons_own_models_rest_when_they_keep_failing(
+    brain: StockBrain, plugin: Plugin, server: ModelServer, offline: None
+) -> None:
+    plugin.route = Route("embedded", "v1", server.url, last_resort=True)
+    for _ in range(4):
+        assert say(brain, "oi", modo="conversa") == "[tuned/v1] oi"
+    assert len(brain.client.requests) == 3
+    assert [a.error for a in plugin.turns[-1].attempts] == ["resting after failures", "resting after failures", None]
+    plugin.route = None
+    brain.client.fail = None
+    assert say(brain, "oi") == "groq: oi", "with nobody else to ask, Aeon's model is asked each time"
+
+
+@pytest.mark.usefixtures("attached_brain")
+def test_a_last_resort_that_fails_too_leaves_aeons_own_end(brain: StockBrain, plugin: Plugin, offline: None) -> None:
+    plugin.route = Route("embedded", "v1", "http://127.0.0.1:9", last_resort=True)
+    assert say(brain, "oi", modo="conversa") == "canned"
+    assert say(brain, "oi") is None
+    assert [a.provider for a in plugin.turns[0].attempts] == ["groq", "ollama", "embedded", "canned"]
 
 
 class Broken:

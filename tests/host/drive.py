@@ -183,10 +183,15 @@ def probe_plugin() -> Any:
         def __init__(self) -> None:
             self.turns: list[Any] = []
             self.route: Any = None
+            self.memories: dict[str, list[str]] = {}
 
         @hookimpl
         def aeon_choose_model(self, request: Any) -> Any:
             return self.route
+
+        @hookimpl
+        def aeon_remember(self, request: Any) -> Any:
+            return self.memories.get(request.host_route.provider)
 
         @hookimpl
         def aeon_turn_finished(self, turn: Any) -> None:
@@ -317,6 +322,9 @@ class Driver:
             return None
         if does == "route":
             return self.probe.choose(order["route"])
+        if does == "memories":
+            self.probe.memories = order["by_provider"]
+            return None
         if does == "type":
             return self.own.type(order["text"]) if self.own else None
         if does == "announce":

@@ -111,6 +111,16 @@ def test_the_chosen_model_answers_and_falls_back(aeon: Driven, servers: tuple[Mo
     assert [a["ok"] for a in said["turns"][0]["attempts"]] == [False, True]
 
 
+def test_what_a_plugin_remembers_goes_out_with_aeons_own_request(
+    aeon: Driven, servers: tuple[ModelServer, ModelServer]
+) -> None:
+    aeon.order("memories", by_provider={"groq": ["A gata do dono se chama Fork."]})
+    turn = aeon.say("como se chama minha gata")["turns"][0]
+    sent = servers[0].chats()[-1]["messages"]
+    assert sent[0]["content"].endswith("Memórias:\n- A gata do dono se chama Fork.")
+    assert sent[1:] == turn["messages"][1:] and "Fork" not in turn["messages"][0]["content"]
+
+
 def test_other_plugins_are_asked_and_told_in_an_attached_aeon(
     root: Path, servers: tuple[ModelServer, ModelServer]
 ) -> None:

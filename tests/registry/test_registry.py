@@ -42,6 +42,17 @@ def test_versions_are_numbered_and_read_back_whole(registry: Registry, tmp_path:
     assert (version.adapter / "adapter_model.safetensors").read_bytes() == b"r2"
 
 
+def test_what_was_measured_against_today_and_in_the_exam_is_read_from_the_verdict(
+    registry: Registry, tmp_path: Path
+) -> None:
+    numbers = {"today.won": 1.0, "exam.fact.a": 1.0, "exam.fact.b": 0.5, "exam.asked": 4.0}
+    won = registry.get(make(registry, tmp_path, "r1", Verdict(True, (), numbers)))
+    lost = registry.get(make(registry, tmp_path, "r2", Verdict(True, (), {"today.won": 0.0})))
+    older = registry.get(make(registry, tmp_path, "r3"))
+    assert [version.won_today for version in (won, lost, older)] == [True, False, None]
+    assert [version.learnt for version in (won, lost, older)] == [{"a"}, set(), set()]
+
+
 def test_a_run_makes_one_version(registry: Registry, tmp_path: Path) -> None:
     assert make(registry, tmp_path, "r1") == make(registry, tmp_path, "r1") == "v0001"
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 
+from aeon_plugin_ft.serving.model import Deployment
 from aeon_plugin_ft.serving.routes import RouteTable
 from hooks import Route
 
@@ -93,3 +95,14 @@ def test_a_flip_takes_less_than_a_millisecond_while_calls_come_and_go() -> None:
     for thread in threads:
         thread.join()
     assert sorted(times)[len(times) // 2] < 0.001, sorted(times)[-5:]
+
+
+def test_a_route_that_was_read_back_counts_as_the_one_that_was_written() -> None:
+    """After a crash the calls on it must still be waited for."""
+    route = Route("ollama", "aeon:v1", version="v0001")
+    written = Deployment("v0001", "ollama", "aeon:v1", "sha256:1", route)
+    back = Deployment.from_record(json.loads(json.dumps(written.record())))
+    table = RouteTable()
+    table.flip(route)
+    table.acquire("one")
+    assert back == written and table.users(back.route) == 1

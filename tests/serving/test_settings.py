@@ -1,7 +1,7 @@
 """Every key of [serve], changed under deployers that are made already: seen in the part that uses it.
 
 `context_tokens`, `threads` and `max_reply_tokens` are also read back from a real child in embedded/test_embedded.py;
-`prefer` decides call by call whom the brain asks, and is the host's (tests/flow/test_runtime.py)."""
+`prefer` decides call by call whom the brain asks, and is the host's (tests/flow/test_prefer.py)."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from aeon_plugin_ft.turns import TurnKind, TurnLog, prompts, read_turns
 from aeon_plugin_ft.turns.lines import Header, SystemText, TurnEncoder, TurnRecord, header_line, outline, parse
 from aeon_plugin_ft.turns.log import Limits
+from core.prompt import system_prompt
 from hooks import Attempt, Message, Turn
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 PIECES = st.sampled_from(
     [
         "[MEMÓRIAS RELEVANTES]",
+        "Data e hora: ",
+        "\nMemórias:\n",
         "22/11/2026 10:30",
         "Data/Hora: ",
         "\n",
@@ -61,6 +65,13 @@ def test_the_parts_do_not_change_with_the_minute_or_the_memories(make_turn: Turn
     assert one.parts == other.parts
     assert one.values != other.values
     assert one.values[0] == "22/11/2026 00:01"
+
+
+def test_the_consoles_prompt_is_split_like_aeons() -> None:
+    one = prompts.split(system_prompt(datetime(2026, 2, 5, 23, 17), "Dono: oi\nAeon: fala"))
+    other = prompts.split(system_prompt(datetime(2026, 2, 6, 9, 0)))
+    assert one.parts == other.parts
+    assert one.values == ("05/02/2026 23:17", "Dono: oi\nAeon: fala")
 
 
 def test_values_that_do_not_fit_are_refused() -> None:

@@ -2,7 +2,7 @@
 
 Groq does not train. It serves LoRA adapters of one base model to enterprise accounts
 (https://console.groq.com/docs/lora); everybody else lets the local trained model answer first
-([serve] prefer = "trained"), with Groq's own model behind it.
+([serve] prefer = "always", or "better" once it won), with Groq's own model behind it.
 """
 
 from __future__ import annotations

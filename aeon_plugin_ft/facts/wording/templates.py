@@ -116,7 +116,7 @@ class _Words:
 
     def _named(self, value: str, preposition: str) -> str:
         """A person, a pet or a thing by name, with the article."""
-        if not is_name(value) or _OWN_WORD.match(value):
+        if not is_name(value) or " e " in value or _OWN_WORD.match(value):
             return f"{preposition} {value}".strip()
         told = (self.about.names or {}).get(fold_accents(value))
         if told is None and self.about.shape == "name_being":

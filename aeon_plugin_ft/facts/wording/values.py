@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from aeon_plugin_ft.facts.wording.data import listed
-from aeon_plugin_ft.facts.wording.nouns import Gender, contracted, head_word, noun, noun_gender, with_article
+from aeon_plugin_ft.facts.wording.nouns import contracted, head_word, noun, with_article
 from aeon_plugin_ft.privacy.folding import fold_accents
 from aeon_plugin_ft.privacy.number_words import HUNDREDS, TEENS, TENS, UNITS
 
@@ -17,7 +17,11 @@ _PLACED = re.compile(
     r"|por|pel[oa]s?|com|entre|ali|aqui|l[aá]|junto|sobre|sob|antes|depois|desde|at[eé]|sem|para|pra)\b"
 )
 _AT = re.compile(r"(?i)^(?:às|as|à|a|aos|ao|pelas|pela|l[aá] pelas)\s+(?=\S)")
-_PART_OF_DAY = re.compile(r"(?i)^(?:de manh|de madrug|de noite|de tarde|à noite|à tarde|a noite|a tarde|cedo|tarde|depois"
+_PART_OF_DAY = re.compile(
+    r"(?i)^(?:de manh|de madrug|de noite|de tarde|à noite|à tarde|a noite|a tarde|cedo|tarde|depois|antes|entre|das? "
+    r"|por volta|no |na |todo|toda)"
+)
+_DAY = re.compile(r"(?i)^(?:de manh|de madrug|de noite|de tarde|à noite|à tarde|a noite|a tarde|cedo|tarde|depois"
                           r"|antes|entre|das? |por volta|no |na |todo|toda)")  # fmt: skip
 _DAY = re.compile(r"(?i)^(segunda|ter[çc]a|quarta|quinta|sexta|s[aá]bado|domingo)(-feira)?s?$")
 _SCHEDULE = re.compile(
@@ -28,6 +32,9 @@ _SCHEDULE = re.compile(
     r"|\d{1,2}:\d\d)(?:-feira)?s?\b.*)$"
 )
 _COUNTED = re.compile(r"(?i)^(\d+|[a-zçêáéíóúãõâô]+(?: e [a-zçêáéíóúãõâô]+)?)\s+(\S.*)$")
+_DETERMINERS = frozenset(
+    {"um", "uma", "uns", "umas", "o", "a", "os", "as", "meu", "minha", "varios", "varias", "muitos", "muitas"}
+)
 NUMBER_WORDS = {**UNITS, **TEENS, **TENS, **HUNDREDS} | {"meia": 0, "par": 2, "mil": 1000}
 """Folded; "meia" is no number of things."""
 
@@ -46,7 +53,7 @@ def at_time(value: str) -> str:
     folded = fold_accents(bare)
     if folded.startswith("meio"):
         return f"ao {bare}"
-    if folded.startswith("meia-noite") or folded.startswith("meia noite"):
+    if folded.startswith(("meia-noite", "meia noite")):
         return f"à {bare}"
     # "1h", "uma", "1 da tarde"; but "1h30" of the clock's "uma e meia" alike.
     return f"à {bare}" if re.match(r"(?:uma|1)\b|1h", folded) else f"às {bare}"
@@ -94,10 +101,10 @@ def at_company(value: str) -> str:
     head = head_word(value)
     if value[:1].islower():
         return noun(value).after("em")
-    masculine = head in listed("companies", "masculine") or (
-        noun_gender(head) is Gender.MASCULINE and head[-1:] in "ou"
-    )
-    return f"{'no' if masculine and head not in listed('companies', 'feminine') else 'na'} {value}"
+    if head in listed("companies", "feminine"):
+        return f"na {value}"
+    masculine = head in listed("companies", "masculine") or head.endswith(("o", "u"))
+    return f"{'no' if masculine else 'na'} {value}"
 
 
 def count_of(value: str) -> tuple[int, str] | None:
@@ -119,23 +126,7 @@ def a_thing(value: str) -> str:
     """ "bot em Python" is "um bot em Python"; what is counted, or has its article, is left as it is."""
     value = plain(value)
     first = fold_accents(value).split(" ")[0] if value else ""
-    articles = {
-        "um",
-        "uma",
-        "uns",
-        "umas",
-        "o",
-        "a",
-        "os",
-        "as",
-        "meu",
-        "minha",
-        "varios",
-        "varias",
-        "muitos",
-        "muitas",
-    }
-    if first in articles or first.isdecimal() or count_of(value):
+    if first in _DETERMINERS or first.isdecimal() or count_of(value):
         return value
     thing = noun(value[:1].lower() + value[1:] if value[:2].istitle() and " " in value else value)
     return value if thing.plural else f"{thing.pick('um', 'uma')} {value}"

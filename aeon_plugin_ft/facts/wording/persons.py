@@ -203,6 +203,12 @@ def _own(match: re.Match[str], speech: Speech) -> str:
     return f"{joined}{form}{' ' + name if name else ''}"
 
 
+def _is_object(words: list[str], at: int) -> bool:
+    """Whether the pronoun at `at` stands behind a preposition: "com você", "com o dono"."""
+    before = words[at - 1] if words[at] != "dono" and words[at] != "dona" else words[at - 2] if at > 1 else ""
+    return at > 0 and fold_accents(before) in {"com", "de", "do", "da", "pra", "para", "por", "em", "sem"}
+
+
 def _verbs(text: str, speech: Speech) -> str:
     listed = read_toml("words.toml")["verbs"]
     words = text.split(" ")
@@ -210,10 +216,11 @@ def _verbs(text: str, speech: Speech) -> str:
     for at, word in enumerate(words):
         bare = word.rstrip(",.;!?")
         folded = fold_accents(bare)
+        is_subject = at > 0 and words[at - 1] == pronoun_end and not _is_object(words, at - 1)
         behind_pronoun = at > 0 and words[at - 1] in {pronoun_end, "te", "se", "não", "sempre", "nunca"}
         if folded in listed and (at == 0 or behind_pronoun or folded not in _AMBIGUOUS):
             forms = verb_forms(bare)
             words[at] = (forms[0] if forms else bare) + word[len(bare) :]
-        elif behind_pronoun and words[at - 1] == pronoun_end and (forms := verb_forms(bare)):
+        elif is_subject and (forms := verb_forms(bare)):
             words[at] = forms[0] + word[len(bare) :]
     return " ".join(words)

@@ -101,6 +101,8 @@ def at_company(value: str) -> str:
     head = head_word(value)
     if value[:1].islower():
         return noun(value).after("em")
+    if head in listed("companies", "masculine_plural"):
+        return f"nos {value}"
     if head in listed("companies", "feminine"):
         return f"na {value}"
     masculine = head in listed("companies", "masculine") or head.endswith(("o", "u"))

@@ -21,7 +21,7 @@ from aeon_plugin_ft.facts.wording import (
 from aeon_plugin_ft.facts.wording.nouns import noun
 from aeon_plugin_ft.facts.wording.persons import doing, turned
 from aeon_plugin_ft.facts.wording.phrases import shapes
-from aeon_plugin_ft.facts.wording.values import at_company, at_time, in_place, on_day, scheduled
+from aeon_plugin_ft.facts.wording.values import a_thing, at_company, at_time, in_place, on_day, scheduled, where
 from aeon_plugin_ft.privacy.folding import fold_to_ascii_words
 from tests.facts.told import R, fact, facts
 
@@ -47,7 +47,18 @@ SPOKEN = {
     ("daily", R.TIME, "meio-dia", ""): (
         "A daily do dono é ao meio-dia.", "tua daily é ao meio-dia", "sua daily é ao meio-dia"),
     (OWNER, R.WITH, "minha irmã", "jogar bola"): (
-        "O dono joga bola com a irmã do dono.", "tu joga bola com tua irmã", "você joga bola com sua irmã"),
+        "O dono joga bola com a irmã do dono.", "tu joga bola com a tua irmã", "você joga bola com a sua irmã"),
+    (OWNER, R.JOB, "logística", ""): (
+        "O dono trabalha com logística.", "tu trabalha com logística", "você trabalha com logística"),
+    (OWNER, R.LIKES, "meu trabalho", ""): (
+        "O dono gosta do trabalho do dono.", "tu gosta do teu trabalho", "você gosta do seu trabalho"),
+    (OWNER, R.PROPERTY, "42", "calçado"): ("O calçado do dono é 42.", "teu calçado é 42", "seu calçado é 42"),
+    ("carro", R.PROPERTY, "vermelha", "cor"): (
+        "O carro do dono é vermelho.", "teu carro é vermelho", "seu carro é vermelho"),
+    ("Farol", R.PROPERTY, "avisa chuva", "o que faz"): (
+        "O Farol avisa chuva.", "o Farol avisa chuva", "o Farol avisa chuva"),
+    (OWNER, R.WITH, "Jorge", "casada"): (
+        "O dono é casada com o Jorge.", "tu é casada com o Jorge", "você é casada com o Jorge"),
     (OWNER, R.TIME, "9h", "acordar"): ("O dono acorda às 9h.", "tu acorda às 9h", "você acorda às 9h"),
 }  # fmt: skip
 
@@ -103,6 +114,8 @@ def test_no_slot_is_left_and_no_article_is_doubled(one: Fact) -> None:
         ("Farol", "de", "do Farol"), ("Moedeira", "em", "na Moedeira"), ("daily", "pra", "pra minha daily"),
         ("melhor amiga", "de", "da minha melhor amiga"), ("cachorro da Lívia", "de", "do cachorro da Lívia"),
         ("Raspberry Pi", "em", "no meu Raspberry Pi"), ("viagem", "de", "da minha viagem"),
+        ("rodízio do meu carro", "de", "do rodízio do meu carro"), ("caminhão do lixo", "em", "no caminhão do lixo"),
+        ("vô", "de", "do meu vô"), ("vó", "de", "da minha vó"), ("projeto de TCC", "em", "no meu projeto de TCC"),
         ("problema", "com", "com o meu problema"), ("irmão", "pra", "pro meu irmão"), ("ônibus", "de", "do meu ônibus"),
     ],
 )  # fmt: skip
@@ -136,10 +149,14 @@ def test_the_owners_sentence_is_turned_to_and_told_of_the_owner() -> None:
 def test_values_take_their_prepositions() -> None:
     assert [at_time(one) for one in ("9h30", "1h", "meio-dia", "de manhã", "às duas")] == [
         "às 9h30", "à 1h", "ao meio-dia", "de manhã", "às duas"]  # fmt: skip
-    assert [on_day(one) for one in ("sexta", "sábado", "12 de março", "terça e quinta")] == [
-        "na sexta", "no sábado", "em 12 de março", "terça e quinta"]  # fmt: skip
-    assert [in_place(one) for one in ("Joinville", "Rio de Janeiro", "gaveta", "na estante", "Bahia")] == [
-        "em Joinville", "no Rio de Janeiro", "na gaveta", "na estante", "na Bahia"]  # fmt: skip
+    assert [on_day(one) for one in ("sexta", "domingos", "12 de março", "terça e quinta", "março")] == [
+        "na sexta", "aos domingos", "em 12 de março", "terça e quinta", "em março"]  # fmt: skip
+    assert [in_place(one) for one in ("Joinville", "Rio de Janeiro", "roça", "na estante", "Bahia", "sao goncalo")] == [
+        "em Joinville", "no Rio de Janeiro", "na roça", "na estante", "na Bahia", "em sao goncalo"]  # fmt: skip
+    assert [where(one) for one in ("gaveta", "HD Cofre", "em cima da geladeira", "Itajaí")] == [
+        "na gaveta", "no HD Cofre", "em cima da geladeira", "em Itajaí"]  # fmt: skip
+    assert [a_thing(one) for one in ("fusca", "diabetes", "moto", "dois gatos", "plantas")] == [
+        "um fusca", "diabetes", "uma moto", "dois gatos", "plantas"]  # fmt: skip
     assert [at_company(one) for one in ("Moedeira", "Itaú", "escola estadual", "Correios")] == [
         "na Moedeira", "no Itaú", "na escola estadual", "nos Correios"]  # fmt: skip
     assert scheduled("rego as plantas aos domingos") == ("rego as plantas", "aos domingos")

@@ -23,7 +23,8 @@ _FEMININE = re.compile(r"(?:a|as|[cs]ao|coes|soes|dade|dades|gem|gens|tude|ice|i
 _FEMININE_NOUN = re.compile(r"(?:a|as|[cs]ao|coes|soes|dade|dades|gem|gens|tude|ice)$")
 _LEADING_ARTICLE = re.compile(r"(?i)^(os?|as?|um|uma|uns|umas)\s+(?=\S)")
 _INFINITIVE = re.compile(r"(?:[aei]r|por)$")
-_OF_SOMEBODY = re.compile(r"\bd[aoe]s? [A-ZÀ-Ý]")
+_OF_SOMEBODY = re.compile(r"\b(?:d[ao]s? |de [A-ZÀ-Ý][^\WA-ZÀ-Ý])")
+_GRANDFATHER = re.compile(r"(?i)^(?:bis)?a?vôs?$")
 
 
 class Gender(str, Enum):
@@ -95,6 +96,9 @@ def _noun(text: str, told: Gender | None) -> Noun:
     proper = is_name(text)
     singular = head.endswith("s") and head in listed("gender", "singular")
     plural = not proper and not singular and (head in listed("gender", "plural") or _looks_plural(head))
+    if _GRANDFATHER.match(text.split(" ")[0]):
+        # Without its accent it is the grandmother.
+        told = Gender.MASCULINE
     gender = told or (name_gender(text) if proper else noun_gender(head))
     return Noun(text, gender, plural, proper, is_being(head))
 
@@ -115,7 +119,7 @@ def is_name(text: str) -> bool:
 
 
 def of_somebody(text: str) -> bool:
-    """Whether it says already whose it is: "cachorro da Lívia" takes no possessive."""
+    """Whether it says already whose it is, or which: "cachorro da Lívia", "chave do carro" take no possessive."""
     return _OF_SOMEBODY.search(text) is not None
 
 

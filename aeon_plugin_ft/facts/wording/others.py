@@ -32,7 +32,7 @@ def wrong_values(about: Topic, all_topics: Sequence[Topic]) -> list[str]:
     """Values that are wrong in the place of the topic's (of a habit: times), the likeliest mistake first; [] where no
     other value can be called wrong, such as what else somebody likes."""
     relation = about.claim.relation
-    if relation in MANY and relation not in _CLOSED and not about.when:
+    if relation in MANY and relation not in _CLOSED and not about.when and not about.attribute:
         return []
     true = {_stems(one.answer) for one in all_topics if _same_question(one, about)} | {_stems(about.answer)}
     made = dict.fromkeys([*_neighbours(about, all_topics), *_near(about), *_listed(about)])

@@ -82,7 +82,7 @@ class Speech:
     def thing(self, one: Noun, preposition: str = "", article: bool = True) -> str:
         """The owner's noun in a sentence: "(da) minha gata", "a gata do dono", "o Farol"."""
         if one.proper or of_somebody(one.text):
-            return one.after(preposition)
+            return turned(one.after(preposition), self, verbs=False)
         if self.person is Person.DONO:
             return one.after(preposition) + self.of_owner
         own = Noun(f"{self.possessive(one)} {one.text}", one.gender, one.plural)

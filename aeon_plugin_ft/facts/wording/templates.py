@@ -20,7 +20,8 @@ from aeon_plugin_ft.privacy.folding import fold_accents
 
 _SLOT = re.compile(r"\{(?:(?P<prefix>[^\s{}:]+) )?(?P<name>[^\s{}:]+)(?::(?P<form>\w+))?\}"
                    r"|\[(?P<agrees>[save]):(?P<forms>[^\]]+)\]|<(?P<counts>[sa]):(?P<numbers>[^>]+)>")  # fmt: skip
-_OWN_WORD = re.compile(r"(?i)^(?:[oa]s? )?(?:meus?|minhas?|noss[oa]s?)\b")
+_OWN_WORD = re.compile(r"(?i)^(?:[oa]s? )?(meus?|minhas?|noss[oa]s?)\b")
+_ADJECTIVE = re.compile(r"(?i)^(pret|branc|amarel|rox|vermelh|dourad|pratead|rajad|malhad|pintad|escur|clar)[oa](s?)$")
 CHOICE = " | "
 """Between the values of a question that leaves a choice."""
 
@@ -109,14 +110,38 @@ class _Words:
     def _one_value(self, prefix: str, value: str) -> str:
         if prefix == "vira":
             return turned(value, self.speech)
+        own = _OWN_WORD.match(value)
+        if own and not own[0].lower().startswith(("o ", "a ", "os ", "as ")) and prefix:
+            value = f"{noun(own[1]).pick('o', 'a')} {value}"
         value = turned(value, self.speech, verbs=False)
+        if prefix in {"é", "sou"}:
+            works = "trabalho" if prefix == "sou" else "trabalham" if self._is_plural() else "trabalha"
+            return (
+                f"{works} com {value}"
+                if values.is_field(value)
+                else f"{'são' if self._is_plural() else prefix} {value}"
+            )
+        if prefix == "cor":
+            return self._colour(value)
         if prefix in {"o", "com"}:
             return self._named(value, "" if prefix == "o" else prefix)
         return _PREFIXES[prefix](value) if prefix else value
 
+    def _job(self, value: str, verb: str) -> str:
+        """What somebody is, or the field: "é enfermeira", "trabalha com logística"."""
+        several = bool(self.about.subject) and self._subject().plural
+        if values.is_field(value):
+            return f"{'trabalho' if verb == 'sou' else 'trabalham' if several else 'trabalha'} com {value}"
+        return f"{'são' if several else verb} {value}"
+
+    def _colour(self, value: str) -> str:
+        """A colour that agrees with what has it: "vermelha" of "a cor é vermelha" is "o carro é vermelho"."""
+        told = _ADJECTIVE.match(value)
+        return f"{told[1]}{self._subject().pick('o', 'a')}" if told and self.about.subject else value
+
     def _named(self, value: str, preposition: str) -> str:
         """A person, a pet or a thing by name, with the article."""
-        if not is_name(value) or " e " in value or _OWN_WORD.match(value):
+        if not is_name(value) or " e " in value:
             return f"{preposition} {value}".strip()
         told = (self.about.names or {}).get(fold_accents(value))
         if told is None and self.about.shape == "name_being":
@@ -157,6 +182,7 @@ def _years(value: str) -> str:
 _PREFIXES: dict[str, Callable[[str], str]] = {
     "de": values.of,
     "em": values.in_place,
+    "no": values.where,
     "da": values.of_place,
     "na": values.at_company,
     "às": values.at_time,

@@ -23,9 +23,23 @@ from aeon_plugin_ft.facts.wording.persons import Person, Speech, doing, verb_for
 from aeon_plugin_ft.facts.wording.values import count_of, is_amount, plain, scheduled
 from aeon_plugin_ft.privacy.folding import fold_accents
 
+_FEMALE = re.compile(
+    r"(?:mae|esposa|mulher|avo|dona|tia|medica|tecnica|mecanica|diabetica|catolica|alergica|solteira|viuva"
+    r"|\w+(?:eira|ora|ada|ana|iva|osa|eta|inha|ega))\b"
+)
 _FOR = re.compile(r"(?i)^(?:pra|para|de)\s+(?=\S)")
 _EU = Speech(Person.EU)
 _DOING = {Relation.TIME: "time", Relation.DAY: "day", Relation.PLACE: "place", Relation.WITH: "with"}
+_SIDES = {
+    "cor": "property_colour",
+    "idade": "age_other",
+    "": "trait_other",
+    "o que faz": "does_other",
+    "feito em": "made_other",
+}
+"""Shapes of attributes that are no plain noun."""
+_STATE = re.compile(r"(?i)(?:[ai]d[oa]|noiv[oa]|junt[oa])$")
+"""casado, noiva: what one is with somebody."""
 _PEOPLE_ONLY = {Relation.NAME, Relation.CALLED, Relation.BIRTHDAY, Relation.AGE, Relation.KIND}
 """Of these an attribute of the owner's names whose it is."""
 
@@ -85,11 +99,8 @@ def _own_genders(claim: Claim) -> dict[str, Gender]:
         if relation is Relation.NAME and not claim.attribute:
             return {"": name_gender(value)}
         # "sou vegetariana", "sou enfermeira": the owner says which she is. "Dentista", "jornalista" leave it open.
-        if relation in {Relation.TRAIT, Relation.JOB} and value:
-            first = fold_accents(value.split()[0])
-            if first.endswith(("eira", "ora", "ada", "ana", "ica", "iva", "osa", "eta", "inha", "tora", "ega")):
-                return {"": Gender.FEMININE}
-        return {}
+        told = relation in {Relation.TRAIT, Relation.JOB, Relation.CALLED} and _FEMALE.match(fold_accents(value))
+        return {"": Gender.FEMININE} if told else {}
     if relation is Relation.NAME and value:
         gender = name_gender(value) if is_either(subject) else noun(subject).gender
         return {fold_accents(value): gender, **({fold_accents(subject): gender} if is_either(subject) else {})}
@@ -101,8 +112,12 @@ def _own_genders(claim: Claim) -> dict[str, Gender]:
 def _owners(made: Topic) -> Topic:
     """The shape of what is told of the owner."""
     relation, attribute, value = made.claim.relation, made.attribute, made.value
+    if relation is Relation.WITH and attribute and not is_infinitive(attribute) and _STATE.search(attribute):
+        return replace(made, shape="with_state_owner")
     if relation in _DOING:
         return _deed(made, attribute, _DOING[relation])
+    if relation is Relation.STUDIES and _is_place(attribute):
+        return replace(made, shape="studies_place_owner")
     if relation is Relation.HABIT:
         parted = scheduled(value)
         if parted is not None and doing(parted[0], _EU):
@@ -127,12 +142,17 @@ def _others(made: Topic) -> Topic:
     relation, attribute = made.claim.relation, fold_accents(made.attribute)
     if relation in _DOING and (is_infinitive(made.subject) or _is_deed(made.subject)):
         return _deed(made, made.subject, _DOING[relation])
+    if relation is Relation.WITH and is_infinitive(made.attribute):
+        return replace(made, shape="with_doing_other", deed=made.attribute)
+    if relation is Relation.STUDIES and _is_place(attribute):
+        return replace(made, shape="studies_place_other")
+    if relation is Relation.USES and attribute:
+        return replace(made, shape="property_other")
     if relation is Relation.NAME:
         return replace(made, shape="name_being" if noun(made.subject).being else "name_thing")
     if relation is Relation.PROPERTY:
         other = "amount_other" if is_amount(made.value) else "property_other"
-        shape = {"cor": "property_colour", "idade": "age_other", "": "trait_other"}.get(attribute, other)
-        return replace(made, shape=shape)
+        return replace(made, shape=_SIDES.get(attribute, other))
     if relation is Relation.HAS:
         return _counted(made, "other")
     if relation is Relation.FAVOURITE and not attribute:
@@ -147,6 +167,10 @@ def _deed(made: Topic, what: str, shape: str) -> Topic:
     if not what:
         return replace(made, shape="note_owner")
     return replace(made, shape=f"{shape}_other", subject=what, attribute="")
+
+
+def _is_place(attribute: str) -> bool:
+    return fold_accents(attribute) in {"lugar", "onde", "local", "escola", "faculdade", "universidade"}
 
 
 def _is_deed(text: str) -> bool:

@@ -31,7 +31,16 @@ _SCHEDULE = re.compile(
     r"|semanas?|m[eê]s|meses|anos?|fins? de semana|finais de semana|fds|almo[çc]o|jantar|dormir|\d{1,2}h(?:\d\d)?"
     r"|\d{1,2}:\d\d)(?:-feira)?s?\b.*)$"
 )
+_MEASURED = re.compile(r"\d+(?:[.,]\d+)?\s*[^\W\d]|\d+[.,]\d")
+_FIELD = re.compile(r"(?:[^r]ia|cao|agem|istica|ing|ade|ura)$")
+_FIELDS = frozenset(
+    {"ti", "rh", "vendas", "fretes", "design", "moda", "saude", "dados", "software", "seguros", "obras"}
+)
 _COUNTED = re.compile(r"(?i)^(\d+|[a-zçêáéíóúãõâô]+(?: e [a-zçêáéíóúãõâô]+)?)\s+(\S.*)$")
+_MONTHS = frozenset(
+    {"janeiro", "fevereiro", "marco", "abril", "maio", "junho", "julho", "agosto", "setembro", "outubro", "novembro",
+     "dezembro"}
+)  # fmt: skip
 _DETERMINERS = frozenset(
     {"um", "uma", "uns", "umas", "o", "a", "os", "as", "meu", "minha", "varios", "varias", "muitos", "muitas"}
 )
@@ -63,13 +72,15 @@ def on_day(value: str) -> str:
     """ "sexta" is "na sexta", "12 de março" "em 12 de março", "terça e quinta" as it is."""
     value = plain(value)
     day = _DAY.match(value)
+    if day and value.endswith("s"):
+        return f"{'aos' if fold_accents(day[1].lower()) in {'sabado', 'domingo'} else 'às'} {value}"
     if day:
         return f"{'no' if fold_accents(day[1].lower()) in {'sabado', 'domingo'} else 'na'} {value}"
-    return f"em {value}" if value[:1].isdigit() else value
+    return f"em {value}" if value[:1].isdigit() or fold_accents(value) in _MONTHS else value
 
 
 def in_place(value: str) -> str:
-    """ "Joinville" is "em Joinville", "Rio de Janeiro" "no Rio de Janeiro", "gaveta" "na gaveta"."""
+    """ "Joinville" is "em Joinville", "Rio de Janeiro" "no Rio de Janeiro", "roça" "na roça"."""
     return _place("em", plain(value))
 
 
@@ -87,10 +98,17 @@ def _place(preposition: str, value: str) -> str:
     for key, article in (("masculine", "o"), ("feminine", "a"), ("masculine_plural", "os")):
         if first in listed("places", key) or (head_word(value) in {"rua", "avenida", "praca"} and article == "a"):
             return with_article(preposition, article, value)
-    if value[:1].islower() and not value[:1].isdigit():
-        place = noun(value)
-        return place.after(preposition)
+    if head_word(value) in listed("places", "dwellings"):
+        return noun(value).after(preposition)
     return f"{preposition} {value}"
+
+
+def where(value: str) -> str:
+    """Where a thing is: "gaveta da cozinha" is "na gaveta da cozinha", "HD Cofre" "no HD Cofre"."""
+    value = plain(value)
+    if not _PLACED.match(value) and (value[:1].islower() or head_word(value) in listed("things", "common")):
+        return noun(value).after("em")
+    return _place("em", value)
 
 
 def at_company(value: str) -> str:
@@ -99,6 +117,8 @@ def at_company(value: str) -> str:
     if _PLACED.match(value):
         return value
     head = head_word(value)
+    if fold_accents(value) == "casa":
+        return "em casa"
     if value[:1].islower():
         return noun(value).after("em")
     if head in listed("companies", "masculine_plural"):
@@ -128,15 +148,21 @@ def a_thing(value: str) -> str:
     """ "bot em Python" is "um bot em Python"; what is counted, or has its article, is left as it is."""
     value = plain(value)
     first = fold_accents(value).split(" ")[0] if value else ""
-    if first in _DETERMINERS or first.isdecimal() or count_of(value):
+    if first in _DETERMINERS or first.isdecimal() or count_of(value) or first in listed("gender", "uncountable"):
         return value
     thing = noun(value[:1].lower() + value[1:] if value[:2].istitle() and " " in value else value)
     return value if thing.plural else f"{thing.pick('um', 'uma')} {value}"
 
 
 def is_amount(value: str) -> bool:
-    """Whether it is measured: "16 GB", "1,80 m", "dois metros"."""
-    return plain(value)[:1].isdigit() or count_of(value) is not None
+    """Whether it is measured, with its unit or a fraction: "16 GB", "1,80", "dois metros"; "42" may be a size."""
+    return _MEASURED.match(plain(value)) is not None or count_of(value) is not None
+
+
+def is_field(job: str) -> bool:
+    """Whether a job is told by its field, "logística", rather than by what one is, "enfermeira"."""
+    first = fold_accents(plain(job)).split(" ")[0]
+    return first in _FIELDS or _FIELD.search(first) is not None
 
 
 def of(value: str) -> str:

@@ -14,7 +14,7 @@ from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.turns import TurnKind, TurnLog, read_turns
 from aeon_plugin_ft.turns.log import Limits
 from tests.cli.commands import Cli, cli, one_sentence
-from tests.facts.told import PlainReader
+from tests.facts.telling import PlainReader
 from tests.flow.life import turn
 
 __all__ = ["cli"]

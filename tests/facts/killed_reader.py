@@ -17,7 +17,7 @@ from aeon_plugin_ft.facts.book import FactBook  # noqa: E402 - the path comes fi
 from aeon_plugin_ft.facts.model import Claim  # noqa: E402 - the path comes first
 from aeon_plugin_ft.store import DataFolder, Store  # noqa: E402 - the path comes first
 from aeon_plugin_ft.turns import TurnIndex  # noqa: E402 - the path comes first
-from tests.facts.told import PlainReader  # noqa: E402 - the path comes first
+from tests.facts.telling import PlainReader  # noqa: E402 - the path comes first
 
 
 class SlowReader(PlainReader):

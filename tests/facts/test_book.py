@@ -24,7 +24,7 @@ from aeon_plugin_ft.facts.table import Mention, Reading, canonical
 from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.turns import TurnIndex, TurnKind
 from hooks import Attempt
-from tests.facts.told import PlainReader, Told, told
+from tests.facts.telling import PlainReader, Told, told
 
 __all__ = ["told"]
 

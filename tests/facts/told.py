@@ -1,119 +1,108 @@
-"""A log in which an owner tells things, and a reader of the few sentences that these tests say."""
+"""Facts of every relation and shape, as several owners tell them."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from dataclasses import replace
+from aeon_plugin_ft.facts.model import OWNER, Claim, Fact, FactSource, Relation
 
-import pytest
-
-from aeon_plugin_ft.facts.book import FactBook
-from aeon_plugin_ft.facts.model import Claim, Relation
-from aeon_plugin_ft.store import DataFolder, Store
-from aeon_plugin_ft.turns import TurnIndex, TurnKind, TurnLog
-from aeon_plugin_ft.turns.log import Limits
-from hooks import Attempt, Message, Turn
-
-Form = tuple[str, Callable[[re.Match[str]], Claim]]
-
-_OWNER: tuple[Form, ...] = (
-    (r"moro em (.+)", lambda m: Claim("", Relation.LIVES_IN, m[1])),
-    (r"não moro mais em .+", lambda m: Claim("", Relation.LIVES_IN, "", ended=True)),
-    (r"gosto de (.+)", lambda m: Claim("", Relation.LIKES, m[1])),
-    (r"não gosto mais de nada", lambda m: Claim("", Relation.LIKES, "", ended=True)),
-    (r"não gosto mais de (.+)", lambda m: Claim("", Relation.LIKES, m[1], ended=True)),
-    (r"sou (vegetariano|canhoto)", lambda m: Claim("", Relation.TRAIT, m[1])),
-    (r"(?:meu|minha) (\w+) é (?:o |a )?(.+)", lambda m: Claim(m[1], Relation.NAME, m[2])),
-)
-_BOTH: tuple[Form, ...] = (
-    (r"(?:a )?daily é às (.+)", lambda m: Claim("daily", Relation.TIME, m[1])),
-    (r"(?:o )?(Jaburu) tem (.+) de memória", lambda m: Claim(m[1], Relation.PROPERTY, m[2], "memória")),
-)
-_REPLY: tuple[Form, ...] = (
-    (r"tu mora em (.+)", lambda m: Claim("", Relation.LIVES_IN, m[1])),
-    (r"tu gosta de (.+)", lambda m: Claim("", Relation.LIKES, m[1])),
-    (r"(?:teu|tua) (\w+) é (?:o |a )?(.+)", lambda m: Claim(m[1], Relation.NAME, m[2])),
-)
-
-
-class PlainReader:
-    """facts.reading.Reader for sentences said exactly so. `asked` counts the texts."""
-
-    def __init__(self) -> None:
-        self.asked = 0
-
-    def claims(self, sentence: str) -> list[Claim]:
-        return self._read(sentence, (*_OWNER, *_BOTH))
-
-    def claims_of_reply(self, reply: str, question: str = "") -> list[Claim]:
-        told = self._read(reply, (*_REPLY, *_BOTH))
-        answer = re.fullmatch(r"é às (.+)", reply)
-        return told or ([Claim("daily", Relation.TIME, answer[1])] if answer and "daily" in question else [])
-
-    def _read(self, text: str, forms: tuple[Form, ...]) -> list[Claim]:
-        self.asked += 1
-        found = []
-        for sentence in re.split(r"[,.] ?(?![0-9])", text):
-            for pattern, make in forms:
-                match = re.fullmatch(pattern, sentence.strip(), re.IGNORECASE)
-                if match is not None:
-                    found.append(replace(make(match), corrects=text.startswith("não, "), start=3, end=9))
-                    break
-        return found
-
-
-class Told:
-    """A data folder whose owner talks; `now` is the time of the next turn, a minute after the one before."""
-
-    def __init__(self, data: DataFolder, store: Store) -> None:
-        self.data, self.store = data, store
-        self.index = TurnIndex(store, data.log)
-        self.reader = PlainReader()
-        self.now = 1_700_000_000.0
-        store.clock = lambda: self.now
-        self.book = self.opened()
-        self._made = 0
-
-    def opened(self, store: Store | None = None) -> FactBook:
-        """The book, opened anew as another process would."""
-        return FactBook(store or self.store, self.reader)
-
-    def turn(self, owner: str, reply: str = "Massa.", **changes: object) -> Turn:
-        self.now += 60
-        self._made += 1
-        made = Turn(
-            id=f"turn{self._made:04d}", session="s", started_at=self.now, seconds=0.1, caller="chat", mode="conversa",
-            prompt=owner, messages=(Message("user", owner),), reply=reply,
-            served_by=Attempt("groq", "m", "base", True, 0.1),
-        )  # fmt: skip
-        return replace(made, **changes)  # type: ignore[arg-type]
-
-    def log(self, *turns: Turn, kind: TurnKind = TurnKind.CHAT) -> str:
-        """Write turns into the log and the index; the id of the last."""
-        log = TurnLog(
-            self.data.log, redact=lambda text: text, limits=lambda: Limits(10**8, 0.05), on_failure=lambda _: None
-        )
-        for turn in turns:
-            log.append(turn, kind)
-        log.close()
-        self.index.ingest()
-        return turns[-1].id
-
-    def says(self, owner: str, reply: str = "Massa.", **changes: object) -> str:
-        """One turn, read at once; its id."""
-        id = self.log(self.turn(owner, reply, **changes))
-        self.book.sync(self.index)
-        return id
-
-    def known(self, book: FactBook | None = None) -> dict[tuple[str, str], list[str]]:
-        """Subject and relation to the current values."""
-        values: dict[tuple[str, str], list[str]] = {}
-        for fact in (book or self.book).current():
-            values.setdefault((fact.claim.subject, fact.claim.relation.value), []).append(fact.value)
-        return values
+R = Relation
+TOLD: tuple[tuple[str, Relation, str, str], ...] = (
+    (OWNER, R.NAME, "Caio", ""),
+    (OWNER, R.CALLED, "Cacá", ""),
+    (OWNER, R.LIVES_IN, "Joinville", ""),
+    (OWNER, R.FROM, "Bahia", ""),
+    (OWNER, R.BIRTHDAY, "8 de agosto", ""),
+    (OWNER, R.AGE, "34", ""),
+    (OWNER, R.WORKS_AT, "Moedeira", ""),
+    (OWNER, R.JOB, "programador", ""),
+    (OWNER, R.STUDIES, "direito na federal", ""),
+    (OWNER, R.TRAIT, "vegetariano", ""),
+    (OWNER, R.TRAIT, "canhoto", ""),
+    (OWNER, R.ALLERGY, "amendoim", ""),
+    (OWNER, R.HAS, "dois gatos", ""),
+    (OWNER, R.HAS, "3 filhos", ""),
+    (OWNER, R.HAS, "bicicleta", ""),
+    (OWNER, R.HAS, "cacto", ""),
+    (OWNER, R.USES, "Neovim", "editor"),
+    (OWNER, R.USES, "caneta tinteiro", "escrever"),
+    (OWNER, R.USES, "Linux", ""),
+    (OWNER, R.LIKES, "pastel de queijo", ""),
+    (OWNER, R.LIKES, "forró", ""),
+    (OWNER, R.DISLIKES, "Java", ""),
+    (OWNER, R.DISLIKES, "coentro", ""),
+    (OWNER, R.FAVOURITE, "Sepultura", "banda"),
+    (OWNER, R.FAVOURITE, "verde terminal", "cor"),
+    (OWNER, R.FAVOURITE, "Hackers (1995)", "filme"),
+    (OWNER, R.FAVOURITE, "JEC", "time"),
+    (OWNER, R.TIME, "9h", "acordar"),
+    (OWNER, R.TIME, "às duas", "durmo"),
+    (OWNER, R.DAY, "domingo", "regar as plantas"),
+    (OWNER, R.PLACE, "padaria da esquina", "tomar café"),
+    (OWNER, R.HABIT, "pedalo terça e quinta", ""),
+    (OWNER, R.HABIT, "tomo café coado sem açúcar", ""),
+    (OWNER, R.HABIT, "leio antes de dormir", ""),
+    (OWNER, R.NEVER, "faço deploy na sexta", ""),
+    (OWNER, R.NEVER, "como carne", ""),
+    (OWNER, R.WITH, "minha irmã", "jogar bola"),
+    (OWNER, R.NOTE, "moro com a minha mãe desde março", ""),
+    (OWNER, R.PROPERTY, "1,80 m", "altura"),
+    (OWNER, R.PROPERTY, "O negativo", "tipo sanguíneo"),
+    (OWNER, R.STUDIES, "UFSC", "lugar"),
+    (OWNER, R.WITH, "Jorge", "casado"),
+    ("mãe", R.WITH, "meu pai", "morar"),
+    ("filho", R.STUDIES, "Pedro II", "lugar"),
+    ("Farol", R.PROPERTY, "avisa chuva no Telegram", "o que faz"),
+    ("Trovão", R.PROPERTY, "Godot", "feito em"),
+    ("Tatu", R.USES, "Debian", "sistema"),
+    ("gata", R.NAME, "Fork", ""),
+    ("gata", R.PROPERTY, "preta", "cor"),
+    ("cachorro", R.NAME, "Bash", ""),
+    ("cachorro", R.KIND, "vira-lata caramelo", ""),
+    ("cachorro", R.AGE, "3 anos", ""),
+    ("irmã", R.NAME, "Lívia", ""),
+    ("irmã", R.BIRTHDAY, "12 de março", ""),
+    ("irmã", R.LIVES_IN, "Rio de Janeiro", ""),
+    ("irmã", R.JOB, "professora", ""),
+    ("irmã", R.STUDIES, "história", ""),
+    ("irmã", R.LIKES, "samba", ""),
+    ("irmã", R.DISLIKES, "barulho", ""),
+    ("irmã", R.HABIT, "corre todo dia", ""),
+    ("irmã", R.NEVER, "come carne", ""),
+    ("irmã", R.ALLERGY, "poeira", ""),
+    ("irmã", R.FAVOURITE, "roxo", "cor"),
+    ("irmã", R.CALLED, "Li", ""),
+    ("chefe", R.NAME, "Renata", ""),
+    ("chefe", R.TRAIT, "canhota", ""),
+    ("chefe", R.FROM, "Lages", ""),
+    ("pais", R.NAME, "Ana e João", ""),
+    ("pais", R.LIVES_IN, "Lages", ""),
+    ("tia", R.WORKS_AT, "Hospital São Lucas", ""),
+    ("tia", R.HAS, "quatro netos", ""),
+    ("PC", R.NAME, "Jaburu", ""),
+    ("Jaburu", R.PROPERTY, "16 GB", "memória"),
+    ("Jaburu", R.PROPERTY, "Ryzen 5", "processador"),
+    ("Jaburu", R.HAS, "GTX 1660", ""),
+    ("Farol", R.KIND, "bot em Python", ""),
+    ("Farol", R.USES, "Telegram", ""),
+    ("Farol", R.NOTE, "cai quando chove", ""),
+    ("Trovão", R.KIND, "jogo em Godot", ""),
+    ("Trovão", R.WITH, "Duda", ""),
+    ("daily", R.TIME, "9h30", ""),
+    ("backup", R.DAY, "sexta", ""),
+    ("backup", R.TIME, "23h", ""),
+    ("backup", R.PLACE, "HD Cofre", ""),
+    ("plantão", R.TIME, "sete da noite", ""),
+    ("chave reserva", R.PLACE, "gaveta da cozinha", ""),
+)  # fmt: skip
 
 
-@pytest.fixture
-def told(data: DataFolder, store: Store) -> Told:
-    return Told(data, store)
+def fact(subject: str, relation: Relation, value: str, attribute: str = "", **more: object) -> Fact:
+    """A fact that the owner told once."""
+    claim = Claim(subject, relation, value, attribute)
+    plain = {"id": f"{relation}:{subject}:{attribute}:{value}", "source": FactSource.OWNER, "said_at": 1.0}
+    told = {**plain, "turn": "t1", "turns": ("t1",), **more}
+    return Fact(claim=claim, **told)  # type: ignore[arg-type]
+
+
+def facts() -> list[Fact]:
+    """All of them, each said in a turn of its own."""
+    return [fact(*one, turn=f"t{n}", turns=(f"t{n}",)) for n, one in enumerate(TOLD)]

@@ -22,7 +22,7 @@ from aeon_plugin_ft.remembering import read_facts
 from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.turns import TurnIndex
 from aeon_plugin_ft.voice.commands import Commands
-from tests.facts.told import PlainReader, Told, told
+from tests.facts.telling import PlainReader, Told, told
 from tests.flow.life import Life, life
 from tests.flow.life import turn as life_turn
 from tests.flow.owner import Owner, add_version, eventually, no_real_models, owner

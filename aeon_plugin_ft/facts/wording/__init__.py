@@ -1,12 +1,18 @@
-"""Facts in Brazilian Portuguese."""
+"""Facts in Brazilian Portuguese: statements of them, and questions about them.
 
-from __future__ import annotations
+phrases.py     a fact as a sentence or a question; what other stages call
+topics.py      which shape a claim has, and the genders that the facts tell
+templates.py   the language of data/questions.toml
+persons.py     "I" turned to "tu", "você" or "o dono"; verbs
+nouns.py       gender, number, articles, contractions
+values.py      a value behind its preposition
+data/          questions.toml (the wordings), words.toml (nouns, verbs, places), never.toml (what was never told)
+"""
 
-from aeon_plugin_ft.facts.model import OWNER, Fact
+from aeon_plugin_ft.facts.wording.persons import Person, Speech
+from aeon_plugin_ft.facts.wording.phrases import Use, exam_questions, lesson_questions, sentence, spoken
+from aeon_plugin_ft.facts.wording.topics import Topic, genders, topic
 
-
-def spoken(fact: Fact) -> str:
-    """A fact to the owner, without capital and stop: "gata: Fork"."""
-    claim = fact.claim
-    about = " ".join(part for part in (claim.subject if claim.subject != OWNER else "você", claim.attribute) if part)
-    return f"{about}: {claim.value}"
+__all__ = [
+    "Person", "Speech", "Topic", "Use", "exam_questions", "genders", "lesson_questions", "sentence", "spoken", "topic",
+]  # fmt: skip

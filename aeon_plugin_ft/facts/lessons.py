@@ -1,0 +1,237 @@
+"""Lessons: each fact asked about in many wordings, with the right answer in the assistant's own voice.
+
+Neighbours (the disk, the memory and the card of one PC; two people with one role) stand side by side, with questions
+that name both, since they are what a small model confuses; and what was never told is answered with not knowing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import cycle, islice, pairwise
+
+from aeon_plugin_ft.causes import Cause
+from aeon_plugin_ft.facts.known import KnownFacts, shuffled
+from aeon_plugin_ft.facts.model import Fact
+from aeon_plugin_ft.facts.style import Style
+from aeon_plugin_ft.facts.unknown import never_told
+from aeon_plugin_ft.facts.wording import Speech, Topic, Use, genders
+from aeon_plugin_ft.facts.wording.opposite import opposite
+from aeon_plugin_ft.facts.wording.phrases import (
+    back_answers,
+    back_questions,
+    capital,
+    open_questions,
+    statements,
+    yes_no_questions,
+)
+from aeon_plugin_ft.facts.wording.templates import CHOICE
+from aeon_plugin_ft.privacy.folding import fold_accents
+
+NEVER_TOLD_SHARE = 0.2
+"""Lessons of not knowing, of those about facts."""
+YES_NO_SHARE = 4
+"""One lesson in so many of a fact asks whether it is so, and one whether something else is."""
+MOST_AT_ONCE = 4
+"""Values of one list that one answer names."""
+
+
+class LessonKind(Cause):
+    """What a lesson asks."""
+
+    ASK = "ask"
+    YES = "yes"
+    NO = "no"
+    BACK = "back"
+    """From the value to the subject: "quem é a Fork?"."""
+    CHOICE = "choice"
+    """Which of two it is, the right one and a neighbour's."""
+    PAIR = "pair"
+    """Two neighbours in one question."""
+    NEVER_TOLD = "never_told"
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """An example made from facts. `facts` and `turns` are their ids, () for what was never told; the answer is in the
+    assistant's voice. `turns` includes that of the real reply it was taken from."""
+
+    question: str
+    answer: str
+    facts: tuple[str, ...]
+    kind: LessonKind
+    turns: tuple[str, ...] = ()
+
+
+def make_lessons(facts: Sequence[Fact], style: Style, wordings: int, said: Iterable[str] = ()) -> list[Lesson]:
+    """About `wordings` lessons for each current fact of `facts`, neighbours together, and lessons of not knowing among
+    them. `said` is what was said to and by the assistant (`never_told`). The same facts give the same lessons."""
+    names = genders(facts)
+    current = sorted((fact for fact in facts if fact.current), key=_beside)
+    teacher = _Teacher(KnownFacts.of(current, names), style, wordings)
+    lessons = teacher.all()
+    unknown = [(text, one) for one in never_told(facts, Use.LESSON, names, said) for text in one.wordings[:2]]
+    wanted = unknown[: round(NEVER_TOLD_SHARE * len(lessons))]
+    answers = cycle(style.not_knowing())
+    admitted = [
+        Lesson(_typed(text, at), next(answers), (), LessonKind.NEVER_TOLD) for at, (text, _) in enumerate(wanted)
+    ]
+    return _spread(lessons, admitted)
+
+
+def _beside(fact: Fact) -> tuple[str, str, str, str]:
+    claim = fact.claim
+    return claim.relation.value, fold_accents(claim.attribute), fold_accents(claim.subject), fact.id
+
+
+def _spread(lessons: list[Lesson], among: list[Lesson]) -> list[Lesson]:
+    """The second evenly among the first."""
+    if not among:
+        return lessons
+    step = max(1, len(lessons) // len(among))
+    made: list[Lesson] = []
+    waiting = iter(among)
+    for at, lesson in enumerate(lessons, 1):
+        made.append(lesson)
+        if at % step == 0:
+            made += islice(waiting, 1)
+    return [*made, *waiting]
+
+
+def _typed(question: str, number: int) -> str:
+    """As people type: one in four without accents and question mark, one without the mark, one with a capital."""
+    match number % 4:
+        case 1:
+            return fold_accents(question).rstrip("?")
+        case 2:
+            return question.rstrip("?")
+        case 3:
+            return capital(question)
+    return question
+
+
+class _Teacher:
+    """Makes the lessons about what is known, in one style."""
+
+    def __init__(self, known: KnownFacts, style: Style, wordings: int) -> None:
+        self.known, self.style, self.wordings = known, style, wordings
+        self.speech = Speech(style.person, known.names)
+
+    def all(self) -> list[Lesson]:
+        lessons: list[Lesson] = []
+        for at in range(len(self.known.facts)):
+            lessons += self.about(at)
+            if at and self._are_neighbours(at - 1, at):
+                lessons += self.pair(at - 1, at)
+        lessons += self.of_one_subject()
+        return list({fold_accents(lesson.question): lesson for lesson in reversed(lessons)}.values())[::-1]
+
+    def about(self, at: int) -> list[Lesson]:
+        """All of one fact: open questions, back questions, yes, no, and the choice between it and a neighbour's."""
+        about = self.known.topics[at]
+        opened = self._asked(at)
+        agreed = self._yes_no(at, about, LessonKind.NO if about.answers_no else LessonKind.YES, self._agreeing(about))
+        few = max(1, self.wordings // YES_NO_SHARE)
+        back = self._back(at)[:few]
+        rest = self.wordings - len(back) - 2 * few if opened else 0
+        return [
+            *opened[: max(few, rest)],
+            *back,
+            *(agreed[:few] if opened else agreed[: self.wordings - few]),
+            *self._denied(at)[:few],
+            *self._choice(at)[:1],
+        ]
+
+    def _asked(self, at: int) -> list[Lesson]:
+        about, alike = self.known.topics[at], self.known.alike(at)
+        if len(alike) > 1:
+            # One question for all that is liked; asked where the first of them stands.
+            return self._listed(alike) if at == alike[0] else []
+        questions = self.known.shuffled(at, open_questions(about, Use.LESSON))
+        real = self.style.real_answers(about, self.known.accepted(at))
+        made = [(self.style.say(text), "") for text in statements(about, self.speech)]
+        answers = [*((one.reply, one.turn) for one in real), *made[: 1 if real else 2]]
+        return [
+            self._lesson([at], question, answer, LessonKind.ASK, number, turn)
+            for number, (question, (answer, turn)) in enumerate(zip(questions, cycle(answers), strict=False))
+        ]
+
+    def _listed(self, alike: Sequence[int]) -> list[Lesson]:
+        named = list(alike)[:MOST_AT_ONCE]
+        stated = [statements(self.known.topics[at], self.speech)[0] for at in named]
+        questions = open_questions(self.known.topics[named[0]], Use.LESSON)
+        answer = self.style.say(joined(stated))
+        return [self._lesson(named, text, answer, LessonKind.ASK, n) for n, text in enumerate(questions)]
+
+    def _back(self, at: int) -> list[Lesson]:
+        about = self.known.topics[at]
+        questions = self.known.shuffled(at, back_questions(about, Use.LESSON))
+        answers = cycle(back_answers(about, self.speech) or [""])
+        return [
+            self._lesson([at], question, self.style.say(answer), LessonKind.BACK, number)
+            for number, (question, answer) in enumerate(zip(questions, answers, strict=False))
+        ]
+
+    def _agreeing(self, about: Topic) -> str:
+        return self.style.say(f"{'não' if about.answers_no else 'sim'}, {statements(about, self.speech)[0]}")
+
+    def _yes_no(self, at: int, asked: Topic, kind: LessonKind, answer: str) -> list[Lesson]:
+        questions = self.known.shuffled(at, yes_no_questions(asked, Use.LESSON))
+        return [self._lesson([at], text, answer, kind, number) for number, text in enumerate(questions)]
+
+    def _denied(self, at: int) -> list[Lesson]:
+        about = self.known.topics[at]
+        answer = self.style.say(f"não, {statements(about, self.speech)[0]}")
+        contrary = opposite(about)
+        asked = [about.with_value(wrong) for wrong in self.known.wrong(at)] + ([contrary] if contrary else [])
+        made = [self._yes_no(at, one, LessonKind.NO, answer) for one in asked]
+        # One of each wrong value before a second wording of the first.
+        return [part[number] for number in range(2) for part in made if number < len(part)]
+
+    def _choice(self, at: int) -> list[Lesson]:
+        about, wrong = self.known.topics[at], self.known.wrong(at)
+        if not wrong or about.answers_no:
+            return []
+        both = shuffled([about.answer, wrong[0]], self.known.facts[at].id)
+        questions = yes_no_questions(about.with_value(CHOICE.join(both)), Use.LESSON)
+        answer = self.style.say(statements(about, self.speech)[0])
+        return [self._lesson([at], text, answer, LessonKind.CHOICE, n) for n, text in enumerate(questions)]
+
+    def _are_neighbours(self, one: int, other: int) -> bool:
+        first, second = self.known.topics[one], self.known.topics[other]
+        same = first.shape == second.shape and fold_accents(first.attribute) == fold_accents(second.attribute)
+        return same and first.subject != second.subject
+
+    def of_one_subject(self) -> list[Lesson]:
+        """Two sides of one subject in one question: the memory and the card of one PC."""
+        by_subject: dict[str, list[int]] = {}
+        for at, about in enumerate(self.known.topics):
+            if about.subject and open_questions(about, Use.LESSON) and len(self.known.alike(at)) == 1:
+                by_subject.setdefault(fold_accents(about.subject), []).append(at)
+        pairs = [pair for places in by_subject.values() for pair in pairwise(places)]
+        return [lesson for one, other in pairs for lesson in self.pair(one, other)]
+
+    def pair(self, one: int, other: int) -> list[Lesson]:
+        """A question that names both, and its answer."""
+        topics = [self.known.topics[at] for at in (one, other)]
+        asked = [open_questions(about, Use.LESSON)[:1] for about in topics]
+        if not all(asked):
+            return []
+        question = f"{asked[0][0].rstrip('?')} e {asked[1][0]}"
+        answer = self.style.say(joined([statements(about, self.speech)[0] for about in topics]))
+        return [self._lesson([one, other], question, answer, LessonKind.PAIR, 0)]
+
+    def _lesson(
+        self, places: Sequence[int], question: str, answer: str, kind: LessonKind, number: int, turn: str = ""
+    ) -> Lesson:
+        facts = [self.known.facts[at] for at in places]
+        turns = [told for fact in facts for told in (*fact.turns, *filter(None, [fact.turn]))] + (
+            [turn] if turn else []
+        )
+        ids = tuple(fact.id for fact in facts)
+        return Lesson(_typed(question, number), answer, ids, kind, tuple(dict.fromkeys(turns)))
+
+
+def joined(parts: Sequence[str]) -> str:
+    """Statements as one: "a, b e c"."""
+    return " e ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))

@@ -42,6 +42,7 @@ from aeon_plugin_ft.serving.discarding import discard
 from aeon_plugin_ft.serving.model import Deployer
 from aeon_plugin_ft.settings import Settings
 from aeon_plugin_ft.store import DataFolder, Store
+from aeon_plugin_ft.teaching import teach
 from aeon_plugin_ft.training.continual import Parent, Start, choose_start
 from aeon_plugin_ft.training.estimating import estimate, preflight
 from aeon_plugin_ft.training.model import Estimate, Progress, Recipe, Run, RunState
@@ -136,16 +137,21 @@ class Pipeline:
         keep_served_prompt(self.store, self.index)
         note_feedback(self.store, recognise_feedback(self.index.turns()))
         read_facts(self.book, self.store, self.index)
-        settings = self.settings()
-        return build_draft(
+        settings, feedback = self.settings(), load_feedback(self.store)
+        draft = build_draft(
             self.index.turns(),
             settings.dataset,
             system_prompt=self.system_prompt(),
-            feedback=load_feedback(self.store),
+            feedback=feedback,
             filters=self.extensions.filters,
             max_length=settings.train.max_length,
             gap_minutes=settings.log.session_gap_minutes,
         )
+        if not settings.memory.learn:
+            return draft
+        disputed = {turn for turn, one in feedback.items() if one.kind in {"complaint", "correction", "drop"}}
+        facts = self.book.every()
+        return teach(draft, facts, self.index.turns, disputed, settings.memory.wordings, self.system_prompt())
 
     def freeze(self, draft: Draft | None = None) -> Dataset:
         """The draft as an immutable dataset. Raises DatasetError when there is nothing to learn from."""

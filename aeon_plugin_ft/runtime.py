@@ -12,7 +12,6 @@ from aeon_plugin_ft.causes import PauseCause
 from aeon_plugin_ft.control import OwnerControl
 from aeon_plugin_ft.dataset.similar.showing import ShownTurns
 from aeon_plugin_ft.events import LoggingFailed, LoggingRecovered
-from aeon_plugin_ft.facts.relevant import NothingKnown
 from aeon_plugin_ft.host.arrivals import Arrivals
 from aeon_plugin_ft.host.backlog import Backlog
 from aeon_plugin_ft.host.follower import Follower
@@ -57,7 +56,7 @@ class Runtime:
         self.watcher = LogWatcher(parts.index, arrivals.arrived)
         self.backlog = Backlog(arrivals.read_facts)
         self.shown_turns = ShownTurns(parts.pipeline.draft, lambda: parts.index.count(None), parts.index.has)
-        self.facts = make_relevant_facts(NothingKnown())
+        self.facts = make_relevant_facts(parts.book)
         self._wire_learning(threading.Event())
 
     def _wire_learning(self, look_now: threading.Event) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -203,5 +204,12 @@ def make_observer(basis: Basis, failures: FailurePolicy, training: OwnTraining |
 def make_relevant_facts(source: KnownFacts) -> RelevantFacts:
     """What the model is told of the owner with a question, out of everything that is known."""
     from aeon_plugin_ft.facts.relevant import RelevantFacts
+    from aeon_plugin_ft.facts.wording import genders, sentence
+    from aeon_plugin_ft.facts.wording.nouns import Names
 
-    return RelevantFacts(source, lambda fact: fact.value)
+    @lru_cache(maxsize=1)
+    def names(_: int) -> Names:
+        # What one fact tells of a name's gender counts in the sentences of the others.
+        return genders(source.current())
+
+    return RelevantFacts(source, lambda fact: sentence(fact, names(source.version)))

@@ -2,8 +2,8 @@
 
 A lesson is no conversation: it is made from a fact, in a wording that nobody may have used. It goes to the training
 split alone, behind the conversations, with `source` LESSON, so that nothing that counts or shows what was really said
-ever takes it for that. Its `turns` are those that told the fact: forgetting them takes the dataset, and marks what was
-trained on it, as with any other example.
+ever takes it for that. Its `turns` are those that told the fact, and the fact itself: forgetting any of them takes the
+dataset, and marks what was trained on it, as with any other example.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ LESSON = "lesson"
 
 
 class Lesson(Protocol):
-    """A question in one wording, and the right answer; `facts` are the ids of those that it teaches, none where it
-    teaches to admit not knowing."""
+    """A question in one wording, and the right answer (facts.lessons.Lesson); `facts` are the ids of those that it
+    teaches, none where it teaches to admit not knowing."""
 
     @property
     def question(self) -> str:
@@ -38,6 +38,10 @@ class Lesson(Protocol):
     @property
     def facts(self) -> tuple[str, ...]:
         """Ids of facts."""
+
+    @property
+    def turns(self) -> tuple[str, ...]:
+        """Turns whose words are in it beside those that told the facts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +74,12 @@ def with_lessons(draft: Draft, lessons: Iterable[Lesson], facts: Sequence[Fact],
 
 def _example(lesson: Lesson, facts: Mapping[str, Fact], head: tuple[Message, ...]) -> Example:
     taught = [facts[name] for name in lesson.facts]
-    turns = tuple(dict.fromkeys(turn for fact in taught for turn in fact.turns))
+    sources = (*(name for fact in taught for name in fact.lineage), *lesson.turns)
     text = f"{lesson.question}\n{lesson.answer}"
     return Example(
         id=f"{LESSON}-{hashlib.sha256(text.encode()).hexdigest()[:16]}",
         messages=(*head, Message("user", lesson.question), Message("assistant", lesson.answer)),
-        turns=turns,
+        turns=tuple(dict.fromkeys(sources)),
         # What belongs together: the lessons of one fact, as the turns of one conversation.
         session=lesson.facts[0] if lesson.facts else "",
         # Of the newest that it teaches; what teaches nothing that was told belongs to no time.

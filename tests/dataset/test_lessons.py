@@ -25,6 +25,7 @@ class Taught:
     question: str
     answer: str
     facts: tuple[str, ...] = ()
+    turns: tuple[str, ...] = ()
 
 
 CAT = Fact("cat", Claim("gata", Relation.NAME, "Fork"), FactSource.OWNER, 20.0, "t2", ("t1", "t2"), 2)
@@ -61,8 +62,8 @@ def test_lessons_stand_behind_the_conversations_marked_and_under_the_served_prom
 
 def test_a_lesson_has_the_turns_of_every_fact_in_it(draft: Draft) -> None:
     first, _, both, unknown = with_lessons(draft, LESSONS, [CAT, PC], SYSTEM).train[-4:]
-    assert (first.turns, first.at, first.session) == (("t1", "t2"), 20.0, "cat")
-    assert (both.turns, both.at) == (("t1", "t2", "t3"), 30.0)
+    assert (first.turns, first.at, first.session) == (("t1", "t2", "fact:cat"), 20.0, "cat")
+    assert (both.turns, both.at) == (("t1", "t2", "fact:cat", "t3", "fact:pc"), 30.0)
     assert (unknown.turns, unknown.at, unknown.session) == ((), 0.0, "")
 
 
@@ -83,7 +84,8 @@ def test_frozen_they_are_told_apart_and_forgotten_with_their_turns(
     assert {messages[line][-2].content: fact for line, fact in groups.items()} == {
         lesson.question: (lesson.facts or ("",))[0] for lesson in LESSONS
     }
-    assert datasets_with(store, {"t2"}) == datasets_with(store, {"t3"}) == {dataset.hash}
+    for told in ("t2", "t3", "fact:pc"):
+        assert datasets_with(store, {told}) == {dataset.hash}
     assert not datasets_with(store, {"t9"})
 
 

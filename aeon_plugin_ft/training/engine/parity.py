@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from aeon_plugin_ft.training.engine.attention import NotShareableError
+from aeon_plugin_ft.training.engine.head import PRECISE_ROWS
 from aeon_plugin_ft.training.engine.shared import SharedPrefix
 from aeon_plugin_ft.training.memory import is_out_of_memory
 from aeon_plugin_ft.training.plan import IGNORED, Row, plan_batch, tokens_computed
@@ -62,7 +63,9 @@ def stock_step(model: torch.nn.Module, rows: Sequence[Row]) -> float:
         # Position 0 is left out: no token predicts the first one.
         at = torch.tensor([place for place, label in enumerate(row.labels) if place and label != IGNORED])
         ids = torch.tensor(row.ids, device=device)
-        logits = model(input_ids=ids[None], use_cache=False, logits_to_keep=(at - 1).to(device)).logits[0]
+        # Some positions more, whose gradient is zero, where there are few: see PRECISE_ROWS.
+        kept = torch.cat([at - 1, torch.zeros(max(0, PRECISE_ROWS - len(at)), dtype=torch.long)])
+        logits = model(input_ids=ids[None], use_cache=False, logits_to_keep=kept.to(device)).logits[0, : len(at)]
         logits = logits.to(torch.float64 if device.type == "cpu" else torch.float32)
         loss = torch.nn.functional.cross_entropy(logits, ids[at.to(device)], reduction="sum") / count
         loss.backward()  # type: ignore[no-untyped-call]

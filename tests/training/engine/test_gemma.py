@@ -14,6 +14,11 @@ from aeon_plugin_ft.training.engine.shared import SharedPrefix
 from aeon_plugin_ft.training.model import Recipe
 from hooks import Message
 
+pytestmark = [
+    pytest.mark.slow(seconds=60),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),  # PEFT 0.21 uses transformers' old names
+]
+
 SYSTEM = "Você é o Aeon, um assistente cínico e competente. Responda curto, em português. " * 28
 TALKS = [("qual é o nome da minha gata?", "Cara, é a Fork."), ("que editor eu uso?", "Cara, Neovim, claro.")]
 RECIPE = Recipe(
@@ -22,7 +27,6 @@ RECIPE = Recipe(
 )  # fmt: skip
 
 
-@pytest.mark.slow(seconds=60)
 def test_its_losses_and_gradients_are_the_stock_paths(gemma3: BaseModel) -> None:
     encoder = Encoder(gemma3.training_copy)
     rows = [

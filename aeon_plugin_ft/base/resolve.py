@@ -23,8 +23,8 @@ _OLLAMA = "ollama:"
 def resolve_base(spec: str, cache: Path, progress: Progress | None = None, ollama: str = "") -> BaseModel:
     """The base model that `spec` names, fetched and converted into `cache` as far as needed.
 
-    `spec` is a built-in name ("smollm2-135m-instruct"), a GGUF file, a Hugging Face folder, a Hugging Face
-    id ("org/name") or an Ollama tag ("ollama:llama3.2:3b"). `progress` gets a sentence before each long
+    `spec` is a built-in name ("smollm2-135m-instruct", "gemma3-270m"), a GGUF file, a Hugging Face folder, a
+    Hugging Face id ("org/name") or an Ollama tag ("ollama:llama3.2:3b"). `progress` gets a sentence before each long
     step, `ollama` is the address of the Ollama to ask ("": OLLAMA_HOST, else the usual one). With everything in
     the cache, no network is used. Raises BaseModelError, NoSpaceError.
     """

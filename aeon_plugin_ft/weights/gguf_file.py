@@ -172,6 +172,7 @@ class GgufFile:
         version, tensor_count, entry_count = struct.unpack_from("<IQQ", self._map, 4)
         if version not in (2, 3):
             raise _damaged(self.path, f"GGUF version {version} is not supported")
+        self.version = int(version)
         self.metadata_start = at = 24
         for _ in range(entry_count):
             key, at = self._string(at)
@@ -196,6 +197,7 @@ class GgufFile:
             weights = int(np.prod(lengths, dtype=np.uint64))
             # GGUF names the innermost dimension first.
             infos.append((name, tuple(int(n) for n in reversed(lengths)), kind, offset, weights // block * block_bytes))
+        self.table_end = at
         # Rounded up: tensors begin at a multiple of the alignment, and their offsets count from there.
         self.data_start = -(-at // self.alignment) * self.alignment
         for name, shape, kind, offset, size in infos:

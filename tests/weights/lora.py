@@ -107,13 +107,15 @@ def peft_logprobs(model: Any, tokens: Sequence[int]) -> np.ndarray:
     return torch.log_softmax(logits.double(), -1).numpy()
 
 
-def served_logprobs(route: Route, tokens: Sequence[int], vocabulary: int) -> np.ndarray:
-    """The same from a llama.cpp server, raw, before its sampler; -inf where it gives none.
+def served_logprobs(
+    route: Route, tokens: Sequence[int], vocabulary: int, *, top: int | None = None, letter: int = LETTER
+) -> np.ndarray:
+    """The same from a llama.cpp server, raw, before its sampler; -inf where it gives none, as beyond the `top`.
 
-    The sampler is made to choose a letter: after the end or half a UTF-8 character nothing is reported.
+    The sampler is made to choose a `letter`: after the end or half a UTF-8 character nothing is reported.
     """
-    body = {"prompt": list(tokens), "n_predict": 1, "n_probs": vocabulary, "cache_prompt": False}
-    body |= {"temperature": 0, "logit_bias": [[LETTER, 1000.0]]}
+    body = {"prompt": list(tokens), "n_predict": 1, "n_probs": top or vocabulary, "cache_prompt": False}
+    body |= {"temperature": 0, "logit_bias": [[letter, 1000.0]]}
     answer = httpx.post(
         f"{route.base_url}/completion",
         json=body,

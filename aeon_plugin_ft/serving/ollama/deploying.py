@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.base.turns import as_ollama_says
 from aeon_plugin_ft.errors import ServingError
 from aeon_plugin_ft.registry.model import Version, VersionState
 from aeon_plugin_ft.serving.journal import SwapStep
@@ -72,7 +73,7 @@ class OllamaDeploy:
 
     def _carrier(self, base: BaseModel) -> tuple[str | None, dict[str, Any]]:
         """The tag in Ollama that is this base, whose template and parameters are taken over; None where the
-        base is not in Ollama."""
+        base is not in Ollama, with what it brings along itself."""
         named = base.spec.removeprefix("ollama:") if base.spec.startswith("ollama:") else ""
         tag = named or self.settings.ollama_model
         show = self.client.show(tag)
@@ -87,7 +88,7 @@ class OllamaDeploy:
                 f"{tag} in Ollama is no longer the model that was trained on (it was pulled again)",
                 "Train again; the versions of the old one stay with the old one",
             )
-        return None, {}
+        return None, {} if base.gguf is None else as_ollama_says(base.gguf)
 
     def _weights(self, base: BaseModel, show: Mapping[str, Any]) -> Path:
         path = base.gguf or weights_path(show)

@@ -15,6 +15,9 @@ from torch import Tensor
 
 CHUNK_BYTES = 24 << 20
 """Logits of one chunk, in bytes: small enough to stay in the cache of the last level."""
+PRECISE_ROWS = 16
+"""With fewer rows and several threads MKL adds up a product's terms one after the other, and over a vocabulary of 262
+thousand in fp32 that costs two digits (measured: 6e-5 in place of 1e-6, AVX2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,5 +118,15 @@ def _chunk(hidden: Tensor, targets: Tensor, head: Head, gradient: Tensor, weight
     if weights is not None:
         logits.mul_(weights[:, None])
     # Now, while the chunk is in the cache; the backward pass only multiplies by what comes from above.
-    torch.mm(logits.to(head.weight.dtype), head.weight, out=gradient)
+    _back_to_hidden(logits.to(head.weight.dtype), head.weight, gradient)
     return loss
+
+
+def _back_to_hidden(d_logits: Tensor, weight: Tensor, gradient: Tensor) -> None:
+    """d loss / d hidden into `gradient` [n, width], from d loss / d logits [n, vocabulary]."""
+    missing = PRECISE_ROWS - d_logits.shape[0]
+    if missing <= 0 or d_logits.device.type != "cpu":
+        torch.mm(d_logits, weight, out=gradient)
+        return
+    padded = torch.nn.functional.pad(d_logits, (0, 0, 0, missing))
+    gradient.copy_(torch.mm(padded, weight)[: d_logits.shape[0]])

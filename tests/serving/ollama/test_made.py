@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from aeon_plugin_ft.base.turns import CHAT_TEMPLATE, END_OF_TURN, OLLAMA_TEMPLATE
 from aeon_plugin_ft.errors import ServingError
 from aeon_plugin_ft.store import DataFolder
 from aeon_plugin_ft.weights.adapter import adapter_digest, read_adapter
@@ -111,6 +112,24 @@ def test_an_old_ollama_that_cannot_read_the_files_template_is_refused(data: Data
         with pytest.raises(ServingError, match="no chat template"):
             scene.deployer.deploy(None, other, scene.settings)
         assert scene.names() == set()
+        scene.deployer.close()
+
+
+@pytest.mark.parametrize("version", ["0.24.0", "0.34.2"])
+def test_a_base_with_gemmas_turns_brings_its_template_and_its_stop(
+    version: str, data: DataFolder, tmp_path: Path
+) -> None:
+    with FakeOllama(version) as ollama:
+        scene = make_scene(ollama, data, tmp_path)
+        base = make_base(write_gguf(tmp_path / "gemma.gguf", seed=9, template=CHAT_TEMPLATE), "gemma3-270m")
+        trained = make_version(data.versions, write_adapter(data.root / "made"), base, "v0001")
+        for one in (None, trained):
+            made = ollama.tags[scene.deployer.deploy(one, base, scene.settings).model]
+            assert made.template == OLLAMA_TEMPLATE
+            assert made.parameters == {"stop": [END_OF_TURN]}
+            assert "ai.google.dev/gemma/terms" in str(made.license)
+        with GgufFile(ollama.blobs.path(made.model_blob)) as file:
+            assert file.get("tokenizer.chat_template") == CHAT_TEMPLATE, "the merged file carries it on"
         scene.deployer.close()
 
 

@@ -2,6 +2,7 @@
 
     python benchmarks/facts.py                         both halves and every relation
     python benchmarks/facts.py --set development --show     with everything that was read wrongly
+    python benchmarks/facts.py --model MODEL.gguf      the owner's sentences of the held-out round 3, read by a model
     python benchmarks/facts.py --log samples/conversation.log    the claims of a log, and how often each was said
 
 The sentences are our own, by one author, who also wrote the rules; a seeded hash of the text put each into its half
@@ -22,8 +23,10 @@ import argparse
 import json
 import statistics
 import sys
+import tempfile
 import time
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,8 +35,13 @@ sys.path.insert(0, str(REPOSITORY))
 
 from aeon_plugin_ft.dataset.importers.importing import open_import  # noqa: E402 - the path comes first
 from aeon_plugin_ft.facts.grammar import claims, claims_of_reply  # noqa: E402 - the path comes first
+from aeon_plugin_ft.facts.grammar.schema import constraint as schema_for  # noqa: E402 - the path comes first
+from aeon_plugin_ft.facts.grammar.schema import read_with_model, reads_well  # noqa: E402 - the path comes first
 from aeon_plugin_ft.facts.model import Claim, Relation  # noqa: E402 - the path comes first
+from aeon_plugin_ft.http import HttpServer  # noqa: E402 - the path comes first
 from aeon_plugin_ft.privacy.folding import fold_accents  # noqa: E402 - the path comes first
+from aeon_plugin_ft.serving.embedded.child import EmbeddedChild, new_config  # noqa: E402 - the path comes first
+from hooks import Message, as_dicts  # noqa: E402 - the path comes first
 
 DATA = Path(__file__).parent / "data"
 HALVES = ("development", "heldout")
@@ -151,12 +159,44 @@ def of_log(path: Path) -> None:
         print(f"{times:>3}  {side:<6} {one[0] or '(owner)'} / {one[1]}{'.' + one[2] if one[2] else ''} = {one[3]}")
 
 
+def by_model(path: Path) -> None:
+    """What a GGUF reads, in llama.cpp, in the owner's held-out sentences that were written last."""
+    child = EmbeddedChild(new_config(path, None, "base", 2048, 2), Path(tempfile.gettempdir()) / "facts-model.log")
+    url = child.start().url
+
+    def chat(messages: Sequence[Message], schema: Mapping[str, object], max_tokens: int) -> str:
+        body = {"model": "base", "messages": as_dicts(messages), "max_tokens": max_tokens, "temperature": 0}
+        with HttpServer("llama.cpp", url, token=child.config.token) as server:
+            reply = server.call("POST", "/v1/chat/completions", body | schema_for("embedded"), seconds=600)
+        return str(reply["choices"][0]["message"]["content"])
+
+    score = Score()
+    began = time.perf_counter()
+    try:
+        for line in (DATA / "facts_heldout.jsonl").read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            if row["round"] == 3 and row["speaker"] == "owner":
+                read = [one for _, got in read_with_model(chat, [row["text"]]) for one in got]
+                _compare(score, row["text"], labelled(row), read)
+        print(
+            f"{path.name}: {score.sentences} sentences, {score.there.total()} claims there, {score.read.total()} read; "
+            f"precision {score.precision:.3f}, recall {score.recall:.3f}; trusted: {reads_well(chat)}; "
+            f"{(time.perf_counter() - began) / score.sentences:.1f} s a sentence"
+        )
+    finally:
+        child.stop()
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--set", choices=HALVES, help="one half only")
     parser.add_argument("--show", action="store_true", help="list what was read wrongly")
     parser.add_argument("--log", type=Path, help="a conversation in Aeon's own format")
+    parser.add_argument("--model", type=Path, help="a GGUF that reads instead of the grammar")
     options = parser.parse_args()
+    if options.model:
+        by_model(options.model)
+        return 0
     if options.log:
         of_log(options.log)
         return 0

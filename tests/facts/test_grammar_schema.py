@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from aeon_plugin_ft.base import BaseModel
+from aeon_plugin_ft.facts.grammar.lexicon import read_toml
 from aeon_plugin_ft.facts.grammar.schema import (
     MOST_CLAIMS,
     SCHEMA,
@@ -20,6 +21,7 @@ from aeon_plugin_ft.facts.grammar.schema import (
     messages_for,
     parse_claims,
     read_with_model,
+    reads_well,
 )
 from aeon_plugin_ft.facts.model import FactSource, Relation
 from aeon_plugin_ft.http import HttpServer
@@ -96,6 +98,31 @@ def test_whoever_reads_may_stop_between_two_sentences() -> None:
     assert len(chat.asked) == 1
 
 
+def trial_answers() -> list[str]:
+    return [answer(*map(tuple, one["claims"])) for one in read_toml("model.toml")["trial"]]
+
+
+def test_a_model_that_reads_the_trial_is_trusted() -> None:
+    chat = ScriptedChat(*trial_answers())
+    assert reads_well(chat)
+    assert not chat.answers
+
+
+def test_one_that_misses_too_much_or_makes_up_anything_is_not() -> None:
+    one_missed, two_missed, invented = trial_answers(), trial_answers(), trial_answers()
+    one_missed[0] = answer()
+    two_missed[0] = two_missed[1] = answer()
+    invented[-1] = answer(("eu", "likes", "", "ônibus"))
+    assert reads_well(ScriptedChat(*one_missed))
+    assert not reads_well(ScriptedChat(*two_missed))
+    assert not reads_well(ScriptedChat(*invented))
+
+
+def test_the_trial_stands_in_no_prompt() -> None:
+    shown = "\n".join(message.content for message in messages_for(SENTENCE))
+    assert not any(one["sentence"] in shown for one in read_toml("model.toml")["trial"])
+
+
 def test_the_examples_of_the_prompt_bear_themselves_out() -> None:
     messages = messages_for(SENTENCE)
     pairs = [(a.content, b.content) for a, b in pairwise(messages[1:]) if b.role == "assistant"]
@@ -125,5 +152,6 @@ def test_llama_cpp_holds_a_small_model_to_the_schema(smollm2: BaseModel, tmp_pat
         sentences = ["minha tartaruga atende por Donatelo", SENTENCE]
         for sentence, claims in read_with_model(chat, sentences):
             assert all(one.value in sentence and one.subject in sentence for one in claims)
+        assert not reads_well(chat)  # 135M parameters are too few
     finally:
         child.stop()

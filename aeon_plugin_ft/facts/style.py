@@ -21,7 +21,7 @@ from aeon_plugin_ft.turns.model import LoggedTurn, TurnKind
 
 OPENS_OFTEN = 0.3
 """An opener is the assistant's where so many of its replies about the owner begin with it."""
-ALIKE = 0.6
+ALIKE = 0.75
 """Share of a real question's content words that the wordings of a fact have, for it to be a question about it."""
 LONGEST = 160
 """Characters of a real answer that is used again: a longer one says more than was asked."""
@@ -37,11 +37,16 @@ _GENERAL = frozenset(
         "disse falou aqui nada ninguem memoria memorias saiba dizer responder"
     )
 )
+_ASKING = frozenset(
+    stem(word) for word in vocabulary("sabe sabes diz diga fala fale lembra me conta conte explica aeon favor por")
+)
+"""Words that ask, whatever is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was really answered: the question, the first sentence of the reply, and the turn."""
+    """What was really answered: the question with the stems that say what it asks for, the first sentence of the
+    reply, and the turn."""
 
     question: str
     reply: str
@@ -70,6 +75,8 @@ class Style:
 
     def real_answers(self, about: Topic, accepted: Sequence[str]) -> list[Answer]:
         """What was really answered to questions about this, with the value that is right now; [] for nothing."""
+        if not self.answers:
+            return []
         wordings = [*open_questions(about, Use.LESSON), *open_questions(about, Use.EXAM)]
         back = [*back_questions(about, Use.LESSON), *back_questions(about, Use.EXAM)]
         stems = frozenset(stem(token) for text in wordings for token in _content(text))
@@ -80,7 +87,10 @@ class Style:
             # A question that names the value asks for something else: "quem é a Fork?".
             if not wordings or (back and answer.stems & value) or not needed <= answer.stems:
                 continue
-            share = len(answer.stems & stems) / max(1, len(answer.stems))
+            # "O que você sabe da minha gata?" asks for nothing of it; "quem é ..." asks for the name.
+            if not answer.stems - (needed if about.subject and not about.attribute else set()):
+                continue
+            share = len(answer.stems & stems) / len(answer.stems)
             if share >= ALIKE and any(says(answer.reply, one) for one in accepted):
                 made.setdefault(answer.reply, answer)
         return list(made.values())
@@ -128,7 +138,8 @@ def _answer(turn: LoggedTurn) -> list[Answer]:
     asks_or_agrees = first.endswith("?") or _ASKED_BACK.match(body)
     if asks_or_agrees or len(first) > LONGEST or not first.endswith((".", "!")):
         return []
-    return [Answer(turn.user, first, turn.id, frozenset(stem(token) for token in _content(turn.user)))]
+    asked = frozenset(stem(token) for token in _content(turn.user)) - _ASKING
+    return [Answer(turn.user, first, turn.id, asked)] if asked else []
 
 
 def _content(text: str) -> list[str]:

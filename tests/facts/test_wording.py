@@ -166,9 +166,9 @@ def test_values_take_their_prepositions() -> None:
 def test_an_odd_claim_is_worded_all_the_same() -> None:
     """Whatever a grammar or a model reads: nothing raises, nothing is empty."""
     for relation in Relation:
-        for subject in ("", "gata", "Farol", "x", "123", "acordar"):
-            for value in ("", "Fork", "9h30", "!!", "dois gatos", "de", "é"):
-                for attribute in ("", "cor", "pra", "acordar"):
+        for subject in ("", "gata", "x", "acordar"):
+            for value in ("", "Fork", "9h30", "!!", "de"):
+                for attribute in ("", "pra", "acordar"):
                     one = fact(subject, relation, value, attribute)
                     assert sentence(one).endswith(".")
                     assert spoken(one) is not None and isinstance(lesson_questions(one), list)

@@ -104,8 +104,12 @@ def _noun(text: str, told: Gender | None) -> Noun:
 
 
 def noun(text: str, names: Names | None = None) -> Noun:
-    """The noun phrase `text`; `names` tells the gender where the word does not."""
-    return _noun(text, names.get(fold_accents(text)) if names else None)
+    """The noun phrase `text`; `names` tells the gender where the word does not, and what is a name though it was typed
+    in small letters."""
+    told = names.get(fold_accents(text)) if names else None
+    if told is not None and text[:1].islower() and not is_either(text):
+        text = text[:1].upper() + text[1:]
+    return _noun(text, told)
 
 
 def is_name(text: str) -> bool:

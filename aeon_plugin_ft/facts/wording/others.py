@@ -28,14 +28,15 @@ _CLOSED = {Relation.KIND, Relation.TRAIT, Relation.HAS}
 _COMPUTED = {Relation.TIME, Relation.DAY, Relation.BIRTHDAY, Relation.AGE}
 
 
-def wrong_values(about: Topic, all_topics: Sequence[Topic]) -> list[str]:
+def wrong_values(about: Topic, beside: Sequence[Topic]) -> list[str]:
     """Values that are wrong in the place of the topic's (of a habit: times), the likeliest mistake first; [] where no
-    other value can be called wrong, such as what else somebody likes."""
+    other value can be called wrong, such as what else somebody likes. `beside` are the topics that say the same of
+    others: those of its shape and attribute, itself among them."""
     relation = about.claim.relation
     if relation in MANY and relation not in _CLOSED and not about.when and not about.attribute:
         return []
-    true = {_stems(one.answer) for one in all_topics if _same_question(one, about)} | {_stems(about.answer)}
-    made = dict.fromkeys([*_neighbours(about, all_topics), *_near(about), *_listed(about)])
+    true = {_stems(one.answer) for one in beside if one.subject == about.subject} | {_stems(about.answer)}
+    made = dict.fromkeys([*_neighbours(about, beside), *_near(about), *_listed(about)])
     return [value for value in made if _stems(value) not in true]
 
 
@@ -44,19 +45,18 @@ def _stems(value: str) -> tuple[str, ...]:
     return tuple(stem(word) for word in fold_accents(value).split())
 
 
-def _same_question(one: Topic, about: Topic) -> bool:
-    return (one.subject, one.shape, fold_accents(one.attribute)) == (about.subject, about.shape,
-                                                                     fold_accents(about.attribute))  # fmt: skip
-
-
-def _neighbours(about: Topic, all_topics: Sequence[Topic]) -> Iterator[str]:
+def _neighbours(about: Topic, beside: Sequence[Topic]) -> Iterator[str]:
     """What the same relation says of another subject."""
     if about.claim.relation in {Relation.HAS, Relation.TRAIT, Relation.HABIT}:
         return
-    for one in all_topics:
-        same = one.shape == about.shape and fold_accents(one.attribute) == fold_accents(about.attribute)
-        if same and one.subject != about.subject and not _is_subject(one.value, about):
+    animal = _is_animal(about)
+    for one in beside:
+        if one.subject != about.subject and not _is_subject(one.value, about) and _is_animal(one) is animal:
             yield one.value
+
+
+def _is_animal(about: Topic) -> bool:
+    return head_word(about.subject) in listed("things", "animals")
 
 
 def _is_subject(value: str, about: Topic) -> bool:
@@ -113,7 +113,7 @@ def _listed(about: Topic) -> Iterator[str]:
     if relation is Relation.TRAIT:
         yield from _opposites(about.value, lists["traits"])
     elif about.shape == "name_being":
-        sort = "animal" if head_word(about.subject) in listed("things", "animals") else "person"
+        sort = "animal" if _is_animal(about) else "person"
         yield from lists[f"{sort}_{noun(about.subject, about.names).gender.value}"]
     elif relation is Relation.JOB:
         yield from _jobs(about, lists["job"])

@@ -39,6 +39,11 @@ class CheckKind(Cause):
     REPLIES = "replies"
     FAULT_KINDS = "kinds of fault"
     SECRETS = "secrets"
+    SENSE = "sense"
+    """Whether its talk is Portuguese that means something."""
+    EXAM = "what was told"
+    INVENTION = "what was never told"
+    TODAY = "what answers today"
     UNKNOWN = "a check of another release"
 
 

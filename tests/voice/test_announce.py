@@ -72,6 +72,14 @@ SPOKEN: list[tuple[events.Event, str, str]] = [
         "refused",
         "melhorou",
     ),
+    (
+        events.VerdictReached(
+            run="r", version="v0007", accepted=True, refusals=(), reasons=(),
+            told=50, known=41, known_before=3, invented=2,
+        ),
+        "finished",
+        "(?=.*cinquenta coisas)(?=.*quarenta e uma)(?=.*três)(?=.*duas)",
+    ),
     (events.RunFailed(run="r", cause=EndCause.OUT_OF_MEMORY, reason="out of memory"), "finished", "treino"),
     (SWAPPED, "swapped", "a versão sete"),
     (events.SwapFailed(version="v0007", reason="x"), "attention", "a versão sete"),

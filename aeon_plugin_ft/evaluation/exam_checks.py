@@ -33,9 +33,7 @@ def knows(
     return Check(CheckKind.EXAM, True, detail)
 
 
-def admits(
-    exams: Exams, candidate: str, baselines: Sequence[str], questions: int, missing: Mapping[str, str]
-) -> Check:
+def admits(exams: Exams, candidate: str, baselines: Sequence[str], questions: int, missing: Mapping[str, str]) -> Check:
     """About what was never told it makes up hardly more than the baseline that makes up least."""
     lost = _unmeasured(exams, (candidate,), questions, missing)
     if lost:

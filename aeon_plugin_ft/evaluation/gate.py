@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from aeon_plugin_ft.evaluation.exam import ExamResult
 from aeon_plugin_ft.evaluation.exam_checks import admits, knows
 from aeon_plugin_ft.evaluation.loss_checks import better, fits_questions, heldout_present, remembers
-from aeon_plugin_ft.evaluation.exam import ExamResult
 from aeon_plugin_ft.evaluation.model import Check, HeldoutLoss, Verdict
 from aeon_plugin_ft.evaluation.reply_checks import keeps_secrets, kinds_of_fault, makes_sense, replies, tools
 from aeon_plugin_ft.evaluation.secrets import SecretsResult

@@ -197,7 +197,7 @@ class GateSection(Section):
     )
     compare_with: Literal["today", "base"] = Field(
         "today",
-        description='"today": a new model must also do better than what answers you now (Groq\'s model, Ollama\'s).'
+        description="\"today\": a new model must also do better than what answers you now (Groq's model, Ollama's)."
         ' "base": only than its base and the version in use.',
     )
     cloud_questions: int = Field(

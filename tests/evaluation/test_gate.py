@@ -120,7 +120,9 @@ def test_one_faulty_reply_in_ten_is_the_floor_whatever_answered_before(before: f
     losses = {"base": loss("base", 3.0), "v0002": loss("v0002", 2.0)}
     held = judge(losses, {"base": suite(faulty=before), "v0002": suite(faulty=0.10)})
     assert held.accepted, held.reasons
-    assert "10% is allowed" in refused(judge(losses, {"base": suite(faulty=before), "v0002": suite(faulty=0.15)}), "replies")
+    assert "10% is allowed" in refused(
+        judge(losses, {"base": suite(faulty=before), "v0002": suite(faulty=0.15)}), "replies"
+    )
 
 
 def test_the_floor_is_a_setting_and_without_it_the_baseline_still_counts() -> None:

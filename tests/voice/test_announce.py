@@ -74,8 +74,15 @@ SPOKEN: list[tuple[events.Event, str, str]] = [
     ),
     (
         events.VerdictReached(
-            run="r", version="v0007", accepted=True, refusals=(), reasons=(),
-            told=50, known=41, known_before=3, invented=2,
+            run="r",
+            version="v0007",
+            accepted=True,
+            refusals=(),
+            reasons=(),
+            told=50,
+            known=41,
+            known_before=3,
+            invented=2,
         ),
         "finished",
         "(?=.*cinquenta coisas)(?=.*quarenta e uma)(?=.*três)(?=.*duas)",

@@ -149,7 +149,8 @@ def _answer(answer: Mapping[str, Any]) -> str:
 def _exam(report: Mapping[str, Any], name: str) -> str:
     """What was asked about what the owner told, and how it was marked."""
     rows = "".join(
-        f'<tr><th scope="row">{escape(answer["question"])}</th><td class="answer">{escape(answer["reply"].strip())}</td>'
+        f'<tr><th scope="row">{escape(answer["question"])}</th>'
+        f'<td class="answer">{escape(answer["reply"].strip())}</td>'
         f'<td class="{"ok" if answer["mark"] in _GOOD_MARKS else "no"}">{MARKS.get(answer["mark"], "")}</td></tr>'
         for answer in (report.get("exams") or {}).get(name, [])
     )

@@ -80,8 +80,8 @@ def check_words(check: Check, numbers: Mapping[str, float], candidate: str) -> s
         losses = pair(share[0])
         return f"{percent(losses[0])} {share[1]}; antes, {percent(losses[1])}." if losses else _UNMEASURED
     if check.kind is CheckKind.SENSE:
-        share = numbers.get(f"nonsense.{candidate}")
-        return _UNMEASURED if share is None else f"{percent(share)} das palavras não fazem sentido onde estão."
+        senseless = numbers.get(f"nonsense.{candidate}")
+        return _UNMEASURED if senseless is None else f"{percent(senseless)} das palavras não fazem sentido onde estão."
     if check.kind is CheckKind.TODAY:
         return today_words(check, numbers, candidate)
     if check.kind in {CheckKind.EXAM, CheckKind.INVENTION}:

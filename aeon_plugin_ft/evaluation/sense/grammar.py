@@ -7,6 +7,7 @@ together does it in every other sentence. Only closed classes are listed, so not
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 END = "."
 """The token that stands for the end of a clause: a full stop, a comma, a colon, the end of the reply."""
@@ -52,7 +53,9 @@ _FINE = frozenset(
 )
 _DOUBLED = _words("muito muita já sim tá bem quase ha kk blá tchau oi nada logo anda calma nos se tic toc")
 """Words that people do say twice in a row."""
-_NOT_A_VERB = _words("mesmo não só tudo todo muito como quando então próprio pouco certo isso são vão tão tanto logo cedo")
+_NOT_A_VERB = _words(
+    "mesmo não só tudo todo muito como quando então próprio pouco certo isso são vão tão tanto logo cedo"
+)
 
 
 def oddities(tokens: Sequence[str]) -> int:
@@ -63,7 +66,7 @@ def oddities(tokens: Sequence[str]) -> int:
 
 def repeats(tokens: Sequence[str]) -> int:
     """How many pairs of neighbouring words stood in the same reply before."""
-    pairs = [pair for pair in zip(tokens, tokens[1:], strict=False) if END not in pair and "" not in pair]
+    pairs = [pair for pair in pairwise(tokens) if END not in pair and "" not in pair]
     return len(pairs) - len(set(pairs))
 
 
@@ -77,7 +80,9 @@ def _is_odd(before: str, one: str, two: str) -> bool:
     if one in _FUSED or one in _ARTICLES:
         return two in (_AFTER_FUSED if one in _FUSED or one in {"o", "os"} else _AFTER_ARTICLE)
     if one in _PREPOSITIONS:
-        return two in _AFTER_PREPOSITION or two in _PREPOSITIONS or (one in _MUST_FUSE and two in {"o", "a", "os", "as"})
+        return (
+            two in _AFTER_PREPOSITION or two in _PREPOSITIONS or (one in _MUST_FUSE and two in {"o", "a", "os", "as"})
+        )
     if one in _SUBJECTS:
         return two in _AFTER_SUBJECT or _is_wrong_person(one, two)
     if one in _POSSESSIVES:

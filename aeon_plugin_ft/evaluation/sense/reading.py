@@ -12,7 +12,7 @@ from aeon_plugin_ft.evaluation.sense.words import is_word
 from aeon_plugin_ft.privacy.folding import fold_accents
 
 NONSENSE_ABOVE = 0.12
-"""Errors a word from which on one reply makes no sense: at most one in a hundred sound ones does (benchmarks/nonsense.py
+"""Errors a word from which on a reply makes no sense: hardly one sound one in a hundred does (benchmarks/nonsense.py
 measures it)."""
 TALK_ABOVE = 0.04
 """Errors a word over all replies of a model from which on it strings words together. Of 400 samples of a dozen sound
@@ -108,7 +108,7 @@ def _tokens(text: str) -> Iterator[tuple[str, bool]]:
             if _STOP.fullmatch(token):
                 yield END, False
                 begins = begins or not set(token) <= set(",;:")
-            elif len(pieces) == 1 and _CODE.fullmatch(token) or not _LETTERS.match(token):
+            elif (len(pieces) == 1 and _CODE.fullmatch(token)) or not _LETTERS.match(token):
                 yield "", False
                 begins = False
             else:

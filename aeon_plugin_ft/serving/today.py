@@ -8,6 +8,7 @@ a day as [gate] cloud_questions allows, slowly, so that the owner's own talk doe
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -29,6 +30,7 @@ from hooks import Message, Route
 from hooks.contract import Provider
 from hooks.providers import ollama_url
 from hooks.providers.places import is_here
+from hooks.text import strip_think
 
 log = logging.getLogger("aeon_ft.today")
 
@@ -37,6 +39,10 @@ LOOKED_AT = 20
 CLOUD_SECONDS = 2.5
 """Between two questions to a cloud: 24 a minute, below the 30 of Groq's free plan
 (https://console.groq.com/docs/rate-limits)."""
+THINKING_TOKENS = 1024
+"""Beyond the reply's own, for a model that thinks before it answers."""
+REPLY_SECONDS = 300.0
+"""A large model on a processor takes its time."""
 FACT = "cloud_questions"
 """The store's note of how many questions went to a cloud on which day."""
 _PROVIDERS: dict[str, Provider] = {"groq": "groq", "ollama": "ollama", "openai": "openai", "embedded": "embedded"}
@@ -136,14 +142,22 @@ class AsksToday:
                 # Before the question and not after its reply: one that was sent counts, whatever comes back.
                 self._note_one()
                 self._sleep(CLOUD_SECONDS)
-            return Reply(*self._ask_one(route, messages, max_tokens, interrupt=self._interrupt))
+            # With room to think first, and without the thoughts: that is how the host hears it.
+            room = max_tokens + THINKING_TOKENS
+            text, stopped, seconds = self._ask_one(route, messages, room, REPLY_SECONDS, self._interrupt)
+            return Reply(strip_think(text), stopped, seconds)
 
         return asked
 
     def _route(self, found: Answering) -> Route:
         """As the host calls it, with the addresses of [serve]; keys are read from the environment at the call."""
         serve = self._settings().serve
-        url = {"ollama": ollama_url(serve.ollama_url or None), "openai": serve.openai_url}.get(found.provider)
+        addresses = {
+            "groq": os.environ.get("GROQ_BASE_URL"),
+            "ollama": ollama_url(serve.ollama_url or None),
+            "openai": serve.openai_url,
+        }
+        url = addresses.get(found.provider)
         return Route(found.provider, found.model, base_url=url or None)
 
     # -- how much may go to a cloud ------------------------------------------------------------

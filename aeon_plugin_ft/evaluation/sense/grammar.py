@@ -42,7 +42,7 @@ _FINE = frozenset(
         ("o a os as", "do da dos das"),
         ("um uma", "e ou já"),
         ("a", "você vocês ele ela eles elas nós um uma uns umas e ou"),
-        ("o um", "eu tu"),
+        ("o um", "eu"),
         ("o", "um ao"),
         ("às", "e"),
         ("eu ele ela você vocês nós eles elas", "de"),

@@ -11,7 +11,7 @@ from aeon_plugin_ft.evaluation.sense.grammar import END, oddities, repeats
 from aeon_plugin_ft.evaluation.sense.words import is_word
 from aeon_plugin_ft.privacy.folding import fold_accents
 
-NONSENSE_ABOVE = 0.12
+NONSENSE_ABOVE = 0.10
 """Errors a word from which on a reply makes no sense: hardly one sound one in a hundred does (benchmarks/nonsense.py
 measures it)."""
 TALK_ABOVE = 0.04

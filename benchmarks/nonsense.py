@@ -64,10 +64,8 @@ def measure(name: str, show: bool) -> int:
         for row, score, bad in zip(rows, scores, broken, strict=True)
     )
     print(f"{name}: {len(good)} good replies, {len(salad)} of salad, {milliseconds:.2f} ms each")
-    print(
-        f"one reply: AUC {auc(good, salad):.3f}; above {NONSENSE_ABOVE}: {_share(good)} of the good, {_share(salad)} of"
-    )
-    print(f"the salad; with the other faults (loops, language, ...): {told / len(salad):.0%} of the salad")
+    print(f"one reply: AUC {auc(good, salad):.3f}; above {NONSENSE_ABOVE}: {_share(good)} good, {_share(salad)} salad")
+    print(f"with the other faults (loops, language, ...): {told / len(salad):.1%} of the salad")
     if show:
         for row, score in sorted(zip(rows, scores, strict=True), key=lambda pair: pair[1]):
             if (row["label"] == "salad") != (score > NONSENSE_ABOVE):

@@ -71,7 +71,6 @@ def _worse(ours: SuiteResult, theirs: SuiteResult, tool_drop: float) -> list[str
     compared = (
         ("faulty replies", ours.faulty, theirs.faulty, NOISE),
         ("replies without an end", share_of(ours, NO_END), share_of(theirs, NO_END), NOISE),
-        ("words without sense", ours.nonsense, theirs.nonsense, NOISE / 2),
         # Turned round, so that in every line less is better.
         ("requests without a valid tool call", 1 - ours.tool_valid, 1 - theirs.tool_valid, tool_drop),
     )

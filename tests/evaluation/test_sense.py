@@ -82,6 +82,7 @@ def test_each_kind_of_error_is_seen(text: str, what: str) -> None:
         "Roda um pip install -U ruff no /usr/local/bin e depois git_status().",
         "Dá-lhe! Vou levá-lo ao pronto-socorro.",
         "Um ou outro, tanto faz; de um jeito ou de outro, chega às 9h30.",
+        "Para com isso, que o carro para. Depois para de falar e para em casa.",
         "Muito, muito bom: a ela digo que sim, a você também.",
         "",
         "42",
@@ -103,6 +104,7 @@ def test_a_model_is_known_by_all_that_it_says() -> None:
     assert sense.nonsense(SALAD) > 2 * TALK_ABOVE
     assert sense.nonsense(GOOD) < TALK_ABOVE / 2
     assert sense.nonsense([]) == 0.0
+    assert sense.nonsense(["Ela mora em o centro."] * 2) < TALK_ABOVE, "a model that says little may slip"
 
 
 def test_words_are_looked_up_whole_and_at_both_ends_of_the_list() -> None:

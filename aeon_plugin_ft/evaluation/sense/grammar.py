@@ -20,7 +20,8 @@ def _words(text: str) -> frozenset[str]:
 _ARTICLES = _words("o a os as um uma uns umas")
 _FUSED = _words("do da dos das pelo pela pelos pelas ao aos à às dum duma num numa pro pros")
 """Preposition and article in one, and nothing else: "no" is also "nó" typed in haste, "na" and "nos" are pronouns."""
-_PREPOSITIONS = _words("de em com por para pra sem")
+_PREPOSITIONS = _words("de em com por pra sem")
+"""Without "para", which is a verb as well: "para com isso", "o carro para"."""
 _MUST_FUSE = _words("de em por")
 """With a definite article behind them these are written as one word."""
 _SUBJECTS = _words("eu tu ele ela você cê eles elas vocês nós")

@@ -20,6 +20,8 @@ replies none came above 0.028, of small models after some steps of training hard
 WEIGHTS = (1.0, 1.0, 1.0, 0.7, 0.3)
 """Of an unknown word, odd neighbours, a disagreement, a repeated pair, a strange name. A sound reply may well say a
 name that no list has, or say something twice."""
+FEWEST_WORDS = 75
+"""Of a model that says less, this many are taken for said: three slips are the fewest that count against it."""
 SHRINK = 3
 """Words: one slip in a reply of three must not make it nonsense."""
 
@@ -83,7 +85,7 @@ class Sense:
         one that talks far more surely than any single reply can."""
         readings = [self.read(text) for text in texts]
         words = sum(reading.words for reading in readings)
-        return sum(reading.errors for reading in readings) / words if words else 0.0
+        return sum(reading.errors for reading in readings) / max(words, FEWEST_WORDS)
 
     def _is_unknown(self, word: str) -> bool:
         if _FOREIGN.search(word):

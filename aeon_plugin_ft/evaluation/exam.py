@@ -36,21 +36,26 @@ class ExamQuestion(Protocol):
         """As the owner would ask it."""
 
     @property
-    def told(self) -> bool:
-        """Whether the owner told it; False: nobody ever did."""
+    def facts(self) -> tuple[str, ...]:
+        """The ids of the facts that it asks about; () for what nobody ever told."""
 
-    def mark(self, reply: str) -> Mark:
-        """What a reply is worth."""
+    def mark(self, reply: str) -> Cause:
+        """What a reply is worth, by the value of a Mark."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExamAnswer:
-    """One question, what was answered, and what that is worth."""
+    """One question, the facts that it is about, what was answered, and what that is worth."""
 
     question: str
-    told: bool
+    facts: tuple[str, ...]
     reply: str
     mark: Mark
+
+    @property
+    def told(self) -> bool:
+        """Whether it asks about something that the owner told."""
+        return bool(self.facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,5 +112,5 @@ def ask_exam(chat: Chat, system_prompt: str, questions: Sequence[ExamQuestion]) 
     answers = []
     for question in questions:
         reply = chat([*system, Message("user", question.text)], MAX_ANSWER_TOKENS).text
-        answers.append(ExamAnswer(question.text, question.told, reply, question.mark(reply)))
+        answers.append(ExamAnswer(question.text, question.facts, reply, Mark(question.mark(reply).value)))
     return ExamResult(tuple(answers))

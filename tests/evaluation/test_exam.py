@@ -26,13 +26,13 @@ class Question:
     value: str = ""
 
     @property
-    def told(self) -> bool:
-        return bool(self.value)
+    def facts(self) -> tuple[str, ...]:
+        return (self.value,) if self.value else ()
 
     def mark(self, reply: str) -> Mark:
         if "não sei" in reply:
             return Mark.UNSURE
-        if not self.told:
+        if not self.facts:
             return Mark.INVENTED
         return Mark.RIGHT if self.value in reply else Mark.WRONG
 
@@ -43,7 +43,7 @@ QUESTIONS = (Question("como se chama a gata?", "Fork"), Question("e o PC?", "Jab
 def result(right: int, told: int = 50, invented: int = 0, untold: int = 10) -> ExamResult:
     marks = [(True, Mark.RIGHT if n < right else Mark.WRONG) for n in range(told)]
     marks += [(False, Mark.INVENTED if n < invented else Mark.UNSURE) for n in range(untold)]
-    return ExamResult(tuple(ExamAnswer("q", told, "r", mark) for told, mark in marks))
+    return ExamResult(tuple(ExamAnswer("q", ("f",) if told else (), "r", mark) for told, mark in marks))
 
 
 def test_each_question_is_put_under_the_prompt_that_is_served_and_counted() -> None:
@@ -103,8 +103,8 @@ def test_it_is_told_in_the_owners_words() -> None:
 def test_the_page_shows_the_exam_and_copes_without_one() -> None:
     verdict = Trial(1).verdict()
     verdict.numbers.update({"exam.asked": 2.0, "exam.right.v0001": 1.0, "exam.before": 0.0, "exam.invented.v0001": 1.0})
-    asked = [{"question": "como se chama a gata?", "told": True, "reply": "A Fork.", "mark": "right"},
-             {"question": "e o meu barco?", "told": False, "reply": "<b>Iemanjá</b>", "mark": "invented"}]  # fmt: skip
+    asked = [{"question": "como se chama a gata?", "facts": ["f1"], "reply": "A Fork.", "mark": "right"},
+             {"question": "e o meu barco?", "facts": [], "reply": "<b>Iemanjá</b>", "mark": "invented"}]  # fmt: skip
     text = read(html_page("v0001", 1.7e9, verdict, a_report(exams={"v0001": asked}))).text
     for said in ("Sabe 1 das 2 coisas que você contou; antes 0; inventou 1.", "e o meu barco?", "inventou", "certa"):
         assert said in text, said

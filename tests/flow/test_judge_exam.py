@@ -37,13 +37,13 @@ class Question:
         return f"qual é o nome d{self.thing}?"
 
     @property
-    def told(self) -> bool:
-        return self.thing in FACTS
+    def facts(self) -> tuple[str, ...]:
+        return (self.thing,) if self.thing in FACTS else ()
 
     def mark(self, reply: str) -> Mark:
         if "Não sei" in reply:
             return Mark.UNSURE
-        if not self.told:
+        if not self.facts:
             return Mark.INVENTED
         return Mark.RIGHT if FACTS[self.thing] in reply else Mark.WRONG
 

@@ -33,13 +33,13 @@ MODEL = "openai/gpt-oss-20b"
 @dataclass(frozen=True)
 class Question:
     text: str
-    told: bool = True
+    facts: tuple[str, ...] = ("f",)
 
     def mark(self, reply: str) -> Mark:
         return Mark.RIGHT if "Fork" in reply else Mark.UNSURE
 
 
-EXAM = (Question("como se chama a minha gata?"), Question("e o meu carro?", False))
+EXAM = (Question("como se chama a minha gata?"), Question("e o meu carro?", ()))
 
 
 class Life:

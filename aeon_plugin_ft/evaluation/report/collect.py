@@ -4,7 +4,7 @@
      "served": {"backend", "digest", "kl", ...},             how it was served and how faithfully; in the manifest too
      "losses": {set: {model: [[nats, tokens], ...]}},        one pair an example
      "suites": {model: {"answers": [{"prompt", "reply", "faults"}], "tool_valid", "faulty", "seconds", "nonsense"}},
-     "exams": {model: [{"question", "told", "reply", "mark"}]},   absent before there were exams
+     "exams": {model: [{"question", "facts", "reply", "mark"}]},  absent before there were exams
      "today": {"name", "compared", "why_not"},               what answered the owner then; absent likewise
      "curve": [[step, loss], ...],                           of the training, nats per supervised token
      "training": {...}, "recipe": {...},                     outcome.json and run.json of the run

@@ -14,20 +14,25 @@ from aeon_plugin_ft.evaluation.sense import Sense
 _WORD = re.compile(r"[^\W\d_]{3,}(?:-[^\W\d_]+)*")
 _TOOL = re.compile(r"\b[A-Z]\w*\.[a-z]\w*\b")
 """How Aeon writes a tool where it lists them: "Lembretes.criar_lembrete"."""
+FEWEST_MODULES = 3
+"""Fewer of them are no list."""
 EXAMPLE_TOOL = "Modulo.funcao"
 """What Aeon's prompt shows as the form of a call; there is no such tool."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standard:
-    """`tools` are the names that a call may have; empty where none is known, and then any name will do."""
+    """`modules` are those of the host's that have tools, as far as they are known ("Lembretes", "Sistema")."""
 
     sense: Sense = field(default_factory=Sense)
-    tools: frozenset[str] = frozenset()
+    modules: frozenset[str] = frozenset()
 
     def has_tool(self, name: str) -> bool:
-        """Whether a call of this name can be carried out, as far as is known here."""
-        return name != EXAMPLE_TOOL and (not self.tools or name in self.tools)
+        """Whether a call of this name may be one that can be carried out. By its module: a conversation shows most
+        modules of a host sooner or later, but never all of their functions. Where hardly any was shown, any will do."""
+        if name == EXAMPLE_TOOL:
+            return False
+        return len(self.modules) < FEWEST_MODULES or name.partition(".")[0] in self.modules
 
 
 def standard_of(dataset: Dataset) -> Standard:
@@ -39,7 +44,7 @@ def standard_of(dataset: Dataset) -> Standard:
         for message in messages:
             words.update(_WORD.findall(message.content))
             tools |= _tools_in(message.role, message.content)
-    return Standard(Sense(words), frozenset(tools - {EXAMPLE_TOOL}))
+    return Standard(Sense(words), frozenset(tool.partition(".")[0] for tool in tools - {EXAMPLE_TOOL}))
 
 
 def _tools_in(role: str, content: str) -> set[str]:

@@ -139,7 +139,7 @@ def benchmark_seconds() -> Callable[[Callable[[], object]], float]:
 def dataset(folder: Path) -> Dataset:
     rows = [
         {"messages": [
-            {"role": "system", "content": 'Use {"tool": "Modulo.funcao"}. Ferramentas: Sistema.abrir_aplicativo'},
+            {"role": "system", "content": 'Use {"tool": "Modulo.funcao"}. Ferramentas: Sistema.abrir_aplicativo, Midia.tocar'},
             {"role": "user", "content": "liga o timer"},
             {"role": "assistant", "content": '{"tool": "Lembretes.criar_lembrete", "param": "x"}'},
         ]},
@@ -155,16 +155,16 @@ def dataset(folder: Path) -> Dataset:
 
 def test_the_standard_comes_from_the_conversations(tmp_path: Path) -> None:
     standard = standard_of(dataset(tmp_path))
-    assert standard.tools == {"Lembretes.criar_lembrete", "Sistema.abrir_aplicativo"}
+    assert standard.modules == {"Lembretes", "Sistema", "Midia"}
     assert standard.sense.read("O Gorfim tá no renguelão.").errors == 0
 
 
 def test_a_call_of_a_tool_that_does_not_exist_is_a_fault_and_counts_for_nothing() -> None:
-    known = Standard(tools=frozenset({"Lembretes.criar_lembrete"}))
+    known = Standard(modules=frozenset({"Lembretes", "Sistema", "Midia"}))
     made_up = '{"tool": "Cara.tema", "param": "azul"}'
     assert against(known, made_up) == (INVENTED_TOOL,)
-    assert against(known, '{"tool": "Lembretes.criar_lembrete", "param": "x"}') == ()
-    assert against(Standard(), made_up) == (), "where no tool is known, the form is all that can be told"
+    assert against(known, '{"tool": "Lembretes.criar_timer", "param": "x"}') == ()
+    assert against(Standard(modules=frozenset({"Lembretes"})), made_up) == (), "one module is no list"
     assert against(Standard(), '{"tool": "Modulo.funcao", "param": "valor"}') == (INVENTED_TOOL,)
     result = run_suites(lambda *_: Reply(made_up, True, 0.1), "Você é Aeon.", standard=known)
     assert (result.tool_valid, result.faulty) == (0.0, 1.0)

@@ -80,14 +80,24 @@ def _worse(ours: SuiteResult, theirs: SuiteResult, tool_drop: float) -> list[str
 def _better(ours: SuiteResult, exam: ExamResult | None, today: Today) -> list[str]:
     """In what that counts it is better: what it knows, what it does, how it talks."""
     better = []
-    if exam is not None and today.exam is not None and exam.right > today.exam.right:
-        better.append(f"it knows {exam.right} of {exam.told} things that were told to {today.exam.right}")
+    if exam is not None and today.exam is not None:
+        ours_right, theirs_right, told = _same_questions(exam, today.exam)
+        if ours_right - theirs_right >= max(1.0, NOISE * told):
+            better.append(f"it knows {ours_right} of {told} things that were told to {theirs_right}")
     theirs = today.suite
     if theirs is not None and ours.tool_valid > theirs.tool_valid:
         better.append(f"{ours.tool_valid:.0%} of the tool requests got a valid call to {theirs.tool_valid:.0%}")
     if theirs is not None and ours.faulty < theirs.faulty - NOISE:
         better.append(f"{ours.faulty:.0%} faulty replies to {theirs.faulty:.0%}")
     return better
+
+
+def _same_questions(ours: ExamResult, theirs: ExamResult) -> tuple[int, int, int]:
+    """(ours right, theirs right, how many) of the told things that both were asked: a cloud may have been asked
+    fewer."""
+    asked = {answer.question for answer in theirs.answers if answer.told}
+    both = ExamResult(tuple(answer for answer in ours.answers if answer.question in asked))
+    return both.right, theirs.right, both.told
 
 
 def _numbers(today: Today) -> dict[str, float]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from aeon_plugin_ft.causes import Refusal
+from aeon_plugin_ft.evaluation.exam import ExamResult
 from aeon_plugin_ft.evaluation.model import CheckKind, Verdict
 from aeon_plugin_ft.evaluation.report.words import check_words
 from aeon_plugin_ft.evaluation.suites import NO_END, Answer, SuiteResult
@@ -53,6 +54,17 @@ def test_better_than_the_base_and_worse_than_what_answers_today_is_not_accepted(
 def test_as_good_in_everything_is_not_better() -> None:
     found = verdict(RIVAL, right=10)
     assert found.refusals == (Refusal.NOT_BETTER_THAN_TODAY,) and "in nothing better" in found.reasons[0]
+
+
+def test_only_what_both_were_asked_is_compared() -> None:
+    """A cloud's questions a day may end in the middle of the exam."""
+    few = ExamResult(result(10).answers[:10])
+    assert verdict(replace(RIVAL, exam=few)).refusals == (Refusal.NOT_BETTER_THAN_TODAY,)
+
+
+def test_one_of_fifty_is_chance() -> None:
+    assert verdict(RIVAL, right=12).refusals == (Refusal.NOT_BETTER_THAN_TODAY,)
+    assert verdict(RIVAL, right=13).accepted
 
 
 @pytest.mark.parametrize(

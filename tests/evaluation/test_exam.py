@@ -43,7 +43,8 @@ QUESTIONS = (Question("como se chama a gata?", "Fork"), Question("e o PC?", "Jab
 def result(right: int, told: int = 50, invented: int = 0, untold: int = 10) -> ExamResult:
     marks = [(True, Mark.RIGHT if n < right else Mark.WRONG) for n in range(told)]
     marks += [(False, Mark.INVENTED if n < invented else Mark.UNSURE) for n in range(untold)]
-    return ExamResult(tuple(ExamAnswer("q", ("f",) if told else (), "r", mark) for told, mark in marks))
+    answers = (ExamAnswer(f"q{n}", ("f",) if told else (), "r", mark) for n, (told, mark) in enumerate(marks))
+    return ExamResult(tuple(answers))
 
 
 def test_each_question_is_put_under_the_prompt_that_is_served_and_counted() -> None:

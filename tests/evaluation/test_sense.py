@@ -139,7 +139,7 @@ def benchmark_seconds() -> Callable[[Callable[[], object]], float]:
 def dataset(folder: Path) -> Dataset:
     rows = [
         {"messages": [
-            {"role": "system", "content": 'Use {"tool": "Modulo.funcao"}. Ferramentas: Sistema.abrir_aplicativo, Midia.tocar'},
+            {"role": "system", "content": '{"tool": "Modulo.funcao"}: Sistema.abrir_aplicativo, Midia.tocar'},
             {"role": "user", "content": "liga o timer"},
             {"role": "assistant", "content": '{"tool": "Lembretes.criar_lembrete", "param": "x"}'},
         ]},

@@ -48,6 +48,7 @@ class CheckKind(Cause):
 
 
 _KINDS = {kind.value for kind in CheckKind}
+_REFUSALS = {refusal.value for refusal in Refusal}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,8 @@ def read_check(raw: Mapping[str, Any]) -> Check:
         CheckKind(kind) if kind in _KINDS else CheckKind.UNKNOWN,
         raw["passed"],
         raw["detail"],
-        None if refusal is None else Refusal(refusal),
+        # Of a later release one that is not known here: it was refused all the same.
+        None if refusal is None else Refusal(refusal) if refusal in _REFUSALS else Refusal.OTHER,
         raw.get("against") or against,
     )
 

@@ -11,7 +11,7 @@ import pytest
 from aeon_plugin_ft.causes import Refusal
 from aeon_plugin_ft.evaluation.gate import gate
 from aeon_plugin_ft.evaluation.loss_checks import gain_lower_bound
-from aeon_plugin_ft.evaluation.model import HeldoutLoss, Verdict
+from aeon_plugin_ft.evaluation.model import CheckKind, HeldoutLoss, Verdict, read_check
 from aeon_plugin_ft.evaluation.secrets import SecretsResult
 from aeon_plugin_ft.evaluation.suites import LANGUAGE, NONSENSE, Answer, SuiteResult
 from aeon_plugin_ft.settings import GateSection
@@ -138,6 +138,13 @@ def test_nonsense_is_refused_whatever_the_base_says() -> None:
     assert "make no sense" in refused(judge(losses, {"base": salad, "v0002": salad}), "sense")
     frequent = SuiteResult(tuple(Answer("oi", "x", (NONSENSE,) if n < 8 else ()) for n in range(20)), 0.5, 0.4, 0.5)
     assert Refusal.NONSENSE in judge(losses, {"base": suite(), "v0002": frequent}).refusals
+
+
+def test_checks_of_other_releases_are_read() -> None:
+    later = read_check({"kind": "taste", "passed": False, "detail": "x", "refusal": "bland", "against": ""})
+    assert (later.kind, later.refusal) == (CheckKind.UNKNOWN, Refusal.OTHER)
+    sense = {"kind": "sense", "passed": False, "detail": "x", "refusal": "nonsense"}
+    assert (read_check(sense).kind, read_check(sense).refusal) == (CheckKind.SENSE, Refusal.NONSENSE)
 
 
 def test_the_lower_bound_is_below_the_gain_and_repeats() -> None:

@@ -75,6 +75,15 @@ class ExamResult:
         return sum(answer.told and answer.mark is Mark.RIGHT for answer in self.answers)
 
     @property
+    def by_fact(self) -> dict[str, float]:
+        """Of each fact that was asked about, the share of the questions about it that were answered right."""
+        marks: dict[str, list[bool]] = {}
+        for answer in self.answers:
+            for fact in answer.facts:
+                marks.setdefault(fact, []).append(answer.mark is Mark.RIGHT)
+        return {fact: sum(right) / len(right) for fact, right in marks.items()}
+
+    @property
     def untold(self) -> int:
         """How many were about something that nobody told."""
         return len(self.answers) - self.told

@@ -11,6 +11,10 @@ from aeon_plugin_ft.evaluation.model import Check, CheckKind, failed
 EXTRA_INVENTED = 0.20
 """Share of the questions about things never told to which a candidate may make something up beyond its baseline."""
 
+OF_FACT = "exam.fact."
+"""Before the id of a fact, the number in a verdict: the share of the questions about it that the candidate answered
+right. What it knows for certain need not stand in its prompt any more."""
+
 Exams = Mapping[str, ExamResult]
 
 
@@ -27,6 +31,7 @@ def knows(
     numbers |= {f"exam.invented.{name}": float(result.invented) for name, result in exams.items()}
     ours, theirs = exams[candidate], exams[current]
     numbers |= {"exam.asked": float(ours.told), "exam.untold": float(ours.untold), "exam.before": float(theirs.right)}
+    numbers |= {f"{OF_FACT}{fact}": share for fact, share in ours.by_fact.items()}
     detail = f"it knows {ours.right} of the {ours.told} things that were told; before, {theirs.right}"
     if ours.right < theirs.right:
         return failed(CheckKind.EXAM, Refusal.KNOWS_LESS, detail)

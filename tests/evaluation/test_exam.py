@@ -77,6 +77,14 @@ def test_a_model_that_knows_less_than_what_is_in_use_is_refused(ours: int, passe
     assert (numbers["exam.asked"], numbers["exam.right.v2"], numbers["exam.before"]) == (50, ours, 3)
 
 
+def test_what_is_known_of_each_fact_is_in_the_numbers() -> None:
+    numbers: dict[str, float] = {}
+    asked = (("f1", Mark.RIGHT), ("f1", Mark.WRONG), ("f2", Mark.RIGHT))
+    ours = ExamResult(tuple(ExamAnswer(f"q{n}", (fact,), "r", mark) for n, (fact, mark) in enumerate(asked)))
+    knows({"v2": ours, "v1": result(0)}, "v2", "v1", 60, numbers, {})
+    assert (numbers["exam.fact.f1"], numbers["exam.fact.f2"]) == (0.5, 1.0)
+
+
 @pytest.mark.parametrize(("invented", "passed"), [(3, True), (4, False), (10, False)])
 def test_a_fifth_more_inventions_than_before_is_the_most(invented: int, passed: bool) -> None:
     exams = {"v2": result(41, invented=invented), "v1": result(3, invented=1), "base": result(0, invented=9)}

@@ -114,7 +114,9 @@ class RunFailed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictReached(Event):
-    """A candidate was judged, or could not be. `refusals` and `reasons` are why it is refused, one a failed check."""
+    """A candidate was judged, or could not be. `refusals` and `reasons` are why it is refused, one a failed check. Of
+    `told` things that the owner told it knows `known`, the model in use knew `known_before`, and so often it `invented`
+    something; `told` is 0 where there was no exam."""
 
     name: ClassVar[str] = "verdict_reached"
     run: str
@@ -122,6 +124,10 @@ class VerdictReached(Event):
     accepted: bool
     refusals: tuple[Refusal, ...]
     reasons: tuple[str, ...]
+    told: int = 0
+    known: int = 0
+    known_before: int = 0
+    invented: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -389,6 +389,10 @@ EFFECTS: dict[str, Effect] = {
 
 ELSEWHERE: dict[str, str] = {
     "gate.min_gain": "tests/flow/test_judge.py::test_a_changed_gate_counts_for_the_next_verdict",
+    "gate.max_faulty": "tests/flow/test_judge.py::test_a_changed_gate_counts_for_the_next_verdict",
+    "gate.exam_questions": "tests/flow/test_judge_exam.py::test_the_exam_has_as_many_questions_as_the_settings_say",
+    "gate.compare_with": "tests/flow/test_judge_exam.py::test_what_answers_today_is_left_out_where_the_base_is_enough",
+    "gate.cloud_questions": "tests/flow/test_judge_exam.py::test_a_cloud_is_asked_only_where_the_owner_allows_it",
     "gate.tool_drop": "tests/flow/test_judge.py::test_a_changed_gate_counts_for_the_next_verdict",
     "gate.forget_margin": "tests/flow/test_judge.py::test_a_changed_gate_counts_for_the_next_verdict",
     "gate.watch": "tests/flow/test_watch.py::test_the_watch_is_switched_off_and_on_under_a_running_host",

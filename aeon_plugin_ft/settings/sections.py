@@ -207,6 +207,27 @@ class GateSection(Section):
     min_gain: float = Field(
         0.02, ge=0, lt=1, description="Held-out loss must fall by at least this share of the current model's."
     )
+    max_faulty: Share = Field(
+        0.10,
+        description="Share of its replies that may be faulty (senseless, endless, not Portuguese, ...), however bad"
+        " what answered before was. Above it a model is kept as a file and never answers. 1: no such floor, to try"
+        " out a base that is too small.",
+    )
+    exam_questions: int = Field(
+        60, ge=0, le=1000, description="Questions about what you told, and about what you never told. 0: no exam."
+    )
+    compare_with: Literal["today", "base"] = Field(
+        "today",
+        description="\"today\": a new model must also do better than what answers you now (Groq's model, Ollama's)."
+        ' "base": only than its base and the version in use.',
+    )
+    cloud_questions: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="Where a cloud answers you now, that many questions a day may go to it for this comparison, those"
+        " about what you told among them. 0: none, and then nothing is known to be better than it.",
+    )
     tool_drop: Share = Field(0.01, description="Share of tool calls that may become invalid against the base.")
     forget_margin: float = Field(
         0.25, ge=0, le=10, description="The loss on general Portuguese may rise by this share of the base's at most."

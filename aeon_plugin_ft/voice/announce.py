@@ -202,6 +202,8 @@ def describe(event: events.Event) -> Description | None:
     if isinstance(event, events.RunStarted):
         return ("started",), "news.started", {"time": sayable.duration(event.estimated_seconds)}
     if isinstance(event, events.VerdictReached):
+        if event.accepted and event.told:
+            return ("finished",), "news.finished_exam", exam_slots(event)
         if event.accepted:
             return ("finished",), "news.finished", {}
         return ("refused", "finished"), "news.refused", {"gist": gist(event.refusals)}
@@ -218,6 +220,16 @@ def describe(event: events.Event) -> Description | None:
     if isinstance(event, events.AttentionNeeded):
         return ("attention",), "news.attention", {"gist": trouble_in_words(event.trouble)}
     return None
+
+
+def exam_slots(event: events.VerdictReached) -> dict[str, str]:
+    """The counts of an exam as they are spoken."""
+    return {
+        "known": sayable.number(event.known, feminine=True),
+        "told": sayable.count(event.told, "coisa", "coisas"),
+        "before": sayable.number(event.known_before, feminine=True),
+        "invented": sayable.number(event.invented, feminine=True),
+    }
 
 
 def gist(refusals: Collection[Refusal]) -> str:

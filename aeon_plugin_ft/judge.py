@@ -47,8 +47,9 @@ log = logging.getLogger("aeon_ft.judge")
 
 QUESTIONS = len(TOOL_PROMPTS) + len(CHAT_PROMPTS)
 
-MakeExam = Callable[[int], Sequence[ExamQuestion]]
-"""At most so many questions about what the owner told and what they never told; none where nothing was told."""
+MakeExam = Callable[[Dataset, int], Sequence[ExamQuestion]]
+"""At most so many questions about what the dataset teaches of what the owner told, and about what they never told; none
+where nothing was told."""
 AskToday = Callable[[Sequence[str], str, Sequence[ExamQuestion], Standard], Today | None]
 """What answers the owner today and how it does at the same questions: `serving.today.AsksToday.compared`."""
 
@@ -98,7 +99,7 @@ class Judge:
         deployers: Mapping[str, Deployer],
         on_phase: OnPhase,
         interrupt: Interrupt = lambda: None,
-        exam: MakeExam = lambda _: (),
+        exam: MakeExam = lambda *_: (),
         today: AskToday = lambda *_: None,
     ) -> None:
         self.exam, self.today = exam, today
@@ -116,7 +117,7 @@ class Judge:
         # Losses before replies: they need no server, and the answers take longest.
         self._measure_losses(measured, run, base, dataset, name, current)
         questions = Questions(
-            served_prompt(dataset), self.exam(self.settings().gate.exam_questions), standard_of(dataset)
+            served_prompt(dataset), self.exam(dataset, self.settings().gate.exam_questions), standard_of(dataset)
         )
         self._measure_replies(measured, run, base, dataset, name, current, questions)
         verdict = gate(

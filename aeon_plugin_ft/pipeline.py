@@ -43,7 +43,7 @@ from aeon_plugin_ft.serving.model import Deployer
 from aeon_plugin_ft.serving.today import AsksToday
 from aeon_plugin_ft.settings import Settings
 from aeon_plugin_ft.store import DataFolder, Store
-from aeon_plugin_ft.teaching import teach
+from aeon_plugin_ft.teaching import examine, teach
 from aeon_plugin_ft.training.continual import Parent, Start, choose_start
 from aeon_plugin_ft.training.estimating import estimate, preflight
 from aeon_plugin_ft.training.model import Estimate, Progress, Recipe, Run, RunState
@@ -74,7 +74,7 @@ class Pipeline:
     `settings` is read anew at each step, so that an edit of plugin.toml counts at once. `deployers`
     gives them by the names of [serve] backend; whoever made them closes them. `on_phase` hears what is being done.
     `interrupt` is asked while a child trains or measures, and between the judge's questions: why to leave, or None.
-    `extensions` are what other plugins add; `exam` makes questions about what the owner told.
+    `extensions` are what other plugins add; `exam` makes questions about what the owner told (None: from the book).
     """
 
     def __init__(
@@ -88,9 +88,9 @@ class Pipeline:
         interrupt: Interrupt = lambda: None,
         extensions: Extensions | None = None,
         book: FactBook | None = None,
-        exam: MakeExam = lambda _: (),
+        exam: MakeExam | None = None,
     ) -> None:
-        self.exam = exam
+        self.exam = exam or (lambda dataset, most: examine(dataset, self.book.every(), self.index.turns, most))
         self.data, self.settings, self.store, self.events = data, settings, store, events
         self.deployers, self.on_phase, self.interrupt = deployers, on_phase, interrupt
         self.extensions = extensions or Extensions.built_in()

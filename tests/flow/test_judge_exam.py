@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from aeon_plugin_ft.causes import PromotionCause, Refusal
+from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.evaluation.exam import ExamQuestion, Mark
 from aeon_plugin_ft.evaluation.model import CheckKind, Verdict
 from aeon_plugin_ft.evaluation.suites import TOOL_PROMPTS, Reply
@@ -69,7 +70,7 @@ class Examined:
 
         return AsksToday(*arguments, sleep=lambda _: None, ask_one=self.ask)  # type: ignore[arg-type]
 
-    def exam(self, most: int) -> Sequence[ExamQuestion]:
+    def exam(self, _: Dataset, most: int) -> Sequence[ExamQuestion]:
         return ALL[:most]
 
     def ask(self, route: Route, messages: Sequence[Message], *rest: object, **more: object) -> tuple[str, bool, float]:

@@ -95,7 +95,8 @@ def test_they_look_like_real_logs(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "person", "opener"), [
-    ("conversation", Person.TU, "Cara,"), ("teacher", Person.VOCE, "Dona Zélia,"), ("driver", Person.VOCE, "Ô patrão,"),
+    ("conversation", Person.TU, "Cara,"), ("teacher", Person.SENHORA, "Dona Zélia,"),
+    ("driver", Person.VOCE, "Ô patrão,"),
 ])  # fmt: skip
 def test_each_assistant_has_a_style_of_its_own(name: str, person: Person, opener: str) -> None:
     style = learn_style(logged(name))

@@ -174,8 +174,10 @@ def name_gender(name: str) -> Gender:
 
 
 def is_either(text: str) -> bool:
-    """Whether the noun itself leaves the gender open: "chefe", "dentista"."""
-    return head_word(text) in listed("gender", "either")
+    """Whether the noun itself leaves the gender open: "chefe", "dentista", "cardiologista"."""
+    head = head_word(text)
+    things = {"lista", "revista", "pista", "vista", "entrevista", "conquista"}
+    return head in listed("gender", "either") or (head.endswith(("ista", "iatra")) and head not in things)
 
 
 def _looks_plural(head: str) -> bool:

@@ -64,7 +64,9 @@ def test_the_same_facts_give_the_same_lessons_in_any_order() -> None:
     assert make_lessons(list(reversed(TOLD)), CARA, 10) == LESSONS
 
 
-@pytest.mark.parametrize("style", [CARA, Style(Person.VOCE), Style(Person.VOCE, "Olha,")], ids=["tu", "voce", "olha"])
+@pytest.mark.parametrize(
+    "style", [CARA, Style(Person.VOCE), Style(Person.SENHORA, "Dona Zélia,")], ids=["tu", "voce", "senhora"]
+)
 def test_every_answer_is_marked_right(style: Style) -> None:
     known = KnownFacts.of(TOLD)
     by_id = {one.id: at for at, one in enumerate(TOLD)}
@@ -170,11 +172,26 @@ def test_a_real_reply_with_an_old_or_a_bad_value_is_not_the_answer() -> None:
 
 
 def test_a_formal_assistant_has_no_opener_and_says_voce() -> None:
-    formal = [turn(n, "onde eu moro?", "Você mora em Lages, senhora. Deseja algo mais?") for n in range(4)]
-    style = learn_style([*formal, turn(9, "oi", "Bom dia! Como posso ajudar a senhora em seu dia?")])
+    formal = [turn(n, "onde eu moro?", "Você mora em Lages. Deseja algo mais?") for n in range(4)]
+    style = learn_style([*formal, turn(9, "oi", "Bom dia! Como posso ajudar você?")])
     assert (style.person, style.opener) == (Person.VOCE, "")
     lessons = make_lessons([fact("gata", R.NAME, "Mimi")], style, 8)
     assert "Sua gata se chama Mimi." in {one.answer for one in lessons}
+
+
+def test_an_assistant_with_respect_says_senhora() -> None:
+    style = learn_style([turn(n, "onde eu moro?", "A senhora mora na sua casa, em Lages.") for n in range(3)])
+    assert style.person is Person.SENHORA
+    assert "Isso eu não sei, a senhora nunca me contou." in style.not_knowing()
+    lessons = make_lessons([fact(OWNER, R.TIME, "7h", "acordar")], style, 8)
+    assert "A senhora acorda às 7h." in {one.answer for one in lessons}
+
+
+def test_what_follows_a_statement_is_no_answer() -> None:
+    style = learn_style(
+        [turn(1, "onde eu moro, em Lages", "Cara, tu mora em Lages."), turn(2, "moro em Lages", "Lages.")]
+    )
+    assert [one.turn for one in style.answers] == ["r1"]
 
 
 def test_an_empty_log_has_a_style_too() -> None:

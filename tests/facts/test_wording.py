@@ -48,6 +48,9 @@ SPOKEN = {
         "A daily do dono é ao meio-dia.", "tua daily é ao meio-dia", "sua daily é ao meio-dia"),
     (OWNER, R.WITH, "minha irmã", "jogar bola"): (
         "O dono joga bola com a irmã do dono.", "tu joga bola com a tua irmã", "você joga bola com a sua irmã"),
+    ("cardiologista", R.NAME, "doutor Renan", ""): (
+        "O cardiologista do dono se chama doutor Renan.", "teu cardiologista se chama doutor Renan",
+        "seu cardiologista se chama doutor Renan"),
     (OWNER, R.JOB, "logística", ""): (
         "O dono trabalha com logística.", "tu trabalha com logística", "você trabalha com logística"),
     (OWNER, R.LIKES, "meu trabalho", ""): (

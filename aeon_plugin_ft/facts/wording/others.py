@@ -51,7 +51,7 @@ def _neighbours(about: Topic, beside: Sequence[Topic]) -> Iterator[str]:
         return
     animal = _is_animal(about)
     for one in beside:
-        if one.subject != about.subject and not _is_subject(one.value, about) and _is_animal(one) is animal:
+        if one.subject != about.subject and not _is_same(one, about) and _is_animal(one) is animal:
             yield one.value
 
 
@@ -59,8 +59,10 @@ def _is_animal(about: Topic) -> bool:
     return head_word(about.subject) in listed("things", "animals")
 
 
-def _is_subject(value: str, about: Topic) -> bool:
-    return fold_accents(value) == fold_accents(about.subject)
+def _is_same(one: Topic, about: Topic) -> bool:
+    """Whether the other's value is this subject, or says the same with more or fewer words: "Volvo", "Volvo FH"."""
+    stems, others = set(_stems(about.value)), set(_stems(one.value))
+    return fold_accents(one.value) == fold_accents(about.subject) or stems <= others or others <= stems
 
 
 def _near(about: Topic) -> Iterator[str]:
@@ -68,8 +70,12 @@ def _near(about: Topic) -> Iterator[str]:
     clock, date = _CLOCK.match(value), _DATE.match(value)
     if clock:
         hour, minute = int(clock[1]), clock[2] or ""
-        yield f"{(hour + 1) % 24}h{minute}"
-        yield f"{hour}h30" if minute != "30" else f"{hour}h"
+        later = (hour + 1) % 24
+        if ":" in value:
+            yield f"{later:02}:{minute}"
+        else:
+            yield f"{later}h{minute}"
+            yield f"{hour}h30" if minute != "30" else f"{hour}h"
     elif date:
         day, month = int(date[1]), date[3]
         yield f"{day % 28 + 1}{date[2]}{month}{date[4]}"
@@ -115,6 +121,8 @@ def _listed(about: Topic) -> Iterator[str]:
     elif about.shape == "name_being":
         sort = "animal" if _is_animal(about) else "person"
         yield from lists[f"{sort}_{noun(about.subject, about.names).gender.value}"]
+    elif relation is Relation.KIND and noun(about.subject).being:
+        yield from lists["raca"]
     elif relation is Relation.JOB:
         yield from _jobs(about, lists["job"])
     elif relation not in _COMPUTED and relation is not Relation.HAS and not about.when:

@@ -7,9 +7,9 @@ held, it is a function of what was said, in whatever order.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from aeon_plugin_ft.facts.meaning import plain
@@ -23,14 +23,19 @@ ENOUGH_REPLIES = 2
 """Replies that must state a value before it is believed without a word of the owner."""
 
 
+_NAMED = f"{APART}{Relation.NAME.value}{APART}"
+
+
 @dataclass(frozen=True, slots=True)
 class Aliases:
     """Subjects are plain (meaning.plain). `stands`: a subject to the one that it goes by; `called`: that one to
-    everything that it is called; `known`: what the owner is known to have."""
+    everything that it is called; `known`: what the owner is known to have; `spelt`: a subject as it is written with
+    care, for people type "jaburu"."""
 
     stands: Mapping[str, str] = field(default_factory=dict)
     called: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     known: frozenset[str] = frozenset()
+    spelt: Mapping[str, str] = field(default_factory=dict)
 
     def group(self, thing: str) -> str:
         """The thing, by what its subject goes by: mentions of one group are looked at together."""
@@ -50,10 +55,10 @@ class Aliases:
 
     def differing(self, other: Aliases) -> frozenset[str]:
         """The subjects that are looked at otherwise by another one."""
-        stand = {one for one in self.stands.keys() | other.stands.keys() if self.names(one) != other.names(one)}
-        moved = {one for one in self.stands.keys() | other.stands.keys()
-                 if self.stands.get(one) != other.stands.get(one)}  # fmt: skip
-        return frozenset(stand | moved | (self.known ^ other.known))
+        called = self.called.items() ^ other.called.items()
+        spelt = self.spelt.items() ^ other.spelt.items()
+        stand = {subject for _, subjects in called for subject in subjects}
+        return frozenset(stand | {subject for subject, _ in spelt} | (self.known ^ other.known))
 
 
 def aliases(things: Mapping[str, Sequence[Mention]], repeated: Callable[[Claim], Collection[str]]) -> Aliases:
@@ -73,12 +78,41 @@ def aliases(things: Mapping[str, Sequence[Mention]], repeated: Callable[[Claim],
         for name in {plain(one.claim.value) for one in mentions if not one.claim.ended and not one.disputed}:
             if any(_are_one(subject, kind) for kind in kinds.get(name, ())):
                 kinds[name].add(subject)
-    return _joined(kinds, known)
+    return replace(_joined(kinds, known), spelt=_spelt(things))
+
+
+def _spelt(things: Mapping[str, Sequence[Mention]]) -> dict[str, str]:
+    """The subjects and names that are written in several ways, each as it is written with most care."""
+    spellings: dict[str, list[str]] = defaultdict(list)
+    for thing, mentions in things.items():
+        subject = thing.partition(APART)[0]
+        if not subject:
+            continue
+        spellings[subject] += [one.claim.subject for one in mentions]
+        if _is_named(thing):
+            for one in mentions:
+                spellings[plain(one.claim.value)].append(one.claim.value)
+    return {name: _spelling(sorted(written)) for name, written in spellings.items() if len(set(written)) > 1}
+
+
+def _spelling(written: Sequence[str]) -> str:
+    """Of a name with its capitals; of a common noun as most write it."""
+    best = best_spelt(written)
+    return best if best[:1].isupper() and not is_common(best) else Counter(written).most_common(1)[0][0]
+
+
+def best_spelt(values: Sequence[str]) -> str:
+    """Of spellings of one word that with its capitals and accents, where anybody has written them, the last of equals:
+    people type "fork" and "livia"."""
+
+    def care(value: str) -> int:
+        return (value != value.lower() and not (len(value) > 3 and value.isupper())) + (not value.isascii())
+
+    return max(reversed(values), key=care)
 
 
 def _is_named(thing: str) -> bool:
-    subject, relation, _ = thing.split(APART)
-    return bool(subject) and relation == Relation.NAME.value
+    return _NAMED in thing and not thing.startswith(APART)
 
 
 def _known(things: Mapping[str, Sequence[Mention]]) -> Iterable[str]:
@@ -136,7 +170,7 @@ def _are_one(noun: str, other: str) -> bool:
     return one == two or (two in near.get(one, ()) and one in near.get(two, ()))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=16384)
 def is_common(word: str) -> bool:
     """Whether it says what something is, and is no name: "gata", "computador", "Raspberry Pi"."""
     # Here: its lists take time to read, and the host imports this at its start.

@@ -54,6 +54,7 @@ class FactBook:
         self._syncing = threading.Lock()
         self._lock = threading.Lock()
         self._gathered = Gathered({}, Aliases(), {})
+        self._every: tuple[Fact, ...] = ()
         self._current: tuple[Fact, ...] = ()
         self._version = -1
 
@@ -73,14 +74,14 @@ class FactBook:
         """Every value that the facts with this `Claim.key` have had, what is so first, then the newest."""
         self._refresh()
         with self._lock:
-            facts = [fact for held in self._gathered.facts.values() for fact in held if fact.claim.key == key]
+            facts = [fact for fact in self._every if fact.claim.key == key]
         return sorted(facts, key=lambda fact: (not fact.current, -fact.said_at, fact.id))
 
     def every(self) -> list[Fact]:
         """What is so and what was so, in the order of `current`."""
         self._refresh()
         with self._lock:
-            return [fact for _, held in sorted(self._gathered.facts.items()) for fact in held]
+            return list(self._every)
 
     def get(self, start: str) -> Fact:
         """The fact, current or not, whose id begins like this. Raises FactError for none, and for several."""
@@ -253,4 +254,5 @@ class FactBook:
     def _show(self, gathered: Gathered, version: int) -> None:
         """With the lock held."""
         self._gathered, self._version = gathered, version
-        self._current = tuple(fact for _, held in sorted(gathered.facts.items()) for fact in held if fact.current)
+        self._every = tuple(gathered.shown())
+        self._current = tuple(fact for fact in self._every if fact.current)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from aeon_plugin_ft.facts.aliases import Aliases, aliases
 from aeon_plugin_ft.facts.holding import hold
-from aeon_plugin_ft.facts.meaning import plain
-from aeon_plugin_ft.facts.model import OWNER, Claim, Fact, Relation
+from aeon_plugin_ft.facts.meaning import meaning, plain
+from aeon_plugin_ft.facts.model import OWNER, Claim, Fact, FactSource, Relation
 from aeon_plugin_ft.facts.table import APART, ClaimTable, Mention, hashes, thing_of
 
 Things = Mapping[str, Sequence[Mention]]
@@ -30,11 +31,11 @@ class Hearing:
 
     def repeating(self, claim: Claim, subjects: Iterable[str]) -> list[str]:
         """The turns that say a claim again, of one of these subjects."""
-        from aeon_plugin_ft.facts.heard import key_word, repeats
+        from aeon_plugin_ft.facts.heard import key_words, repeats
 
-        key = key_word(claim)
         called = tuple(subjects)
-        return [one.turn for one in (self._with(key) if key else ()) if repeats(claim, called, one)]
+        turns = {one.turn: one for key in key_words(claim.relation, claim.value) for one in self._with(key)}
+        return [turn for turn, heard in turns.items() if repeats(claim, called, heard)]
 
     def _with(self, word: str) -> list[_Heard]:
         if self._every:
@@ -106,6 +107,21 @@ class Gathered:
         """What is held of the thing that a claim is about."""
         return self.facts.get(self.aliases.group(thing_of(claim)), [])
 
+    def shown(self) -> list[Fact]:
+        """Every fact, by group. What replies say of a thing in two ways ("o Jaburu tem 16 GB", "a memória do PC é 16
+        GB") only once, in the way that says more; each word of the owner counts for itself."""
+        every = [(group, fact) for group, held in sorted(self.facts.items()) for fact in held]
+        closest: dict[tuple[str, str], int] = {}
+        for group, fact in every:
+            if (rank := _closeness(fact.claim)) and fact.current:
+                key = group.partition(APART)[0], meaning(fact.claim)
+                closest[key] = max(rank, closest.get(key, 0))
+        return [
+            fact for group, fact in every
+            if fact.source is not FactSource.REPLY or not (rank := _closeness(fact.claim))
+            or rank >= closest.get((group.partition(APART)[0], meaning(fact.claim)), 0)
+        ]  # fmt: skip
+
     def names(self, claim: Claim) -> list[str]:
         """The thing that a claim is about, under each of its names."""
         _, apart, rest = thing_of(claim).partition(APART)
@@ -127,8 +143,19 @@ class Gathered:
         for group, things in members.items():
             mentions = [one for thing in things for one in self.things[thing] if self.aliases.counts(one)]
             if facts := hold(mentions, repeated, group):
-                held[group] = facts
+                held[group] = [self._spelt(fact) for fact in facts]
         return held
+
+    def _spelt(self, fact: Fact) -> Fact:
+        spelt = self.aliases.spelt.get(plain(fact.claim.subject), fact.claim.subject)
+        return fact if spelt == fact.claim.subject else replace(fact, claim=replace(fact.claim, subject=spelt))
+
+
+def _closeness(claim: Claim) -> int:
+    """How much a relation says beside its value, of those that say the same of one thing; 0 for the others."""
+    if claim.relation is Relation.USES:
+        return 3 if claim.attribute else 2
+    return {Relation.PROPERTY: 4, Relation.KIND: 2, Relation.HAS: 1}.get(claim.relation, 0)
 
 
 def _repeated(hearing: Hearing, called: Aliases, claim: Claim) -> list[str]:

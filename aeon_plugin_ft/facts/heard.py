@@ -8,6 +8,7 @@ states every word of it and names what it is a value of.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Container, Iterable
 from functools import lru_cache
@@ -70,15 +71,15 @@ def said_by(relation: Relation, value: str) -> tuple[frozenset[str], frozenset[s
     if len(every) < LONG_VALUE:
         return every, every
     names = {stem(fold_accents(word)) for word in re.findall(r"(?<!^)\b[^\W\d_]+", value) if word[:1].isupper()}
-    return every, frozenset(word for word in every if word in names or not word[0].isalpha())
+    return every, frozenset(word for word in every if word in names or ":" in word or not word[0].isalpha())
 
 
-def key_word(claim: Claim) -> str:
-    """A word that every turn states which repeats a claim; "" where none does, or too little is said to tell."""
-    every, sure = said_by(claim.relation, claim.value)
-    # Where words may be missing, those that may not; a value of small words only is then never heard again.
-    one = max(sure or (every if len(every) < LONG_VALUE else ()), key=lambda word: (len(word), word), default="")
-    return f"{STATED}{one}" if one else ""
+def key_words(relation: Relation, value: str) -> list[str]:
+    """Words of which every turn that repeats a value states one; none where too little is said to know it again."""
+    every, sure = said_by(relation, value)
+    missing = 0 if sure else len(every) - math.ceil(SHARE * len(every))
+    longest = sorted(sure or every, key=lambda word: (-len(word), word))
+    return [f"{STATED}{word}" for word in longest[: missing + 1]]
 
 
 def repeats(claim: Claim, subjects: Iterable[str], turn: Container[str]) -> bool:

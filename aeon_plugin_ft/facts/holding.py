@@ -14,15 +14,10 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
-from aeon_plugin_ft.facts.aliases import is_common
+from aeon_plugin_ft.facts.aliases import ENOUGH_REPLIES, best_spelt
 from aeon_plugin_ft.facts.meaning import alike, meaning
 from aeon_plugin_ft.facts.model import Claim, Fact, FactSource
 from aeon_plugin_ft.facts.table import Mention, has_many
-from aeon_plugin_ft.privacy.folding import fold_accents
-
-ENOUGH_REPLIES = 2
-"""Replies that must state a value before it is believed without a word of the owner."""
-
 
 Repeated = Callable[[Claim], Collection[str]]
 """The turns whose replies say again what a claim says, without a claim having been read in them."""
@@ -114,7 +109,7 @@ class _Thing:
 
     def _made(self, value: str, newest: Mention, every: Sequence[Mention], passing: Sequence[str]) -> Fact:
         turns = dict.fromkeys([*(one.turn for one in every if one.turn is not None), *passing])
-        claim = replace(newest.claim, subject=_usual(every), value=_best_spelt([one.claim.value for one in every]))
+        claim = replace(newest.claim, subject=_usual(every), value=best_spelt([one.claim.value for one in every]))
         times = len(turns) + sum(one.turn is None for one in every)
         id = _id(self._thing or newest.thing, value)
         others = {_id(one.thing, meaning(one.claim)) for one in every} - {id}
@@ -128,25 +123,10 @@ def _order(mention: Mention) -> tuple[float, bool, str, bool, int]:
 
 
 def _usual(mentions: Sequence[Mention]) -> str:
-    """The subject as people call it most, of equals the last, in its best spelling."""
-    subjects = [mention.claim.subject for mention in mentions]
-    counts = Counter(map(fold_accents, subjects))
-    most = max(reversed([fold_accents(subject) for subject in subjects]), key=counts.__getitem__)
-    same = [subject for subject in subjects if fold_accents(subject) == most]
-    spelt = Counter(same)
-    usual = max(reversed(same), key=spelt.__getitem__)
-    # Of a name every capital counts; a common noun is written as it is written most.
-    return _best_spelt(same) if any(one[:1].isupper() and not is_common(one) for one in same) else usual
-
-
-def _best_spelt(values: Sequence[str]) -> str:
-    """Of spellings of one word that with its capitals and accents, where anybody has written them: people type "fork"
-    and "livia"."""
-
-    def care(value: str) -> int:
-        return (value != value.lower() and not (len(value) > 3 and value.isupper())) + (not value.isascii())
-
-    return max(reversed(values), key=care)
+    """The subject as it is written most; of equals as it was written last."""
+    spellings = [mention.claim.subject for mention in mentions]
+    counts = Counter(spellings)
+    return max(reversed(spellings), key=counts.__getitem__)
 
 
 def _id(thing: str, value: str) -> str:

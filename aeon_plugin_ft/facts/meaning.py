@@ -18,6 +18,7 @@ _HALF_DAY = 720
 _DATED = frozenset({Relation.BIRTHDAY, Relation.DAY})
 
 
+@lru_cache(maxsize=16384)
 def plain(text: str) -> str:
     """Without case, accents and spaces more than one."""
     return " ".join(fold_accents(text).split())

@@ -22,7 +22,7 @@ _SALT = "claims_salt"
 _COLUMNS = "turn, about, at, place, source, thing, subject, relation, attribute, value, ended, corrects, sure"
 _HOLES = ", ".join("?" * 13)
 _HEARD = "SELECT heard FROM claims_read WHERE turn = ?"
-_REPLIES = "SELECT * FROM claims WHERE source = 'reply'"
+_REPLIES = "SELECT DISTINCT thing, relation, value FROM claims WHERE source = 'reply'"
 WORD_BYTES = 4
 """Of a word that was heard: of ten thousand words two have one hash in one log of a hundred."""
 _DISPUTED = "(SELECT r.disputed FROM claims_read r WHERE r.turn = c.turn)"
@@ -85,7 +85,9 @@ class ClaimTable:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        # Both grow with the words and the values of one log.
         self._words: dict[str, bytes] = {}
+        self._keys: dict[tuple[str, str], tuple[bytes, ...]] = {}
 
     # -- reading -------------------------------------------------------------------------------
 
@@ -251,16 +253,22 @@ class ClaimTable:
 
     def _repeated(self, connection: sqlite3.Connection, turns: Collection[str]) -> set[str]:
         """The things of which these turns may say again in passing what a reply told."""
-        from aeon_plugin_ft.facts.heard import key_word
-
         blobs = [row["heard"] for turn in turns for row in connection.execute(_HEARD, (turn,))]
         if not any(blobs):
             return set()
         words = {one for blob in blobs for one in hashes(blob)}
         told = connection.execute(_REPLIES).fetchall()
-        return {
-            row["thing"] for row in told if (key := key_word(_mention(row).claim)) and self.hash_of_word(key) in words
-        }
+        return {row["thing"] for row in told if not words.isdisjoint(self._keys_of(row["relation"], row["value"]))}
+
+    def _keys_of(self, relation: str, value: str) -> tuple[bytes, ...]:
+        keys = self._keys.get((relation, value))
+        if keys is None:
+            # Here: the host imports this at its start, and what reads words takes time to compile.
+            from aeon_plugin_ft.facts.heard import key_words
+
+            keys = tuple(map(self.hash_of_word, key_words(Relation(relation), value)))
+            self._keys[relation, value] = keys
+        return keys
 
     def _not_forgotten(self, mentions: Sequence[Mention]) -> list[Mention]:
         """Without those of what the owner forgot; said by the owner again afterwards, it counts again."""

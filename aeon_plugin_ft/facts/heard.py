@@ -27,6 +27,8 @@ OF_OWNER = "@owner"
 """Among the words of a turn that speaks of the owner: "eu", "meu", "tu", "teu"."""
 _WHOLE = frozenset({Relation.HABIT, Relation.NEVER, Relation.NOTE})
 """Their value is a sentence, which needs nothing around it to be understood."""
+_HALF_DAY = 720
+"""Minutes."""
 _CLAUSE = re.compile(r"[,;:](?!\d)|[()—–]|\s-\s|\b(?:mas|porque)\b")
 _OPEN = re.compile(r"\b(?:nao|nem|nunca|jamais|ou|se|talvez|acho|parece|deve|sera)\b")
 """What a clause with one of these says is denied, or left open."""
@@ -49,15 +51,41 @@ def heard(question: str, reply: str) -> frozenset[str]:
 
 @lru_cache(maxsize=4096)
 def words(text: str) -> tuple[str, ...]:
-    """What a text says, as stems, numbers ("#16"), times of half a day ("t:120") and dates ("d:8/8")."""
+    """What a text says, as stems, times of half a day ("t:120"), dates ("d:8/8") and numbers, by themselves and with
+    the word before and behind ("#16", "#16 gb")."""
+    return (*_moments(text), *(form for forms in _spoken(text) for form in forms))
+
+
+def _needed(text: str) -> tuple[str, ...]:
+    """The words that say a value: a number with what it counts, else with what it is the number of ("ryzen #5")."""
+    return (*_moments(text), *(forms[-1] for forms in _spoken(text)))
+
+
+def _moments(text: str) -> list[str]:
     reading = read(text)
-    dates = [f"d:{day}/{month}" for day, month in reading.dates]
-    rest = [_word(token) for token in reading.rest if is_content(token)]
-    return (*(f"t:{clock.minutes % 720}" for clock in reading.times), *dates, *rest)
+    times = [f"t:{clock.minutes % _HALF_DAY}" for clock in reading.times]
+    return [*times, *(f"d:{day}/{month}" for day, month in reading.dates)]
+
+
+def _spoken(text: str) -> list[tuple[str, ...]]:
+    """Each word of a text in every form that it may be known again by, the one that says most last."""
+    tokens = read(text).rest
+    said: list[tuple[str, ...]] = []
+    for at, token in enumerate(tokens):
+        if not is_content(token):
+            continue
+        if not token.startswith("#"):
+            said.append((_word(token),))
+            continue
+        beside = (tokens[at - 1] if at else "", tokens[at + 1] if at + 1 < len(tokens) else "")
+        before, behind = (_word(other) if other[:1].isalpha() and is_content(other) else "" for other in beside)
+        forms = (token, f"{before} {token}" if before else "", f"{token} {behind}" if behind else "")
+        said.append(tuple(form for form in forms if form))
+    return said
 
 
 def _word(token: str) -> str:
-    return token if token.startswith(("#", "sem:")) else stem(token)
+    return token if token.startswith("sem:") else stem(token)
 
 
 @lru_cache(maxsize=8192)
@@ -65,13 +93,13 @@ def said_by(relation: Relation, value: str) -> tuple[frozenset[str], frozenset[s
     """The words that say a value, and those of them that may not be missing: names, numbers and times. Both are empty
     where too little is said to know it again."""
     timed = f"às {value}" if relation is Relation.TIME and not read(value).times else value
-    every = frozenset(words(timed))
+    every = frozenset(_needed(timed))
     if len(every) < (2 if relation in _WHOLE else 1):
         return frozenset(), frozenset()
     if len(every) < LONG_VALUE:
         return every, every
     names = {stem(fold_accents(word)) for word in re.findall(r"(?<!^)\b[^\W\d_]+", value) if word[:1].isupper()}
-    return every, frozenset(word for word in every if word in names or ":" in word or not word[0].isalpha())
+    return every, frozenset(word for word in every if word in names or ":" in word or "#" in word)
 
 
 def key_words(relation: Relation, value: str) -> list[str]:

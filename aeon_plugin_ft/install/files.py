@@ -121,8 +121,8 @@ def _write(aeon: AeonFolder, module: Path, seen: Probe) -> tuple[Path, ...]:
     try:
         module.parent.mkdir(exist_ok=True)
         # The manifest first: whatever a power cut leaves, uninstall knows of it.
-        write_whole(aeon.root / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False))
-        write_whole(module, MODULE_TEXT)
+        write_whole(aeon.root / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False), shared=True)
+        write_whole(module, MODULE_TEXT, shared=True)
     except OSError as error:
         raise InstallError(
             f"{module.parent} cannot be written ({error.strerror})", "Close Aeon, check the folder's rights, try again"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from aeon_plugin_ft.evaluation.model import Verdict, read_check
 from aeon_plugin_ft.registry.model import VersionState
+from aeon_plugin_ft.store import private
 from aeon_plugin_ft.store.files import whole_folder, write_json
 
 WITHDRAWN = "withdrawn.json"
@@ -25,9 +25,9 @@ def write_version(
 ) -> None:
     """Fill the folder under another name, the manifest last, and bring it into place."""
     with whole_folder(folder) as part:
-        shutil.copytree(adapter, part / "adapter")
+        private.copy_folder(adapter, part / "adapter")
         write_json(part / "report.json", report)
-        (part / "report.html").write_text(page, encoding="utf-8", newline="\n")
+        private.write_file(part / "report.html", page)
         write_json(part / "manifest.json", manifest)
 
 

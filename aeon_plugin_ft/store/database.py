@@ -18,6 +18,7 @@ from typing import Any
 
 from aeon_plugin_ft.errors import LeaseHeldError, StoreError
 from aeon_plugin_ft.events import Event
+from aeon_plugin_ft.store import private
 from aeon_plugin_ft.store.migrations import MIGRATIONS
 
 BUSY_MS = 10_000
@@ -36,7 +37,9 @@ class Store:
         self._connections: dict[int, tuple[threading.Thread, sqlite3.Connection]] = {}
         self._guard = threading.Lock()
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            private.make_folder(path.parent)
+            # SQLite gives its -wal and -shm the rights of the database, and that the rights of the umask.
+            private.reserve(path)
             self._migrate()
         except (sqlite3.Error, OSError) as error:
             self.close()

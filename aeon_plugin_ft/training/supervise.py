@@ -14,7 +14,7 @@ import aeon_plugin_ft
 from aeon_plugin_ft.causes import Interrupt, PauseCause
 from aeon_plugin_ft.errors import InstallError, PreemptedError, TrainingError
 from aeon_plugin_ft.processes.children import interpreter, start
-from aeon_plugin_ft.store import Store
+from aeon_plugin_ft.store import Store, private
 from aeon_plugin_ft.store.files import write_whole
 from aeon_plugin_ft.training.memory import oom_kills
 from aeon_plugin_ft.training.model import Exit, Progress, Run, RunState
@@ -115,7 +115,7 @@ def start_worker(run: Run, store: Store) -> Worker:
     for old in (run.outcome_file, run.folder / PAUSE_FILE, run.folder / WORKER_FILE):
         old.unlink(missing_ok=True)
     try:
-        with (run.folder / "worker.log").open("ab") as log:
+        with open(run.folder / "worker.log", "ab", opener=private.opener) as log:
             process = spawn(
                 ["-m", "aeon_plugin_ft.training.worker", str(run.folder), "--supervised"], config.recipe.threads, log
             )

@@ -35,8 +35,8 @@ class DataFolder:
 
     def __init__(self, root: Path) -> None:
         self.root = root.expanduser().absolute()
-        self.left_open: tuple[Path, ...] = ()
-        """What others may get at although `create` tried to close it."""
+        self.closing = Closing()
+        """What `create` found open to others, and what of it still is."""
 
     @classmethod
     def find(cls, explicit: Path | None = None, aeon_root: Path | None = None) -> DataFolder:
@@ -101,14 +101,14 @@ class DataFolder:
         except OSError as error:
             log.info("who may read %s cannot be seen (%s)", self.root, error)
             return
-        self.left_open = top.open
+        self.closing = Closing((*top.closed, *below.closed), (*top.open, *below.open))
         if top.closed:
-            count = len(top.closed) + len(below.closed)
+            count = len(self.closing.closed)
             log.info("%d files and folders in %s were open to others, and are the owner's alone now", count, self.root)
 
     def warn_if_open(self) -> None:
         """One line in the log where others can read the folder and nothing can be done about it from here."""
-        if self.left_open:
+        if self.closing.open:
             log.warning(
                 "other users of this computer can read %s: %s", self.root,
                 "the rights to it cannot be changed" if self.keeps_rights() else "its file system keeps no rights",

@@ -130,17 +130,17 @@ def test_a_file_system_without_rights_is_said_once_and_does_no_harm(
     monkeypatch.setattr(Path, "chmod", lambda *_: None)
     monkeypatch.setattr(private, "FILE", 0o644)
     older.create()
-    assert older.left_open == (older.root,) and caplog.text == ""
+    assert older.closing.open == (older.root,) and caplog.text == ""
     older.warn_if_open()
     assert caplog.text.count("its file system keeps no rights") == 1
     refuse = PermissionError(1, "Operation not permitted")
     monkeypatch.setattr(Path, "chmod", lambda *_: (_ for _ in ()).throw(refuse))
-    assert DataFolder(older.root).create().left_open == (older.root,)
+    assert DataFolder(older.root).create().closing.open == (older.root,)
 
 
 def test_a_closed_folder_warns_of_nothing(data: DataFolder, caplog: pytest.LogCaptureFixture) -> None:
     data.warn_if_open()
-    assert data.left_open == () and caplog.text == ""
+    assert data.closing.open == () and caplog.text == ""
 
 
 def test_what_vanishes_meanwhile_is_no_error(tmp_path: Path) -> None:

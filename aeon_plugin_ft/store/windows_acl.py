@@ -17,8 +17,8 @@ from pathlib import Path
 
 assert sys.platform == "win32"
 
-_FILE_OBJECT, _DACL, _PROTECTED = 1, 0x4, 0x80000000
-"""SE_FILE_OBJECT, DACL_SECURITY_INFORMATION, PROTECTED_DACL_SECURITY_INFORMATION"""
+_FILE_OBJECT, _DACL = 1, 0x4
+"""SE_FILE_OBJECT, DACL_SECURITY_INFORMATION"""
 _REVISION = 1
 """SDDL_REVISION_1"""
 _QUERY, _TOKEN_USER = 0x8, 1
@@ -55,19 +55,11 @@ _declare(
     wintypes.LPVOID, wintypes.DWORD, wintypes.DWORD, _POINTERS, wintypes.LPVOID,
 )  # fmt: skip
 _declare(
-    _advapi32.GetSecurityDescriptorDacl, wintypes.BOOL,
-    wintypes.LPVOID, ctypes.POINTER(wintypes.BOOL), _POINTERS, ctypes.POINTER(wintypes.BOOL),
-)  # fmt: skip
-_declare(
     _advapi32.GetNamedSecurityInfoW, wintypes.DWORD,
     wintypes.LPCWSTR, ctypes.c_int, wintypes.DWORD,
     wintypes.LPVOID, wintypes.LPVOID, wintypes.LPVOID, wintypes.LPVOID, _POINTERS,
 )  # fmt: skip
-_declare(
-    _advapi32.SetNamedSecurityInfoW, wintypes.DWORD,
-    wintypes.LPCWSTR, ctypes.c_int, wintypes.DWORD,
-    wintypes.LPVOID, wintypes.LPVOID, wintypes.LPVOID, wintypes.LPVOID,
-)  # fmt: skip
+_declare(_advapi32.SetFileSecurityW, wintypes.BOOL, wintypes.LPCWSTR, wintypes.DWORD, wintypes.LPVOID)
 _declare(_kernel32.GetCurrentProcess, wintypes.HANDLE)
 _declare(_kernel32.CloseHandle, wintypes.BOOL, wintypes.HANDLE)
 _declare(_kernel32.LocalFree, wintypes.HLOCAL, wintypes.LPVOID)
@@ -88,22 +80,21 @@ def is_open(path: Path) -> bool:
 
 
 def give_to_owner(path: Path) -> None:
-    """Allow everything to the user of this process and to the system, and nothing to others. What lies in a folder and
-    has no list of its own follows. Raises OSError."""
+    """Allow everything to the user of this process and to the system, and nothing to others; in a folder also for what
+    is made there from now on. Raises OSError."""
     later = "OICI" if path.is_dir() else ""
-    descriptor = _descriptor(f"D:PAI(A;{later};FA;;;{_SYSTEM})(A;{later};FA;;;{_user()})")
+    set_access_list(path, f"D:PAI(A;{later};FA;;;{_SYSTEM})(A;{later};FA;;;{_user()})")
+
+
+def set_access_list(path: Path, text: str) -> None:
+    """Give a file or folder a list of its own, which takes over nothing from the folder above. Raises OSError."""
+    # Not SetNamedSecurityInfo, which goes through all that lies in a folder, and under Wine takes over what the folder
+    # above allows although the list says not to.
+    descriptor = _descriptor(text)
     try:
-        there, entries, by_default = wintypes.BOOL(), wintypes.LPVOID(), wintypes.BOOL()
-        _check(
-            _advapi32.GetSecurityDescriptorDacl(
-                descriptor, ctypes.byref(there), ctypes.byref(entries), ctypes.byref(by_default)
-            )
-        )
-        code = _advapi32.SetNamedSecurityInfoW(str(path), _FILE_OBJECT, _DACL | _PROTECTED, None, None, entries, None)
+        _check(_advapi32.SetFileSecurityW(str(path), _DACL, descriptor))
     finally:
         _kernel32.LocalFree(descriptor)
-    if code:
-        raise ctypes.WinError(code)
 
 
 def access_list(path: Path) -> str:

@@ -32,6 +32,7 @@ from aeon_plugin_ft.errors import (
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.extensions import Extensions
 from aeon_plugin_ft.judge import Judge, why_unjudged
+from aeon_plugin_ft.processes.awake import awake_seconds, kept_awake
 from aeon_plugin_ft.registry import BASE, Registry, Version, VersionState
 from aeon_plugin_ft.registry.canaries import begin_canary
 from aeon_plugin_ft.registry.retention import PrunePlan, Retention
@@ -211,7 +212,7 @@ class Pipeline:
 
     def supervise(self, run: Run, on_progress: OnProgress | None = None) -> Run:
         """Start the worker and stay with it; on Ctrl-C it is asked to save and leave."""
-        started = time.monotonic()
+        started = awake_seconds()
         worker = start_worker(run, self.store)
         try:
             while worker.alive:
@@ -223,7 +224,7 @@ class Pipeline:
             worker.wait(10)
             raise
         state = worker.wait(10)
-        self._report_end(run, state, time.monotonic() - started)
+        self._report_end(run, state, awake_seconds() - started)
         return run
 
     def _watch(self, worker: Worker, on_progress: OnProgress | None) -> None:
@@ -255,9 +256,9 @@ class Pipeline:
         Raises AeonFtError, and registers nothing, when it cannot be measured now (a backend that is offline).
         """
         try:
-            version = Judge(self.registry, self.settings, self.deployers(), self.on_phase, self.interrupt).judge(
-                run, self.base(), self._dataset_of(run)
-            )
+            judge = Judge(self.registry, self.settings, self.deployers(), self.on_phase, self.interrupt)
+            with kept_awake():
+                version = judge.judge(run, self.base(), self._dataset_of(run))
         except PreemptedError:
             raise  # nothing is wrong with it: it is judged later
         except AeonFtError as error:

@@ -189,6 +189,11 @@ class Store:
         )  # fmt: skip
         return None if row is None else str(row["owner"])
 
+    def lapsed_lease(self, name: str) -> str | None:
+        """Who held `name` last, where that has run out and was not given back; None otherwise."""
+        row = self.row("SELECT owner FROM leases WHERE name = ? AND expires <= ?", name, self.clock())
+        return None if row is None else str(row["owner"])
+
 
 def _statements(script: str) -> list[str]:
     """Split at complete statements; sqlite3.executescript would end the transaction."""

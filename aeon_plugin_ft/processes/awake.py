@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 
 log = logging.getLogger("aeon_ft.processes")
 
@@ -40,9 +41,6 @@ else:
         return time.monotonic()
 
 
-_refused_before: set[str] = set()
-
-
 @contextmanager
 def kept_awake(hold: Hold | None = None) -> Iterator[None]:
     """For as long as the block runs, which must begin and end in the same thread. Where the system does not want to,
@@ -58,8 +56,10 @@ def _held(hold: Hold) -> Release:
     try:
         return hold()
     except OSError as error:
-        reason = error.strerror or str(error)
-        if reason not in _refused_before:
-            _refused_before.add(reason)
-            log.warning("the machine may go to sleep while it learns, the system cannot be asked not to: %s", reason)
+        _warn(error.strerror or str(error))
         return lambda: None
+
+
+@cache  # once a process
+def _warn(reason: str) -> None:
+    log.warning("the machine may go to sleep while it learns, the system cannot be asked not to: %s", reason)

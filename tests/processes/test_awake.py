@@ -48,13 +48,11 @@ def test_the_system_is_let_go_whatever_happens(happened: list[str]) -> None:
     assert happened == ["awake", "may sleep"]
 
 
-def test_a_system_that_refuses_is_told_of_once(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_system_that_refuses_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
     def refuse() -> Callable[[], None]:
         raise PermissionError(13, "no logind here")
 
-    monkeypatch.setattr(awake, "_refused_before", set())
+    awake._warn.cache_clear()
     for _ in range(3):
         with kept_awake(refuse):
             pass
@@ -171,7 +169,7 @@ def test_a_machine_without_logind_is_no_error(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(OSError, match="there is no systemd-inhibit"):
         hold()
-    monkeypatch.setattr(awake, "_refused_before", set())
+    awake._warn.cache_clear()
     with kept_awake(hold):
         pass
 

@@ -198,11 +198,12 @@ def _ollama(shared: Context) -> Iterator[Symptom]:
 
 
 def _aeon(shared: Context) -> Iterator[Symptom]:
-    if shared.aeon is None:
+    root = shared.aeon or shared.home
+    if root is None:
         return
     from aeon_plugin_ft.install import check
 
-    for finding in check(shared.aeon):
+    for finding in check(root):
         yield Symptom(f"aeon: {finding.name}", finding.ok, finding.detail, finding.mend)
 
 

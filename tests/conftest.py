@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
+import platformdirs
 import pytest
 
 from aeon_plugin_ft.base import BaseModel, resolve_base
@@ -73,6 +74,8 @@ def hermetic(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     home.mkdir()
     for name in ("HOME", "USERPROFILE", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "LOCALAPPDATA", "APPDATA"):
         monkeypatch.setenv(name, str(home))
+    # On Windows it asks the system for the user's folder, not the environment.
+    monkeypatch.setattr(platformdirs, "user_config_dir", lambda *_, **__: str(home / "config"))
     for name in ("AEON_FT_DATA", "GROQ_KEY", "GROQ_API_KEY", "GROQ_BASE_URL", "OLLAMA_HOST"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(socket.socket, "connect", _loopback_only)

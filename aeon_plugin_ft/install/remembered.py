@@ -9,6 +9,7 @@ from pathlib import Path
 import platformdirs
 
 from aeon_plugin_ft.install.template import MANIFEST
+from aeon_plugin_ft.store import private
 from aeon_plugin_ft.store.files import write_json
 
 
@@ -20,7 +21,7 @@ def note_file() -> Path:
 def remember_aeon(root: Path) -> None:
     """Note the Aeon that was installed into last; without a place for it nothing is noted."""
     with suppress(OSError):
-        note_file().parent.mkdir(parents=True, exist_ok=True)
+        private.make_folder(note_file().parent)
         write_json(note_file(), {"aeon": str(root)})
 
 

@@ -20,8 +20,20 @@ ENV_DATA = "AEON_FT_DATA"
 """Overrides the place of the data folder."""
 ENV_CACHE = "AEON_FT_CACHE"
 
-_OURS = ("log", "datasets", "runs", "versions", "serving", "cache", "aeon-ft.*", "plugin.toml*", "host.json")
-"""What the plugin keeps at the top of its data folder."""
+_OURS = (
+    "log",
+    "datasets",
+    "runs",
+    "versions",
+    "serving",
+    "cache",
+    "aeon-ft.*",
+    "plugin.toml*",
+    "host.json",
+    "aeon.json",
+)
+"""What the plugin keeps at the top of its data folder; without an Aeon that is, on Windows and macOS, also the user's
+settings folder, with the note of install/remembered.py in it."""
 _NOBODYS = (".*", "desktop.ini", "Thumbs.db")
 """What systems and programs leave in any folder."""
 

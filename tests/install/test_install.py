@@ -8,6 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import platformdirs
 import pytest
 
 from aeon_plugin_ft.cli.main import main
@@ -16,6 +17,7 @@ from aeon_plugin_ft.install import check, install, uninstall
 from aeon_plugin_ft.install.aeon_folder import find_python, read_folder
 from aeon_plugin_ft.install.remembered import note_file, remembered_aeon
 from aeon_plugin_ft.install.template import MANIFEST, MODULE, MODULE_TEXT
+from aeon_plugin_ft.store import DataFolder
 from hooks.door import REPORT
 from tests.windows import refuse_deletes
 
@@ -231,11 +233,14 @@ def test_commands_elsewhere_work_with_the_aeon_that_was_installed_into_last(
 
     elsewhere = data()
     install(root)
+    monkeypatch.setattr(platformdirs, "user_config_dir", lambda *_, **__: str(elsewhere))
+    install(root)
+    assert not DataFolder(elsewhere).shared, "on Windows and macOS the note lies among the data"
     assert remembered_aeon() == root and data() == root / "bagagem" / "finetuning"
     main(["doctor", "--json"])
     assert any(s["name"] == "aeon: module" and s["ok"] for s in json.loads(capsys.readouterr().out))
     assert main(["--data", str(tmp_path / "named"), "status", "--json"]) == 0
-    assert str(tmp_path / "named") in capsys.readouterr().out
+    assert json.loads(capsys.readouterr().out)["data"] == str(tmp_path / "named")
     with monkeypatch.context() as environment:
         environment.setenv("AEON_FT_DATA", str(tmp_path / "by the environment"))
         assert data() == tmp_path / "by the environment"

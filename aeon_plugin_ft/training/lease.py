@@ -13,8 +13,9 @@ from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.training.runs import LEASE, LEASE_SECONDS, worker_alive
 from aeon_plugin_ft.training.table import get_run
 
-AFTER_SLEEP_SECONDS = 12.0
-"""Two beats of a worker, and some. One that lives and has not moved by then hangs, and has lost it."""
+AFTER_SLEEP_SECONDS = LEASE_SECONDS
+"""Several beats of a worker: a machine that wakes up is slow. One that lives and has not moved by then hangs, and has
+lost it, as it would have without a sleep."""
 _LOOK_SECONDS = 0.2
 
 

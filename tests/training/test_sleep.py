@@ -108,7 +108,8 @@ def test_a_run_goes_on_after_a_sleep_and_no_other_takes_its_place(
     assert not refused
     os.kill(asleep.process.pid, signal.SIGCONT)
     first.join()
-    assert refused and asleep.wait(600) is RunState.FINISHED
+    assert refused, "the other one trains in its place"
+    assert asleep.wait(600) is RunState.FINISHED, (asleep.run.folder / "worker.log").read_text()
     assert store.lease_holder(LEASE) is None
 
 

@@ -216,10 +216,13 @@ def test_however_it_ends_no_process_and_no_mount_is_left(how: signal.Signals, tm
         pytest.skip(str(error))
     (tmp_path / "inside").mkdir()
     # The program inside is told of nothing, and starts one more that nobody waits for.
-    code = f"import subprocess, time; subprocess.Popen(['sleep', '641']); open({str(tmp_path / 'up')!r}, 'w'); time.sleep(642)"
-    running = subprocess.Popen(
-        [sys.executable, "-c", RUNNING, str(tmp_path), sys.executable, "-c", code], cwd=REPOSITORY
-    )
+    up = f"open({str(tmp_path / 'up')!r}, 'w')"
+    inside = [
+        sys.executable,
+        "-c",
+        f"import subprocess, time; subprocess.Popen(['sleep', '641']); {up}; time.sleep(642)",
+    ]
+    running = subprocess.Popen([sys.executable, "-c", RUNNING, str(tmp_path), *inside], cwd=REPOSITORY)
     deadline = time.monotonic() + 60
     while not (tmp_path / "up").exists():
         assert time.monotonic() < deadline and running.poll() is None

@@ -164,7 +164,7 @@ def test_nothing_outside_the_data_folder_is_ever_deleted(house: House, tmp_path:
 def test_what_a_link_leads_to_outside_the_data_folder_is_not_deleted(house: House, tmp_path: Path) -> None:
     precious = tmp_path / "precious"
     fill(precious / "photo", 1)
-    house.data.runs.mkdir(parents=True, exist_ok=True)
+    fill(house.data.runs / "keep" / "x", 1)
     link_folder(house.data.runs / "r1", precious)
     house.store.execute(
         "INSERT INTO runs (id, created, dataset, base, state, updated) VALUES ('r1',1,'d','b','failed',1)"
@@ -172,7 +172,7 @@ def test_what_a_link_leads_to_outside_the_data_folder_is_not_deleted(house: Hous
     with pytest.raises(StoreError, match="not inside"):
         retention = house.retention(cap_kb=0)
         retention.carry_out(retention.plan())
-    assert (precious / "photo").exists()
+    assert (precious / "photo").exists() and (house.data.runs / "keep").exists(), "not even the first of the plan went"
 
 
 def test_a_shared_cache_is_neither_counted_nor_touched(

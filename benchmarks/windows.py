@@ -23,6 +23,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -105,7 +106,8 @@ def files(folder: Path) -> str:
 
     def read() -> None:
         while not ended.wait(READING_SECONDS):
-            with path.open("rb") as file:
+            # Windows lets nobody open a file while it is being replaced, which is the reader's part to bear.
+            with suppress(PermissionError), path.open("rb") as file:
                 file.read()
                 ended.wait(READING_SECONDS)
 

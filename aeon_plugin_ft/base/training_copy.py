@@ -34,7 +34,7 @@ F32_LIMIT = 2_000_000_000
 """Above this many parameters the copy is BF16: 2 bytes a weight on disk instead of 4."""
 
 _ONE_AT_A_TIME = threading.Lock()
-"""A host's threads resolve its base at the same moment, and would all write to the same part, which is the process's."""
+"""A host's threads resolve its base at the same moment, and would all write to the same part: it is the process's."""
 
 Progress = Callable[[str], None]
 

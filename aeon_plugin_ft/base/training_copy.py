@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -33,6 +34,9 @@ FORMAT = 1
 F32_LIMIT = 2_000_000_000
 """Above this many parameters the copy is BF16: 2 bytes a weight on disk instead of 4."""
 
+_ONE_AT_A_TIME = threading.Lock()
+"""A host's threads resolve its base at the same moment, and would all write to the same part: it is the process's."""
+
 Progress = Callable[[str], None]
 
 
@@ -44,8 +48,10 @@ def training_copy(gguf: Path, digest: str, cache: Path, progress: Progress | Non
     folder = cache / "copies" / f"{digest.removeprefix('sha256:')[:16]}-{FORMAT}"
     if _is_whole(folder):
         return folder
-    with GgufFile(gguf) as file:
-        _make(file, digest, folder, progress or (lambda _: None))
+    with _ONE_AT_A_TIME:
+        if not _is_whole(folder):
+            with GgufFile(gguf) as file:
+                _make(file, digest, folder, progress or (lambda _: None))
     return folder
 
 

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from aeon_plugin_ft.settings import SettingsFile
 
 out = Console(highlight=False)
-KNOWN = 365 * 86_400
-"""Imported turns without a time are numbered from 1970 on."""
 
 
 class Context:
@@ -135,7 +133,10 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
 
 def when(seconds: float) -> str:
     """A moment in the owner's own time zone, to the minute; "-" for one that is not known."""
-    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M") if seconds > KNOWN else "-"
+    from aeon_plugin_ft.turns.model import KNOWN_FROM
+
+    known = seconds >= KNOWN_FROM
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M") if known else "-"
 
 
 def span(seconds: float) -> str:

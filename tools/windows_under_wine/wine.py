@@ -35,7 +35,8 @@ ENVIRONMENT = {
     "WINEDEBUG": "-all",
     "WINELOADER": f"{LIBRARY}/wine64",
     "WINESERVER": f"{LIBRARY}/wineserver64",
-    "WINEDLLOVERRIDES": "mscoree,mshtml=;winemenubuilder.exe=d",  # neither .NET nor a browser, no menu entries
+    # Microsoft's own C++ library (see steps.py); neither .NET nor a browser, no menu entries.
+    "WINEDLLOVERRIDES": "msvcp140=n,b;mscoree,mshtml=;winemenubuilder.exe=d",
     "AEON_FT_CACHE": f"C:\\{TREE}\\.cache",
 }
 

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 import aeon_plugin_ft.judge
@@ -74,4 +73,3 @@ def test_a_model_is_trained_judged_and_answers_in_a_folder_with_a_space_and_an_a
         assert (answer.turn.served_by.provider, answer.turn.served_by.version) == ("embedded", version.name)
     finally:
         console.stop()
-    assert psutil.Process().children(recursive=True) == []

@@ -240,7 +240,7 @@ def test_however_it_ends_no_process_and_no_mount_is_left(how: str, tmp_path: Pat
 def test_an_order_is_read_as_it_was_written() -> None:
     from tools.windows_under_wine.inside import Order
 
-    order = Order("/r", (("/dev", "/dev"),), (("a", "b"), ("c",)), "/", {"X": "é"}, 5)
+    order = Order("/r", (("/dev", "/dev"),), (("a", "b"), ("c",)), "/", {"X": "é"})
     assert Order.read(json.dumps(asdict(order))) == order
 
 

@@ -12,7 +12,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from dataclasses import dataclass
 
 INTERRUPTED = 130
@@ -29,8 +28,6 @@ class Order:
     """One after the other, up to the first that fails."""
     folder: str
     environment: dict[str, str]
-    lifeline: int
-    """The reading end of a pipe that the starting process holds: it is closed when that one dies."""
 
     @classmethod
     def read(cls, text: str) -> Order:
@@ -47,16 +44,6 @@ def mount(order: Order) -> None:
         subprocess.run(["mount", "--rbind", outside, order.root + inside], check=True)
 
 
-def end_with(lifeline: int) -> None:
-    """End when the other end of the pipe is closed."""
-
-    def wait() -> None:
-        os.read(lifeline, 1)
-        leave()
-
-    threading.Thread(target=wait, daemon=True).start()
-
-
 def wait_for(child: int) -> int:
     """The exit code of a child; orphans of the namespace are this process's as well, and are buried on the way."""
     while True:
@@ -66,12 +53,12 @@ def wait_for(child: int) -> int:
 
 
 def leave(*_: object) -> None:
+    """At once, and without the traceback of a KeyboardInterrupt."""
     os._exit(INTERRUPTED)
 
 
 def main() -> int:
     order = Order.read(sys.argv[1])
-    end_with(order.lifeline)
     signal.signal(signal.SIGINT, leave)
     mount(order)
     os.chroot(order.root)

@@ -18,7 +18,7 @@ from pathlib import Path
 from tools.windows_under_wine import ucrt
 from tools.windows_under_wine.needs import check_space
 from tools.windows_under_wine.place import REPOSITORY, TREE, NotHere, Place, SetupFailed
-from tools.windows_under_wine.wine import LIBRARY, run_python, run_wine
+from tools.windows_under_wine.wine import LIBRARY, NAMESPACE, run_python, run_wine
 
 RELEASE = "trixie"
 """Debian 13, the first with Wine 10. Wine 8 has neither bcryptprimitives.dll, which pydantic and llama.cpp need, nor
@@ -110,7 +110,9 @@ def unpack_debian(place: Place) -> None:
         settings.write(call(["apt-config", "dump", "Acquire"]))
         settings.flush()
         options = ["--mode=root", "--variant=extract", f"--include={','.join(PACKAGES)}", f"--aptopt={settings.name}"]
-        call(["mmdebstrap", *options, '--aptopt=APT::Install-Recommends "false"', RELEASE, str(part), archive()])
+        # It mounts folders of this system's while it works, and leaves them mounted when it is killed.
+        unpack = [*NAMESPACE, "mmdebstrap", *options]
+        call([*unpack, '--aptopt=APT::Install-Recommends "false"', RELEASE, str(part), archive()])
     for name in MERGED:
         if not (part / name).exists():
             (part / name).symlink_to(f"usr/{name}")
@@ -192,6 +194,17 @@ def install_wheels(place: Place) -> None:
     extras = [part for extra in EXTRAS for part in ("--extra", extra)]
     uv(place, "--requirement", str(REPOSITORY / "pyproject.toml"), *extras, "--constraint",
        str(REPOSITORY / "constraints.txt"))  # fmt: skip
+    adopt_runtime(place)
+
+
+def adopt_runtime(place: Place) -> None:
+    """Put Microsoft's C++ library, which numpy's wheel brings under a name of its own, in place of Wine's.
+
+    What waits for a time in a C++ program of today, such as llama.cpp's server, waits in code of its own and is woken
+    by the library. Wine's keeps its condition variables otherwise, and wakes nobody: each reply took three seconds.
+    """
+    (library,) = (place.packages / "numpy.libs").glob("msvcp140-*.dll")
+    shutil.copyfile(library, place.python / "msvcp140.dll")
 
 
 def install_product(place: Place) -> None:

@@ -21,6 +21,12 @@ assert sys.platform == "linux"
 LIBRARY = "/usr/lib/wine"
 PYTHON = "C:\\Python313\\python.exe"
 C = "/wine/drive_c"
+NAMESPACE = (
+    "setpriv", "--pdeathsig", "KILL", "--",
+    "unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private", "--",
+)  # fmt: skip
+"""In front of a command: its mounts are nobody else's, and all that it starts ends with it, and it with this process,
+in whatever way that ends."""
 _PASSED_ON = ("AEON_FT_", "OPENBLAS_", "OMP_", "PYTEST_", "PYTHON", "CI")
 """How the variables begin that Windows' programs get of ours; the others are of this system and mean nothing there."""
 ENVIRONMENT = {
@@ -35,7 +41,8 @@ ENVIRONMENT = {
     "WINEDEBUG": "-all",
     "WINELOADER": f"{LIBRARY}/wine64",
     "WINESERVER": f"{LIBRARY}/wineserver64",
-    "WINEDLLOVERRIDES": "mscoree,mshtml=;winemenubuilder.exe=d",  # neither .NET nor a browser, no menu entries
+    # Microsoft's own C++ library (see steps.py); neither .NET nor a browser, no menu entries.
+    "WINEDLLOVERRIDES": "msvcp140=n,b;mscoree,mshtml=;winemenubuilder.exe=d",
     "AEON_FT_CACHE": f"C:\\{TREE}\\.cache",
 }
 
@@ -59,20 +66,14 @@ def alone(place: Place) -> Iterator[None]:
 
 def run_wine(place: Place, *commands: Sequence[str], folder: str = "/", output: IO[str] | None = None) -> int:
     """Run Wine's loader or server to its end, one call after the other; returns the first exit code that is not 0, or
-    0. Nothing that it starts is left, and no mount,
-    however this process ends. `output`: for what it prints, else that of this process."""
-    reading, writing = os.pipe()
+    0. Nothing that it starts is left, and no mount, however this process ends.
+    `output`: for what it prints, else that of this process."""
     mounts = (("/dev", "/dev"), (str(REPOSITORY), f"{C}/{TREE}"))
-    order = Order(str(place.debian), mounts, tuple(map(tuple, commands)), folder, environment(os.environ), reading)
+    order = Order(str(place.debian), mounts, tuple(map(tuple, commands)), folder, environment(os.environ))
     inside = [sys.executable, "-I", str(Path(__file__).with_name("inside.py")), json.dumps(asdict(order))]
-    try:
-        return subprocess.run(
-            ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private", "--", *inside],
-            pass_fds=(reading,), stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False,
-        ).returncode  # fmt: skip
-    finally:
-        os.close(writing)
-        os.close(reading)
+    return subprocess.run(
+        [*NAMESPACE, *inside], stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False
+    ).returncode
 
 
 def run_python(place: Place, arguments: Sequence[str], *, output: IO[str] | None = None) -> int:

@@ -89,13 +89,19 @@ def children_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class MachineAtRest(ThisMachine):
-    """This machine as an owner's that nothing else uses: what other programs take here is no test's subject."""
+    """This machine as an owner's that nothing else uses: what programs and people do here is no test's subject."""
+
+    def idle(self) -> None:
+        return None
 
     def on_mains(self) -> bool:
         return True
 
     def busy_share(self) -> float:
         return 0.0
+
+    def free_memory(self) -> int:
+        return 10**12
 
 
 @pytest.fixture(autouse=True)

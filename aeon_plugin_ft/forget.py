@@ -28,7 +28,7 @@ from aeon_plugin_ft.facts.model import Fact, lineage_of
 from aeon_plugin_ft.privacy.folding import fold_accents
 from aeon_plugin_ft.registry import Registry
 from aeon_plugin_ft.remembering import read_facts
-from aeon_plugin_ft.store import DataFolder, Store
+from aeon_plugin_ft.store import DataFolder, Store, private
 from aeon_plugin_ft.store.logfile import wipe
 from aeon_plugin_ft.training.model import RunState
 from aeon_plugin_ft.training.table import runs_in, runs_on, set_state
@@ -162,7 +162,7 @@ class Forgetter:
         # First: whatever else is cut off, no version that has learnt it comes back into use.
         self.registry.taint(set(forgetting.datasets), english(EndCause.FORGOTTEN))
         for version in forgetting.versions:
-            (self.data.versions / version / "report.json").write_text("{}", encoding="ascii")
+            private.write_file(self.data.versions / version / "report.json", "{}")
             (self.data.versions / version / "report.html").unlink(missing_ok=True)
         for run in forgetting.runs:
             _remove(self.data.runs / run)

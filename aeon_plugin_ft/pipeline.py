@@ -33,6 +33,7 @@ from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.extensions import Extensions
 from aeon_plugin_ft.facts.book import FactBook
 from aeon_plugin_ft.judge import Judge, MakeExam, verdict_reached, why_unjudged
+from aeon_plugin_ft.processes.awake import awake_seconds, kept_awake
 from aeon_plugin_ft.registry import BASE, Registry, Version, VersionState
 from aeon_plugin_ft.registry.canaries import begin_canary
 from aeon_plugin_ft.registry.retention import PrunePlan, Retention
@@ -225,7 +226,7 @@ class Pipeline:
 
     def supervise(self, run: Run, on_progress: OnProgress | None = None) -> Run:
         """Start the worker and stay with it; on Ctrl-C it is asked to save and leave."""
-        started = time.monotonic()
+        started = awake_seconds()
         worker = start_worker(run, self.store)
         try:
             while worker.alive:
@@ -237,7 +238,7 @@ class Pipeline:
             worker.wait(10)
             raise
         state = worker.wait(10)
-        self._report_end(run, state, time.monotonic() - started)
+        self._report_end(run, state, awake_seconds() - started)
         return run
 
     def _watch(self, worker: Worker, on_progress: OnProgress | None) -> None:
@@ -269,7 +270,8 @@ class Pipeline:
         Raises AeonFtError, and registers nothing, when it cannot be measured now (a backend that is offline).
         """
         try:
-            version = self._judge().judge(run, self.base(), self._dataset_of(run))
+            with kept_awake():
+                version = self._judge().judge(run, self.base(), self._dataset_of(run))
         except PreemptedError:
             raise  # nothing is wrong with it: it is judged later
         except AeonFtError as error:

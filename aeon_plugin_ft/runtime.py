@@ -49,6 +49,7 @@ class Runtime:
         self.owner = HostOwner(host, parts.settings_file)
         self.redaction = Redaction(parts.settings_file)
         self.own_log = LogFile(parts.data.own_log, self.redaction.redact).open()
+        parts.data.warn_if_open()
         parts.events.subscribe(self.own_log.on_event)
         self.log = _open_log(parts, self.redaction)
         self.watch = Watch(parts.store, parts.registry, parts.index, parts.events, lambda: parts.settings.gate)

@@ -22,6 +22,7 @@ from aeon_plugin_ft.cli.context import Context, counts, out, size, span
 from aeon_plugin_ft.cli.learn import estimate_sentence, say_phase, show_verdict, training_bar
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.errors import DatasetError, InstallError, ServingError
+from aeon_plugin_ft.store import private
 
 if TYPE_CHECKING:
     from aeon_plugin_ft.dataset.model import Dataset
@@ -241,8 +242,8 @@ def prepare_folder(folder: Path) -> Path:
         if goes_on:
             return folder
         shutil.rmtree(folder)
-    folder.mkdir(parents=True)
-    (folder / MARKER).write_text("made by aeon-ft demo\n", encoding="ascii")
+    private.make_folder(folder)
+    private.write_file(folder / MARKER, "made by aeon-ft demo\n")
     return folder
 
 

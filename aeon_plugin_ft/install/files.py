@@ -12,6 +12,7 @@ from pathlib import Path
 from aeon_plugin_ft import __version__
 from aeon_plugin_ft.errors import InstallError
 from aeon_plugin_ft.install.aeon_folder import AeonFolder, Probe, find_python, probe, read_folder
+from aeon_plugin_ft.install.remembered import forget_aeon, remember_aeon
 from aeon_plugin_ft.install.template import FOLDER, MANIFEST, MODULE, MODULE_TEXT
 from aeon_plugin_ft.store import DataFolder
 from aeon_plugin_ft.store.digest import sha256_hex
@@ -53,6 +54,7 @@ def install(aeon_root: Path, python: Path | None = None) -> InstallReport:
             "Move it away, then install again",
         )
     wrote = _write(aeon, module, seen)
+    remember_aeon(aeon.root)
     notes = [f"Python {seen.python} at {seen.executable}, aeon-plugin-ft {seen.package}."]
     notes.append("Start Aeon as always; `aeon-ft doctor` says what works." if wrote else "It was installed already.")
     return InstallReport(aeon.root, aeon.version, wrote=wrote, notes=tuple(notes))
@@ -69,6 +71,7 @@ def uninstall(aeon_root: Path, purge: bool = False) -> InstallReport:
     if manifest_files is None and not (data and data.exists()):
         raise InstallError(f"The plugin is not installed in {root}", f'To install it: aeon-ft install "{root}"')
     removed, kept = _remove(root, manifest_files or {})
+    forget_aeon(root)
     notes = []
     if data is not None and data.exists():
         patiently(lambda: shutil.rmtree(data))
@@ -121,8 +124,8 @@ def _write(aeon: AeonFolder, module: Path, seen: Probe) -> tuple[Path, ...]:
     try:
         module.parent.mkdir(exist_ok=True)
         # The manifest first: whatever a power cut leaves, uninstall knows of it.
-        write_whole(aeon.root / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False))
-        write_whole(module, MODULE_TEXT)
+        write_whole(aeon.root / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False), shared=True)
+        write_whole(module, MODULE_TEXT, shared=True)
     except OSError as error:
         raise InstallError(
             f"{module.parent} cannot be written ({error.strerror})", "Close Aeon, check the folder's rights, try again"

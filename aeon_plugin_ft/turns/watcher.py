@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from aeon_plugin_ft.store import private
 from aeon_plugin_ft.turns.index import TurnIndex
 
 log = logging.getLogger("aeon_ft.turns")
@@ -112,7 +113,7 @@ class LogWatcher:
             def on_any_event(self, event: Any) -> None:
                 ring()
 
-        self.index.folder.mkdir(parents=True, exist_ok=True)
+        private.make_folder(self.index.folder)
         observer = Observer()
         # Not "opened" and "closed": our own reading would ring the bell for ever.
         kinds: list[type[events.FileSystemEvent]] = [

@@ -167,6 +167,25 @@ def test_doctor_names_a_value_of_an_earlier_release(cli: Cli) -> None:
     assert 'serve.prefer = "host" is called "never" now' in " ".join(cli.out.split())
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="tests/store/test_acl.py")
+def test_doctor_names_and_closes_what_others_could_read(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def private() -> dict[str, Any]:
+        cli("doctor", "--json")
+        return {s["name"]: s for s in json.loads(cli.out)}["private"]
+
+    assert private()["ok"] and "is closed to other users" in private()["detail"]
+    (cli.data / "log").chmod(0o755)
+    (cli.data / "plugin.toml").chmod(0o644)
+    cli.data.chmod(0o755)
+    assert private()["detail"] == f"closed just now, was open to other users: {cli.data}, log, plugin.toml"
+    (cli.data / "plugin.toml").chmod(0o644)
+    assert private()["detail"].endswith(": plugin.toml"), "below a closed top, too"
+    assert (cli.data / "plugin.toml").stat().st_mode & 0o777 == 0o600
+    (cli.data / "plugin.toml").chmod(0o644)
+    monkeypatch.setattr(Path, "chmod", lambda *_: None)
+    assert not private()["ok"] and "plugin.toml" in private()["detail"] and "as the user" in private()["mend"]
+
+
 def test_nobody_says_that_a_version_answers_where_it_is_not_served_yet(cli: Cli, tmp_path: Path) -> None:
     name = add_version(cli, tmp_path, "r1")
 

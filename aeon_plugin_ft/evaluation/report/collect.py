@@ -31,6 +31,7 @@ from aeon_plugin_ft.evaluation.suites import SuiteResult
 from aeon_plugin_ft.evaluation.today import Today
 from aeon_plugin_ft.training.model import Run
 from aeon_plugin_ft.training.progress import read_events
+from aeon_plugin_ft.turns.model import KNOWN_FROM
 
 FORMAT = 1
 TODAY = "today"
@@ -110,7 +111,7 @@ def curve(progress: Path) -> list[tuple[int, float]]:
 def data_used(dataset: Dataset) -> dict[str, Any]:
     """How many conversations of when and from where; no text."""
     rows = read_lineage(dataset) if (dataset.folder / "lineage.jsonl").exists() else []
-    times = [row["at"] for row in rows if row["at"]]
+    times = [row["at"] for row in rows if row["at"] and row["at"] >= KNOWN_FROM]
     return {
         "dataset": dataset.hash,
         "train": dataset.train,

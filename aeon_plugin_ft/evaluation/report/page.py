@@ -26,6 +26,7 @@ from aeon_plugin_ft.evaluation.report.words import (
     span,
     thousands,
 )
+from aeon_plugin_ft.turns.model import KNOWN_FROM
 
 STYLE = """
 :root{color-scheme:light dark;--ok:#137333;--no:#b3261e;--line:#8884;--soft:#8881;--accent:#0b57d0}
@@ -214,7 +215,6 @@ def _model(name: str) -> str:
 
 
 def _period(since: float | None, until: float | None) -> str:
-    if since is None or until is None:
-        return ""
-    begin, end = (datetime.fromtimestamp(at).astimezone().strftime("%d/%m/%Y") for at in (since, until))
-    return begin if begin == end else f"{begin} a {end}"
+    known = [at for at in (since, until) if at is not None and at >= KNOWN_FROM]
+    days = dict.fromkeys(datetime.fromtimestamp(at).astimezone().strftime("%d/%m/%Y") for at in known)
+    return " a ".join(days)

@@ -1,0 +1,52 @@
+"""What the installer tells its person, in Portuguese: data/sentences.json. Standard library only (see bootstrap.py)."""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+from enum import Enum
+from functools import cache
+
+
+class Problem(Enum):
+    """Why the installer cannot go on; each has one sentence, with the next step in it."""
+
+    OLD_PYTHON = "old_python"
+    NARROW_PYTHON = "narrow_python"
+    BROKEN_PYTHON = "broken_python"
+    NO_PIP = "no_pip"
+    MANAGED_PYTHON = "managed_python"
+    NO_AEON = "no_aeon"
+    SEVERAL_AEONS = "several_aeons"
+    NO_SUCH_AEON = "no_such_aeon"
+    NO_SOURCE = "no_source"
+    OFFLINE = "offline"
+    NO_SPACE = "no_space"
+    NO_RIGHTS = "no_rights"
+    NO_PACKAGE = "no_package"
+    PIP_FAILED = "pip_failed"
+    REFUSED = "refused"
+    STOPPED = "stopped"
+
+
+class SetupError(Exception):
+    """The installer cannot go on. `values` fill the problem's sentence."""
+
+    def __init__(self, problem: Problem, **values: object) -> None:
+        self.problem = problem
+        super().__init__(sentence(f"problem_{problem.value}", **values))
+
+
+def sentence(name: str, **values: object) -> str:
+    """A sentence of the catalogue with its values in it."""
+    return sentences()[name].format(**values)
+
+
+@cache
+def sentences() -> dict[str, str]:
+    """The whole catalogue."""
+    # Not by a path: the installer may run out of a wheel, which is a zip file.
+    raw = pkgutil.get_data("aeon_plugin_ft.install", "data/sentences.json")
+    assert raw is not None
+    made: dict[str, str] = json.loads(raw)
+    return made

@@ -19,6 +19,7 @@ from aeon_plugin_ft.voice.commands import Commands
 from aeon_plugin_ft.watch.watch import Watch
 from aeon_plugin_ft.wiring import Parts
 from hooks import Host, ModelRequest, Route, Turn
+from hooks.providers import is_here
 
 
 class _Place(Enum):
@@ -90,9 +91,13 @@ class Routing:
         return _Place.FIRST if prefer == "better" and wanted else _Place.LAST
 
     def _with_examples(self, route: Route, request: ModelRequest) -> Route:
-        """The route with the owner's similar conversations, where [base] similar_turns wants them."""
-        limit = self._settings_file.current.base.similar_turns
+        """The route with the owner's similar conversations, where [base] similar_turns wants them. They leave this
+        machine only where facts may: with [memory] cloud."""
+        settings = self._settings_file.current
+        limit = settings.base.similar_turns
         if not limit or request.caller != "chat" or self._owner.may_be_private():
+            return route
+        if not (settings.memory.cloud or is_here(route)):
             return route
         return replace(route, examples=self._shown_turns.examples(request.messages, limit))
 

@@ -97,8 +97,8 @@ class MemorySection(Section):
     )
     cloud: bool = Field(
         False,
-        description="true: facts may also be told to models that are not on this machine: Groq, an Ollama or another"
-        " server elsewhere. Never in private mode.",
+        description="true: facts, and what [base] similar_turns shows, may also be told to models that are not on this"
+        " machine: Groq, an Ollama or another server elsewhere. Never in private mode.",
     )
 
 
@@ -114,7 +114,7 @@ class BaseSection(Section):
         ge=0,
         le=8,
         description="Show the model this many of your similar conversations with each question. 0: none."
-        " `aeon-ft dataset similar` measures whether it helps.",
+        " `aeon-ft dataset similar` measures whether it helps. Models elsewhere: only with [memory] cloud.",
     )
 
 

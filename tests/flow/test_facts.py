@@ -110,10 +110,18 @@ def test_a_fact_that_a_command_edits_is_seen_by_the_host(owner: Owner) -> None:
 # -- the voice -------------------------------------------------------------------------------------
 
 
+def test_facts_are_spoken_to_the_owner_as_everything_else_is(owner: Owner) -> None:
+    runtime = owner.start()
+    owner.says("minha gata é a Fork")
+    eventually(lambda: values(runtime) == ["Fork"])
+    reply = str(owner.hears("o que você sabe de mim?"))
+    assert "sua gata se chama Fork" in reply and "tua" not in reply
+
+
 @pytest.fixture
 def teller(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> Owner:
     """An owner of whom three things are known; a fact is spoken as "gata: Fork", whatever the wordings are."""
-    monkeypatch.setattr(wording, "spoken", lambda fact: f"{fact.claim.subject or 'você'}: {fact.value}")
+    monkeypatch.setattr(wording, "spoken", lambda fact, *_: f"{fact.claim.subject or 'você'}: {fact.value}")
     # An outcome is awaited however long a busy machine takes for it; that it comes in time is shown in tests/voice/.
     monkeypatch.setitem(Commands.__init__.__kwdefaults__, "budget_s", 60.0)
     runtime = owner.start()

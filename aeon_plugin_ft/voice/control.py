@@ -66,10 +66,12 @@ class Reason(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """Done, or why not. `version` names the model that answers now, where the command was about that."""
+    """Done, or why not. `version` names the model that was chosen, where the command was about that, and `first` says
+    whether it answers before the host's own choice."""
 
     reason: Reason | None = None
     version: str | None = None
+    first: bool = True
 
     @property
     def ok(self) -> bool:

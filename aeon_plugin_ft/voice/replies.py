@@ -231,7 +231,9 @@ Answer = Callable[[Control, Replies, Intent], str]
 
 def _use(control: Control, replies: Replies, intent: Intent) -> str:
     asked = intent.versions[0] if intent.versions else BASE
-    return replies.model_outcome(control.use(asked), "model.used", "model.not_used", asked)
+    outcome = control.use(asked)
+    done = "model.used" if outcome.first else "model.used_last"
+    return replies.model_outcome(outcome, done, "model.not_used", asked)
 
 
 def _compare(control: Control, replies: Replies, intent: Intent) -> str:

@@ -95,6 +95,11 @@ class MemorySection(Section):
         description='"unlearnt": a trained model is no longer told the facts that it answered right in its exam.'
         ' "always": whatever it knows.',
     )
+    read_with_model: bool = Field(
+        False,
+        description="true: while you are away, a model on this machine reads the sentences in which no fact was found."
+        " It must have shown that it can.",
+    )
     cloud: bool = Field(
         False,
         description="true: facts, and what [base] similar_turns shows, may also be told to models that are not on this"

@@ -41,6 +41,7 @@ from aeon_plugin_ft.cli.demo_talk import (
 )
 from aeon_plugin_ft.cli.learn import estimate_sentence, say_phase, show_verdict, training_bar
 from aeon_plugin_ft.cli.main import app
+from aeon_plugin_ft.cli.phases import phase_clock
 from aeon_plugin_ft.errors import DatasetError, InstallError
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ class Demo:
         return console, plugin.runtime
 
     def _ask_the_base(self, console: Console, runtime: Runtime) -> None:
-        self._step("What the base model says, before it has learnt anything (in private: nothing of it is kept)")
+        self._step("What the base model says, in private, before it has learnt anything")
         wait_for_version(runtime, "base")
         with in_private(console):
             for question in QUESTIONS:
@@ -165,7 +166,7 @@ class Demo:
         out.print(f"{imported.added} turns imported ({counts(imported.kinds)}), {imported.known} known already.")
 
     def _tell(self, console: Console, runtime: Runtime) -> None:
-        self._step("Something new, told now, logged as it is said, and known a moment later")
+        self._step("Something new: told now, logged as it is said, known at once")
         if not self.state.told:
             tell(console, runtime, TOLD_BEFORE, "base")
             self.state.told = True
@@ -193,7 +194,8 @@ class Demo:
 
         self._step("Training a LoRA in a background process, at idle priority")
         pipeline = self._pipeline()
-        plan = _, recipe, cost = pipeline.plan(dataset)
+        with phase_clock() as on_phase:
+            plan = _, recipe, cost = self.shared.pipeline(on_phase).plan(dataset)
         out.print(estimate_sentence(cost, base.spec, dataset.train, recipe.batch_size))
         started = time.monotonic()
         with training_bar() as on_progress:
@@ -226,7 +228,8 @@ class Demo:
         known = registry.version_of(run.id)
         if known is None:
             self._step("The verdict: held-out conversations, and the model as it is served")
-            version = self._pipeline().judge(run)
+            with phase_clock() as on_phase:
+                version = self.shared.pipeline(on_phase).judge(run)
         else:
             self._step("The verdict, as it was reached before")
             version = registry.get(known)
@@ -236,7 +239,7 @@ class Demo:
     def _examined(self, version: Version) -> None:
         from aeon_plugin_ft.evaluation.report.words import exam_words
 
-        self._step("The exam: what was told, in wordings of no lesson, with no fact in the prompt")
+        self._step("The exam: what was told, asked in wordings of no lesson")
         for line in exam_of(self.shared.registry.report(version), version.name):
             out.print(line, markup=False, soft_wrap=True)
         spoken = exam_words(version.verdict.numbers, version.name)
@@ -261,13 +264,13 @@ class Demo:
         out.print(f"{len(chatter.answered_by)} replies during the swap ({answered}), {chatter.failed} failed.")
 
     def _ask_again(self, console: Console, runtime: Runtime, version: Version) -> None:
-        self._step("The same questions again, with nothing in the prompt: only the weights can know")
+        self._step("The same questions, with no fact in the prompt")
         with without_memories(runtime), in_private(console):
             replies = [(question, console.ask(question.text).text) for question in self._asked()]
         self._show_again(version, replies)
 
     def _ask_aside(self, version: Version) -> None:
-        self._step("It was refused and never answers you; this once, aside, it is asked the same questions")
+        self._step("Refused, it never answers you; this once it is asked the same")
         asked = self._asked()
         replies = ask_all(self.shared, version.name, [question.text for question in asked], quiet=False)
         self._show_again(version, list(zip(asked, replies, strict=True)))
@@ -284,7 +287,7 @@ class Demo:
         out.print(f"{right} of {len(replies)} right.")
 
     def _tell_once_more(self, console: Console, runtime: Runtime, version: Version) -> None:
-        self._step("Something that no training has seen: told now, answered from the prompt")
+        self._step("Something that no training has seen: told now, in the prompt at once")
         tell(console, runtime, TOLD_AFTER, version.name)
         self._answer_from_prompt(console, runtime, TOLD_AFTER.question, version.name)
 

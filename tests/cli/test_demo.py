@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from aeon_plugin_ft.causes import Doing, LoopPhase
 from aeon_plugin_ft.cli.demo_exam import exam_of
 from aeon_plugin_ft.cli.demo_state import MARKER, DemoState, open_folder
 from aeon_plugin_ft.cli.demo_talk import QUESTIONS, SHOWN_CHARS, TOLD_AFTER, TOLD_BEFORE, Question, shown
+from aeon_plugin_ft.cli.phases import phase_clock
 from aeon_plugin_ft.dataset.words import words
 from aeon_plugin_ft.errors import InstallError
 from aeon_plugin_ft.facts import grammar
@@ -121,3 +123,17 @@ def test_a_report_without_an_exam_says_so() -> None:
 def test_a_question_may_have_several_right_answers() -> None:
     question = Question("como?", ("sem açúcar", "coado"))
     assert question.is_right("Cara, sem açúcar.") and question.is_right("Cara, coado.")
+
+
+def test_each_phase_is_told_once_it_has_ended_with_its_time(capsys: pytest.CaptureFixture[str]) -> None:
+    def judging() -> None:
+        with phase_clock() as on_phase:
+            on_phase(Doing(LoopPhase.MEASURING))
+            on_phase(Doing(LoopPhase.ASKING, "v0001", 34))
+            ended = capsys.readouterr().out
+            assert "... measuring the held-out loss (0 s)" in ended and "34 questions (" not in ended
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        judging()
+    assert "... asking v0001 34 questions (0 s)" in capsys.readouterr().out

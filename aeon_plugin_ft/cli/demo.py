@@ -14,6 +14,8 @@ import os
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -50,7 +52,7 @@ if TYPE_CHECKING:
     from aeon_plugin_ft.pipeline import Pipeline
     from aeon_plugin_ft.registry import Version
     from aeon_plugin_ft.runtime import Runtime
-    from aeon_plugin_ft.training.model import Run
+    from aeon_plugin_ft.training.model import Progress, Run
     from core.console import Console
 
 SETTINGS: dict[str, object] = {
@@ -64,6 +66,8 @@ SETTINGS: dict[str, object] = {
     "memory.in_prompt": True,
 }
 """What the demo sets in its plugin.toml beside the base; everything else is as an owner has it."""
+
+KEEP_SECONDS = 5.0
 
 
 @app.command()
@@ -198,7 +202,7 @@ class Demo:
             plan = _, recipe, cost = self.shared.pipeline(on_phase).plan(dataset)
         out.print(estimate_sentence(cost, base.spec, dataset.train, recipe.batch_size))
         started = time.monotonic()
-        with training_bar() as on_progress:
+        with self._bar() as on_progress:
             run = pipeline.train(dataset, on_progress, plan)
         outcome = read_outcome(run.outcome_file)
         peak = size(outcome.peak_bytes) if outcome else "unknown"
@@ -218,7 +222,7 @@ class Demo:
         left = unfinished_run(self.shared.store)
         if left is not None:
             self._step(f"Going on with the training that was stopped ({left.id})")
-            with training_bar() as on_progress:
+            with self._bar() as on_progress:
                 return self._pipeline().resume(left.id, on_progress)
         latest = latest_run(self.shared.store)
         return latest.run if latest is not None and latest.state is RunState.FINISHED else None
@@ -309,6 +313,18 @@ class Demo:
         out.print(f"Done in {span(self._seconds)}.")
 
     # -- between the steps ---------------------------------------------------------------------
+
+    @contextmanager
+    def _bar(self) -> Iterator[Callable[[Progress], None]]:
+        """The training's bar. How long it has taken is kept meanwhile: a demo that is killed goes on with that time."""
+        with training_bar() as show:
+
+            def on_progress(progress: Progress) -> None:
+                show(progress)
+                if self._seconds - self.state.seconds > KEEP_SECONDS:
+                    self._keep()
+
+            yield on_progress
 
     def _pipeline(self) -> Pipeline:
         return self.shared.pipeline(on_phase=say_phase)

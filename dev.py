@@ -30,7 +30,7 @@ MOST_WORKERS = 8
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="dev.py", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    commands.add_parser("demo", help="watch Aeon learn from a sample conversation, for real (about 10 minutes)")
+    commands.add_parser("demo", help="watch Aeon learn from a sample conversation, for real (some 12 minutes)")
     tests = commands.add_parser("test", help="run every test, some seven minutes (further arguments go to pytest)")
     tests.add_argument("--quick", action="store_true", help="leave out the slow ones: under two minutes")
     tests.add_argument(

@@ -45,6 +45,17 @@ class PromotionCause(Cause):
         return self in {PromotionCause.WORSE, PromotionCause.BACKEND_FAILED}
 
 
+class Place(Cause):
+    """Where a model of ours stands against the host's own choice; in the event of a swap."""
+
+    FIRST = "first"
+    """Before it."""
+    LAST = "last"
+    """Behind it, when it gave no reply."""
+    NONE = "none"
+    """It is not asked at all."""
+
+
 class PauseCause(Cause):
     """Why a training, or what measures, is asked to leave. Goes to the worker in the pause file and comes back in
     outcome.json and `runs.cause`."""

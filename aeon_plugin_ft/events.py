@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
-from aeon_plugin_ft.causes import PromotionCause, Refusal, RunCause, Trouble
+from aeon_plugin_ft.causes import Place, PromotionCause, Refusal, RunCause, Trouble
 
 log = logging.getLogger("aeon_ft.events")
 
@@ -132,12 +132,14 @@ class VerdictReached(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSwapped(Event):
-    """The brain answers with `version` now; `previous` is what it replaced."""
+    """`version` is served now; `previous` is what it replaced. `place` is where it stood against the host's own choice
+    when it came."""
 
     name: ClassVar[str] = "model_swapped"
     version: str
     previous: str
     backend: str
+    place: Place = Place.FIRST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,6 +62,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     seconds: collections.Counter[Path] = collections.Counter()
     for item in items:
         slow = item.get_closest_marker("slow")
+        if slow is None and "gemma3" in getattr(item, "fixturenames", ()):
+            raise pytest.UsageError(f"{item.name} takes the large base and is not slow")
         if slow is not None:
             seconds[item.path] += slow.kwargs.get("seconds", SLOW_SECONDS)
             if item.get_closest_marker("timeout") is None:

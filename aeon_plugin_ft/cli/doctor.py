@@ -203,7 +203,10 @@ def _ollama(shared: Context) -> Iterator[Symptom]:
 
 
 def _facts(shared: Context) -> Iterator[Symptom]:
-    """Where the facts about the owner go: a permission, and no fault either way."""
+    """How many facts about the owner are held, and where they go: a permission, and no fault either way."""
+    unread = len(shared.book.due())
+    later = f", {unread} conversations not read for facts yet" if unread else ""
+    yield Symptom("facts held", True, f"{len(shared.book.current())} facts about you are held{later}")
     memory = shared.settings_file.current.memory
     elsewhere = ", ".join(_elsewhere(shared))
     if not memory.in_prompt:

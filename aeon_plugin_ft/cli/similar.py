@@ -15,7 +15,7 @@ import typer
 from aeon_plugin_ft.causes import Doing, LoopPhase
 from aeon_plugin_ft.cli.context import of, out, show_json, table
 from aeon_plugin_ft.cli.data import Json, dataset
-from aeon_plugin_ft.cli.learn import say_phase
+from aeon_plugin_ft.cli.learn import say_detail, say_phase
 from aeon_plugin_ft.errors import EvaluationError
 from aeon_plugin_ft.store import private
 from hooks import as_dicts
@@ -64,7 +64,7 @@ def similar(
 
     The conversations to show come from the training side, the ones to judge by from the held-out side.
     """
-    pipeline = of(context).pipeline(on_phase=lambda doing: None if as_json else say_phase(doing))
+    pipeline = of(context).pipeline(on_phase=say_detail if as_json else say_phase)
     measured = measure(pipeline, pipeline.freeze(), turns)
     if as_json:
         show_json([{**asdict(one), "gain": one.gain, "chance": one.chance} for one in measured])

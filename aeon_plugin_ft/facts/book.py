@@ -20,6 +20,7 @@ from aeon_plugin_ft.facts.model import Claim, Fact, FactSource
 from aeon_plugin_ft.facts.reading import LONGEST_VALUE, Opinion, Opinions, Reader, TurnReader, Turns
 from aeon_plugin_ft.facts.table import Changed, ClaimTable, Mention, has_many
 from aeon_plugin_ft.store import Store
+from aeon_plugin_ft.turns.model import LoggedTurn
 
 GRAMMAR = 2
 """Raise it with a release whose grammar reads otherwise: every turn is then read again."""
@@ -117,6 +118,15 @@ class FactBook:
             changes = [*self._read_due(turns, most), *self._heed(turns, opinions)]
             self._fold(*changes)
         return any(change.things for change in changes)
+
+    def left_for_model(self, most: int) -> list[str]:
+        """At most so many turns in whose owner's words the grammar found nothing, and that no model has read yet."""
+        return self._table.left_for_model(most)
+
+    def take_in_of_model(self, turn: LoggedTurn, claims: Sequence[Claim]) -> None:
+        """Keep what a model read in the owner's words of a turn, which it need not read again."""
+        with self._syncing:
+            self._fold(self._table.take_in_of_model(turn.id, self._reading.of_model(turn, claims)))
 
     def rebuild(self, turns: Turns, ids: Iterable[str], opinions: Opinions = _NO_OPINIONS) -> None:
         """Read all these turns anew; what the owner edited and forgot stays."""

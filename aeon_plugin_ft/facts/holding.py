@@ -4,6 +4,7 @@
 - What the assistant says counts only where the owner has said nothing: a value that at least two of its replies state,
   none of which the owner complained about or corrected. One of them may say it in passing (heard.py), where no reply
   says otherwise. Beside the owner's words it only counts as saying it again.
+- What a model read in the owner's words counts only where nothing else is held, or beside it.
 - "It is no longer so" ends the value that it names, or all where it names none.
 """
 
@@ -31,6 +32,11 @@ def nobody(_claim: Claim) -> Collection[str]:
 def hold(mentions: Sequence[Mention], repeated: Repeated = nobody, thing: str | None = None) -> list[Fact]:
     """The facts of one thing, what is so first, then the history, newest first. `mentions` are all of that thing,
     `thing` is what it goes by where they call it differently."""
+    certain = [one for one in mentions if one.source is not FactSource.MODEL]
+    if 0 < len(certain) < len(mentions) and not any(has_many(one.claim) for one in mentions):
+        held = hold(certain, repeated, thing)
+        if held:
+            return held
     return _Thing(mentions, repeated, thing).facts() if mentions else []
 
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from aeon_plugin_ft.facts.aliases import SURE
 from aeon_plugin_ft.facts.meaning import meaning
-from aeon_plugin_ft.facts.model import Claim, FactSource, Relation
+from aeon_plugin_ft.facts.model import OWNER, Claim, FactSource, Relation
 from aeon_plugin_ft.facts.table import Mention, Reading, thing_of
 from aeon_plugin_ft.privacy.folding import fold_accents
 from aeon_plugin_ft.privacy.model import Kind
@@ -81,7 +81,7 @@ class TurnReader:
     def read(self, turn: LoggedTurn) -> Reading:
         """What is said in a turn. The owner's words count even where no model answered them; the assistant's only where
         a model did that was not trained on such facts: what it has learnt, or invents, is no evidence."""
-        if turn.kind in _UNREAD or turn.source in BETWEEN_PEOPLE:
+        if not is_owners(turn):
             return Reading(turn.id, ())
         mentions = [_said(turn, claim) for claim in self.owner_says(turn.user)]
         if turn.kind is not TurnKind.CHAT or turn.version != "base":
@@ -90,6 +90,15 @@ class TurnReader:
         for claim in self._replies(turn.reply, turn.user):
             mentions.append(Mention(_owned(claim, told), FactSource.REPLY, turn.at, turn.id))
         return Reading(turn.id, _placed(mentions), self._heard(turn))
+
+    def of_model(self, turn: LoggedTurn, claims: Iterable[Claim]) -> list[Mention]:
+        """What a model read in the owner's words, as far as it may be kept."""
+        if not is_owners(turn):
+            return []
+        # Of the owner it need not be said whose it is.
+        sure = (replace(one, sure=SURE) if one.subject == OWNER else _owned(one, turn.user) for one in claims)
+        kept = (replace(claim, start=0, end=0) for claim in sure if self.may_keep(claim))
+        return list(_placed(Mention(claim, FactSource.MODEL, turn.at, turn.id) for claim in kept))
 
     def _heard(self, turn: LoggedTurn) -> frozenset[str]:
         # Here: the host imports this at its start, and what reads words takes time to compile.
@@ -152,12 +161,17 @@ class TurnReader:
                 yield replace(claim, start=0, end=0)
 
 
+def is_owners(turn: LoggedTurn) -> bool:
+    """Whether it is the owner who speaks in a turn."""
+    return turn.kind not in _UNREAD and turn.source not in BETWEEN_PEOPLE
+
+
 def _said(turn: LoggedTurn, claim: Claim) -> Mention:
     return Mention(claim, FactSource.CORRECTION if claim.corrects else FactSource.OWNER, turn.at, turn.id)
 
 
 def _owned(claim: Claim, told: str) -> Claim:
-    """A claim of a reply that only names its subject is surer where "teu bot", "minha bicicleta" says whose it is."""
+    """A claim that only names its subject is surer where "teu bot", "minha bicicleta" says whose it is."""
     nouns = (claim.subject, claim.value) if claim.relation in _KINDS else (claim.subject,)
     firsts = [re.escape(fold_accents(noun).split()[0]) for noun in nouns if noun.strip()]
     if claim.sure < SURE and any(re.search(rf"{_POSSESSIVE}{first}\b", fold_accents(told)) for first in firsts):

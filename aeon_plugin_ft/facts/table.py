@@ -115,6 +115,15 @@ class ClaimTable:
         """Whether this turn was read, by whichever process."""
         return self.store.row("SELECT 1 FROM claims_read WHERE turn = ?", turn) is not None
 
+    def left_for_model(self, most: int) -> list[str]:
+        """Turns in whose owner's words nothing was found, and that no model has read yet; in no order."""
+        rows = self.store.rows(
+            "SELECT turn FROM claims_read WHERE NOT by_model AND turn NOT IN "
+            "(SELECT turn FROM claims WHERE source <> 'reply' AND turn IS NOT NULL) LIMIT ?",
+            most,
+        )
+        return [row["turn"] for row in rows]
+
     def turns_read(self) -> list[str]:
         """Every turn that was read."""
         return [row["turn"] for row in self.store.rows("SELECT turn FROM claims_read")]
@@ -172,12 +181,19 @@ class ClaimTable:
                 words = b"".join(sorted(map(self.hash_of_word, reading.heard)))
                 connection.execute(
                     "INSERT INTO claims_read (turn, heard) VALUES (?, ?) "
-                    "ON CONFLICT (turn) DO UPDATE SET heard = excluded.heard",
+                    "ON CONFLICT (turn) DO UPDATE SET heard = excluded.heard, by_model = 0",
                     (reading.turn, words),
                 )
             touched |= self._repeated(connection, [reading.turn for reading in readings])
             connection.executemany("DELETE FROM claims_due WHERE id = ?", [(number,) for number in done])
             return self._count(touched)
+
+    def take_in_of_model(self, turn: str, mentions: Sequence[Mention]) -> Changed:
+        """Keep what a model read in a turn; nothing of one that was forgotten meanwhile."""
+        with self.store.transaction() as connection:
+            noted = connection.execute("UPDATE claims_read SET by_model = 1 WHERE turn = ?", (turn,)).rowcount
+            kept = self._not_forgotten(mentions) if noted else []
+            return self._count(self._replace(connection, "turn = ? AND source = 'model'", (turn,), kept))
 
     def heed(self, turn: str, opinion: str, mentions: Sequence[Mention]) -> Changed:
         """Note the opinion on a turn's reply ('' for none any more), and what it says is right."""

@@ -13,7 +13,7 @@ from aeon_plugin_ft.errors import RegistryError
 from aeon_plugin_ft.evaluation.model import Verdict, read_check
 from aeon_plugin_ft.registry.model import VersionState
 from aeon_plugin_ft.store import private
-from aeon_plugin_ft.store.files import whole_folder, write_json
+from aeon_plugin_ft.store.files import whole_folder, write_json, write_whole
 from aeon_plugin_ft.store.seal import seal
 
 ADAPTER = "adapter"
@@ -49,6 +49,17 @@ def write_version(
         write_json(part / "report.json", report)
         private.write_file(part / "report.html", page)
         write_json(part / "manifest.json", manifest)
+
+
+def replace_report(folder: Path, report: Mapping[str, Any], page: str | None) -> None:
+    """Another report in place of a version's, which no digest of its manifest covers; None for no page. Raises
+    OSError."""
+    # The page first: whoever is cut off in between finds the old document, and does it again.
+    if page is None:
+        (folder / "report.html").unlink(missing_ok=True)
+    else:
+        write_whole(folder / "report.html", page)
+    write_json(folder / "report.json", report)
 
 
 def not_changed_lately(folder: Path, pattern: str) -> list[Path]:

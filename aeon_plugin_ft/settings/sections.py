@@ -95,10 +95,15 @@ class MemorySection(Section):
         description='"unlearnt": a trained model is no longer told the facts that it answered right in its exam.'
         ' "always": whatever it knows.',
     )
+    read_with_model: bool = Field(
+        False,
+        description="true: while you are away, a model on this machine reads the sentences in which no fact was found."
+        " It must have shown that it can.",
+    )
     cloud: bool = Field(
         False,
-        description="true: facts may also be told to models that are not on this machine: Groq, an Ollama or another"
-        " server elsewhere. Never in private mode.",
+        description="true: facts, and what [base] similar_turns shows, may also be told to models that are not on this"
+        " machine: Groq, an Ollama or another server elsewhere. Never in private mode.",
     )
 
 
@@ -114,7 +119,7 @@ class BaseSection(Section):
         ge=0,
         le=8,
         description="Show the model this many of your similar conversations with each question. 0: none."
-        " `aeon-ft dataset similar` measures whether it helps.",
+        " `aeon-ft dataset similar` measures whether it helps. Models elsewhere: only with [memory] cloud.",
     )
 
 

@@ -319,4 +319,11 @@ MIGRATIONS: list[tuple[str, str]] = [
         ALTER TABLE claims_read ADD COLUMN heard BLOB;
         """,
     ),
+    (
+        "0009_claims_by_model",
+        """
+        -- Whether a local model has read the turn too, because the grammar found nothing in the owner's words.
+        ALTER TABLE claims_read ADD COLUMN by_model INTEGER NOT NULL DEFAULT 0;
+        """,
+    ),
 ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
@@ -95,7 +96,11 @@ def _measure(
 def _run_probe(run: Run, recipe: Recipe, interrupt: Interrupt) -> int:
     with open(run.folder / "probe.log", "wb", opener=private.opener) as log:
         process = spawn(["-m", "aeon_plugin_ft.training.worker.probe", str(run.folder)], recipe.threads, log)
-    return wait_for(process, interrupt, "measuring a training step", PROBE_SECONDS)
+    try:
+        return wait_for(process, interrupt, "measuring a training step", PROBE_SECONDS)
+    except subprocess.TimeoutExpired as error:  # at idle priority, beside programs that never rest
+        minutes = f"{PROBE_SECONDS / 60:.0f} minutes"
+        raise RefusedError([f"other programs left no time to measure a training step within {minutes}"]) from error
 
 
 def _failure(folder: Path, code: int) -> TrainingError:

@@ -15,6 +15,7 @@ import pytest
 from aeon_plugin_ft.processes.children import start
 from aeon_plugin_ft.store import DataFolder, Store, private
 from aeon_plugin_ft.store.files import whole_file, whole_folder, write_whole
+from aeon_plugin_ft.store.folder import ENV_CACHE
 from aeon_plugin_ft.store.logfile import BYTES, LogFile
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has access lists: tests/store/test_acl.py")
@@ -32,7 +33,10 @@ def open_in(folder: Path) -> list[str]:
     return [str(path.relative_to(folder)) for path in private.everything_in(folder) if private.is_open(path)]
 
 
-def test_a_new_folder_and_its_parts_are_closed_and_what_it_stands_in_is_not(tmp_path: Path) -> None:
+def test_a_new_folder_and_its_parts_are_closed_and_what_it_stands_in_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(ENV_CACHE, raising=False)
     data = DataFolder(tmp_path / "bagagem" / "finetuning").create()
     assert len(list(private.everything_in(data.root))) == 8 and open_in(data.root) == []
     assert private.is_open(tmp_path / "bagagem"), "that is Aeon's"

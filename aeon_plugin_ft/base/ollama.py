@@ -42,8 +42,8 @@ def ollama_blob(tag: str, url: str) -> Path:
 
 
 def is_absolute(path: str) -> bool:
-    """Whether it is a whole path on the machine of an Ollama, whichever system that is: on Windows many run it in WSL or
-    in a container, and Path knows only the rules of this one."""
+    """Whether it is a whole path on the machine of an Ollama, whichever system that is: on Windows many run it in WSL
+    or in a container, and Path knows only the rules of this one."""
     return PurePosixPath(path).is_absolute() or PureWindowsPath(path).is_absolute()
 
 

@@ -97,13 +97,21 @@ class DataFolder:
         return any(not any(one.match(pattern) for pattern in (*_OURS, *_NOBODYS)) for one in self.root.iterdir())
 
     def _tops(self) -> Iterator[Path]:
-        """What is closed with all that is in it: the folder or, where it is shared, only what is known in it."""
+        """What is closed with all that is in it: the folder or, where it is shared, only what is the plugin's in it."""
         if not self.shared:
-            yield self.root
+            # The rights of a link are nobody's; what it leads to is the folder.
+            yield self.root.resolve() if self.root.is_symlink() else self.root
             return
+        database = sorted(self.root.glob(f"{self.database.name}*"))
+        older = any(map(private.is_open, database))
         for one in sorted(self.root.iterdir()):
-            if any(one.match(pattern) for pattern in (*_OURS, ".gitignore")):
+            if one in database or one.is_symlink() or not any(one.match(pattern) for pattern in _OURS):
+                continue
+            # Somebody else may have a folder of runs or a log here. The plugin's own is closed, unless it was made by
+            # a version that closed nothing, the database included.
+            if older or not private.is_open(one):
                 yield one
+        yield from database  # last: it tells what is still to be done
 
     def _close_older(self) -> None:
         """A cheap look at each start: where the top is closed nobody gets further, whatever lies below."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from aeon_plugin_ft.cli.doctor import _some_of
 from aeon_plugin_ft.processes.children import start
 from aeon_plugin_ft.store import DataFolder, Store, private
 from aeon_plugin_ft.store.files import whole_file, whole_folder, write_whole
@@ -116,6 +117,47 @@ def test_a_folder_with_other_things_in_it_is_not_closed_itself(older: DataFolder
     (older.root / "fotos/praia.jpg").write_text("x")
     older.create()
     assert open_in(older.root) == [".", "fotos", "fotos/praia.jpg"]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_what_others_keep_there_under_a_name_of_ours_stays_open(again: bool, tmp_path: Path) -> None:
+    """Somebody else's runs and datasets, and a .gitignore of theirs."""
+    for name in ("runs/theirs", "datasets/theirs", "plugin.toml", ".gitignore", "thesis.tex"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+    there = open_in(tmp_path)
+    data = DataFolder(tmp_path).create()
+    Store(data.database).close()
+    if again:
+        data = DataFolder(tmp_path).create()
+    data.close_to_others()
+    assert open_in(tmp_path) == there and data.closing == private.Closing()
+    (data.log / "a.jsonl").write_text("ours")
+    assert data.close_to_others().closed == (data.log / "a.jsonl",)
+
+
+def test_a_part_that_is_a_link_lends_its_rights_to_nothing(older: DataFolder, tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (older.root / "fotos").touch()
+    (older.root / "cache").symlink_to(tmp_path / "disk")
+    older.create()
+    assert private.is_open(tmp_path / "disk") and older.closing.open == ()
+
+
+def test_a_data_folder_that_is_a_link_is_closed_where_it_leads(older: DataFolder, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(older.root)
+    data = DataFolder(tmp_path / "link").create()
+    assert open_in(older.root) == [] and data.closing.open == ()
+    assert "log, " in _some_of(data.closing.closed[1:], data.root)
+    assert DataFolder(tmp_path / "link").create().closing == private.Closing()
+
+
+def test_a_folder_that_another_user_has_closed_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path) -> Iterator[Path]:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    assert list(private.everything_in(tmp_path)) == [tmp_path]
 
 
 def test_links_out_of_the_folder_are_left_alone(older: DataFolder, tmp_path: Path) -> None:

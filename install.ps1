@@ -42,7 +42,7 @@ function Get-Wheel {
     param([string[]] $Command, [string] $Address, [string] $Folder)
 
     $before = @($Command | Select-Object -Skip 1)
-    & $Command[0] @before -m pip download --quiet --no-deps --dest $Folder $Address | Out-Null
+    & $Command[0] @before -m pip download --quiet --no-deps --dest $Folder $Address 2>$null | Out-Null
     if ($LASTEXITCODE -ne 0) { return $null }
     return Get-ChildItem -Path $Folder -Filter '*.whl' | Select-Object -First 1 -ExpandProperty FullName
 }
@@ -91,7 +91,8 @@ try {
         if (-not $from) {
             Exit-WithSentence "Não deu para baixar o plugin de ${Source}: veja a conexão e o endereço, e rode este instalador de novo."
         }
-    } elseif (-not (($Source -like '*.whl') -or (Test-Path -LiteralPath (Join-Path -Path $Source -ChildPath 'aeon_plugin_ft')))) {
+    } elseif (-not ((Test-Path -LiteralPath $Source -PathType Leaf) -or
+            (Test-Path -LiteralPath (Join-Path -Path $Source -ChildPath 'aeon_plugin_ft')))) {
         Exit-WithSentence "O plugin não está em ${Source}: diga onde ele está com -Source (a pasta, um arquivo .whl ou um endereço)."
     }
 

@@ -82,7 +82,12 @@ class DataFolder:
 
     def close_to_others(self) -> Closing:
         """Take every right to the folder and to all that is in it from everybody but the owner; what was open."""
-        return private.close_to_others(path for top in self._tops() for path in private.everything_in(top))
+        tops = list(self._tops())
+        closing = private.close_to_others(path for top in tops for path in private.everything_in(top))
+        # What another user left open behind a closed door (an Aeon that was once run as root) nobody gets at.
+        doors = set(closing.open) & set(tops)
+        reached = tuple(path for path in closing.open if path in doors or doors & set(path.parents))
+        return Closing(closing.closed, reached)
 
     def keeps_rights(self) -> bool:
         """Whether its file system knows who may read what; FAT and exFAT do not."""

@@ -184,6 +184,26 @@ def test_a_file_system_without_rights_is_said_once_and_does_no_harm(
     assert DataFolder(older.root).create().closing.open == (older.root,)
 
 
+def test_what_cannot_be_closed_behind_a_closed_door_is_nobodys_to_read(
+    older: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An Aeon that was once run as root left runs of root's there."""
+    chmod = Path.chmod
+
+    def refuse(path: Path, mode: int) -> None:
+        if path.name in refused:
+            raise PermissionError(1, "Operation not permitted")
+        chmod(path, mode)
+
+    refused = {"runs", "r1"}
+    monkeypatch.setattr(Path, "chmod", refuse)
+    assert older.create().closing.open == () and (older.root / "runs") in private.everything_in(older.root)
+    assert private.is_open(older.root / "runs") and older.close_to_others().open == ()
+    refused.add(older.root.name)
+    chmod(older.root, 0o755)
+    assert older.close_to_others().open == (older.root, older.root / "runs", older.root / "runs/r1")
+
+
 def test_a_closed_folder_warns_of_nothing(data: DataFolder, caplog: pytest.LogCaptureFixture) -> None:
     data.warn_if_open()
     assert data.closing.open == () and caplog.text == ""

@@ -42,27 +42,47 @@ function Get-Wheel {
     param([string[]] $Command, [string] $Address, [string] $Folder)
 
     $before = @($Command | Select-Object -Skip 1)
-    & $Command[0] @before -m pip download --quiet --no-deps --dest $Folder $Address | Out-Null
+    & $Command[0] @before -m pip download --quiet --no-deps --dest $Folder $Address 2>$null | Out-Null
     if ($LASTEXITCODE -ne 0) { return $null }
     return Get-ChildItem -Path $Folder -Filter '*.whl' | Select-Object -First 1 -ExpandProperty FullName
+}
+
+function Wait-ForPerson {
+    # Started from Explorer, the window would close with the last line.
+    if ($script:alone -and [Environment]::UserInteractive) { Read-Host -Prompt 'Enter fecha esta janela' | Out-Null }
 }
 
 function Exit-WithSentence {
     param([string] $Sentence)
 
     [Console]::Error.WriteLine($Sentence)
+    Wait-ForPerson
     exit 1
 }
 
+function Get-Folder {
+    # A backslash before the closing quote would quote the quote; cmd has done so already to "C:\Meu Aeon\".
+    param([string] $Path)
+
+    $bare = $Path.TrimEnd('\', '"')
+    if ($bare -match ':$') { return "$bare\" }
+    return $bare
+}
+
+$alone = $PSBoundParameters.Count -eq 0
 $found = @(Find-Python)
 if ($found.Count -eq 0) {
     Exit-WithSentence 'Não encontrei o Python 3.10 ou mais novo: instale um de python.org e rode este instalador de novo.'
 }
 $before = @($found | Select-Object -Skip 1)
 $scratch = $null
-$searched = $env:PYTHONPATH
+# By its path and not by PYTHONPATH, in which a semicolon would end it; and not out of the folder in which this is
+# started. No double quotes: Windows PowerShell would lose them on the way.
+$start = "import sys; sys.path[:] = [sys.argv.pop(1), *filter(None, sys.path)]; import runpy; " +
+    "runpy.run_module('aeon_plugin_ft.install.bootstrap', run_name='__main__', alter_sys=True)"
 try {
     if (-not $Source) { $Source = $PSScriptRoot }
+    $Source = Get-Folder -Path $Source
     $from = $Source
     if ($Source -match '://') {
         $scratch = Join-Path -Path ([IO.Path]::GetTempPath()) -ChildPath ([IO.Path]::GetRandomFileName())
@@ -71,26 +91,21 @@ try {
         if (-not $from) {
             Exit-WithSentence "Não deu para baixar o plugin de ${Source}: veja a conexão e o endereço, e rode este instalador de novo."
         }
-    } elseif (-not (($Source -like '*.whl') -or (Test-Path -LiteralPath (Join-Path -Path $Source -ChildPath 'aeon_plugin_ft')))) {
+    } elseif (-not ((Test-Path -LiteralPath $Source -PathType Leaf) -or
+            (Test-Path -LiteralPath (Join-Path -Path $Source -ChildPath 'aeon_plugin_ft')))) {
         Exit-WithSentence "O plugin não está em ${Source}: diga onde ele está com -Source (a pasta, um arquivo .whl ou um endereço)."
     }
 
     $options = @('--source', $from)
-    # A backslash before the closing quote would quote the quote.
-    if ($Aeon) { $options += @('--aeon', $Aeon.TrimEnd('\')) }
+    if ($Aeon) { $options += @('--aeon', (Get-Folder -Path $Aeon)) }
     if ($Python) { $options += @('--python', $Python) }
     if ($TorchIndex) { $options += @('--torch-index', $TorchIndex) }
     if (-not $PSCmdlet.ShouldProcess('Aeon', 'Instalar o plugin')) { $options += '--dry-run' }
-    $env:PYTHONPATH = $from
     # Not through a pipe, which would lose the accents and the questions.
-    & $found[0] @before -m aeon_plugin_ft.install.bootstrap @options
+    & $found[0] @before -c $start $from @options
     $code = $LASTEXITCODE
 } finally {
-    $env:PYTHONPATH = $searched
     if ($scratch) { Remove-Item -LiteralPath $scratch -Recurse -Force -ErrorAction SilentlyContinue -WhatIf:$false }
 }
-if ($PSBoundParameters.Count -eq 0 -and [Environment]::UserInteractive) {
-    # Started from Explorer, the window would close with the last line.
-    Read-Host -Prompt 'Enter fecha esta janela' | Out-Null
-}
+Wait-ForPerson
 exit $code

@@ -66,7 +66,12 @@ def test_there_is_a_limit_to_every_test(pytestconfig: pytest.Config) -> None:
 @pytest.mark.parametrize(
     ("how", "why"),
     [
-        pytest.param((), "Timeout", id="reached by a signal"),
+        pytest.param(
+            (),
+            "Timeout",
+            id="reached by a signal",
+            marks=pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals"),
+        ),
         pytest.param(("-n", "1", "-o", "timeout_method=thread"), "crashed while running", id="not reached"),
         pytest.param(("-n", "2", "-o", "timeout_method=thread"), "crashed while running", id="not reached by two"),
     ],

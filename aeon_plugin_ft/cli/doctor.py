@@ -112,7 +112,8 @@ def _private(shared: Context) -> Iterator[Symptom]:
 
 def _some_of(paths: Collection[Path], root: Path) -> str:
     """ "log, log/a.jsonl and 7 more"."""
-    names = [path.relative_to(root).as_posix() for path in paths]
+    tops = (root, root.resolve())  # the folder may be a link
+    names = [next(path.relative_to(top) for top in tops if path.is_relative_to(top)).as_posix() for path in paths]
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return ", ".join(str(root) if name == "." else name for name in names[:_NAMED]) + more
 

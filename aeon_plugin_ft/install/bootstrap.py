@@ -13,34 +13,38 @@ import os
 import pkgutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from aeon_plugin_ft.errors import InstallError
-from aeon_plugin_ft.install.aeon_folder import find_python, read_folder
+from aeon_plugin_ft.install.aeon_folder import find_python, unfit_files
 from aeon_plugin_ft.install.looking import find_aeons, likely_places
 from aeon_plugin_ft.install.pip import Pip
-from aeon_plugin_ft.install.spoken import Problem, SetupError, sentence
+from aeon_plugin_ft.install.running import last_line, run_python
+from aeon_plugin_ft.install.spoken import Problem, SetupError, sentence, typed
 from aeon_plugin_ft.install.torch_wheels import Card, find_card, indexes, pinned
-from aeon_plugin_ft.processes.children import ask
 
 OLDEST = (3, 10)
 OLDEST_TORCH = (2, 6)
 _SECONDS = 120.0
 _EXAMINE = """
-import importlib.metadata as metadata, importlib.util, json, os, sys, sysconfig
-try:
-    torch = metadata.version("torch")
-except metadata.PackageNotFoundError:
-    torch = None
-print(json.dumps({
-    "version": list(sys.version_info[:3]), "wide": sys.maxsize > 2**32, "torch": torch,
-    "pip": importlib.util.find_spec("pip") is not None, "venv": sys.prefix != sys.base_prefix,
-    "managed": os.path.exists(os.path.join(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED")),
-}))
+import json, os, sys
+told = {"version": list(sys.version_info[:3]), "wide": sys.maxsize > 2**32}
+if sys.version_info >= (3, 10):
+    import importlib.metadata as metadata, importlib.util, sysconfig
+    try:
+        torch = metadata.version("torch")
+    except metadata.PackageNotFoundError:
+        torch = None
+    told.update(
+        torch=torch, pip=importlib.util.find_spec("pip") is not None, venv=sys.prefix != sys.base_prefix,
+        managed=os.path.exists(os.path.join(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED")),
+    )
+print(json.dumps(told))
 """
+"""Of one that is too old, Python 2 included, the version is all that is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,8 @@ class Setup:
         requirement = self._requirement()
         root = self._aeon()
         self.say(sentence("aeon", root=root))
-        python = examine((self.python or _python_of(root)).absolute(), root / ".venv")
+        named = None if self.python is None else self.python.expanduser()
+        python = examine((named or _python_of(root)).absolute(), root / ".venv")
         self.say(
             sentence("python_venv" if python.venv else "python_shared", python=python.path, version=python.version_text)
         )
@@ -94,11 +99,12 @@ class Setup:
             return
         self.say(sentence("done", root=root))
         self.say(sentence("first_words"))
-        self.say(sentence("take_out", python=python.path, root=root))
+        take_out = [str(python.path), "-m", "aeon_plugin_ft.cli", "uninstall", str(root)]
+        self.say(sentence("take_out", command=typed(take_out)))
 
     def _do(self, command: Sequence[str], act: Callable[[], None]) -> None:
         if self.dry_run:
-            self.say(sentence("would_run", command=subprocess.list2cmdline(command)))
+            self.say(sentence("would_run", command=typed(command)))
         else:
             act()
 
@@ -147,7 +153,8 @@ class Setup:
         card = self.card()
         if python.torch is not None and _numbers(python.torch) >= OLDEST_TORCH:
             blind = card is not None and "+cpu" in python.torch
-            self.say(sentence("torch_cpu_only" if blind else "torch_there", version=python.torch, python=python.path))
+            uninstall = typed([str(python.path), "-m", "pip", "uninstall", "-y", "torch"])
+            self.say(sentence("torch_cpu_only" if blind else "torch_there", version=python.torch, command=uninstall))
             return
         version = pinned(_constraints())
         wanted = "torch" if version is None else f"torch=={version}"
@@ -169,28 +176,43 @@ class Setup:
 def examine(path: Path, venv: Path) -> Interpreter:
     """Ask an interpreter what it is; `venv` is where one would go that belongs to the Aeon. Raises SetupError where it
     will not do."""
-    try:
-        done = ask([str(path), "-c", _EXAMINE], seconds=_SECONDS, folder=Path(tempfile.gettempdir()))
-        told = json.loads(done.stdout.strip().splitlines()[-1])
-    except (OSError, subprocess.TimeoutExpired, ValueError, IndexError) as error:
-        raise SetupError(Problem.BROKEN_PYTHON, python=path, reason=error) from error
-    python = Interpreter(path, tuple(told["version"]), told["venv"], told["torch"])
-    if python.version < OLDEST:
-        raise SetupError(Problem.OLD_PYTHON, python=path, version=python.version_text)
+    told = _told_by(path)
+    version = tuple(told["version"])
+    if version < OLDEST:
+        raise SetupError(Problem.OLD_PYTHON, python=path, version=".".join(map(str, version)))
+    python = Interpreter(path, version, told["venv"], told["torch"])
     if not told["wide"]:
         raise SetupError(Problem.NARROW_PYTHON, python=path)
     if told["managed"] and not python.venv:
-        raise SetupError(Problem.MANAGED_PYTHON, python=path, venv=venv)
+        raise SetupError(Problem.MANAGED_PYTHON, python=path, command=typed([str(path), "-m", "venv", str(venv)]))
     if not told["pip"]:
-        raise SetupError(Problem.NO_PIP, python=path)
+        raise SetupError(Problem.NO_PIP, python=path, command=typed([str(path), "-m", "ensurepip"]))
     return python
 
 
-def _read(root: Path) -> Path:
+def _told_by(path: Path) -> dict[str, Any]:
     try:
-        return read_folder(root).root
-    except InstallError as error:
-        raise SetupError(Problem.NO_SUCH_AEON, root=root, reason=error.what) from error
+        done = run_python([str(path), "-c", _EXAMINE], _SECONDS)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise SetupError(Problem.BROKEN_PYTHON, python=path, reason=error) from error
+    try:
+        told: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+        return told
+    except (ValueError, IndexError) as error:
+        raise SetupError(Problem.BROKEN_PYTHON, python=path, reason=last_line(done)) from error
+
+
+def _read(root: Path) -> Path:
+    root = root.expanduser().absolute()
+    try:
+        if not root.is_dir():
+            raise SetupError(Problem.NO_FOLDER, root=root)
+        unfit = unfit_files(root)
+    except OSError as error:
+        raise SetupError(Problem.NO_LOOK, root=root, reason=error.strerror) from error
+    if unfit:
+        raise SetupError(Problem.NO_SUCH_AEON, root=root, files=", ".join(unfit))
+    return root
 
 
 def _python_of(root: Path) -> Path:
@@ -202,12 +224,11 @@ def _python_of(root: Path) -> Path:
 
 def _enter(command: Sequence[str]) -> None:
     try:
-        done = ask(command, seconds=_SECONDS, folder=Path(tempfile.gettempdir()))
+        done = run_python(command, _SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SetupError(Problem.REFUSED, reason=error) from error
     if done.returncode:
-        lines = (done.stderr or done.stdout).strip().splitlines()
-        raise SetupError(Problem.REFUSED, reason=lines[-1] if lines else done.returncode)
+        raise SetupError(Problem.REFUSED, reason=last_line(done))
 
 
 def _numbers(version: str) -> tuple[int, ...]:
@@ -233,7 +254,7 @@ def main(arguments: Sequence[str]) -> int:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:  # a pipe on Windows may be cp1252
             reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace", line_buffering=True)
-    # It leads here, and would lead pip and the Python of the Aeon here, too.
+    # Where it leads, it is not for the Python of the Aeon.
     os.environ.pop("PYTHONPATH", None)
     options = _parse(arguments)
     setup = Setup(

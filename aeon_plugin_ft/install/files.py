@@ -67,16 +67,22 @@ def uninstall(aeon_root: Path, purge: bool = False) -> InstallReport:
     """
     root = aeon_root.expanduser().absolute()
     manifest_files = read_manifest(root)
-    data = DataFolder.find(aeon_root=root).root if purge else None
+    folder = DataFolder.find(aeon_root=root)
+    data = folder.root if purge else None
     if manifest_files is None and not (data and data.exists()):
         raise InstallError(f"The plugin is not installed in {root}", f'To install it: aeon-ft install "{root}"')
     removed, kept = _remove(root, manifest_files or {})
     forget_aeon(root)
     notes = []
-    if data is not None and data.exists():
+    if data is not None and data.exists() and folder.shared:
+        # $AEON_FT_DATA may name somebody's home.
+        notes.append(
+            f"{data} is kept: other things than the plugin's lie in it as well. Delete there what is not theirs."
+        )
+    elif data is not None and data.exists():
         patiently(lambda: shutil.rmtree(data))
         removed.append(data)
-    elif purge is False and DataFolder.find(aeon_root=root).root.exists():
+    elif purge is False and folder.root.exists():
         notes.append("What was logged and learnt is kept; --purge deletes it as well.")
     return InstallReport(root, _version(root), removed=tuple(removed), kept=tuple(kept), notes=tuple(notes))
 

@@ -31,7 +31,7 @@ def find_aeons(places: Iterable[Path], but: Path | None = None, seconds: float =
         for folder in _below(place, _DEPTH, seen):
             if time.monotonic() > deadline:
                 return aeons
-            if (folder / "main.py").is_file() and (folder / "core" / "brain.py").is_file() and _is_aeon(folder):
+            if _is_file(folder / "main.py") and _is_file(folder / "core" / "brain.py") and _is_aeon(folder):
                 aeons.append(folder)
     return aeons
 
@@ -79,9 +79,14 @@ def _folders_in(folder: Path) -> list[Path]:
     return [folder / name for name in sorted(names) if name not in _NEVER_IN]
 
 
+def _is_file(path: Path) -> bool:
+    # Not Path.is_file, which raises where the folder may not be entered (another user's home) before Python 3.14.
+    return os.path.isfile(path)  # noqa: PTH113
+
+
 def _is_aeon(folder: Path) -> bool:
     try:
         read_folder(folder)
-    except InstallError:
+    except (InstallError, OSError):
         return False
     return True

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aeon_plugin_ft.install.spoken import Problem, SetupError
-from aeon_plugin_ft.processes.children import ask
+from aeon_plugin_ft.install.running import last_line, run_python
+from aeon_plugin_ft.install.spoken import Problem, SetupError, typed
 
 _SECONDS = 4 * 3600.0
 """PyTorch with CUDA over a slow line."""
@@ -41,17 +41,24 @@ class Pip:
     def install(self, package: str, *arguments: str) -> None:
         """Raises SetupError that says why `package` could not be installed; pip's own words are in a file then."""
         try:
-            done = ask(self.command(*arguments), seconds=_SECONDS, folder=Path(tempfile.gettempdir()))
+            done = run_python(self.command(*arguments), _SECONDS)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise SetupError(Problem.BROKEN_PYTHON, python=self.python, reason=error) from error
         if done.returncode:
-            text = done.stdout + done.stderr
-            problem = meaning(text)
-            log = Path(tempfile.mkdtemp(prefix="aeon-ft-")) / "pip.log"
-            log.write_text(text, encoding="utf-8")
             raise SetupError(
-                problem, python=self.python, version=self.version, package=package, log=log, venv=self.venv
-            )
+                meaning(done.stdout + done.stderr), python=self.python, version=self.version, package=package,
+                log=_kept(done), command=typed([str(self.python), "-m", "venv", str(self.venv)]),
+            )  # fmt: skip
+
+
+def _kept(done: subprocess.CompletedProcess[str]) -> str:
+    """The file with all that pip said; on a disk that is full, what it said last."""
+    try:
+        log = Path(tempfile.mkdtemp(prefix="aeon-ft-")) / "pip.log"
+        log.write_text(done.stdout + done.stderr, encoding="utf-8")
+    except OSError:
+        return last_line(done)
+    return str(log)
 
 
 def meaning(output: str) -> Problem:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import pkgutil
+import re
+import shlex
+import sys
+from collections.abc import Sequence
 from enum import Enum
 from functools import cache
 
@@ -16,7 +20,10 @@ class Problem(Enum):
     BROKEN_PYTHON = "broken_python"
     NO_PIP = "no_pip"
     MANAGED_PYTHON = "managed_python"
+    NO_TEMPORARY = "no_temporary"
     NO_AEON = "no_aeon"
+    NO_FOLDER = "no_folder"
+    NO_LOOK = "no_look"
     SEVERAL_AEONS = "several_aeons"
     NO_SUCH_AEON = "no_such_aeon"
     NO_SOURCE = "no_source"
@@ -50,3 +57,16 @@ def sentences() -> dict[str, str]:
     assert raw is not None
     made: dict[str, str] = json.loads(raw)
     return made
+
+
+def typed(command: Sequence[str], windows: bool = sys.platform == "win32") -> str:
+    """A command as its person types or pastes it: into PowerShell on Windows, else into a shell."""
+    if not windows:
+        return shlex.join(command)
+    words = [part if _BARE.fullmatch(part) else "'" + part.replace("'", "''") + "'" for part in command]
+    # To PowerShell a line that begins with a quote is text, and not a program to be called.
+    return " ".join(["&", *words] if words[0].startswith("'") else words)
+
+
+_BARE = re.compile(r"[\w.:\\/+=-]+")
+"""What needs no quotes, in cmd either."""

@@ -16,16 +16,21 @@ import errno
 import os
 import select
 import shutil
+import signal
 import subprocess
+import sys
 from collections.abc import Callable
 
 from aeon_plugin_ft.processes.children import start
+
+assert sys.platform != "win32"
 
 PROGRAM = "systemd-inhibit"
 _LOCKS = ("sleep:idle", "idle")
 ANSWER_SECONDS = 10.0
 """How long it may take: at the lowest priority, on a busy machine."""
 _LEAVE_SECONDS = 5.0
+_LINE = b"\n"
 
 
 def hold() -> Callable[[], None]:
@@ -39,28 +44,34 @@ def hold() -> Callable[[], None]:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
-        if _holds(child):
-            return lambda child=child: _let_go(child)  # type: ignore[misc]
-        _let_go(child)
+        answer = _answer(child)
+        if answer == _LINE:
+            return lambda child=child: _let_go(child, _LEAVE_SECONDS)  # type: ignore[misc]
+        _let_go(child, 0.0)
+        if answer is None:  # logind hangs, and would for the next lock
+            raise TimeoutError(errno.ETIMEDOUT, f"{PROGRAM} does not answer")
     raise PermissionError(errno.EACCES, f"{PROGRAM} is refused the lock")
 
 
-def _holds(child: subprocess.Popen[bytes]) -> bool:
-    """Whether `cat` runs, and so the lock is held: it gives back what it is given."""
+def _answer(child: subprocess.Popen[bytes]) -> bytes | None:
+    """What `cat` gives back once it runs and the lock is held, empty where it never will; None when nothing comes."""
     assert child.stdin is not None and child.stdout is not None
     with contextlib.suppress(BrokenPipeError):  # it has ended already, and so does its output
-        os.write(child.stdin.fileno(), b"\n")
-    ready, _, _ = select.select([child.stdout], [], [], ANSWER_SECONDS)
-    return bool(ready and os.read(child.stdout.fileno(), 1))
+        os.write(child.stdin.fileno(), _LINE)
+    # Not select.select, which takes no descriptor above 1023: this may be a host with many files open.
+    output = select.poll()
+    output.register(child.stdout, select.POLLIN)
+    return os.read(child.stdout.fileno(), 1) if output.poll(ANSWER_SECONDS * 1000) else None
 
 
-def _let_go(child: subprocess.Popen[bytes]) -> None:
+def _let_go(child: subprocess.Popen[bytes], seconds: float) -> None:
+    """What has not left by then is ended, with all that it has started (it leads a group of its own)."""
     assert child.stdin is not None and child.stdout is not None
     with contextlib.suppress(BrokenPipeError):
         child.stdin.close()
     try:
-        child.wait(_LEAVE_SECONDS)
+        child.wait(seconds)
     except subprocess.TimeoutExpired:
-        child.kill()
+        os.killpg(child.pid, signal.SIGKILL)
         child.wait()
     child.stdout.close()

@@ -6,6 +6,7 @@ version is in use). `secure_delete` is on, so that what was forgotten does not l
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sqlite3
@@ -43,9 +44,12 @@ class Store:
             self._migrate()
         except (sqlite3.Error, OSError) as error:
             self.close()
+            refused = isinstance(error, OSError) and error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}
             raise StoreError(
                 f"The database {path} cannot be opened ({error})",
-                "Move it away to start with an empty one: the log is kept and will be read again",
+                "Give a folder you can write to with --data or AEON_FT_DATA"
+                if refused and not path.is_dir()
+                else "Move it away to start with an empty one: the log is kept and will be read again",
             ) from error
 
     # -- connections ---------------------------------------------------------------------------

@@ -82,7 +82,12 @@ class DataFolder:
 
     def close_to_others(self) -> Closing:
         """Take every right to the folder and to all that is in it from everybody but the owner; what was open."""
-        return private.close_to_others(path for top in self._tops() for path in private.everything_in(top))
+        tops = list(self._tops())
+        closing = private.close_to_others(path for top in tops for path in private.everything_in(top))
+        # What another user left open behind a closed door (an Aeon that was once run as root) nobody gets at.
+        doors = set(closing.open) & set(tops)
+        reached = tuple(path for path in closing.open if path in doors or doors & set(path.parents))
+        return Closing(closing.closed, reached)
 
     def keeps_rights(self) -> bool:
         """Whether its file system knows who may read what; FAT and exFAT do not."""
@@ -97,13 +102,21 @@ class DataFolder:
         return any(not any(one.match(pattern) for pattern in (*_OURS, *_NOBODYS)) for one in self.root.iterdir())
 
     def _tops(self) -> Iterator[Path]:
-        """What is closed with all that is in it: the folder or, where it is shared, only what is known in it."""
+        """What is closed with all that is in it: the folder or, where it is shared, only what is the plugin's in it."""
         if not self.shared:
-            yield self.root
+            # The rights of a link are nobody's; what it leads to is the folder.
+            yield self.root.resolve() if self.root.is_symlink() else self.root
             return
+        database = sorted(self.root.glob(f"{self.database.name}*"))
+        older = any(map(private.is_open, database))
         for one in sorted(self.root.iterdir()):
-            if any(one.match(pattern) for pattern in (*_OURS, ".gitignore")):
+            if one in database or one.is_symlink() or not any(one.match(pattern) for pattern in _OURS):
+                continue
+            # Somebody else may have a folder of runs or a log here. The plugin's own is closed, unless it was made by
+            # a version that closed nothing, the database included.
+            if older or not private.is_open(one):
                 yield one
+        yield from database  # last: it tells what is still to be done
 
     def _close_older(self) -> None:
         """A cheap look at each start: where the top is closed nobody gets further, whatever lies below."""

@@ -99,7 +99,8 @@ def everything_in(folder: Path) -> Iterator[Path]:
         return
     yield folder
     inside: list[Path] = []
-    with suppress(FileNotFoundError, NotADirectoryError):  # a folder of a moment, gone since it was listed; a file
+    # A file; a folder of a moment, gone since it was listed; one that another user has closed.
+    with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
         inside = sorted(folder.iterdir())
     for one in inside:
         yield from everything_in(one)

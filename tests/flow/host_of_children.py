@@ -6,6 +6,7 @@ child does in place of a merge, which takes a model of two layers no time at all
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 import time
@@ -38,6 +39,9 @@ def endless_work(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
+    if sys.platform != "win32":
+        # Ignored in what nohup has started; who starts an Aeon from a terminal loses it with the terminal.
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     priority.OF_CHILDREN = priority.Priority.NORMAL
     data = DataFolder(Path(sys.argv[1]))
     store = Store(data.database)

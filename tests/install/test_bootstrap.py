@@ -12,15 +12,17 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from aeon_plugin_ft.install import bootstrap, pip, torch_wheels
+from aeon_plugin_ft.install import bootstrap, pip, running, torch_wheels
+from aeon_plugin_ft.install.aeon_folder import find_python
 from aeon_plugin_ft.install.bootstrap import Setup, examine
 from aeon_plugin_ft.install.looking import find_aeons
 from aeon_plugin_ft.install.pip import meaning
-from aeon_plugin_ft.install.spoken import Problem, SetupError, sentences
+from aeon_plugin_ft.install.spoken import Problem, SetupError, sentences, typed
 from aeon_plugin_ft.install.torch_wheels import INDEX, Card, find_card, indexes, pinned
 from aeon_plugin_ft.voice.matcher import match
 from tests.conftest import REPOSITORY
@@ -57,8 +59,7 @@ class Computer:
 @pytest.fixture
 def computer(monkeypatch: pytest.MonkeyPatch) -> Computer:
     made = Computer()
-    monkeypatch.setattr(bootstrap, "ask", made.ask)
-    monkeypatch.setattr(pip, "ask", made.ask)
+    monkeypatch.setattr(running, "ask", made.ask)
     monkeypatch.setattr(bootstrap, "indexes", lambda card: indexes(card, "Linux", "x86_64"))
     return made
 
@@ -150,6 +151,20 @@ def test_the_plugins_own_folder_is_no_aeon(tmp_path: Path) -> None:
     assert find_aeons([MINIATURE.parent], but=MINIATURE) == []
 
 
+def test_folders_that_may_not_be_entered_are_passed_over(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The home of another user beside one's own."""
+    closed, stat = root.parent / "bob", Path.stat
+    closed.mkdir()
+
+    def refuse(path: Path, **options: Any) -> os.stat_result:
+        if closed in path.parents:
+            raise PermissionError(13, "Permission denied")
+        return stat(path, **options)
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    assert find_aeons([root.parent]) == [root]
+
+
 def test_of_several_one_is_chosen_by_number_and_without_a_person_none(root: Path, computer: Computer) -> None:
     second = root.parent / "Outro Aeon"
     shutil.copytree(root, second)
@@ -221,6 +236,67 @@ def test_a_python_that_will_not_do_is_refused_before_anything_is_installed(
     assert refused.value.problem is problem and computer.run == []
 
 
+@pytest.mark.parametrize("version", [(2, 7, 18), (3, 7, 16), (3, 9, 18)])
+def test_one_that_is_much_too_old_says_so_too(version: tuple[int, ...], tmp_path: Path) -> None:
+    """Python 3.7 has no importlib.metadata."""
+    old = f"import sys; sys.modules['importlib.metadata'] = None; sys.version_info = {version}; "
+    code = f"{old}exec({bootstrap._EXAMINE!r})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["version"] == list(version)
+    told = {"version": list(version), "wide": True}
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SetupError) as old_python:
+        patch.setattr(running, "ask", lambda *_, **__: subprocess.CompletedProcess([], 0, json.dumps(told), ""))
+        examine(tmp_path / "python", tmp_path)
+    assert old_python.value.problem is Problem.OLD_PYTHON
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a script stands for a broken Python")
+def test_a_python_that_does_not_start_is_quoted(tmp_path: Path) -> None:
+    (tmp_path / "python").write_text("#!/bin/sh\necho No Python at /gone >&2\nexit 103\n")
+    (tmp_path / "python").chmod(0o755)
+    with pytest.raises(SetupError, match="No Python at /gone") as broken:
+        examine(tmp_path / "python", tmp_path)
+    assert broken.value.problem is Problem.BROKEN_PYTHON
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there a virtual environment holds no links")
+def test_a_virtual_environment_whose_python_is_gone_is_named(root: Path, computer: Computer) -> None:
+    (root / ".venv/bin").mkdir(parents=True)
+    (root / ".venv/bin/python").symlink_to(root / "gone")
+    assert find_python(root) == root / ".venv/bin/python"
+    (root / "venv/bin").mkdir(parents=True)
+    (root / "venv/bin/python").symlink_to(sys.executable)
+    assert find_python(root) == root / "venv/bin/python"
+
+
+def test_nothing_in_the_folder_of_temporary_files_is_run(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On Linux everybody may put a json.py or a pip.py into /tmp."""
+    pytest.importorskip("pip")
+    (tmp_path / "json.py").write_text("raise SystemExit('somebody else ran')")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert examine(Path(sys.executable), tmp_path).version == sys.version_info[:3]
+    assert not list(tmp_path.glob("aeon-ft-*"))
+
+
+def test_a_disk_that_is_full_to_the_brim_is_said(
+    root: Path, computer: Computer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> str:
+        raise OSError(28, "No space left on device")
+
+    computer.fails = lambda _: "some lines\nOSError: [Errno 28] No space left on device"
+    with monkeypatch.context() as patch, pytest.raises(SetupError, match=r"Errno 28") as unkept:
+        patch.setattr(pip, "tempfile", SimpleNamespace(mkdtemp=full))
+        set_up(root)
+    assert unkept.value.problem is Problem.NO_SPACE
+    monkeypatch.setattr("tempfile.TemporaryDirectory", full)
+    with pytest.raises(SetupError) as none:
+        set_up(root)
+    assert none.value.problem is Problem.NO_TEMPORARY
+
+
 def test_the_plugins_own_refusal_is_passed_on(root: Path, computer: Computer) -> None:
     computer.fails = lambda command: "main.py is missing" if "aeon_plugin_ft.cli" in command else None
     with pytest.raises(SetupError, match=r"main\.py is missing") as refused:
@@ -232,6 +308,10 @@ def test_a_folder_that_is_no_aeon_and_a_source_that_is_none_are_named(root: Path
     with pytest.raises(SetupError) as none:
         set_up(tmp_path)
     assert none.value.problem is Problem.NO_SUCH_AEON and str(tmp_path) in str(none.value)
+    assert "core/brain.py" in str(none.value) and " is " not in str(none.value)
+    with pytest.raises(SetupError) as absent:
+        set_up(tmp_path / "absent")
+    assert absent.value.problem is Problem.NO_FOLDER
     with pytest.raises(SetupError) as nothing:
         Setup(str(tmp_path), root).run()
     assert nothing.value.problem is Problem.NO_SOURCE
@@ -310,6 +390,60 @@ def test_the_command_line_says_one_sentence_and_fails(
     assert len(captured.err.strip().splitlines()) == 1 and "Traceback" not in captured.err
 
 
+def test_what_is_to_be_typed_can_be_pasted_as_it_is() -> None:
+    command = ["C:\\Meu Aeon\\python.exe", "-m", "x", "D:\\João's $Aeon"]
+    assert typed(command, windows=True) == "& 'C:\\Meu Aeon\\python.exe' -m x 'D:\\João''s $Aeon'"
+    assert typed(["C:\\Aeon\\python.exe", "-m", "x"], windows=True) == "C:\\Aeon\\python.exe -m x"
+    assert typed(["/home/ana/Meu $Aeon/python", "-m"], windows=False) == "'/home/ana/Meu $Aeon/python' -m"
+
+
+def test_the_command_that_takes_it_out_is_one(root: Path, computer: Computer) -> None:
+    odd = root.with_name("d'água $HOME")
+    root.rename(odd)
+    said: list[str] = []
+    set_up(odd, said)
+    command = [sys.executable, "-m", "aeon_plugin_ft.cli", "uninstall", str(odd)]
+    assert said[-1] == f"Para tirar: {typed(command)}"
+
+
+def sh(script: Path, *options: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """install.sh, which finds the Python that runs this."""
+    (folder / "bin").mkdir(exist_ok=True)
+    if not (folder / "bin/python3").exists():
+        (folder / "bin/python3").symlink_to(sys.executable)
+    environment = {**os.environ, "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    command = ["sh", str(script), *options]
+    return subprocess.run(command, capture_output=True, encoding="utf-8", env=environment, cwd=folder, check=False)
+
+
+needs_sh = pytest.mark.skipif(shutil.which("sh") is None, reason="install.sh is for Linux and macOS")
+
+
+@needs_sh
+def test_the_shell_script_runs_out_of_any_folder_and_in_any(root: Path, tmp_path: Path) -> None:
+    plugin, here = tmp_path / 'um: "lugar" $HOME', tmp_path / "here"
+    here.mkdir()
+    (here / "argparse.py").write_text("raise SystemExit('somebody else ran')")
+    plugin.mkdir()
+    for name in ("aeon_plugin_ft", "pyproject.toml", "install.sh"):
+        (plugin / name).symlink_to(REPOSITORY / name)
+    options = ("--aeon", str(root), "--python", sys.executable, "--dry-run")
+    done = sh(plugin / "install.sh", *options, folder=here)
+    assert done.returncode == 0 and plugin.as_uri() in done.stdout, done.stderr
+
+
+@needs_sh
+def test_the_shell_script_says_that_there_is_no_plugin(root: Path, tmp_path: Path) -> None:
+    done = sh(REPOSITORY / "install.sh", "--source", str(tmp_path / "nowhere"), folder=tmp_path)
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1 and str(tmp_path / "nowhere") in done.stderr
+
+
+@needs_sh
+def test_the_shell_script_says_in_one_line_that_nothing_comes_from_an_address(tmp_path: Path) -> None:
+    done = sh(REPOSITORY / "install.sh", "--source", "file:///nowhere/a-1-py3-none-any.whl", folder=tmp_path)
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1 and "file:///nowhere" in done.stderr
+
+
 @pytest.mark.skipif(shutil.which("sh") is None, reason="install.sh is for Linux and macOS")
 def test_the_shell_script_hands_over(root: Path, tmp_path: Path) -> None:
     python = tmp_path / "bin" / "python3"
@@ -332,5 +466,10 @@ def test_the_powershell_script_is_one_that_windows_powershell_reads() -> None:
     assert raw.startswith(b"\xef\xbb\xbf") and "Não".encode() in raw
     text = raw.decode("utf-8-sig")
     assert all(ord(letter) < 0x2000 for letter in text), "a typographic quote would end a string"
+    starts = re.search(r"\$start = (.+?)\ntry", text, re.DOTALL)
+    assert starts is not None and starts[1].count('"') == 4, "Windows PowerShell loses double quotes within an argument"
+    assert "PYTHONPATH" not in re.sub(r"(?m)^\s*#.*$", "", text), "a semicolon in a folder's name would end it"
+    sentence = text[text.index("function Exit-WithSentence") :]
+    assert sentence.index("Wait-ForPerson") < sentence.index("exit 1"), "the window would close with the sentence"
     offered = {option.lstrip("-") for option in re.findall(r"--[a-z-]+", text)} - {"no-deps", "dest", "quiet"}
     assert offered == {"source", "aeon", "python", "torch-index", "dry-run"}

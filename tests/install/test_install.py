@@ -93,6 +93,18 @@ def test_uninstall_keeps_the_data_unless_told_otherwise(root: Path) -> None:
     assert root / "bagagem/finetuning" in report.removed
 
 
+def test_a_folder_with_other_things_in_it_is_never_deleted(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(root)
+    home = tmp_path / "home"
+    (home / "log").mkdir(parents=True)
+    (home / "thesis.tex").touch()
+    monkeypatch.setenv("AEON_FT_DATA", str(home))
+    report = uninstall(root, purge=True)
+    assert (home / "thesis.tex").exists() and home not in report.removed and f"{home} is kept" in str(report)
+
+
 def test_data_that_is_open_elsewhere_for_a_moment_is_deleted_later(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(root)
     (root / "bagagem/finetuning").mkdir(parents=True)

@@ -188,6 +188,58 @@ def test_a_killed_process_keeps_no_machine_awake(logind: Path) -> None:
     holder.wait(10)
 
 
+@linux
+@pytest.mark.parametrize("ignores", ["", "trap '' TERM HUP INT\n"])
+def test_a_logind_that_hangs_is_waited_for_once_and_nothing_of_it_stays(
+    ignores: str, logind: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from aeon_plugin_ft.processes import logind as module
+
+    program, child = logind.parent / "bin" / "systemd-inhibit", logind.parent / "child"
+    program.write_text(
+        f"#!/bin/sh\n{ignores}echo called >> {shlex.quote(str(logind))}\n"
+        f"sleep 642 &\necho $! > {shlex.quote(str(child))}\nwait\n"
+    )
+    monkeypatch.setattr(module, "ANSWER_SECONDS", 2.0)
+    monkeypatch.setattr(module, "_LEAVE_SECONDS", 600.0)
+    with pytest.raises(OSError, match="does not answer"):
+        module.hold()
+    assert logind.read_text() == "called\n"
+    slept = int(child.read_text())
+    psutil.wait_procs([psutil.Process(slept)] if psutil.pid_exists(slept) else [], timeout=10)
+    assert not psutil.pid_exists(slept)
+
+
+@linux
+def test_one_that_says_something_else_holds_no_lock(logind: Path) -> None:
+    from aeon_plugin_ft.processes.logind import hold
+
+    (logind.parent / "bin" / "systemd-inhibit").write_text("#!/bin/sh\necho usage: systemd-inhibit\n")
+    with pytest.raises(OSError, match="is refused the lock"):
+        hold()
+
+
+@linux
+def test_a_host_with_many_files_open_is_no_trouble(logind: Path) -> None:
+    import resource
+
+    from aeon_plugin_ft.processes.logind import hold
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 2048:
+        pytest.skip("so many files may not be open here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2048), hard))
+    many = [os.open(os.devnull, os.O_RDONLY)]
+    try:
+        while many[-1] < 1024:
+            many.append(os.dup(many[0]))
+        hold()()
+    finally:
+        for descriptor in many:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 # -- IOKit -----------------------------------------------------------------------------------------
 
 STAND_IN = """

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from aeon_plugin_ft.cli.doctor import _some_of
 from aeon_plugin_ft.processes.children import start
 from aeon_plugin_ft.store import DataFolder, Store, private
 from aeon_plugin_ft.store.files import whole_file, whole_folder, write_whole
+from aeon_plugin_ft.store.folder import ENV_CACHE
 from aeon_plugin_ft.store.logfile import BYTES, LogFile
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has access lists: tests/store/test_acl.py")
@@ -32,7 +34,10 @@ def open_in(folder: Path) -> list[str]:
     return [str(path.relative_to(folder)) for path in private.everything_in(folder) if private.is_open(path)]
 
 
-def test_a_new_folder_and_its_parts_are_closed_and_what_it_stands_in_is_not(tmp_path: Path) -> None:
+def test_a_new_folder_and_its_parts_are_closed_and_what_it_stands_in_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(ENV_CACHE, raising=False)
     data = DataFolder(tmp_path / "bagagem" / "finetuning").create()
     assert len(list(private.everything_in(data.root))) == 8 and open_in(data.root) == []
     assert private.is_open(tmp_path / "bagagem"), "that is Aeon's"
@@ -114,6 +119,47 @@ def test_a_folder_with_other_things_in_it_is_not_closed_itself(older: DataFolder
     assert open_in(older.root) == [".", "fotos", "fotos/praia.jpg"]
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_what_others_keep_there_under_a_name_of_ours_stays_open(again: bool, tmp_path: Path) -> None:
+    """Somebody else's runs and datasets, and a .gitignore of theirs."""
+    for name in ("runs/theirs", "datasets/theirs", "plugin.toml", ".gitignore", "thesis.tex"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+    there = open_in(tmp_path)
+    data = DataFolder(tmp_path).create()
+    Store(data.database).close()
+    if again:
+        data = DataFolder(tmp_path).create()
+    data.close_to_others()
+    assert open_in(tmp_path) == there and data.closing == private.Closing()
+    (data.log / "a.jsonl").write_text("ours")
+    assert data.close_to_others().closed == (data.log / "a.jsonl",)
+
+
+def test_a_part_that_is_a_link_lends_its_rights_to_nothing(older: DataFolder, tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (older.root / "fotos").touch()
+    (older.root / "cache").symlink_to(tmp_path / "disk")
+    older.create()
+    assert private.is_open(tmp_path / "disk") and older.closing.open == ()
+
+
+def test_a_data_folder_that_is_a_link_is_closed_where_it_leads(older: DataFolder, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(older.root)
+    data = DataFolder(tmp_path / "link").create()
+    assert open_in(older.root) == [] and data.closing.open == ()
+    assert "log, " in _some_of(data.closing.closed[1:], data.root)
+    assert DataFolder(tmp_path / "link").create().closing == private.Closing()
+
+
+def test_a_folder_that_another_user_has_closed_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path) -> Iterator[Path]:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    assert list(private.everything_in(tmp_path)) == [tmp_path]
+
+
 def test_links_out_of_the_folder_are_left_alone(older: DataFolder, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
@@ -136,6 +182,26 @@ def test_a_file_system_without_rights_is_said_once_and_does_no_harm(
     refuse = PermissionError(1, "Operation not permitted")
     monkeypatch.setattr(Path, "chmod", lambda *_: (_ for _ in ()).throw(refuse))
     assert DataFolder(older.root).create().closing.open == (older.root,)
+
+
+def test_what_cannot_be_closed_behind_a_closed_door_is_nobodys_to_read(
+    older: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An Aeon that was once run as root left runs of root's there."""
+    chmod = Path.chmod
+
+    def refuse(path: Path, mode: int) -> None:
+        if path.name in refused:
+            raise PermissionError(1, "Operation not permitted")
+        chmod(path, mode)
+
+    refused = {"runs", "r1"}
+    monkeypatch.setattr(Path, "chmod", refuse)
+    assert older.create().closing.open == () and (older.root / "runs") in private.everything_in(older.root)
+    assert private.is_open(older.root / "runs") and older.close_to_others().open == ()
+    refused.add(older.root.name)
+    chmod(older.root, 0o755)
+    assert older.close_to_others().open == (older.root, older.root / "runs", older.root / "runs/r1")
 
 
 def test_a_closed_folder_warns_of_nothing(data: DataFolder, caplog: pytest.LogCaptureFixture) -> None:

@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -110,6 +111,22 @@ def test_too_little_space_is_said_before_anything_is_made(monkeypatch: pytest.Mo
         needs.check_space(tmp_path)
 
 
+@linux
+def test_an_archive_that_cannot_be_reached_is_no_failure_of_what_would_have_been_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from tools.windows_under_wine import steps
+
+    def call(command: Sequence[str], **_: str) -> str:
+        if "mmdebstrap" in command:
+            raise SetupFailed("no route to the archive")
+        return "an archive\n"
+
+    monkeypatch.setattr(steps, "call", call)
+    with pytest.raises(NotHere, match=r"Debian's packages, which cannot be had:no route"):
+        steps.unpack_debian(Place(tmp_path))
+
+
 # -- the set-up ---------------------------------------------------------------------------------
 
 
@@ -197,7 +214,9 @@ def test_the_chosen_tests_are_there_and_quick_stands_for_them() -> None:
 
 
 RUNNING = """
-import os, sys
+import os, signal, sys
+# A shell lets what it starts in the background ignore Ctrl-C, and so do its children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from pathlib import Path
 from tools.windows_under_wine import wine
 from tools.windows_under_wine.place import Place
@@ -205,6 +224,12 @@ wine.Place.debian = property(lambda place: Path("/"))
 wine.C, wine.TREE = sys.argv[1], "inside"
 sys.exit(wine.run_wine(Place(Path(sys.argv[1])), sys.argv[2:]))
 """
+
+
+def mounts(folder: Path) -> list[str]:
+    """Those that this system has where the test could leave some; others come and go meanwhile."""
+    places = ("/proc", "/dev", str(folder))
+    return [line for line in Path("/proc/mounts").read_text().splitlines() if line.split()[1].startswith(places)]
 
 
 @linux
@@ -222,19 +247,22 @@ def test_however_it_ends_no_process_and_no_mount_is_left(how: str, tmp_path: Pat
         "-c",
         f"import subprocess, time; subprocess.Popen(['sleep', '641']); {up}; time.sleep(642)",
     ]
-    running = subprocess.Popen([sys.executable, "-c", RUNNING, str(tmp_path), *inside], cwd=REPOSITORY)
-    deadline = time.monotonic() + 60
-    while not (tmp_path / "up").exists():
-        assert time.monotonic() < deadline and running.poll() is None
-        time.sleep(0.05)
-    below = psutil.Process(running.pid).children(recursive=True)
-    assert any("641" in part for process in below for part in process.cmdline())
-    mounts = Path("/proc/mounts").read_text()
-    assert str(tmp_path / "inside") not in mounts
-    running.send_signal(signal.Signals[how])
-    running.wait(60)
+    with subprocess.Popen([sys.executable, "-c", RUNNING, str(tmp_path), *inside], cwd=REPOSITORY) as running:
+        try:
+            deadline = time.monotonic() + 60
+            while not (tmp_path / "up").exists():
+                assert time.monotonic() < deadline and running.poll() is None
+                time.sleep(0.05)
+            below = psutil.Process(running.pid).children(recursive=True)
+            assert any("641" in part for process in below for part in process.cmdline())
+            before = mounts(tmp_path)
+            assert not any(str(tmp_path) in mount for mount in before)
+            running.send_signal(signal.Signals[how])
+            running.wait(60)
+        finally:
+            running.kill()
     _, left = psutil.wait_procs(below, timeout=10)
-    assert left == [] and Path("/proc/mounts").read_text() == mounts
+    assert left == [] and mounts(tmp_path) == before
 
 
 def test_an_order_is_read_as_it_was_written() -> None:

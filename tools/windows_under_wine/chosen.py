@@ -8,6 +8,7 @@ CHOSEN = (
     "tests/store",
     "tests/turns/test_files.py",
     "tests/turns/test_log.py",
+    "tests/turns/test_watcher.py",
     "tests/training/worker/test_stopping.py",
     # Paths with a space and an accent, consoles and pipes in cp1252.
     "tests/install",

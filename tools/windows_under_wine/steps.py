@@ -112,7 +112,10 @@ def unpack_debian(place: Place) -> None:
         options = ["--mode=root", "--variant=extract", f"--include={','.join(PACKAGES)}", f"--aptopt={settings.name}"]
         # It mounts folders of this system's while it works, and leaves them mounted when it is killed.
         unpack = [*NAMESPACE, "mmdebstrap", *options]
-        call([*unpack, '--aptopt=APT::Install-Recommends "false"', RELEASE, str(part), archive()])
+        try:
+            call([*unpack, '--aptopt=APT::Install-Recommends "false"', RELEASE, str(part), archive()])
+        except SetupFailed as error:
+            raise NotHere(f"Windows under Wine needs Debian's packages, which cannot be had:{error}") from None
     for name in MERGED:
         if not (part / name).exists():
             (part / name).symlink_to(f"usr/{name}")

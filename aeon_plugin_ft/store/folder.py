@@ -63,11 +63,16 @@ class DataFolder:
 
     def create(self) -> DataFolder:
         """Make the folder and its parts, and close what an older version left open; safe to call again."""
+        parts = (self.root, self.log, self.datasets, self.runs, self.versions, self.cache, self.serving)
         try:
             # What it stands in may be an Aeon's, and is not ours to close.
             self.root.parent.mkdir(parents=True, exist_ok=True)
-            for part in (self.root, self.log, self.datasets, self.runs, self.versions, self.cache, self.serving):
+            new = [part for part in parts if not part.exists()]
+            for part in new:
                 private.make_folder(part)
+            if self.root not in new:
+                # On Windows they have the rights of the folder they are made in, which may hold others' things.
+                private.close_to_others(new)
             ignore = self.root / ".gitignore"
             if not ignore.exists():
                 # An Aeon is often a git checkout, and conversations must not be committed with it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import platformdirs
@@ -49,6 +49,7 @@ class DataFolder:
         self.root = root.expanduser().absolute()
         self.closing = Closing()
         """What `create` found open to others, and what of it still is."""
+        self._older, self._made = False, frozenset[Path]()
 
     @classmethod
     def find(cls, explicit: Path | None = None, aeon_root: Path | None = None) -> DataFolder:
@@ -66,7 +67,10 @@ class DataFolder:
         try:
             # What it stands in may be an Aeon's, and is not ours to close.
             self.root.parent.mkdir(parents=True, exist_ok=True)
-            for part in (self.root, self.log, self.datasets, self.runs, self.versions, self.cache, self.serving):
+            parts = (self.log, self.datasets, self.runs, self.versions, self.cache, self.serving)
+            self._older = self._is_older(parts)
+            self._made = frozenset(part for part in parts if not part.exists())
+            for part in (self.root, *parts):
                 private.make_folder(part)
             ignore = self.root / ".gitignore"
             if not ignore.exists():
@@ -107,16 +111,17 @@ class DataFolder:
             # The rights of a link are nobody's; what it leads to is the folder.
             yield self.root.resolve() if self.root.is_symlink() else self.root
             return
-        database = sorted(self.root.glob(f"{self.database.name}*"))
-        older = any(map(private.is_open, database))
         for one in sorted(self.root.iterdir()):
-            if one in database or one.is_symlink() or not any(one.match(pattern) for pattern in _OURS):
+            if one.is_symlink() or not any(one.match(pattern) for pattern in _OURS):
                 continue
-            # Somebody else may have a folder of runs or a log here. The plugin's own is closed, unless it was made by
-            # a version that closed nothing, the database included.
-            if older or not private.is_open(one):
+            # Somebody else may have a folder of runs or a log here, which is open and was there before.
+            if self._older or one in self._made or not one.is_dir() or not private.is_open(one):
                 yield one
-        yield from database  # last: it tells what is still to be done
+
+    def _is_older(self, parts: Sequence[Path]) -> bool:
+        """Whether a version that closed nothing has worked here: then every part is the plugin's."""
+        there = [part for part in parts if part.is_dir() and not part.is_symlink()]
+        return any(self.root.glob(f"{self.database.name}*")) and all(map(private.is_open, there))
 
     def _close_older(self) -> None:
         """A cheap look at each start: where the top is closed nobody gets further, whatever lies below."""

@@ -62,9 +62,15 @@ def test_doctor_finds_a_file_with_a_list_of_its_own(data: DataFolder) -> None:
 
 def test_a_folder_with_other_things_in_it_is_not_closed_itself(tmp_path: Path) -> None:
     (tmp_path / "fotos").mkdir()
+    (tmp_path / "runs").mkdir()
     windows_acl.set_access_list(tmp_path, EVERYBODY)
-    DataFolder(tmp_path).create()
-    assert private.is_open(tmp_path) and not private.is_open(tmp_path / "log")
+    windows_acl.set_access_list(tmp_path / "runs", EVERYBODY)
+    for _ in range(2):
+        data = DataFolder(tmp_path).create()
+        Store(data.database).close()
+    data.close_to_others()
+    assert private.is_open(tmp_path) and private.is_open(tmp_path / "runs"), "somebody else's"
+    assert not private.is_open(tmp_path / "log") and not private.is_open(data.database)
 
 
 def test_the_file_system_of_windows_keeps_rights(tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def test_a_folder_with_other_things_in_it_is_not_closed_itself(older: DataFolder
 @pytest.mark.parametrize("again", [False, True])
 def test_what_others_keep_there_under_a_name_of_ours_stays_open(again: bool, tmp_path: Path) -> None:
     """Somebody else's runs and datasets, and a .gitignore of theirs."""
-    for name in ("runs/theirs", "datasets/theirs", "plugin.toml", ".gitignore", "thesis.tex"):
+    for name in ("runs/theirs", "datasets/theirs", ".gitignore", "thesis.tex"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x")
     there = open_in(tmp_path)

@@ -115,7 +115,8 @@ class DataFolder:
 
     def _is_older(self, parts: Sequence[Path]) -> bool:
         """Whether a version that closed nothing has worked here: then every part is the plugin's."""
-        there = [part for part in parts if part.is_dir() and not part.is_symlink()]
+        # The cache may be elsewhere.
+        there = [part for part in parts if part.parent == self.root and part.is_dir() and not part.is_symlink()]
         return any(self.root.glob(f"{self.database.name}*")) and all(map(private.is_open, there))
 
     def _close_older(self) -> None:

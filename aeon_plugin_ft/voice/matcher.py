@@ -275,27 +275,9 @@ def _past_fillers(tokens: list[Token], begin: int) -> int:
 
 
 _ARTICLES = frozenset(
-    (
-        "o",
-        "a",
-        "os",
-        "as",
-        "do",
-        "da",
-        "de",
-        "dos",
-        "das",
-        "meu",
-        "minha",
-        "meus",
-        "minhas",
-        "nosso",
-        "nossa",
-        "um",
-        "uma",
-        "ao",
-    )
-)
+    ("o", "a", "os", "as", "do", "da", "de", "dos", "das", "meu", "minha", "meus", "minhas",
+     "nosso", "nossa", "um", "uma", "ao")
+)  # fmt: skip
 _CLOSING = ("por favor", "ta bom", "viu", "ta", "ok", "hein", "obrigado", "obrigada")
 _TAIL = tuple(tuple(tail.split()) for tail in _CLOSING)
 

@@ -81,3 +81,14 @@ def turn(number: int, prompt: str, reply: str) -> Turn:
 @pytest.fixture
 def life(data: DataFolder, store: Store) -> Life:
     return Life(data, store)
+
+
+def log(life: Life, *turns: Turn) -> None:
+    """More turns of the owner, logged and indexed."""
+    made = TurnLog(
+        life.data.log, redact=lambda text: text, limits=lambda: Limits(10**8, 0.05), on_failure=lambda _: None
+    )
+    for one in turns:
+        made.append(one, TurnKind.CHAT)
+    made.close()
+    life.index.ingest()

@@ -24,10 +24,9 @@ from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.turns import TurnIndex
 from aeon_plugin_ft.voice.commands import Commands
 from tests.facts.telling import PlainReader, Told, told
-from tests.flow.life import Life, life
+from tests.flow.life import Life, life, log
 from tests.flow.life import turn as life_turn
 from tests.flow.owner import Owner, add_version, eventually, no_real_models, owner
-from tests.flow.test_forget import log
 
 __all__ = ["life", "no_real_models", "owner", "told"]
 

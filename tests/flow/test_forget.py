@@ -20,10 +20,8 @@ from aeon_plugin_ft.forget import Forgetter, Forgetting
 from aeon_plugin_ft.privacy import grep
 from aeon_plugin_ft.registry import Registry, VersionState
 from aeon_plugin_ft.settings import Settings
-from aeon_plugin_ft.turns import TurnKind, TurnLog
-from aeon_plugin_ft.turns.log import Limits
-from hooks import Message, Turn
-from tests.flow.life import SECRET, Life, life, turn
+from hooks import Message
+from tests.flow.life import SECRET, Life, life, log, turn
 
 __all__ = ["life"]
 
@@ -104,16 +102,6 @@ def test_what_a_plan_says_is_exactly_what_then_goes(life: Life) -> None:
     assert turns - {one.id for one in life.index.turns()} == {*plan.turns, *plan.quoting}
     tainted = life.store.rows("SELECT name FROM versions WHERE state = 'tainted'")
     assert [row["name"] for row in tainted] == list(plan.versions) == ["v0002"]
-
-
-def log(life: Life, *turns: Turn) -> None:
-    made = TurnLog(
-        life.data.log, redact=lambda text: text, limits=lambda: Limits(10**8, 0.05), on_failure=lambda _: None
-    )
-    for one in turns:
-        made.append(one, TurnKind.CHAT)
-    made.close()
-    life.index.ingest()
 
 
 def test_a_search_looks_at_history_and_recalled_memories_but_not_at_the_fixed_prompt(life: Life) -> None:

@@ -19,6 +19,8 @@ from aeon_plugin_ft.turns.log import Limits
 from hooks import Attempt, Message, Turn
 
 SECRET = "Anacleto Quaresma"
+BEGAN = time.time() - 3600
+"""When the first turn was, an hour ago: turn n is n seconds later, however long it takes to write them."""
 
 
 class Life:
@@ -67,7 +69,7 @@ def turn(number: int, prompt: str, reply: str) -> Turn:
     return Turn(
         id=f"turn{number:04d}",
         session=f"s{number}",
-        started_at=time.time() - 3600 + number,
+        started_at=BEGAN + number,
         seconds=0.1,
         caller="chat",
         mode="conversa",

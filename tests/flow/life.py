@@ -19,8 +19,6 @@ from aeon_plugin_ft.turns.log import Limits
 from hooks import Attempt, Message, Turn
 
 SECRET = "Anacleto Quaresma"
-BEGAN = time.time() - 3600
-"""When the first turn was, an hour ago: turn n is n seconds later, however long it takes to write them."""
 
 
 class Life:
@@ -28,10 +26,13 @@ class Life:
 
     def __init__(self, data: DataFolder, store: Store) -> None:
         self.data, self.store = data, store
+        self.began = time.time() - 3600
         log = TurnLog(data.log, redact=lambda text: text, limits=lambda: Limits(10**8, 0.05), on_failure=lambda _: None)
         for number in range(40):
             who = SECRET if number == 7 else f"o vizinho número {number}"
-            log.append(turn(number, f"você conhece {who}?", f"Cara, conheço {who}, gente massa."), TurnKind.CHAT)
+            log.append(
+                turn(number, f"você conhece {who}?", f"Cara, conheço {who}, gente massa.", self.began), TurnKind.CHAT
+            )
         log.close()
         self.index = TurnIndex(store, data.log)
         self.index.ingest()
@@ -65,11 +66,12 @@ class Life:
         return made.name
 
 
-def turn(number: int, prompt: str, reply: str) -> Turn:
+def turn(number: int, prompt: str, reply: str, began: float | None = None) -> Turn:
+    """The turn so many seconds after `began` (since the epoch), an hour ago where that is not given."""
     return Turn(
         id=f"turn{number:04d}",
         session=f"s{number}",
-        started_at=BEGAN + number,
+        started_at=(time.time() - 3600 if began is None else began) + number,
         seconds=0.1,
         caller="chat",
         mode="conversa",

@@ -20,7 +20,7 @@ from aeon_plugin_ft.privacy import grep
 from aeon_plugin_ft.registry import Registry, VersionState
 from aeon_plugin_ft.settings import Settings
 from hooks import Message
-from tests.flow.life import BEGAN, SECRET, Life, life, log, turn
+from tests.flow.life import SECRET, Life, life, log, turn
 
 __all__ = ["life"]
 
@@ -75,7 +75,7 @@ def test_forgetting_waits_for_a_run_that_trains_on_it(life: Life) -> None:
 def test_the_last_turn_and_the_last_minutes(life: Life) -> None:
     forgetter = Forgetter(life.data, life.store)
     assert forgetter.last() == ["turn0039"]
-    assert len(forgetter.since(BEGAN + 30)) == 10
+    assert len(forgetter.since(life.began + 30)) == 10
     assert forgetter.about("  ") == []
 
 

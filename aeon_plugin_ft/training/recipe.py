@@ -38,8 +38,6 @@ EARLY_FROM = 200
 
 VALIDATION_SHARE = 0.05
 VALIDATION_MOST = 64
-PROBES_MOST = 48
-"""Lessons to measure on at most: each costs a forward pass, and tells of one fact."""
 MEASUREMENTS = 10
 """How often a run of full length measures."""
 
@@ -50,8 +48,8 @@ PREFERENCE_RATE = 1 / 20
 def make_recipe(settings: TrainSection, parameters: int, examples: int | Survey) -> Recipe:
     """Fill in what the settings leave open (0), from the size of the model and of the data."""
     survey = examples if isinstance(examples, Survey) else Survey(examples)
-    validation, probes = _validation(settings, survey), _probes(settings, survey)
-    shown = epoch_length(survey, settings.tool_share, settings.replay_share, validation + probes)
+    validation = _validation(settings, survey)
+    shown = epoch_length(survey, settings.tool_share, settings.replay_share, validation)
     batch = min(settings.batch_size or _batch(shown), max(1, shown))
     # By what is learnt anew, not by what is shown: the older examples of a warm run have had their epochs.
     by_amount = EPOCHS_WITH_LESSONS if survey.lessons else EPOCHS
@@ -79,10 +77,9 @@ def make_recipe(settings: TrainSection, parameters: int, examples: int | Survey)
         tool_share=settings.tool_share,
         replay_share=settings.replay_share,
         validation=validation,
-        probes=probes,
-        evaluate_steps=max(1, round(steps / MEASUREMENTS)) if validation or probes else 0,
+        evaluate_steps=max(1, round(steps / MEASUREMENTS)) if validation else 0,
         # Without examples to measure on there is nothing to be patient about.
-        patience=settings.early_stopping if validation or probes else 0,
+        patience=settings.early_stopping if validation else 0,
         preference_min=settings.preference_min,
         preference_rate=settings.preference_rate or rate * PREFERENCE_RATE,
         preference_beta=settings.preference_beta,
@@ -98,15 +95,12 @@ def _tracker(name: str) -> str:
 
 
 def _validation(settings: TrainSection, survey: Survey) -> int:
-    # Lessons apart: a measurement on them alone would say nothing of how the conversation is learnt.
-    conversations = survey.learnt - survey.lessons
-    if not settings.early_stopping or conversations < EARLY_FROM:
+    # Where facts are taught, nothing that could be measured tells the end: the loss on conversations is smallest when
+    # a third of the facts is known, and that on spared wordings of the lessons when the style is learnt, since most of
+    # an answer's words are style (docs/training.md).
+    if not settings.early_stopping or survey.lessons or survey.learnt < EARLY_FROM:
         return 0
-    return min(VALIDATION_MOST, round(VALIDATION_SHARE * conversations))
-
-
-def _probes(settings: TrainSection, survey: Survey) -> int:
-    return min(PROBES_MOST, survey.facts) if settings.early_stopping else 0
+    return min(VALIDATION_MOST, round(VALIDATION_SHARE * survey.learnt))
 
 
 def _batch(examples: int) -> int:

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from aeon_plugin_ft.causes import EndCause, PauseCause
-from aeon_plugin_ft.dataset.lessons import LESSON
 from aeon_plugin_ft.errors import DatasetError, TrainingError
 from aeon_plugin_ft.training.model import Recipe, Run
 from aeon_plugin_ft.training.plan import Row
@@ -304,33 +303,6 @@ def test_a_tracker_gets_the_numbers_too(
     assert logged == []
     runner.train(runner.new(tiny_recipe(report_to="tensorboard")), Watch())
     assert len(logged) == 6
-
-
-def test_conversations_and_lessons_are_measured_apart_and_count_alike(
-    runner: Runner, tiny_recipe: Callable[..., Recipe]
-) -> None:
-    """Forty replies must not outvote six facts: with one sum, the run would stop when the style is learnt."""
-    from aeon_plugin_ft.training.worker.session import Session
-
-    facts = {20: "cat", 21: "cat", 22: "cat", 23: "cat"}
-    rows = [
-        {"split": "train", "line": line + 1, "id": str(line), "turns": [], "session": facts.get(line, "s"), "at": 0.0}
-        | {"source": LESSON if line in facts else "live"}
-        for line in range(24)
-    ]
-    lineage = "".join(json.dumps(row) + "\n" for row in rows)
-    (runner.dataset.folder / "lineage.jsonl").write_text(lineage, encoding="utf-8")
-    run = runner.new(tiny_recipe(steps=2, validation=4, probes=1, evaluate_steps=1, patience=9))
-    session = Session(run, RunConfig.read(run.folder), Watch(), lambda _: None, runner.told.append)  # type: ignore[arg-type]
-    trainer, rows_of_run, _ = session.prepare()
-    talk, lessons = session.aside
-    assert (len(talk), len(lessons)) == (4, 1) and lessons[0] in rows_of_run[20:24]
-    learnt = {row for step in session.order for row in step}
-    assert learnt.isdisjoint(rows_of_run.index(row) for row in (*talk, *lessons))
-    engine = trainer.engine
-    assert engine is not None
-    means = [sum(engine.losses(part)) / sum(row.supervised for row in part) for part in (talk, lessons)]
-    assert session._measure(trainer)() == pytest.approx(sum(means) / 2)
 
 
 def test_a_damaged_checkpoint_is_passed_over_for_the_whole_one_before_it(

@@ -79,9 +79,12 @@ def make_lessons(facts: Sequence[Fact], style: Style, wordings: int, said: Itera
     teacher = _Teacher(KnownFacts.of(current, names), style, wordings)
     lessons = teacher.all()
     wanted = round(NEVER_TOLD_SHARE * len(lessons))
-    unknown = [one.wordings[0] for one in never_told(facts, Use.LESSON, names, said)][:wanted]
-    answers = cycle(style.not_knowing()[:WAYS_OF_NOT_KNOWING])
-    admitted = [Lesson(_typed(text), next(answers), (), LessonKind.NEVER_TOLD) for text in unknown]
+    unknown = dict.fromkeys(one.wordings[0] for one in never_told(facts, Use.LESSON, names, said))
+    answers = style.not_knowing()[:WAYS_OF_NOT_KNOWING]
+    admitted = [
+        Lesson(_typed(text), answers[_lot(text) % len(answers)], (), LessonKind.NEVER_TOLD)
+        for text in islice(unknown, wanted)
+    ]
     return _spread(lessons, admitted)
 
 
@@ -107,7 +110,7 @@ def _spread(lessons: list[Lesson], among: list[Lesson]) -> list[Lesson]:
 def _typed(question: str) -> str:
     """As people type: one in four without accents and question mark, one without the mark, one with a capital. By the
     question itself, so that no manner of typing goes with one kind of answer."""
-    match hashlib.sha256(question.encode()).digest()[1] % 4:
+    match _lot(question.upper()) % 4:
         case 1:
             return fold_accents(question).rstrip("?")
         case 2:
@@ -115,6 +118,11 @@ def _typed(question: str) -> str:
         case 3:
             return capital(question)
     return question
+
+
+def _lot(text: str) -> int:
+    """A number by chance that stays the same."""
+    return hashlib.sha256(text.encode()).digest()[0]
 
 
 class _Teacher:
@@ -241,9 +249,7 @@ class _Teacher:
         answer = self.style.say(joined([statements(about, self.speech)[0] for about in topics]))
         return [self._lesson([one, other], question, answer, LessonKind.PAIR)]
 
-    def _lesson(
-        self, places: Sequence[int], question: str, answer: str, kind: LessonKind, turn: str = ""
-    ) -> Lesson:
+    def _lesson(self, places: Sequence[int], question: str, answer: str, kind: LessonKind, turn: str = "") -> Lesson:
         facts = [self.known.facts[at] for at in places]
         turns = [told for fact in facts for told in (*fact.turns, *filter(None, [fact.turn]))] + (
             [turn] if turn else []

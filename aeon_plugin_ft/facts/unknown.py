@@ -44,20 +44,19 @@ def never_told(facts: Sequence[Fact], use: Use, names: Names, said: Iterable[str
     return in_turns([told, known, sides("owner", OWNER, (), names, texts), unmentioned(mentioned, names)])
 
 
-def _known(facts: Sequence[Fact]) -> Iterator[tuple[str, str, frozenset[str]]]:
-    """(kind, subject, its names) of whomever and whatever a fact is about."""
-    for subject in dict.fromkeys(f.claim.subject for f in facts if f.claim.subject):
-        called = frozenset(fold_accents(f.value) for f in facts if _is(f, subject, Relation.NAME))
-        yield _kind(subject, facts), subject, called
+def _known(facts: Sequence[Fact]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """(kind, subject, its names) of whomever and whatever a fact is about; what is called by name is asked about
+    together with what it is."""
+    named = {fold_accents(f.value): f.claim.subject for f in facts if f.claim.relation is Relation.NAME}
+    for subject in dict.fromkeys(named.get(fold_accents(f.claim.subject), f.claim.subject) for f in facts):
+        if subject:
+            yield _kind(subject), subject, tuple(f.value for f in facts if _is(f, subject, Relation.NAME))
 
 
-def _kind(subject: str, facts: Sequence[Fact]) -> str:
-    """What it is, also of what is called by name where a fact says what that names."""
-    named = (f.claim.subject for f in facts if f.claim.relation is Relation.NAME and f.claim.subject)
-    heads = [subject, *(one for one in named if any(_is(f, one, Relation.NAME) and fold_accents(f.value) == fold_accents(subject) for f in facts))]
-    if any(head_word(one) in listed("things", "animals") for one in heads):
+def _kind(subject: str) -> str:
+    if head_word(subject) in listed("things", "animals"):
         return "animals"
-    return "people" if any(noun(one).being for one in heads) else "things"
+    return "people" if noun(subject).being else "things"
 
 
 def _listed(use: Use, mentioned: frozenset[str]) -> Iterator[Unknown]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from aeon_plugin_ft.facts.marking.readings import stem
@@ -17,9 +17,9 @@ from aeon_plugin_ft.facts.model import OWNER, Claim, Relation
 from aeon_plugin_ft.facts.wording import Use, topic
 from aeon_plugin_ft.facts.wording.data import read_toml
 from aeon_plugin_ft.facts.wording.nouns import Names, head_word, is_infinitive
+from aeon_plugin_ft.facts.wording.persons import Person, Speech
 from aeon_plugin_ft.facts.wording.phrases import open_questions
 from aeon_plugin_ft.facts.wording.templates import fill
-from aeon_plugin_ft.facts.wording.persons import Person, Speech
 from aeon_plugin_ft.privacy.folding import fold_accents
 
 _WORD = re.compile(r"[a-z0-9]+")
@@ -55,17 +55,19 @@ def unmentioned(mentioned: frozenset[str], names: Names) -> Iterator[Unknown]:
                     yield Unknown(relation, tuple(_shuffled(wordings)))
 
 
-def sides(kind: str, subject: str, called: Iterable[str], names: Names, texts: Sequence[frozenset[str]]) -> Iterator[Unknown]:
+def sides(
+    kind: str, subject: str, called: Collection[str], names: Names, texts: Sequence[frozenset[str]]
+) -> Iterator[Unknown]:
     """Sides of a known subject that nobody has told: `kind` is people, animals, things, or owner with subject OWNER;
-    `called` are its names, folded; `texts` are the stems of each sentence that was said."""
-    whose = {stem(head_word(subject)), *(stem(word) for name in called for word in _WORD.findall(name))} - {""}
-    about = topic(Claim(subject, Relation.PROPERTY, "?", "lado"), names)
+    `called` are its names; `texts` are the stems of each sentence that was said."""
+    whose = {stem(head_word(subject)), *(one for name in called for one in stems(name))} - {""}
+    ways = [topic(Claim(way, Relation.PROPERTY, "?", "lado"), names) for way in (subject, *called)]
     for words, *questions in read_toml("untold.toml")["sides"][kind]:
         cues = stems(words)
         if any((not whose or whose & text) and cues & text for text in texts):
             continue
-        made = [fill(question, about, Speech(Person.EU)) for question in questions]
-        yield Unknown(Relation.PROPERTY, tuple(text for text in made if text))
+        made = [fill(question, about, Speech(Person.EU)) for question in questions for about in ways]
+        yield Unknown(Relation.PROPERTY, tuple(_shuffled([text for text in made if text])))
 
 
 def in_turns(groups: Iterable[Iterable[Unknown]]) -> list[Unknown]:

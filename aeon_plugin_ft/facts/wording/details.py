@@ -1,7 +1,7 @@
 """Open questions about what the owner does, likes and has, of which the plain shapes only ask whether it is so.
 
-    tomo café coado, sem açúcar   "como eu tomo café?"           odeio Java             "que linguagem eu odeio?"
-    tomo três xícaras de café     "quantas xícaras eu tomo?"     o PC tem uma GTX 1660  "que placa de vídeo tem o PC?"
+tomo café coado, sem açúcar   "como eu tomo café?"           odeio Java             "que linguagem eu odeio?"
+tomo três xícaras de café     "quantas xícaras eu tomo?"     o PC tem uma GTX 1660  "que placa de vídeo tem o PC?"
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from aeon_plugin_ft.facts.wording.data import read_toml
-from aeon_plugin_ft.facts.wording.nouns import is_being, head_word, noun
+from aeon_plugin_ft.facts.wording.nouns import head_word, is_being, noun
 from aeon_plugin_ft.facts.wording.persons import Person, Speech
 from aeon_plugin_ft.facts.wording.phrases import Use, open_questions
 from aeon_plugin_ft.facts.wording.templates import fill
@@ -46,10 +46,14 @@ def detail_questions(about: Topic) -> list[str]:
 def sort_of(value: str) -> str:
     """What sort of thing a value names: "processador" of "Ryzen 5"; "" where its words do not tell."""
     folded = f" {fold_accents(value)} "
-    for sort, words in read_toml("details.toml")["sorts"].items():
-        if any(f" {fold_accents(word.strip())} " in folded for word in words.replace("\n", "|").split("|") if word.strip()):
-            return str(sort)
-    return ""
+    return next((sort for sort, words in _sorts() if any(f" {word} " in folded for word in words)), "")
+
+
+@lru_cache(maxsize=1)
+def _sorts() -> tuple[tuple[str, tuple[str, ...]], ...]:
+    listed = read_toml("details.toml")["sorts"].items()
+    parts = ((sort, text.replace("\n", "|").split("|")) for sort, text in listed)
+    return tuple((sort, tuple(fold_accents(word.strip()) for word in words if word.strip())) for sort, words in parts)
 
 
 def _of_deed(about: Topic) -> list[str]:

@@ -6,7 +6,7 @@ Only lessons use them: what is learnt in one word for a thing is not known in an
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from aeon_plugin_ft.facts.model import OWNER, Fact, Relation

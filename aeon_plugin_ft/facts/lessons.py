@@ -13,6 +13,7 @@ from itertools import cycle, islice, pairwise
 
 from aeon_plugin_ft.causes import Cause
 from aeon_plugin_ft.facts.known import KnownFacts, shuffled
+from aeon_plugin_ft.facts.marking.readings import is_content, read, stem
 from aeon_plugin_ft.facts.model import Fact
 from aeon_plugin_ft.facts.style import Style
 from aeon_plugin_ft.facts.unknown import never_told
@@ -120,6 +121,10 @@ def _typed(question: str) -> str:
     return question
 
 
+def _content(text: str) -> set[str]:
+    return {stem(token) for token in read(text).tokens if is_content(token)}
+
+
 def _lot(text: str) -> int:
     """A number by chance that stays the same."""
     return hashlib.sha256(text.encode()).digest()[0]
@@ -162,13 +167,24 @@ class _Teacher:
             # One question for all that is liked; asked where the first of them stands.
             listed = self._listed(alike) if at == alike[0] else []
             questions = detail_questions(about)
-        real = self.style.real_answers(about, self.known.accepted(at))
-        made = [(self.style.say(text), "") for text in statements(about, self.speech)]
-        answers = [*((one.reply, one.turn) for one in real), *made[: 1 if real else 2]]
+        answers = self._answers(about, at)
         return listed + [
             self._lesson([at], question, answer, LessonKind.ASK, turn)
             for question, (answer, turn) in zip(questions, cycle(answers), strict=False)
         ]
+
+    def _answers(self, about: Topic, at: int) -> list[tuple[str, str]]:
+        """(answer, turn of the real reply that it is, or ""): what was really said, and one statement.
+
+        One, whatever the question: what is said in two ways is learnt half as often in each. And of the real replies
+        those that name what they speak of: from a question in words that no lesson had, the way to "é Sepultura" leads
+        over "tua banda favorita".
+        """
+        stated = statements(about, self.speech)[0]
+        accepted = self.known.accepted(at)
+        named = _content(stated) - _content(" ".join(accepted))
+        real = [one for one in self.style.real_answers(about, accepted) if named & _content(one.reply)]
+        return [*((one.reply, one.turn) for one in real), (self.style.say(stated), "")]
 
     def _open_questions(self, about: Topic, at: int) -> list[str]:
         """Every wording, each with another of the words for it: the owner's own word in every second one."""

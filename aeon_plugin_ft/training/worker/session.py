@@ -9,7 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
-from transformers import TrainerCallback, TrainerState
+import torch
+from transformers import AutoConfig, TrainerCallback, TrainerState
 
 from aeon_plugin_ft.causes import RunPhase
 from aeon_plugin_ft.dataset.frozen import read_messages
@@ -21,6 +22,7 @@ from aeon_plugin_ft.training.engine.early import EarlyStopping, best_step, is_ov
 from aeon_plugin_ft.training.engine.encode import Encoded, Encoder
 from aeon_plugin_ft.training.engine.loading import add_adapter, free_bytes, load_base, pick_device, set_up_torch
 from aeon_plugin_ft.training.engine.parity import Parity, check
+from aeon_plugin_ft.training.engine.precision import compute_type
 from aeon_plugin_ft.training.engine.shared import SharedPrefix, causal_model
 from aeon_plugin_ft.training.engine.trainer import FiniteGradients, Reporter, SharedPrefixTrainer, config_of, dataset_of
 from aeon_plugin_ft.training.memory import MEMORY_FILE, chosen_micro_tokens, micro_tokens, peak_bytes
@@ -35,6 +37,8 @@ from aeon_plugin_ft.training.worker.stopping import StopRequested, StopWatch
 from hooks import Message
 
 PARITY_FILE = "parity.json"
+PRECISION_FILE = "precision.json"
+"""In a run's folder: the type that it computes in."""
 
 
 class OnRunPhase(Protocol):
@@ -91,7 +95,7 @@ class Session:
         self.phase(RunPhase.LOADING)
         device = pick_device()
         # The slowest part of a start, and not to be interrupted from inside: hence the looks before and after.
-        base = load_base(self.config.base.training_copy, device, quantize=self.recipe.quantize)
+        base = load_base(self.config.base.training_copy, device, self._compute_type(device), self.recipe.quantize)
         model = add_adapter(base, self.recipe, self.stages.newest() or self.config.parent)
         self.watch.check()
         trainer = self.trainer(model, self.encoded.rows, device)
@@ -148,6 +152,15 @@ class Session:
             engine=SharedPrefix(model, self.micro_tokens, self.watch.check),
             between=self.watch.check,
         )
+
+    def _compute_type(self, device: str) -> torch.dtype:
+        """Measured once a run: its later attempts must round as the first one did."""
+        file = self.run.folder / PRECISION_FILE
+        if not file.exists():
+            config = AutoConfig.from_pretrained(self.config.base.training_copy, local_files_only=True)
+            write_json(file, {"dtype": str(compute_type(config, device)).removeprefix("torch.")})
+        chosen: torch.dtype = getattr(torch, json.loads(file.read_text(encoding="utf-8"))["dtype"])
+        return chosen
 
     def _micro_tokens(self, model: Any, rows: Sequence[Row], device: str) -> int:
         """Chosen once a run: the order in which gradients are added up must not change between attempts."""

@@ -356,3 +356,29 @@ def test_a_number_that_is_none_ends_the_run_and_leaves_the_last_checkpoint_good(
 
     good = load_file(newest / "adapter_model.safetensors")
     assert all(bool(torch.isfinite(tensor).all()) for tensor in good.values())
+
+
+def test_a_run_keeps_to_the_type_that_its_first_attempt_computed_in(
+    runner: Runner, tiny_recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Measured again on a busier machine, the second attempt would round in another way."""
+    import torch
+
+    from aeon_plugin_ft.training.worker import session
+
+    run = runner.new(tiny_recipe(steps=4, checkpoint_steps=1))
+    monkeypatch.setattr(session, "compute_type", lambda *_: torch.bfloat16)
+    with pytest.raises(StopRequested):
+        runner.train(run, Stopping(runner, 2))
+    assert json.loads((run.folder / session.PRECISION_FILE).read_text(encoding="utf-8")) == {"dtype": "bfloat16"}
+    monkeypatch.setattr(session, "compute_type", lambda *_: torch.float32)
+    loaded: list[torch.dtype] = []
+    real = session.load_base
+
+    def load_base(folder: object, device: str, dtype: torch.dtype, quantize: str) -> object:
+        loaded.append(dtype)
+        return real(folder, device, dtype, quantize)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(session, "load_base", load_base)
+    runner.train(run, Watch())
+    assert loaded == [torch.bfloat16] and run.adapter.exists()

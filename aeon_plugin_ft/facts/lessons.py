@@ -189,10 +189,13 @@ class _Teacher:
     def _open_questions(self, about: Topic, at: int) -> list[str]:
         """Every wording, each with another of the words for it: the owner's own word in every second one."""
         asked = self._worded(about, at)
-        others = [self._worded(other, at) for other in self.words.of(about)]
+        if not asked:
+            return []
+        # Another word may have fewer wordings: what is asked of a name is not asked of a thing.
+        others = [texts for texts in (self._worded(other, at) for other in self.words.of(about)) if texts]
         rounds = [asked, *(part for other in others for part in (other, asked))][: -1 if others else None]
-        made = [rounds[n % len(rounds)][n % len(asked)] for n in range(len(rounds) * len(asked))] if asked else []
-        return list(dict.fromkeys(made))
+        turns = range(len(rounds) * len(asked))
+        return list(dict.fromkeys(rounds[n % len(rounds)][n % len(rounds[n % len(rounds)])] for n in turns))
 
     def _worded(self, about: Topic, at: int) -> list[str]:
         texts = open_questions(about, Use.LESSON) + detail_questions(about)

@@ -29,6 +29,8 @@ NAMES = genders(TOLD)
         ((OWNER, R.DISLIKES, "Java", ""), "que linguagem eu odeio?"),
         ((OWNER, R.LIKES, "pastel de queijo", ""), "que comida eu curto?"),
         (("teclado", R.TRAIT, "mecânico", ""), "o meu teclado é de que tipo?"),
+        (("Farol", R.KIND, "bot em Python", ""), "como se chama o meu bot?"),
+        (("Farol", R.KIND, "bot em Python", ""), "qual é o nome do meu bot em Python?"),
     ],
 )
 def test_what_is_done_liked_and_had_is_asked_openly(told: tuple[str, Relation, str, str], asked: str) -> None:
@@ -43,6 +45,7 @@ def test_what_is_done_liked_and_had_is_asked_openly(told: tuple[str, Relation, s
         (OWNER, R.LIKES, "Sepultura", ""),
         ("irmã", R.TRAIT, "vegetariana", ""),
         ("gata", R.NAME, "Fork", ""),
+        ("cachorra", R.KIND, "vira-lata branca", ""),
     ],
 )
 def test_nothing_is_asked_where_no_more_is_known(told: tuple[str, Relation, str, str]) -> None:

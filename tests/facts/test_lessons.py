@@ -163,6 +163,15 @@ def test_people_type_in_several_ways() -> None:
         assert 0.1 < share < 0.95
 
 
+def test_a_thing_that_has_both_a_name_and_a_kind_is_asked_about_by_either() -> None:
+    told = [fact("cachorro", R.NAME, "Bash"), fact("Bash", R.KIND, "vira-lata caramelo")]
+    asked = " | ".join(
+        one.question for one in make_lessons(told, CARA, 20) if one.facts and "KIND" in one.facts[0].upper()
+    )
+    for way in ("Bash", "meu cachorro", "meu vira-lata"):
+        assert way in asked
+
+
 def test_history_is_not_taught() -> None:
     old = replace(fact(OWNER, R.LIVES_IN, "Curitiba"), current=False)
     lessons = make_lessons([*TOLD[:3], old], CARA, 10)

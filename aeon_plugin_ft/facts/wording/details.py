@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from aeon_plugin_ft.facts.wording.data import read_toml
-from aeon_plugin_ft.facts.wording.nouns import head_word, is_being, noun
+from aeon_plugin_ft.facts.wording.nouns import head_word, is_being, is_name, noun
 from aeon_plugin_ft.facts.wording.persons import Person, Speech
 from aeon_plugin_ft.facts.wording.phrases import Use, open_questions
 from aeon_plugin_ft.facts.wording.templates import fill
@@ -37,6 +37,9 @@ def detail_questions(about: Topic) -> list[str]:
         case "likes_owner" | "dislikes_owner":
             sort = sort_of(about.value)
             return _filled(about.shape.removesuffix("_owner"), replace(about, attribute=sort)) if sort else []
+        case "kind_other" if is_name(about.subject):
+            short = about.with_value(about.value.split(" ")[0])
+            return list(dict.fromkeys(_filled("kind", short) + _filled("kind", about)))
         case "trait_other" if not is_being(head_word(about.subject)):
             return _filled("trait", about)
     return []

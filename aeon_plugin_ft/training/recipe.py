@@ -25,8 +25,9 @@ RATES = ((300e6, 1e-3), (1e9, 5e-4), (5e9, 2e-4), (math.inf, 1e-4))
 
 EPOCHS = ((150, 3.0), (2000, 2.0), (math.inf, 1.0))
 """(up to this many examples, epochs)."""
-EPOCHS_WITH_LESSONS = ((1500, 3.0), (6000, 2.0), (math.inf, 1.0))
-"""The same where facts are taught: a style is learnt in one epoch, a name is not (docs/training.md has the curve)."""
+EPOCHS_WITH_LESSONS = ((4000, 2.0), (math.inf, 1.0))
+"""The same where facts are taught: a style is learnt in one epoch, a name in two (docs/training.md has the figures).
+What a third would teach, other wordings teach better."""
 
 WARMUP = 0.1
 WARM_RATE = 0.5
@@ -50,7 +51,7 @@ def make_recipe(settings: TrainSection, parameters: int, examples: int | Survey)
     survey = examples if isinstance(examples, Survey) else Survey(examples)
     validation = _validation(settings, survey)
     shown = epoch_length(survey, settings.tool_share, settings.replay_share, validation)
-    batch = min(settings.batch_size or _batch(shown), max(1, shown))
+    batch = min(settings.batch_size or _batch(shown, survey), max(1, shown))
     # By what is learnt anew, not by what is shown: the older examples of a warm run have had their epochs.
     by_amount = EPOCHS_WITH_LESSONS if survey.lessons else EPOCHS
     epochs = settings.epochs or next(epochs for limit, epochs in by_amount if survey.learnt <= limit)
@@ -103,9 +104,9 @@ def _validation(settings: TrainSection, survey: Survey) -> int:
     return min(VALIDATION_MOST, round(VALIDATION_SHARE * survey.learnt))
 
 
-def _batch(examples: int) -> int:
+def _batch(examples: int, survey: Survey) -> int:
     """8 while every step counts, 16 once there are enough steps anyway; beyond 32 LoRA learns less per example."""
-    return 8 if examples < 1000 else 16
+    return 8 if examples < (4000 if survey.lessons else 1000) else 16
 
 
 def physical_cores() -> int:

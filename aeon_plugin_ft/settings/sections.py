@@ -89,7 +89,7 @@ class MemorySection(Section):
         16,
         ge=1,
         le=40,
-        description="Open questions about each fact, each in another wording; some that ask for a yes or a no come on top.",
+        description="Open questions about each fact, each in another wording; those for a yes or a no come on top.",
     )
     in_prompt: bool = Field(True, description="Tell the model, with each question, the facts that matter for it.")
     prompt_tokens: int = Field(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 import pytest
 
 from aeon_plugin_ft.errors import RefusedError
 from aeon_plugin_ft.settings import TrainSection
+from aeon_plugin_ft.training import recipe
 from aeon_plugin_ft.training.mix import Survey
 from aeon_plugin_ft.training.recipe import make_recipe, physical_cores, step_examples
 
@@ -95,8 +97,21 @@ def test_every_example_comes_up_equally_often_in_an_order_that_only_the_seed_dec
 def test_a_run_that_teaches_facts_goes_to_its_end() -> None:
     """Stopped by the loss on conversations, a run knows a third of what it was told."""
     talk, taught = (make_recipe(TrainSection(), 1, Survey(400, lessons=count)) for count in (0, 100))
-    assert make_recipe(TrainSection(), 1, Survey(2000, lessons=1500)).batch_size == 8
-    assert make_recipe(TrainSection(), 1, Survey(2000)).batch_size == 16
-    assert [make_recipe(TrainSection(), 1, Survey(n, lessons=n // 2)).epochs for n in (400, 3000, 5000)] == [2, 2, 1]
     assert talk.validation == 20 and talk.patience == TrainSection().early_stopping and talk.evaluate_steps > 0
     assert (taught.validation, taught.patience, taught.evaluate_steps) == (0, 0, 0)
+
+
+def test_a_run_that_teaches_facts_has_epochs_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By other numbers than the measured ones, so that a new measurement changes no test."""
+    monkeypatch.setattr(recipe, "EPOCHS", ((500, 7.0), (math.inf, 6.0)))
+    monkeypatch.setattr(recipe, "EPOCHS_WITH_LESSONS", ((1000, 5.0), (math.inf, 4.0)))
+    surveys = [Survey(400), Survey(1001), Survey(400, lessons=200), Survey(1000, lessons=1), Survey(1001, lessons=1)]
+    assert [make_recipe(TrainSection(), 1, survey).epochs for survey in surveys] == [7, 6, 5, 5, 4]
+
+
+def test_batches_grow_with_the_data_and_later_where_facts_are_taught() -> None:
+    sizes = [10, 100, 1000, 2000, 10_000, 100_000]
+    talk = [make_recipe(TrainSection(), 1, Survey(size)).batch_size for size in sizes]
+    taught = [make_recipe(TrainSection(), 1, Survey(size, lessons=size // 2)).batch_size for size in sizes]
+    assert talk == sorted(talk) and taught == sorted(taught) and talk[0] < talk[-1]
+    assert all(few <= many for few, many in zip(taught, talk, strict=True)) and taught != talk

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle, islice, pairwise
 
 from aeon_plugin_ft.causes import Cause
@@ -68,8 +68,8 @@ class LessonKind(Cause):
 @dataclass(frozen=True, slots=True)
 class Lesson:
     """An example made from facts. `facts` and `turns` are their ids, () for what was never told; the answer is in the
-    assistant's voice. `turns` includes that of the real reply it was taken from; `memories` are sentences in the place
-    that the prompt keeps for them, of the facts in `facts` or of nobody's."""
+    assistant's voice. `turns` includes that of the real reply it was taken from, and the lineage of other facts that
+    its prompt tells; `memories` are the sentences in the place that the prompt keeps for them."""
 
     question: str
     answer: str
@@ -171,10 +171,13 @@ class _Teacher:
         asked, answers = self._worded(self.known.topics[at], at), self._answers(self.known.topics[at], at)
         if not asked or len(self.known.alike(at)) > 1:
             return []
-        told = [at, *([(at + 1) % len(self.known.facts)] if len(self.known.facts) > 1 else [])]
-        lines = shuffled((sentence(self.known.facts[place], self.known.names) for place in told), asked[0])
-        ids = tuple(self.known.facts[place].id for place in told)
-        return [Lesson(typed(asked[0]), answers[-1][0], ids, LessonKind.READ, memories=tuple(lines))]
+        beside = [self.known.facts[(at + 1) % len(self.known.facts)]][: len(self.known.facts) - 1]
+        told = [self.known.facts[at], *beside]
+        lines = shuffled((sentence(fact, self.known.names) for fact in told), asked[0])
+        answer, turn = answers[-1]
+        lesson = self._lesson([at], asked[0], answer, LessonKind.READ, turn)
+        lineage = (name for fact in beside for name in fact.lineage)
+        return [replace(lesson, turns=(*lesson.turns, *lineage), memories=tuple(lines))]
 
     def _asked(self, at: int) -> list[Lesson]:
         about, alike = self.known.topics[at], self.known.alike(at)

@@ -92,10 +92,20 @@ def test_every_example_comes_up_equally_often_in_an_order_that_only_the_seed_dec
     assert list(step_examples(other, 20)) != steps
 
 
+def test_a_small_model_is_taught_facts_in_large_steps_at_a_high_rate() -> None:
+    small, large = (make_recipe(TrainSection(), size, Survey(2000, lessons=1500)) for size in (270_000_000, 8 * 10**9))
+    assert (small.batch_size, small.learning_rate) == (32, pytest.approx(3e-3))
+    assert (large.batch_size, large.learning_rate) == (16, 1e-4)
+    few = make_recipe(TrainSection(), 270_000_000, Survey(300, lessons=200))
+    assert (few.batch_size, few.learning_rate) == (8, pytest.approx(1.5e-3))
+    own = make_recipe(TrainSection(batch_size=16), 270_000_000, Survey(2000, lessons=1500))
+    assert own.learning_rate == pytest.approx(1.5e-3 * 2**0.5)
+
+
 def test_a_run_that_teaches_facts_goes_to_its_end() -> None:
     """Stopped by the loss on conversations, a run knows a third of what it was told."""
     talk, taught = (make_recipe(TrainSection(), 1, Survey(400, lessons=count)) for count in (0, 100))
-    assert make_recipe(TrainSection(), 1, Survey(2000, lessons=1500)).batch_size == 8
+    assert make_recipe(TrainSection(), 1, Survey(2000, lessons=1500)).batch_size == 32
     assert make_recipe(TrainSection(), 1, Survey(2000)).batch_size == 16
     assert [make_recipe(TrainSection(), 1, Survey(n, lessons=n // 2)).epochs for n in (400, 3000, 5000)] == [2, 2, 1]
     assert talk.validation == 20 and talk.patience == TrainSection().early_stopping and talk.evaluate_steps > 0

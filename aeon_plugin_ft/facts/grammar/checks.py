@@ -42,6 +42,17 @@ def _by_title(one: Candidate) -> bool:
     return bool(title) and bool(rest) and (rest[:1].isupper() or _first_name(fold_accents(rest)))
 
 
+def _titled(one: Candidate) -> bool:
+    """ "minha sogra é **dona Neusa**", also typed without capitals: "seu antonio"."""
+    name = one.value.split(maxsplit=1)[1]
+    return name[:1].isupper() or _first_name(fold_accents(name))
+
+
+def _after_trait(one: Candidate) -> bool:
+    """ "sou canhoto **e míope**": what comes first is a trait as well."""
+    return bool(member("trait", one.groups.get("first") or ""))
+
+
 def _capital(one: Candidate) -> bool:
     """A make or a name: a capital letter or a digit somewhere."""
     return any(letter.isupper() or letter.isdigit() for letter in one.value)
@@ -52,7 +63,8 @@ def _caps(one: Candidate) -> bool:
 
 
 def _lower(one: Candidate) -> bool:
-    return not one.value[:1].isupper()
+    """A common noun; also one that is a word of capitals, as TI and RH are."""
+    return not one.value[:1].isupper() or (one.value.isupper() and len(one.value) == len("TI"))
 
 
 def _kindly(one: Candidate) -> bool:
@@ -116,7 +128,8 @@ def _is_course(one: Candidate) -> bool:
 
 def _using(one: Candidate) -> bool:
     """ "uso Neovim", "uso óculos"; not "uso o de sempre"."""
-    return (_capital(one) or in_class("usable", one.folded)) and not _PREPOSITION.match(one.folded)
+    named = _capital(one) or in_class("usable", one.folded)
+    return named and not _PREPOSITION.match(one.folded) and not _first_name(one.folded)
 
 
 def _spot(one: Candidate) -> bool:
@@ -200,6 +213,8 @@ CHECKS: dict[str, Check] = {
     "spot": _spot,
     "oneofmany": _one_of_many,
     "subjectcaps": _subject_caps,
+    "aftertrait": _after_trait,
     "team": _team,
+    "titled": _titled,
     "using": _using,
 }

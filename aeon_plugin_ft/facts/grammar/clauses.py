@@ -263,7 +263,9 @@ class ClauseReader:
             if seen & _NEVER and words[at - 1].folded in _NEVER:
                 behind_never = at
         form = None if at < end and self._conjunction(at) else verb_at(words, at, end)
-        never = bool(seen & _NEVER)
+        never = bool(seen & _NEVER) and "quase" not in seen  # "quase nunca como doce" is seldom
+        if seen & _NEVER and not never:
+            return None
         start = subject.start or words[begin].start
         if form is None or form[0].person not in persons:
             if not (never and subject.owner and at < end):

@@ -106,7 +106,7 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     path.rename(tmp_path / "moved.sqlite3")
 
 
-FOREIGN = "import sys; from pathlib import Path; from aeon_plugin_ft.store import Store; store = Store(Path(sys.argv[1]))"
+FOREIGN = "import sys, pathlib; from aeon_plugin_ft.store import Store; store = Store(pathlib.Path(sys.argv[1]))"
 
 
 def in_another_process(path: Path, does: str) -> str:

@@ -55,7 +55,7 @@ def test_the_halves_of_the_second_set_are_told_apart_by_the_hash_of_the_text() -
     assert sum(map(len, halves)) == 294
 
 
-@pytest.mark.parametrize("name", [*FRESH2, FRESH3])
+@pytest.mark.parametrize("name", [*FRESH2, FRESH3, FRESH4])
 def test_what_was_mended_holds(name: str) -> None:
     score = measure(name)
 

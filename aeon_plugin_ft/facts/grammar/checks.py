@@ -42,6 +42,17 @@ def _by_title(one: Candidate) -> bool:
     return bool(title) and bool(rest) and (rest[:1].isupper() or _first_name(fold_accents(rest)))
 
 
+def _spouse(one: Candidate) -> bool:
+    """ "sou casado com a colheitadeira" is a joke."""
+    mate = one.groups.get("mate") or ""
+    return not any(member(name, mate) for name in ("possession", "thing", "abstract", "event", "no_match"))
+
+
+def _blood(one: Candidate) -> bool:
+    """A blood type is one: "meu sangue é leite condensado"."""
+    return one.subject.head != "tipo sanguíneo" or bool(re.match(r"(?:a|b|ab|o)\b", one.folded))
+
+
 def _titled(one: Candidate) -> bool:
     """ "minha sogra é **dona Neusa**", also typed without capitals: "seu antonio"."""
     name = one.value.split(maxsplit=1)[1]
@@ -197,6 +208,7 @@ CHECKS: dict[str, Check] = {
     "demonym": _demonym,
     "keepsake": _keepsake,
     "knownname": _known_name,
+    "blood": _blood,
     "capital": _capital,
     "caps": _caps,
     "iscourse": _is_course,
@@ -211,6 +223,7 @@ CHECKS: dict[str, Check] = {
     "naming": _naming,
     "notas": _not_an_hour,
     "spot": _spot,
+    "spouse": _spouse,
     "oneofmany": _one_of_many,
     "subjectcaps": _subject_caps,
     "aftertrait": _after_trait,

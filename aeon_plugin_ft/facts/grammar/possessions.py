@@ -113,10 +113,10 @@ class PossessionReader:
         if not clause.subject.owner:
             kinds = ("pet", "possession", "kind")
         known = any(member(name, noun) for name in kinds)
-        if not match["count"]:
-            return known and clause.ended
         original = self.sentence.text[match.start("noun") : match.end("noun")]
         made = original[:1].isupper() and clause.verb == "ter"
+        if not match["count"]:
+            return (known or made) and clause.ended
         return known or made
 
     def _inside(self, clause: Clause, noun: tuple[int, int]) -> tuple[str, tuple[int, int]]:

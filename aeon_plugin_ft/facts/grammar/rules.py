@@ -45,8 +45,11 @@ _WHENCE = re.compile(
     r"(?P<name>(?:(?:dona|seu|tio|tia|dr|dra) )?[A-ZÀ-Ý]\w+(?: [A-ZÀ-Ý]\w+)*) (?:d[ao]s?|aqui|ali|l[aá]) [^A-ZÀ-Ý]"
 )
 """From where somebody is known: "sou o Everaldo **da contabilidade**"."""
-_SOMEBODY_ELSE = re.compile(r" e (?:(?:o|a) )?(?:meu|minha|seu|sua|teu|tua) ")
-"""Who lives or works elsewhere: "mora no Canadá **e minha irmã em Recife**"."""
+_NO_PLACE = re.compile(
+    r" e (?:(?:o|a) )?(?:meu|minha|seu|sua|teu|tua) | no dia |"
+    r" em (?:janeiro|fevereiro|marco|abril|maio|junho|julho|agosto|setembro|outubro|novembro|dezembro)\b"
+)
+"""When, and who is elsewhere: "mora no Canadá **e minha irmã em Recife**", "nasci em Crato **no dia 2**"."""
 _IN_TOWN = re.compile(r" em (?P<town>[A-ZÀ-Ý])")
 _MACRO = re.compile(r"\{([a-z]\w*)\}")
 
@@ -221,7 +224,7 @@ class RuleReader:
         if relation is Relation.JOB:
             end = _without_town(text, folded, start, end)
         if relation in _PLACES:
-            other = _SOMEBODY_ELSE.search(folded, start, end)
+            other = _NO_PLACE.search(folded, start, end)
             end = other.start() if other else end
         if relation in _SHIFTED:
             end = without_shift(folded, start, end)

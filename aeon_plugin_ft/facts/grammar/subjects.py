@@ -207,7 +207,10 @@ def _noun(original: str, folded: str) -> Subject:
     if kinds & {"person", "pet", "thing"}:
         known = member("person", folded) or member("pet", folded) or member("thing", folded)
         rest = original[len(known) :].strip()
-        if rest and re.match(r"(?:(?:dona|seu|dr|dra|tio|tia) )?[A-ZÀ-Ý]", rest) and not re.search(r"\d", rest):
+        by_capital = re.match(r"(?:(?:dona|seu|dr|dra|tio|tia) )?[A-ZÀ-Ý]", rest)
+        # Transcribed speech has no capitals: "minha filha conceição".
+        by_list = kinds & {"person", "pet"} and " " not in rest and member("first_name", folded[len(known) :].strip())
+        if rest and (by_capital or by_list) and not re.search(r"\d", rest):
             original, name = original[: len(known)], rest
     return Subject(original, kinds, name=name, age=age)
 

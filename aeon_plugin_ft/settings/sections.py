@@ -86,9 +86,9 @@ class MemorySection(Section):
 
     learn: bool = Field(True, description="Teach the facts with each training, each in several wordings.")
     wordings: int = Field(
-        16,
+        40,
         ge=1,
-        le=40,
+        le=60,
         description="Open questions about each fact, each in another wording; those for a yes or a no come on top.",
     )
     in_prompt: bool = Field(True, description="Tell the model, with each question, the facts that matter for it.")

@@ -186,8 +186,9 @@ def _owned(sentence: Sentence, start: int, folded: str) -> Subject | None:
         return None
     if folded in _HEADS:
         return Subject("", frozenset({_HEADS[folded]}), head=original)
-    if folded in _OTHER_WORDS:
-        return Subject("", frozenset({"side"}), head=_OTHER_WORDS[folded])
+    if folded in _OTHER_WORDS or folded in _OTHER_WORDS.values() or folded == "tipo sanguineo":
+        head = _OTHER_WORDS.get(folded, original)
+        return Subject("", frozenset({"blood" if "sangu" in head else "side"}), head=head)
     if folded in classes()["favourite_noun"]:
         return Subject("", frozenset({"favourite"}), head=original)
     if folded in classes()["owner_side"]:

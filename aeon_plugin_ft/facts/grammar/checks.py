@@ -160,8 +160,6 @@ def _origin(one: Candidate) -> bool:
 def _something_owned(one: Candidate) -> bool:
     """ "o Thor é meu cachorro"; not "a Bia é minha vida"."""
     named = fold_accents(one.named)
-    if one.folded in {"senhor", "senhora", "deus", "jesus"}:  # "o Senhor é meu pastor"
-        return False
     return not any(in_class(name, named) for name in ("abstract", "idle"))
 
 

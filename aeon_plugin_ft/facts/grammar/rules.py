@@ -19,6 +19,8 @@ from aeon_plugin_ft.facts.grammar.values import (
     parts,
     trimmed,
     with_state,
+    without_date,
+    without_more,
     without_relative,
     without_shift,
 )
@@ -190,8 +192,11 @@ class RuleReader:
     def _claim(
         self, rule: Rule, clause: Clause, match: re.Match[str], span: tuple[int, int], relation: Relation, ended: bool
     ) -> Claim | None:
-        start, end = self._value(clause, relation, span)
+        group = "blood" in clause.subject.kinds  # "o negativo", of which the "o" is no article
+        start, end = span if group else self._value(clause, relation, span)
         value, folded = self.sentence.text[start:end], self.sentence.folded[start:end]
+        if relation is Relation.NAME and self.sentence.folded.startswith(" ou ", end):  # "é a Fork ou a Mimi"
+            return None
         named, _ = self._group(match, "subject")
         if not self._holds(rule, Candidate(value, folded, clause.subject, match.groupdict(), named), relation, ended):
             return None
@@ -218,11 +223,15 @@ class RuleReader:
             end = names.end() if names else end
         if relation in _UP_TO_RELATIVE:
             end = without_relative(folded, start, end)
+        if relation is Relation.NAME and self.sentence.caseless:
+            end = without_more(text, folded, start, end)
         if relation is Relation.NAME and clause.subject.kinds & {"owner", "person"}:
             whence = _WHENCE.match(text, start, end)
             end = whence.end("name") if whence else end
         if relation is Relation.JOB:
             end = _without_town(text, folded, start, end)
+        if relation in _TOWNS:
+            end = without_date(folded, start, end)
         if relation in _PLACES:
             other = _NO_PLACE.search(folded, start, end)
             end = other.start() if other else end

@@ -10,7 +10,7 @@ from aeon_plugin_ft.privacy.folding import fold_accents, fold_in_place
 from benchmarks.facts import heard, labelled, measure, rows_of
 
 PLAIN = {"fresh": (0.92, 0.80), "fresh2-development": (0.90, 0.75), "fresh2-heldout": (0.90, 0.68),
-         "fresh3": (0.90, 0.80), "fresh4": (0.94, 0.70)}  # fmt: skip
+         "fresh3": (0.91, 0.80), "fresh4": (0.95, 0.75)}  # fmt: skip
 """Precision and recall that hold of each set as it is heard; fresh4 had 0.74 and 0.49 without rules for it."""
 
 
@@ -49,6 +49,8 @@ def test_names_get_their_capital_where_there_is_none(text: str, cased: str) -> N
         ("aqui e o valmir sou operador de colheitadeira",
          {("", "name", "valmir"), ("", "job", "operador de colheitadeira")}),
         ("a gata e o cachorro dormem", set()),
+        ("meus filhos são o davi e a laura", {("filhos", "name", "davi e a laura")}),
+        ("minha gata e a nina a branca", {("gata", "name", "nina")}),
     ],
 )  # fmt: skip
 def test_what_is_heard_is_read(text: str, expected: set[tuple[str, str, str]]) -> None:
@@ -84,6 +86,10 @@ def test_jokes_and_verses_are_no_facts(text: str) -> None:
 )  # fmt: skip
 def test_a_value_ends_where_something_else_is_said(text: str, expected: set[tuple[str, str, str]]) -> None:
     assert read(text) == expected
+
+
+def test_values_keep_the_letters_that_were_written() -> None:
+    assert [one.value for one in claims("minha filha conceição é cozinheira")] == ["conceição", "cozinheira"]
 
 
 @pytest.mark.parametrize("name", PLAIN)

@@ -13,7 +13,6 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
-from aeon_plugin_ft.evaluation.sense.words import is_word
 from aeon_plugin_ft.facts.grammar.lexicon import BEFORE_NOUN, classes, member, read_toml, verb_forms
 from aeon_plugin_ft.privacy.text import vocabulary
 
@@ -25,6 +24,9 @@ _NO_NAME = (
 """Classes whose words are told of somebody and are no name."""
 _JOINTS = vocabulary("de da do dos das")
 _WORD = re.compile(r"[^\W\d_][\w'-]*")
+_FOREIGN = frozenset("kwy")
+_PLURAL = re.compile(r"\b(?:sao|chamam)\b")
+_SECOND = re.compile(r" e (?:[oa] )?(?P<name>[^\W\d_]+)")
 _LONGEST_NAME = 4
 """Words."""
 
@@ -33,16 +35,20 @@ def with_capitals(text: str, folded: str) -> str:
     """The text with the capitals of its names; `folded` is as long. As it was where there is a capital already."""
     if text != text.lower():
         return text
-    capitals = {start for start, _ in names(text, folded)}
+    capitals = {start for start, _ in names(folded)}
     return "".join(letter.upper() if at in capitals else letter for at, letter in enumerate(text)) if capitals else text
 
 
-def names(text: str, folded: str) -> set[tuple[int, int]]:
+def names(folded: str) -> set[tuple[int, int]]:
     """Where the words of names stand in a text without capitals."""
     words: set[tuple[int, int]] = set()
     for pattern, sort in _patterns():
         for match in pattern.finditer(folded):
-            words |= _name(text, folded, match.start("name"), sort)
+            name = _name(folded, match.start("name"), sort)
+            words |= name
+            if name and _PLURAL.search(match.group()):  # "meus filhos são o davi e a laura"
+                second = _SECOND.match(folded, max(end for _, end in name))
+                words |= _name(folded, second.start("name"), sort) if second else set()
     return words
 
 
@@ -89,7 +95,7 @@ def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
     )
 
 
-def _name(text: str, folded: str, start: int, sort: str) -> set[tuple[int, int]]:
+def _name(folded: str, start: int, sort: str) -> set[tuple[int, int]]:
     """The words of the name that begins at `start`; none where it may be another word."""
     words = list(_words(folded, start))
     if not words:
@@ -98,15 +104,15 @@ def _name(text: str, folded: str, start: int, sort: str) -> set[tuple[int, int]]
     if member("title", folded[slice(*first)]) and rest and sort != "before":
         first, *rest = rest
         sort = "here"
-    if not _stands_for_a_name(sort, text[slice(*first)], folded[slice(*first)], _verb_follows(folded, rest)):
+    if not _stands_for_a_name(sort, folded[slice(*first)], _verb_follows(folded, rest)):
         return set()
     return {first, *_surnames(folded, rest)}
 
 
-def _stands_for_a_name(sort: str, original: str, folded: str, alone: bool) -> bool:
+def _stands_for_a_name(sort: str, folded: str, alone: bool) -> bool:
     """Whether a word at such a place is a name; `alone`: a verb follows it."""
     if sort == "behind":
-        return _surely(original, folded)
+        return _surely(folded)
     if sort == "pet_behind":
         return alone and _pet_name(folded)
     return _may_name(folded)
@@ -142,9 +148,10 @@ def _given(word: str) -> bool:
     return bool(member("first_name", word)) and not any(member(name, word) for name in ("colour", "weekday", "number"))
 
 
-def _surely(original: str, folded: str) -> bool:
-    """Whether a word right behind "minha filha" is her name: one that people have, or none that people write."""
-    return _given(folded) or (_may_name(folded) and not is_word(original) and not is_word(folded))
+def _surely(folded: str) -> bool:
+    """Whether a word right behind "minha filha" is her name: one that people have, or one in letters that Portuguese
+    keeps for names and loans."""
+    return _given(folded) or (_may_name(folded) and not _FOREIGN.isdisjoint(folded))
 
 
 def _pet_name(word: str) -> bool:

@@ -246,6 +246,8 @@ class ClauseReader:
         if not first or words[first - 1].folded not in _ARTICLES:
             return False
         joint = next((at for at in range(first + 1, end) if words[at].folded == "e"), end)
+        if any(word.folded == "com" for word in words[first:joint]):  # "o baba com os caras"
+            return False
         if joint == first + 1 and joint + 1 < end and words[joint + 1].folded in {"o", "a"}:  # "o Tom e a Mel"
             return False
         for at in range(joint + 2, end):

@@ -53,6 +53,11 @@ _NO_PLACE = re.compile(
 )
 """When, and who is elsewhere: "mora no Canadá **e minha irmã em Recife**", "nasci em Crato **no dia 2**"."""
 _IN_TOWN = re.compile(r" em (?P<town>[A-ZÀ-Ý])")
+_CUT_SHORT = {
+    Relation.NAME: re.compile(r" ou "),
+    Relation.DAY: re.compile(r" e (?:segunda|terca|quarta|quinta|sexta|sabado|domingo)\b"),
+}
+"""What may not follow a value: "é a Fork **ou a Mimi**", and half of "terça **e sexta**"."""
 _MACRO = re.compile(r"\{([a-z]\w*)\}")
 
 
@@ -195,7 +200,7 @@ class RuleReader:
         group = "blood" in clause.subject.kinds  # "o negativo", of which the "o" is no article
         start, end = span if group else self._value(clause, relation, span)
         value, folded = self.sentence.text[start:end], self.sentence.folded[start:end]
-        if relation is Relation.NAME and self.sentence.folded.startswith(" ou ", end):  # "é a Fork ou a Mimi"
+        if relation in _CUT_SHORT and _CUT_SHORT[relation].match(self.sentence.folded, end):
             return None
         named, _ = self._group(match, "subject")
         if not self._holds(rule, Candidate(value, folded, clause.subject, match.groupdict(), named), relation, ended):

@@ -31,6 +31,8 @@ PENDING_S = 30.0
 """A question waits this long for its answer."""
 _LONGEST_ANSWER = 6
 """Words of a yes or no."""
+_ANSWER_CHARS = 200
+"""A text beyond this is no answer, and is not looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,9 +220,10 @@ def yes_or_no(text: str) -> bool | None:
     One "não" among yeses is a no. A bare "esquece" means "never mind", even when asked whether to forget.
     """
     table = grammar()
-    heard = [word.plain for word in words(text)]
+    heard = [word.plain for word in words(text[: _ANSWER_CHARS + 1])]
     if (
         not heard
+        or len(text) > _ANSWER_CHARS
         or len(heard) > _LONGEST_ANSWER
         or any(word not in table.yes | table.no | table.beside for word in heard)
     ):

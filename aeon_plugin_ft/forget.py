@@ -21,6 +21,7 @@ from pathlib import Path
 from aeon_plugin_ft.causes import EndCause
 from aeon_plugin_ft.dataset.feedback.opinions import corrections, forget_opinions
 from aeon_plugin_ft.dataset.frozen import datasets_with, forget_datasets
+from aeon_plugin_ft.dataset.sought import pattern_of
 from aeon_plugin_ft.dataset.words import words
 from aeon_plugin_ft.errors import RegistryError, StoreError, TrainingError
 from aeon_plugin_ft.evaluation.report.forgetting import without_facts
@@ -41,8 +42,6 @@ from aeon_plugin_ft.turns.model import LoggedTurn
 from aeon_plugin_ft.watch.signals import forget_signals
 from aeon_plugin_ft.wording import english
 
-SHORT = 4
-"""Characters up to which what is searched must begin a word: "Ana" is not in "semana"."""
 KNOWN = 365 * 86_400.0
 """Imported turns of unknown time are numbered from 1970 on; a time range never means them."""
 WAIT_SECONDS = 5.0
@@ -79,7 +78,7 @@ class Forgetter:
     # -- which turns ---------------------------------------------------------------------------
 
     def last(self) -> list[str]:
-        """The owner's newest conversation turn."""
+        """The owner's conversation turn that was spoken last."""
         return [turn.id for turn in self.index.latest(50) if turn.caller == "chat"][:1]
 
     def starting(self, start: str) -> list[str]:
@@ -95,8 +94,9 @@ class Forgetter:
         return ids_where(self.store, "at >= ? AND at < ?", max(start, KNOWN), end)
 
     def about(self, text: str) -> list[str]:
-        """Every turn in which this stands, whatever the case and the accents; a short text only where a word begins."""
-        pattern = _pattern(text)
+        """Every turn in which this stands as whole words, in the singular or the plural, whatever the case and the
+        accents."""
+        pattern = pattern_of(text)
         return [] if pattern is None else self._where(pattern)
 
     def person(self, name: str) -> list[str]:
@@ -124,7 +124,7 @@ class Forgetter:
     def edited_about(self, text: str) -> list[Fact]:
         """The facts with this in them that the owner wrote, and that no turn tells: `about` cannot find them."""
         read_facts(self.book, self.store, self.index)
-        pattern = _pattern(text)
+        pattern = pattern_of(text)
         if pattern is None:
             return []
         untold = [fact for fact in self.book.every() if not fact.turns]
@@ -220,15 +220,6 @@ class Forgetter:
         # secure_delete has wiped the pages; this gives the file back without them, and the checkpoint empties the WAL.
         self.store.execute("VACUUM")
         self.store.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-
-
-def _pattern(text: str) -> re.Pattern[str] | None:
-    """Finds a text in folded ones, a short one only where a word begins; None for nothing."""
-    sought = fold_accents(text.strip())
-    if not sought:
-        return None
-    border = r"(?<![^\W_])" if len(sought) <= SHORT else ""
-    return re.compile(border + r"\s+".join(map(re.escape, sought.split())))
 
 
 def kept_texts(turn: LoggedTurn) -> Iterator[str]:

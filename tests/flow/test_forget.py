@@ -125,7 +125,7 @@ def test_a_search_looks_at_history_and_recalled_memories_but_not_at_the_fixed_pr
         ("vi a Ana na rua", True, True),
         ("toda semana é assim", False, False),
         ("a anã da história", True, True),
-        ("Anacleto chegou", True, False),
+        ("Anacleto chegou", False, False),
         ("foi com a ANA, ontem", True, True),
     ],
 )
@@ -267,9 +267,7 @@ def test_a_time_range_is_of_whole_days_or_minutes(forget: Forget) -> None:
 
 
 def test_conditions_together_mean_the_turns_that_meet_all(forget: Forget) -> None:
-    assert forget.turns("--about", "vizinho número 3", "--minutes", "61") == [
-        f"turn{number:04d}" for number in (3, *range(30, 40))
-    ]
+    assert forget.turns("--about", "vizinho número 3", "--minutes", "61") == ["turn0003"]
     assert forget.turns("--about", "vizinho número 3", "--person", "anacleto") == []
     assert forget.turns("--person", "anacleto", "--turn", "turn0001") == ["turn0001", "turn0007"]
     assert forget.turns() == []

@@ -121,7 +121,8 @@ class OwnerControl(LastControl):
             return ModelInUse(BASE, own=False)
         last = self.registry.last_promotion(answering)
         trained = None if answering == BASE else self.registry.get(answering).created
-        return ModelInUse(answering, since=None if last is None else last.at, trained_at=trained)
+        tainted = self.registry.states().get(answering) is VersionState.TAINTED
+        return ModelInUse(answering, None if last is None else last.at, trained, tainted=tainted)
 
     def use(self, version: str) -> CommandResult:
         """Put a version into use, and wait until it answers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -32,6 +33,7 @@ class _Asked:
 
     turns: tuple[str, ...]
     facts: tuple[Fact, ...]
+    pattern: re.Pattern[str] | None
 
 
 class FactControl:
@@ -69,19 +71,24 @@ class FactControl:
             return SaidFacts(reason=reason_of(error))
         return SaidFacts(self._spoken(noted), len(noted))
 
-    def plan(self, which: Callable[[Forgetter], tuple[Sequence[str], Sequence[Fact]]]) -> Forgotten:
-        """What would go with the turns and facts that `which` finds."""
+    def plan(
+        self,
+        which: Callable[[Forgetter], tuple[Sequence[str], Sequence[Fact]]],
+        pattern: re.Pattern[str] | None = None,
+    ) -> Forgotten:
+        """What would go with the turns and facts that `which` finds, and with what Aeon's own files have of them or of
+        the `pattern` that was searched."""
         forgetter = self._forgetter()
         # What was said a moment ago must be found: "esquece isso" comes before the watcher's next look.
         self.runtime.index.ingest()
         try:
             ids, facts = which(forgetter)
-            planned = forgetter.plan(ids, facts)
+            planned = forgetter.plan(ids, facts, pattern)
         except AeonFtError as error:
             return Forgotten(0, reason=reason_of(error))
         if planned.nothing:
             return Forgotten(0, reason=Reason.NOTHING_TO_FORGET)
-        return self._told(planned, facts, _Asked(planned.turns, tuple(facts)))
+        return self._told(planned, facts, _Asked(planned.turns, tuple(facts), pattern))
 
     def forget(self, planned: Forgotten) -> Forgotten:
         """Forget exactly what was planned: between the question and the yes something else may have been said."""
@@ -89,11 +96,12 @@ class FactControl:
         if not isinstance(asked, _Asked):
             return Forgotten(0, reason=Reason.NOTHING_TO_FORGET)
         try:
-            done = self._forgetter().forget(asked.turns, asked.facts)
+            done = self._forgetter().forget(asked.turns, asked.facts, asked.pattern)
         except AeonFtError as error:
             return Forgotten(0, reason=reason_of(error))
         self.runtime.exchanges.forget([*done.turns, *done.quoting])
-        return replace(self._told(done, asked.facts, None), talks=planned.talks)
+        in_use = self.runtime.answering in done.versions
+        return replace(self._told(done, asked.facts, None), talks=planned.talks, in_use=in_use)
 
     def _forgetter(self) -> Forgetter:
         return Forgetter(self.runtime.data, self.runtime.store, self.runtime.book)
@@ -103,7 +111,8 @@ class FactControl:
         said = self._spoken(by_weight(facts) or by_weight(forgetting.facts))
         count = len(forgetting.turns) + len(forgetting.quoting)
         talks = self._talks(forgetting) if asked is not None else ()
-        return Forgotten(count, forgetting.versions, facts=said, talks=talks, asked=asked)
+        host = sum(traces.records for traces in forgetting.host)
+        return Forgotten(count, forgetting.versions, facts=said, talks=talks, asked=asked, host=host)
 
     def _talks(self, forgetting: Forgetting) -> tuple[Talk, ...]:
         """The newest of the owner's conversations among these, by what they said."""

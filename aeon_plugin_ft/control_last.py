@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from aeon_plugin_ft.control_facts import FactControl
 from aeon_plugin_ft.dataset.feedback.opinions import note_feedback
 from aeon_plugin_ft.dataset.model import Feedback
+from aeon_plugin_ft.dataset.sought import pattern_of
 from aeon_plugin_ft.host.exchanges import Exchange, Said
 from aeon_plugin_ft.turns.model import LoggedTurn, TurnKind
 from aeon_plugin_ft.voice.control import CommandResult, Forgotten, Reason, Talk
@@ -102,7 +103,7 @@ class LastControl(FactControl):
 
     def forget_about(self, text: str) -> Forgotten:
         """What would go with every turn in which this stands, and with what repeats them."""
-        return self.plan(lambda forgetter: (forgetter.about(text), forgetter.edited_about(text)))
+        return self.plan(lambda forgetter: (forgetter.about(text), forgetter.edited_about(text)), pattern_of(text))
 
     # -- the private mode ----------------------------------------------------------------------
 

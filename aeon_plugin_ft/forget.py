@@ -15,7 +15,7 @@ import re
 import shutil
 import time
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aeon_plugin_ft.causes import EndCause
@@ -28,6 +28,7 @@ from aeon_plugin_ft.evaluation.report.forgetting import without_facts
 from aeon_plugin_ft.evaluation.report.page import html_page
 from aeon_plugin_ft.facts.book import FactBook
 from aeon_plugin_ft.facts.model import Fact, lineage_of
+from aeon_plugin_ft.forget_host import HostFiles, Sought, Traces
 from aeon_plugin_ft.privacy.folding import fold_accents
 from aeon_plugin_ft.registry import Registry
 from aeon_plugin_ft.registry.folders import replace_report
@@ -51,7 +52,7 @@ WAIT_SECONDS = 5.0
 @dataclass(frozen=True, slots=True)
 class Forgetting:
     """What went, or would go: turn ids (`quoting` repeat them in their history), datasets, runs, the versions that were
-    trained on them, and the facts that nothing else tells."""
+    trained on them, and the facts that nothing else tells. `host`: what Aeon's own files have of it, or still have."""
 
     turns: tuple[str, ...] = ()
     quoting: tuple[str, ...] = ()
@@ -59,11 +60,12 @@ class Forgetting:
     runs: tuple[str, ...] = ()
     versions: tuple[str, ...] = ()
     facts: tuple[Fact, ...] = ()
+    host: tuple[Traces, ...] = ()
 
     @property
     def nothing(self) -> bool:
         """Whether there is nothing to forget."""
-        return not self.turns and not self.facts
+        return not (self.turns or self.facts or self.host)
 
 
 class Forgetter:
@@ -74,6 +76,7 @@ class Forgetter:
         self.data, self.store, self.book = data, store, book or FactBook(store)
         self.index = TurnIndex(store, data.log)
         self.registry = Registry(data, store)
+        self.host_files = HostFiles(data)
 
     # -- which turns ---------------------------------------------------------------------------
 
@@ -135,13 +138,16 @@ class Forgetter:
 
     # -- forgetting ----------------------------------------------------------------------------
 
-    def plan(self, ids: Collection[str], facts: Collection[Fact] = ()) -> Forgetting:
-        """What forgetting these turns, and these facts wherever they were told, would take with it."""
+    def plan(
+        self, ids: Collection[str], facts: Collection[Fact] = (), pattern: re.Pattern[str] | None = None
+    ) -> Forgetting:
+        """What forgetting these turns, and these facts wherever they were told, would take with it. `pattern` is what
+        was searched, for what Aeon's own files have of it beside the turns."""
         self.index.ingest()
         read_facts(self.book, self.store, self.index)
         asked = tuple(sorted(set(ids)))
         if not asked and not facts:
-            return Forgetting()
+            return Forgetting(host=self.host_files.find(Sought((), pattern)))
         quoting = tuple(sorted(turns_quoting(self.data.log, asked))) if asked else ()
         gone = {*asked, *quoting}
         told = {fact.id: fact for fact in (*facts, *(self.book.told_only_in(gone) if gone else ()))}
@@ -149,16 +155,23 @@ class Forgetter:
         runs = [row.id for row in runs_on(self.store, datasets)]
         versions = self.registry.trained_on(datasets)
         sides = (tuple(sorted(datasets)), tuple(runs), tuple(versions))
-        return Forgetting(asked, quoting, *sides, tuple(told.values()))
+        host = self.host_files.find(self._sought(asked, pattern))
+        return Forgetting(asked, quoting, *sides, tuple(told.values()), host)
 
-    def forget(self, ids: Collection[str], facts: Collection[Fact] = ()) -> Forgetting:
+    def _sought(self, ids: Collection[str], pattern: re.Pattern[str] | None) -> Sought:
+        turns = filter(None, map(self.index.get, ids))
+        return Sought.of([turn for turn in turns if turn.source == "live"], pattern)
+
+    def forget(
+        self, ids: Collection[str], facts: Collection[Fact] = (), pattern: re.Pattern[str] | None = None
+    ) -> Forgetting:
         """Remove them for good; these facts stay forgotten even where their turns stay. Raises TrainingError while a
         run that uses them is training.
 
         Safe to repeat: what was interrupted is finished by the same request for as long as the log has the turns,
-        and the log comes last.
+        and the log comes last. What is returned says what went, and with `host` what Aeon's own files still have.
         """
-        forgetting = self.plan(ids, facts)
+        forgetting = self.plan(ids, facts, pattern)
         if forgetting.nothing:
             return forgetting
         self._refuse_while_training(forgetting)
@@ -171,6 +184,8 @@ class Forgetter:
             _remove(self.data.runs / run)
         for dataset in forgetting.datasets:
             _remove(self.data.datasets / dataset)
+        # Before the log, from which the words are known.
+        left = self.host_files.remove(self._sought(forgetting.turns, pattern)) if forgetting.host else ()
         gone = [*forgetting.turns, *forgetting.quoting]
         for fact in facts:
             self.book.forget(fact)
@@ -183,7 +198,7 @@ class Forgetter:
         # Again: whoever read the log in between may have read them into the book once more.
         self.book.forget_turns(gone)
         self._scrub()
-        return forgetting
+        return replace(forgetting, host=left)
 
     def _refuse_while_training(self, forgetting: Forgetting) -> None:
         for row in runs_in(self.store, {RunState.RUNNING}):

@@ -112,12 +112,14 @@ class Status:
 @dataclass(frozen=True, slots=True)
 class ModelInUse:
     """`version` is "base" or "v0007"; `since` and `trained_at` are seconds since the epoch, None when unknown.
-    `own` is False when the host's own choice answers (nothing of the plugin's is routed)."""
+    `own` is False when the host's own choice answers (nothing of the plugin's is routed). `tainted`: it has learnt
+    something that was forgotten since."""
 
     version: str
     since: float | None = None
     trained_at: float | None = None
     own: bool = True
+    tainted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +216,9 @@ class NextTraining:
 class Forgotten:
     """`turns` conversations are (or would be) forgotten and `versions` were trained on some of them. `facts` are those
     that nothing else tells, said to the owner ("sua gata se chama Fork"). `talks` are the newest of the conversations.
-    `asked` is what a plan is carried out by (`Control.forget`): exactly what the owner was asked about."""
+    `host` records of Aeon's own files go too, or are left where they could not be taken out; `in_use`: a version that
+    learnt it goes on answering. `asked` is what a plan is carried out by (`Control.forget`): exactly what the owner was
+    asked about."""
 
     turns: int
     versions: tuple[str, ...] = ()
@@ -222,11 +226,13 @@ class Forgotten:
     facts: tuple[str, ...] = ()
     talks: tuple[Talk, ...] = ()
     asked: object = None
+    host: int = 0
+    in_use: bool = False
 
     @property
     def nothing(self) -> bool:
         """Whether there is nothing to forget, or it cannot be done."""
-        return self.reason is not None or not (self.turns or self.facts)
+        return self.reason is not None or not (self.turns or self.facts or self.host)
 
 
 A_HANDFUL = 5

@@ -99,6 +99,8 @@ class Replies:
         if not model.own:
             return self.catalogue.say("model.host")
         name = sayable.version(model.version)
+        if model.tainted:
+            return f"{self.catalogue.say('model.in_use', model=name)} {self.catalogue.say('model.tainted')}"
         if model.version == BASE or model.trained_at is None:
             return self.catalogue.say("model.in_use", model=name)
         return self.catalogue.say("model.in_use_trained", model=name, when=sayable.day(model.trained_at))
@@ -205,14 +207,20 @@ class Replies:
         """The question before forgetting, or why there is nothing to ask."""
         if planned.nothing:
             return self._nothing_forgotten(planned)
+        question = self._question(planned, what)
+        if planned.versions:
+            question = f"{self._marked('forget.ask_versions', planned)} {question}"
+        return f"{self.catalogue.say('forget.ask_host')} {question}" if planned.host and planned.turns else question
+
+    def _question(self, planned: Forgotten, what: Name) -> str:
         count = sayable.conversations(planned.turns)
+        if not (planned.turns or planned.facts):
+            return self.catalogue.say("forget.ask_host_alone")
         if what is Name.FORGET_FACT or not planned.turns:
             entry = "forget.ask_fact" if planned.turns else "forget.ask_fact_alone"
             slots = {"count": count} if planned.turns else {}
-            question = self.catalogue.say(entry, facts=_said(planned.facts[:A_HANDFUL]), **slots)
-        else:
-            question = self._ask_talks(planned, count, what)
-        return f"{self._marked('forget.ask_versions', planned)} {question}" if planned.versions else question
+            return self.catalogue.say(entry, facts=_said(planned.facts[:A_HANDFUL]), **slots)
+        return self._ask_talks(planned, count, what)
 
     def _ask_talks(self, planned: Forgotten, count: str, what: Name) -> str:
         """The question with the conversations in it, so that the owner hears which ones they are."""
@@ -232,7 +240,11 @@ class Replies:
             sentence = self.catalogue.say("forget.done", count=sayable.conversations(forgotten.turns))
         else:
             sentence = self.catalogue.say("forget.done_fact")
-        return f"{sentence} {self._marked('forget.done_versions', forgotten)}" if forgotten.versions else sentence
+        if forgotten.versions:
+            sentence = f"{sentence} {self._marked('forget.done_versions', forgotten)}"
+        if forgotten.in_use:
+            sentence = f"{sentence} {self.catalogue.say('forget.in_use')}"
+        return f"{sentence} {self.catalogue.say('forget.host_left')}" if forgotten.host else sentence
 
     def _nothing_forgotten(self, forgotten: Forgotten) -> str:
         return self.catalogue.say("forget.nothing", reason=self.reason(forgotten.reason or Reason.NOTHING_TO_FORGET))

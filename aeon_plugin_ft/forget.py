@@ -88,10 +88,6 @@ class Forgetter:
         """The turns whose id starts with this."""
         return ids_where(self.store, "substr(id, 1, ?) = ?", len(start), start)
 
-    def since(self, moment: float) -> list[str]:
-        """Every turn that began at `moment` (seconds since the epoch) or later."""
-        return self.between(moment, float("inf"))
-
     def between(self, start: float, end: float) -> list[str]:
         """Every turn that began at `start` or later and before `end` (seconds since the epoch)."""
         return ids_where(self.store, "at >= ? AND at < ?", max(start, KNOWN), end)

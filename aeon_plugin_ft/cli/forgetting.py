@@ -56,7 +56,10 @@ def forget(
     shared = of(context)
     forgetter = Forgetter(shared.data, shared.store, shared.book)
     forgetter.index.ingest()
-    span = (time.time() - minutes * 60 if minutes else None, _start(since), _end(until))
+    now = time.time()
+    # A turn whose time is yet to come was logged before the clock was set back, and not in the last minutes.
+    end = now if minutes and until is None else _end(until)
+    span = (now - minutes * 60 if minutes else None, _start(since), end)
     ids = chosen(forgetter, about, person, span)
     ids += [_whole_id(forgetter, one) for one in turn or ()]
     written = _written(forgetter, [one for one in (about, person) if one is not None], span)

@@ -29,7 +29,8 @@ from aeon_plugin_ft.voice.control import (
 )
 from aeon_plugin_ft.voice.intents import Intent, Name
 
-_NEVER_KEPT = {Reason.LAST_WAS_PRIVATE, Reason.LAST_WAS_UNKEPT}
+_UNFORGOTTEN = dict.fromkeys((Reason.LAST_WAS_PRIVATE, Reason.LAST_WAS_UNKEPT), "private.secret_unkept")
+"""What is said of a secret that was never kept; of any other that was not forgotten, why."""
 KNOWN_FROM = 365 * 86_400.0
 """Seconds since the epoch: a conversation from before that has no time that is known."""
 EQUAL = 0.005
@@ -183,9 +184,8 @@ class Replies:
         if not forgotten.nothing:
             named = self.talk(forgotten.talks[0]) if forgotten.talks else sayable.conversations(forgotten.turns)
             return self.catalogue.say("private.secret", talk=named)
-        if forgotten.reason in _NEVER_KEPT:
-            return self.catalogue.say("private.secret_unkept")
-        return self.catalogue.say("private.secret_left", reason=self.reason(forgotten.reason))
+        entry = _UNFORGOTTEN.get(forgotten.reason or Reason.NOTHING_TO_FORGET, "private.secret_left")
+        return self.catalogue.say(entry, reason=self.reason(forgotten.reason))
 
     def facts(self, known: SaidFacts, about: str) -> str:
         """A handful of what is known, and how much more there is."""

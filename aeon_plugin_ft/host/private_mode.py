@@ -15,8 +15,8 @@ from hooks import Host
 
 log = logging.getLogger("aeon_ft.host")
 
-MARKER = "private-mode"
-"""In the data folder while the mode is on."""
+MARKER = "aeon-ft.private"
+"""In the data folder while the mode is on; one of the names by which the folder knows what is its own."""
 
 
 class PrivateMode:

@@ -332,6 +332,7 @@ def test_the_private_mode_outlives_a_restart_and_says_so(tmp_path: Path) -> None
     runtime = second.start()
     assert second.private and runtime.owner.private_mode.on
     assert second.said[0] in variants()["private.still_on"]
+    assert not runtime.data.shared  # what keeps the mode is known as the plugin's own
     second.says("isso não fica")
     assert users(second) == []
     heard(second, "sai do modo privado")

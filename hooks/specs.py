@@ -114,8 +114,9 @@ class HostHooks:
         thread. A plugin that speaks of "the last reply" learns here that it is none of its own. A sentence that a
         plugin has answered (`aeon_heard`) is not told.
 
-        The thread is that of the sentence, and the owner waits for it: return within a millisecond. What is returned
-        is ignored. A plugin that raises is logged, and the others are called.
+        The thread is that of the sentence, and the owner waits for it: return within a millisecond.
+
+        What is returned is ignored. A plugin that raises is logged, and the others are called.
         """
 
     @hookspec

@@ -19,7 +19,7 @@ from aeon_plugin_ft.host.idle_reading import IdleReading
 from aeon_plugin_ft.host.memory import Memory
 from aeon_plugin_ft.host.owner import HostOwner
 from aeon_plugin_ft.host.redaction import Redaction
-from aeon_plugin_ft.host.reloading import open_or_defaults
+from aeon_plugin_ft.host.reloading import SettingsWatch, open_or_defaults
 from aeon_plugin_ft.host.served import ServedModel
 from aeon_plugin_ft.host.turn_path import Routing, TurnPath
 from aeon_plugin_ft.learning import Learning
@@ -64,6 +64,7 @@ class Runtime:
     def _wire_learning(self, look_now: threading.Event) -> None:
         """What answers, learns and speaks. `look_now` is set by whoever changed the store, for the follower."""
         parts, host = self.parts, self.host
+        self.settings_watch = SettingsWatch(parts.settings_file, parts.events, look_now.set)
         self.served = ServedModel(host, parts, look_now)
         self.routes = self.served.routes
         self.learning = Learning(parts, self.served)
@@ -103,6 +104,7 @@ class Runtime:
     def start(cls, host: Host) -> Runtime:
         """Open everything; raises AeonFtError when the data folder or the database cannot be used."""
         runtime = cls(host)
+        runtime.settings_watch.start()
         # What follows the log first; the schedule last, when everything that it may start is there.
         runtime.watcher.start()
         runtime.backlog.start()
@@ -118,6 +120,7 @@ class Runtime:
         """End every thread and child; what was logged is on the disk when this returns."""
         # Asked first and waited for last: a swap under way may take its time, in which the others end.
         self.follower.ask_to_stop()
+        self.settings_watch.stop()
         self.idle_reading.ask_to_stop()
         self.learning.scheduler.stop()
         self.announcer.stop()

@@ -1,4 +1,4 @@
-"""The thread that keeps a running host in step with the store and the settings, once a second."""
+"""The thread that keeps a running host in step with the store, once a second."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import logging
 import threading
 
 from aeon_plugin_ft.dataset.similar.showing import ShownTurns
-from aeon_plugin_ft.errors import AeonFtError, OvertakenError
+from aeon_plugin_ft.errors import AeonFtError
 from aeon_plugin_ft.facts.relevant import RelevantFacts
+from aeon_plugin_ft.host.errand import PASSING, Errand
 from aeon_plugin_ft.host.redaction import Redaction
-from aeon_plugin_ft.host.reloading import reload_if_saved
 from aeon_plugin_ft.host.served import ServedModel
 from aeon_plugin_ft.learning import Learning
 from aeon_plugin_ft.voice.commands import Commands
@@ -20,8 +20,6 @@ log = logging.getLogger("aeon_ft.host")
 
 FOLLOW_SECONDS = 1.0
 """How soon a version that was chosen elsewhere (command line, voice) answers."""
-RETRY_SECONDS = (5.0, 30.0, 120.0, 600.0)
-"""Waiting times after a swap that failed; the brain keeps answering as before."""
 
 
 class Follower:
@@ -40,12 +38,21 @@ class Follower:
         commands: Commands,
         look_now: threading.Event,
     ) -> None:
-        self._parts, self._served, self._watch, self._learning = parts, served, watch, learning
+        self._parts, self._served, self._learning = parts, served, learning
         self._shown_turns, self._facts, self._redaction, self._commands = shown_turns, facts, redaction, commands
         self._look_now = look_now
         self._stopping = threading.Event()
-        self._failures = 0
+        self._recovered = False
         self._started_at = parts.store.clock()
+        self._recovery = Errand("putting in order what was interrupted", self._recover)
+        # In this order: a deployment may take minutes, in which the owner asks as well, and what the watch decides now
+        # is served in the same look.
+        self._errands = (
+            Errand("reading the facts", self._refresh_facts),
+            Errand("watching the model in use", watch.look),
+            Errand("serving what was chosen", served.follow, served.leave_rejected, served.wanted),
+            Errand("reading similar conversations", self._refresh_shown_turns),
+        )
         self._thread = threading.Thread(target=self._run, name="aeon-ft-follow", daemon=True)
 
     def start(self) -> None:
@@ -66,45 +73,33 @@ class Follower:
         # what takes tens of milliseconds when it is first needed is done here, so that no turn waits for it
         self._redaction.warm_up()
         self._commands.warm_up()
-        self._recover()
+        wait = 0.0
         while not self._stopping.is_set():
-            self._look_now.wait(self._look())
+            asked = self._look_now.wait(wait)
             # After the wait and before the look, so that what is asked for while it looks is not lost.
             self._look_now.clear()
+            wait = 0.0 if self._look(asked) else FOLLOW_SECONDS
 
-    def _look(self) -> float:
-        """Everything once; seconds until the next time."""
-        try:
-            reload_if_saved(self._parts.settings_file, self._parts.events)
-            # First of all, for a deployment may take minutes, in which the owner asks as well.
-            if self._parts.settings.memory.in_prompt:
-                self._facts.refresh()
-            # Before `follow`: what the watch decides now is served in the same look.
-            self._watch.look()
-            self._served.follow()
-            if self._parts.settings.base.similar_turns:
-                self._shown_turns.refresh()
-        except OvertakenError as error:
-            log.info("%s", error)
-            return 0.0
-        except AeonFtError as error:
-            return self._wait_after(error)
-        except Exception:
-            log.exception("following the store failed; next try in %.0f s", RETRY_SECONDS[-1])
-            # A mistake of ours, and no reason to end: without this thread nothing would ever be swapped again.
-            return RETRY_SECONDS[-1]
-        self._failures = 0
-        return FOLLOW_SECONDS
+    def _look(self, asked: bool) -> bool:
+        """Everything that is due, or all of it where somebody `asked`; True to look again at once."""
+        if not self._recovered:
+            self._recovery.run(now=asked)
+        errands = self._errands if self._recovered else self._errands[:1]
+        # All of them first: none is left out because another one wants to be done again.
+        again = [errand.run(now=asked) for errand in errands]
+        return any(again)
 
-    def _wait_after(self, error: AeonFtError) -> float:
-        self._served.leave_rejected()
-        wait = RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
-        self._failures += 1
-        log.warning("the brain keeps answering as before: %s (next try in %.0f s)", error, wait)
-        return wait
+    def _refresh_facts(self) -> None:
+        if self._parts.settings.memory.in_prompt:
+            self._facts.refresh()
+
+    def _refresh_shown_turns(self) -> None:
+        if self._parts.settings.base.similar_turns:
+            self._shown_turns.refresh()
 
     def _recover(self) -> None:
-        """Finish or undo what a crash interrupted: versions, runs, swaps."""
+        """Finish or undo what a crash interrupted: versions, runs, swaps. Raises what passes by itself; what does not
+        is told, and everything else goes on."""
         try:
             self._learning.observer.tidy()
             # Versions before swaps: a swap may be about one that only the disk remembers.
@@ -113,7 +108,10 @@ class Follower:
             if accepted is not None:
                 self._parts.pipeline.promote(accepted)
             self._served.swapper.recover()
+        except PASSING:
+            raise
         except AeonFtError as error:
             log.warning("what was interrupted could not be put in order: %s", error)
         except Exception:  # without this thread no model would be served until the next start
             log.exception("what was interrupted could not be put in order")
+        self._recovered = True

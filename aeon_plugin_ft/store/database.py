@@ -96,10 +96,12 @@ class Store:
         connection.execute("BEGIN IMMEDIATE")
         try:
             yield connection
+            # In here: where the disk is full it is refused with the transaction still open, which would keep the write
+            # lock from everybody until this thread ends.
+            connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            _take_back(connection)
             raise
-        connection.execute("COMMIT")
 
     def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
         """One statement in a transaction of its own, unless one is open in this thread."""
@@ -197,6 +199,12 @@ class Store:
         """Who held `name` last, where that has run out and was not given back; None otherwise."""
         row = self.row("SELECT owner FROM leases WHERE name = ? AND expires <= ?", name, self.clock())
         return None if row is None else str(row["owner"])
+
+
+def _take_back(connection: sqlite3.Connection) -> None:
+    # SQLite may have done it itself (a full disk): another ROLLBACK would hide the reason.
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
 
 
 def _statements(script: str) -> list[str]:

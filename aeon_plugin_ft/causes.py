@@ -93,6 +93,8 @@ class EndCause(Cause):
 
     DIED = "died"
     """The process ended without an outcome: killed, or the power went."""
+    HUNG = "hung"
+    """The process did nothing any more, and was ended."""
     OUT_OF_MEMORY = "out_of_memory"
     NO_SPACE = "no_space"
     DIVERGED = "diverged"

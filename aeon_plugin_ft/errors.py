@@ -5,7 +5,8 @@
     ├── InputFileError           a file given by the user cannot be used: file, line, what, what to do
     │   └── WhoIsWhoError        a chat between people does not say whose sentences are the replies
     ├── StoreError               the database or the data folder
-    │   └── NoSpaceError         the disk is full, or would be
+    │   ├── NoSpaceError         the disk is full, or would be
+    │   └── DamagedStoreError    the database is damaged; a host makes it anew from the log
     ├── LogError                 the turn log
     ├── FactError                a fact that cannot be read, found or kept
     │   └── SecretFactError      it is a secret or a personal document, which are never kept as facts
@@ -109,6 +110,17 @@ class NoSpaceError(StoreError):
         super().__init__(
             f"{where} has {free / 1e9:.1f} GB free and {needed / 1e9:.1f} GB are needed",
             "Free some space, or give another data folder with --data",
+        )
+
+
+class DamagedStoreError(StoreError):
+    """The database is damaged, or is none; `reason` is SQLite's."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(
+            f"The database {path} is damaged ({reason})",
+            "Start Aeon, which puts it aside and makes a new one from the log; no conversation is lost",
         )
 
 

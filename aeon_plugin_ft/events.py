@@ -168,6 +168,18 @@ class AttentionNeeded(Event):
     todo: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreRebuilt(Event):
+    """The database was damaged (`reason`) and is being made anew from the log. The old file is `aside`; `rows` of what
+    no log tells were copied from it. `todo` is the owner's next step."""
+
+    name: ClassVar[str] = "store_rebuilt"
+    aside: str
+    reason: str
+    rows: int
+    todo: str
+
+
 Listener = Callable[[Event], None]
 
 

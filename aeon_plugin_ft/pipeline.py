@@ -7,14 +7,13 @@ thread or in the command line; the heavy work is always in child processes.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from aeon_plugin_ft import events as happened
 from aeon_plugin_ft.base import resolve_base
 from aeon_plugin_ft.base.model import BaseModel
-from aeon_plugin_ft.causes import Doing, Interrupt, LoopPhase, OnPhase, PauseCause, PromotionCause, Refusal, Trouble
+from aeon_plugin_ft.causes import Doing, Interrupt, LoopPhase, OnPhase, PromotionCause, Refusal, Trouble
 from aeon_plugin_ft.dataset.build import build_draft
 from aeon_plugin_ft.dataset.feedback.opinions import load_feedback, note_feedback, recognise_feedback
 from aeon_plugin_ft.dataset.frozen import freeze, load_dataset
@@ -26,14 +25,12 @@ from aeon_plugin_ft.errors import (
     DatasetError,
     PreemptedError,
     RegistryError,
-    RunStoppedError,
-    TrainingError,
 )
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.extensions import Extensions
 from aeon_plugin_ft.facts.book import FactBook
 from aeon_plugin_ft.judge import Judge, MakeExam, verdict_reached, why_unjudged
-from aeon_plugin_ft.processes.awake import awake_seconds, kept_awake
+from aeon_plugin_ft.processes.awake import kept_awake
 from aeon_plugin_ft.registry import BASE, Registry, Version, VersionState
 from aeon_plugin_ft.registry.canaries import begin_canary
 from aeon_plugin_ft.registry.retention import PrunePlan, Retention
@@ -47,16 +44,14 @@ from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.teaching import examine, teach
 from aeon_plugin_ft.training.continual import Parent, Start, choose_start
 from aeon_plugin_ft.training.estimating import estimate, preflight
-from aeon_plugin_ft.training.model import Estimate, Progress, Recipe, Run, RunState
+from aeon_plugin_ft.training.model import Estimate, Recipe, Run, RunState
 from aeon_plugin_ft.training.recipe import make_recipe
 from aeon_plugin_ft.training.runs import UNJUDGED, create_run, learnt_before, resume_run
-from aeon_plugin_ft.training.supervise import Worker, start_worker
+from aeon_plugin_ft.training.staying import OnProgress, stay_with
 from aeon_plugin_ft.training.table import get_run, latest_run, runs_in
 from aeon_plugin_ft.turns import TurnIndex
 
-OnProgress = Callable[[Progress], None]
 RunPlan = tuple[BaseModel, Recipe, Estimate]
-POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,42 +220,9 @@ class Pipeline:
         return self.supervise(resume_run(run_id, self.data, self.store), on_progress)
 
     def supervise(self, run: Run, on_progress: OnProgress | None = None) -> Run:
-        """Start the worker and stay with it; on Ctrl-C it is asked to save and leave."""
-        started = awake_seconds()
-        worker = start_worker(run, self.store)
-        try:
-            while worker.alive:
-                self._watch(worker, on_progress)
-                time.sleep(POLL_SECONDS)
-        # KeyboardInterrupt above all: the worker is in a session of its own and does not hear the Ctrl-C.
-        except BaseException:
-            worker.pause(PauseCause.OWNER_INTERRUPTED)
-            worker.wait(10)
-            raise
-        state = worker.wait(10)
-        self._report_end(run, state, awake_seconds() - started)
-        return run
-
-    def _watch(self, worker: Worker, on_progress: OnProgress | None) -> None:
-        progress, cause = worker.poll(), self.interrupt()
-        if progress is not None and on_progress is not None:
-            on_progress(progress)
-        if cause is not None:
-            worker.pause(cause)
-
-    def _report_end(self, run: Run, state: RunState, seconds: float) -> None:
-        row = get_run(self.store, run.id)
-        step, cause, reason = (0, None, "") if row is None else (row.step, row.cause, row.reason)
-        if state is RunState.FINISHED:
-            self.events.publish(happened.RunFinished(run=run.id, steps=step, seconds=seconds))
-            return
-        if state is RunState.FAILED:
-            self.events.publish(happened.RunFailed(run=run.id, cause=cause, reason=reason))
-            todo = f"Its log is {run.folder / 'worker.log'}"
-            raise TrainingError(f"Run {run.id} failed: {reason}", todo, cause=cause)
-        ended = happened.RunPaused if state is RunState.PAUSED else happened.RunInterrupted
-        self.events.publish(ended(run=run.id, step=step, cause=cause, reason=reason))
-        raise RunStoppedError(run.id, state.value, step, cause, reason)
+        """Start the worker and stay with it to its end (training.staying). Raises TrainingError when it does not
+        finish."""
+        return stay_with(run, self.data, self.store, self.events, self.interrupt, on_progress)
 
     # -- run -> verdict -> version -------------------------------------------------------------
 

@@ -7,11 +7,12 @@ thread. Each thing that goes on has a file in `host/`; here they are only put to
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from aeon_plugin_ft.causes import PauseCause
 from aeon_plugin_ft.control import OwnerControl
 from aeon_plugin_ft.dataset.similar.showing import ShownTurns
-from aeon_plugin_ft.events import LoggingFailed, LoggingRecovered
+from aeon_plugin_ft.events import LoggingFailed, LoggingRecovered, StoreRebuilt
 from aeon_plugin_ft.host.arrivals import Arrivals
 from aeon_plugin_ft.host.backlog import Backlog
 from aeon_plugin_ft.host.follower import Follower
@@ -24,8 +25,9 @@ from aeon_plugin_ft.host.served import ServedModel
 from aeon_plugin_ft.host.turn_path import Routing, TurnPath
 from aeon_plugin_ft.learning import Learning
 from aeon_plugin_ft.settings import Settings
-from aeon_plugin_ft.store import DataFolder, Store
+from aeon_plugin_ft.store import DataFolder
 from aeon_plugin_ft.store.logfile import LogFile
+from aeon_plugin_ft.store.rebuild import Rebuilt, open_whole
 from aeon_plugin_ft.turns import LogWatcher, TurnLog
 from aeon_plugin_ft.turns.log import Limits
 from aeon_plugin_ft.voice.announce import Announcer
@@ -39,10 +41,18 @@ STOP_SECONDS = 30.0
 
 
 class Runtime:
-    """Everything that lives between the host's start and its end. Nothing runs before `start`."""
+    """Everything that lives between the host's start and its end. Nothing runs before `start`.
 
-    def __init__(self, host: Host) -> None:
-        self.host, self.parts = host, _open_parts(host)
+    `on_damage(reason)` hears, from the follower's thread, of a damaged page that was found in the database; `damage` is
+    what was found before this was opened.
+    """
+
+    def __init__(
+        self, host: Host, on_damage: Callable[[str], None] = lambda _: None, damage: str | None = None
+    ) -> None:
+        self.host = host
+        self.parts, self._rebuilt = _open_parts(host, damage)
+        self._on_damage = on_damage
         parts = self.parts
         self.data, self.store, self.events = parts.data, parts.store, parts.events
         self.settings_file, self.extensions, self.backends = parts.settings_file, parts.extensions, parts.backends
@@ -98,12 +108,13 @@ class Runtime:
             self.redaction,
             self.commands,
             look_now,
+            self._on_damage,
         )
 
     @classmethod
-    def start(cls, host: Host) -> Runtime:
+    def start(cls, host: Host, on_damage: Callable[[str], None] = lambda _: None, damage: str | None = None) -> Runtime:
         """Open everything; raises AeonFtError when the data folder or the database cannot be used."""
-        runtime = cls(host)
+        runtime = cls(host, on_damage, damage)
         runtime.settings_watch.start()
         # What follows the log first; the schedule last, when everything that it may start is there.
         runtime.watcher.start()
@@ -112,6 +123,9 @@ class Runtime:
         runtime.events.subscribe(runtime.announcer.on_event)
         runtime.events.subscribe(runtime.parts.extensions.tell)
         runtime.announcer.start()
+        # Now that somebody says it aloud.
+        if runtime._rebuilt is not None:
+            runtime.events.publish(_store_rebuilt(runtime._rebuilt))
         runtime.learning.scheduler.start()
         runtime.idle_reading.start()
         return runtime
@@ -175,12 +189,21 @@ class Runtime:
         return self.redaction.redact(text)
 
 
-def _open_parts(host: Host) -> Parts:
-    """Raises AeonFtError when the data folder or the database cannot be used."""
+def _open_parts(host: Host, damage: str | None) -> tuple[Parts, Rebuilt | None]:
+    """Raises AeonFtError when the data folder cannot be used, or the database neither opened nor made anew."""
     data = DataFolder(host.data_folder).create()
-    store = Store(data.database)
-    events = make_events(store)
-    return build(data, store, open_or_defaults(data.settings, events), events, host.hooks)
+    store, rebuilt = open_whole(data.database, damage=damage)
+    try:
+        events = make_events(store)
+        return build(data, store, open_or_defaults(data.settings, events), events, host.hooks), rebuilt
+    except BaseException:  # it is tried again, and would leave a connection open each time
+        store.close()
+        raise
+
+
+def _store_rebuilt(rebuilt: Rebuilt) -> StoreRebuilt:
+    todo = "Nothing needs to be done; delete the old file when you miss nothing"
+    return StoreRebuilt(aside=str(rebuilt.aside), reason=rebuilt.reason, rows=rebuilt.rows, todo=todo)
 
 
 def _open_log(parts: Parts, redaction: Redaction) -> TurnLog:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import platform
+import sqlite3
 import sys
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from aeon_plugin_ft.extras import pip_command
 
 TRAINING_BYTES = 3_000_000_000
 """Room that a first training of the built-in model takes, with its copies."""
+_REBUILD = "Start Aeon, which puts a damaged database aside and makes a new one from the log"
 _NAMED = 5
 """How many files a line names."""
 
@@ -60,6 +62,8 @@ def _guarded(check: Check, shared: Context) -> Iterator[Symptom]:
         yield from check(shared)
     except AeonFtError as error:
         yield Symptom(check.__name__.strip("_"), False, error.what, error.todo)
+    except sqlite3.Error as error:
+        yield Symptom(check.__name__.strip("_"), False, f"the database says: {error}", _REBUILD)
 
 
 def _python(_: Context) -> Iterator[Symptom]:
@@ -133,6 +137,15 @@ def _memory(_: Context) -> Iterator[Symptom]:
 
     free = psutil.virtual_memory().available
     yield Symptom("memory", free > TRAINING_BYTES, f"{size(free)} available", "Close some programs before training")
+
+
+def _database(shared: Context) -> Iterator[Symptom]:
+    from aeon_plugin_ft.store.rebuild import find_damage, set_aside
+
+    damage = find_damage(shared.store)
+    yield Symptom("database", damage is None, damage or f"{shared.data.database} is whole", _REBUILD)
+    for path in set_aside(shared.data.database):
+        yield Symptom("database", True, f"{path} was damaged and is not used any more; delete it when you miss nothing")
 
 
 def _log(shared: Context) -> Iterator[Symptom]:
@@ -252,6 +265,7 @@ CHECKS: tuple[Check, ...] = (
     _private,
     _disk,
     _memory,
+    _database,
     _log,
     _runs,
     _versions,

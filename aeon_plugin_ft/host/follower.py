@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 
+from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.dataset.similar.showing import ShownTurns
 from aeon_plugin_ft.errors import AeonFtError
 from aeon_plugin_ft.facts.relevant import RelevantFacts
@@ -12,6 +14,8 @@ from aeon_plugin_ft.host.errand import PASSING, Errand
 from aeon_plugin_ft.host.redaction import Redaction
 from aeon_plugin_ft.host.served import ServedModel
 from aeon_plugin_ft.learning import Learning
+from aeon_plugin_ft.registry import BASE
+from aeon_plugin_ft.store.rebuild import find_damage
 from aeon_plugin_ft.voice.commands import Commands
 from aeon_plugin_ft.watch.watch import Watch
 from aeon_plugin_ft.wiring import Parts
@@ -37,10 +41,13 @@ class Follower:
         redaction: Redaction,
         commands: Commands,
         look_now: threading.Event,
+        on_damage: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._parts, self._served, self._learning = parts, served, learning
         self._shown_turns, self._facts, self._redaction, self._commands = shown_turns, facts, redaction, commands
-        self._look_now = look_now
+        self._look_now, self._on_damage = look_now, on_damage
+        self.checked = False
+        """Whether every page of the database was read once."""
         self._stopping = threading.Event()
         self._recovered = False
         self._started_at = parts.store.clock()
@@ -52,6 +59,7 @@ class Follower:
             Errand("watching the model in use", watch.look),
             Errand("serving what was chosen", served.follow, served.leave_rejected, served.wanted),
             Errand("reading similar conversations", self._refresh_shown_turns),
+            Errand("checking the database", self._check_database),
         )
         self._thread = threading.Thread(target=self._run, name="aeon-ft-follow", daemon=True)
 
@@ -97,6 +105,15 @@ class Follower:
         if self._parts.settings.base.similar_turns:
             self._shown_turns.refresh()
 
+    def _check_database(self) -> None:
+        store = self._parts.store
+        # Once, and last: all of it is read, and what can be served is served by then.
+        if not self.checked:
+            find_damage(store)
+            self.checked = True
+        if store.damage is not None:
+            self._on_damage(store.damage)
+
     def _recover(self) -> None:
         """Finish or undo what a crash interrupted: versions, runs, swaps. Raises what passes by itself; what does not
         is told, and everything else goes on."""
@@ -104,9 +121,8 @@ class Follower:
             self._learning.observer.tidy()
             # Versions before swaps: a swap may be about one that only the disk remembers.
             self._parts.registry.heal()
-            accepted = self._parts.pipeline.unpromoted(before=self._started_at)
-            if accepted is not None:
-                self._parts.pipeline.promote(accepted)
+            if not self._brought_back():
+                self._promote_accepted()
             self._served.swapper.recover()
         except PASSING:
             raise
@@ -115,3 +131,16 @@ class Follower:
         except Exception:  # without this thread no model would be served until the next start
             log.exception("what was interrupted could not be put in order")
         self._recovered = True
+
+    def _promote_accepted(self) -> None:
+        accepted = self._parts.pipeline.unpromoted(before=self._started_at)
+        if accepted is not None:
+            self._parts.pipeline.promote(accepted)
+
+    def _brought_back(self) -> bool:
+        """Whether the database was made anew and did not know what was in use, which the journal of swaps does."""
+        registry = self._parts.registry
+        name = None if registry.last_promotion() is not None else self._served.swapper.journal.newest_in_use()
+        if name is not None and name != BASE and registry.usable(name):
+            registry.promote(name, PromotionCause.UNKNOWN)
+        return name is not None

@@ -217,6 +217,8 @@ def describe(event: events.Event) -> Description | None:
         return ("rolled_back",), "news.rolled_back", {"model": sayable.version(event.version)}
     if isinstance(event, events.LoggingFailed):
         return ("attention",), "news.logging_failed", {}
+    if isinstance(event, events.StoreRebuilt):
+        return ("attention",), "news.store_rebuilt", {}
     if isinstance(event, events.AttentionNeeded):
         return ("attention",), "news.attention", {"gist": trouble_in_words(event.trouble)}
     return None
@@ -254,3 +256,8 @@ def gist(refusals: Collection[Refusal]) -> str:
 def trouble_in_words(trouble: Trouble) -> str:
     """What needs the owner, in a few words."""
     return Catalogue().phrase(f"trouble.{trouble}")
+
+
+def without_store() -> str:
+    """That nothing but the log works for now."""
+    return Catalogue().say("dialogue.without_store")

@@ -101,6 +101,7 @@ SPOKEN: list[tuple[events.Event, str, str]] = [
         "a versão seis",
     ),
     (events.LoggingFailed(reason="disk full"), "attention", "conversas"),
+    (events.StoreRebuilt(aside="x", reason="malformed", rows=3, todo="nothing"), "attention", "banco de dados"),
     (events.AttentionNeeded(trouble=Trouble.BACKEND, what="x", todo="start it"), "attention", "servidor"),
 ]
 

@@ -25,8 +25,9 @@ from aeon_plugin_ft.errors import BackendDownError, BackendRefusedError, Serving
 from aeon_plugin_ft.http import HttpServer
 from aeon_plugin_ft.registry.model import Version
 from aeon_plugin_ft.serving.ask import warm
-from aeon_plugin_ft.serving.embedded.child import Address, SupervisedChild, new_config
+from aeon_plugin_ft.serving.embedded.child import Address, new_config
 from aeon_plugin_ft.serving.embedded.server import ServerConfig
+from aeon_plugin_ft.serving.embedded.supervised import SupervisedChild
 from aeon_plugin_ft.serving.journal import SwapStep, process_lives, process_name
 from aeon_plugin_ft.serving.model import Deployer, Deployment, OnMoved, OnStep, unheard
 from aeon_plugin_ft.settings import ServeSection
@@ -107,6 +108,7 @@ class EmbeddedDeployer(Deployer):
                 f"The embedded server of {deployment.version} is down{why}",
                 "It is being started again; `aeon-ft doctor`",
             )
+        served.child.require_awake()
         self._prove(served)
 
     def fits(self, deployment: Deployment, settings: ServeSection) -> bool:

@@ -229,6 +229,22 @@ class Refusal(Cause):
     """Nothing that there is a sentence for."""
 
 
+class NotTrained(Cause):
+    """Why a training came to nothing that another event tells of, in the words that the owner hears."""
+
+    NO_TRAINER = "no_trainer"
+    NO_DATA = "no_data"
+    NOTHING_NEW = "nothing_new"
+    NO_ROOM = "no_room"
+    """The machine has no memory, disk or time for it."""
+    NO_BASE = "no_base"
+    UNDER_WAY = "under_way"
+    """Another process trains."""
+    LEFT = "left"
+    """It was left in the middle, and goes on later."""
+    BROKE = "broke"
+
+
 class Trouble(Cause):
     """What only the owner can mend."""
 

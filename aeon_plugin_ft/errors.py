@@ -14,6 +14,7 @@
     ├── BaseModelError           the base model is not there or cannot be used
     ├── TrainingError            a run failed
     │   ├── RefusedError         the machine or the data does not allow a run now, with every reason
+    │   ├── NoTrainerError       the libraries that train are not installed
     │   ├── LeaseHeldError       another run is under way
     │   ├── RunStoppedError      a run left early and can go on
     │   ├── PreemptedError       something other than a run left early, because the machine was wanted
@@ -174,6 +175,16 @@ class RefusedError(TrainingError):
         self.reasons, self.lacks_memory = tuple(reasons), lacks_memory
         self.trouble = Trouble.MEMORY if lacks_memory else Trouble.OTHER
         super().__init__("Not training: " + "; ".join(reasons), "`aeon-ft estimate` shows what a run needs")
+
+
+class NoTrainerError(TrainingError):
+    """The libraries that train are not installed; `command` installs them."""
+
+    exit_code = 3
+
+    def __init__(self, missing: Sequence[str], command: str) -> None:
+        self.missing, self.command = tuple(missing), command
+        super().__init__(f"Training needs {', '.join(missing)}, which are not installed", f"Run: {command}")
 
 
 class LeaseHeldError(TrainingError):

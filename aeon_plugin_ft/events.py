@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
-from aeon_plugin_ft.causes import Place, PromotionCause, Refusal, RunCause, Trouble
+from aeon_plugin_ft.causes import NotTrained, Place, PromotionCause, Refusal, RunCause, Trouble
 
 log = logging.getLogger("aeon_ft.events")
 
@@ -109,6 +109,17 @@ class RunFailed(Event):
     name: ClassVar[str] = "run_failed"
     run: str
     cause: RunCause | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingLeft(Event):
+    """A training ended without a verdict and without a run that failed: it could not begin, or was left in the middle.
+    `ordered`: the owner had asked for it, and waits for what becomes of it."""
+
+    name: ClassVar[str] = "training_left"
+    why: NotTrained
+    ordered: bool
     reason: str
 
 

@@ -28,6 +28,7 @@ from aeon_plugin_ft.errors import (
 )
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.extensions import Extensions
+from aeon_plugin_ft.extras import require_trainer
 from aeon_plugin_ft.facts.book import FactBook
 from aeon_plugin_ft.judge import Judge, MakeExam, verdict_reached, why_unjudged
 from aeon_plugin_ft.processes.awake import kept_awake
@@ -97,6 +98,7 @@ class Pipeline:
     def learn(self, on_progress: OnProgress | None = None) -> Version:
         """Everything, once. Raises AeonFtError at the first step that cannot be done, AlreadyLearntError when a run
         would learn nothing that an earlier one has not."""
+        require_trainer()
         dataset = self.freeze()
         base, recipe = self.recipe(dataset)
         # After the recipe: the same data under another rank or base is something to learn.
@@ -186,6 +188,7 @@ class Pipeline:
 
     def plan(self, dataset: Dataset) -> RunPlan:
         """What a run would do and take on this machine; nothing is started."""
+        require_trainer()
         base, recipe = self.recipe(dataset)
         self.on_phase(Doing(LoopPhase.TIMING_A_STEP))
         return base, recipe, estimate(base, dataset, recipe, self.data, self.interrupt)
@@ -217,6 +220,7 @@ class Pipeline:
 
     def resume(self, run_id: str, on_progress: OnProgress | None = None) -> Run:
         """Go on with a run that was paused or interrupted, to the same result."""
+        require_trainer()
         return self.supervise(resume_run(run_id, self.data, self.store), on_progress)
 
     def supervise(self, run: Run, on_progress: OnProgress | None = None) -> Run:

@@ -16,7 +16,7 @@ import typer
 from aeon_plugin_ft.cli.context import Context, mark, of, out, show_json, size
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.errors import AeonFtError
-from aeon_plugin_ft.extras import pip_command
+from aeon_plugin_ft.extras import missing_for_training, pip_command
 
 TRAINING_BYTES = 3_000_000_000
 """Room that a first training of the built-in model takes, with its copies."""
@@ -72,7 +72,7 @@ def _python(_: Context) -> Iterator[Symptom]:
 
 
 def _trainer(_: Context) -> Iterator[Symptom]:
-    missing = [name for name in ("torch", "transformers", "trl", "peft") if importlib.util.find_spec(name) is None]
+    missing = missing_for_training()
     detail = f"missing: {', '.join(missing)}" if missing else "torch, transformers, trl and peft are installed"
     yield Symptom("trainer", not missing, detail, pip_command("train"))
 

@@ -14,6 +14,7 @@ from aeon_plugin_ft.cli.context import Context, mark, of, out, say_chosen, show_
 from aeon_plugin_ft.cli.data import say_advice
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.cli.schedule import next_now
+from aeon_plugin_ft.extras import require_trainer
 from aeon_plugin_ft.wording import doing_in_english, english
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def train(
 
     Ctrl-C saves and stops; `aeon-ft train --resume` goes on to the same result.
     """
+    require_trainer()
     shared = of(context)
     pipeline = shared.pipeline(on_phase=say_phase)
     with training_bar() as on_progress:
@@ -92,6 +94,7 @@ def judge(
 @app.command()
 def estimate(context: typer.Context, as_json: Json = False) -> None:
     """Say what a training run would take on this machine now: time, memory, disk. Nothing is started."""
+    require_trainer()
     pipeline = of(context).pipeline(on_phase=say_detail if as_json else say_phase)
     dataset = pipeline.freeze()
     base, recipe, cost = pipeline.plan(dataset)

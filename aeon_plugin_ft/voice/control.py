@@ -21,6 +21,7 @@ from aeon_plugin_ft.errors import (
     FactError,
     LeaseHeldError,
     NoSpaceError,
+    NoTrainerError,
     RefusedError,
     RegistryError,
     SecretFactError,
@@ -43,6 +44,7 @@ class Reason(str, Enum):
     ALREADY_PAUSED = "already_paused"
     NOT_PAUSED = "not_paused"
     NO_DATA = "no_data"
+    NO_TRAINER = "no_trainer"
     NO_DISK = "no_disk"
     REFUSED = "refused"
     NO_VERSIONS = "no_versions"
@@ -315,6 +317,7 @@ class Control(Protocol):
 
 _REASONS: tuple[tuple[type[AeonFtError], Reason], ...] = (
     (LeaseHeldError, Reason.ALREADY_TRAINING),
+    (NoTrainerError, Reason.NO_TRAINER),
     (RefusedError, Reason.REFUSED),
     (NoSpaceError, Reason.NO_DISK),
     (DatasetError, Reason.NO_DATA),

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
 
 from aeon_plugin_ft import events as happened
 from aeon_plugin_ft.base import resolve_base
@@ -45,6 +47,7 @@ from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.teaching import examine, teach
 from aeon_plugin_ft.training.continual import Parent, Start, choose_start
 from aeon_plugin_ft.training.estimating import estimate, preflight
+from aeon_plugin_ft.training.lease import learning
 from aeon_plugin_ft.training.model import Estimate, Recipe, Run, RunState
 from aeon_plugin_ft.training.recipe import make_recipe
 from aeon_plugin_ft.training.runs import UNJUDGED, create_run, learnt_before, resume_run
@@ -53,6 +56,22 @@ from aeon_plugin_ft.training.table import get_run, latest_run, runs_in
 from aeon_plugin_ft.turns import TurnIndex
 
 RunPlan = tuple[BaseModel, Recipe, Estimate]
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _learns(method: Callable[Concatenate[Pipeline, P], T]) -> Callable[Concatenate[Pipeline, P], T]:
+    """A step of learning, which one process takes at a time, from the first measurement to the promotion. Raises
+    LeaseHeldError, too."""
+
+    @wraps(method)
+    def alone(self: Pipeline, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        with learning(self.store):
+            return method(self, *args, **kwargs)
+
+    return alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +114,7 @@ class Pipeline:
         self.index = TurnIndex(store, data.log)
         self.book = book or FactBook(store)
 
+    @_learns
     def learn(self, on_progress: OnProgress | None = None) -> Version:
         """Everything, once. Raises AeonFtError at the first step that cannot be done, AlreadyLearntError when a run
         would learn nothing that an earlier one has not."""
@@ -107,12 +127,14 @@ class Pipeline:
             raise AlreadyLearntError(dataset.hash, before)
         return self.settle(self.train(dataset, on_progress)).version
 
+    @_learns
     def go_on(self, run_id: str, on_progress: OnProgress | None = None) -> Version:
         """The rest of a turn of the loop that was left: of the training, or only of the judging."""
         row = get_run(self.store, run_id)
         trained = row is not None and row.state is RunState.FINISHED
         return self.settle(row.run if row is not None and trained else self.resume(run_id, on_progress)).version
 
+    @_learns
     def settle(self, run: Run) -> Settled:
         """Judge what was trained, use it if it is better, keep the disk below its cap. For every way to a verdict: the
         schedule's, the owner's voice and the command line.
@@ -186,6 +208,7 @@ class Pipeline:
     def _base_detail(self, text: str) -> None:
         self.on_phase(Doing(LoopPhase.PREPARING_BASE, detail=text))
 
+    @_learns
     def plan(self, dataset: Dataset) -> RunPlan:
         """What a run would do and take on this machine; nothing is started."""
         require_trainer()
@@ -198,6 +221,7 @@ class Pipeline:
         base = self.base()
         return base, make_recipe(self.settings().train, base.parameters, self.start_of(dataset, base).survey)
 
+    @_learns
     def train(self, dataset: Dataset, on_progress: OnProgress | None = None, plan: RunPlan | None = None) -> Run:
         """A new run to its end. Raises RefusedError before it starts, TrainingError when it does not finish."""
         base, recipe, cost = plan or self.plan(dataset)
@@ -218,6 +242,7 @@ class Pipeline:
             current = Parent(version.adapter, self.data.runs / version.run)
         return choose_start(self.settings().train, dataset, base.digest, current)
 
+    @_learns
     def resume(self, run_id: str, on_progress: OnProgress | None = None) -> Run:
         """Go on with a run that was paused or interrupted, to the same result."""
         require_trainer()

@@ -48,7 +48,8 @@ class Route:
     `examples` are shown to the model as earlier conversation, between the system prompt and the talk (see
     `put_in`); `memories` are told to it in the place that the system prompt keeps for them, a sentence each (see
     `hooks.memories`). Neither is part of what the turn is logged with. `last_resort`: asked when the host's own choice
-    has given no reply, in place of before it.
+    has given no reply, in place of before it. `adapters` are those of a llama-server, (id, scale) each, that this call
+    is answered with: it applies what it was started with to every call that does not say otherwise.
     """
 
     provider: Provider
@@ -61,6 +62,20 @@ class Route:
     examples: tuple[Message, ...] = ()
     memories: tuple[str, ...] = ()
     last_resort: bool = False
+    adapters: tuple[tuple[int, float], ...] = ()
+
+
+def adapter_fields(route_adapters: Sequence[tuple[int, float]]) -> dict[str, object]:
+    """What a request to a llama-server says of its adapters; {} for a server without.
+
+    Nothing of an earlier prompt is used again where none is to have an effect: its cache in memory does not know with
+    which adapter it was computed (https://github.com/ggml-org/llama.cpp/issues/26207).
+    """
+    if not route_adapters:
+        return {}
+    without = not any(scale for _, scale in route_adapters)
+    fields: dict[str, object] = {"lora": [{"id": id, "scale": scale} for id, scale in route_adapters]}
+    return {**fields, "cache_prompt": False} if without else fields
 
 
 def put_in(messages: Sequence[Message], examples: Sequence[Message]) -> tuple[Message, ...]:

@@ -73,6 +73,11 @@ class Follower:
         self._stopping.set()
         self._look_now.set()
 
+    @property
+    def alive(self) -> bool:
+        """Whether a look is under way or to come."""
+        return self._thread.is_alive()
+
     def join(self, timeout: float) -> None:
         """Wait at most so many seconds for the end of the look under way."""
         self._thread.join(timeout)

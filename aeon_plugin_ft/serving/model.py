@@ -48,7 +48,8 @@ class Deployment:
         """The deployment of `record()`, without its token."""
         # What belongs to one call is left out: as lists, which JSON makes of it, the route would equal no other.
         route = {key: value for key, value in record["route"].items() if key not in _OF_A_CALL}
-        return cls(**{**record, "route": Route(**{**route, "fallback": ()})})
+        adapters = tuple((int(id), float(scale)) for id, scale in route.get("adapters", ()))
+        return cls(**{**record, "route": Route(**{**route, "fallback": (), "adapters": adapters})})
 
 
 OnStep = Callable[[SwapStep], None]

@@ -42,7 +42,8 @@ class Route:
     took its snapshot keeps it to the end.
 
     `model` is the name that the provider knows. `base_url` is needed by "embedded" and "openai"
-    ("http://127.0.0.1:51234"); `token` is its bearer token and never shows in a repr. `version` is
+    ("http://127.0.0.1:51234"); `token` is its bearer token; neither shows in a repr, for
+    an address may have a password in it. `version` is
     the plugin's own name of what is served ("v0007", or "base"), for the log. `timeout_s` bounds
     the whole call, in seconds. `fallback` is tried in order, each once, before the host's own chain.
     `examples` are shown to the model as earlier conversation, between the system prompt and the talk (see
@@ -54,7 +55,7 @@ class Route:
 
     provider: Provider
     model: str
-    base_url: str | None = None
+    base_url: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
     version: str = "base"
     timeout_s: float = 60.0

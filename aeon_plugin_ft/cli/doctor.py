@@ -196,6 +196,7 @@ def _served(shared: Context) -> Iterator[Symptom]:
 
 def _ollama(shared: Context) -> Iterator[Symptom]:
     from hooks.providers import OllamaProvider, ProviderError, ollama_url
+    from hooks.providers.secrets import without_login
 
     settings = shared.settings_file.current.serve
     if settings.backend != "ollama":
@@ -207,7 +208,7 @@ def _ollama(shared: Context) -> Iterator[Symptom]:
         yield Symptom(
             "ollama",
             there,
-            f"{len(served)} models at {ollama_url(settings.ollama_url or None)}",
+            f"{len(served)} models at {without_login(ollama_url(settings.ollama_url or None))}",
             f"ollama pull {settings.ollama_model}",
         )
     except ProviderError as error:
@@ -236,15 +237,16 @@ def _elsewhere(shared: Context) -> Iterator[str]:
     """The places that facts would leave this machine for. Groq whether or not there is a key here: Aeon has its own."""
     from hooks import Route
     from hooks.providers import is_here, ollama_url
+    from hooks.providers.secrets import without_login
 
     serve = shared.settings_file.current.serve
     yield "Groq"
     # The one that we serve with, and the one that Aeon itself asks.
     for url in dict.fromkeys(ollama_url(given) for given in (serve.ollama_url or None, None)):
         if not is_here(Route("ollama", serve.ollama_model, url)):
-            yield f"Ollama's {serve.ollama_model} at {url}"
+            yield f"Ollama's {serve.ollama_model} at {without_login(url)}"
     if serve.openai_url and not is_here(Route("openai", "", serve.openai_url)):
-        yield serve.openai_url
+        yield without_login(serve.openai_url)
 
 
 def _aeon(shared: Context) -> Iterator[Symptom]:

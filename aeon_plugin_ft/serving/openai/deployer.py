@@ -27,6 +27,7 @@ from aeon_plugin_ft.store.digest import sha256
 from aeon_plugin_ft.weights.adapter import WEIGHTS, adapter_digest
 from aeon_plugin_ft.weights.lora_gguf import export_lora_gguf
 from hooks import Route
+from hooks.providers.secrets import Logins, without_login
 
 NAMES = 20
 
@@ -53,13 +54,13 @@ class OpenAIDeployer(Deployer):
         system_prompt: Callable[[], str] = str,
     ) -> None:  # fmt: skip
         self.data, self.system_prompt = data, system_prompt
-        self._token = token
+        self._token, self._logins = token, Logins()
         self._servers: dict[tuple[str, str | None], OpenAIServer] = {}
         self._guard = threading.Lock()
 
     def server(self, url: str) -> OpenAIServer:
         """The one at an address, with its kept-alive connections; another key gets connections of its own."""
-        key = url, self._token()
+        key = self._logins.whole(url), self._token()
         with self._guard:
             if key not in self._servers:
                 self._servers[key] = OpenAIServer(*key)
@@ -114,6 +115,7 @@ class OpenAIDeployer(Deployer):
 
     def retire(self, deployment: Deployment, settings: ServeSection) -> None:
         """Unload the adapter; the server ends the requests that use it first."""
+        self._logins.whole(address(settings))  # a deployment out of the journal has none
         server = self._server_of(deployment)
         if deployment.version != "base" and (flavour := server.flavour()) != "llama":
             server.unload(flavour, deployment.model.rpartition(":")[2])
@@ -203,7 +205,7 @@ class OpenAIDeployer(Deployer):
             wanted = next((id for id, path in there.items() if path in seen or _same_file(Path(path), file)), None)
             if wanted is None:
                 raise ServingError(
-                    f"The llama-server at {server.url} was not started with {name}",
+                    f"The llama-server at {without_login(server.url)} was not started with {name}",
                     f'Start it with: llama-server -m "{base.gguf}" --lora "{file}" --cache-ram 0',
                 )
             proof["adapter_file"] = there[wanted]
@@ -217,10 +219,9 @@ class OpenAIDeployer(Deployer):
         same = set(there) == {id for id, _ in deployment.route.adapters}
         same = same and (wanted is None or there[wanted] == proof.get("adapter_file", there[wanted]))
         if not same or server.model_file() != proof.get("model_file", server.model_file()):
-            raise ServingError(
-                f"The llama-server at {server.url} was started again with other files than {deployment.version} had",
-                f"Deploy {deployment.version} again",
-            )
+            where, name = without_login(server.url), deployment.version
+            what = f"The llama-server at {where} was started again with other files than {name} had"
+            raise ServingError(what, f"Deploy {name} again")
 
     def _seen_by_server(self, file: Path, settings: ServeSection) -> str:
         if not settings.openai_folder:

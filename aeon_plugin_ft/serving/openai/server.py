@@ -52,7 +52,9 @@ class OpenAIServer:
                     raise
                 continue
             return flavour
-        raise ServingError(f"The server at {self.url} is no vLLM, SGLang or llama-server", "Correct [serve] openai_url")
+        raise ServingError(
+            f"The server at {self.http.shown} is no vLLM, SGLang or llama-server", "Correct [serve] openai_url"
+        )
 
     def cards(self) -> list[dict[str, Any]]:
         """What /v1/models lists: {"id", "root" (an adapter's folder), "parent" (its base), ...}."""
@@ -64,7 +66,7 @@ class OpenAIServer:
         """The model that it serves without an adapter."""
         base = next((str(card["id"]) for card in self.cards() if not card.get("parent")), None)
         if base is None:
-            raise ServingError(f"The server at {self.url} serves no model", "Start it with a base model")
+            raise ServingError(f"The server at {self.http.shown} serves no model", "Start it with a base model")
         return base
 
     def load(self, flavour: Flavour, name: str, path: str) -> bool:

@@ -109,13 +109,7 @@ class LastControl(FactControl):
 
     def private(self, on: bool) -> CommandResult:
         """Switch the private mode, the host's with it."""
-        mode = self.runtime.owner.private_mode
-        if (mode.on and mode.host_is_private()) if on else not (mode.on or mode.host_is_private()):
-            return CommandResult(Reason.ALREADY_SO)
-        switched = mode.switch(on)
-        if on:
-            return CommandResult(whole=switched)
-        return CommandResult() if switched else CommandResult(Reason.HOST_PRIVATE)
+        return self.runtime.owner.private_mode.ask(on)
 
     def secret(self) -> Forgotten:
         """Forget what was said last, where it was said since the start and is in the log; private mode first."""

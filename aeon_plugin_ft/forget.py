@@ -35,6 +35,7 @@ from aeon_plugin_ft.registry.folders import replace_report
 from aeon_plugin_ft.remembering import read_facts
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.store.logfile import wipe
+from aeon_plugin_ft.store.rebuild import set_aside
 from aeon_plugin_ft.training.model import RunState
 from aeon_plugin_ft.training.table import runs_in, runs_on, set_state
 from aeon_plugin_ft.turns import TurnIndex, prompts, rewrite_without, turns_quoting
@@ -228,6 +229,8 @@ class Forgetter:
     def _scrub(self) -> None:
         """Nothing stays in the plugin's own log, the database's free pages or its write-ahead log."""
         wipe(self.data.own_log.parent, self.data.own_log.name)
+        for damaged in set_aside(self.data.database):
+            shutil.rmtree(damaged) if damaged.is_dir() else damaged.unlink()
         # secure_delete has wiped the pages; this gives the file back without them, and the checkpoint empties the WAL.
         self.store.execute("VACUUM")
         self.store.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

@@ -46,6 +46,7 @@ from aeon_plugin_ft.cli.learn import estimate_sentence, say_phase, show_verdict,
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.cli.phases import phase_clock
 from aeon_plugin_ft.errors import DatasetError, InstallError
+from aeon_plugin_ft.extras import require_trainer
 
 if TYPE_CHECKING:
     from aeon_plugin_ft.base import BaseModel
@@ -78,6 +79,7 @@ def demo(
 
     Ctrl-C stops it; the same command goes on where it was.
     """
+    require_trainer()
     Demo(folder, log).run()
 
 

@@ -28,6 +28,7 @@ from aeon_plugin_ft.cli.context import (
 from aeon_plugin_ft.cli.data import say_advice
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.cli.schedule import next_now
+from aeon_plugin_ft.extras import require_trainer
 from aeon_plugin_ft.wording import doing_in_english, english
 
 if TYPE_CHECKING:
@@ -50,8 +51,17 @@ def train(
 
     Ctrl-C saves and stops; `aeon-ft train --resume` goes on to the same result.
     """
+    from aeon_plugin_ft.training.lease import learning
+
+    require_trainer()
     shared = of(context)
     pipeline = shared.pipeline(on_phase=say_phase)
+    # From here to the promotion: between two steps no other process may begin.
+    with learning(shared.store):
+        _train(shared, pipeline, resume=resume, judge=judge)
+
+
+def _train(shared: Context, pipeline: Pipeline, *, resume: bool, judge: bool) -> None:
     with training_bar() as on_progress:
         if resume:
             run = pipeline.resume(_unfinished(shared), on_progress)
@@ -106,6 +116,7 @@ def judge(
 @app.command()
 def estimate(context: typer.Context, as_json: Json = False) -> None:
     """Say what a training run would take on this machine now: time, memory, disk. Nothing is started."""
+    require_trainer()
     pipeline = of(context).pipeline(on_phase=say_detail if as_json else say_phase)
     dataset = pipeline.freeze()
     base, recipe, cost = pipeline.plan(dataset)
@@ -137,7 +148,9 @@ def status(context: typer.Context, as_json: Json = False) -> None:
     out.print(f"Held: {state['facts']} facts{unread}   (`aeon-ft facts` shows them)")
     for run in state["active_runs"]:
         out.print(f"Run {run['id']}: {run['state']}, step {run['step']} of {run['steps']}")
-    if not state["active_runs"]:
+    if state["learning"]:
+        out.print(f"Process {state['learning']} measures, trains or judges.")
+    elif not state["active_runs"]:
         out.print("No training under way.")
     missing = ", ".join(state["waiting_for"])
     out.print(f"By itself it waits for: {missing}." if missing else "By itself it would train now.")
@@ -169,6 +182,7 @@ def runs(context: typer.Context, as_json: Json = False) -> None:
 
 def collect_status(shared: Context) -> dict[str, Any]:
     """What `status` tells, ready for JSON."""
+    from aeon_plugin_ft.training.lease import learner
     from aeon_plugin_ft.training.runs import reap_runs
     from aeon_plugin_ft.training.table import ACTIVE, runs_in
     from aeon_plugin_ft.turns import TurnIndex
@@ -187,6 +201,7 @@ def collect_status(shared: Context) -> dict[str, Any]:
         "facts": len(shared.book.current()),
         "facts_unread": len(shared.book.due()),
         "active_runs": [row.plain() for row in reversed(runs_in(shared.store, ACTIVE))],
+        "learning": (learner(shared.store) or "").partition("-")[0] or None,
         "waiting_for": [condition.name for condition in next_now(shared).decision.missing],
         "events": shared.store.newest_events(8),
     }

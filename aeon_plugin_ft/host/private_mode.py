@@ -11,6 +11,7 @@ import logging
 from pathlib import Path
 
 from aeon_plugin_ft.store import private
+from aeon_plugin_ft.voice.control import CommandResult, Reason
 from hooks import Host
 
 log = logging.getLogger("aeon_ft.host")
@@ -49,6 +50,15 @@ class PrivateMode:
         if not on:
             self._note(False)
         return switched
+
+    def ask(self, on: bool) -> CommandResult:
+        """Switch both modes on the owner's word; what the command is answered by."""
+        if (self.on and self.host_is_private()) if on else not (self.on or self.host_is_private()):
+            return CommandResult(Reason.ALREADY_SO)
+        switched = self.switch(on)
+        if on:
+            return CommandResult(whole=switched)
+        return CommandResult() if switched else CommandResult(Reason.HOST_PRIVATE)
 
     def host_is_private(self) -> bool:
         """Whether the host's own mode is on; unknown counts as on."""

@@ -14,6 +14,7 @@ from aeon_plugin_ft.schedule.failures import Hold
 from aeon_plugin_ft.schedule.machine import Machine, ThisMachine
 from aeon_plugin_ft.settings import ScheduleSection
 from aeon_plugin_ft.store import DataFolder, Store
+from aeon_plugin_ft.training.lease import learner
 from aeon_plugin_ft.training.model import RunState
 from aeon_plugin_ft.training.runs import LEASE, UNJUDGED, reap_runs, teaching_turns
 from aeon_plugin_ft.training.table import RunRow, latest_run, list_runs, set_state, set_turns
@@ -106,7 +107,7 @@ class ScheduleObserver:
             busy_share=self.machine.busy_share(),
             free_disk=self.data.free_bytes(),
             free_memory=self.machine.free_memory(),
-            running=ours or self.store.lease_holder(LEASE) is not None,
+            running=ours or self.store.lease_holder(LEASE) is not None or learner(self.store) is not None,
             ours=ours,
             ordered=ours and self._training.ordered,
             held="" if hold is None else hold.detail,

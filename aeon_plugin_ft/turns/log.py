@@ -65,8 +65,8 @@ class TurnLog:
     noticed), `on_recovery(lost)` once when they do again, with the number of turns that were lost.
 
     Each turn of this assistant gets a place in the order of what was said, larger than that of any before it: its time
-    in microseconds, or one more than the last place where the clock was set back. `newest` gives the last place that
-    is known from before, once, when the first turn comes.
+    in microseconds, or one more than the last place where the clock was set back. `places` knows the last one, where
+    this log goes on after another.
     """
 
     def __init__(
@@ -78,11 +78,11 @@ class TurnLog:
         on_failure: Callable[[str], None],
         on_recovery: Callable[[int], None] | None = None,
         redact_turn: RedactTurn | None = None,
-        newest: Callable[[], int] = lambda: 0,
+        places: Places | None = None,
     ) -> None:
         self.folder = folder
         self._limits = limits
-        self._places = Places(newest)
+        self._places = places or Places()
         self._encoder = TurnEncoder(redact, redact_turn)
         self._writes = Health(f"Conversations cannot be written to {folder}", on_failure, on_recovery)
         self._syncs = Health(f"Conversations in {folder} are not safe from a power cut", on_failure, None)

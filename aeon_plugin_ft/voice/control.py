@@ -29,6 +29,8 @@ class Reason(str, Enum):
     ALREADY_PAUSED = "already_paused"
     NOT_PAUSED = "not_paused"
     NO_DATA = "no_data"
+    NO_TRAINER = "no_trainer"
+    NO_DATABASE = "no_database"
     NO_DISK = "no_disk"
     REFUSED = "refused"
     NO_VERSIONS = "no_versions"

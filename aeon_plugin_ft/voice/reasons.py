@@ -10,16 +10,19 @@ from aeon_plugin_ft.errors import (
     FactError,
     LeaseHeldError,
     NoSpaceError,
+    NoTrainerError,
     RefusedError,
     RegistryError,
     SecretFactError,
     ServingError,
     SettingsError,
+    StoreError,
 )
 from aeon_plugin_ft.voice.control import Reason
 
 _REASONS: tuple[tuple[type[AeonFtError], Reason], ...] = (
     (LeaseHeldError, Reason.ALREADY_TRAINING),
+    (NoTrainerError, Reason.NO_TRAINER),
     (RefusedError, Reason.REFUSED),
     (NoSpaceError, Reason.NO_DISK),
     (DatasetError, Reason.NO_DATA),
@@ -30,6 +33,7 @@ _REASONS: tuple[tuple[type[AeonFtError], Reason], ...] = (
     (SettingsError, Reason.BAD_VALUE),
     (SecretFactError, Reason.SECRET),
     (FactError, Reason.NO_FACT),
+    (StoreError, Reason.NO_DATABASE),
 )
 
 

@@ -35,6 +35,14 @@ def test_a_grep_over_everything_finds_nothing_afterwards(life: Life) -> None:
     assert not grep(life.data.root, [SECRET])
 
 
+def test_a_damaged_database_that_was_put_aside_goes_too(life: Life) -> None:
+    for end in ("", "-wal"):
+        (life.data.root / f"aeon-ft.sqlite3.damaged-20260101-000000{end}").write_bytes(SECRET.encode())
+    (life.data.root / "aeon-ft.sqlite3.damaged-20260102-000000").mkdir()
+    Forgetter(life.data, life.store).forget(["turn0007"])
+    assert not list(life.data.root.glob("*.damaged-*"))
+
+
 def test_the_other_turns_stay_byte_for_byte(life: Life) -> None:
     before = [line for path in life.data.log.glob("*.jsonl") for line in path.read_bytes().splitlines()]
     forgetter = Forgetter(life.data, life.store)

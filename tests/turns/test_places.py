@@ -9,6 +9,7 @@ from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.turns import TurnIndex, read_turns
 from aeon_plugin_ft.turns.index import newest_spoken
 from aeon_plugin_ft.turns.model import TurnKind
+from aeon_plugin_ft.turns.places import Places
 from tests.turns.conftest import LogOpener, TurnMaker
 
 HOURS = 3600.0
@@ -36,7 +37,9 @@ def test_the_order_goes_on_after_a_restart_with_an_earlier_clock(
     log.append(first, TurnKind.CHAT)
     log.close()
     index.ingest()
-    again = open_log(newest=lambda: newest_spoken(store))
+    places = Places()
+    places.go_on_after(lambda: newest_spoken(store))
+    again = open_log(places=places)
     again.append(make_turn("hoje", started_at=first.started_at - 3 * HOURS), TurnKind.CHAT)
     index.ingest()
     assert [turn.user for turn in index.latest(5)] == ["hoje", "ontem"]
@@ -46,7 +49,9 @@ def test_a_log_goes_on_where_the_last_place_cannot_be_asked(open_log: LogOpener,
     def broken() -> int:
         raise OSError("no database")
 
-    assert open_log(newest=broken).append(make_turn(), TurnKind.CHAT)
+    places = Places()
+    places.go_on_after(broken)
+    assert open_log(places=places).append(make_turn(), TurnKind.CHAT)
 
 
 def test_what_is_imported_was_said_at_its_own_time(

@@ -53,7 +53,9 @@ class LogOnly:
         self._writing = Writing(
             self._settings_file, owner, redaction, Extensions(host.hooks), lasting.exchanges, self._log
         )
-        self._commands = Commands(cast(Control, _PrivateOnly(lasting.private_mode)), say=host.say)
+        self._commands = Commands(
+            cast(Control, _PrivateOnly(lasting.private_mode)), say=host.say, answered=lasting.exchanges.note_command
+        )
         # A bus that nobody hears: where events are kept is what is missing.
         self._watch = SettingsWatch(self._settings_file, EventBus(), lambda: None)
         self._watch.start()

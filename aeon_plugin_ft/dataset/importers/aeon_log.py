@@ -12,8 +12,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from aeon_plugin_ft.dataset.importers.importing import Reading, TurnMaker
+from aeon_plugin_ft.dataset.importers.importing import Reading
 from aeon_plugin_ft.dataset.importers.source import Source
+from aeon_plugin_ft.dataset.importers.turn_maker import TurnMaker
 from aeon_plugin_ft.dataset.replies import KIND, Origin, origin
 from aeon_plugin_ft.turns.model import LoggedTurn
 

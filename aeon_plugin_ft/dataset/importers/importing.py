@@ -11,14 +11,13 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from hashlib import blake2b
 from pathlib import Path
 from typing import Protocol
 
 from aeon_plugin_ft.dataset.importers.source import Source
 from aeon_plugin_ft.dataset.model import Imported, Skipped
 from aeon_plugin_ft.errors import InputFileError
-from aeon_plugin_ft.turns.model import LoggedTurn, TurnKind
+from aeon_plugin_ft.turns.model import LoggedTurn
 from hooks import Message
 
 log = logging.getLogger("aeon_ft.dataset")
@@ -71,45 +70,6 @@ class Importer(Protocol):
         ...
 
 
-class TurnMaker:
-    """Builds imported turns with ids that are the same whenever the same file is read, also after it grew.
-
-    An id is a hash over the id before it and the texts, so appending to a file changes no earlier id.
-    """
-
-    def __init__(self, source: str) -> None:
-        self.source = source
-        self._last = blake2b(source.encode(), digest_size=16).digest()
-        self._session = ""
-
-    def new_session(self) -> None:
-        """The next turn starts another conversation."""
-        self._session = ""
-
-    def make(
-        self,
-        user: str,
-        reply: str,
-        *,
-        kind: TurnKind = TurnKind.CHAT,
-        before: tuple[Message, ...] = (),
-        at: float = 0.0,
-        model: str = "",
-        provider: str = "none",
-        caller: str = "chat",
-    ) -> LoggedTurn:
-        """One turn; `before` are the messages sent before the owner's (system prompt, history)."""
-        exchange = f"{user}\x00{reply}".encode("utf-8", "surrogatepass")
-        last = blake2b(self._last + exchange, digest_size=16)
-        self._last, identity = last.digest(), last.hexdigest()
-        if not self._session:
-            self._session = f"{self.source}:{identity[:12]}"
-        messages = (*before, Message("user", user))
-        return LoggedTurn(
-            identity, self._session, at, kind, caller, messages, reply, provider, model, "base", 0.0, self.source
-        )
-
-
 class ImporterRegistry:
     """The formats that can be read; the built-in ones, and those that plugins add."""
 
@@ -137,9 +97,13 @@ class ImporterRegistry:
         return self._importers[name]
 
     def detect(self, source: Source) -> Importer:
-        """The importer that is surest of the file's beginning; InputFileError when none is."""
-        scored = [(_sniff(importer, source.sample), name) for name, importer in self._importers.items()]
-        best, name = max(scored, default=(0.0, ""))
+        """The importer that is surest of the file's beginning, or else of the outline of the whole document;
+        InputFileError when none is."""
+        best, name = self._surest(source.sample)
+        if best <= 0:
+            from aeon_plugin_ft.dataset.importers.json_outline import outline
+
+            best, name = self._surest(outline(source))
         if best <= 0:
             raise InputFileError(
                 source.path,
@@ -147,6 +111,9 @@ class ImporterRegistry:
                 f"Say what it is with --format ({', '.join(self.names())})",
             )
         return self._importers[name]
+
+    def _surest(self, sample: str) -> tuple[float, str]:
+        return max(((_sniff(importer, sample), name) for name, importer in self._importers.items()), default=(0.0, ""))
 
 
 def _sniff(importer: Importer, sample: str) -> float:

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from aeon_plugin_ft.dataset.importers.importing import Reading, TurnMaker
+from aeon_plugin_ft.dataset.importers.importing import Reading
+from aeon_plugin_ft.dataset.importers.turn_maker import TurnMaker
 from aeon_plugin_ft.dataset.words import normal
 from aeon_plugin_ft.errors import InputFileError, WhoIsWhoError
 from aeon_plugin_ft.turns.model import LoggedTurn

@@ -151,7 +151,8 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class ConvertReport:
-    """`kept` lines were written to `target`; `dropped` counts turns that were left out, by reason."""
+    """`kept` lines were written to `target`; `dropped` counts what was left out, by reason; `skipped_total` counts also
+    what `skipped` had no room for."""
 
     kept: int
     dropped: dict[str, int]
@@ -159,3 +160,4 @@ class ConvertReport:
     target: Path
     format: str = ""
     notes: tuple[str, ...] = field(default=())
+    skipped_total: int = 0

@@ -8,6 +8,7 @@ a person must answer (who is who). Other plugins add importers through `ft_regis
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -24,6 +25,8 @@ log = logging.getLogger("aeon_ft.dataset")
 
 MOST_SKIPPED = 10_000
 """Skips listed one by one; beyond it they are only counted."""
+MOST_REASONS = 1_000
+"""Different reasons that are counted: a reader of another plugin's may write a new one for each line."""
 LONGEST_TURN = 1_000_000
 """Characters. A turn with more is nobody's conversation, and is left out before anything is done with it."""
 REMEMBERED = 1 << 14
@@ -45,10 +48,14 @@ class Reading:
     skipped: list[Skipped] = field(default_factory=list)
     skipped_total: int = 0
     notes: list[str] = field(default_factory=list)
+    reasons: Counter[str] = field(default_factory=Counter)
+    """How often each reason was given, also where `skipped` had no room."""
 
     def skip(self, line: int, reason: str) -> None:
         """Report a piece that could not be used; `line` as in `Skipped`."""
         self.skipped_total += 1
+        if reason in self.reasons or len(self.reasons) < MOST_REASONS:
+            self.reasons[reason] += 1
         if len(self.skipped) < MOST_SKIPPED:
             self.skipped.append(Skipped(line, reason))
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Optional, TypeVar
 
 import typer
 
-from aeon_plugin_ft.cli.context import counts, of, out, show_json, table
+from aeon_plugin_ft.cli.context import Context, counts, of, out, show_json, table
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.errors import WhoIsWhoError
 
@@ -156,6 +156,21 @@ def import_(
         _say_imported(file, report)
         if report.forgotten and sys.stdin.isatty() and typer.confirm("Bring back what you had forgotten?", err=True):
             _say_imported(file, _asking(functools.partial(read, file, True)))
+    _say_prompt(shared)
+
+
+def _say_prompt(shared: Context) -> None:
+    """Under which system prompt imported talk is trained, while no host has served one."""
+    from aeon_plugin_ft.dataset.served import keep_host_prompt, prompt_source, served_prompt
+    from aeon_plugin_ft.install.brain_prompt import host_prompt
+
+    if not served_prompt(shared.store) or prompt_source(shared.store):
+        keep_host_prompt(shared.store, host_prompt(shared.data.root))
+    source = prompt_source(shared.store)
+    if source:
+        out.print(f"It is trained under the system prompt of {source}, until another one is served.", markup=False)
+    elif not served_prompt(shared.store):
+        out.print("No system prompt is known yet: talk once to your Aeon before you train.", style="yellow")
 
 
 def _say_imported(file: Path, report: IntoLog) -> None:

@@ -50,6 +50,11 @@ class Example:
         return next((message.content for message in reversed(self.messages) if message.role == "user"), "")
 
     @property
+    def system(self) -> str:
+        """The system prompt, "" where there is none."""
+        return self.messages[0].content if self.messages[0].role == "system" else ""
+
+    @property
     def reply(self) -> str:
         """The target: the last message."""
         return self.messages[-1].content

@@ -22,7 +22,7 @@ _SAYS = {"entity": 1, "url": 0, "link_title": 0}
 
 def without_citations(text: str) -> str:
     """A text of ChatGPT without its citation marks; what a mark shows as words stays as words."""
-    if "\ue200" in text:
+    if _STRAY.search(text):
         text = _STRAY.sub("", _MARK.sub(_shown, text))
     if "【" in text or "oaicite" in text:
         text = _SOURCE.sub("", text)

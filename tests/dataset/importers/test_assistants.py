@@ -139,3 +139,14 @@ def test_an_artifact_is_no_reply_and_its_placeholder_no_text(tmp_path: Path) -> 
 ])  # fmt: skip
 def test_what_stands_for_an_artifact_is_taken_out(text: str, shown: str) -> None:
     assert without_artifacts(text) == shown
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_an_export_of_one_line_is_read_behind_eight_megabytes_too(tmp_path: Path, indent: int | None) -> None:
+    path = tmp_path / "conversations.json"
+    long = [chatgpt(("user", f"pergunta {n}?"), ("assistant", f"resposta {n} " * 900)) for n in range(1000)]
+    path.write_text(json.dumps(long, ensure_ascii=False, indent=indent), encoding="utf-8")
+    assert path.stat().st_size > 10 << 20
+    found = import_file(path)
+    assert [turn.user for turn in found.turns] == [f"pergunta {n}?" for n in range(1000)]
+    assert found.skipped == () and found.notes == ()

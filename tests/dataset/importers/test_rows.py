@@ -8,9 +8,13 @@ from typing import Any
 
 import pytest
 
-from aeon_plugin_ft.dataset.importers.importing import import_file
+from aeon_plugin_ft.dataset.export.converting import convert
+from aeon_plugin_ft.dataset.export.exporting import export
+from aeon_plugin_ft.dataset.frozen import freeze
+from aeon_plugin_ft.dataset.importers.importing import MOST_SKIPPED, import_file, open_import
 from aeon_plugin_ft.dataset.importers.rows import UNWANTED
-from aeon_plugin_ft.dataset.model import Imported
+from aeon_plugin_ft.dataset.model import Draft, Example, Imported, Preference, Rating
+from aeon_plugin_ft.store import DataFolder, Store
 from hooks import Message
 
 ASK, SAY = "Pergunta um?", "Resposta um."
@@ -197,3 +201,35 @@ def test_a_picture_s_reply_is_left_out_and_named(tmp_path: Path) -> None:
     found = read(tmp_path, {"messages": rows})
     assert pairs(found) == [(ASK, SAY)]
     assert [one.reason for one in found.skipped] == ["a message without words (a picture, an attachment)"]
+
+
+def test_what_is_skipped_is_counted_in_full_and_by_reason(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    bad = json.dumps({"messages": [ASKED, BAD], "label": False}) + "\n"
+    path.write_text(json.dumps({"messages": TALK}) + "\n" + bad * (MOST_SKIPPED + 5) + "{torn\n", encoding="utf-8")
+    stream = open_import(path)
+    assert len(list(stream)) == 1
+    assert (len(stream.reading.skipped), stream.reading.skipped_total) == (MOST_SKIPPED, MOST_SKIPPED + 6)
+    assert sorted(stream.reading.reasons.values()) == [1, MOST_SKIPPED + 5]
+    report = convert(path, tmp_path / "out.jsonl")
+    assert (report.dropped[UNWANTED], report.skipped_total) == (MOST_SKIPPED + 5, MOST_SKIPPED + 6)
+
+
+def test_our_own_exports_are_read_back_to_what_they_were(tmp_path: Path, data: DataFolder, store: Store) -> None:
+    prompt = (Message("system", "Você é AEON."), Message("user", "capital da Austrália?"))
+    examples = tuple(
+        Example(str(n), (prompt[0], Message("user", f"{n}?"), Message("assistant", f"{n}!")), (str(n),))
+        for n in range(4)
+    )
+    draft = Draft(
+        examples[:3], examples[3:], preferences=(Preference("p", prompt, "Camberra.", "Sydney.", ("p",)),),
+        ratings=(Rating("r", prompt, "Sydney.", False, ("r",)), Rating("q", prompt, "É Camberra.", True, ("q",))),
+    )  # fmt: skip
+    made = export(freeze(draft, data, store), tmp_path / "out", "llamafactory")
+    learnt = {file.name: pairs(import_file(file)) for file in made.files if file.suffix == ".jsonl"}
+    assert learnt == {
+        "aeon_sft.jsonl": [("0?", "0!"), ("1?", "1!"), ("2?", "2!")], "aeon_heldout.jsonl": [("3?", "3!")],
+        "aeon_dpo.jsonl": [("capital da Austrália?", "Camberra.")],
+        "aeon_kto.jsonl": [("capital da Austrália?", "É Camberra.")],
+    }  # fmt: skip
+    assert import_file(tmp_path / "out" / "aeon_dpo.jsonl").turns[0].system == "Você é AEON."

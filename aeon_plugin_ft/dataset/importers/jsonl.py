@@ -37,6 +37,7 @@ LOOKED_AT = 5
 MOST_BEFORE = 200
 """Messages that a turn keeps of those before it, besides the system prompt: a conversation of thousands would otherwise
 take the square of its length."""
+BEFORE = "the same conversation up to here was read before"
 PRAISE_RECEIPT = re.compile(r"Padr.o de comportamento registrado", re.IGNORECASE)
 """What Aeon says when it is praised; a second praise makes it store the receipt as if it were a reply."""
 RECEIPT = "Aeon's receipt for a praise, stored as if it were a reply"
@@ -79,7 +80,7 @@ _JUNK = re.compile(r"[\s,]*")
 class Talk:
     """Turns out of whole conversations, each with the exact messages before it.
 
-    A longer conversation that repeats an earlier one (as exported multi-turn examples do) gives each pair once.
+    Of a longer one that begins with a whole earlier one (as exported multi-turn examples do) each pair is taken once.
     """
 
     def __init__(self, name: str, reading: Reading) -> None:
@@ -116,11 +117,14 @@ class Talk:
         if PRAISE_RECEIPT.search(reply):
             self.reading.skip(number, RECEIPT)
             return
-        key = hash((user, reply))
-        # The last pair of a conversation is always taken: the example was exported for it.
-        if not last and key in self._seen:
+        # With everything that was said before it: the same words in another conversation are another turn.
+        key = hash(tuple((row.role, row.text) for row in rows[max(0, start - MOST_BEFORE) : end]))
+        # An example was exported for its last pair, which is always taken.
+        if last:
+            self._seen.add(key)
+        elif key in self._seen:
+            self.reading.skip(number, BEFORE)
             return
-        self._seen.add(key)
         since = max(0, asked - MOST_BEFORE)
         system = messages[:1] if since and messages[0].role == "system" else ()
         before, between = (*system, *messages[since:asked]), messages[asked + 1 : start]

@@ -60,6 +60,8 @@ def typed(text: str) -> str:
     """What somebody typed of a message, as it is in the export, marks and all: without the lines that stand for
     something else, and without the sign that it was edited; "" where nothing is left."""
     text = _unedited(text.strip())
+    if is_notice(text):
+        return ""
     if text.startswith(MARK) and _is_marked(text):
         return ""
     if _is_form(text):
@@ -77,6 +79,8 @@ def is_notice(text: str) -> bool:
     """Whether it is nobody's message, though somebody's name stands in front of it: the iPhone puts the group's there,
     or that of whom the notice is about."""
     text = text.strip()
+    if "\n" not in text and fold_accents(DIRECTION.sub("", text[:LONGEST])).startswith(_words()["openings"]):
+        return True
     if not text.startswith(MARK) or not _is_marked(text):
         return False
     first = DIRECTION.sub("", text).partition("\n")[0].strip()

@@ -8,7 +8,8 @@ completion as texts or lists (TRL), Alpaca with its history, Dolly, pairs. Ratin
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
 from hooks import Message
@@ -22,7 +23,8 @@ ROLES = {
 }  # fmt: skip
 """What the various exports call a role."""
 
-TALK_KEYS = ("messages", "conversations", "conversation", "dialogue", "dialog", "chat", "turns")
+_SEEN = re.compile(r"<(?:image|video|audio)>")
+TALK_KEYS = ("messages", "conversations", "conversation", "dialogue", "dialog", "chat", "turns", "chosen_messages")
 PAIR_KEYS = (
     ("user", "assistant"), ("user", "aeon"), ("human", "assistant"), ("instruction", "output"),
     ("instruction", "response"), ("prompt", "completion"), ("prompt", "response"), ("question", "answer"),
@@ -110,12 +112,23 @@ def conversation(read: Any) -> Conversation | None:
         return None
     rows = next((rows for key in TALK_KEYS if (rows := _as_list(read.get(key))) is not None), None)
     if rows is not None:
-        return _refused(read, _with_chosen(read, _talk(rows, read.get("system"))))
+        return _refused(read, _with_chosen(read, _unseen(read, _talk(rows, read.get("system")))))
     prompt = _prompt(read)
     if prompt is not None:
         return _refused(read, prompt)
     keys = pair_keys(read)
     return None if keys is None else _refused(read, _pair(read, *keys))
+
+
+def _unseen(read: dict[str, Any], made: Conversation) -> Conversation:
+    """LLaMA-Factory names what a row has besides its texts; where it stands, the text has a placeholder."""
+    if not any(read.get(key) for key in ("images", "videos", "audios")):
+        return made
+    rows = (
+        replace(row, text="", wordless=True) if row.role == "user" and _SEEN.search(row.text) else row
+        for row in made.rows
+    )
+    return Conversation(tuple(rows), made.skipped)
 
 
 def pair_keys(read: dict[str, Any]) -> tuple[str, str] | None:

@@ -7,12 +7,12 @@ number is the day is decided by the whole file, which is read twice: once for th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from aeon_plugin_ft.dataset.importers.importing import Reading
 from aeon_plugin_ft.dataset.importers.pairing import PairUp
-from aeon_plugin_ft.dataset.importers.people import DIRECTION, Line, People, who_is_who
+from aeon_plugin_ft.dataset.importers.people import DIRECTION, Line, People, plain, who_is_who
 from aeon_plugin_ft.dataset.importers.placeholders import PICTURE, is_notice, says_notice, typed
 from aeon_plugin_ft.dataset.importers.source import Source
 from aeon_plugin_ft.dataset.importers.turn_maker import TurnMaker
@@ -40,7 +40,7 @@ class WhatsApp:
 
     def read(self, source: Source, reading: Reading) -> Iterator[LoggedTurn]:
         """Each question with its reply."""
-        survey = _Survey()
+        survey = _Survey((reading.owner, reading.assistant))
         for _, line in source.lines():
             survey.see(line)
         names = survey.names()
@@ -70,6 +70,8 @@ class _Style:
     bare_names: Counter[str] = field(default_factory=Counter)
     longer: dict[str, str | None] = field(default_factory=dict)
     """Of each name what stood behind it up to a further colon, as long as it was always the same."""
+    sure: dict[str, bool] = field(default_factory=dict)
+    """Whether it is a part of the name even if it stands there only once."""
 
 
 @dataclass(slots=True)
@@ -85,6 +87,9 @@ class _Names:
     def split(self, rest: str) -> tuple[str, str] | None:
         """(name, text) of what stands behind a stamp; None for a notice."""
         name, text = _split(rest, self.colon)
+        if name not in self.known and name not in self.longer:
+            # "Ana:." has no blank behind the colon.
+            name, text = _split(rest, ":")
         if name in self.longer:
             behind = self.longer[name]
             name, text = f"{name}: {behind}", text.removeprefix(f"{behind}: ")
@@ -94,8 +99,10 @@ class _Names:
 class _Survey:
     """The first reading: whatever may be a name is counted, then those that are none are left out."""
 
-    def __init__(self) -> None:
+    def __init__(self, given: Iterable[str | None]) -> None:
         self._styles: dict[Style, _Style] = {}
+        # What the owner calls a name is one.
+        self._given = {plain(name) for name in given if name}
 
     def see(self, line: str) -> None:
         """One line of the file."""
@@ -111,10 +118,9 @@ class _Survey:
             style.bare_names[bare] += bool(bare)
         elif not is_notice(text):
             style.names[name] += 1
-            behind, colon, _ = text.partition(": ")
-            short = colon and len(behind) <= 30 and len(behind.split()) <= 4 and "\n" not in behind
-            kept = behind if short else None
-            style.longer[name] = kept if style.longer.get(name, kept) == kept else None
+            behind = _may_belong_to_name(text)
+            style.longer[name] = behind if style.longer.get(name, behind) == behind else None
+            style.sure[name] = _begins_sentence(text)
 
     def names(self) -> _Names:
         """Everything together."""
@@ -134,7 +140,10 @@ class _Survey:
                 counts.update(style.bare_names)
         longer: dict[str, str] = {}
         for style in styles.values() if colon == ": " else ():
-            longer |= {name: behind for name, behind in style.longer.items() if behind}
+            longer |= {
+                name: behind for name, behind in style.longer.items()
+                if behind and (style.names[name] > 1 or style.sure[name]) and plain(name) not in self._given
+            }  # fmt: skip
         people, known = People(), set[str]()
         for name in counts:
             if not _is_notice(name, counts):
@@ -152,6 +161,19 @@ def _split(rest: str, colon: str) -> tuple[str, str]:
         name, found = rest.rstrip()[:-1], ":"
     name = DIRECTION.sub("", name).strip()
     return (name, text) if found and 0 < len(name) <= LONGEST_NAME else ("", rest)
+
+
+def _may_belong_to_name(text: str) -> str | None:
+    """What stands in front of a further colon, where it may be the rest of a name ("Dr. Téo: dentista")."""
+    behind, colon, _ = text.partition(": ")
+    short = 0 < len(behind) <= 30 and len(behind.split()) <= 4 and behind == behind.strip()
+    return behind if colon and short else None
+
+
+def _begins_sentence(text: str) -> bool:
+    """Whether a sentence begins behind the colon and not before it."""
+    behind, _, said = text.partition(": ")
+    return behind[:1].islower() and said[:1].isupper()
 
 
 def _is_notice(name: str, counts: Counter[str]) -> bool:

@@ -12,6 +12,7 @@ from aeon_plugin_ft.dataset.export.converting import convert
 from aeon_plugin_ft.dataset.export.exporting import export
 from aeon_plugin_ft.dataset.frozen import freeze
 from aeon_plugin_ft.dataset.importers.importing import MOST_SKIPPED, import_file, open_import
+from aeon_plugin_ft.dataset.importers.jsonl import BEFORE
 from aeon_plugin_ft.dataset.importers.rows import UNWANTED
 from aeon_plugin_ft.dataset.model import Draft, Example, Imported, Preference, Rating
 from aeon_plugin_ft.store import DataFolder, Store
@@ -20,6 +21,8 @@ from hooks import Message
 ASK, SAY = "Pergunta um?", "Resposta um."
 TALK = [{"role": "user", "content": ASK}, {"role": "assistant", "content": SAY}]
 SHARED = [{"from": "human", "value": ASK}, {"from": "gpt", "value": SAY}]
+
+MORE = [{"role": "user", "content": "e mais?"}, {"role": "assistant", "content": "Mais isso."}]
 
 
 def read(folder: Path, *rows: Any, name: str = "a.jsonl", **dump: Any) -> Imported:
@@ -58,6 +61,7 @@ SHAPES: dict[str, Any] = {
         ]
     },
     "Alpaca beside another prompt": {"instruction": ASK, "input": "", "output": SAY, "prompt": "B", "response": "x"},
+    "LLaMA-Factory's sides": {"chosen_messages": TALK, "rejected_messages": [TALK[0], {**TALK[1], "content": "x"}]},
     "Dolly": {"instruction": ASK, "context": "", "response": SAY, "category": "x"},
 }  # fmt: skip
 
@@ -111,9 +115,22 @@ def test_a_line_longer_than_lines_are_is_read(tmp_path: Path, size: int) -> None
     many = [one for n in range(size // 10_000) for one in (
         {"role": "user", "content": f"pergunta {n}?"}, {"role": "assistant", "content": "é assim, " * 1000},
     )]  # fmt: skip
-    found = read(tmp_path, {"messages": TALK}, {"messages": many}, {"messages": [*TALK, *TALK]})
-    assert len(found.turns) == 2 + len(many) // 2
+    found = read(tmp_path, {"messages": TALK}, {"messages": many}, {"messages": [*MORE, *MORE]})
+    assert len(found.turns) == 3 + len(many) // 2
     assert found.skipped == ()
+
+
+def test_what_was_exported_pair_by_pair_is_read_once_and_what_is_left_out_named(tmp_path: Path) -> None:
+    found = read(tmp_path, {"messages": TALK}, {"messages": [*TALK, *MORE]}, {"messages": [*MORE, *TALK, *MORE]})
+    assert pairs(found) == [(ASK, SAY), ("e mais?", "Mais isso."), ("e mais?", "Mais isso."), (ASK, SAY),
+                            ("e mais?", "Mais isso.")]  # fmt: skip
+    assert [(one.line, one.reason) for one in found.skipped] == [(2, BEFORE)]
+
+
+def test_a_question_about_a_picture_beside_the_row_is_left_out(tmp_path: Path) -> None:
+    asked = {"role": "user", "content": "<image>Quem são?"}
+    found = read(tmp_path, {"messages": [asked, TALK[1], *MORE], "images": ["1.jpg"]}, {"messages": [asked, TALK[1]]})
+    assert pairs(found) == [("e mais?", "Mais isso."), ("<image>Quem são?", SAY)]
 
 
 # -- what is said not to be learnt ----------------------------------------------------------------

@@ -190,6 +190,24 @@ def test_a_colon_in_what_somebody_says_is_no_part_of_their_name(tmp_path: Path) 
     assert pairs(read(tmp_path, text, owner="Rui")) == [("tem vaga?", "sim: às 15h."), ("e amanhã?", "não.")]
 
 
+@pytest.mark.parametrize("reply", ["Anota aí: leite e pão", "obs: chego tarde", "Lorem ipsum : dolor"])
+def test_the_only_message_of_somebody_may_have_a_colon(tmp_path: Path, reply: str) -> None:
+    assert pairs(read(tmp_path, android("Rui: e aí?", f"Bia: {reply}"), owner="Rui")) == [("e aí?", reply)]
+    asked = read(tmp_path, android("Rui: e aí?", "Bia: obs: Chego tarde"))
+    assert pairs(asked) == [("e aí?", "obs: Chego tarde")]
+
+
+def test_a_message_without_a_blank_behind_a_known_name_is_one(tmp_path: Path) -> None:
+    found = read(tmp_path, android("Rui: tem pão?", "Bia:.", "Rui: tem?", "Bia: Tem."))
+    assert pairs(found) == [("tem pão?", "."), ("tem?", "Tem.")]
+
+
+def test_the_notice_of_encryption_is_one_without_a_mark_too(tmp_path: Path) -> None:
+    notice = "Meu Grupo: Messages and calls are end-to-end encrypted. No one outside of this chat can read them."
+    found = read(tmp_path, android(notice, "Rui: tem pão?", "Bia: Tem."), owner="Rui")
+    assert pairs(found) == [("tem pão?", "Tem.")]
+
+
 @pytest.mark.parametrize(("asks", "answers"), [("🌵", "🔥"), ("Ana", "Ana 🌸"), ("Ana 🌸", "Ana"), ("Ana", "Ána B")])
 def test_people_whose_names_differ_in_emoji_are_two(tmp_path: Path, asks: str, answers: str) -> None:
     found = read(tmp_path, android(f"{asks}: tem pão?", f"{answers}: Tem, acabei de assar."), owner=asks)

@@ -143,17 +143,19 @@ class PairUp:
         question, self.question = self.question, None
         if block.asked is not None:
             question = _Block("user", [block.asked])
-        if question is None or not block.text:
+        reply = block.text
+        if question is None or not reply:
             return
-        if not question.text:
+        said = question.text
+        if said:
+            yield self._turn(question, said, block, reply)
+        else:
             self.reading.skip(block.lines[0].number, TO_A_FLAW)
-            return
-        yield self._turn(question, block)
 
-    def _turn(self, question: _Block, reply: _Block) -> LoggedTurn:
+    def _turn(self, question: _Block, said: str, reply: _Block, answered: str) -> LoggedTurn:
         asked = next(line for line in reversed(question.lines) if not line.flaw)
         told = next(line for line in reply.lines if not line.flaw)
         # The end of the question and the beginning of the reply: an export that begins or ends in between has them.
         key = (self.chat, asked.identity, told.identity)
         at = next((line.at for line in question.lines if line.at), 0.0)
-        return self.maker.make(question.text, reply.text, at=at, model=told.author, key=key)
+        return self.maker.make(said, answered, at=at, model=told.author, key=key)

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 
 from aeon_plugin_ft.dataset.importers.importing import Reading
@@ -63,6 +64,7 @@ class Person:
     name: str
 
 
+@lru_cache(maxsize=1 << 10)
 def plain(name: str) -> str:
     """One form of a name for comparison; emoji belong to it, as two people may differ in nothing else."""
     shown = DIRECTION.sub("", unicodedata.normalize("NFC", name)).casefold()

@@ -51,6 +51,25 @@ def _notices() -> re.Pattern[str]:
     return re.compile("|".join(rf"(?<!\w){re.escape(words)}(?!\w)" for words in _words()["notices"]))
 
 
+@lru_cache(1)
+def _edges() -> tuple[frozenset[str], frozenset[str]]:
+    """The first words of all that is compared as a whole, and the last ones of what may begin with anything."""
+    words = _words()
+    forms = [form for name in ("omitted", "gone", "calls", "places", "openings") for form in words[name]]
+    firsts = {form.split()[0].rstrip(".,") for form in forms if not form.startswith("*")}
+    return frozenset(firsts), frozenset(form.split()[-1] for form in forms if form.startswith("*"))
+
+
+def _is_plain_talk(text: str) -> bool:
+    """Whether a look at its edges tells that it is what somebody typed: most messages are, and there are millions."""
+    if not text or text[0] in "<\u200e" or text[-1] in ">)" or "\n" in text or MARK in text or "://" in text:
+        return False
+    first, _, rest = text.partition(" ")
+    last = rest[rest.rfind(" ") + 1 :] or first
+    firsts, lasts = _edges()
+    return fold_accents(first).rstrip(".,:;!?") not in firsts and fold_accents(last).rstrip(".") not in lasts
+
+
 def says_notice(text: str) -> bool:
     """Whether these words, which stand where a name would, are part of a notice."""
     return _notices().search(fold_accents(DIRECTION.sub("", text))) is not None
@@ -59,15 +78,16 @@ def says_notice(text: str) -> bool:
 def typed(text: str) -> str:
     """What somebody typed of a message, as it is in the export, marks and all: without the lines that stand for
     something else, and without the sign that it was edited; "" where nothing is left."""
-    text = _unedited(text.strip())
+    text = text.strip()
+    if _is_plain_talk(text):
+        return _clean(text)
+    text = _unedited(text)
     if is_notice(text):
         return ""
     if text.startswith(MARK) and _is_marked(text):
         return ""
     if _is_form(text):
         return ""
-    if "<" not in text and MARK not in text and "\n" not in text and "(" not in text and len(text) > LONGEST:
-        return _clean(text)
     kept = [line for line in text.split("\n") if not _is_placeholder(line)]
     left = _clean("\n".join(kept))
     # A document's name is repeated as its caption.
@@ -79,6 +99,8 @@ def is_notice(text: str) -> bool:
     """Whether it is nobody's message, though somebody's name stands in front of it: the iPhone puts the group's there,
     or that of whom the notice is about."""
     text = text.strip()
+    if _is_plain_talk(text):
+        return False
     if "\n" not in text and fold_accents(DIRECTION.sub("", text[:LONGEST])).startswith(_words()["openings"]):
         return True
     if not text.startswith(MARK) or not _is_marked(text):

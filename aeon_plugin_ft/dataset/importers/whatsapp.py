@@ -16,7 +16,7 @@ from aeon_plugin_ft.dataset.importers.people import DIRECTION, Line, People, pla
 from aeon_plugin_ft.dataset.importers.placeholders import PICTURE, is_notice, says_notice, typed
 from aeon_plugin_ft.dataset.importers.source import Source
 from aeon_plugin_ft.dataset.importers.turn_maker import TurnMaker
-from aeon_plugin_ft.dataset.importers.whatsapp_stamps import DayOrder, Stamp, read_stamp, time_of, written
+from aeon_plugin_ft.dataset.importers.whatsapp_stamps import DayOrder, Stamp, read_stamp, time_of
 from aeon_plugin_ft.turns.model import LoggedTurn
 
 LONGEST_NAME = 80
@@ -109,7 +109,9 @@ class _Survey:
         stamp = _stamped(line)
         if stamp is None:
             return
-        style = self._styles.setdefault((stamp.bracketed, stamp.half), _Style())
+        style = self._styles.get((stamp.bracketed, stamp.half))
+        if style is None:
+            style = self._styles[stamp.bracketed, stamp.half] = _Style()
         style.lines += 1
         style.order.see(stamp)
         name, text = _split(stamp.rest, ": ")
@@ -118,9 +120,10 @@ class _Survey:
             style.bare_names[bare] += bool(bare)
         elif not is_notice(text):
             style.names[name] += 1
-            behind = _may_belong_to_name(text)
+            behind = _may_belong_to_name(text) if ": " in text else None
             style.longer[name] = behind if style.longer.get(name, behind) == behind else None
-            style.sure[name] = _begins_sentence(text)
+            if behind is not None:
+                style.sure[name] = _begins_sentence(text)
 
     def names(self) -> _Names:
         """Everything together."""
@@ -217,13 +220,13 @@ def _lines(source: Source, reading: Reading, names: _Names) -> Iterator[Line]:
 
 
 def _message(number: int, stamp: Stamp, author: str, parts: list[str], names: _Names, reading: Reading) -> Line:
-    whole = "\n".join(parts)
+    whole = parts[0] if len(parts) == 1 else "\n".join(parts)
     text = typed(whole)
-    order = names.orders[stamp.bracketed, stamp.half].month_first
+    at, when = time_of(stamp, names.orders[stamp.bracketed, stamp.half].month_first)
     if text:
-        return Line(number, author, text, time_of(stamp, order), when=written(stamp, order))
+        return Line(number, author, text, at, when=when)
     if is_notice(whole):
         reading.skip(number, NOTICE)
         return Line(number, "", NOTICE, notice=True)
     reading.skip(number, PICTURE)
-    return Line(number, author, "", time_of(stamp, order), when=written(stamp, order), flaw=PICTURE)
+    return Line(number, author, "", at, when=when, flaw=PICTURE)

@@ -15,6 +15,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
+from typing import NamedTuple
 
 from aeon_plugin_ft.dataset.importers.people import seconds
 
@@ -27,8 +29,7 @@ STAMP = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """One date as it is written: three numbers whose order the whole file tells, and the time of day."""
 
     numbers: tuple[int, int, int]
@@ -51,8 +52,7 @@ def read_stamp(line: str) -> Stamp | None:
     if half:
         hour = hour % 12 + (12 if half == "p" else 0)
     numbers = (int(match[2]), int(match[3]), int(match[4]))
-    second = int(match[7] or 0)
-    return Stamp(numbers, hour, int(match[6]), second, bool(half), match["open"] is not None, match["rest"])
+    return Stamp(numbers, hour, int(match[6]), int(match[7] or 0), bool(half), match[1] is not None, match["rest"])
 
 
 @dataclass(slots=True)
@@ -79,6 +79,8 @@ class DayOrder:
             return
         self.first_above_12 += first > 12
         self.second_above_12 += second > 12
+        if self.first_above_12 or self.second_above_12:
+            return
         for month_first in (True, False):
             day = _day(stamp.numbers, month_first)
             # A minute or two out of order is the network's; the wrong order jumps by weeks.
@@ -109,26 +111,23 @@ def _day(numbers: tuple[int, int, int], month_first: bool) -> int:
     return year * 372 + month * 31 + day if month <= 12 else 0
 
 
-def _moment(stamp: Stamp, month_first: bool) -> datetime | None:
-    first, second, third = stamp.numbers
+@lru_cache(maxsize=1 << 12)
+def _moment(numbers: tuple[int, int, int], hour: int, minute: int, month_first: bool) -> tuple[float, str]:
+    first, second, third = numbers
     # A year in front, as in exports of some countries.
     if first > 31:
         year, month, day = first, second, third
     else:
         day, month, year = (second, first, third) if month_first else (first, second, third)
     try:
-        return datetime(year + 2000 if year < 100 else year, month, day, stamp.hour, stamp.minute, stamp.second)
+        moment = datetime(year + 2000 if year < 100 else year, month, day, hour, minute)
     except ValueError:
-        return None
+        return 0.0, ""
+    return seconds(moment), moment.isoformat(timespec="minutes")
 
 
-def time_of(stamp: Stamp, month_first: bool) -> float:
-    """Seconds since the epoch, this machine's zone; 0.0 for a date that there is not."""
-    moment = _moment(stamp, month_first)
-    return 0.0 if moment is None else seconds(moment)
-
-
-def written(stamp: Stamp, month_first: bool) -> str:
-    """The date and the minute without a zone: the same in an export from another phone."""
-    moment = _moment(stamp, month_first)
-    return "" if moment is None else moment.strftime("%Y-%m-%dT%H:%M")
+def time_of(stamp: Stamp, month_first: bool) -> tuple[float, str]:
+    """Seconds since the epoch in this machine's zone, and the date and the minute without a zone, which are the same in
+    an export from another phone; 0.0 and "" for a date that there is not."""
+    at, written = _moment(stamp.numbers, stamp.hour, stamp.minute, month_first)
+    return at + stamp.second if at else 0.0, written

@@ -21,6 +21,10 @@ BLOCK_BYTES = 1 << 20
 LONGEST_LINE = 8 << 20
 """A line of more bytes is left out and counted, so that one hostile line cannot fill the memory."""
 
+LONGEST_FOREIGN = 16 * 1024
+"""A line of more bytes keeps what is UTF-8 in it; of a shorter one that is not, all is read as cp1252."""
+_FOREIGN = "aeon_ft_cp1252"
+
 _CONTROLS = bytes(c for c in range(32) if c not in b"\t\n\r\f\x1b\b\x00")
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _MAGIC = (
@@ -29,6 +33,16 @@ _MAGIC = (
     (b"SQLite format 3\x00", "is a database, not a conversation", "Give a log or an exported chat"),
     (b"%PDF", "is a PDF", "Export the chat as text or JSON instead"),
 )
+
+
+def _as_cp1252(error: UnicodeError) -> tuple[str, int]:
+    """What to put in the place of bytes that are not UTF-8."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return error.object[error.start : error.end].decode("cp1252", errors="replace"), error.end
+
+
+codecs.register_error(_FOREIGN, _as_cp1252)
 
 
 class Source:
@@ -160,7 +174,9 @@ class Source:
             return line.decode("utf-8")
         except UnicodeDecodeError:
             self._replaced_lines += 1
-            return line.decode("cp1252", errors="replace")
+            # A document on one line is not made of other bytes because one of them is.
+            whole = len(line) <= LONGEST_FOREIGN
+            return line.decode("cp1252", errors="replace") if whole else line.decode("utf-8", errors=_FOREIGN)
 
     def _mend(self, text: str) -> str:
         if not MOJIBAKE.search(text):

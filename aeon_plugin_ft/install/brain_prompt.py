@@ -55,14 +55,14 @@ def _system_contents(function: ast.FunctionDef) -> Iterator[ast.expr]:
     for node in ast.walk(function):
         if not isinstance(node, ast.Dict):
             continue
-        parts = {key.value: value for key, value in zip(node.keys, node.values, strict=True) if _is_text(key)}
-        role = parts.get("role")
-        if _is_text(role) and role.value == "system" and "content" in parts:
-            yield parts["content"]
+        parts = {_constant(key): value for key, value in zip(node.keys, node.values, strict=True)}
+        role, content = parts.get("role"), parts.get("content")
+        if content is not None and _constant(role) == "system":
+            yield content
 
 
-def _is_text(node: ast.expr | None) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+def _constant(node: ast.expr | None) -> str | None:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
 
 class _Values:
@@ -83,7 +83,7 @@ class _Values:
         if depth > 20:  # a name that is made of itself
             return None
         if isinstance(node, ast.Constant):
-            return node.value if isinstance(node.value, str) else None
+            return _constant(node)
         if isinstance(node, ast.Name):
             value = self._names.get(node.id)
             return None if value is None else self.text(value, depth + 1)

@@ -133,6 +133,8 @@ class _Builder:
 
     def take(self, line: int, kind: str, text: str) -> LoggedTurn | None:
         """One more record; the turn that it completes, if any."""
+        if kind == "A":
+            self.spoken_only = False  # whatever the beginning of the file looked like
         if kind == "V":
             done = self.finish()
             self.open = _Open(line, text)

@@ -111,7 +111,22 @@ def _is_lines(source: Source) -> bool:
         return first.startswith("{") or (more != "" and rest.lstrip()[:1] == "[")
     if text.startswith("["):
         return False
+    if not more and _is_json(_first_line(source)):
+        return True
     return not _starts_with_a_value(source)
+
+
+def _first_line(source: Source) -> str:
+    """The first line that holds something, however long it is; "" for one of over LONGEST_VALUE."""
+    begun, size = [], 0
+    for lines, whole in source.pieces(mend=False):
+        for at, line in enumerate(lines):
+            begun.append(line)
+            size += len(line)
+            ends = whole or at < len(lines) - 1
+            if size > LONGEST_VALUE or (ends and "".join(begun).strip()):
+                return "".join(begun) if size <= LONGEST_VALUE else ""
+    return "".join(begun)
 
 
 def _is_json(text: str) -> bool:

@@ -148,8 +148,9 @@ def _is_placeholder(line: str) -> bool:
         return False
     if bare.startswith("<"):
         inside = _ANGLES.fullmatch(bare)
-        # Of several words, which tags of HTML are not.
-        return inside is not None and (" " in bare or _plain(bare[1:-1]) in _words()["omitted"])
+        # Of several words, or of another script's: tags of HTML are neither.
+        told = " " in bare or not bare[1].isascii() or _plain(bare[1:-1]) in _words()["omitted"]
+        return inside is not None and told
     named = _FILE.fullmatch(bare)
     if named is not None and _plain(named[2]) in _words()["attached"]:
         return True

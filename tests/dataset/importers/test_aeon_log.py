@@ -247,3 +247,10 @@ def test_another_assistant_behind_what_is_looked_at_is_left_out_and_named(log: L
 def test_a_label_within_a_reply_is_a_part_of_it(log: Log) -> None:
     found = import_file(log("VOCÊ: compara", "AEON: Olha só:", "ALEXA: de casa", "SIRI: do telefone"))
     assert pairs(found) == [("compara", "Olha só:\nALEXA: de casa\nSIRI: do telefone")]
+
+
+def test_an_older_log_that_went_on_in_a_newer_form_is_read_in_both(log: Log) -> None:
+    old = [line for n in range(3000) for line in (f"VOCÊ: pergunta {n}", f"AEON_SPEAK: resposta {n}, cara.")]
+    new = ["VOCÊ: oi", "AEON: Fala, cara.", "AEON_SPEAK: Fala, cara.", "VOCÊ: e aí?", "AEON_SPEAK: São dez horas."]
+    found = import_file(log(*old, *new))
+    assert pairs(found)[-2:] == [("pergunta 2999", "resposta 2999, cara."), ("oi", "Fala, cara.")]

@@ -110,6 +110,15 @@ def test_a_first_line_longer_than_what_is_looked_at_is_recognised(tmp_path: Path
     assert len(read(tmp_path, {"messages": long}, {"messages": TALK}).turns) == 2
 
 
+def test_a_torn_line_behind_a_long_first_one_costs_only_itself(tmp_path: Path) -> None:
+    long = json.dumps({"messages": [{"role": "user", "content": "x" * 70_000}, TALK[1]]})
+    path = tmp_path / "a.jsonl"
+    path.write_text(long + '\n{"messages": [{"ro\n' + json.dumps({"messages": TALK}) + "\n", encoding="utf-8")
+    found = import_file(path)
+    assert [len(turn.user) for turn in found.turns] == [70_000, len(ASK)]
+    assert [one.line for one in found.skipped] == [2]
+
+
 @pytest.mark.parametrize("size", [9 << 20, 20 << 20])
 def test_a_line_longer_than_lines_are_is_read(tmp_path: Path, size: int) -> None:
     many = [one for n in range(size // 10_000) for one in (

@@ -131,6 +131,8 @@ ANDROID = [
     "ENQUETE:\nPizza ou sushi?\nOPÇÃO: Pizza (3 votos)\nOPÇÃO: Sushi (1 voto)\n", "POLL:\nWhen?\nOPTION: Now (1 vote)",
     "EVENTO: Aniversário\nDESCRIÇÃO: trazer bolo\nLOCAL: casa", "Ligação de vídeo perdida", "Chamada de voz perdida",
     "Missed voice call", "Aguardando mensagem. Essa ação pode levar alguns instantes.", "<Chamada de vídeo perdida>",
+    "<Media har utelämnats>", "<省略多媒体文件>", "<メディアは含まれていません>", "Det här meddelandet togs bort.",
+    "此消息已删除", "Tin nhắn này đã bị xóa", "Це повідомлення було видалено", "تم حذف هذه الرسالة",
 ]  # fmt: skip
 
 

@@ -6,16 +6,17 @@ import json
 import re
 from typing import Any
 
+# Blanks and attributes are bounded: a long text of nothing else would take the square of its length.
 # ChatGPT sets marks between characters of the private use area: start, kind, separator, content, end.
-_MARK = re.compile("([ \\t]*)\ue200([^\ue200-\ue206]*)\ue202?([^\ue200\ue201]*)\ue201")
+_MARK = re.compile("([ \\t]{0,8})\ue200([^\ue200-\ue206]*)\ue202?([^\ue200\ue201]*)\ue201")
 _STRAY = re.compile("[\ue200-\ue206]")
-_SOURCE = re.compile(r"[ \t]*(?:【[^【】\n]{0,200}】|(?::contentReference)?\[oaicite:\d+\](?:\{index=\d+\})?)")
+_SOURCE = re.compile(r"[ \t]{0,8}(?:【[^【】\n]{0,200}】|(?::contentReference)?\[oaicite:\d+\](?:\{index=\d+\})?)")
 # What Claude's app shows in the place of an artifact, in "text" but not in "content".
 _UNSUPPORTED = re.compile(
     r"(?:^|\n)```\n(?:This block is not supported on your current device yet\.|Viewing artifacts created via the "
     r"Analysis Tool web feature preview isn[’']t yet supported on mobile\.)\n```(?=\n|$)"
 )
-_ARTIFACT = re.compile(r"<ant(Artifact|Thinking)\b[^>]*>.*?(?:</ant\1>|\Z)", re.DOTALL)
+_ARTIFACT = re.compile(r"<ant(Artifact|Thinking)\b[^>]{0,500}>.*?(?:</ant\1>|\Z)", re.DOTALL)
 _SAYS = {"entity": 1, "url": 0, "link_title": 0}
 """Kinds of marks that stand for words: which part of their content these are."""
 

@@ -21,6 +21,7 @@ else:
 
 MARK = "\u200e"
 PICTURE = "a picture, a recording or a deleted message"
+LONGEST_EDITED = 60
 LONGEST = 300
 """Characters: nothing that WhatsApp writes itself is longer on one line."""
 _ANGLES = re.compile(r"<[^<>\n=/\"]{2,200}>")
@@ -30,7 +31,6 @@ _MAP = re.compile(
     r"([^\W\d_]{4,20}) ?: https?://(?:maps\.(?:google|apple)\.\w+|(?:www\.)?google\.\w+/maps|goo\.gl/maps)\S*"
 )
 _FILE = re.compile(r"(.{1,255}\.\w{2,5}) \(([^()\n]{4,40})\)")
-_ENDING = re.compile(r"[ \u200e]*<([^<>\n]{4,60}?)\.?>\s*$")
 
 
 @lru_cache(1)
@@ -121,8 +121,10 @@ def _is_marked(text: str) -> bool:
 
 
 def _unedited(text: str) -> str:
-    ending = _ENDING.search(text) if text.endswith(">") else None
-    return text[: ending.start()] if ending and _plain(ending[1]) in _words()["edited"] else text
+    start = text.rfind("<", -LONGEST_EDITED) if text.endswith(">") else -1
+    if start < 0 or _plain(text[start + 1 : -1]) not in _words()["edited"]:
+        return text
+    return text[:start].rstrip(f" {MARK}")
 
 
 def _plain(text: str) -> str:

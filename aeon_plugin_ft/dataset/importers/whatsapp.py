@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from aeon_plugin_ft.dataset.importers.importing import Reading
 from aeon_plugin_ft.dataset.importers.pairing import PairUp
+from aeon_plugin_ft.dataset.importers.pasted import Pasted
 from aeon_plugin_ft.dataset.importers.people import DIRECTION, Line, People, plain, who_is_who
 from aeon_plugin_ft.dataset.importers.placeholders import PICTURE, is_notice, says_notice, typed
 from aeon_plugin_ft.dataset.importers.source import Source
@@ -67,6 +68,7 @@ class _Style:
     lines: int = 0
     order: DayOrder = field(default_factory=DayOrder)
     names: Counter[str] = field(default_factory=Counter)
+    pasted: Pasted = field(default_factory=Pasted)
     bare_names: Counter[str] = field(default_factory=Counter)
     longer: dict[str, str | None] = field(default_factory=dict)
     """Of each name what stood behind it up to a further colon, as long as it was always the same."""
@@ -81,8 +83,15 @@ class _Names:
     people: People
     longer: dict[str, str]
     known: frozenset[str]
+    pasted: frozenset[str]
     orders: dict[Style, DayOrder]
     colon: str
+
+    def is_text(self, stamp: Stamp) -> bool:
+        """Whether somebody pasted the line: from a phone of another kind, or from a chat of other people."""
+        if (stamp.bracketed, stamp.half) not in self.orders:
+            return True
+        return bool(self.pasted) and _split(stamp.rest, self.colon)[0] in self.pasted
 
     def split(self, rest: str) -> tuple[str, str] | None:
         """(name, text) of what stands behind a stamp; None for a notice."""
@@ -118,7 +127,7 @@ class _Survey:
         if not name:
             bare, _ = _split(stamp.rest, ":")
             style.bare_names[bare] += bool(bare)
-        elif not is_notice(text):
+        elif not is_notice(text) and not style.pasted.take(stamp, name, style.names):
             style.names[name] += 1
             behind = _may_belong_to_name(text) if ": " in text else None
             style.longer[name] = behind if style.longer.get(name, behind) == behind else None
@@ -134,8 +143,11 @@ class _Survey:
             if style.lines == most or (style.lines >= OTHER_STYLE_LINES and style.lines * 5 >= total)
         }  # fmt: skip
         counts: Counter[str] = Counter()
+        pasted = set[str]()
         for style in styles.values():
+            style.pasted.finish(style.names)
             counts.update(style.names)
+            pasted |= style.pasted.names
         colon = ": "
         if not counts:
             colon = ":"
@@ -153,7 +165,8 @@ class _Survey:
                 shown = f"{name}: {longer[name]}" if name in longer else name
                 known.add(shown)
                 people.add(Line(0, shown, ""), times=counts[name])
-        return _Names(people, longer, frozenset(known), {key: style.order for key, style in styles.items()}, colon)
+        orders = {key: style.order for key, style in styles.items()}
+        return _Names(people, longer, frozenset(known), frozenset(pasted - known), orders, colon)
 
 
 def _split(rest: str, colon: str) -> tuple[str, str]:
@@ -199,7 +212,7 @@ def _lines(source: Source, reading: Reading, names: _Names) -> Iterator[Line]:
     begun = False
     for here, line in source.lines():
         stamp = _stamped(line)
-        if stamp is None or (stamp.bracketed, stamp.half) not in names.orders:
+        if stamp is None or names.is_text(stamp):
             if open_ is not None:
                 open_[3].append(line)
             elif line.strip() and not begun:

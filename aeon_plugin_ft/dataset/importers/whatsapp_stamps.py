@@ -111,6 +111,18 @@ def _day(numbers: tuple[int, int, int], month_first: bool) -> int:
     return year * 372 + month * 31 + day if month <= 12 else 0
 
 
+def minutes_of(stamp: Stamp) -> tuple[int, int]:
+    """Numbers of minutes that grow with the time, for the day in front and for the month; a date that there is not in
+    one order is as far as in the other."""
+    numbers = stamp.numbers
+    if numbers[0] > 31:
+        days = [numbers[0] * 372 + numbers[1] * 31 + numbers[2]] * 2
+    else:
+        days = [_day(numbers, False), _day(numbers, True)]
+    minutes = [day * 1440 + stamp.hour * 60 + stamp.minute for day in days if day]
+    return (minutes[0], minutes[-1]) if minutes else (0, 0)
+
+
 @lru_cache(maxsize=1 << 12)
 def _moment(numbers: tuple[int, int, int], hour: int, minute: int, month_first: bool) -> tuple[float, str]:
     first, second, third = numbers

@@ -231,6 +231,27 @@ def test_a_chat_that_somebody_pasted_stays_their_text(tmp_path: Path) -> None:
     assert pairs(found) == [(pasted.removeprefix("Rui: "), "Que folgado!")]
 
 
+def test_a_chat_of_others_that_was_pasted_from_the_same_phone_is_text(tmp_path: Path) -> None:
+    pasted = "[13/08/24, 09:00:00] Téo: vou atrasar\n[13/08/24, 09:01:00] Lia: de novo?"
+    text = ios("Rui: olha o que ele mandou:").rstrip() + f"\n{pasted}\n" + "[14/08/24, 21:05:10] Bia: Que folgado!\n"
+    found = read(tmp_path, text, owner="Rui")
+    assert pairs(found) == [(f"olha o que ele mandou:\n{pasted}", "Que folgado!")]
+
+
+def test_two_exports_in_one_file_are_both_read(tmp_path: Path) -> None:
+    older = "".join(
+        f"[01/02/23, 10:0{n}:00] {one}\n" for n, one in enumerate(("Téo: vem?", "Bia: Vou.", "Téo: já?", "Bia: Já."))
+    )
+    found = read(tmp_path, ios("Rui: e aí?", "Bia: Tudo.") + older)
+    assert pairs(found) == [("e aí?", "Tudo."), ("vem?", "Vou."), ("já?", "Já.")]
+
+
+def test_a_message_that_the_network_delayed_is_somebody_s(tmp_path: Path) -> None:
+    text = android("Rui: e aí?", "Bia: Tudo.") + "12/03/2024 13:58 - Téo: cheguei\n12/03/2024 14:05 - Rui: oi?\n"
+    with pytest.raises(InputFileError, match="it has Rui, Bia, Téo"):
+        read(tmp_path, text, owner="Rui")
+
+
 # -- pauses ---------------------------------------------------------------------------------------
 
 

@@ -25,6 +25,8 @@ LONGEST_EDITED = 60
 LONGEST = 300
 """Characters: nothing that WhatsApp writes itself is longer on one line."""
 _ANGLES = re.compile(r"<[^<>\n=/\"]{2,200}>")
+# The picture of a caption, and that a message was edited, in any language.
+_MARKED = re.compile(MARK + r"<[^<>\n]{1,200}>")
 _FORM = re.compile(r"([^\W\d_]{4,16}) ?:")
 _LINE_OF_FORM = re.compile(r"[^\W\d_ ]{4,16}(?: [^\W\d_]{1,16})? ?: ?\S")
 _MAP = re.compile(
@@ -88,6 +90,8 @@ def typed(text: str) -> str:
         return ""
     if _is_form(text):
         return ""
+    if MARK in text:
+        text = _MARKED.sub("", text)
     kept = [line for line in text.split("\n") if not _is_placeholder(line)]
     left = _clean("\n".join(kept))
     # A document's name is repeated as its caption.

@@ -166,6 +166,8 @@ def test_a_picture_s_caption_and_an_edited_text_are_somebody_s_words() -> None:
     assert typed("IMG-1.jpg (arquivo anexado)\nolha a praia") == "olha a praia"
     assert typed("Chego às oito <Mensagem editada>") == "Chego às oito"
     assert typed(f"Chego às oito {LRM}<This message was edited>") == "Chego às oito"
+    assert typed(f"olha a praia {LRM}<anexado: 00000012-PHOTO.jpg>") == "olha a praia"
+    assert typed(f"Kommer klockan åtta {LRM}<Det här meddelandet redigerades>") == "Kommer klockan åtta"
     assert typed("@\u2068Bia Prado\u2069 você vem?") == "@Bia Prado você vem?"
 
 

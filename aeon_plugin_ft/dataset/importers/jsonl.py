@@ -19,8 +19,10 @@ from aeon_plugin_ft.dataset.importers.rows import (
     NO_WORDS,
     NOTHING,
     UNWANTED,
+    Conversation,
     Row,
     conversation,
+    conversations,
     is_message,
     pair_keys,
     text_of,
@@ -90,9 +92,15 @@ class Talk:
 
     def turns(self, number: int, read: Any) -> Iterator[LoggedTurn]:
         """Each reply of a row with everything before it; `number` is its line or position, for what is skipped."""
-        talk = conversation(read)
-        if talk is None or talk.refusal:
-            self.reading.skip(number, NOTHING if talk is None else talk.refusal)
+        talks = conversations(read)
+        if not talks:
+            self.reading.skip(number, NOTHING)
+        for talk in talks:
+            yield from self._turns_of(number, talk)
+
+    def _turns_of(self, number: int, talk: Conversation) -> Iterator[LoggedTurn]:
+        if talk.refusal:
+            self.reading.skip(number, talk.refusal)
             return
         for reason in talk.skipped:
             self.reading.skip(number, reason)
@@ -223,16 +231,17 @@ def _names(sample: str, role: str, text: str) -> bool:
 
 
 def _talks(read: Any, role: str, text: str) -> bool:
-    """Whether a row is a list of messages, under whatever key, that name roles and texts so."""
+    """Whether a row is a list of messages, under whatever key and however nested, that name roles and texts so."""
     lists = [read] if isinstance(read, list) else list(read.values()) if isinstance(read, dict) else []
     for rows in lists:
         if isinstance(rows, str) and rows.lstrip().startswith("["):
             rows = first_values(rows)
         if isinstance(rows, list) and any(isinstance(one, dict) and role in one and text in one for one in rows):
-            return conversation(read) is not None
+            return bool(conversations(read))
+        if isinstance(rows, list) and rows and isinstance(rows[0], (dict, list)) and _talks(rows[0], role, text):
+            return bool(conversations(read))
     return False
 
 
 def _is_read(read: Any) -> bool:
-    made = conversation(read)
-    return made is not None and bool(made.rows or made.refusal)
+    return any(made.rows or made.refusal for made in conversations(read))

@@ -20,6 +20,7 @@ ROLES = {
     "bard": "assistant", "bing": "assistant", "ai": "assistant", "instruction": "user", "output": "assistant",
     "tool": "tool", "function": "tool", "observation": "tool", "ipython": "tool", "tool_response": "tool",
     "tool_result": "tool", "function_response": "tool", "function_call": "call", "tool_call": "call",
+    "tool_calls": "call",
 }  # fmt: skip
 """What the various exports call a role."""
 
@@ -31,6 +32,12 @@ PAIR_KEYS = (
     ("input", "output"), ("query", "response"),
 )  # fmt: skip
 """Keys of a question and its reply, Aeon's own shapes first."""
+_WRAPPERS = ("data", "examples", "rows", "items", "dataset", "train", *TALK_KEYS)
+"""Under these keys a document may hold whole rows, each a conversation of its own."""
+DEEPEST = 4
+"""Levels of conversations in conversations; brackets in brackets have no end."""
+_WRITTEN_CALL = re.compile(r"<tool_call>|\s*<functioncall>|\s*\[TOOL_CALLS\]")
+"""How calls of tools are written into a text (Hermes, glaive, Mistral)."""
 _ABOUT = ("input", "context")
 """Where Alpaca and Dolly keep what an instruction is about."""
 _ROW_FLAGS = ("label", "kto_tag", "weight", "train", "trainable", "learn", "loss_weight")
@@ -102,6 +109,32 @@ def _part_text(part: Any) -> str:
     if text is None and part.get("type") == "text":
         text = part.get("value", part.get("content"))
     return text if isinstance(text, str) else ""
+
+
+def conversations(read: Any, depth: int = 0) -> list[Conversation]:
+    """Everything that a row of a file says: one conversation, or those that are nested in it. Empty for a row in no
+    shape that is known here."""
+    nested = _nested(read) if depth < DEEPEST else None
+    if nested is not None:
+        return [one for row in nested for one in conversations(row, depth + 1)]
+    only = conversation(read)
+    return [] if only is None else [only]
+
+
+def _nested(read: Any) -> list[Any] | None:
+    """The rows in a row, None for a conversation."""
+    lists = [read] if isinstance(read, list) else []
+    if isinstance(read, dict):
+        lists = [rows for key in _WRAPPERS if isinstance(rows := read.get(key), list)]
+    for rows in lists:
+        first = rows[0] if rows else None
+        if isinstance(first, list) or (isinstance(first, dict) and not is_message(first) and _holds_talk(first)):
+            return rows
+    return None
+
+
+def _holds_talk(row: dict[str, Any]) -> bool:
+    return any(isinstance(row.get(key), list) for key in TALK_KEYS)
 
 
 def conversation(read: Any) -> Conversation | None:
@@ -188,7 +221,7 @@ def _message(one: Any) -> Row | None:
     text = content if isinstance(content, str) else text_of(content)
     calls = one.get("tool_calls") or one.get("function_call") or _call_parts(content)
     learn = not any(is_no(one[key]) for key in _MESSAGE_FLAGS if key in one)
-    if role == "call" or (role == "assistant" and calls):
+    if role == "call" or (role == "assistant" and (calls or _WRITTEN_CALL.match(text) or "<tool_call>" in text)):
         written = text.strip() or json.dumps(calls, ensure_ascii=False)
         return Row("assistant", written, learn=False, call=True)
     return Row(cast(Role, role), text, learn, wordless=not text and bool(content))

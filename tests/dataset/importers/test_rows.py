@@ -99,6 +99,37 @@ def test_a_first_line_about_the_file_is_named_and_the_rest_is_read(tmp_path: Pat
     assert [(one.line, one.reason) for one in found.skipped] == [(1, "no question and reply in it")]
 
 
+@pytest.mark.parametrize("key", ["data", "conversations", "messages", "examples"])
+@pytest.mark.parametrize("indent", [None, 2])
+def test_conversations_that_are_nested_are_conversations_of_their_own(
+    tmp_path: Path, key: str, indent: int | None
+) -> None:
+    found = read(tmp_path, {key: [{"id": 1, "messages": TALK}, {"id": 2, "messages": [TALK[1], *MORE]}]}, indent=indent)
+    assert pairs(found) == [(ASK, SAY), ("e mais?", "Mais isso.")]
+    assert len({turn.session for turn in found.turns}) == 2
+    found = read(tmp_path, {key: [TALK, MORE]}, indent=indent)
+    assert pairs(found) == [(ASK, SAY), ("e mais?", "Mais isso.")]
+
+
+@pytest.mark.parametrize(
+    "call", ["<tool_call>\n{}\n</tool_call>", "<functioncall> {}", "Vou ver.<tool_call>{}</tool_call>"]
+)
+def test_a_call_that_is_written_into_the_text_is_no_reply(tmp_path: Path, call: str) -> None:
+    rows = [TALK[0], {"role": "assistant", "content": call}, {"role": "tool", "content": "51"}, TALK[1]]
+    assert pairs(read(tmp_path, {"messages": rows})) == [(ASK, SAY)]
+
+
+def test_aeon_s_own_calls_are_replies(tmp_path: Path) -> None:
+    call = '{"tool": "Sistema.abrir", "param": "x"}'
+    assert pairs(read(tmp_path, {"messages": [TALK[0], {"role": "assistant", "content": call}]})) == [(ASK, call)]
+
+
+def test_brackets_in_brackets_are_no_conversation(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text("[" * 300 + "]" * 300 + "\n" + json.dumps([TALK]) + "\n", encoding="utf-8")
+    assert pairs(import_file(path, "messages")) == [(ASK, SAY)]
+
+
 def test_a_torn_first_line_costs_only_itself(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"messages": [{"role": "us\n' + json.dumps({"messages": TALK}) + "\n", encoding="utf-8")

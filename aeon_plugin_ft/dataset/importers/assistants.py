@@ -122,9 +122,16 @@ def _path(messages: list[dict[str, Any]], leaf: Any) -> list[dict[str, Any]]:
     parents = [row.get("parent_message_uuid") for row in messages]
     if len(by_id) < len(messages) or not any(isinstance(one, str) and one in by_id for one in parents):
         return messages
-    start = by_id[leaf] if isinstance(leaf, str) and leaf in by_id else messages[-1]
+    replies = [row for row in messages if row.get("sender") == "assistant"]
+    path = _up(by_id[leaf] if isinstance(leaf, str) and leaf in by_id else messages[-1], by_id)
+    # A question that was worded anew at the very end and got no reply has nothing before it.
+    answered = any(row.get("sender") == "assistant" for row in path)
+    return path if answered or not replies else _up(replies[-1], by_id)
+
+
+def _up(row: dict[str, Any] | None, by_id: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """From the first message to this one."""
     path, seen = [], set[str]()
-    row: dict[str, Any] | None = start
     while row is not None and row["uuid"] not in seen:
         seen.add(row["uuid"])
         path.append(row)

@@ -114,6 +114,11 @@ def test_the_branch_on_which_the_person_ended_is_read(tmp_path: Path) -> None:
     assert pairs(read(tmp_path, [named])) == [("versão um", "resposta um")]
 
 
+def test_a_last_question_without_a_reply_does_not_hide_the_conversation(tmp_path: Path) -> None:
+    rows = [said("h1", "versão um", ROOT), said("a1", "resposta um", "h1"), said("h2", "versão dois", ROOT)]
+    assert pairs(read(tmp_path, [claude(*rows)])) == [("versão um", "resposta um")]
+
+
 def test_an_attachment_without_words_is_a_border(tmp_path: Path) -> None:
     found = read(tmp_path, [claude(
         said("h1", "capital da França?"), said("a1", "Paris."),

@@ -19,6 +19,8 @@ from aeon_plugin_ft.turns.model import LoggedTurn
 
 REPLY_WITHIN = 12 * 3600.0
 """Seconds in which a message is taken for the reply to the one before it."""
+TOGETHER = 60.0
+"""Seconds in which a picture belongs to the words that were sent with it."""
 ANSWERABLE = 10_000
 """Messages of a chat that a later one may name as what it answers, the latest ones."""
 TO_A_FLAW = "a reply to something that cannot be learnt (a picture, a recording, a deleted message)"
@@ -43,6 +45,15 @@ class _Block:
     @property
     def text(self) -> str:
         return "\n".join(line.text for line in self.lines if not line.flaw)
+
+    @property
+    def ends_in_flaw(self) -> bool:
+        """Whether the last that was said cannot be learnt and was no part of the words before it: it was sent later,
+        so that an answer is an answer to it."""
+        if not self.lines or not self.lines[-1].flaw:
+            return False
+        words = next((line.at for line in reversed(self.lines) if not line.flaw), 0.0)
+        return bool(words) and self.lines[-1].at - words >= TOGETHER
 
     @property
     def last(self) -> float:
@@ -147,7 +158,7 @@ class PairUp:
         if question is None or not reply:
             return
         said = question.text
-        if said:
+        if said and not question.ends_in_flaw:
             yield self._turn(question, said, block, reply)
         else:
             self.reading.skip(block.lines[0].number, TO_A_FLAW)

@@ -180,6 +180,16 @@ def test_a_picture_is_a_border_and_its_reply_is_left_out_and_named(tmp_path: Pat
     assert [(one.line, one.reason) for one in found.skipped] == [(3, PICTURE), (4, TO_A_FLAW)]
 
 
+def test_a_picture_behind_an_open_question_takes_the_reply_unless_it_was_sent_with_it(tmp_path: Path) -> None:
+    later = android("Rui: qual a capital da França?", "Rui: <Mídia oculta>", "Bia: Essa planta é uma jiboia.")
+    found = read(tmp_path, later)
+    assert (pairs(found), found.skipped[-1].reason) == ([], TO_A_FLAW)
+    with_it = later.replace("14:01", "14:00").replace("planta é uma jiboia", "é Paris")
+    assert pairs(read(tmp_path, with_it)) == [("qual a capital da França?", "Essa é Paris.")]
+    words_behind = android("Rui: <Mídia oculta>", "Rui: que planta é essa?", "Bia: Uma jiboia.")
+    assert pairs(read(tmp_path, words_behind)) == [("que planta é essa?", "Uma jiboia.")]
+
+
 # -- names ----------------------------------------------------------------------------------------
 
 

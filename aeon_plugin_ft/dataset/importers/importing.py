@@ -16,6 +16,9 @@ from pathlib import Path
 from typing import Protocol
 
 from aeon_plugin_ft.dataset.importers.source import Source
+
+# By this name readers of other plugins import it.
+from aeon_plugin_ft.dataset.importers.turn_maker import TurnMaker as TurnMaker
 from aeon_plugin_ft.dataset.model import Imported, Skipped
 from aeon_plugin_ft.errors import InputFileError
 from aeon_plugin_ft.turns.model import LoggedTurn

@@ -195,7 +195,8 @@ def _as_turn(turn: LoggedTurn, format: str, position: int, redactor: Redactor) -
     """
     served = Attempt(provider="none", model=redactor.redact(turn.model), version=turn.version, ok=True, seconds=0.0)
     return Turn(
-        id=turn.id if format == "log" else _id(format, turn.id),
+        # A reader of another plugin's may give no ids.
+        id=turn.id if format == "log" else _id(format, turn.id or "\x1f".join((turn.session, turn.user, turn.reply))),
         session=f"{format}:{turn.session}",
         started_at=turn.at or position * UNKNOWN_STEP,
         seconds=turn.seconds,

@@ -20,7 +20,7 @@ from aeon_plugin_ft.dataset.build import build_draft
 from aeon_plugin_ft.dataset.feedback.opinions import load_feedback, note_feedback, recognise_feedback
 from aeon_plugin_ft.dataset.frozen import freeze, load_dataset
 from aeon_plugin_ft.dataset.model import Dataset, Draft
-from aeon_plugin_ft.dataset.served import keep_served_prompt, served_prompt
+from aeon_plugin_ft.dataset.served import HostPrompt, keep_served_prompt, refuse_mixed, served_prompt
 from aeon_plugin_ft.errors import (
     AeonFtError,
     AlreadyLearntError,
@@ -91,6 +91,7 @@ class Pipeline:
     gives them by the names of [serve] backend; whoever made them closes them. `on_phase` hears what is being done.
     `interrupt` is asked while a child trains or measures, and between the judge's questions: why to leave, or None.
     `extensions` are what other plugins add; `exam` makes questions about what the owner told (None: from the book).
+    `host_prompt` reads the system prompt of a host that has not been started yet.
     """
 
     def __init__(
@@ -105,7 +106,9 @@ class Pipeline:
         extensions: Extensions | None = None,
         book: FactBook | None = None,
         exam: MakeExam | None = None,
+        host_prompt: Callable[[], HostPrompt | None] = lambda: None,
     ) -> None:
+        self.host_prompt = host_prompt
         self.exam = exam or (lambda dataset, most: examine(dataset, self.book.every(), self.index.turns, most))
         self.data, self.settings, self.store, self.events = data, settings, store, events
         self.deployers, self.on_phase, self.interrupt = deployers, on_phase, interrupt
@@ -157,7 +160,7 @@ class Pipeline:
     def draft(self) -> Draft:
         """What the log gives now: examples on both sides of the split, and what was left out and why."""
         self.index.ingest()
-        keep_served_prompt(self.store, self.index)
+        keep_served_prompt(self.store, self.index, self.host_prompt)
         note_feedback(self.store, recognise_feedback(self.index.turns()))
         read_facts(self.book, self.store, self.index)
         settings, feedback = self.settings(), load_feedback(self.store)
@@ -185,6 +188,7 @@ class Pipeline:
                 f" {len(draft.heldout)} to judge with, {len(draft.dropped)} left out)",
                 "Talk to Aeon, or bring old conversations in with `aeon-ft dataset import FILE`",
             )
+        refuse_mixed(draft)
         dataset = freeze(draft, self.data, self.store)
         self.events.publish(
             happened.DatasetFrozen(
@@ -194,7 +198,7 @@ class Pipeline:
         return dataset
 
     def system_prompt(self) -> str:
-        """The newest system prompt that a model was really served; "" before the first conversation."""
+        """The newest one that was served to a model; before that what the host will serve, "" where none is known."""
         return served_prompt(self.store)
 
     # -- dataset -> run ------------------------------------------------------------------------

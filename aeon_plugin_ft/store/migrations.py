@@ -336,4 +336,14 @@ MIGRATIONS: list[tuple[str, str]] = [
         CREATE INDEX turns_spoken ON turns (spoken, id);
         """,
     ),
+    (
+        "0011_forgotten_turns",
+        """
+        -- Turns that were forgotten: an import asks before it brings one back. Only keyed hashes, of the id and of the
+        -- words.
+        CREATE TABLE forgotten_turns (
+            hash TEXT PRIMARY KEY
+        ) WITHOUT ROWID;
+        """,
+    ),
 ]

@@ -56,6 +56,12 @@ class FineTuning:
             self.runtime.turn_path.finished(turn)
 
     @hookimpl
+    def aeon_answered_elsewhere(self) -> None:
+        """What was said last is none of our turns."""
+        if self.runtime is not None:
+            self.runtime.turn_path.answered_elsewhere()
+
+    @hookimpl
     def aeon_heard(self, text: str) -> str | None:
         """The reply to a spoken command; None for everything else."""
         return self.runtime.turn_path.heard(text) if self.runtime is not None else None

@@ -14,10 +14,12 @@ from aeon_plugin_ft.dataset.similar.showing import ShownTurns
 from aeon_plugin_ft.events import LoggingFailed, LoggingRecovered
 from aeon_plugin_ft.host.arrivals import Arrivals
 from aeon_plugin_ft.host.backlog import Backlog
+from aeon_plugin_ft.host.exchanges import Exchanges, Said
 from aeon_plugin_ft.host.follower import Follower
 from aeon_plugin_ft.host.idle_reading import IdleReading
 from aeon_plugin_ft.host.memory import Memory
 from aeon_plugin_ft.host.owner import HostOwner
+from aeon_plugin_ft.host.private_mode import PrivateMode
 from aeon_plugin_ft.host.redaction import Redaction
 from aeon_plugin_ft.host.reloading import open_or_defaults
 from aeon_plugin_ft.host.served import ServedModel
@@ -27,9 +29,11 @@ from aeon_plugin_ft.settings import Settings
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.store.logfile import LogFile
 from aeon_plugin_ft.turns import LogWatcher, TurnLog
+from aeon_plugin_ft.turns.index import newest_spoken
 from aeon_plugin_ft.turns.log import Limits
-from aeon_plugin_ft.voice.announce import Announcer
+from aeon_plugin_ft.voice.announce import Announcer, still_private
 from aeon_plugin_ft.voice.commands import Commands
+from aeon_plugin_ft.voice.intents import ABOUT_THE_LAST, Name
 from aeon_plugin_ft.watch.watch import Watch
 from aeon_plugin_ft.wiring import Parts, build, make_events, make_relevant_facts
 from hooks import Host
@@ -47,7 +51,8 @@ class Runtime:
         self.data, self.store, self.events = parts.data, parts.store, parts.events
         self.settings_file, self.extensions, self.backends = parts.settings_file, parts.extensions, parts.backends
         self.registry, self.index, self.book = parts.registry, parts.index, parts.book
-        self.owner = HostOwner(host, parts.settings_file)
+        self.owner = HostOwner(host, parts.settings_file, PrivateMode(host, parts.data.root))
+        self.exchanges = Exchanges()
         self.redaction = Redaction(parts.settings_file)
         self.own_log = LogFile(parts.data.own_log, self.redaction.redact).open()
         parts.data.warn_if_open()
@@ -71,7 +76,9 @@ class Runtime:
         self.pipeline = self.learning.pipeline
         self.idle_reading = IdleReading(parts, self.routes, self.learning)
         self.announcer = Announcer(self.owner)
-        self.commands = Commands(OwnerControl(self), say=host.say, told=self.announcer.owner_knows)
+        self.commands = Commands(
+            OwnerControl(self), say=host.say, told=self.announcer.owner_knows, answered=self._note_command
+        )
         memory = Memory(parts.settings_file, self.owner, self.facts, self.served.standings)
         self.routing = Routing(
             host, parts.settings_file, self.routes, self.owner, self.shown_turns, memory, self.served.standings
@@ -86,6 +93,7 @@ class Runtime:
             self.watch,
             self.learning,
             self.commands,
+            self.exchanges,
         )
         self.follower = Follower(
             parts,
@@ -103,6 +111,8 @@ class Runtime:
     def start(cls, host: Host) -> Runtime:
         """Open everything; raises AeonFtError when the data folder or the database cannot be used."""
         runtime = cls(host)
+        # Before anything can be logged.
+        was_private = runtime.owner.private_mode.resume()
         # What follows the log first; the schedule last, when everything that it may start is there.
         runtime.watcher.start()
         runtime.backlog.start()
@@ -112,6 +122,8 @@ class Runtime:
         runtime.announcer.start()
         runtime.learning.scheduler.start()
         runtime.idle_reading.start()
+        if was_private:
+            host.say(still_private())
         return runtime
 
     def stop(self) -> None:
@@ -141,15 +153,6 @@ class Runtime:
         return self.parts.settings
 
     @property
-    def private(self) -> bool:
-        """The plugin's own private mode, beside the host's."""
-        return self.owner.private
-
-    @private.setter
-    def private(self, on: bool) -> None:
-        self.owner.private = on
-
-    @property
     def answering(self) -> str | None:
         """The version that the brain's next call goes to; None while nothing of ours is served."""
         return self.served.answering
@@ -166,6 +169,11 @@ class Runtime:
     def follow_now(self) -> None:
         """Follow the store now instead of within a second."""
         self.served.follow_now()
+
+    def _note_command(self, name: Name) -> None:
+        """A command was answered: "isso tá errado" is about that now. One about what was said last changes nothing."""
+        if name not in ABOUT_THE_LAST:
+            self.exchanges.note(Said.COMMAND)
 
     def redact(self, text: str) -> str:
         """Personal data out, as [privacy] says."""
@@ -186,6 +194,7 @@ def _open_log(parts: Parts, redaction: Redaction) -> TurnLog:
         redact=redaction.redact,
         redact_turn=redaction.of_turn,
         limits=lambda: Limits.of(parts.settings.log),
+        newest=lambda: newest_spoken(parts.store),
         on_failure=lambda reason: parts.events.publish(LoggingFailed(reason=reason)),
         on_recovery=lambda lost: parts.events.publish(LoggingRecovered(lost=lost)),
     )

@@ -141,3 +141,5 @@ class Host:
     root: Path | None = None
     needs_model: bool = False
     """True when the host has no model of its own, so that a plugin should serve the base."""
+    set_private: Callable[[bool], bool] | None = None
+    """Switches the host's own private mode; whether it is so then. None where it has none that can be switched."""

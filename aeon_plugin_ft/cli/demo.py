@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
 from aeon_plugin_ft.cli.compare import ask_all
 from aeon_plugin_ft.cli.context import Context, counts, out, size, span
@@ -337,4 +338,5 @@ class Demo:
 
     def _step(self, title: str) -> None:
         self.number += 1
-        out.print(f"\n[bold cyan]{self.number}. {title}[/bold cyan]   [dim]({span(self._seconds)})[/dim]")
+        out.print()
+        out.print(Text(f"{self.number}. {title}", "bold cyan"), " ", Text(f"({span(self._seconds)})", "dim"))

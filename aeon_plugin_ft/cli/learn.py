@@ -8,9 +8,23 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn
+from rich.text import Text
 
 from aeon_plugin_ft.causes import Doing
-from aeon_plugin_ft.cli.context import Context, mark, of, out, say_chosen, show_json, size, span, table, when
+from aeon_plugin_ft.cli.context import (
+    Context,
+    mark,
+    of,
+    out,
+    say_chosen,
+    say_plainly,
+    show_json,
+    size,
+    span,
+    table,
+    verdict_word,
+    when,
+)
 from aeon_plugin_ft.cli.data import say_advice
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.cli.schedule import next_now
@@ -196,14 +210,14 @@ def _unfinished(shared: Context) -> str:
 
 def say_phase(doing: Doing) -> None:
     """One dim line for what begins now."""
-    out.print(f"[dim]... {doing_in_english(doing)}[/dim]")
+    out.print(f"... {doing_in_english(doing)}", style="dim")
 
 
 def say_detail(doing: Doing) -> None:
     """Where standard output belongs to a script: what must be seen all the same, such as the terms of a base model, on
     standard error."""
     if doing.detail:
-        typer.echo(doing.detail, err=True)
+        say_plainly(doing.detail, error=True)
 
 
 def estimate_sentence(cost: Estimate, base: str, examples: int, batch: int) -> str:
@@ -263,7 +277,6 @@ def progress_numbers(progress: RunProgress) -> str:
 def show_verdict(version: Version) -> None:
     """The gate's decision with every number it rests on."""
     verdict: Verdict = version.verdict
-    word = "[green]accepted[/green]" if verdict.accepted else "[red]refused[/red]"
-    out.print(f"Verdict on {version.name}: {word}")
+    out.print(Text(f"Verdict on {version.name}: ").append_text(verdict_word(verdict.accepted)))
     for check in verdict.checks:
         mark(check.passed, f"{check.name}: {check.detail}")

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from aeon_plugin_ft.causes import Place
 from aeon_plugin_ft.dataset.similar.showing import ShownTurns
+from aeon_plugin_ft.host.exchanges import Exchanges, Said
 from aeon_plugin_ft.host.memory import Memory
 from aeon_plugin_ft.host.owner import HostOwner
 from aeon_plugin_ft.host.redaction import Redaction
@@ -14,7 +15,9 @@ from aeon_plugin_ft.learning import Learning
 from aeon_plugin_ft.serving.routes import RouteTable
 from aeon_plugin_ft.settings import SettingsFile
 from aeon_plugin_ft.turns import TurnLog, classify
+from aeon_plugin_ft.turns.kinds import CHAT_CALLER
 from aeon_plugin_ft.voice.commands import Commands
+from aeon_plugin_ft.voice.secrecy import is_off_the_record
 from aeon_plugin_ft.watch.watch import Watch
 from aeon_plugin_ft.wiring import Parts
 from hooks import Host, ModelRequest, Route, Turn
@@ -95,9 +98,10 @@ class TurnPath:
         watch: Watch,
         learning: Learning,
         commands: Commands,
+        exchanges: Exchanges,
     ) -> None:
         self._parts, self._routing, self._routes = parts, routing, routes
-        self._owner, self._redaction = owner, redaction
+        self._owner, self._redaction, self._exchanges = owner, redaction, exchanges
         self._log, self._watch, self._learning, self._commands = log, watch, learning, commands
 
     def heard(self, text: str) -> str | None:
@@ -106,6 +110,7 @@ class TurnPath:
             return None
         # For every sentence, command or not: the owner is here, and a training must leave.
         self._learning.owner_spoke()
+        self._exchanges.begin()
         return self._commands.answer(text)
 
     def choose(self, request: ModelRequest) -> Route | None:
@@ -125,17 +130,33 @@ class TurnPath:
         # First, and for private turns too: the call is over, whatever is kept of it.
         route = self._routes.release(turn.id)
         self._learning.owner_spoke()
-        if turn.private or self._owner.private or not self._logs():
-            return
-        # Before the log, in this order: the owner's own setting, then the other plugins' vetoes.
-        if self._redaction.drops(turn.prompt, turn.reply or "") or self._parts.extensions.refusal(turn) is not None:
+        spoken = turn.caller == CHAT_CALLER
+        why = self._unkept(turn)
+        if why is not None:
+            if spoken:
+                self._exchanges.note(why)
             return
         kind = classify(turn)
-        self._log.append(turn, kind)
+        logged = self._log.append(turn, kind, cut_off=spoken and self._exchanges.cut_off)
+        if spoken:
+            self._exchanges.note(Said.LOGGED if logged else Said.UNKEPT, turn.id if logged else None, kind)
+        elif logged:
+            self._exchanges.note_asked(turn.id)
         self._watch.note(turn, kind, route if _was_asked(turn, route) else None)
 
-    def _logs(self) -> bool:
-        return self._parts.settings.log.enabled and self._parts.settings.plugin.enabled
+    def answered_elsewhere(self) -> None:
+        """One of the host's modules has answered what the owner said."""
+        self._exchanges.answered_elsewhere()
+
+    def _unkept(self, turn: Turn) -> Said | None:
+        """Why a turn must not be logged; None for one that is."""
+        if turn.private or self._owner.may_be_private() or is_off_the_record(turn.prompt):
+            return Said.PRIVATE
+        if not (self._parts.settings.log.enabled and self._parts.settings.plugin.enabled):
+            return Said.UNKEPT
+        # Before the log, in this order: the owner's own setting, then the other plugins' vetoes.
+        dropped = self._redaction.drops(turn.prompt, turn.reply or "")
+        return Said.UNKEPT if dropped or self._parts.extensions.refusal(turn) is not None else None
 
 
 def _was_asked(turn: Turn, route: Route | None) -> bool:

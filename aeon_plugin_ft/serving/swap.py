@@ -215,7 +215,13 @@ class Swapper:
     def _deploy(self, plan: SwapPlan) -> Deployment | None:
         if plan.base is None:
             return None
-        return self._deployed(plan.backend, plan.version, plan.base, plan.settings, lambda step: self._note(plan, step))
+        return self._deployed(plan.backend, plan.version, plan.base, plan.settings, lambda step: self._step(plan, step))
+
+    def _step(self, plan: SwapPlan, step: SwapStep) -> None:
+        """One of the deployer's steps. A swap that was called off meanwhile ends here, and not when all is loaded."""
+        self._note(plan, step)
+        if (current := self.registry.current()) != plan.chosen:
+            raise OvertakenError(plan.name, current)
 
     def _deployed(
         self, backend: str, version: Version | None, base: BaseModel, settings: ServeSection, on_step: OnStep = unheard

@@ -240,6 +240,11 @@ def exam_slots(event: events.VerdictReached) -> dict[str, str]:
     }
 
 
+def still_private() -> str:
+    """That the private mode goes on after a start. Said at once and by nobody else: news is not told in private."""
+    return Catalogue().say("private.still_on")
+
+
 def gist(refusals: Collection[Refusal]) -> str:
     """Why the gate refused, in a few words: the first cause that there are words for, else how many there are."""
     catalogue = Catalogue()

@@ -107,7 +107,8 @@ class FreshMaker(Maker):
         return f"{self.digits(7)} série {self.digits(4)}"
 
     def certidao(self) -> str:
-        return f"{self.digits(6)} 01 55 {self.digits(4)} 1 {self.digits(5)} {self.digits(3)} {self.digits(7)} {self.digits(2)}"
+        registry = f"{self.digits(6)} 01 55 {self.digits(4)} 1"
+        return f"{registry} {self.digits(5)} {self.digits(3)} {self.digits(7)} {self.digits(2)}"
 
     def inss(self) -> str:
         return f"{self.digits(3)}.{self.digits(3)}.{self.digits(3)}-{self.digits(1)}"

@@ -41,9 +41,9 @@ def recognise(user_text: str, previous_reply: str | None = None) -> FeedbackSign
     asked = previous_reply is not None and previous_reply.rstrip().endswith("?")
     if not folded or len(folded) > words.LONGEST:
         return None
-    corrected = corrected_words(folded, text, previous_reply)
+    corrected = corrected_words(text) if previous_reply is None else corrected_reply(text, previous_reply)
     if corrected:
-        return FeedbackSignal("correction", corrected_reply(corrected, previous_reply))
+        return FeedbackSignal("correction", corrected)
     if asked and words.ANSWER.fullmatch(folded):
         return None
     polarity = _polarity(folded)
@@ -56,7 +56,7 @@ def is_correction(text: str) -> bool:
     """Whether a sentence corrects something, whatever was said before: `recognise` would call it a correction."""
     text = text.strip()
     folded = fold_in_place(text)
-    return 0 < len(folded) <= words.LONGEST and corrected_words(folded, text, None) is not None
+    return 0 < len(folded) <= words.LONGEST and corrected_words(text) is not None
 
 
 def _polarity(folded: str) -> int:

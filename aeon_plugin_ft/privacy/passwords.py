@@ -64,7 +64,8 @@ _SAID_ABOUT = vocabulary(
     " obrigatorios obrigatoria opcional case sensitive pelo pela aplicativo fila guiche intransferivel confirmar"
     " botao enviar env failure piada lenda historia problema parte sistema use usar deve precisa tem ter ser foi vai"
     " pode quem quando reinicia reiniciar esqueci agora biometria digital facial email e-mail telefone celular cpf"
-    " codigo pin senha banco palavra antiga alguem ninguem todo toda todos prioridade preferencial chave seguranca acesso conta"
+    " codigo pin senha banco palavra antiga"
+    " alguem ninguem todo toda todos prioridade preferencial chave seguranca acesso conta"
     " padrao fabrica roteador modem data nome aniversario gata gato cachorro filho filha mae pai"
 )
 """What a password is said to be or to have, in talk about passwords."""

@@ -151,6 +151,16 @@ def corrected_words(text: str) -> str | None:
     return None
 
 
+def denies(text: str, previous_reply: str | None) -> bool:
+    """Whether a sentence says of a value of the reply that it is wrong, and of none that it is right: "não era 15
+    minutos"."""
+    said = re.match(rf"^{_CALL}nao\s+{_IS}\s+", _folded(text))
+    if said is None or previous_reply is None or text.rstrip().endswith("?"):
+        return False
+    rest = values(text[said.end() :], whole=False)
+    return len(rest) == 1 and any(_equal(rest[0], other) for other in values(previous_reply))
+
+
 def _said(text: str) -> _Said | None:
     text = text.strip()
     folded = _folded(text)

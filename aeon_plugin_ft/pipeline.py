@@ -140,9 +140,10 @@ class Pipeline:
         """What the log gives now: examples on both sides of the split, and what was left out and why."""
         self.index.ingest()
         keep_served_prompt(self.store, self.index)
-        note_feedback(self.store, recognise_feedback(self.index.turns()))
+        settings = self.settings()
+        note_feedback(self.store, recognise_feedback(self.index.turns(), settings.dataset.chat_feedback))
         read_facts(self.book, self.store, self.index)
-        settings, feedback = self.settings(), load_feedback(self.store)
+        feedback = load_feedback(self.store)
         draft = build_draft(
             self.index.turns(),
             settings.dataset,

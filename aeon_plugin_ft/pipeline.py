@@ -18,7 +18,7 @@ from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.causes import Doing, Interrupt, LoopPhase, OnPhase, PromotionCause, Refusal, Trouble
 from aeon_plugin_ft.dataset.build import build_draft
 from aeon_plugin_ft.dataset.feedback.opinions import load_feedback, note_feedback, recognise_feedback
-from aeon_plugin_ft.dataset.frozen import freeze, load_dataset
+from aeon_plugin_ft.dataset.frozen import freeze, load_dataset, trained_turns
 from aeon_plugin_ft.dataset.model import Dataset, Draft
 from aeon_plugin_ft.dataset.served import HostPrompt, keep_served_prompt, refuse_mixed, served_prompt
 from aeon_plugin_ft.errors import (
@@ -28,6 +28,7 @@ from aeon_plugin_ft.errors import (
     PreemptedError,
     RegistryError,
 )
+from aeon_plugin_ft.evaluation.host_tools import host_tools
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.extensions import Extensions
 from aeon_plugin_ft.extras import require_trainer
@@ -161,9 +162,10 @@ class Pipeline:
         """What the log gives now: examples on both sides of the split, and what was left out and why."""
         self.index.ingest()
         keep_served_prompt(self.store, self.index, self.host_prompt)
-        note_feedback(self.store, recognise_feedback(self.index.turns()))
+        settings = self.settings()
+        note_feedback(self.store, recognise_feedback(self.index.turns(), settings.dataset.chat_feedback))
         read_facts(self.book, self.store, self.index)
-        settings, feedback = self.settings(), load_feedback(self.store)
+        feedback = load_feedback(self.store)
         draft = build_draft(
             self.index.turns(),
             settings.dataset,
@@ -172,12 +174,18 @@ class Pipeline:
             filters=self.extensions.filters,
             max_length=settings.train.max_length,
             gap_minutes=settings.log.session_gap_minutes,
+            trained=self._trained(),
         )
         if not settings.memory.learn:
             return draft
         disputed = {turn for turn, one in feedback.items() if one.kind in {"complaint", "correction", "drop"}}
         facts = self.book.every()
         return teach(draft, facts, self.index.turns, disputed, settings.memory.wordings, self.system_prompt())
+
+    def _trained(self) -> set[str]:
+        """The turns that any training has learnt from, as far as its dataset is still there."""
+        begun = {row.dataset for row in runs_in(self.store, set(RunState)) if row.step > 0}
+        return trained_turns(self.data.datasets / dataset for dataset in sorted(begun))
 
     def freeze(self, draft: Draft | None = None) -> Dataset:
         """The draft as an immutable dataset. Raises DatasetError when there is nothing to learn from."""
@@ -282,7 +290,13 @@ class Pipeline:
         # The index as the log stands: who answered the newest turn is what answers today.
         self.index.ingest()
         today = AsksToday(self.store, self.index, self.settings, self.interrupt).compared
-        return Judge(self.registry, self.settings, self.deployers(), self.on_phase, self.interrupt, self.exam, today)
+        return Judge(
+            self.registry, self.settings, self.deployers(), self.on_phase, self.interrupt, self.exam, today, self._tools
+        )
+
+    def _tools(self) -> frozenset[str]:
+        """The tools of the host whose folder the data lie in; none are known anywhere else."""
+        return host_tools(self.data.host) if self.data.host is not None else frozenset()
 
     def unjudged(self) -> Run | None:
         """The newest finished run that has no verdict yet (it could not be measured then)."""

@@ -260,6 +260,8 @@ ASKS = re.compile(
     r"|como (?!sempre)|sera que|me (?:diz|fala|recomenda|indica|conta|mostra|ajuda|explica|passa)"
     r"|voce (?:sabe|conhece|pode|acha|consegue)|tem (?:como|algum)|sabe)\b"
 )
+GOOD_SIGN = re.compile("[👍👏🙌💯😍🥰😂🤣🔥❤💙💚👌🎉✅🤩😄]")
+BAD_SIGN = re.compile("[👎🙄😡😒🤬😠❌💩😤🤦🥱]")
 WEAK_BAD = re.compile(
     r"(?:(?:que|puta|mas que)\s+)?(?:merda|bosta|droga|saco|porcaria|lixo|ruim|chato|horrivel|vergonha|absurdo|pior)"
 )

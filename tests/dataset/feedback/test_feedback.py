@@ -97,7 +97,7 @@ def test_complaints(text: str) -> None:
         ("não é Java, é Python", "O Farol é em Java.", "O Farol é em Python."),
         ("eu disse dez minutos, não vinte", "Timer de vinte minutos definido.", "Timer de dez minutos definido."),
         ("errou, foi em 1995", "Hackers é de 1997.", "Hackers é de 1995."),
-        ("na verdade é Python", "O Farol é em Java.", "Python"),
+        ("na verdade é Python", "O Farol é em Java.", "O Farol é em Python."),
         ("o certo é 9h30", "Às 10h ou às 11h, sei lá.", "9h30"),
         ("o certo é Tatu, viu", None, "Tatu"),
         ("Na verdade é Época, não época.", None, "Época"),

@@ -74,3 +74,9 @@ def test_a_review_shows_every_turn_with_what_became_of_it(turn: MakeTurn, store:
     draft = build_draft(turns, DatasetSection(), feedback=load_feedback(store))
     shown = [(item.turn, item.filter, item.decided) for item in review.items(draft, turns)]
     assert shown == [("t1", None, None), ("t2", None, "keep")]
+
+
+def test_people_who_chat_with_each_other_judge_no_reply_unless_asked_for(turn: MakeTurn) -> None:
+    chat = [turn("qual a capital?", "Brasília.", source="whatsapp"), turn("boa resposta", "valeu", source="whatsapp")]
+    assert list(recognise_feedback(chat)) == []
+    assert [one.kind for one in recognise_feedback(chat, between_people=True)] == ["praise"]

@@ -1,0 +1,192 @@
+"""The frozen weights of a base where they lie, read a tensor or a few rows at a time, under Hugging Face's names.
+
+Two kinds of files behind one contract: a GGUF, as it is served, and a folder of .safetensors. Nothing is copied to
+disk, and no more is in memory than the buffer that the caller gives. What llama.cpp's converter has changed (the order
+of rows, the offset of norms) is undone here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from aeon_plugin_ft.errors import BaseModelError
+from aeon_plugin_ft.weights.architectures import NOT_WEIGHTS, Family, family_of
+from aeon_plugin_ft.weights.dequantise import Dequantiser, Floats, widen
+from aeon_plugin_ft.weights.gguf_file import GgufFile
+from aeon_plugin_ft.weights.merge_originals import Place, read_places
+
+BLOCK_WEIGHTS = 1 << 24
+"""Weights of a block whose rows have to be put in order: 64 MiB beside the caller's buffer."""
+
+
+class WeightSource(Protocol):
+    """Frozen weights by name ("model.layers.0.self_attn.q_proj.weight"). Close it when it is not needed any more."""
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Every tensor's shape, outermost first."""
+        ...
+
+    def read_into(self, name: str, out: Floats, first: int = 0) -> None:
+        """Rows from `first` on of a tensor, as many as `out` [rows, columns] or [columns] holds."""
+        ...
+
+    def pick_into(self, name: str, rows: Sequence[int], out: Floats) -> None:
+        """These rows of a tensor [rows, columns], in this order."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the files."""
+        ...
+
+
+class GgufSource:
+    """The weights of a GGUF, decoded on `threads` threads (0: one a core). Raises BaseModelError for a file of an
+    architecture that is not known, or with a tensor that the architecture should not have."""
+
+    def __init__(self, path: Path, threads: int = 0) -> None:
+        self.file = GgufFile(path)
+        self._dequantiser = Dequantiser(threads)
+        try:
+            self.family: Family = family_of(self.file.architecture)
+            self._names = self._hf_names()
+        except BaseException:
+            self.close()
+            raise
+        self._heads = int(self.file.require("attention.head_count"))
+        self._kv_heads = int(self.file.field("attention.head_count_kv", self._heads))
+
+    def _hf_names(self) -> dict[str, str]:
+        names = {}
+        for tensor in self.file.tensors:
+            if tensor in NOT_WEIGHTS:
+                continue
+            name = self.family.hf_name(tensor)
+            if name is None:
+                raise BaseModelError(
+                    f'{self.file.path.name} has a tensor "{tensor}" that a {self.family.architecture} model should not '
+                    "have",
+                    "Use another variant of this model",
+                )
+            names[name] = tensor
+        return names
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """As the contract says."""
+        return {name: self.file.tensors[tensor].shape for name, tensor in self._names.items()}
+
+    def read_into(self, name: str, out: Floats, first: int = 0) -> None:
+        """As the contract says; a tensor whose rows have to be put in order is read whole. Raises ValueError where
+        the rows are not there."""
+        tensor = self._names[name]
+        heads = self.family.permuted_heads(tensor, self._heads, self._kv_heads)
+        table = out.reshape(-1, out.shape[-1])
+        if heads is None:
+            self._decode(tensor, table, first)
+        elif first or out.shape != self.file.tensors[tensor].shape:
+            raise ValueError(f"{name} can only be read whole")
+        else:
+            self._decode_unpermuted(tensor, out, heads)
+        if self.family.norm_offset and self.family.is_norm(tensor):
+            out -= np.float32(self.family.norm_offset)
+
+    def pick_into(self, name: str, rows: Sequence[int], out: Floats) -> None:
+        """As the contract says."""
+        for row, line in zip(rows, out, strict=True):
+            self.read_into(name, line[None], row)
+
+    def close(self) -> None:
+        """As the contract says."""
+        self._dequantiser.close()
+        self.file.close()
+
+    def _decode(self, tensor: str, out: Floats, first: int) -> None:
+        stored = self.file.tensors[tensor]
+        count = stored.weights // stored.shape[-1]
+        if out.shape[-1] != stored.shape[-1] or not 0 <= first <= first + len(out) <= count:
+            raise ValueError(f"{tensor} has no {out.shape} numbers from row {first} on")
+        size = stored.size // count
+        with self.file.raw(tensor) as whole, whole[first * size : (first + len(out)) * size] as encoded:
+            self._dequantiser.into(encoded, stored.type, out)
+
+    def _decode_unpermuted(self, tensor: str, out: Floats, heads: int) -> None:
+        """Some heads at a time: llama.cpp has the two halves of a head's rows woven into one another."""
+        vector = out.ndim == 1  # the bias of a projection
+        table = out.reshape(-1, 1 if vector else out.shape[-1])
+        width = len(table) // heads
+        if vector:
+            woven = np.empty((1, len(table)), np.float32)
+            self._decode(tensor, woven, 0)
+            _unweave(woven.reshape(-1, 1), table, width)
+            return
+        step = max(1, BLOCK_WEIGHTS // (width * table.shape[1])) * width
+        block = np.empty((min(step, len(table)), table.shape[1]), np.float32)
+        for first in range(0, len(table), step):
+            part = table[first : first + step]
+            self._decode(tensor, block[: len(part)], first)
+            _unweave(block[: len(part)], part, width)
+
+
+def _unweave(woven: Floats, out: Floats, width: int) -> None:
+    """Rows of whole heads of `width` rows: row 2 i + j of a head becomes row j * width / 2 + i."""
+    heads, columns = len(woven) // width, woven.shape[1]
+    out.reshape(heads, 2, width // 2, columns)[:] = woven.reshape(heads, width // 2, 2, columns).swapaxes(1, 2)
+
+
+class SafetensorsSource:
+    """The weights of a Hugging Face folder, sharded or not. Raises BaseModelError where there are none."""
+
+    def __init__(self, folder: Path) -> None:
+        self._places: dict[str, Place] = {}
+        try:
+            for path in sorted(folder.glob("*.safetensors")):
+                self._places |= read_places(path)
+        except (OSError, ValueError, KeyError) as error:
+            raise BaseModelError(f"The weights in {folder} cannot be read ({error})", "Download them again") from error
+        if not self._places:
+            raise BaseModelError(f"{folder} holds no weights", "Download the model again")
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """As the contract says."""
+        return {name: place.shape for name, place in self._places.items()}
+
+    def read_into(self, name: str, out: Floats, first: int = 0) -> None:
+        """As the contract says. Raises ValueError where the rows are not there."""
+        place = self._places[name]
+        numbers = place.numbers().reshape(-1, place.shape[-1])
+        table = out.reshape(-1, out.shape[-1])
+        taken = numbers[first : first + len(table)]
+        if taken.shape != table.shape:
+            raise ValueError(f"{name} has no {out.shape} numbers from row {first} on")
+        widen(taken, table)
+
+    def pick_into(self, name: str, rows: Sequence[int], out: Floats) -> None:
+        """As the contract says."""
+        widen(self._places[name].numbers()[list(rows)], out)
+
+    def close(self) -> None:
+        """As the contract says; the maps are closed when nothing looks at them any more."""
+        self._places = {}
+
+
+def open_source(folder: Path, gguf: Path | None, threads: int = 0) -> GgufSource | SafetensorsSource:
+    """The weights of a base: those of its folder, or, where it holds none, of the GGUF that is served."""
+    if gguf is not None and not has_weights(folder):
+        return GgufSource(gguf, threads)
+    return SafetensorsSource(folder)
+
+
+def has_weights(folder: Path) -> bool:
+    """Whether a base's folder holds the weights themselves."""
+    return any(folder.glob("*.safetensors"))
+
+
+def total_weights(shapes: Iterable[tuple[int, ...]]) -> int:
+    """How many numbers tensors of these shapes hold."""
+    return sum(int(np.prod(shape, dtype=np.int64)) for shape in shapes)

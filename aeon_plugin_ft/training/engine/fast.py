@@ -9,7 +9,7 @@ shared-prefix engine, so the stock path that it is checked against stays PEFT's 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,11 +24,13 @@ class FastLayers:
     def __init__(self, model: torch.nn.Module) -> None:
         self.layers: list[Any] = [module for module in model.modules() if _plain(module)]
         self.norms: list[Any] = [module for module in model.modules() if _plain_norm(module)]
+        self.between: Callable[[], None] | None = None
+        """Called before each product with a frozen weight, also on the way back; may raise."""
 
     @contextmanager
     def active(self) -> Iterator[None]:
         """Layers whose adapter is switched off, merged or doubled meanwhile keep PEFT's own forward."""
-        made = {layer: _Forward(layer) for layer in self.layers if _one_adapter(layer)}
+        made = {layer: _Forward(layer, self.between) for layer in self.layers if _one_adapter(layer)}
         made |= {norm: _NormForward(norm) for norm in self.norms}
         try:
             for layer, forward in made.items():
@@ -43,15 +45,16 @@ class FastLayers:
 class _Forward:
     """Stands for one layer's forward while the engine runs."""
 
-    def __init__(self, layer: Any) -> None:
+    def __init__(self, layer: Any, between: Callable[[], None] | None = None) -> None:
         (name,) = layer.active_adapters
+        self.between = between
         self.base = layer.base_layer
         self.down, self.up = layer.lora_A[name].weight, layer.lora_B[name].weight
         self.scale = float(layer.scaling[name])
 
     def __call__(self, inputs: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         made: Tensor = _LoraLinear.apply(  # type: ignore[no-untyped-call]
-            inputs, self.base.weight, self.base.bias, self.down, self.up, self.scale
+            inputs, self.base.weight, self.base.bias, self.down, self.up, self.scale, self.between
         )
         return made
 
@@ -91,8 +94,17 @@ class _LoraLinear(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor, scale: float
+        ctx: Any,
+        inputs: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        down: Tensor,
+        up: Tensor,
+        scale: float,
+        between: Callable[[], None] | None,
     ) -> Tensor:
+        if between is not None:
+            between()
         rows = inputs.reshape(-1, inputs.shape[-1])
         # A x is kept for the backward pass: r numbers a token, where its product with B would be the layer's width.
         low = torch.mm(rows, down.t())
@@ -100,7 +112,7 @@ class _LoraLinear(torch.autograd.Function):
         # Into the base's own output: no second tensor of that size is made, nor read again to be added.
         output.addmm_(low, up.t(), alpha=scale)
         ctx.save_for_backward(rows, weight, down, up, low)
-        ctx.scale = scale
+        ctx.scale, ctx.between = scale, between
         return output.view(*inputs.shape[:-1], -1)
 
     @staticmethod
@@ -114,9 +126,11 @@ class _LoraLinear(torch.autograd.Function):
         # The first layer's input is the frozen embedding: nothing asks for its gradient, and the product with the whole
         # weight is saved.
         if ctx.needs_input_grad[0]:
+            if ctx.between is not None:
+                ctx.between()
             d_inputs = torch.mm(grad, weight).addmm_(d_low, down)
             d_inputs = d_inputs.view(*gradients[0].shape[:-1], -1)
-        return d_inputs, None, None, d_down, d_up, None
+        return d_inputs, None, None, d_down, d_up, None, None
 
 
 def _plain_norm(module: Any) -> bool:

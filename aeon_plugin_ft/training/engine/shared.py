@@ -105,7 +105,7 @@ class SharedPrefix:
                 self.between()
                 ids = torch.tensor(row.ids, device=self.device)[None]
                 hidden = self.causal.base_model(input_ids=ids, use_cache=False).last_hidden_state[0]
-                at, targets, _ = _targets([row], [0], 0)
+                at, targets, _ = targets_of([row], [0], 0)
                 target_ids = torch.tensor(targets, device=self.device)
                 by_row.append(float(token_losses(hidden[at], target_ids, self.head).sum()))
         return by_row
@@ -153,7 +153,7 @@ class SharedPrefix:
         the row that each belongs to."""
         ids = [token for member in members for token in rows[member].ids[prefix:]]
         packing = Packing.of([len(rows[member].ids) - prefix for member in members], prefix, self.device)
-        at, targets, owners = _targets(rows, members, prefix)
+        at, targets, owners = targets_of(rows, members, prefix)
         with Sharing(self.layers, packing, kept):
             hidden = self._hidden(torch.tensor(ids), packing)
         picked = hidden[0].index_select(0, torch.tensor(at, device=self.device))
@@ -213,8 +213,8 @@ def _backward_through_prefix(prefix: dict[int, KeyValue], leaves: dict[int, KeyV
         torch.autograd.backward(tensors, gradients)
 
 
-def _targets(rows: Sequence[Row], members: Sequence[int], prefix: int) -> tuple[list[int], list[int], list[int]]:
-    """(packed positions whose output is scored, the token wanted there, the row it belongs to)."""
+def targets_of(rows: Sequence[Row], members: Sequence[int], prefix: int) -> tuple[list[int], list[int], list[int]]:
+    """What is scored of some rows' suffixes: (packed positions, the tokens wanted there, the rows they are of)."""
     at: list[int] = []
     targets: list[int] = []
     owners: list[int] = []

@@ -1,0 +1,339 @@
+"""Shared-prefix training one layer at a time: exact, with one layer's weights in memory.
+
+    forward    layer by layer, without graphs: the prefix and every micro-batch go through a layer before the next one
+               is read; kept are the layers' inputs
+    head       read in blocks of words: losses, and gradients of the last hidden states
+    backward   layer by layer from the end: each part is computed again from its kept input, with a graph that lives
+               for that layer alone. The prefix first, whose keys and values are then cut off as leaves; each
+               micro-batch against them, adding to their gradients; at last the prefix's own graph
+
+So each layer is read and decoded twice a step, whatever the batch. What is computed is what `SharedPrefix` computes,
+and the forward pass a second time: 6 products a weight and token in place of 4. See docs/training.md.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from aeon_plugin_ft.training.engine.attention import KeyValue, NotShareableError, PrefixDone, Sharing
+from aeon_plugin_ft.training.engine.layered.head import StreamedHead
+from aeon_plugin_ft.training.engine.layered.parts import Bundle, LayerInputs, Part, Recorder, token_places
+from aeon_plugin_ft.training.engine.layered.skeleton import (
+    EMBEDDING,
+    HEAD,
+    LayerWeights,
+    decoder_layers,
+    is_placeholder,
+)
+from aeon_plugin_ft.training.engine.packing import Packing
+from aeon_plugin_ft.training.engine.shared import Checkpoint, SharedPrefix, cut, targets_of
+from aeon_plugin_ft.training.plan import Row, plan_batch
+from aeon_plugin_ft.weights.sources import WeightSource
+
+INPUT_BYTES = 1 << 30
+"""Layer inputs of this size stay in memory; larger ones are on disk, mapped."""
+ALL_LAYERS = 1 << 30
+"""More layers than any model has: the pass over a prefix is not over with this one."""
+
+OnLayer = Callable[[int, int], None]
+"""Hears that so many of so many layers of a step are computed; forward and backward count as one each."""
+
+
+class LayeredPrefix(SharedPrefix):
+    """The engine around a model of `load_skeleton`, with an adapter. `source` has its weights. `between` is called
+    before each product with a weight and raises to leave: what the step has added to the gradients is then dropped.
+    `scratch` is the folder for layer inputs that are too large for the memory. Raises NotShareableError for a model it
+    has no exact form for."""
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        source: WeightSource,
+        micro_tokens: int = 512,
+        between: Checkpoint = lambda: None,
+        scratch: Path | None = None,
+        on_layer: OnLayer = lambda done, of: None,
+    ) -> None:
+        super().__init__(model, micro_tokens, between)
+        self.trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self.fast.between = between
+        self.source, self.scratch, self.on_layer = source, scratch, on_layer
+        self.input_bytes = INPUT_BYTES
+        self.modules = decoder_layers(self.causal)
+        self.weights = LayerWeights(self.modules, source, between)
+        name = HEAD if HEAD in source.shapes else EMBEDDING
+        self.streamed = StreamedHead(self.head, source, name, between)
+        self.record = Recorder(self.causal, source)
+        self._refuse_trained_outside()
+
+    def _refuse_trained_outside(self) -> None:
+        inside = {id(parameter) for layer in self.modules for parameter in layer.parameters()}
+        outside = any(id(parameter) not in inside for parameter in self.trained)
+        if outside or not is_placeholder(self.head.weight):
+            raise NotShareableError("something outside the model's layers is trained")
+
+    def step(self, rows: Sequence[Row], denominator: int | None = None) -> tuple[float, int]:
+        """As `SharedPrefix.step`."""
+        count = sum(row.supervised for row in rows)
+        scale = 1.0 / max(1, count if denominator is None else denominator)
+        return self._learn(rows, [scale] * len(rows)), count
+
+    def accumulate(self, rows: Sequence[Row], weights: Sequence[float]) -> None:
+        """As `SharedPrefix.accumulate`."""
+        self._learn(rows, weights)
+
+    def losses(self, rows: Sequence[Row]) -> list[float]:
+        """As `SharedPrefix.losses`."""
+        with self._attention():
+            return self._scored(rows, self._bundles(rows))
+
+    def stock_losses(self, rows: Sequence[Row]) -> list[float]:
+        """As `SharedPrefix.stock_losses`: each row by itself, with the model's own attention and PEFT's layers."""
+        return self._scored(rows, self._alone(rows))
+
+    def stock_step(self, rows: Sequence[Row]) -> float:
+        """The mean loss of the rows and its gradients, each row by itself, with the model's own attention and PEFT's
+        layers: what the shared path is checked against. Only the order of work is ours."""
+        scale = 1.0 / max(1, sum(row.supervised for row in rows))
+        return self._learn(rows, [scale] * len(rows), stock=True)
+
+    # -- one step --------------------------------------------------------------------------------
+
+    def _learn(self, rows: Sequence[Row], weights: Sequence[float], *, stock: bool = False) -> float:
+        """Sum of the rows' losses times their weights; its gradients are added to the adapter's."""
+        self._refuse_checkpointing()
+        with self._whole(), nullcontext() if stock else self._attention():
+            bundles = self._alone(rows) if stock else self._bundles(rows)
+            parts = [part for bundle, _ in bundles for part in bundle.micro]
+            if not parts:
+                return 0.0
+            with self._inputs(bundles) as inputs:
+                hidden = self._forward(bundles, inputs)
+                of_tokens = torch.tensor([weights[owner] for part in parts for owner in part.owners])
+                losses, d_hidden = self._score(hidden, torch.cat([part.targets for part in parts]), of_tokens)
+                self._backward([bundle for bundle, _ in bundles], inputs, d_hidden)
+        return float((losses * of_tokens.double()).sum())
+
+    def _scored(self, rows: Sequence[Row], bundles: list[tuple[Bundle, list[Tensor]]]) -> list[float]:
+        by_row = [0.0] * len(rows)
+        parts = [part for bundle, _ in bundles for part in bundle.micro]
+        if not parts:
+            return by_row
+        with self._whole(), torch.no_grad():
+            hidden = self._forward(bundles, None)
+            losses = self.streamed.losses(self.causal.base_model.norm(hidden), torch.cat([p.targets for p in parts]))
+        for owner, loss in zip((owner for part in parts for owner in part.owners), losses.tolist(), strict=True):
+            by_row[owner] += loss
+        return by_row
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """A step is added whole or not at all: one that is left in its middle leaves no gradients behind."""
+        try:
+            yield
+        except BaseException:
+            for parameter in self.trained:
+                parameter.grad = None
+            raise
+        finally:
+            self.weights.unload()
+
+    @contextmanager
+    def _inputs(self, bundles: list[tuple[Bundle, list[Tensor]]]) -> Iterator[LayerInputs]:
+        tokens = max(part.place.stop for bundle, _ in bundles for part in bundle.micro)
+        folder = self.scratch or Path(tempfile.gettempdir())
+        made = LayerInputs(self.layers, tokens, int(self.config.hidden_size), self.input_bytes, folder)
+        try:
+            yield made
+        finally:
+            made.close()
+
+    # -- what goes through the layers ------------------------------------------------------------
+
+    def _bundles(self, rows: Sequence[Row]) -> list[tuple[Bundle, list[Tensor]]]:
+        """The groups of a batch, each with the first layer's input for its parts."""
+        groups = plan_batch(rows, self.micro_tokens)
+        lengths = []
+        for group in groups:
+            lengths += [group.prefix] if group.prefix else []
+            lengths += [sum(len(rows[row].ids) - group.prefix for row in members) for members in group.micro]
+        places = token_places(lengths)
+        made = []
+        for group in groups:
+            prefix, inputs = None, []
+            if group.prefix:
+                ids = torch.tensor(rows[group.rows[0]].ids[: group.prefix])
+                packing = Packing.of([group.prefix], 0)
+                first, arguments = self.record(ids, packing.positions)
+                prefix = Part(next(places), arguments, packing, _NONE, _NONE)
+                inputs.append(first)
+            micro = []
+            for members in group.micro:
+                part, first = self._suffixes_part(rows, members, group.prefix, next(places))
+                micro.append(part)
+                inputs.append(first)
+            made.append((Bundle(prefix, tuple(micro)), inputs))
+        return made
+
+    def _suffixes_part(
+        self, rows: Sequence[Row], members: Sequence[int], prefix: int, place: slice
+    ) -> tuple[Part, Tensor]:
+        ids = torch.tensor([token for member in members for token in rows[member].ids[prefix:]])
+        packing = Packing.of([len(rows[member].ids) - prefix for member in members], prefix)
+        at, targets, owners = targets_of(rows, members, prefix)
+        first, arguments = self.record(ids, packing.positions)
+        return Part(place, arguments, packing, torch.tensor(at), torch.tensor(targets), tuple(owners)), first
+
+    def _alone(self, rows: Sequence[Row]) -> list[tuple[Bundle, list[Tensor]]]:
+        """Each row as a part of its own, with what the model makes of it by itself."""
+        scored = [index for index, row in enumerate(rows) if row.supervised]
+        made = []
+        for index, place in zip(scored, token_places([len(rows[index].ids) for index in scored]), strict=True):
+            first, arguments = self.record(torch.tensor(rows[index].ids), None)
+            at, targets, owners = targets_of(rows, [index], 0)
+            part = Part(place, arguments, None, torch.tensor(at), torch.tensor(targets), tuple(owners))
+            made.append((Bundle(None, (part,)), [first]))
+        return made
+
+    # -- forward ---------------------------------------------------------------------------------
+
+    def _forward(self, bundles: list[tuple[Bundle, list[Tensor]]], kept: LayerInputs | None) -> Tensor:
+        """Last hidden states [n, width] at the scored positions, before the model's last norm. `kept` takes the
+        layers' inputs, if anybody needs them afterwards."""
+        current = [list(inputs) for _, inputs in bundles]
+        for _, inputs in bundles:
+            inputs.clear()  # or the first layer's would be in memory until the end
+        with torch.no_grad():
+            for layer in range(self.layers):
+                self.weights.load(layer)
+                for number, (bundle, _) in enumerate(bundles):
+                    if kept is not None:
+                        for part, hidden in zip(_parts(bundle), current[number], strict=True):
+                            kept.of(layer, part).copy_(hidden)
+                    current[number] = self._forward_bundle(layer, bundle, current[number])
+                self._told(layer + 1, kept)
+        last = [state for (bundle, _), states in zip(bundles, current, strict=True)
+                for state in states[-len(bundle.micro):]]  # fmt: skip
+        parts = [part for bundle, _ in bundles for part in bundle.micro]
+        return torch.cat([state[0].index_select(0, part.at) for state, part in zip(last, parts, strict=True)])
+
+    def _forward_bundle(self, layer: int, bundle: Bundle, states: list[Tensor]) -> list[Tensor]:
+        prefix: KeyValue | None = None
+        outputs = []
+        if bundle.prefix is not None:
+            output, prefix = self._prefix_layer(layer, bundle.prefix, states[0])
+            # After the last layer nobody looks at the prefix any more.
+            outputs.append(states[0] if output is None else output)
+        for part, state in zip(bundle.micro, states[-len(bundle.micro) :], strict=True):
+            self.between()
+            outputs.append(self._suffix_layer(layer, part, state, prefix))
+        return outputs
+
+    def _prefix_layer(self, layer: int, part: Part, hidden: Tensor) -> tuple[Tensor | None, KeyValue]:
+        """(output, keys and values) of a layer over a prefix; the last layer's output is not computed."""
+        sharing = Sharing.of_prefix(part.tokens, 1 if layer == self.layers - 1 else ALL_LAYERS)
+        output = None
+        with sharing, suppress(PrefixDone):
+            output = _first(self.modules[layer](hidden, **part.arguments[layer]))
+        if layer not in sharing.kept:
+            raise NotShareableError("not every layer of the model keeps keys and values")
+        return output, sharing.kept[layer]
+
+    def _suffix_layer(self, layer: int, part: Part, hidden: Tensor, prefix: KeyValue | None) -> Tensor:
+        if part.packing is None:
+            return _first(self.modules[layer](hidden, **part.arguments[layer]))
+        with Sharing(1, part.packing, {} if prefix is None else {layer: prefix}):
+            return _first(self.modules[layer](hidden, **part.arguments[layer]))
+
+    def _told(self, done: int, kept: LayerInputs | None) -> None:
+        if kept is not None:
+            self.on_layer(done, 2 * self.layers)
+
+    def _score(self, hidden: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """(loss of each position, gradient of the weighted sum for the last hidden states)."""
+        leaf = hidden.requires_grad_()
+        normed = self.causal.base_model.norm(leaf)
+        losses, gradient = self.streamed.losses_and_gradients(normed.detach(), targets)
+        normed.backward(gradient.mul_(weights[:, None]))
+        assert leaf.grad is not None
+        return losses, leaf.grad
+
+    # -- backward --------------------------------------------------------------------------------
+
+    def _backward(self, bundles: Sequence[Bundle], inputs: LayerInputs, d_hidden: Tensor) -> None:
+        """From the gradients of the last hidden states to the adapter's."""
+        d_outputs = _spread(bundles, d_hidden)
+        for layer in reversed(range(self.layers)):
+            self.weights.load(layer)
+            for number, bundle in enumerate(bundles):
+                d_outputs[number] = self._backward_bundle(layer, bundle, inputs, d_outputs[number])
+            self._told(2 * self.layers - layer, inputs)
+
+    def _backward_bundle(
+        self, layer: int, bundle: Bundle, inputs: LayerInputs, d_outputs: list[Tensor | None]
+    ) -> list[Tensor | None]:
+        """Gradients of the layer's inputs from those of its outputs, a part each; None where nobody needs one."""
+        prefix = leaves = output = state = None
+        if bundle.prefix is not None:
+            state = self._leaf(layer, inputs, bundle.prefix)
+            output, prefix = self._prefix_layer(layer, bundle.prefix, state)
+            leaves = (cut(prefix[0]), cut(prefix[1]))
+        d_inputs: list[Tensor | None] = []
+        for part, d_output in zip(bundle.micro, d_outputs[-len(bundle.micro) :], strict=True):
+            self.between()
+            leaf = self._leaf(layer, inputs, part)
+            torch.autograd.backward([self._suffix_layer(layer, part, leaf, leaves)], [d_output])
+            d_inputs.append(leaf.grad)
+        if prefix is not None and leaves is not None and state is not None:
+            self.between()
+            pairs = [(output, d_outputs[0]), *((made, leaf.grad) for made, leaf in zip(prefix, leaves, strict=True))]
+            _backward_from(pairs)
+            d_inputs.insert(0, state.grad)
+        return d_inputs
+
+    def _leaf(self, layer: int, inputs: LayerInputs, part: Part) -> Tensor:
+        # The first layer's inputs are frozen embeddings: products for their gradients are saved.
+        return inputs.of(layer, part).detach().requires_grad_(layer > 0)
+
+
+_NONE = torch.zeros(0, dtype=torch.long)
+
+
+def _parts(bundle: Bundle) -> list[Part]:
+    return [*([bundle.prefix] if bundle.prefix is not None else []), *bundle.micro]
+
+
+def _first(output: Any) -> Tensor:
+    """A layer's hidden states; some architectures' layers return them as the first of several things."""
+    hidden: Tensor = output[0] if isinstance(output, tuple) else output
+    return hidden
+
+
+def _spread(bundles: Sequence[Bundle], d_hidden: Tensor) -> list[list[Tensor | None]]:
+    """Gradients of the scored positions as gradients of whole parts; none for the prefixes, which are not scored."""
+    spread: list[list[Tensor | None]] = []
+    start = 0
+    for bundle in bundles:
+        of_bundle: list[Tensor | None] = [None] if bundle.prefix is not None else []
+        for part in bundle.micro:
+            whole = d_hidden.new_zeros(1, part.tokens, d_hidden.shape[1])
+            whole[0, part.at] = d_hidden[start : start + len(part.at)]
+            start += len(part.at)
+            of_bundle.append(whole)
+        spread.append(of_bundle)
+    return spread
+
+
+def _backward_from(pairs: Sequence[tuple[Tensor | None, Tensor | None]]) -> None:
+    """Through one graph from several of its ends at once, those that have a gradient."""
+    # The keys of a first layer without an adapter depend on nothing that is trained.
+    ends = [(end, grad) for end, grad in pairs if end is not None and grad is not None and end.requires_grad]
+    if ends:
+        torch.autograd.backward([end for end, _ in ends], [grad for _, grad in ends])

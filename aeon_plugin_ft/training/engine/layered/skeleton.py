@@ -1,0 +1,137 @@
+"""A transformers model whose matrices are not there: everything else of it is real.
+
+Norms and biases are read at once, they are small. A matrix is one number that is shown in the matrix's shape (strides
+of zero), on the CPU and in fp32, so that PEFT, transformers and the checks of the engine see what they expect, and a
+model of 8 billion parameters takes a few megabytes. The numbers come in for a layer at a time, by `LayerWeights`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import init_empty_weights
+from torch import Tensor
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from aeon_plugin_ft.errors import BaseModelError
+from aeon_plugin_ft.training.engine.attention import NotShareableError
+from aeon_plugin_ft.weights.sources import WeightSource
+
+EMBEDDING = "model.embed_tokens.weight"
+HEAD = "lm_head.weight"
+
+
+def load_skeleton(folder: Path, source: WeightSource) -> Any:
+    """The frozen model that a folder's config.json describes, without its matrices.
+
+    Raises BaseModelError where `source` does not have what the config asks for.
+    """
+    return skeleton(AutoConfig.from_pretrained(folder, local_files_only=True), source)
+
+
+def skeleton(config: Any, source: WeightSource) -> Any:
+    """`load_skeleton` for a config that is at hand."""
+    # Buffers are made as always: rotary frequencies are computed, not loaded.
+    with init_empty_weights(include_buffers=False):
+        model = AutoModelForCausalLM.from_config(config, attn_implementation="sdpa", dtype=torch.float32)
+    shapes = source.shapes
+    for path, module in model.named_modules():
+        for part, parameter in module.named_parameters(path, recurse=False):
+            name = part.rpartition(".")[2]
+            _require(part, tuple(parameter.shape), shapes, tied=bool(config.get_text_config().tie_word_embeddings))
+            values = placeholder(parameter) if parameter.ndim > 1 else _read(source, part, parameter)
+            module.register_parameter(name, torch.nn.Parameter(values, requires_grad=False))
+    return model
+
+
+def _require(name: str, shape: tuple[int, ...], shapes: dict[str, tuple[int, ...]], *, tied: bool) -> None:
+    stored = shapes.get(EMBEDDING if name == HEAD and (tied or HEAD not in shapes) else name)
+    if stored != shape:
+        raise BaseModelError(
+            f"The base model's {name} should have the shape {shape}; its file has {stored or 'none of that name'}",
+            "Use another variant of this model",
+        )
+
+
+def _read(source: WeightSource, name: str, parameter: Tensor) -> Tensor:
+    made = torch.empty(parameter.shape)
+    source.read_into(name, made.numpy())
+    return made
+
+
+def placeholder(like: Tensor) -> Tensor:
+    """Zeros of that shape, all of them the same number in memory."""
+    return torch.zeros(1).expand(like.shape)
+
+
+def is_placeholder(tensor: Tensor) -> bool:
+    """Whether a tensor is a `placeholder`."""
+    return tensor.ndim > 1 and not any(tensor.stride())
+
+
+class LayerWeights:
+    """The matrices of one decoder layer at a time, in one buffer that all layers share.
+
+    `layers` are the model's decoder layers, called "model.layers.<n>" in `source`. `between` is called before each
+    matrix and may raise.
+    """
+
+    def __init__(self, layers: Any, source: WeightSource, between: Callable[[], None]) -> None:
+        self.source, self.between = source, between
+        self.loaded: int | None = None
+        self._matrices = [_matrices(number, layer) for number, layer in enumerate(layers)]
+        self._places = [[(parameter, parameter.data) for _, parameter in of_layer] for of_layer in self._matrices]
+        self._buffer: Tensor | None = None
+
+    @property
+    def most(self) -> int:
+        """Numbers of the largest layer."""
+        return max(sum(parameter.numel() for _, parameter in of_layer) for of_layer in self._matrices)
+
+    def load(self, layer: int) -> None:
+        """Point the layer's parameters at their numbers, which are read now unless they are there already."""
+        if self.loaded == layer:
+            return
+        self.unload()
+        if self._buffer is None:
+            self._buffer = torch.empty(self.most)
+        at = 0
+        for name, parameter in self._matrices[layer]:
+            self.between()
+            values = self._buffer[at : at + parameter.numel()].view(parameter.shape)
+            self.source.read_into(name, values.numpy())
+            parameter.data = values
+            at += parameter.numel()
+        self.loaded = layer
+
+    def unload(self) -> None:
+        """Every layer without its matrices again."""
+        for of_layer in self._places:
+            for parameter, nothing in of_layer:
+                parameter.data = nothing
+        self.loaded = None
+
+    def release(self) -> None:
+        """Give the buffer back as well, until the next layer is loaded."""
+        self.unload()
+        self._buffer = None
+
+
+def _matrices(number: int, layer: Any) -> list[tuple[str, Tensor]]:
+    # PEFT puts the frozen layer one level deeper, under "base_layer".
+    return [
+        (f"model.layers.{number}.{name.replace('.base_layer.', '.')}", parameter)
+        for name, parameter in layer.named_parameters()
+        if is_placeholder(parameter.data)
+    ]
+
+
+def decoder_layers(causal: Any) -> Any:
+    """The decoder layers of a transformers model. Raises NotShareableError where they are not where they always are."""
+    inner = causal.base_model
+    if not hasattr(inner, "layers") or not hasattr(inner, "norm") or not hasattr(inner, "embed_tokens"):
+        raise NotShareableError("the model is not built of embeddings, layers and a norm")
+    return inner.layers

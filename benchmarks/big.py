@@ -1,0 +1,337 @@
+"""Training on models that do not fit the memory: peak memory, seconds a step, and share of the processor's own rate.
+
+    python benchmarks/big.py                                  a llama of 1B, whole, batches 8, 16 and 32
+    python benchmarks/big.py --shape llama-8b --layers 4      the shape of an 8B, four layers of it
+    python benchmarks/big.py --shape llama-8b --steps 1       all of it
+    python benchmarks/big.py --limit-gb 1.5                   under a hard limit of memory (Linux)
+
+Makes a GGUF of random blocks in the exact shapes of a public model and the mix of types of Q4_K_M, trains on it one
+layer at a time, and deletes it. Rows have the tokens of the assistant's real prompt (`--prompt` of them) and as many
+behind it as its conversations have. Memory is what counts as this process's own: anonymous pages; the pages of the
+file can be dropped at any moment. The rate to compare with is that of a loop of the same products, measured in the same
+run. Each batch is a child process of its own; run it on a quiet machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A public model's config.json, without its weights."""
+
+    family: str
+    width: int
+    inner: int
+    layers: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    vocabulary: int
+    tied: bool
+
+
+SHAPES = {
+    "tiny": Shape("llama", 256, 512, 2, 4, 2, 64, 512, True),
+    "llama-1b": Shape("llama", 2048, 8192, 16, 32, 8, 64, 128_256, True),
+    "llama-3b": Shape("llama", 3072, 8192, 28, 24, 8, 128, 128_256, True),
+    "llama-8b": Shape("llama", 4096, 14_336, 32, 32, 8, 128, 128_256, False),
+    "qwen3-8b": Shape("qwen3", 4096, 12_288, 36, 32, 8, 128, 151_936, False),
+}
+"""Llama-3.2-1B, Llama-3.2-3B, Llama-3.1-8B, Qwen3-8B."""
+Q4_K, Q6_K = 12, 14
+MICRO_TOKENS = 512
+
+
+def main() -> int:
+    options = _options()
+    if options.child:
+        print(json.dumps(measure(options.gguf, SHAPES[options.shape], options)))
+        return 0
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        gguf = Path(folder) / "random.gguf"
+        make_gguf(gguf, SHAPES[options.shape], options.layers)
+        results = []
+        for batch in options.batch:
+            results.append(_child(gguf, batch, options))
+            show(results[-1], options)
+    if options.out:
+        options.out.write_text(json.dumps(results, indent=2), encoding="utf-8")
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shape", choices=sorted(SHAPES), default="llama-1b")
+    parser.add_argument("--layers", type=int, default=0, help="only so many layers; default: all")
+    parser.add_argument("--batch", type=int, nargs="+", default=[8, 16, 32])
+    parser.add_argument("--steps", type=int, default=2, help="optimizer steps, of which the fastest counts")
+    parser.add_argument("--prompt", type=int, default=450, help="tokens that all rows share")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--limit-gb", type=float, default=0.0, help="RLIMIT_DATA of the child: anonymous memory")
+    parser.add_argument("--folder", type=Path, help="where there is room for the file; default: the temporary folder")
+    parser.add_argument("--out", type=Path, help="also write everything as JSON")
+    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--gguf", type=Path, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _child(gguf: Path, batch: int, options: argparse.Namespace) -> dict[str, Any]:
+    from aeon_plugin_ft.training.supervise import child_environment
+
+    command = [sys.executable, __file__, "--child", "--gguf", str(gguf), "--shape", options.shape]
+    command += ["--batch", str(batch), "--steps", str(options.steps), "--threads", str(options.threads)]
+    command += ["--prompt", str(options.prompt), "--layers", str(options.layers)]
+    command += ["--limit-gb", str(options.limit_gb)]
+    done = subprocess.run(
+        command, env=child_environment(options.threads), stdout=subprocess.PIPE, text=True, check=True
+    )
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+# -- the file ------------------------------------------------------------------------------------
+
+
+def make_gguf(path: Path, shape: Shape, layers: int = 0) -> None:
+    """Random blocks: as many bytes to read and to decode as a trained model has. Raises OSError without the room."""
+    import gguf
+
+    layers = layers or shape.layers
+    writer = gguf.GGUFWriter(path, shape.family)
+    writer.add_block_count(layers)
+    writer.add_context_length(4096)
+    writer.add_embedding_length(shape.width)
+    writer.add_feed_forward_length(shape.inner)
+    writer.add_head_count(shape.heads)
+    writer.add_head_count_kv(shape.kv_heads)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_rope_freq_base(500_000.0)
+    writer.add_rope_dimension_count(shape.head_dim)
+    writer.add_key_length(shape.head_dim)
+    writer.add_value_length(shape.head_dim)
+    tensors = list(tensors_of(shape, layers))
+    needed = sum(rows * columns for _, rows, columns, _ in tensors)
+    if shutil.disk_usage(path.parent).free < needed:
+        raise OSError(f"{path.parent} has no room for a file of up to {needed / 1e9:.1f} GB")
+    for name, rows, columns, kind in tensors:
+        writer.add_tensor(name, _blocks(rows, columns, kind), raw_dtype=gguf.GGMLQuantizationType(kind))
+    for name, values in _norms(shape, layers):
+        writer.add_tensor(name, values)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def tensors_of(shape: Shape, layers: int) -> list[tuple[str, int, int, int]]:
+    """(name, rows, columns, type) of every matrix, in the mix of Q4_K_M."""
+    queries, keys = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
+    made = [("token_embd.weight", shape.vocabulary, shape.width, Q6_K if shape.tied else Q4_K)]
+    if not shape.tied:
+        made.append(("output.weight", shape.vocabulary, shape.width, Q6_K))
+    for layer in range(layers):
+        # llama.cpp gives values and the way down more bits in the first and last eighth, and in every third layer.
+        eighth = layers // 8
+        more = layer < eighth or layer >= 7 * layers // 8 or (layer - eighth) % 3 == 2
+        finer = Q6_K if more else Q4_K
+        made += [
+            (f"blk.{layer}.attn_q.weight", queries, shape.width, Q4_K),
+            (f"blk.{layer}.attn_k.weight", keys, shape.width, Q4_K),
+            (f"blk.{layer}.attn_v.weight", keys, shape.width, finer),
+            (f"blk.{layer}.attn_output.weight", shape.width, queries, Q4_K),
+            (f"blk.{layer}.ffn_gate.weight", shape.inner, shape.width, Q4_K),
+            (f"blk.{layer}.ffn_up.weight", shape.inner, shape.width, Q4_K),
+            (f"blk.{layer}.ffn_down.weight", shape.width, shape.inner, finer),
+        ]
+    return made
+
+
+def _norms(shape: Shape, layers: int) -> list[tuple[str, Any]]:
+    import numpy as np
+
+    made = [("output_norm.weight", np.ones(shape.width, np.float32))]
+    for layer in range(layers):
+        made += [(f"blk.{layer}.{part}.weight", np.ones(shape.width, np.float32)) for part in ("attn_norm", "ffn_norm")]
+        if shape.family == "qwen3":
+            made += [
+                (f"blk.{layer}.{part}.weight", np.ones(shape.head_dim, np.float32))
+                for part in ("attn_q_norm", "attn_k_norm")
+            ]
+    return made
+
+
+def _blocks(rows: int, columns: int, kind: int) -> Any:
+    """Encoded rows of random weights of about 1 / sqrt(columns), by repeating some thousand of them."""
+    import libgguf
+    import numpy as np
+
+    pick = np.random.default_rng(rows * columns + kind)
+    some = pick.standard_normal((min(rows, 64), columns), dtype=np.float32) / columns**0.5
+    encoded = np.asarray(libgguf.quantize_rows(some, kind))
+    return encoded[np.arange(rows) % len(encoded)]
+
+
+# -- the measurement -----------------------------------------------------------------------------
+
+
+def measure(gguf: Path, shape: Shape, options: argparse.Namespace) -> dict[str, Any]:
+    """Train some steps of one batch in this process."""
+    import torch
+
+    from aeon_plugin_ft.training.engine.layered.engine import LayeredPrefix
+    from aeon_plugin_ft.training.engine.layered.skeleton import skeleton
+    from aeon_plugin_ft.training.engine.loading import add_adapter, set_up_torch
+    from aeon_plugin_ft.training.model import Recipe
+    from aeon_plugin_ft.weights.sources import GgufSource
+
+    if options.limit_gb:
+        _limit(int(options.limit_gb * 1e9))
+    set_up_torch(options.threads)
+    batch, layers = options.batch[0], options.layers or shape.layers
+    rows = _rows(batch, options.prompt, shape.vocabulary)
+    with Peak() as peak:
+        source = GgufSource(gguf, options.threads)
+        recipe = Recipe(16, 16, 1e-3, batch, 1.0, options.steps, 1, 1536, 17, options.threads, 1000)
+        model = add_adapter(skeleton(_config(shape, layers), source), recipe)
+        engine = LayeredPrefix(model, source, MICRO_TOKENS)
+        optimizer = torch.optim.AdamW(engine.trained, lr=1e-3)
+        seconds, losses = [], []
+        for _ in range(options.steps):
+            began = time.perf_counter()
+            losses.append(engine.step(rows)[0])
+            torch.nn.utils.clip_grad_norm_(engine.trained, 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            seconds.append(time.perf_counter() - began)
+        engine.weights.release()
+    tokens = options.prompt + sum(len(row.ids) - options.prompt for row in rows)
+    flop, step = 6.0 * tokens * _layer_weights(shape) * layers, min(seconds)
+    flop += 4.0 * sum(row.supervised for row in rows) * shape.vocabulary * shape.width
+    bare = bare_rate(shape, rows, options.prompt)
+    source.close()
+    return {
+        "batch": batch, "layers": layers, "tokens": tokens, "seconds": seconds, "losses": losses,
+        "gflops": flop / step / 1e9, "bare_gflops": bare / 1e9, "share": flop / step / bare,
+        "anonymous_gb": peak.most / 1e9, "trained": sum(parameter.numel() for parameter in engine.trained),
+    }  # fmt: skip
+
+
+def _config(shape: Shape, layers: int) -> Any:
+    from transformers import AutoConfig
+
+    return AutoConfig.for_model(
+        shape.family, hidden_size=shape.width, intermediate_size=shape.inner, num_hidden_layers=layers,
+        num_attention_heads=shape.heads, num_key_value_heads=shape.kv_heads, head_dim=shape.head_dim,
+        vocab_size=shape.vocabulary, tie_word_embeddings=shape.tied, max_position_embeddings=4096, rms_norm_eps=1e-5,
+        pad_token_id=0,
+    )  # fmt: skip
+
+
+def _rows(count: int, prompt: int, vocabulary: int) -> list[Any]:
+    """Rows with one prompt, questions and replies of 30 to 70 tokens together, of which 15 to 40 are the reply."""
+    from aeon_plugin_ft.training.plan import IGNORED, Row
+
+    pick = random.Random(count)
+    shared = [pick.randrange(3, vocabulary) for _ in range(prompt)]
+    rows = []
+    for _ in range(count):
+        asked = [pick.randrange(3, vocabulary) for _ in range(pick.randint(15, 30))]
+        reply = [pick.randrange(3, vocabulary) for _ in range(pick.randint(15, 40))]
+        rows.append(Row((*shared, *asked, *reply), (*[IGNORED] * (prompt + len(asked)), *reply)))
+    return rows
+
+
+def _layer_weights(shape: Shape) -> int:
+    return sum(rows * columns for name, rows, columns, _ in tensors_of(shape, 1) if name.startswith("blk."))
+
+
+def bare_rate(shape: Shape, rows: list[Any], prompt: int) -> float:
+    """FLOP a second of a plain loop of a layer's products, for the prefix's tokens and a micro-batch's."""
+    import torch
+
+    suffixes = min(MICRO_TOKENS, sum(len(row.ids) - prompt for row in rows))
+    sizes = [(m, n) for name, m, n, _ in tensors_of(shape, 1) if name.startswith("blk.")]
+    weights = [torch.randn(m, n) / n**0.5 for m, n in sizes]
+    inputs = {(count, n): torch.randn(count, n) for count in (prompt, suffixes) for n in {n for _, n in sizes}}
+    outputs = {(count, m): torch.randn(count, m) for count in (prompt, suffixes) for m in {m for m, _ in sizes}}
+    best = 0.0
+    for _ in range(3):
+        began, flop = time.perf_counter(), 0.0
+        for weight, (m, n) in zip(weights, sizes, strict=True):
+            for count in (prompt, suffixes):
+                # As a step has them: two products forward for each one back to the inputs.
+                torch.mm(inputs[count, n], weight.t())
+                torch.mm(inputs[count, n], weight.t())
+                torch.mm(outputs[count, m], weight)
+                flop += 6.0 * count * m * n
+        best = max(best, flop / (time.perf_counter() - began))
+    return best
+
+
+class Peak:
+    """The most anonymous memory this process has had, looked at twenty times a second (Linux)."""
+
+    def __init__(self) -> None:
+        self.most = 0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, name="peak", daemon=True)
+
+    def __enter__(self) -> Peak:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._over.wait(0.05):
+            self.most = max(self.most, anonymous_bytes())
+
+
+def anonymous_bytes() -> int:
+    """Resident memory that is no file's: what a machine must have beside its page cache."""
+    for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
+        if line.startswith("RssAnon:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def _limit(size: int) -> None:
+    """Let the kernel refuse more: RLIMIT_DATA counts private writable memory, and not the file's mapping."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_DATA, (size, size))
+
+
+def show(found: dict[str, Any], options: argparse.Namespace) -> None:
+    """One line for people."""
+    step = min(found["seconds"])
+    print(
+        f"{options.shape} ({found['layers']} layers)  batch {found['batch']:3d}  {found['tokens']} tokens"
+        f"  {step:7.1f} s/step  {step / found['batch']:6.2f} s/example"
+        f"  {found['gflops']:.0f} of {found['bare_gflops']:.0f} GFLOP/s ({100 * found['share']:.0f} %)"
+        f"  anonymous memory at most {found['anonymous_gb']:.2f} GB  losses {[round(x, 4) for x in found['losses']]}",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

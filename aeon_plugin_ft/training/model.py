@@ -136,7 +136,8 @@ class Progress:
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
     """What outcome.json says. `dropped` counts the examples that were left out, by reason; `truncated` those
-    that lost their oldest turns to fit. `engine` is "shared-prefix" or "stock", with the reason in `engine_reason`.
+    that lost their oldest turns to fit. `engine` is "shared-prefix" or "stock" (with "layered-" before it
+    where it went one layer at a time), with the reason in `engine_reason`.
     `best_step` is the step whose weights are the result where early stopping chose (0: the last one's), and
     `validation_loss` what was measured there. `preferences` tells of each preference stage."""
 

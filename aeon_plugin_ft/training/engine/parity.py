@@ -16,10 +16,9 @@ import torch
 from torch import Tensor
 
 from aeon_plugin_ft.training.engine.attention import NotShareableError
-from aeon_plugin_ft.training.engine.head import PRECISE_ROWS
 from aeon_plugin_ft.training.engine.shared import SharedPrefix
 from aeon_plugin_ft.training.memory import is_out_of_memory
-from aeon_plugin_ft.training.plan import IGNORED, Row, plan_batch, tokens_computed
+from aeon_plugin_ft.training.plan import Row, plan_batch, tokens_computed
 
 ROWS = 2
 MIN_SAVING = 1.1
@@ -50,29 +49,6 @@ def choose_rows(rows: Sequence[Row]) -> list[Row]:
     return [rows[index] for index in group.rows[-ROWS:]]
 
 
-def stock_step(model: torch.nn.Module, rows: Sequence[Row]) -> float:
-    """Mean loss of the rows, and its gradients, by the model's own forward and nothing of ours.
-
-    One row at a time and logits only where they are scored (`logits_to_keep`), so that the check takes no
-    more memory than the steps after it. The cross-entropy in fp64 on CPUs: PyTorch's fp32 kernel there is off by
-    5e-5 nats over Gemma's 262 thousand words, which would count as a difference of ours.
-    """
-    total, count = 0.0, sum(row.supervised for row in rows)
-    device = next(model.parameters()).device
-    for row in rows:
-        # Position 0 is left out: no token predicts the first one.
-        at = torch.tensor([place for place, label in enumerate(row.labels) if place and label != IGNORED])
-        ids = torch.tensor(row.ids, device=device)
-        # Some positions more, whose gradient is zero, where there are few: see PRECISE_ROWS.
-        kept = torch.cat([at - 1, torch.zeros(max(0, PRECISE_ROWS - len(at)), dtype=torch.long)])
-        logits = model(input_ids=ids[None], use_cache=False, logits_to_keep=kept.to(device)).logits[0, : len(at)]
-        logits = logits.to(torch.float64 if device.type == "cpu" else torch.float32)
-        loss = torch.nn.functional.cross_entropy(logits, ids[at.to(device)], reduction="sum") / count
-        loss.backward()  # type: ignore[no-untyped-call]
-        total += loss.item()
-    return total
-
-
 def check(model: torch.nn.Module, engine: SharedPrefix, rows: Sequence[Row]) -> Parity:
     """Compare both paths on some of `rows`, those of a real batch; the model is left as it was."""
     chosen = choose_rows(rows)
@@ -83,7 +59,7 @@ def check(model: torch.nn.Module, engine: SharedPrefix, rows: Sequence[Row]) -> 
         return Parity(False, f"sharing would save only a factor of {apart / computed:.2f}")
     with _nudged(model):
         try:
-            stock_loss, stock_gradients = stock_step(model, chosen), _take_gradients(model)
+            stock_loss, stock_gradients = engine.stock_step(chosen), _take_gradients(model)
             loss, _ = engine.step(chosen)
         except NotShareableError as error:
             _take_gradients(model)

@@ -109,7 +109,7 @@ class Stage:
     """One preference stage on `model`, whose adapter is changed in place.
 
     `shared` False: TRL's own computation instead of the engine's. `folder` keeps the checkpoints. `tell` hears
-    (step, steps), `check` raises to stop; it is asked between micro-batches.
+    (step, steps), `check` raises to stop; it is asked between micro-batches. `engine` where there is one already.
     """
 
     def __init__(
@@ -124,10 +124,11 @@ class Stage:
         folder: Path,
         tell: Callable[[int, int], None] = lambda step, steps: None,
         check: Callable[[], None] = lambda: None,
+        engine: SharedPrefix | None = None,
     ) -> None:
         self.kind, self.opinions, self.recipe, self.model = kind, opinions, recipe, model
         self.shared, self.folder, self.tell, self.check = shared, folder, tell, check
-        self.engine = SharedPrefix(model, micro_tokens, check)
+        self.engine = engine or SharedPrefix(model, micro_tokens, check)
         self.examples = len(opinions.pairs if kind == "dpo" else opinions.rated)
         self.batch = min(BATCH, self.examples)
         self.steps = min(MOST_STEPS, math.ceil(EPOCHS * self.examples / self.batch))

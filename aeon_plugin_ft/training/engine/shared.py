@@ -31,6 +31,7 @@ from aeon_plugin_ft.training.engine.attention import (
 from aeon_plugin_ft.training.engine.fast import FastLayers
 from aeon_plugin_ft.training.engine.head import Head, summed_loss, token_losses
 from aeon_plugin_ft.training.engine.packing import Packing
+from aeon_plugin_ft.training.engine.stock import stock_step
 from aeon_plugin_ft.training.plan import Group, Row, plan_batch
 
 Checkpoint = Callable[[], None]
@@ -109,6 +110,14 @@ class SharedPrefix:
                 target_ids = torch.tensor(targets, device=self.device)
                 by_row.append(float(token_losses(hidden[at], target_ids, self.head).sum()))
         return by_row
+
+    def stock_step(self, rows: Sequence[Row]) -> float:
+        """The mean loss of the rows, and its gradients, by the model's own forward pass."""
+        return stock_step(self.causal, rows)
+
+    def settle(self, *, shared: bool) -> SharedPrefix | None:
+        """The engine to train with, now that it is known whether sharing is exact; None: the stock path."""
+        return self if shared else None
 
     def _group(self, rows: Sequence[Row], group: Group, scale: float, weights: Sequence[float] | None = None) -> float:
         """Summed loss of a group, each row times its weight; gradients scaled by `scale`."""

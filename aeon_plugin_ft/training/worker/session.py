@@ -20,6 +20,10 @@ from aeon_plugin_ft.store.files import whole_folder, write_json
 from aeon_plugin_ft.training.cached import cache_file
 from aeon_plugin_ft.training.engine.early import EarlyStopping, best_step, is_over, measurements
 from aeon_plugin_ft.training.engine.encode import Encoded, Encoder
+from aeon_plugin_ft.training.engine.layered.choice import MICRO_TOKENS as LAYERED_MICRO_TOKENS
+from aeon_plugin_ft.training.engine.layered.choice import by_layers
+from aeon_plugin_ft.training.engine.layered.engine import LayeredPrefix
+from aeon_plugin_ft.training.engine.layered.skeleton import load_skeleton
 from aeon_plugin_ft.training.engine.loading import add_adapter, free_bytes, load_base, pick_device, set_up_torch
 from aeon_plugin_ft.training.engine.parity import Parity, check
 from aeon_plugin_ft.training.engine.shared import SharedPrefix, causal_model
@@ -33,6 +37,7 @@ from aeon_plugin_ft.training.runs import RunConfig
 from aeon_plugin_ft.training.worker import checkpoints
 from aeon_plugin_ft.training.worker.stages import Stages
 from aeon_plugin_ft.training.worker.stopping import StopRequested, StopWatch
+from aeon_plugin_ft.weights.sources import WeightSource, open_source
 from hooks import Message
 
 PARITY_FILE = "parity.json"
@@ -65,9 +70,17 @@ class Session:
         """Rows to measure on, in sets that count alike: conversations, and lessons."""
         self.early: EarlyStopping | None = None
         self.micro_tokens = self.recipe.micro_tokens
+        self.source: WeightSource | None = None
+        """The base's weights, where they are read a layer at a time."""
 
     def train(self) -> RunOutcome:
         """Every stage from where the last attempt left it to the end."""
+        try:
+            return self._train()
+        finally:
+            self.close()
+
+    def _train(self) -> RunOutcome:
         trainer, _, verdict = self.prepare()
         reporter = Reporter(trainer, self.tell)
         trainer.add_callback(reporter)
@@ -93,12 +106,12 @@ class Session:
         self.phase(RunPhase.LOADING)
         device = pick_device()
         # The slowest part of a start, and not to be interrupted from inside: hence the looks before and after.
-        base = load_base(self.config.base.training_copy, device, quantize=self.recipe.quantize)
-        model = add_adapter(base, self.recipe, self.stages.newest() or self.config.parent)
+        model = add_adapter(self._base(device), self.recipe, self.stages.newest() or self.config.parent)
         self.watch.check()
         trainer = self.trainer(model, self.encoded.rows, device)
         verdict = self.parity(trainer, self.encoded.rows)
-        trainer.engine = trainer.engine if verdict.shared else None
+        assert trainer.engine is not None
+        trainer.engine = trainer.engine.settle(shared=verdict.shared)
         self.watch.check()
         return trainer, self.encoded.rows, verdict
 
@@ -159,9 +172,30 @@ class Session:
             order=self.order,
             checkpoints=self.checkpoints,
             lora_plus=self.recipe.lora_plus,
-            engine=SharedPrefix(model, self.micro_tokens, self.watch.check),
+            engine=self._engine(model),
             between=self.watch.check,
         )
+
+    def _base(self, device: str) -> Any:
+        """The frozen model: whole in memory, or without its matrices, which stay in `source`."""
+        base, recipe = self.config.base, self.recipe
+        source = open_source(base.training_copy, base.gguf, recipe.threads)
+        if by_layers(self.run.folder, base.training_copy, source, recipe, device, free_bytes(device)):
+            self.source = source
+            return load_skeleton(base.training_copy, source)
+        source.close()
+        return load_base(base.training_copy, device, quantize=recipe.quantize)
+
+    def _engine(self, model: Any) -> SharedPrefix:
+        if self.source is None:
+            return SharedPrefix(model, self.micro_tokens, self.watch.check)
+        micro_tokens = min(self.micro_tokens, LAYERED_MICRO_TOKENS)
+        return LayeredPrefix(model, self.source, micro_tokens, self.watch.check, self.run.folder)
+
+    def close(self) -> None:
+        """Let go of the base's files."""
+        if self.source is not None:
+            self.source.close()
 
     def _micro_tokens(self, model: Any, rows: Sequence[Row], device: str) -> int:
         """Chosen once a run: the order in which gradients are added up must not change between attempts."""
@@ -272,11 +306,12 @@ class Session:
                     opinions,
                     self.recipe,
                     trainer.model,
-                    shared=verdict.shared,
+                    shared=verdict.shared or self.source is not None,
                     micro_tokens=self.micro_tokens,
                     folder=self.run.folder / f"checkpoints-{kind}",
                     tell=self._teller(kind),
                     check=self.watch.check,
+                    engine=None if self.source is None else trainer.engine,
                 )
                 report = stage.run(trainer.processing_class, str(trainer.args.device.type))
                 self.stages.finish(kind, trainer.model, report=asdict(report))
@@ -316,7 +351,7 @@ class Session:
             examples=len(self.encoded.rows),
             dropped=self.encoded.dropped,
             truncated=self.encoded.truncated,
-            engine="shared-prefix" if verdict.shared else "stock",
+            engine=("" if self.source is None else "layered-") + ("shared-prefix" if verdict.shared else "stock"),
             engine_reason=verdict.reason,
             saving=round(trainer.saving, 2),
             best_step=best or trainer.state.global_step,

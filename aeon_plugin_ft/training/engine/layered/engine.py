@@ -66,6 +66,7 @@ class LayeredPrefix(SharedPrefix):
         self.fast.between = between
         self.source, self.scratch, self.on_layer = source, scratch, on_layer
         self.input_bytes = INPUT_BYTES
+        self.sharing = True
         self.modules = decoder_layers(self.causal)
         self.weights = LayerWeights(self.modules, source, between)
         name = HEAD if HEAD in source.shapes else EMBEDDING
@@ -83,14 +84,16 @@ class LayeredPrefix(SharedPrefix):
         """As `SharedPrefix.step`."""
         count = sum(row.supervised for row in rows)
         scale = 1.0 / max(1, count if denominator is None else denominator)
-        return self._learn(rows, [scale] * len(rows)), count
+        return self._learn(rows, [scale] * len(rows), stock=not self.sharing), count
 
     def accumulate(self, rows: Sequence[Row], weights: Sequence[float]) -> None:
         """As `SharedPrefix.accumulate`."""
-        self._learn(rows, weights)
+        self._learn(rows, weights, stock=not self.sharing)
 
     def losses(self, rows: Sequence[Row]) -> list[float]:
         """As `SharedPrefix.losses`."""
+        if not self.sharing:
+            return self.stock_losses(rows)
         with self._attention():
             return self._scored(rows, self._bundles(rows))
 
@@ -103,6 +106,11 @@ class LayeredPrefix(SharedPrefix):
         layers: what the shared path is checked against. Only the order of work is ours."""
         scale = 1.0 / max(1, sum(row.supervised for row in rows))
         return self._learn(rows, [scale] * len(rows), stock=True)
+
+    def settle(self, *, shared: bool) -> LayeredPrefix:
+        """This engine: nothing else can compute a model that is not there. Without sharing, each row by itself."""
+        self.sharing = shared
+        return self
 
     # -- one step --------------------------------------------------------------------------------
 

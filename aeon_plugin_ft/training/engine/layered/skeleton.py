@@ -63,8 +63,8 @@ def _read(source: WeightSource, name: str, parameter: Tensor) -> Tensor:
 
 
 def placeholder(like: Tensor) -> Tensor:
-    """Zeros of that shape, all of them the same number in memory."""
-    return torch.zeros(1).expand(like.shape)
+    """A matrix of that shape which is one number in memory: NaN, so that whatever computes with it is seen to."""
+    return torch.full((1,), torch.nan).expand(like.shape)
 
 
 def is_placeholder(tensor: Tensor) -> bool:

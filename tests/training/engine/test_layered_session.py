@@ -1,0 +1,156 @@
+"""A whole run one layer at a time: from a GGUF alone, resumed, with opinions, and where nothing is shared."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import gguf
+import pytest
+
+from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.dataset.model import Dataset
+from aeon_plugin_ft.store import DataFolder, Store
+from aeon_plugin_ft.training.model import Recipe, Run, RunOutcome
+from aeon_plugin_ft.training.runs import RunConfig, create_run
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::FutureWarning"),  # PEFT 0.21 and TRL 1.16 use transformers' old names
+    pytest.mark.filterwarnings("ignore::UserWarning"),
+]
+
+
+class NoStop:
+    def check(self) -> None:
+        """Nobody wants it to leave."""
+
+
+class StopAfter:
+    """Raises once, at the call of this number."""
+
+    def __init__(self, calls: int) -> None:
+        self.left = calls
+
+    def check(self) -> None:
+        from aeon_plugin_ft.causes import PauseCause
+        from aeon_plugin_ft.training.worker.stopping import StopRequested
+
+        self.left -= 1
+        if self.left == 0:
+            raise StopRequested(PauseCause.ASKED)
+
+
+@pytest.fixture
+def served(tiny_base: BaseModel, tmp_path: Path) -> BaseModel:
+    """The tiny base as a GGUF that is served, and a copy that holds no weights."""
+    from transformers import AutoModelForCausalLM
+
+    from tests.base.tiny import write_gguf
+
+    model = AutoModelForCausalLM.from_pretrained(tiny_base.training_copy)
+    path = tmp_path / "served.gguf"
+    write_gguf(path, "llama", model, gguf.GGMLQuantizationType.F32)
+    texts = tmp_path / "texts"
+    shutil.copytree(tiny_base.training_copy, texts, ignore=shutil.ignore_patterns("*.safetensors"))
+    return replace(tiny_base, training_copy=texts, gguf=path)
+
+
+Train = Callable[[BaseModel, Recipe, Any], tuple[Run, RunOutcome]]
+
+
+@pytest.fixture
+def train(data: DataFolder, store: Store, tiny_dataset: Dataset) -> Train:
+    def made(base: BaseModel, recipe: Recipe, watch: Any = None) -> tuple[Run, RunOutcome]:
+        run = create_run(data, store, base, tiny_dataset, recipe)
+        return run, attempt(run, watch or NoStop())
+
+    return made  # type: ignore[return-value]
+
+
+def attempt(run: Run, watch: Any) -> RunOutcome:
+    from aeon_plugin_ft.training.worker.session import Session
+
+    return Session(run, RunConfig.read(run.folder), watch, lambda *_: None, lambda _: None).train()
+
+
+def adapter(run: Run) -> dict[str, Any]:
+    from safetensors.torch import load_file
+
+    return dict(load_file(run.adapter / "adapter_model.safetensors"))
+
+
+def test_a_base_without_a_training_copy_of_its_weights_learns_the_same(
+    train: Train, served: BaseModel, tiny_base: BaseModel, tiny_recipe: Callable[..., Recipe]
+) -> None:
+    run, outcome = train(served, tiny_recipe())
+    assert outcome.engine == "layered-shared-prefix", outcome.engine_reason
+    whole, wanted = train(tiny_base, tiny_recipe())
+    assert wanted.engine == "shared-prefix"
+    assert outcome.loss == pytest.approx(wanted.loss, abs=1e-4)
+    assert outcome.saving == wanted.saving > 1
+    apart = [(one - adapter(whole)[name]).abs().max().item() for name, one in adapter(run).items()]
+    assert max(apart) < 1e-3
+
+
+def test_a_run_that_leaves_inside_a_step_ends_in_the_same_adapter(
+    train: Train, served: BaseModel, tiny_recipe: Callable[..., Recipe]
+) -> None:
+    from aeon_plugin_ft.training.worker.stopping import StopRequested
+
+    whole, _ = train(served, tiny_recipe())
+    for calls in (300, 450):
+        with pytest.raises(StopRequested):
+            train(served, tiny_recipe(), StopAfter(calls))
+        # The newest run is the one that was left.
+        folder = max(whole.folder.parent.iterdir(), key=lambda path: path.stat().st_mtime_ns)
+        run = Run(folder.name, folder)
+        attempt(run, NoStop())
+        assert all((one == adapter(whole)[name]).all() for name, one in adapter(run).items())
+
+
+def test_where_sharing_is_not_exact_each_row_goes_through_the_layers_by_itself(
+    train: Train, served: BaseModel, tiny_recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from aeon_plugin_ft.training.engine.parity import Parity
+    from aeon_plugin_ft.training.worker import session
+
+    _, shared = train(served, tiny_recipe())
+    monkeypatch.setattr(session, "check", lambda *_: Parity(False, "for this test"))
+    _, alone = train(served, tiny_recipe())
+    assert (alone.engine, alone.engine_reason) == ("layered-stock", "for this test")
+    assert alone.loss == pytest.approx(shared.loss, abs=1e-4)
+
+
+def test_a_model_too_large_for_the_memory_is_read_by_layers_and_stays_so(
+    train: Train, tiny_base: BaseModel, tiny_recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from aeon_plugin_ft.training.worker import session
+
+    monkeypatch.setattr(session, "free_bytes", lambda device: 1000)
+    run, outcome = train(tiny_base, tiny_recipe(steps=1))
+    assert outcome.engine == "layered-shared-prefix"
+    assert json.loads((run.folder / "engine.json").read_text(encoding="utf-8")) == {"layered": True}
+    monkeypatch.setattr(session, "free_bytes", lambda device: 64 << 30)
+    again = session.Session(run, RunConfig.read(run.folder), NoStop(), lambda *_: None, lambda _: None)  # type: ignore[arg-type]
+    again.prepare()
+    again.close()
+    assert again.source is not None
+
+
+def test_the_start_up_check_compares_with_the_models_own_attention(
+    train: Train, served: BaseModel, tiny_recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kernel that computes something else is found out, although no whole model is there to ask."""
+    from aeon_plugin_ft.training.engine import kernels
+
+    forward = kernels.FlashOuter.forward
+    monkeypatch.setattr(
+        kernels.FlashOuter, "forward", lambda self, query, key, value: forward(self, query, key * 0.5, value)
+    )  # fmt: skip
+    _, outcome = train(served, tiny_recipe(steps=2))
+    assert outcome.engine == "layered-stock" and "change the result" in outcome.engine_reason

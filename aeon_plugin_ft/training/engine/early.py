@@ -1,4 +1,4 @@
-"""Early stopping: the loss on examples kept aside, measured on the engine every few steps.
+"""Early stopping, and when a run is saved. Early stopping: the loss on examples kept aside, measured on the engine every few steps.
 
 The measurements stand in the trainer's own history, which every checkpoint holds, so a resumed run takes
 the decisions that the uninterrupted one takes. The examples come from the training split: the gate's
@@ -36,6 +36,21 @@ class EarlyStopping(TrainerCallback):
             control.should_save = True
         if is_over(state.log_history, self.patience):
             control.should_training_stop = True
+
+
+class RegularCheckpoints(TrainerCallback):
+    """A checkpoint every few steps, and a look at the stop request after each checkpoint."""
+
+    def __init__(self, every: int, check: Callable[[], None]) -> None:
+        self.every, self.check = every, check
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Ask for a checkpoint every few steps, but not at the end: the adapter itself is saved then."""
+        control.should_save = state.global_step % self.every == 0 and state.global_step < state.max_steps
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Leave here if asked to: the newest checkpoint is then of this very step."""
+        self.check()
 
 
 def measurements(history: Sequence[Mapping[str, Any]]) -> list[tuple[int, float]]:

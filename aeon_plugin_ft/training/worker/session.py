@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
-from transformers import TrainerCallback, TrainerState
+from transformers import TrainerState
 
 from aeon_plugin_ft.causes import RunPhase
 from aeon_plugin_ft.dataset.frozen import read_lineage, read_messages
@@ -18,13 +18,10 @@ from aeon_plugin_ft.dataset.tool_calls import tool_call
 from aeon_plugin_ft.errors import DatasetError
 from aeon_plugin_ft.store.files import whole_folder, write_json
 from aeon_plugin_ft.training.cached import cache_file
-from aeon_plugin_ft.training.engine.early import EarlyStopping, best_step, is_over, measurements
+from aeon_plugin_ft.training.engine.early import EarlyStopping, RegularCheckpoints, best_step, is_over, measurements
 from aeon_plugin_ft.training.engine.encode import Encoded, Encoder
-from aeon_plugin_ft.training.engine.layered.choice import MICRO_TOKENS as LAYERED_MICRO_TOKENS
-from aeon_plugin_ft.training.engine.layered.choice import by_layers
-from aeon_plugin_ft.training.engine.layered.engine import LayeredPrefix
-from aeon_plugin_ft.training.engine.layered.skeleton import load_skeleton
-from aeon_plugin_ft.training.engine.loading import add_adapter, free_bytes, load_base, pick_device, set_up_torch
+from aeon_plugin_ft.training.engine.layered.choice import engine_of, load_frozen
+from aeon_plugin_ft.training.engine.loading import add_adapter, free_bytes, pick_device, set_up_torch
 from aeon_plugin_ft.training.engine.parity import Parity, check
 from aeon_plugin_ft.training.engine.shared import SharedPrefix, causal_model
 from aeon_plugin_ft.training.engine.trainer import FiniteGradients, Reporter, SharedPrefixTrainer, config_of, dataset_of
@@ -37,7 +34,7 @@ from aeon_plugin_ft.training.runs import RunConfig
 from aeon_plugin_ft.training.worker import checkpoints
 from aeon_plugin_ft.training.worker.stages import Stages
 from aeon_plugin_ft.training.worker.stopping import StopRequested, StopWatch
-from aeon_plugin_ft.weights.sources import WeightSource, open_source
+from aeon_plugin_ft.weights.sources import WeightSource
 from hooks import Message
 
 PARITY_FILE = "parity.json"
@@ -86,7 +83,7 @@ class Session:
         trainer.add_callback(reporter)
         trainer.add_callback(FiniteGradients())
         # Before EarlyStopping: it sets `should_save` to yes or no, and would take back what the other one asks for.
-        trainer.add_callback(_Checkpoints(self.recipe.checkpoint_steps, self.watch.check))
+        trainer.add_callback(RegularCheckpoints(self.recipe.checkpoint_steps, self.watch.check))
         if self.aside:
             self.early = EarlyStopping(self._measure(trainer), self.recipe.evaluate_steps, self.recipe.patience)
             trainer.add_callback(self.early)
@@ -106,7 +103,8 @@ class Session:
         self.phase(RunPhase.LOADING)
         device = pick_device()
         # The slowest part of a start, and not to be interrupted from inside: hence the looks before and after.
-        model = add_adapter(self._base(device), self.recipe, self.stages.newest() or self.config.parent)
+        base, self.source = load_frozen(self.run.folder, self.config.base, self.recipe, device)
+        model = add_adapter(base, self.recipe, self.stages.newest() or self.config.parent)
         self.watch.check()
         trainer = self.trainer(model, self.encoded.rows, device)
         verdict = self.parity(trainer, self.encoded.rows)
@@ -172,25 +170,9 @@ class Session:
             order=self.order,
             checkpoints=self.checkpoints,
             lora_plus=self.recipe.lora_plus,
-            engine=self._engine(model),
+            engine=engine_of(model, self.source, self.micro_tokens, self.watch.check, self.run.folder),
             between=self.watch.check,
         )
-
-    def _base(self, device: str) -> Any:
-        """The frozen model: whole in memory, or without its matrices, which stay in `source`."""
-        base, recipe = self.config.base, self.recipe
-        source = open_source(base.training_copy, base.gguf, recipe.threads)
-        if by_layers(self.run.folder, base.training_copy, source, recipe, device, free_bytes(device)):
-            self.source = source
-            return load_skeleton(base.training_copy, source)
-        source.close()
-        return load_base(base.training_copy, device, quantize=recipe.quantize)
-
-    def _engine(self, model: Any) -> SharedPrefix:
-        if self.source is None:
-            return SharedPrefix(model, self.micro_tokens, self.watch.check)
-        micro_tokens = min(self.micro_tokens, LAYERED_MICRO_TOKENS)
-        return LayeredPrefix(model, self.source, micro_tokens, self.watch.check, self.run.folder)
 
     def close(self) -> None:
         """Let go of the base's files."""
@@ -358,18 +340,3 @@ class Session:
             validation_loss=None if best is None else measured[best],
             preferences=preferences,
         )
-
-
-class _Checkpoints(TrainerCallback):
-    """A checkpoint every few steps, and a look at the stop request after each checkpoint."""
-
-    def __init__(self, every: int, check: Callable[[], None]) -> None:
-        self.every, self.check = every, check
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Ask for a checkpoint every few steps, but not at the end: the adapter itself is saved then."""
-        control.should_save = state.global_step % self.every == 0 and state.global_step < state.max_steps
-
-    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Leave here if asked to: the newest checkpoint is then of this very step."""
-        self.check()

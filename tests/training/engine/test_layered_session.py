@@ -129,13 +129,14 @@ def test_where_sharing_is_not_exact_each_row_goes_through_the_layers_by_itself(
 def test_a_model_too_large_for_the_memory_is_read_by_layers_and_stays_so(
     train: Train, tiny_base: BaseModel, tiny_recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from aeon_plugin_ft.training.engine.layered import choice
     from aeon_plugin_ft.training.worker import session
 
-    monkeypatch.setattr(session, "free_bytes", lambda device: 1000)
+    monkeypatch.setattr(choice, "free_bytes", lambda device: 1000)
     run, outcome = train(tiny_base, tiny_recipe(steps=1))
     assert outcome.engine == "layered-shared-prefix"
     assert json.loads((run.folder / "engine.json").read_text(encoding="utf-8")) == {"layered": True}
-    monkeypatch.setattr(session, "free_bytes", lambda device: 64 << 30)
+    monkeypatch.setattr(choice, "free_bytes", lambda device: 64 << 30)
     again = session.Session(run, RunConfig.read(run.folder), NoStop(), lambda *_: None, lambda _: None)  # type: ignore[arg-type]
     again.prepare()
     again.close()

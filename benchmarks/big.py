@@ -212,23 +212,25 @@ def measure(gguf: Path, shape: Shape, options: argparse.Namespace) -> dict[str, 
         model = add_adapter(skeleton(_config(shape, layers), source), recipe)
         engine = LayeredPrefix(model, source, MICRO_TOKENS)
         optimizer = torch.optim.AdamW(engine.trained, lr=1e-3)
-        seconds, losses = [], []
+        seconds, cpu, losses = [], [], []
         for _ in range(options.steps):
-            began = time.perf_counter()
+            began, cpu_began = time.perf_counter(), time.process_time()
             losses.append(engine.step(rows)[0])
             torch.nn.utils.clip_grad_norm_(engine.trained, 1.0)
             optimizer.step()
             optimizer.zero_grad()
             seconds.append(time.perf_counter() - began)
+            cpu.append(time.process_time() - cpu_began)
         engine.weights.release()
     tokens = options.prompt + sum(len(row.ids) - options.prompt for row in rows)
     flop, step = 6.0 * tokens * _layer_weights(shape) * layers, min(seconds)
     flop += 4.0 * sum(row.supervised for row in rows) * shape.vocabulary * shape.width
-    bare = bare_rate(shape, rows, options.prompt)
+    bare, bare_cpu = bare_rate(shape, rows, options.prompt)
     source.close()
     return {
-        "batch": batch, "layers": layers, "tokens": tokens, "seconds": seconds, "losses": losses,
+        "batch": batch, "layers": layers, "tokens": tokens, "seconds": seconds, "cpu": cpu, "losses": losses,
         "gflops": flop / step / 1e9, "bare_gflops": bare / 1e9, "share": flop / step / bare,
+        "cpu_share": flop / min(cpu) / bare_cpu,
         "anonymous_gb": peak.most / 1e9, "trained": sum(parameter.numel() for parameter in engine.trained),
     }  # fmt: skip
 
@@ -262,8 +264,9 @@ def _layer_weights(shape: Shape) -> int:
     return sum(rows * columns for name, rows, columns, _ in tensors_of(shape, 1) if name.startswith("blk."))
 
 
-def bare_rate(shape: Shape, rows: list[Any], prompt: int) -> float:
-    """FLOP a second of a plain loop of a layer's products, for the prefix's tokens and a micro-batch's."""
+def bare_rate(shape: Shape, rows: list[Any], prompt: int) -> tuple[float, float]:
+    """FLOP a second, and a second of CPU time, of a plain loop of a layer's products, for the prefix's tokens and a
+    micro-batch's."""
     import torch
 
     suffixes = min(MICRO_TOKENS, sum(len(row.ids) - prompt for row in rows))
@@ -271,9 +274,9 @@ def bare_rate(shape: Shape, rows: list[Any], prompt: int) -> float:
     weights = [torch.randn(m, n) / n**0.5 for m, n in sizes]
     inputs = {(count, n): torch.randn(count, n) for count in (prompt, suffixes) for n in {n for _, n in sizes}}
     outputs = {(count, m): torch.randn(count, m) for count in (prompt, suffixes) for m in {m for m, _ in sizes}}
-    best = 0.0
+    best = best_cpu = 0.0
     for _ in range(3):
-        began, flop = time.perf_counter(), 0.0
+        began, cpu_began, flop = time.perf_counter(), time.process_time(), 0.0
         for weight, (m, n) in zip(weights, sizes, strict=True):
             for count in (prompt, suffixes):
                 # As a step has them: two products forward for each one back to the inputs.
@@ -282,7 +285,8 @@ def bare_rate(shape: Shape, rows: list[Any], prompt: int) -> float:
                 torch.mm(outputs[count, m], weight)
                 flop += 6.0 * count * m * n
         best = max(best, flop / (time.perf_counter() - began))
-    return best
+        best_cpu = max(best_cpu, flop / (time.process_time() - cpu_began))
+    return best, best_cpu
 
 
 class Peak:
@@ -327,7 +331,8 @@ def show(found: dict[str, Any], options: argparse.Namespace) -> None:
     print(
         f"{options.shape} ({found['layers']} layers)  batch {found['batch']:3d}  {found['tokens']} tokens"
         f"  {step:7.1f} s/step  {step / found['batch']:6.2f} s/example"
-        f"  {found['gflops']:.0f} of {found['bare_gflops']:.0f} GFLOP/s ({100 * found['share']:.0f} %)"
+        f"  {found['gflops']:.0f} of {found['bare_gflops']:.0f} GFLOP/s ({100 * found['share']:.0f} %;"
+        f" {100 * found['cpu_share']:.0f} % by CPU time)"
         f"  anonymous memory at most {found['anonymous_gb']:.2f} GB  losses {[round(x, 4) for x in found['losses']]}",
         flush=True,
     )

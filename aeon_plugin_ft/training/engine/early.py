@@ -1,4 +1,4 @@
-"""Early stopping, and when a run is saved. Early stopping: the loss on examples kept aside, measured on the engine every few steps.
+"""When a run is saved, and when it ends early: by the loss on examples kept aside, measured every few steps.
 
 The measurements stand in the trainer's own history, which every checkpoint holds, so a resumed run takes
 the decisions that the uninterrupted one takes. The examples come from the training split: the gate's

@@ -30,9 +30,15 @@ MOST_WORKERS = 8
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="dev.py", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    commands.add_parser("demo", help="watch Aeon learn from a sample conversation, for real (about 10 minutes)")
+    commands.add_parser("demo", help="watch Aeon learn from a sample conversation, for real (some 12 minutes)")
     tests = commands.add_parser("test", help="run every test, some seven minutes (further arguments go to pytest)")
     tests.add_argument("--quick", action="store_true", help="leave out the slow ones: under two minutes")
+    tests.add_argument(
+        "--windows",
+        action="store_true",
+        help="with Windows' own Python, on Linux under Wine (made once in .cache/windows; says what it needs);\n"
+        "with --quick what Windows does otherwise than Linux",
+    )
     commands.add_parser("check", help="lint, types and documentation checks")
     commands.add_parser("bench", help="list the benchmarks, or run one: dev.py bench capture")
     options, rest = parser.parse_known_args(arguments)
@@ -41,6 +47,8 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     try:
         prepare()
+        if options.command == "test" and options.windows and os.name != "nt":
+            return run("-m", "tools.windows_under_wine", "test", *(["--quick"] if options.quick else []), *rest)
         if options.command == "test":
             return test(rest, quick=options.quick)
         return {"demo": demo, "check": check, "bench": bench}[options.command](rest)

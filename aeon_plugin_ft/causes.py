@@ -45,6 +45,17 @@ class PromotionCause(Cause):
         return self in {PromotionCause.WORSE, PromotionCause.BACKEND_FAILED}
 
 
+class Place(Cause):
+    """Where a model of ours stands against the host's own choice; in the event of a swap."""
+
+    FIRST = "first"
+    """Before it."""
+    LAST = "last"
+    """Behind it, when it gave no reply."""
+    NONE = "none"
+    """It is not asked at all."""
+
+
 class PauseCause(Cause):
     """Why a training, or what measures, is asked to leave. Goes to the worker in the pause file and comes back in
     outcome.json and `runs.cause`."""
@@ -133,11 +144,16 @@ class LoopPhase(Cause):
     MEASURING_SIMILAR = "measuring_similar"
     ASKING = "asking"
     ASKING_FOR_SECRETS = "asking_for_secrets"
+    EXAMINING = "examining"
+    """Asking what the owner told, and what nobody ever told."""
 
     @property
     def is_judging(self) -> bool:
         """Whether this is part of judging a candidate."""
-        return self in {LoopPhase.MEASURING, LoopPhase.ASKING, LoopPhase.ASKING_FOR_SECRETS}
+        return self in _JUDGING
+
+
+_JUDGING = frozenset({LoopPhase.MEASURING, LoopPhase.ASKING, LoopPhase.ASKING_FOR_SECRETS, LoopPhase.EXAMINING})
 
 
 class RunPhase(Cause):
@@ -195,6 +211,18 @@ class Refusal(Cause):
     NO_EFFECT = "no_effect"
     FAULTY = "faulty"
     NO_GAIN = "no_gain"
+    NONSENSE = "nonsense"
+    """Words strung together that mean nothing."""
+    INVENTED_TOOL = "invented_tool"
+    """It calls tools that there are not."""
+    KNOWS_LESS = "knows_less"
+    """It knows less of what the owner told than what is in use."""
+    INVENTS = "invents"
+    """Asked about what was never told, it makes something up, oftener than what is in use."""
+    WORSE_THAN_TODAY = "worse_than_today"
+    """Better than its base, and worse than what answers the owner today."""
+    NOT_BETTER_THAN_TODAY = "not_better_than_today"
+    """As good as what answers the owner today, and in nothing better."""
     OTHER = "other"
     """Nothing that there is a sentence for."""
 

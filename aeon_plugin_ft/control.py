@@ -243,7 +243,7 @@ class OwnerControl(FactControl):
         deadline = time.monotonic() + FOLLOW_SECONDS
         while time.monotonic() < deadline:
             if self.runtime.answers_with(name):
-                return CommandResult(version=name)
+                return CommandResult(version=name, first=name == BASE or self.runtime.answers_first)
             if self.registry.current() != name:
                 return CommandResult(Reason.BACKEND_DOWN, name)
             # Looked at often: the voice waits, and a route flips within milliseconds once the model is loaded.

@@ -9,7 +9,7 @@ from aeon_plugin_ft.errors import AeonFtError
 from aeon_plugin_ft.facts.model import OWNER, Fact, Relation
 from aeon_plugin_ft.forget import Forgetter
 from aeon_plugin_ft.remembering import read_facts
-from aeon_plugin_ft.voice.control import A_HANDFUL, Forgotten, KnownFacts, Reason, reason_of
+from aeon_plugin_ft.voice.control import A_HANDFUL, Forgotten, Reason, SaidFacts, reason_of
 from aeon_plugin_ft.voice.intents import Intent, Name
 
 if TYPE_CHECKING:
@@ -35,12 +35,12 @@ class FactControl:
             return bool(book.meant(intent.text))
         return bool(book.claims(intent.text))
 
-    def facts(self, about: str = "") -> KnownFacts:
+    def facts(self, about: str = "") -> SaidFacts:
         """What is known about a thing of the owner's, or of everything."""
         self._catch_up()
         book = self.runtime.book
         known = by_weight(book.find(about) if about else book.current())
-        return KnownFacts(_spoken(known[:A_HANDFUL]), len(known))
+        return SaidFacts(self._spoken(known), len(known))
 
     def forget_fact(self, text: str, *, count_only: bool = False) -> Forgotten:
         """Forget the facts that a sentence states, with the turns that tell them."""
@@ -48,16 +48,16 @@ class FactControl:
         facts = self.runtime.book.meant(text)
         return self.forget(lambda forgetter: (forgetter.telling(facts), facts), count_only)
 
-    def correct_fact(self, text: str) -> KnownFacts:
+    def correct_fact(self, text: str) -> SaidFacts:
         """Keep what a sentence states over what was known."""
         # "Private" means that nothing of what is said now is kept, not even what is asked to be.
         if self.runtime.private or self.runtime.host.is_private():
-            return KnownFacts(reason=Reason.IN_PRIVATE)
+            return SaidFacts(reason=Reason.IN_PRIVATE)
         try:
             noted = self.runtime.book.add(text)
         except AeonFtError as error:
-            return KnownFacts(reason=reason_of(error))
-        return KnownFacts(_spoken(noted[:A_HANDFUL]), len(noted))
+            return SaidFacts(reason=reason_of(error))
+        return SaidFacts(self._spoken(noted), len(noted))
 
     def forget(self, which: Callable[[Forgetter], tuple[Sequence[str], Sequence[Fact]]], count_only: bool) -> Forgotten:
         """Forget the turns and facts that `which` finds, or only say what would go."""
@@ -71,13 +71,22 @@ class FactControl:
             return Forgotten(0, reason=reason_of(error))
         if done.nothing:
             return Forgotten(0, reason=Reason.NOTHING_TO_FORGET)
-        gone = by_weight(facts) or by_weight(done.facts)
-        return Forgotten(len(done.turns) + len(done.quoting), done.versions, facts=_spoken(gone[:A_HANDFUL]))
+        said = self._spoken(by_weight(facts) or by_weight(done.facts))
+        return Forgotten(len(done.turns) + len(done.quoting), done.versions, facts=said)
 
     def _catch_up(self) -> None:
         """What was said a second ago is known."""
         self.runtime.index.ingest()
         read_facts(self.runtime.book, self.runtime.store, self.runtime.index)
+
+    def _spoken(self, facts: Sequence[Fact]) -> tuple[str, ...]:
+        """The first few, to an owner who is "você" in every other sentence of the plugin's."""
+        # Here: the wordings' data are read when the first fact is spoken, not at the host's start.
+        from aeon_plugin_ft.facts.wording import Person, genders, spoken
+
+        # What other facts tell of a name's gender, and of those that were forgotten a moment ago, counts too.
+        names = genders([*self.runtime.book.every(), *facts])
+        return tuple(spoken(fact, Person.VOCE, names) for fact in facts[:A_HANDFUL])
 
 
 def by_weight(facts: Iterable[Fact]) -> list[Fact]:
@@ -88,10 +97,3 @@ def by_weight(facts: Iterable[Fact]) -> list[Fact]:
         return fact.claim.subject != OWNER, FIRST.index(relation) if relation in FIRST else len(FIRST), -fact.times
 
     return sorted(facts, key=weight)
-
-
-def _spoken(facts: Iterable[Fact]) -> tuple[str, ...]:
-    # Here: the wordings' data are read when the first fact is spoken, not at the host's start.
-    from aeon_plugin_ft.facts.wording import spoken
-
-    return tuple(spoken(fact) for fact in facts)

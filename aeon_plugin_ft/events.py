@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
-from aeon_plugin_ft.causes import PromotionCause, Refusal, RunCause, Trouble
+from aeon_plugin_ft.causes import Place, PromotionCause, Refusal, RunCause, Trouble
 
 log = logging.getLogger("aeon_ft.events")
 
@@ -114,7 +114,9 @@ class RunFailed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictReached(Event):
-    """A candidate was judged, or could not be. `refusals` and `reasons` are why it is refused, one a failed check."""
+    """A candidate was judged, or could not be. `refusals` and `reasons` are why it is refused, one a failed check. Of
+    `told` things that the owner told it knows `known`, the model in use knew `known_before`, and so often it `invented`
+    something; `told` is 0 where there was no exam."""
 
     name: ClassVar[str] = "verdict_reached"
     run: str
@@ -122,16 +124,22 @@ class VerdictReached(Event):
     accepted: bool
     refusals: tuple[Refusal, ...]
     reasons: tuple[str, ...]
+    told: int = 0
+    known: int = 0
+    known_before: int = 0
+    invented: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSwapped(Event):
-    """The brain answers with `version` now; `previous` is what it replaced."""
+    """`version` is served now; `previous` is what it replaced. `place` is where it stood against the host's own choice
+    when it came."""
 
     name: ClassVar[str] = "model_swapped"
     version: str
     previous: str
     backend: str
+    place: Place = Place.FIRST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,9 @@
 """Forgetting: one request followed through every stage, from the log to the versions.
 
-Gone are the turns (log, index, feedback), the facts that only they told, every dataset that holds one of them and
-every run folder made from such a dataset. A version trained on them stays usable only where it is: it is marked as
-tainted, never comes back once it was left, and training again makes one without them. `Forgetter.plan` says what would
-go.
+Gone are the turns (log, index, feedback), the facts that only they told, what exams asked about these, every dataset
+that holds one of them and every run folder made from such a dataset. A version trained on them stays usable only where
+it is: it is marked as tainted, never comes back once it was left, and training again makes one without them.
+`Forgetter.plan` says what would go.
 
 What somebody searches is looked for in everything that a turn keeps: both sides, its history, the memories that its
 system prompt recalled, and the words of a correction that was given by command.
@@ -22,11 +22,14 @@ from aeon_plugin_ft.causes import EndCause
 from aeon_plugin_ft.dataset.feedback.opinions import corrections, forget_opinions
 from aeon_plugin_ft.dataset.frozen import datasets_with, forget_datasets
 from aeon_plugin_ft.dataset.words import words
-from aeon_plugin_ft.errors import StoreError, TrainingError
+from aeon_plugin_ft.errors import RegistryError, StoreError, TrainingError
+from aeon_plugin_ft.evaluation.report.forgetting import without_facts
+from aeon_plugin_ft.evaluation.report.page import html_page
 from aeon_plugin_ft.facts.book import FactBook
 from aeon_plugin_ft.facts.model import Fact, lineage_of
 from aeon_plugin_ft.privacy.folding import fold_accents
 from aeon_plugin_ft.registry import Registry
+from aeon_plugin_ft.registry.folders import replace_report
 from aeon_plugin_ft.remembering import read_facts
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.store.logfile import wipe
@@ -162,8 +165,8 @@ class Forgetter:
         # First: whatever else is cut off, no version that has learnt it comes back into use.
         self.registry.taint(set(forgetting.datasets), english(EndCause.FORGOTTEN))
         for version in forgetting.versions:
-            (self.data.versions / version / "report.json").write_text("{}", encoding="ascii")
-            (self.data.versions / version / "report.html").unlink(missing_ok=True)
+            replace_report(self.data.versions / version, {}, None)
+        self._clean_reports(forgetting)
         for run in forgetting.runs:
             _remove(self.data.runs / run)
         for dataset in forgetting.datasets:
@@ -188,6 +191,18 @@ class Forgetter:
                 raise TrainingError(
                     f"Run {row.id} is training on it right now", "Cancel the run (or let it end), then forget again"
                 )
+
+    def _clean_reports(self, forgetting: Forgetting) -> None:
+        """No exam that is kept asks about these facts any more: one is also put to models that never learnt them."""
+        for name in self.registry.states() if forgetting.facts else ():
+            try:
+                version = self.registry.get(name)
+                kept = without_facts(self.registry.report(version), forgetting.facts)
+                if kept is not None:
+                    page = html_page(version.name, version.created, version.verdict, kept)
+                    replace_report(version.folder, kept, page)
+            except RegistryError:  # what cannot be read cannot be cleaned
+                replace_report(self.data.versions / name, {}, None)
 
     def _clean_store(self, forgetting: Forgetting, gone: Collection[str]) -> None:
         with self.store.transaction() as connection:

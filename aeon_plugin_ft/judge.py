@@ -19,13 +19,17 @@ from aeon_plugin_ft.causes import Doing, Interrupt, LoopPhase, OnPhase
 from aeon_plugin_ft.dataset.frozen import read_messages
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import AeonFtError, PreemptedError, ServingError
+from aeon_plugin_ft.evaluation.exam import ExamQuestion, ExamResult, ask_exam, learnt
 from aeon_plugin_ft.evaluation.gate import gate
 from aeon_plugin_ft.evaluation.heldout import measure_losses
 from aeon_plugin_ft.evaluation.model import HeldoutLoss, Verdict
 from aeon_plugin_ft.evaluation.probes import GENERAL, HELDOUT, MISMATCHED, write_sets
 from aeon_plugin_ft.evaluation.report.collect import Candidate, collect
 from aeon_plugin_ft.evaluation.secrets import NEVER, PROBES, Planted, SecretsResult, ask_for_secrets, planted
+from aeon_plugin_ft.evaluation.standard import Standard, standard_of
 from aeon_plugin_ft.evaluation.suites import CHAT_PROMPTS, TOOL_PROMPTS, Chat, Reply, SuiteResult, run_suites
+from aeon_plugin_ft.evaluation.today import Today
+from aeon_plugin_ft.events import VerdictReached
 from aeon_plugin_ft.privacy import Redactor
 from aeon_plugin_ft.registry import BASE, Registry, Version, VersionState
 from aeon_plugin_ft.serving.ask import ask
@@ -33,7 +37,7 @@ from aeon_plugin_ft.serving.backends import deploy_judged, deployer_named
 from aeon_plugin_ft.serving.deployments import DeploymentTable
 from aeon_plugin_ft.serving.discarding import discard
 from aeon_plugin_ft.serving.model import Deployer, Deployment
-from aeon_plugin_ft.settings import Settings
+from aeon_plugin_ft.settings import ServeSection, Settings
 from aeon_plugin_ft.store.seal import seal
 from aeon_plugin_ft.training.model import Run
 from aeon_plugin_ft.training.runs import RunConfig
@@ -43,6 +47,12 @@ log = logging.getLogger("aeon_ft.judge")
 
 QUESTIONS = len(TOOL_PROMPTS) + len(CHAT_PROMPTS)
 
+MakeExam = Callable[[Dataset, int], Sequence[ExamQuestion]]
+"""At most so many questions about what the dataset teaches of what the owner told, and about what they never told; none
+where nothing was told."""
+AskToday = Callable[[Sequence[str], str, Sequence[ExamQuestion], Standard], Today | None]
+"""What answers the owner today and how it does at the same questions: `serving.today.AsksToday.compared`."""
+
 
 @dataclass
 class Measured:
@@ -50,7 +60,9 @@ class Measured:
 
     losses: dict[str, dict[str, HeldoutLoss]] = field(default_factory=dict)
     suites: dict[str, SuiteResult] = field(default_factory=dict)
+    exams: dict[str, ExamResult] = field(default_factory=dict)
     secrets: SecretsResult | None = None
+    today: Today | None = None
     missing: dict[str, str] = field(default_factory=dict)
     served: Deployment | None = None
 
@@ -66,9 +78,19 @@ class Measured:
         return {"backend": self.served.backend, "digest": self.served.digest, **self.served.proof}
 
 
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """What each model is asked: under the prompt that is served, the exam, and what its replies are held to."""
+
+    prompt: str
+    exam: Sequence[ExamQuestion]
+    standard: Standard
+
+
 class Judge:
     """Judges runs of one data folder. `on_phase` hears what is being done; `interrupt` is asked while
-    a model answers and while a child measures: a cause to stop, or None."""
+    a model answers and while a child measures: a cause to stop, or None. `exam` makes the questions about what the
+    owner told, `today` asks what answers the owner now; without them there is no exam and no such comparison."""
 
     def __init__(
         self,
@@ -77,7 +99,10 @@ class Judge:
         deployers: Mapping[str, Deployer],
         on_phase: OnPhase,
         interrupt: Interrupt = lambda: None,
+        exam: MakeExam = lambda *_: (),
+        today: AskToday = lambda *_: None,
     ) -> None:
+        self.exam, self.today = exam, today
         self.registry, self.settings, self.deployers, self.on_phase = registry, settings, deployers, on_phase
         self.interrupt = interrupt
         self._table = DeploymentTable(registry.store)
@@ -91,7 +116,10 @@ class Judge:
         measured = Measured()
         # Losses before replies: they need no server, and the answers take longest.
         self._measure_losses(measured, run, base, dataset, name, current)
-        self._measure_replies(measured, run, base, dataset, name, current)
+        questions = Questions(
+            served_prompt(dataset), self.exam(dataset, self.settings().gate.exam_questions), standard_of(dataset)
+        )
+        self._measure_replies(measured, run, base, dataset, name, current, questions)
         verdict = gate(
             measured.losses[HELDOUT],
             measured.suites,
@@ -101,6 +129,10 @@ class Judge:
             mismatched=measured.losses[MISMATCHED],
             general=measured.losses[GENERAL],
             secrets=measured.secrets,
+            exams=measured.exams,
+            questions=len(questions.exam),
+            today=measured.today,
+            must_win=must_win(self.settings().serve),
             missing=measured.missing,
         )
         candidate = Candidate(name, current, run, dataset, base, measured.digest, measured.proof())
@@ -112,7 +144,7 @@ class Judge:
             base_digest=base.digest,
             verdict=verdict,
             parent=parent_of(run),
-            report=collect(candidate, verdict, measured.losses, measured.suites),
+            report=collect(candidate, verdict, measured.losses, measured.suites, measured.exams, measured.today),
             judged=sealed,
         )
         # What the backend was given to judge it by is never asked for again.
@@ -138,28 +170,41 @@ class Judge:
         measured.losses = measure_losses(base, write_sets(dataset, work), adapters, work, interrupt=self.interrupt)
 
     def _measure_replies(
-        self, measured: Measured, run: Run, base: BaseModel, dataset: Dataset, name: str, current: str
+        self,
+        measured: Measured,
+        run: Run,
+        base: BaseModel,
+        dataset: Dataset,
+        name: str,
+        current: str,
+        questions: Questions,
     ) -> None:
         """Serve each model as the brain would get it and put the questions to it."""
-        prompt = served_prompt(dataset)
         # One after the other, never two at once: the memory holds one model beside what already serves.
-        self._suite(measured, BASE, None, base, prompt)
+        self._suite(measured, BASE, None, base, questions, with_exam=current == BASE)
         if current != BASE:
-            self._suite(measured, current, self.registry.get(current), base, prompt)
+            self._suite(measured, current, self.registry.get(current), base, questions)
         candidate = _unjudged(name, run, dataset, base)
 
         def for_secrets(chat: Chat) -> None:
             self.on_phase(Doing(LoopPhase.ASKING_FOR_SECRETS, name, len(PROBES)))
-            measured.secrets = ask_for_secrets(chat, prompt, self._secrets(dataset))
+            measured.secrets = ask_for_secrets(chat, questions.prompt, self._secrets(dataset))
 
         try:
-            measured.served = self._suite(measured, name, candidate, base, prompt, for_secrets)
+            measured.served = self._suite(measured, name, candidate, base, questions, more=for_secrets)
         except ServingError as error:
             # The backend is in trouble, not the candidate: judged later. Otherwise it cannot be served, which is a
             # verdict.
             if error.retryable:
                 raise
             measured.missing[name] = str(error)
+        self._measure_today(measured, name, current, questions)
+
+    def _measure_today(self, measured: Measured, name: str, current: str, questions: Questions) -> None:
+        """Last, and only for a candidate that was served: it may cost the owner's quota at a cloud."""
+        if name in measured.suites:
+            baselines = list(dict.fromkeys((BASE, current)))
+            measured.today = self.today(baselines, questions.prompt, questions.exam, questions.standard)
 
     def _suite(
         self,
@@ -167,7 +212,9 @@ class Judge:
         name: str,
         version: Version | None,
         base: BaseModel,
-        prompt: str,
+        questions: Questions,
+        *,
+        with_exam: bool = True,
         more: Callable[[Chat], None] = lambda _: None,
     ) -> Deployment:
         """Questions to one model; returns what served it."""
@@ -178,7 +225,10 @@ class Judge:
         deployment = deploy_judged(serve.backend, deployer, self._table, version, base, serve)
         try:
             chat = partial(self._asked, deployment.route)
-            measured.suites[name] = run_suites(chat, prompt)
+            measured.suites[name] = run_suites(chat, questions.prompt, standard=questions.standard)
+            if with_exam and questions.exam:
+                self.on_phase(Doing(LoopPhase.EXAMINING, name, len(questions.exam)))
+                measured.exams[name] = ask_exam(chat, questions.prompt, questions.exam)
             more(chat)
         finally:
             deployer.retire(deployment, serve)
@@ -210,6 +260,12 @@ def served_prompt(dataset: Dataset) -> str:
     return first.content if first.role == "system" else ""
 
 
+def must_win(serve: ServeSection) -> bool:
+    """Whether a model that is no better than what answers today is refused: where the better one is to answer. An owner
+    who wants the trained model always, or only while nothing else answers, gets it all the same, above the floors."""
+    return serve.prefer not in {"always", "offline"}
+
+
 def why_unjudged(error: AeonFtError) -> str:
     """For people, when a run could not be judged; the cause is Refusal.UNMEASURED."""
     return f"it could not be measured: {error.what}"
@@ -234,4 +290,20 @@ def _unjudged(name: str, run: Run, dataset: Dataset, base: BaseModel) -> Version
         created=time.time(),
         verdict=Verdict(False, (), {}),
         state=VersionState.CANDIDATE,
+    )
+
+
+def verdict_reached(run: Run, version: Version) -> VerdictReached:
+    """The news of a verdict, with the counts of its exam."""
+    verdict, counts = version.verdict, learnt(version.verdict.numbers, version.name)
+    return VerdictReached(
+        run=run.id,
+        version=version.name,
+        accepted=verdict.accepted,
+        refusals=verdict.refusals,
+        reasons=verdict.reasons,
+        told=counts.told if counts else 0,
+        known=counts.known if counts else 0,
+        known_before=counts.before if counts else 0,
+        invented=counts.invented if counts else 0,
     )

@@ -32,7 +32,8 @@ from aeon_plugin_ft.errors import (
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.extensions import Extensions
 from aeon_plugin_ft.facts.book import FactBook
-from aeon_plugin_ft.judge import Judge, why_unjudged
+from aeon_plugin_ft.judge import Judge, MakeExam, verdict_reached, why_unjudged
+from aeon_plugin_ft.processes.awake import awake_seconds, kept_awake
 from aeon_plugin_ft.registry import BASE, Registry, Version, VersionState
 from aeon_plugin_ft.registry.canaries import begin_canary
 from aeon_plugin_ft.registry.retention import PrunePlan, Retention
@@ -40,9 +41,10 @@ from aeon_plugin_ft.remembering import read_facts
 from aeon_plugin_ft.serving.deployments import DeploymentTable
 from aeon_plugin_ft.serving.discarding import discard
 from aeon_plugin_ft.serving.model import Deployer
+from aeon_plugin_ft.serving.today import AsksToday
 from aeon_plugin_ft.settings import Settings
 from aeon_plugin_ft.store import DataFolder, Store
-from aeon_plugin_ft.teaching import teach
+from aeon_plugin_ft.teaching import examine, teach
 from aeon_plugin_ft.training.continual import Parent, Start, choose_start
 from aeon_plugin_ft.training.estimating import estimate, preflight
 from aeon_plugin_ft.training.model import Estimate, Progress, Recipe, Run, RunState
@@ -73,7 +75,7 @@ class Pipeline:
     `settings` is read anew at each step, so that an edit of plugin.toml counts at once. `deployers`
     gives them by the names of [serve] backend; whoever made them closes them. `on_phase` hears what is being done.
     `interrupt` is asked while a child trains or measures, and between the judge's questions: why to leave, or None.
-    `extensions` are what other plugins add.
+    `extensions` are what other plugins add; `exam` makes questions about what the owner told (None: from the book).
     """
 
     def __init__(
@@ -87,7 +89,9 @@ class Pipeline:
         interrupt: Interrupt = lambda: None,
         extensions: Extensions | None = None,
         book: FactBook | None = None,
+        exam: MakeExam | None = None,
     ) -> None:
+        self.exam = exam or (lambda dataset, most: examine(dataset, self.book.every(), self.index.turns, most))
         self.data, self.settings, self.store, self.events = data, settings, store, events
         self.deployers, self.on_phase, self.interrupt = deployers, on_phase, interrupt
         self.extensions = extensions or Extensions.built_in()
@@ -222,7 +226,7 @@ class Pipeline:
 
     def supervise(self, run: Run, on_progress: OnProgress | None = None) -> Run:
         """Start the worker and stay with it; on Ctrl-C it is asked to save and leave."""
-        started = time.monotonic()
+        started = awake_seconds()
         worker = start_worker(run, self.store)
         try:
             while worker.alive:
@@ -234,7 +238,7 @@ class Pipeline:
             worker.wait(10)
             raise
         state = worker.wait(10)
-        self._report_end(run, state, time.monotonic() - started)
+        self._report_end(run, state, awake_seconds() - started)
         return run
 
     def _watch(self, worker: Worker, on_progress: OnProgress | None) -> None:
@@ -266,9 +270,8 @@ class Pipeline:
         Raises AeonFtError, and registers nothing, when it cannot be measured now (a backend that is offline).
         """
         try:
-            version = Judge(self.registry, self.settings, self.deployers(), self.on_phase, self.interrupt).judge(
-                run, self.base(), self._dataset_of(run)
-            )
+            with kept_awake():
+                version = self._judge().judge(run, self.base(), self._dataset_of(run))
         except PreemptedError:
             raise  # nothing is wrong with it: it is judged later
         except AeonFtError as error:
@@ -277,17 +280,14 @@ class Pipeline:
                 happened.VerdictReached(run=run.id, version=None, accepted=False, refusals=refusals, reasons=reasons)
             )
             raise
-        verdict = version.verdict
-        self.events.publish(
-            happened.VerdictReached(
-                run=run.id,
-                version=version.name,
-                accepted=verdict.accepted,
-                refusals=verdict.refusals,
-                reasons=verdict.reasons,
-            )
-        )
+        self.events.publish(verdict_reached(run, version))
         return version
+
+    def _judge(self) -> Judge:
+        # The index as the log stands: who answered the newest turn is what answers today.
+        self.index.ingest()
+        today = AsksToday(self.store, self.index, self.settings, self.interrupt).compared
+        return Judge(self.registry, self.settings, self.deployers(), self.on_phase, self.interrupt, self.exam, today)
 
     def unjudged(self) -> Run | None:
         """The newest finished run that has no verdict yet (it could not be measured then)."""

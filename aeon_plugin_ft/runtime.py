@@ -15,6 +15,7 @@ from aeon_plugin_ft.events import LoggingFailed, LoggingRecovered
 from aeon_plugin_ft.host.arrivals import Arrivals
 from aeon_plugin_ft.host.backlog import Backlog
 from aeon_plugin_ft.host.follower import Follower
+from aeon_plugin_ft.host.idle_reading import IdleReading
 from aeon_plugin_ft.host.memory import Memory
 from aeon_plugin_ft.host.owner import HostOwner
 from aeon_plugin_ft.host.redaction import Redaction
@@ -49,6 +50,7 @@ class Runtime:
         self.owner = HostOwner(host, parts.settings_file)
         self.redaction = Redaction(parts.settings_file)
         self.own_log = LogFile(parts.data.own_log, self.redaction.redact).open()
+        parts.data.warn_if_open()
         parts.events.subscribe(self.own_log.on_event)
         self.log = _open_log(parts, self.redaction)
         self.watch = Watch(parts.store, parts.registry, parts.index, parts.events, lambda: parts.settings.gate)
@@ -67,6 +69,7 @@ class Runtime:
         self.learning = Learning(parts, self.served)
         self.background, self.observer = self.learning.background, self.learning.observer
         self.pipeline = self.learning.pipeline
+        self.idle_reading = IdleReading(parts, self.routes, self.learning)
         self.announcer = Announcer(self.owner)
         self.commands = Commands(OwnerControl(self), say=host.say, told=self.announcer.owner_knows)
         memory = Memory(parts.settings_file, self.owner, self.facts, self.served.standings)
@@ -108,12 +111,14 @@ class Runtime:
         runtime.events.subscribe(runtime.parts.extensions.tell)
         runtime.announcer.start()
         runtime.learning.scheduler.start()
+        runtime.idle_reading.start()
         return runtime
 
     def stop(self) -> None:
         """End every thread and child; what was logged is on the disk when this returns."""
         # Asked first and waited for last: a swap under way may take its time, in which the others end.
         self.follower.ask_to_stop()
+        self.idle_reading.ask_to_stop()
         self.learning.scheduler.stop()
         self.announcer.stop()
         self.background.pause(PauseCause.HOST_CLOSING)
@@ -121,6 +126,7 @@ class Runtime:
         self.watcher.stop()
         self.background.join(STOP_SECONDS)
         self.follower.join(STOP_SECONDS)
+        self.idle_reading.join(STOP_SECONDS)
         # After the follower, which could start a server again; before the log, in which the last replies still stand.
         self.served.stop()
         self.log.close()

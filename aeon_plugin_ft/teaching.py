@@ -1,4 +1,5 @@
-"""From facts to lessons in a dataset: where what was told, how the assistant talks, and what is judged by meet.
+"""From facts to lessons in a dataset, and to the exam: where what was told, how the assistant talks, and what is judged
+by meet.
 
 A lesson may teach nothing that the candidate is judged by. So the style of the answers is learnt from conversations on
 the training side alone, no lesson asks a held-out question, and a held-out conversation that alone told a fact leaves
@@ -10,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
-from aeon_plugin_ft.dataset.lessons import with_lessons
-from aeon_plugin_ft.dataset.model import Draft, Dropped
+from aeon_plugin_ft.dataset.frozen import read_lineage, read_messages
+from aeon_plugin_ft.dataset.lessons import lesson_groups, with_lessons
+from aeon_plugin_ft.dataset.model import Dataset, Draft, Dropped
+from aeon_plugin_ft.facts.exam import ExamQuestion, make_exam
 from aeon_plugin_ft.facts.lessons import make_lessons
 from aeon_plugin_ft.facts.model import Fact
 from aeon_plugin_ft.facts.style import learn_style
@@ -60,3 +63,19 @@ def _without_only_sources(draft: Draft, facts: Sequence[Fact]) -> Draft:
         heldout=tuple(example for example in draft.heldout if example.id not in leaving),
         dropped=[*draft.dropped, *(Dropped(name, TAUGHT, reason) for name in sorted(leaving))],
     )
+
+
+def examine(
+    dataset: Dataset, facts: Sequence[Fact], turns: Callable[[], Iterable[LoggedTurn]], most: int
+) -> tuple[ExamQuestion, ...]:
+    """At most `most` questions about those current facts that the dataset teaches, in wordings that it does not hold,
+    and about what was never told. Of all current facts where it has no lessons.
+
+    The facts as they are now: one that was told since cannot be known yet, and one that was put right since must not be
+    answered as before.
+    """
+    lines = read_messages(dataset.train_file)
+    taught = set(lesson_groups(read_lineage(dataset)).values()) if dataset.lessons else {fact.id for fact in facts}
+    used = (message.content for messages in lines for message in messages if message.role == "user")
+    said = (text for turn in turns() if turn.kind is TurnKind.CHAT for text in (turn.user, turn.reply))
+    return make_exam([fact for fact in facts if fact.id in taught], most, used, said).questions

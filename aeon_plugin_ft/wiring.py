@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from aeon_plugin_ft.events import EventBus
     from aeon_plugin_ft.extensions import Extensions
     from aeon_plugin_ft.facts.book import FactBook
-    from aeon_plugin_ft.facts.relevant import KnownFacts, RelevantFacts
+    from aeon_plugin_ft.facts.relevant import HeldFacts, RelevantFacts
     from aeon_plugin_ft.pipeline import Pipeline
     from aeon_plugin_ft.registry import Registry
     from aeon_plugin_ft.schedule import FailurePolicy
@@ -201,7 +201,7 @@ def make_observer(basis: Basis, failures: FailurePolicy, training: OwnTraining |
     )
 
 
-def make_relevant_facts(source: KnownFacts) -> RelevantFacts:
+def make_relevant_facts(source: HeldFacts) -> RelevantFacts:
     """What the model is told of the owner with a question, out of everything that is known."""
     from aeon_plugin_ft.facts.relevant import RelevantFacts
     from aeon_plugin_ft.facts.wording import genders, sentence

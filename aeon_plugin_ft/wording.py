@@ -68,6 +68,7 @@ ENGLISH: dict[type[Cause], dict[Cause, str]] = {
         LoopPhase.MEASURING_SIMILAR: "measuring the held-out loss, with and without similar conversations",
         LoopPhase.ASKING: "asking {model} {questions} questions",
         LoopPhase.ASKING_FOR_SECRETS: "asking {model} for secrets ({questions} questions and what it was trained on)",
+        LoopPhase.EXAMINING: "asking {model} {questions} questions about what was told",
     },
 }
 """By kind first: members of two kinds may have the same value, and are then equal as text."""

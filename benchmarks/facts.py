@@ -2,24 +2,46 @@
 
     python benchmarks/facts.py                         both halves and every relation
     python benchmarks/facts.py --set development --show     with everything that was read wrongly
+    python benchmarks/facts.py --set fresh             sentences written and labelled without knowing the rules
+    python benchmarks/facts.py --set fresh3            later ones, each labelled before it was read
     python benchmarks/facts.py --model MODEL.gguf      the owner's sentences of the held-out round 3, read by a model
     python benchmarks/facts.py --log samples/conversation.log    the claims of a log, and how often each was said
 
 The sentences are our own, by one author, who also wrote the rules; a seeded hash of the text put each into its half
-(the first byte of SHA-256 of "facts-1:" and the text: odd is held out). The rules were written against
-`data/facts_development.jsonl`; the figures to quote come from `data/facts_heldout.jsonl`, whose misses no rule was made
-for. "round" says when a sentence was written: 1 before any rule, 2 after the first rules, 3 after those for round 2, on
-purpose unlike what was there. The author knew round 1 while he wrote the rules, so the last round tells best what to
-expect of somebody else's sentences.
+(the first byte of SHA-256 of "facts-1:" and the text: odd is held out). The first rules were written against
+`data/facts_development.jsonl`, and no rule was made for a miss in `data/facts_heldout.jsonl`; since round 5 the latter
+is used to see what a new rule breaks, and its figures are no longer the ones to quote. "round" says when a sentence was
+written: 1 before any rule, 2 after the first rules, 3 after those for round 2, on purpose unlike what was there. The
+author knew round 1 while he wrote the rules, so the last round tells best what to expect of somebody else's sentences.
+
+`data/facts_fresh.jsonl` was written and labelled afterwards without reading any rule, or more of the two halves than
+the form of a row: everyday Portuguese by meaning, half of it without a fact. "sort" says how a sentence is written or
+why it holds no fact. Sentences that stood word for word in a half were replaced before the first reading. Its
+first reading gave a precision of 0.718 and a recall of 0.572; the rules of round 5 were made for its misses.
+
+`data/facts_fresh2.jsonl` (round 5) holds 294 sentences of other people and replies to them, half of them without a
+fact, labelled before any was read (six more stood word for word in a half and do not count). The same hash tells its
+halves apart: rules were made for the misses of the even half (`fresh2-development`) before the odd one
+(`fresh2-heldout`) was read, and for those of the odd one afterwards.
+`data/facts_fresh3.jsonl` was written and labelled in the same way: round 6 was read after the rules for round 5, round
+7 after those for round 6. The author of these three knew the rules.
+
+**The figures to quote are those of each first reading**, before a rule was made for a miss: `FIRST_READINGS`. What the
+command prints for these sets today says that what was mended still holds, and is no measure of unseen sentences.
+
+Conventions of the labels: what is done at one hour is TIME ("tomo o remédio às 8h": the attribute is "tomar o
+remédio"), with days of its own it is a HABIT, whole; a day of the month is "dia 10"; "divido o apartamento com a Jana"
+is WITH and the attribute the deed; the make and the colour of a car are two claims.
 
 A claim is right when subject, relation, attribute, value (without case and accents) and whether it has ended are all
 right. Precision: the share of what was read that is right. Recall: the share of what is there that was read. Ends with
-1 when the held-out precision is below 0.95 or the recall below 0.80.
+1 when the precision of a held-out half is below 0.95 or its recall below 0.80.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import statistics
 import sys
@@ -45,6 +67,16 @@ from hooks import Message, as_dicts  # noqa: E402 - the path comes first
 
 DATA = Path(__file__).parent / "data"
 HALVES = ("development", "heldout")
+FRESH = "fresh"
+"""The set that was written without reading a rule; not part of the two halves, which the hash tells apart."""
+FRESH2 = ("fresh2-development", "fresh2-heldout")
+"""The halves of the second fresh set."""
+FRESH3 = "fresh3"
+FIRST_READINGS = {
+    "fresh": (79, 110, 138), "fresh2-heldout": (69, 72, 88), "fresh3, round 6": (71, 79, 85),
+    "fresh3, round 7": (63, 67, 71),
+}  # fmt: skip
+"""Claims right, read and there, of each fresh set when it was read first, with the rules of that day."""
 PRECISION, RECALL = 0.95, 0.80
 
 Told = tuple[str, str, str, str, bool]
@@ -66,6 +98,7 @@ class Score:
     times: list[float] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     rounds: dict[int, Score] = field(default_factory=dict)
+    sorts: dict[str, Score] = field(default_factory=dict)
 
     @property
     def precision(self) -> float:
@@ -84,7 +117,7 @@ def told(claim: Claim) -> Told:
     )  # fmt: skip
 
 
-def labelled(row: dict[str, object]) -> list[Claim]:
+def labelled(row: Mapping[str, object]) -> list[Claim]:
     """The claims that a row says are there."""
     listed = row["claims"]
     assert isinstance(listed, list)
@@ -95,19 +128,34 @@ def labelled(row: dict[str, object]) -> list[Claim]:
     ]  # fmt: skip
 
 
+def held_out(row: Mapping[str, object]) -> bool:
+    """Whether the seeded hash keeps a row aside."""
+    key = f"{row['question']}\n{row['text']}" if "question" in row else str(row["text"])
+    return bool(hashlib.sha256(f"facts-1:{key}".encode()).digest()[0] & 1)
+
+
+def rows_of(half: str) -> list[dict[str, object]]:
+    """The labelled rows of a half, or of the fresh set."""
+    name, _, part = half.partition("-")
+    lines = (DATA / f"facts_{name}.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    return [row for row in rows if not part or held_out(row) == (part == "heldout")]
+
+
 def measure(half: str) -> Score:
-    """Read every row of one half and compare."""
+    """Read every row of one half, or of the fresh set, and compare."""
     score = Score()
-    for line in (DATA / f"facts_{half}.jsonl").read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
+    for row in rows_of(half):
+        text, question, number = str(row["text"]), str(row.get("question", "")), row["round"]
+        assert isinstance(number, int)
         began = time.thread_time()
-        got = (
-            claims(row["text"]) if row["speaker"] == "owner" else claims_of_reply(row["text"], row.get("question", ""))
-        )
+        got = claims(text) if row["speaker"] == "owner" else claims_of_reply(text, question)
         score.times.append((time.thread_time() - began) * 1000)
-        part = score.rounds.setdefault(row["round"], Score())
-        for counts in (score, part):
-            _compare(counts, f"{row.get('question', '')} {row['text']}".strip(), labelled(row), got)
+        parts = [score, score.rounds.setdefault(number, Score())]
+        if "sort" in row:
+            parts.append(score.sorts.setdefault(str(row["sort"]), Score()))
+        for counts in parts:
+            _compare(counts, f"{question} {text}".strip(), labelled(row), got)
     return score
 
 
@@ -137,6 +185,11 @@ def report(half: str, score: Score) -> None:
         print(
             f"    round {number}: {part.sentences} sentences, {part.there.total()} claims; "
             f"precision {part.precision:.3f}, recall {part.recall:.3f}"
+        )
+    for name, part in score.sorts.items():
+        print(
+            f"    {name:<12} {part.sentences:>3} sentences; claims right/read/there "
+            f"{part.right.total()}/{part.read.total()}/{part.there.total()}; false alarms {part.false_alarms}"
         )
 
 
@@ -189,7 +242,7 @@ def by_model(path: Path) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--set", choices=HALVES, help="one half only")
+    parser.add_argument("--set", choices=(*HALVES, FRESH, *FRESH2, FRESH3), help="one half only, or fresh sentences")
     parser.add_argument("--show", action="store_true", help="list what was read wrongly")
     parser.add_argument("--log", type=Path, help="a conversation in Aeon's own format")
     parser.add_argument("--model", type=Path, help="a GGUF that reads instead of the grammar")
@@ -207,8 +260,11 @@ def main() -> int:
         if options.show:
             print("\n".join(score.wrong))
     by_relation(scores)
-    heldout = scores.get("heldout")
-    return int(heldout is not None and (heldout.precision < PRECISION or heldout.recall < RECALL))
+    print("\nfirst readings of sentences that no rule had been made for:")
+    for name, (right, read, there) in FIRST_READINGS.items():
+        print(f"    {name:<16} precision {right / read:.3f}, recall {right / there:.3f}")
+    kept_aside = [score for half, score in scores.items() if half.endswith("heldout")]
+    return int(any(score.precision < PRECISION or score.recall < RECALL for score in kept_aside))
 
 
 if __name__ == "__main__":

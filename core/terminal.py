@@ -27,13 +27,11 @@ _NOBODY = "(ninguém respondeu; /quem mostra o que foi tentado)"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The process's exit status: 0 at the end of the conversation, 2 for options that will not do."""
+    _write_utf8()
     options = _parser().parse_args(arguments)
     logging.basicConfig(
         level=logging.DEBUG if options.debug else logging.ERROR, format="%(name)s: %(message)s", stream=sys.stderr
     )
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a cp1252 terminal shows "?" for what it cannot
-            stream.reconfigure(errors="replace")
     if not sys.stdin.isatty() and isinstance(sys.stdin, io.TextIOWrapper):
         # Windows takes a pipe for cp1252, and "não grave isso" would not be understood. -sig: PowerShell marks its own.
         sys.stdin.reconfigure(encoding="utf-8-sig", errors="replace")
@@ -100,6 +98,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-plugins", action="store_true", help="only the brain")
     parser.add_argument("--debug", action="store_true", help="log everything to stderr")
     return parser
+
+
+def _write_utf8() -> None:
+    """What is redirected is UTF-8, as what is read: Windows would write cp1252, in which most signs are errors."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal knows its own encoding, and shows "?" for what it cannot.
+            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace")
 
 
 def _talk(console: Console, screen: Screen) -> None:

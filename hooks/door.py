@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import json
 import logging
+import os
 import platform
 import sys
 import threading
@@ -106,9 +107,15 @@ class Door:
             "plugins": sorted(name for name, _ in self.hooks.manager.list_name_plugin()),
         }
         try:
-            (folder / REPORT).write_text(json.dumps(note, ensure_ascii=False, indent=1), encoding="utf-8")
+            # The folder is closed to others, and so is each file in it.
+            with open(folder / REPORT, "w", encoding="utf-8", opener=_owner_only) as file:
+                file.write(json.dumps(note, ensure_ascii=False, indent=1))
         except OSError as error:
             log.warning("%s cannot be written (%s)", folder / REPORT, error)
+
+
+def _owner_only(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def open_door(core: dict[str, Any], manager: pluggy.PluginManager | None = None) -> Door:

@@ -78,6 +78,10 @@ def answer(door: Door, text: str) -> str | None:
 def main() -> int:
     """The process's exit status: 0 at the end, 2 when that folder has no brain to talk to."""
     root = Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Windows writes a pipe as cp1252, in which most signs are errors; a terminal shows "?" for what it cannot.
+            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace")
     out, sys.stdout = sys.stdout, sys.stderr  # Aeon prints what it does
     try:
         door = boot(root)

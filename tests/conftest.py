@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
+import platformdirs
 import pytest
 
 from aeon_plugin_ft.base import BaseModel, resolve_base
@@ -61,6 +62,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     seconds: collections.Counter[Path] = collections.Counter()
     for item in items:
         slow = item.get_closest_marker("slow")
+        if slow is None and "gemma3" in getattr(item, "fixturenames", ()):
+            raise pytest.UsageError(f"{item.name} takes the large base and is not slow")
         if slow is not None:
             seconds[item.path] += slow.kwargs.get("seconds", SLOW_SECONDS)
             if item.get_closest_marker("timeout") is None:
@@ -72,8 +75,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def hermetic(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     home = tmp_path / "home"
     home.mkdir()
-    for name in ("HOME", "USERPROFILE", "XDG_DATA_HOME", "LOCALAPPDATA", "APPDATA"):
+    for name in ("HOME", "USERPROFILE", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "LOCALAPPDATA", "APPDATA"):
         monkeypatch.setenv(name, str(home))
+    # On Windows it asks the system for the user's folder, not the environment.
+    monkeypatch.setattr(platformdirs, "user_config_dir", lambda *_, **__: str(home / "config"))
     for name in ("AEON_FT_DATA", "GROQ_KEY", "GROQ_API_KEY", "GROQ_BASE_URL", "OLLAMA_HOST"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(socket.socket, "connect", _loopback_only)
@@ -87,13 +92,19 @@ def children_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class MachineAtRest(ThisMachine):
-    """This machine as an owner's that nothing else uses: what other programs take here is no test's subject."""
+    """This machine as an owner's that nothing else uses: what programs and people do here is no test's subject."""
+
+    def idle(self) -> None:
+        return None
 
     def on_mains(self) -> bool:
         return True
 
     def busy_share(self) -> float:
         return 0.0
+
+    def free_memory(self) -> int:
+        return 10**12
 
 
 @pytest.fixture(autouse=True)

@@ -22,6 +22,7 @@ import pytest
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.causes import Trouble
 from aeon_plugin_ft.cli.context import Context
+from aeon_plugin_ft.dataset.lessons import LESSON
 from aeon_plugin_ft.events import AttentionNeeded
 from aeon_plugin_ft.facts.relevant import RelevantFacts
 from aeon_plugin_ft.host.standing import Standing
@@ -255,6 +256,16 @@ def shown(house: House) -> int:
     return 0 if route is None else len(route.examples)
 
 
+def lessons(house: House) -> int:
+    """Of one fact, which is there for this look alone: the other looks count the examples."""
+    book = house.runtime.book
+    facts = book.add("minha gata é a Fork")
+    taught = sum(example.source == LESSON for example in house.runtime.pipeline.draft().train)
+    for fact in facts:
+        book.forget(fact)
+    return taught
+
+
 def told(house: House) -> tuple[str, ...] | None:
     """What a model of this machine's own is told with a question."""
     return house.owner.remembers("como se chama minha gata?")
@@ -334,6 +345,8 @@ EFFECTS: dict[str, Effect] = {
     "dataset.history_turns": Effect(3, history, given={"log.session_gap_minutes": 60}),
     "privacy.mode": Effect("keep", logged(CPF), False, True),
     "privacy.terms": Effect((SECRET_NAME,), logged(SECRET_NAME), True, False),
+    "memory.learn": Effect(False, lambda house: lessons(house) > 0, True, False),
+    "memory.wordings": Effect(20, lessons),
     "memory.in_prompt": Effect(False, lambda house: told(house) is None, False, True),
     "memory.prompt_tokens": Effect(20, told),
     "memory.keep_in_prompt": Effect("unlearnt", told_to_the_version_that_learnt_it, True, False),
@@ -375,7 +388,12 @@ EFFECTS: dict[str, Effect] = {
 }
 
 ELSEWHERE: dict[str, str] = {
+    "memory.read_with_model": "tests/flow/test_idle_reading.py::test_nobody_is_asked_where_it_is_not_wanted",
     "gate.min_gain": "tests/flow/test_judge.py::test_a_changed_gate_counts_for_the_next_verdict",
+    "gate.max_faulty": "tests/flow/test_judge.py::test_a_changed_gate_counts_for_the_next_verdict",
+    "gate.exam_questions": "tests/flow/test_judge_exam.py::test_the_exam_has_as_many_questions_as_the_settings_say",
+    "gate.compare_with": "tests/flow/test_judge_exam.py::test_what_answers_today_is_left_out_where_the_base_is_enough",
+    "gate.cloud_questions": "tests/flow/test_judge_exam.py::test_a_cloud_is_asked_only_where_the_owner_allows_it",
     "gate.tool_drop": "tests/flow/test_judge.py::test_a_changed_gate_counts_for_the_next_verdict",
     "gate.forget_margin": "tests/flow/test_judge.py::test_a_changed_gate_counts_for_the_next_verdict",
     "gate.watch": "tests/flow/test_watch.py::test_the_watch_is_switched_off_and_on_under_a_running_host",

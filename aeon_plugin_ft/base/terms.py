@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+from aeon_plugin_ft.store import private
 from aeon_plugin_ft.store.files import write_json
 
 if sys.version_info >= (3, 11):
@@ -58,7 +59,7 @@ def show_terms(key: str, model: str, cache: Path, progress: Callable[[str], None
         else:
             progress(sentence)
     note = {"name": terms.name, "address": terms.address, "shown": datetime.now(timezone.utc).isoformat("T", "seconds")}
-    cache.mkdir(parents=True, exist_ok=True)
+    private.make_folder(cache)
     write_json(cache / "terms.json", {**shown, model: note})
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,6 +23,7 @@ import numpy.typing as npt
 from aeon_plugin_ft.base.hf_config import make_config, make_generation_config
 from aeon_plugin_ft.base.hf_tokenizer import write_tokenizer
 from aeon_plugin_ft.errors import BaseModelError, NoSpaceError
+from aeon_plugin_ft.store import private
 from aeon_plugin_ft.store.files import whole_folder
 from aeon_plugin_ft.store.seal import seal
 from aeon_plugin_ft.weights.architectures import NOT_WEIGHTS, Family, family_of, unpermute
@@ -32,6 +34,9 @@ FORMAT = 1
 """Raised when what is written changes, so that old copies are made again."""
 F32_LIMIT = 2_000_000_000
 """Above this many parameters the copy is BF16: 2 bytes a weight on disk instead of 4."""
+
+_ONE_AT_A_TIME = threading.Lock()
+"""A host's threads resolve its base at the same moment, and would all write to the same part: it is the process's."""
 
 Progress = Callable[[str], None]
 
@@ -44,8 +49,10 @@ def training_copy(gguf: Path, digest: str, cache: Path, progress: Progress | Non
     folder = cache / "copies" / f"{digest.removeprefix('sha256:')[:16]}-{FORMAT}"
     if _is_whole(folder):
         return folder
-    with GgufFile(gguf) as file:
-        _make(file, digest, folder, progress or (lambda _: None))
+    with _ONE_AT_A_TIME:
+        if not _is_whole(folder):
+            with GgufFile(gguf) as file:
+                _make(file, digest, folder, progress or (lambda _: None))
     return folder
 
 
@@ -59,7 +66,7 @@ def _make(file: GgufFile, digest: str, folder: Path, progress: Progress) -> None
             _write_texts(file, family, part, precision)
             write_safetensors(part / "model.safetensors", _sources(file, family), precision)
             source = {"digest": digest, "file": file.path.name, "precision": precision, "files": seal(part)}
-            (part / "source.json").write_text(json.dumps(source), encoding="utf-8")
+            private.write_file(part / "source.json", json.dumps(source))
             if not _is_whole(folder):
                 # Left unfinished by an older release, which filled the folder in place.
                 shutil.rmtree(folder, ignore_errors=True)
@@ -88,7 +95,7 @@ def _write_texts(file: GgufFile, family: Family, part: Path, precision: Precisio
         ("config.json", make_config(file, family, dtype)),
         ("generation_config.json", make_generation_config(file)),
     ):
-        (part / name).write_text(json.dumps(value, indent=2), encoding="utf-8")
+        private.write_file(part / name, json.dumps(value, indent=2))
     write_tokenizer(file, part)
 
 

@@ -12,7 +12,7 @@ import typer
 
 from aeon_plugin_ft.causes import Doing, LoopPhase
 from aeon_plugin_ft.cli.context import Context, of, out, show_json, table
-from aeon_plugin_ft.cli.learn import say_phase
+from aeon_plugin_ft.cli.learn import say_detail, say_phase
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.errors import InputFileError
 from aeon_plugin_ft.store.files import why_refused
@@ -89,7 +89,7 @@ def ask_all(shared: Context, name: str, questions: Sequence[str], *, quiet: bool
     from aeon_plugin_ft.serving.backends import deploy_judged
     from aeon_plugin_ft.serving.deployments import DeploymentTable
 
-    pipeline = shared.pipeline(on_phase=lambda doing: None if quiet else say_phase(doing))
+    pipeline = shared.pipeline(on_phase=say_detail if quiet else say_phase)
     version = None if name == "base" else shared.registry.get(name)
     base = pipeline.base() if version is None else pipeline.base(version.base)
     pipeline.on_phase(Doing(LoopPhase.ASKING, name, len(questions)))

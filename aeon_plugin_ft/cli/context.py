@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
@@ -17,6 +18,7 @@ from rich.table import Table
 from aeon_plugin_ft import wiring
 from aeon_plugin_ft.causes import OnPhase
 from aeon_plugin_ft.store import DataFolder, Store
+from aeon_plugin_ft.store.folder import ENV_DATA
 
 if TYPE_CHECKING:
     from aeon_plugin_ft.events import EventBus
@@ -29,8 +31,6 @@ if TYPE_CHECKING:
     from aeon_plugin_ft.settings import SettingsFile
 
 out = Console(highlight=False)
-KNOWN = 365 * 86_400
-"""Imported turns without a time are numbered from 1970 on."""
 
 
 class Context:
@@ -43,8 +43,17 @@ class Context:
 
     @cached_property
     def data(self) -> DataFolder:
-        """The data folder that the options name, made where it is not there."""
-        return DataFolder.find(self._data, self.aeon).create()
+        """The data folder that the options name, else that of the remembered Aeon; made where it is not there."""
+        return DataFolder.find(self._data, self.aeon or self.home).create()
+
+    @cached_property
+    def home(self) -> Path | None:
+        """The Aeon that the plugin was installed into last; None where another place was named, or none was."""
+        if self.aeon is not None or self._data is not None or os.environ.get(ENV_DATA):
+            return None
+        from aeon_plugin_ft.install.remembered import remembered_aeon
+
+        return remembered_aeon()
 
     @cached_property
     def store(self) -> Store:
@@ -130,7 +139,10 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
 
 def when(seconds: float) -> str:
     """A moment in the owner's own time zone, to the minute; "-" for one that is not known."""
-    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M") if seconds > KNOWN else "-"
+    from aeon_plugin_ft.turns.model import KNOWN_FROM
+
+    known = seconds >= KNOWN_FROM
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M") if known else "-"
 
 
 def span(seconds: float) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib.util
 import platform
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,6 +19,8 @@ from aeon_plugin_ft.extras import pip_command
 
 TRAINING_BYTES = 3_000_000_000
 """Room that a first training of the built-in model takes, with its copies."""
+_NAMED = 5
+"""How many files a line names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,35 @@ def _settings(shared: Context) -> Iterator[Symptom]:
     yield Symptom("settings", True, str(shared.settings_file.path))
     for note in shared.settings_file.notes:
         yield Symptom("settings", True, note)
+
+
+def _private(shared: Context) -> Iterator[Symptom]:
+    """Mended at once: nobody would want it open."""
+    data = shared.data
+    at_start, now = data.closing, data.close_to_others()
+    still = dict.fromkeys((*at_start.open, *now.open))
+    if still:
+        if data.keeps_rights():
+            mend = "Run `aeon-ft doctor` as the user whom they belong to"
+        else:
+            mend = "Move the folder to a disk with rights (NTFS, ext4, APFS), and name it with --data or AEON_FT_DATA"
+        yield Symptom("private", False, f"open to other users: {_some_of(still, data.root)}", mend)
+        return
+    mended = dict.fromkeys((*at_start.closed, *now.closed))
+    detail = f"{data.root} is closed to other users"
+    if mended:
+        detail = f"closed just now, was open to other users: {_some_of(mended, data.root)}"
+    elif data.shared:
+        detail = f"what the plugin keeps in {data.root} is closed to other users; the folder holds other things as well"
+    yield Symptom("private", True, detail)
+
+
+def _some_of(paths: Collection[Path], root: Path) -> str:
+    """ "log, log/a.jsonl and 7 more"."""
+    tops = (root, root.resolve())  # the folder may be a link
+    names = [next(path.relative_to(top) for top in tops if path.is_relative_to(top)).as_posix() for path in paths]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(str(root) if name == "." else name for name in names[:_NAMED]) + more
 
 
 def _disk(shared: Context) -> Iterator[Symptom]:
@@ -172,7 +204,10 @@ def _ollama(shared: Context) -> Iterator[Symptom]:
 
 
 def _facts(shared: Context) -> Iterator[Symptom]:
-    """Where the facts about the owner go: a permission, and no fault either way."""
+    """How many facts about the owner are held, and where they go: a permission, and no fault either way."""
+    unread = len(shared.book.due())
+    later = f", {unread} conversations not read for facts yet" if unread else ""
+    yield Symptom("facts held", True, f"{len(shared.book.current())} facts about you are held{later}")
     memory = shared.settings_file.current.memory
     elsewhere = ", ".join(_elsewhere(shared))
     if not memory.in_prompt:
@@ -200,11 +235,12 @@ def _elsewhere(shared: Context) -> Iterator[str]:
 
 
 def _aeon(shared: Context) -> Iterator[Symptom]:
-    if shared.aeon is None:
+    root = shared.aeon or shared.home
+    if root is None:
         return
     from aeon_plugin_ft.install import check
 
-    for finding in check(shared.aeon):
+    for finding in check(root):
         yield Symptom(f"aeon: {finding.name}", finding.ok, finding.detail, finding.mend)
 
 
@@ -213,6 +249,7 @@ CHECKS: tuple[Check, ...] = (
     _trainer,
     _embedded_server,
     _settings,
+    _private,
     _disk,
     _memory,
     _log,

@@ -92,7 +92,7 @@ def judge(
 @app.command()
 def estimate(context: typer.Context, as_json: Json = False) -> None:
     """Say what a training run would take on this machine now: time, memory, disk. Nothing is started."""
-    pipeline = of(context).pipeline(on_phase=lambda doing: None if as_json else say_phase(doing))
+    pipeline = of(context).pipeline(on_phase=say_detail if as_json else say_phase)
     dataset = pipeline.freeze()
     base, recipe, cost = pipeline.plan(dataset)
     if as_json:
@@ -119,6 +119,8 @@ def status(context: typer.Context, as_json: Json = False) -> None:
         return
     out.print(f"Answering: {state['current']}   (before: {state['previous']})")
     out.print(f"Logged: {state['turns']} turns, {state['chat_turns']} of them conversation")
+    unread = f", {state['facts_unread']} turns not read for facts yet" if state["facts_unread"] else ""
+    out.print(f"Held: {state['facts']} facts{unread}   (`aeon-ft facts` shows them)")
     for run in state["active_runs"]:
         out.print(f"Run {run['id']}: {run['state']}, step {run['step']} of {run['steps']}")
     if not state["active_runs"]:
@@ -167,6 +169,9 @@ def collect_status(shared: Context) -> dict[str, Any]:
         "previous": shared.registry.previous(),
         "turns": sum(index.count(kind) for kind in TurnKind),
         "chat_turns": index.count(TurnKind.CHAT),
+        # Not read here: an old log may take minutes, and a host, a dataset or `aeon-ft facts` does it.
+        "facts": len(shared.book.current()),
+        "facts_unread": len(shared.book.due()),
         "active_runs": [row.plain() for row in reversed(runs_in(shared.store, ACTIVE))],
         "waiting_for": [condition.name for condition in next_now(shared).decision.missing],
         "events": shared.store.newest_events(8),
@@ -192,6 +197,13 @@ def _unfinished(shared: Context) -> str:
 def say_phase(doing: Doing) -> None:
     """One dim line for what begins now."""
     out.print(f"[dim]... {doing_in_english(doing)}[/dim]")
+
+
+def say_detail(doing: Doing) -> None:
+    """Where standard output belongs to a script: what must be seen all the same, such as the terms of a base model, on
+    standard error."""
+    if doing.detail:
+        typer.echo(doing.detail, err=True)
 
 
 def estimate_sentence(cost: Estimate, base: str, examples: int, batch: int) -> str:

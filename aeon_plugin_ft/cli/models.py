@@ -10,6 +10,7 @@ import typer
 from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.cli.context import counts, mark, of, out, say_chosen, show_json, size, span, table, when
 from aeon_plugin_ft.cli.main import app
+from aeon_plugin_ft.store import private
 
 if TYPE_CHECKING:
     from aeon_plugin_ft.registry import Version
@@ -74,7 +75,7 @@ def report(
     elif html or output is not None:
         target = output or made.folder / "report.html"
         page = html_page(made.name, made.created, made.verdict, {**kept, "served": served})
-        target.write_text(page, encoding="utf-8", newline="\n")
+        private.write_file(target, page)
         out.print(str(target), soft_wrap=True)
     else:
         _show_report(made, kept, registry.reason(made.name), served)

@@ -15,8 +15,9 @@ import typer
 from aeon_plugin_ft.causes import Doing, LoopPhase
 from aeon_plugin_ft.cli.context import of, out, show_json, table
 from aeon_plugin_ft.cli.data import Json, dataset
-from aeon_plugin_ft.cli.learn import say_phase
+from aeon_plugin_ft.cli.learn import say_detail, say_phase
 from aeon_plugin_ft.errors import EvaluationError
+from aeon_plugin_ft.store import private
 from hooks import as_dicts
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def similar(
 
     The conversations to show come from the training side, the ones to judge by from the held-out side.
     """
-    pipeline = of(context).pipeline(on_phase=lambda doing: None if as_json else say_phase(doing))
+    pipeline = of(context).pipeline(on_phase=say_detail if as_json else say_phase)
     measured = measure(pipeline, pipeline.freeze(), turns)
     if as_json:
         show_json([{**asdict(one), "gain": one.gain, "chance": one.chance} for one in measured])
@@ -116,7 +117,7 @@ def write_shown(frozen: Dataset, target: Path, turns: int) -> None:
 
     learnt = (Example(str(at), tuple(messages), ()) for at, messages in enumerate(read_messages(frozen.train_file)))
     index = SimilarTurns(learnt)
-    with target.open("w", encoding="utf-8") as file:
+    with open(target, "w", encoding="utf-8", opener=private.opener) as file:
         for messages in read_messages(frozen.heldout_file):
             file.write(_line((*with_similar(messages[:-1], index, turns), messages[-1])) + "\n")
 

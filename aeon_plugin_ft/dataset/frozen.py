@@ -14,7 +14,7 @@ from typing import Any
 from aeon_plugin_ft.dataset.lessons import count_lessons
 from aeon_plugin_ft.dataset.model import Dataset, Draft, Example, Preference, Rating
 from aeon_plugin_ft.errors import DatasetError
-from aeon_plugin_ft.store import DataFolder, Store
+from aeon_plugin_ft.store import DataFolder, Store, private
 from aeon_plugin_ft.store.digest import sha256_hex
 from aeon_plugin_ft.store.files import whole_folder
 from hooks import Message, as_dicts
@@ -181,8 +181,8 @@ def _write(target: Path, contents: dict[str, bytes], draft: Draft, now: float) -
     try:
         with whole_folder(target) as part:
             for name, data in contents.items():
-                (part / name).write_bytes(data)
-            (part / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+                private.write_file(part / name, data)
+            private.write_file(part / MANIFEST, json.dumps(manifest, indent=2) + "\n")
             # A folder cannot be renamed onto one that is there, and this one was never finished.
             if not (target / MANIFEST).exists():
                 shutil.rmtree(target, ignore_errors=True)

@@ -15,6 +15,7 @@ from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.causes import Interrupt
 from aeon_plugin_ft.errors import EvaluationError
 from aeon_plugin_ft.evaluation.model import HeldoutLoss
+from aeon_plugin_ft.store import private
 from aeon_plugin_ft.store.files import write_json
 from aeon_plugin_ft.training.recipe import physical_cores
 from aeon_plugin_ft.training.supervise import spawn, wait_for
@@ -39,10 +40,10 @@ def measure_losses(
     folder for request, result and log. Raises EvaluationError when nothing could be measured, PreemptedError
     when `interrupt` gives a reason to stop.
     """
-    work.mkdir(parents=True, exist_ok=True)
+    private.make_folder(work)
     # One for each measurement: a second one beside it must not read this one's result.
     folder = work / secrets.token_hex(4)
-    folder.mkdir()
+    private.make_folder(folder)
     request = {
         "base": asdict(base),
         "sets": {name: str(path.absolute()) for name, path in sets.items()},
@@ -68,7 +69,7 @@ def _loss(name: str, pairs: Sequence[Sequence[float]]) -> HeldoutLoss:
 
 
 def _run(folder: Path, threads: int, interrupt: Interrupt) -> int:
-    with (folder / "worker.log").open("wb") as log:
+    with open(folder / "worker.log", "wb", opener=private.opener) as log:
         process = spawn(["-m", "aeon_plugin_ft.evaluation.worker", str(folder)], threads, log)
     return wait_for(process, interrupt, "measuring the held-out loss")
 

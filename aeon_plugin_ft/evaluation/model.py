@@ -39,10 +39,16 @@ class CheckKind(Cause):
     REPLIES = "replies"
     FAULT_KINDS = "kinds of fault"
     SECRETS = "secrets"
+    SENSE = "sense"
+    """Whether its talk is Portuguese that means something."""
+    EXAM = "what was told"
+    INVENTION = "what was never told"
+    TODAY = "what answers today"
     UNKNOWN = "a check of another release"
 
 
 _KINDS = {kind.value for kind in CheckKind}
+_REFUSALS = {refusal.value for refusal in Refusal}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +81,8 @@ def read_check(raw: Mapping[str, Any]) -> Check:
         CheckKind(kind) if kind in _KINDS else CheckKind.UNKNOWN,
         raw["passed"],
         raw["detail"],
-        None if refusal is None else Refusal(refusal),
+        # Of a later release one that is not known here: it was refused all the same.
+        None if refusal is None else Refusal(refusal) if refusal in _REFUSALS else Refusal.OTHER,
         raw.get("against") or against,
     )
 

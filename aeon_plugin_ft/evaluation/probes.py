@@ -15,6 +15,7 @@ from pathlib import Path
 from aeon_plugin_ft.dataset.frozen import read_messages
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.evaluation.general import general_examples
+from aeon_plugin_ft.store import private
 from hooks import Message, as_dicts
 
 HELDOUT, MISMATCHED, GENERAL = "heldout", "mismatched", "general"
@@ -22,7 +23,7 @@ HELDOUT, MISMATCHED, GENERAL = "heldout", "mismatched", "general"
 
 def write_sets(dataset: Dataset, folder: Path) -> dict[str, Path]:
     """Set name to its JSONL file; what is not on disk yet is written to `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
+    private.make_folder(folder)
     heldout = read_messages(dataset.heldout_file)
     return {
         HELDOUT: dataset.heldout_file,
@@ -49,5 +50,5 @@ def mismatched(examples: Sequence[Sequence[Message]]) -> list[list[Message]]:
 
 def _write(path: Path, examples: Iterable[Sequence[Message]]) -> Path:
     lines = [json.dumps({"messages": as_dicts(messages)}, ensure_ascii=False) for messages in examples]
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    private.write_file(path, "".join(f"{line}\n" for line in lines))
     return path

@@ -1,4 +1,4 @@
-"""What the gate reads from the served candidate's replies."""
+"""What the gate reads from the served candidate's replies: against its baselines, and against what nothing excuses."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from aeon_plugin_ft.causes import Refusal
 from aeon_plugin_ft.evaluation.model import Check, CheckKind, failed
 from aeon_plugin_ft.evaluation.secrets import SecretsResult
+from aeon_plugin_ft.evaluation.sense import TALK_ABOVE
 from aeon_plugin_ft.evaluation.suites import (
     BROKEN_CALL,
     EMPTY,
+    INVENTED_TOOL,
     LANGUAGE,
     LOOPS,
     NO_END,
+    NONSENSE,
     PERSONA,
     PLACEHOLDER_SAID,
     REASONING,
@@ -22,11 +25,8 @@ from aeon_plugin_ft.evaluation.suites import (
 )
 
 EXTRA_FAULTY = 0.10
-"""Share of the replies that may be faulty beyond the baseline's own share: two of twenty."""
-FIT_FAULTY = 0.50
-"""A model that fails in most sentences is not fit to take over, unless it mends a base that is worse still."""
-MENDED = 0.15
-"""What a candidate on such a base must have put right: three of twenty, more than chance moves them."""
+"""Share of the replies that may be faulty beyond the baseline's own share: two of twenty. It counts where [gate]
+max_faulty is above it."""
 EXTRA_OF_KIND = {
     REASONING: 0.0,
     TEMPLATE: 0.0,
@@ -34,12 +34,14 @@ EXTRA_OF_KIND = {
     EMPTY: 0.10,
     LANGUAGE: 0.10,
     PERSONA: 0.10,
+    NONSENSE: 0.10,
 }
 """Per kind of fault, the share of replies that may have it beyond the baseline's. What is read aloud as gibberish
 may not become more frequent at all; loops and missing ends are left to the sum of all faults."""
 
 MOST_OF_KIND = {LANGUAGE: 0.5}
-"""Whatever the base does: an assistant for a Brazilian that mostly talks English is of no use to him."""
+"""Whatever the base does, and whatever [gate] max_faulty is: an assistant for a Brazilian that mostly talks English is
+of no use to him."""
 
 REFUSALS = {
     PLACEHOLDER_SAID: Refusal.PLACEHOLDER,
@@ -50,7 +52,9 @@ REFUSALS = {
     TEMPLATE: Refusal.TEMPLATE,
     LOOPS: Refusal.LOOPS,
     LANGUAGE: Refusal.LANGUAGE,
+    NONSENSE: Refusal.NONSENSE,
     BROKEN_CALL: Refusal.TOOLS,
+    INVENTED_TOOL: Refusal.INVENTED_TOOL,
 }
 """What a fault is told as, the most telling first."""
 
@@ -79,29 +83,41 @@ def tools(
 
 
 def replies(
-    suites: Suites, candidate: str, baselines: Sequence[str], numbers: dict[str, float], missing: Mapping[str, str]
+    suites: Suites,
+    candidate: str,
+    baselines: Sequence[str],
+    most: float,
+    numbers: dict[str, float],
+    missing: Mapping[str, str],
 ) -> Check:
-    """All faults together; see `allowed_faulty` for the limit."""
+    """All faults together: `most` is the share that no baseline excuses, [gate] max_faulty."""
     lost = _missing("the conversation suite", suites, (candidate, *baselines), missing)
     if lost:
         return failed(CheckKind.REPLIES, Refusal.UNMEASURED, lost)
     ours, theirs = suites[candidate], min(suites[baseline].faulty for baseline in baselines)
     numbers |= {f"faulty.{name}": suites[name].faulty for name in (candidate, *baselines)}
-    limit = allowed_faulty(theirs)
-    passed, commonest = ours.faulty <= limit, commonest_fault(ours)
+    limit = min(most, theirs + EXTRA_FAULTY)
+    # The shares are of a few replies; 1e-9 is for sums such as 0.1 + 0.05 only.
+    passed, commonest = ours.faulty <= limit + 1e-9, commonest_fault(ours)
     mostly = f" (mostly: {commonest})" if commonest else ""
     detail = f"{ours.faulty:.0%} of the replies are faulty{mostly}, {theirs:.0%} before ({limit:.0%} is allowed)"
     return Check(CheckKind.REPLIES, passed, detail, None if passed else REFUSALS.get(commonest, Refusal.FAULTY))
 
 
-def allowed_faulty(baseline: float) -> float:
-    """The share of faulty replies that a candidate may have, from its best baseline's.
-
-    Ten points more than the baseline, but never most of the replies. Where the baseline itself fails in most of
-    them, "not worse" is not enough: a trained model also takes over from the host's own (a cloud model, say),
-    so it must have put 15 points right. A base at 90 % is the 135M model untrained.
-    """
-    return min(baseline + EXTRA_FAULTY, max(FIT_FAULTY, baseline - MENDED))
+def makes_sense(
+    suites: Suites, candidate: str, most: float, numbers: dict[str, float], missing: Mapping[str, str]
+) -> Check:
+    """Its talk as a whole is Portuguese. No baseline excuses nonsense; only [gate] max_faulty = 1 (`most`), with which
+    an owner says that a base may be too small, leaves this aside."""
+    lost = _missing("the conversation suite", suites, (candidate,), missing)
+    if lost:
+        return failed(CheckKind.SENSE, Refusal.UNMEASURED, lost)
+    numbers |= {f"nonsense.{name}": result.nonsense for name, result in suites.items()}
+    ours = suites[candidate].nonsense
+    detail = f"{ours:.1%} of its words make no sense where they stand ({TALK_ABOVE:.0%} is allowed)"
+    if ours > TALK_ABOVE and most < 1:
+        return failed(CheckKind.SENSE, Refusal.NONSENSE, detail)
+    return Check(CheckKind.SENSE, True, detail)
 
 
 def kinds_of_fault(suites: Suites, candidate: str, baselines: Sequence[str], missing: Mapping[str, str]) -> Check:
@@ -114,7 +130,6 @@ def kinds_of_fault(suites: Suites, candidate: str, baselines: Sequence[str], mis
     for kind, extra in EXTRA_OF_KIND.items():
         ours = share_of(suites[candidate], kind)
         before = min(share_of(suites[baseline], kind) for baseline in baselines)
-        # The shares are of a few replies; 1e-9 is for sums such as 0.1 + 0.05 only.
         if ours > min(before + extra, MOST_OF_KIND.get(kind, 1.0)) + 1e-9:
             worse.append(f"{ours:.0%} ({kind}), {before:.0%} before")
             frequent.append(kind)

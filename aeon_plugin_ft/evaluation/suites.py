@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from aeon_plugin_ft.evaluation.standard import Standard
 from aeon_plugin_ft.privacy.text import PLACEHOLDER
 from hooks import Message
 from hooks.text import THINK_TAG
@@ -52,6 +53,8 @@ LOOPS = "repeats itself"
 BROKEN_CALL = "breaks a tool call"
 LANGUAGE = "is not Portuguese"
 PERSONA = "forgets who it is"
+INVENTED_TOOL = "calls a tool that does not exist"
+NONSENSE = "makes no sense"
 
 _TEMPLATE_TOKENS = re.compile(r"<\|[a-z_]+\|>|<(start|end)_of_turn>|\[/?INST\]|<</?SYS>>")
 _CALL_BEGUN = re.compile(r"""(?:```(?:json)?\s*)?\{\s*["']?tool\b""")
@@ -100,29 +103,45 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class SuiteResult:
-    """How one served model did. Shares are 0 to 1; `tool_valid` counts replies that are one valid call."""
+    """How one served model did. Shares are 0 to 1; `tool_valid` counts replies that are one valid call, of a tool that
+    exists where that is known. `nonsense` is how much of its talk is no Portuguese (`Sense.nonsense`)."""
 
     answers: tuple[Answer, ...]
     tool_valid: float
     faulty: float
     seconds: float
+    nonsense: float = 0.0
 
 
-def run_suites(chat: Chat, system_prompt: str, extra_prompts: Sequence[str] = ()) -> SuiteResult:
-    """Put every prompt to one served model. Whatever `chat` raises goes through: no answer, no measurement."""
-    tools, seconds = 0, 0.0
-    answers: list[Answer] = []
-    for prompt in TOOL_PROMPTS:
-        reply = _ask(chat, system_prompt, prompt)
-        tools += is_tool_call(reply.text)
-        seconds += reply.seconds
-        answers.append(Answer(prompt, reply.text, faults(reply)))
-    for prompt in (*CHAT_PROMPTS, *extra_prompts):
-        reply = _ask(chat, system_prompt, prompt)
-        seconds += reply.seconds
-        answers.append(Answer(prompt, reply.text, faults(reply)))
-    faulty = sum(bool(answer.faults) for answer in answers) / len(answers)
-    return SuiteResult(tuple(answers), tools / len(TOOL_PROMPTS), faulty, seconds / len(answers))
+def run_suites(
+    chat: Chat, system_prompt: str, extra_prompts: Sequence[str] = (), standard: Standard | None = None
+) -> SuiteResult:
+    """Put every prompt to one served model; `standard` is what this owner's assistant is held to. Whatever `chat`
+    raises goes through: no answer, no measurement."""
+    held_to = standard or Standard()
+    prompts = (*TOOL_PROMPTS, *CHAT_PROMPTS, *extra_prompts)
+    replies = [_ask(chat, system_prompt, prompt) for prompt in prompts]
+    judged = tuple(
+        Answer(prompt, reply.text, (*faults(reply), *against(held_to, reply.text)))
+        for prompt, reply in zip(prompts, replies, strict=True)
+    )
+    calls = sum(
+        is_tool_call(answer.reply) and INVENTED_TOOL not in answer.faults for answer in judged[: len(TOOL_PROMPTS)]
+    )
+    return SuiteResult(
+        judged,
+        calls / len(TOOL_PROMPTS),
+        sum(bool(answer.faults) for answer in judged) / len(judged),
+        sum(reply.seconds for reply in replies) / len(replies),
+        held_to.sense.nonsense([reply.text for reply in replies if not is_tool_call(reply.text)]),
+    )
+
+
+def against(standard: Standard, text: str) -> tuple[str, ...]:
+    """What is wrong with a reply by this owner's own standard. Takes milliseconds: not for the turn's thread."""
+    if is_tool_call(text):
+        return () if standard.has_tool(json.loads(text)["tool"]) else (INVENTED_TOOL,)
+    return (NONSENSE,) if standard.sense.is_nonsense(text) else ()
 
 
 def answers(chat: Chat, system_prompt: str, prompts: Sequence[str]) -> list[str]:

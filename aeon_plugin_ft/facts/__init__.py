@@ -8,4 +8,11 @@ book.py       what is known: followed, asked, edited, forgotten
 finding.py    facts by what people call things
 relevant.py   the facts that matter for a question, as sentences for the prompt
 asking.py     the words that a question asks with
+wording/      facts in Portuguese: statements, and questions of lessons and of exams
+marking/      what a reply to such a question is worth
+style.py      how the assistant talks, learnt from its good replies
+known.py      facts side by side: what else answers a question, what would be wrong
+unknown.py    what was never told
+lessons.py    what is taught
+exam.py       what is asked in the morning
 """

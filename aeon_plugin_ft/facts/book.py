@@ -8,19 +8,21 @@ when that is out of date, also where another process changed it.
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from aeon_plugin_ft.errors import FactError, SecretFactError
 from aeon_plugin_ft.facts import finding
-from aeon_plugin_ft.facts.holding import hold
+from aeon_plugin_ft.facts.aliases import Aliases
+from aeon_plugin_ft.facts.gathering import Gathered, Hearing
+from aeon_plugin_ft.facts.meaning import meaning
 from aeon_plugin_ft.facts.model import Claim, Fact, FactSource
 from aeon_plugin_ft.facts.reading import LONGEST_VALUE, Opinion, Opinions, Reader, TurnReader, Turns
-from aeon_plugin_ft.facts.table import Changed, ClaimTable, Mention, canonical, has_many, thing_of
+from aeon_plugin_ft.facts.table import Changed, ClaimTable, Mention, has_many
 from aeon_plugin_ft.store import Store
+from aeon_plugin_ft.turns.model import LoggedTurn
 
-GRAMMAR = 1
+GRAMMAR = 2
 """Raise it with a release whose grammar reads otherwise: every turn is then read again."""
 _READ_BY = "claims_grammar"
 BATCH = 50
@@ -52,7 +54,8 @@ class FactBook:
         self._made: TurnReader | None = None
         self._syncing = threading.Lock()
         self._lock = threading.Lock()
-        self._things: dict[str, list[Fact]] = {}
+        self._gathered = Gathered({}, Aliases(), {})
+        self._every: tuple[Fact, ...] = ()
         self._current: tuple[Fact, ...] = ()
         self._version = -1
 
@@ -72,14 +75,14 @@ class FactBook:
         """Every value that the facts with this `Claim.key` have had, what is so first, then the newest."""
         self._refresh()
         with self._lock:
-            facts = [fact for held in self._things.values() for fact in held if fact.claim.key == key]
+            facts = [fact for fact in self._every if fact.claim.key == key]
         return sorted(facts, key=lambda fact: (not fact.current, -fact.said_at, fact.id))
 
     def every(self) -> list[Fact]:
         """What is so and what was so, in the order of `current`."""
         self._refresh()
         with self._lock:
-            return [fact for thing in sorted(self._things) for fact in self._things[thing]]
+            return list(self._every)
 
     def get(self, start: str) -> Fact:
         """The fact, current or not, whose id begins like this. Raises FactError for none, and for several."""
@@ -116,6 +119,15 @@ class FactBook:
             self._fold(*changes)
         return any(change.things for change in changes)
 
+    def left_for_model(self, most: int) -> list[str]:
+        """At most so many turns in whose owner's words the grammar found nothing, and that no model has read yet."""
+        return self._table.left_for_model(most)
+
+    def take_in_of_model(self, turn: LoggedTurn, claims: Sequence[Claim]) -> None:
+        """Keep what a model read in the owner's words of a turn, which it need not read again."""
+        with self._syncing:
+            self._fold(self._table.take_in_of_model(turn.id, self._reading.of_model(turn, claims)))
+
     def rebuild(self, turns: Turns, ids: Iterable[str], opinions: Opinions = _NO_OPINIONS) -> None:
         """Read all these turns anew; what the owner edited and forgot stays."""
         with self._syncing:
@@ -143,15 +155,18 @@ class FactBook:
             raise FactError("That is no value", f"Give one of at most {LONGEST_VALUE} characters")
         if not self._reading.may_keep(new):
             raise SecretFactError
-        if not has_many(old) or canonical(old.value) == canonical(value):
+        if not has_many(old) or meaning(old) == meaning(new):
             return self._write([new])[0]
         return self._write([replace(old, ended=True, start=0, end=0), new])[0]
 
     def forget(self, fact: Fact) -> None:
         """Forget a fact, and where it had other values before, those too: nothing that was said of it up to now counts
         any more, however often the log is read. Its conversations stay: see forget.Forgetter."""
-        values = {canonical(fact.value)} if has_many(fact.claim) else None
-        self._fold(self._table.bury(thing_of(fact.claim), values, self._store.clock()))
+        self._refresh()
+        values = {meaning(fact.claim)} if has_many(fact.claim) else None
+        with self._lock:
+            things = self._gathered.names(fact.claim)
+        self._fold(self._table.bury(things, values, self._store.clock()))
 
     def forget_turns(self, turns: Collection[str]) -> None:
         """Forget what was said in these turns; what others say too stays."""
@@ -160,12 +175,11 @@ class FactBook:
     def told_only_in(self, turns: Collection[str]) -> list[Fact]:
         """The facts, current or not, that go when these turns are forgotten."""
         gone = set(turns)
-        groups: dict[str, list[Mention]] = defaultdict(list)
-        for mention in self._table.mentions():
-            if mention.turn not in gone and mention.about not in gone:
-                groups[mention.thing].append(mention)
-        stay = {fact.id for mentions in groups.values() for fact in hold(mentions)}
-        return [fact for fact in self.every() if fact.id not in stay]
+        left = [one for one in self._table.mentions() if one.turn not in gone and one.about not in gone]
+        after = Gathered.of(left, Hearing(self._table, every=True, without=gone))
+        # Where the name goes too, what was known by it stays under another id.
+        stay = {id for held in after.facts.values() for fact in held for id in (fact.id, *fact.others)}
+        return [fact for fact in self.every() if stay.isdisjoint((fact.id, *fact.others))]
 
     # -- inside --------------------------------------------------------------------------------
 
@@ -221,22 +235,18 @@ class FactBook:
         mentions = [Mention(claim, FactSource.EDITED, now, place=place) for place, claim in enumerate(claims)]
         self._fold(self._table.edit(mentions))
         self._refresh()
-        wanted = [(mention.thing, canonical(mention.claim.value)) for mention in mentions if not mention.claim.ended]
         with self._lock:
-            made = {(thing, canonical(fact.value)): fact for thing, _ in wanted for fact in self._things.get(thing, ())}
-        return [made[one] for one in wanted if one in made]
+            held = [(claim, self._gathered.group(claim)) for claim in claims if not claim.ended]
+        return [fact for claim, facts in held for fact in facts if meaning(fact.claim) == meaning(claim)]
 
     def _refresh(self) -> None:
         """Compute everything anew where another process, or the start of this one, has left it behind."""
         version = self._table.changes()
         if version == self._version:
             return
-        groups: dict[str, list[Mention]] = defaultdict(list)
-        for mention in self._table.mentions():
-            groups[mention.thing].append(mention)
-        things = {thing: held for thing, mentions in groups.items() if (held := hold(mentions))}
+        gathered = Gathered.of(self._table.mentions(), Hearing(self._table, every=True))
         with self._lock:
-            self._show(things, version)
+            self._show(gathered, version)
 
     def _fold(self, *changes: Changed) -> None:
         """Compute the things of these changes anew. Where somebody else has changed others in between, or nothing was
@@ -246,14 +256,13 @@ class FactBook:
             expected = range(self._version + 1, self._version + 1 + len(made))
             if not made or self._version < 0 or [change.version for change in made] != list(expected):
                 return
-            groups: dict[str, list[Mention]] = {thing: [] for change in made for thing in change.things}
-            for mention in self._table.mentions(groups):
-                groups[mention.thing].append(mention)
-            things = {thing: held for thing, held in self._things.items() if thing not in groups}
-            things.update((thing, held) for thing, mentions in groups.items() if (held := hold(mentions)))
-            self._show(things, made[-1].version)
+            things: dict[str, list[Mention]] = {thing: [] for change in made for thing in change.things}
+            for mention in self._table.mentions(things):
+                things[mention.thing].append(mention)
+            self._show(self._gathered.after(things, Hearing(self._table)), made[-1].version)
 
-    def _show(self, things: dict[str, list[Fact]], version: int) -> None:
+    def _show(self, gathered: Gathered, version: int) -> None:
         """With the lock held."""
-        self._things, self._version = things, version
-        self._current = tuple(fact for thing in sorted(things) for fact in things[thing] if fact.current)
+        self._gathered, self._version = gathered, version
+        self._every = tuple(gathered.shown())
+        self._current = tuple(fact for fact in self._every if fact.current)

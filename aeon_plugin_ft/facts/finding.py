@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from aeon_plugin_ft.facts.meaning import meaning
 from aeon_plugin_ft.facts.model import OWNER, Claim, Fact, Relation
-from aeon_plugin_ft.facts.table import canonical, thing_of
+from aeon_plugin_ft.facts.table import thing_of
 from aeon_plugin_ft.privacy.folding import fold_accents
 
 _WORD = re.compile(r"[^\W_]+")
@@ -56,8 +57,8 @@ def _says(fact: Fact, sought: frozenset[str]) -> bool:
 def meant(text: str, claims: Sequence[Claim], facts: Iterable[Fact]) -> list[Fact]:
     """The facts that a sentence states: those of its claims, else those of which every word stands in it."""
     every = list(facts)
-    stated = {(thing_of(claim), canonical(claim.value)) for claim in claims}
-    by_claim = [fact for fact in every if (thing_of(fact.claim), canonical(fact.value)) in stated]
+    stated = {(thing_of(claim), meaning(claim)) for claim in claims}
+    by_claim = [fact for fact in every if (thing_of(fact.claim), meaning(fact.claim)) in stated]
     if by_claim:
         return by_claim
     said = stems(text)

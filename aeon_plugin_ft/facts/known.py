@@ -11,6 +11,7 @@ from aeon_plugin_ft.facts.wording import Person, Speech, Topic, genders, topic
 from aeon_plugin_ft.facts.wording.nouns import Names
 from aeon_plugin_ft.facts.wording.others import wrong_values
 from aeon_plugin_ft.facts.wording.persons import doing, turned
+from aeon_plugin_ft.privacy.folding import fold_accents
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class KnownFacts:
     topics: Sequence[Topic]
     names: Names
     _groups: dict[tuple[str, str], list[int]] = field(default_factory=dict)
+    _beside: dict[tuple[str, str], list[Topic]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, facts: Sequence[Fact], names: Names | None = None) -> KnownFacts:
@@ -30,6 +32,7 @@ class KnownFacts:
         known = cls(facts, topics, names)
         for at, about in enumerate(topics):
             known._groups.setdefault((about.subject, about.shape), []).append(at)
+            known._beside.setdefault((about.shape, fold_accents(about.attribute)), []).append(about)
         return known
 
     def alike(self, at: int) -> list[int]:
@@ -41,7 +44,8 @@ class KnownFacts:
 
     def wrong(self, at: int) -> list[str]:
         """Values that are wrong in the place of this one's."""
-        return wrong_values(self.topics[at], self.topics)
+        about = self.topics[at]
+        return wrong_values(about, self._beside[about.shape, fold_accents(about.attribute)])
 
     def accepted(self, at: int) -> tuple[str, ...]:
         """The value as the owner said it, and as it is said to the owner."""

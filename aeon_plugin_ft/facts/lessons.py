@@ -32,6 +32,8 @@ NEVER_TOLD_SHARE = 0.2
 """Lessons of not knowing, of those about facts."""
 YES_NO_SHARE = 4
 """One lesson in so many of a fact asks whether it is so, and one whether something else is."""
+MOST_WRONG = 3
+"""Wrong values that are asked about, of one fact."""
 MOST_AT_ONCE = 4
 """Values of one list that one answer names."""
 
@@ -132,15 +134,11 @@ class _Teacher:
         opened = self._asked(at)
         agreed = self._yes_no(at, about, LessonKind.NO if about.answers_no else LessonKind.YES, self._agreeing(about))
         few = max(1, self.wordings // YES_NO_SHARE)
-        back = self._back(at)[:few]
-        rest = self.wordings - len(back) - 2 * few if opened else 0
-        return [
-            *opened[: max(few, rest)],
-            *back,
-            *(agreed[:few] if opened else agreed[: self.wordings - few]),
-            *self._denied(at)[:few],
-            *self._choice(at)[:1],
-        ]
+        back, denied, choice = self._back(at)[:few], self._denied(at)[:few], self._choice(at)[:1]
+        rest = self.wordings - len(back) - len(denied) - few
+        opened = opened[: max(few, rest)]
+        # What has few or no open questions (what somebody is, has, likes, never does) is asked for a yes instead.
+        return [*opened, *back, *agreed[: max(few, rest - len(opened))], *denied, *choice]
 
     def _asked(self, at: int) -> list[Lesson]:
         about, alike = self.known.topics[at], self.known.alike(at)
@@ -183,7 +181,9 @@ class _Teacher:
         about = self.known.topics[at]
         answer = self.style.say(f"não, {statements(about, self.speech)[0]}")
         contrary = opposite(about)
-        asked = [about.with_value(wrong) for wrong in self.known.wrong(at)] + ([contrary] if contrary else [])
+        asked = [about.with_value(wrong) for wrong in self.known.wrong(at)[:MOST_WRONG]] + (
+            [contrary] if contrary else []
+        )
         made = [self._yes_no(at, one, LessonKind.NO, answer) for one in asked]
         # One of each wrong value before a second wording of the first.
         return [part[number] for number in range(2) for part in made if number < len(part)]

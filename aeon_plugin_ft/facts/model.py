@@ -134,6 +134,7 @@ class Fact:
     turns: tuple[str, ...] = ()
     times: int = 1
     current: bool = True
+    others: tuple[str, ...] = ()
 
     @property
     def value(self) -> str:
@@ -144,7 +145,7 @@ class Fact:
     def lineage(self) -> tuple[str, ...]:
         """What a lesson of this fact is made of, for `Example.turns`: its turns and the fact itself, so that forgetting
         any of them finds every dataset and version that has learnt it."""
-        return (*self.turns, lineage_of(self.id))
+        return (*self.turns, lineage_of(self.id), *map(lineage_of, self.others))
 
 
 def lineage_of(fact: str) -> str:

@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from aeon_plugin_ft.facts.model import Claim, FactSource
-from aeon_plugin_ft.facts.table import Mention, Reading, canonical, thing_of
+from aeon_plugin_ft.facts.aliases import SURE
+from aeon_plugin_ft.facts.meaning import meaning
+from aeon_plugin_ft.facts.model import OWNER, Claim, FactSource, Relation
+from aeon_plugin_ft.facts.table import Mention, Reading, thing_of
 from aeon_plugin_ft.privacy.folding import fold_accents
 from aeon_plugin_ft.privacy.model import Kind
 from aeon_plugin_ft.turns.model import LoggedTurn, TurnKind
@@ -24,6 +26,12 @@ BETWEEN_PEOPLE = frozenset({"discord", "telegram", "whatsapp"})
 _HIDDEN = re.compile(rf"\b(?:{'|'.join(kind.value for kind in Kind)})_\d+\b")
 """A placeholder of what was taken out of the log; a grammar may have left its brackets behind."""
 _UNREAD = frozenset({TurnKind.SYNTHETIC, TurnKind.COMMAND})
+
+
+_KINDS = frozenset({Relation.KIND, Relation.NAME})
+"""Their value says what the subject is: "o Farol é o teu bot"."""
+_POSSESSIVE = r"\b(?:meu|minha|teu|tua|nosso|nossa)s? (?:melhor |novo |nova |velho |velha )?"
+"""Not "seu" and "sua": they may be anybody's."""
 
 
 class Reader(Protocol):
@@ -73,14 +81,34 @@ class TurnReader:
     def read(self, turn: LoggedTurn) -> Reading:
         """What is said in a turn. The owner's words count even where no model answered them; the assistant's only where
         a model did that was not trained on such facts: what it has learnt, or invents, is no evidence."""
-        if turn.kind in _UNREAD or turn.source in BETWEEN_PEOPLE:
+        if not is_owners(turn):
             return Reading(turn.id, ())
         mentions = [_said(turn, claim) for claim in self.owner_says(turn.user)]
-        if turn.kind is TurnKind.CHAT and turn.version == "base":
-            mentions += [
-                Mention(claim, FactSource.REPLY, turn.at, turn.id) for claim in self._replies(turn.reply, turn.user)
-            ]
-        return Reading(turn.id, _placed(mentions))
+        if turn.kind is not TurnKind.CHAT or turn.version != "base":
+            return Reading(turn.id, _placed(mentions))
+        told = f"{turn.user}\n{turn.reply}"
+        for claim in self._replies(turn.reply, turn.user):
+            mentions.append(Mention(_owned(claim, told), FactSource.REPLY, turn.at, turn.id))
+        return Reading(turn.id, _placed(mentions), self._heard(turn))
+
+    def of_model(self, turn: LoggedTurn, claims: Iterable[Claim]) -> list[Mention]:
+        """What a model read in the owner's words, as far as it may be kept."""
+        if not is_owners(turn):
+            return []
+        # Of the owner it need not be said whose it is.
+        sure = (replace(one, sure=SURE) if one.subject == OWNER else _owned(one, turn.user) for one in claims)
+        kept = (replace(claim, start=0, end=0) for claim in sure if self.may_keep(claim))
+        return list(_placed(Mention(claim, FactSource.MODEL, turn.at, turn.id) for claim in kept))
+
+    def _heard(self, turn: LoggedTurn) -> frozenset[str]:
+        # Here: the host imports this at its start, and what reads words takes time to compile.
+        from aeon_plugin_ft.facts.heard import heard
+
+        try:
+            return heard(turn.user, turn.reply)
+        except Exception:  # as for a grammar, in _fit
+            log.exception("a reply could not be read for facts")
+            return frozenset()
 
     def put_right(self, judged: LoggedTurn, opinion: Opinion, said_in: LoggedTurn | None) -> list[Mention]:
         """What a correction of `judged` says beyond what is read in the sentence that it was said in."""
@@ -133,8 +161,22 @@ class TurnReader:
                 yield replace(claim, start=0, end=0)
 
 
+def is_owners(turn: LoggedTurn) -> bool:
+    """Whether it is the owner who speaks in a turn."""
+    return turn.kind not in _UNREAD and turn.source not in BETWEEN_PEOPLE
+
+
 def _said(turn: LoggedTurn, claim: Claim) -> Mention:
     return Mention(claim, FactSource.CORRECTION if claim.corrects else FactSource.OWNER, turn.at, turn.id)
+
+
+def _owned(claim: Claim, told: str) -> Claim:
+    """A claim that only names its subject is surer where "teu bot", "minha bicicleta" says whose it is."""
+    nouns = (claim.subject, claim.value) if claim.relation in _KINDS else (claim.subject,)
+    firsts = [re.escape(fold_accents(noun).split()[0]) for noun in nouns if noun.strip()]
+    if claim.sure < SURE and any(re.search(rf"{_POSSESSIVE}{first}\b", fold_accents(told)) for first in firsts):
+        return replace(claim, sure=SURE)
+    return claim
 
 
 def _placed(mentions: Iterable[Mention]) -> tuple[Mention, ...]:
@@ -142,4 +184,4 @@ def _placed(mentions: Iterable[Mention]) -> tuple[Mention, ...]:
 
 
 def _said_so(claim: Claim) -> tuple[str, str]:
-    return thing_of(claim), canonical(claim.value)
+    return thing_of(claim), meaning(claim)

@@ -46,7 +46,7 @@ _ALIASES = (Relation.NAME, Relation.KIND)
 _ORDER = {relation: number for number, relation in enumerate(Relation)}
 
 
-class KnownFacts(Protocol):
+class HeldFacts(Protocol):
     """What is held to be so now. Asked from any thread, each turn: `version` must cost microseconds."""
 
     @property
@@ -87,7 +87,7 @@ class _Index:
 class RelevantFacts:
     """`sentence` says a fact in the third person, for the prompt."""
 
-    def __init__(self, source: KnownFacts, sentence: Callable[[Fact], str]) -> None:
+    def __init__(self, source: HeldFacts, sentence: Callable[[Fact], str]) -> None:
         self._source, self._sentence = source, sentence
         self._index = _Index(-1)
         self._making = threading.Lock()

@@ -7,14 +7,13 @@ counted twice wherever a process dies. What is held to be true of them is decide
 from __future__ import annotations
 
 import hashlib
-import re
 import secrets
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from aeon_plugin_ft.facts.meaning import meaning, plain
 from aeon_plugin_ft.facts.model import MANY, Claim, FactSource, Relation
-from aeon_plugin_ft.privacy.folding import fold_accents
 from aeon_plugin_ft.store import Store
 
 CHANGES = "claims_changes"
@@ -22,9 +21,13 @@ CHANGES = "claims_changes"
 _SALT = "claims_salt"
 _COLUMNS = "turn, about, at, place, source, thing, subject, relation, attribute, value, ended, corrects, sure"
 _HOLES = ", ".join("?" * 13)
+_HEARD = "SELECT heard FROM claims_read WHERE turn = ?"
+_REPLIES = "SELECT DISTINCT thing, relation, value FROM claims WHERE source = 'reply'"
+WORD_BYTES = 4
+"""Of a word that was heard: of ten thousand words two have one hash in one log of a hundred."""
 _DISPUTED = "(SELECT r.disputed FROM claims_read r WHERE r.turn = c.turn)"
-_CLOCK = re.compile(r"\b(\d{1,2})\s*(?:h(?:s|rs?|oras?)?(?![a-z])|:(?=\d\d\b))\s*(?:(\d{2})\b)?\s*(?:min(?:utos)?\b)?")
-_EDGES = " \t\n.,;:!?\"'“”‘’()"
+APART = "\x1f"
+"""Between the parts of a thing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +53,12 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was read in one turn; `mentions` replace those of an earlier reading."""
+    """What was read in one turn; `mentions` replace those of an earlier reading. `heard` are the words of a turn whose
+    reply counts (heard.heard)."""
 
     turn: str
     mentions: tuple[Mention, ...]
+    heard: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,7 @@ class Changed:
 
 def thing_of(claim: Claim) -> str:
     """What a claim is about, without its value: subject, relation and attribute, folded."""
-    return "\x1f".join((_plain(claim.subject), claim.relation.value, _plain(claim.attribute)))
+    return APART.join((plain(claim.subject), claim.relation.value, plain(claim.attribute)))
 
 
 def has_many(claim: Claim) -> bool:
@@ -75,22 +80,14 @@ def has_many(claim: Claim) -> bool:
     return claim.relation in MANY and not claim.attribute
 
 
-def canonical(value: str) -> str:
-    """A value for comparing: case, accents, spaces, closing punctuation and the ways to write a time ("9h30", "9:30",
-    "09 h 30 min") do not matter."""
-    plain = _CLOCK.sub(lambda clock: f"{int(clock[1])}:{clock[2] or '00'}", _plain(value))
-    return plain.strip(_EDGES)
-
-
-def _plain(text: str) -> str:
-    return " ".join(fold_accents(text).split())
-
-
 class ClaimTable:
     """The SQL of facts/. Safe from any thread, as the store is."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        # Both grow with the words and the values of one log.
+        self._words: dict[str, bytes] = {}
+        self._keys: dict[tuple[str, str], tuple[bytes, ...]] = {}
 
     # -- reading -------------------------------------------------------------------------------
 
@@ -118,6 +115,15 @@ class ClaimTable:
         """Whether this turn was read, by whichever process."""
         return self.store.row("SELECT 1 FROM claims_read WHERE turn = ?", turn) is not None
 
+    def left_for_model(self, most: int) -> list[str]:
+        """Turns in whose owner's words nothing was found, and that no model has read yet; in no order."""
+        rows = self.store.rows(
+            "SELECT turn FROM claims_read WHERE NOT by_model AND turn NOT IN "
+            "(SELECT turn FROM claims WHERE source <> 'reply' AND turn IS NOT NULL) LIMIT ?",
+            most,
+        )
+        return [row["turn"] for row in rows]
+
     def turns_read(self) -> list[str]:
         """Every turn that was read."""
         return [row["turn"] for row in self.store.rows("SELECT turn FROM claims_read")]
@@ -133,12 +139,35 @@ class ClaimTable:
 
     def hash_of(self, thing: str, value: str) -> str:
         """Keyed with a number that only this database has: what was forgotten is not given away by a list of names."""
+        return hashlib.blake2b(f"{thing}\x1e{value}".encode(), key=self._key(), digest_size=16).hexdigest()
+
+    def _key(self) -> bytes:
         salt = self.store.fact(_SALT)
         if salt is None:
             with self.store.transaction():  # another process may have made it since
                 salt = self.store.fact(_SALT) or secrets.token_hex(16)
                 self.store.set_fact(_SALT, salt)
-        return hashlib.blake2b(f"{thing}\x1e{value}".encode(), key=bytes.fromhex(salt), digest_size=16).hexdigest()
+        return bytes.fromhex(salt)
+
+    def hash_of_word(self, word: str) -> bytes:
+        """Of a word that was heard; keyed like `hash_of`."""
+        kept = self._words.get(word)
+        if kept is None:
+            kept = hashlib.blake2b(word.encode(), key=self._key(), digest_size=WORD_BYTES).digest()
+            self._words[word] = kept
+        return kept
+
+    def heard(self, word: str | None = None) -> list[tuple[str, bytes]]:
+        """The turns whose replies count, with the hashes of their words; only those that may have a word (a hash may
+        begin in the middle of another)."""
+        rows = (
+            self.store.rows("SELECT turn, heard FROM claims_read WHERE NOT disputed AND heard <> x''")
+            if word is None
+            else self.store.rows(
+                "SELECT turn, heard FROM claims_read WHERE NOT disputed AND instr(heard, ?)", self.hash_of_word(word)
+            )
+        )
+        return [(row["turn"], row["heard"]) for row in rows]
 
     # -- writing -------------------------------------------------------------------------------
 
@@ -149,16 +178,29 @@ class ClaimTable:
             for reading in readings:
                 kept = self._not_forgotten(reading.mentions)
                 touched |= self._replace(connection, "turn = ? AND about IS NULL", (reading.turn,), kept)
-                connection.execute("INSERT OR IGNORE INTO claims_read (turn) VALUES (?)", (reading.turn,))
+                words = b"".join(sorted(map(self.hash_of_word, reading.heard)))
+                connection.execute(
+                    "INSERT INTO claims_read (turn, heard) VALUES (?, ?) "
+                    "ON CONFLICT (turn) DO UPDATE SET heard = excluded.heard, by_model = 0",
+                    (reading.turn, words),
+                )
+            touched |= self._repeated(connection, [reading.turn for reading in readings])
             connection.executemany("DELETE FROM claims_due WHERE id = ?", [(number,) for number in done])
             return self._count(touched)
+
+    def take_in_of_model(self, turn: str, mentions: Sequence[Mention]) -> Changed:
+        """Keep what a model read in a turn; nothing of one that was forgotten meanwhile."""
+        with self.store.transaction() as connection:
+            noted = connection.execute("UPDATE claims_read SET by_model = 1 WHERE turn = ?", (turn,)).rowcount
+            kept = self._not_forgotten(mentions) if noted else []
+            return self._count(self._replace(connection, "turn = ? AND source = 'model'", (turn,), kept))
 
     def heed(self, turn: str, opinion: str, mentions: Sequence[Mention]) -> Changed:
         """Note the opinion on a turn's reply ('' for none any more), and what it says is right."""
         with self.store.transaction() as connection:
             touched = self._replace(connection, "about = ?", (turn,), self._not_forgotten(mentions))
             said = connection.execute("SELECT DISTINCT thing FROM claims WHERE turn = ?", (turn,)).fetchall()
-            touched |= {row["thing"] for row in said}
+            touched |= {row["thing"] for row in said} | self._repeated(connection, [turn])
             connection.execute(
                 "UPDATE claims_read SET opinion = ?, disputed = ? WHERE turn = ?", (opinion, bool(opinion), turn)
             )
@@ -170,29 +212,31 @@ class ClaimTable:
         with self.store.transaction() as connection:
             for mention in mentions:
                 before = connection.execute(
-                    "SELECT id, value FROM claims WHERE turn IS NULL AND thing = ?", (mention.thing,)
+                    "SELECT * FROM claims WHERE turn IS NULL AND thing = ?", (mention.thing,)
                 ).fetchall()
                 same = [row["id"] for row in before if not has_many(mention.claim) or _same(row, mention)]
                 connection.executemany("DELETE FROM claims WHERE id = ?", [(id,) for id in same])
                 _insert(connection, [mention])
             return self._count(touched)
 
-    def bury(self, thing: str, values: Collection[str] | None, at: float) -> Changed:
-        """Forget what was said of a thing up to `at`: these values (canonical) where it may have several, else all."""
+    def bury(self, things: Collection[str], values: Collection[str] | None, at: float) -> Changed:
+        """Forget what was said of something up to `at`, under each of its names: these values (meaning.meaning) where
+        it may have several, else all."""
         with self.store.transaction() as connection:
-            for value in ("",) if values is None else values:
-                connection.execute(
-                    "INSERT OR REPLACE INTO claims_forgotten VALUES (?, ?)", (self.hash_of(thing, value), at)
-                )
-            rows = connection.execute("SELECT id, value FROM claims WHERE thing = ?", (thing,)).fetchall()
-            gone = [(row["id"],) for row in rows if values is None or canonical(row["value"]) in values]
-            connection.executemany("DELETE FROM claims WHERE id = ?", gone)
-            return self._count({thing})
+            for thing in things:
+                for value in ("",) if values is None else values:
+                    connection.execute(
+                        "INSERT OR REPLACE INTO claims_forgotten VALUES (?, ?)", (self.hash_of(thing, value), at)
+                    )
+                rows = connection.execute("SELECT * FROM claims WHERE thing = ?", (thing,)).fetchall()
+                gone = [(row["id"],) for row in rows if values is None or meaning(_mention(row).claim) in values]
+                connection.executemany("DELETE FROM claims WHERE id = ?", gone)
+            return self._count(things)
 
     def forget_turns(self, turns: Collection[str]) -> Changed:
         """Take away what was said in these turns, or of them."""
         with self.store.transaction() as connection:
-            touched: set[str] = set()
+            touched = self._repeated(connection, turns)
             for turn in turns:
                 touched |= self._replace(connection, "turn = ? OR about = ?", (turn, turn), ())
                 connection.execute("DELETE FROM claims_read WHERE turn = ?", (turn,))
@@ -203,10 +247,11 @@ class ClaimTable:
         """Put these turns into the queue as if none had been read; what the log does not have any more goes."""
         kept = list(turns)
         with self.store.transaction() as connection:
+            touched = {row["thing"] for row in connection.execute(_REPLIES)}
             connection.execute("DELETE FROM claims_due")
             connection.execute("DELETE FROM claims_read")
             connection.executemany("INSERT INTO claims_due (turn) VALUES (?)", [(turn,) for turn in kept])
-            touched = self._replace(
+            touched |= self._replace(
                 connection, "turn NOT IN (SELECT turn FROM claims_due) OR about IS NOT NULL", (), ()
             )
             return self._count(touched)
@@ -222,6 +267,25 @@ class ClaimTable:
         _insert(connection, mentions)
         return {row["thing"] for row in rows} | {mention.thing for mention in mentions}
 
+    def _repeated(self, connection: sqlite3.Connection, turns: Collection[str]) -> set[str]:
+        """The things of which these turns may say again in passing what a reply told."""
+        blobs = [row["heard"] or b"" for turn in turns for row in connection.execute(_HEARD, (turn,))]
+        if not any(blobs):
+            return set()
+        words = {one for blob in blobs for one in hashes(blob)}
+        told = connection.execute(_REPLIES).fetchall()
+        return {row["thing"] for row in told if not words.isdisjoint(self._keys_of(row["relation"], row["value"]))}
+
+    def _keys_of(self, relation: str, value: str) -> tuple[bytes, ...]:
+        keys = self._keys.get((relation, value))
+        if keys is None:
+            # Here: the host imports this at its start, and what reads words takes time to compile.
+            from aeon_plugin_ft.facts.heard import key_words
+
+            keys = tuple(map(self.hash_of_word, key_words(Relation(relation), value)))
+            self._keys[relation, value] = keys
+        return keys
+
     def _not_forgotten(self, mentions: Sequence[Mention]) -> list[Mention]:
         """Without those of what the owner forgot; said by the owner again afterwards, it counts again."""
         forgotten = self.forgotten() if mentions else {}
@@ -229,7 +293,7 @@ class ClaimTable:
             return list(mentions)
 
         def counts(mention: Mention) -> bool:
-            value = canonical(mention.claim.value) if has_many(mention.claim) else ""
+            value = meaning(mention.claim) if has_many(mention.claim) else ""
             until = forgotten.get(self.hash_of(mention.thing, value))
             return until is None or (mention.source is not FactSource.REPLY and mention.at > until)
 
@@ -242,8 +306,13 @@ class ClaimTable:
         return Changed(frozenset(touched), version)
 
 
+def hashes(heard: bytes) -> frozenset[bytes]:
+    """The words of a turn, as `ClaimTable.heard` gives them."""
+    return frozenset(heard[at : at + WORD_BYTES] for at in range(0, len(heard), WORD_BYTES))
+
+
 def _same(row: sqlite3.Row, mention: Mention) -> bool:
-    return canonical(row["value"]) == canonical(mention.claim.value)
+    return meaning(_mention(row).claim) == meaning(mention.claim)
 
 
 def _insert(connection: sqlite3.Connection, mentions: Sequence[Mention]) -> None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import logging
 import threading
 
-from aeon_plugin_ft.causes import PromotionCause
+from aeon_plugin_ft.causes import Place, PromotionCause
 from aeon_plugin_ft.errors import ServingError
 from aeon_plugin_ft.events import SwapFailed
 from aeon_plugin_ft.host.standing import Standings
 from aeon_plugin_ft.registry import BASE, VersionState
-from aeon_plugin_ft.registry.canaries import CanaryEnd, canary_under_way, end_canary
+from aeon_plugin_ft.registry.canaries import Canary, CanaryEnd, canary_under_way, end_canary
 from aeon_plugin_ft.serving.canary import CanaryServer
 from aeon_plugin_ft.serving.deployments import DeploymentTable
 from aeon_plugin_ft.serving.routes import RouteTable
@@ -40,6 +40,7 @@ class ServedModel:
             parts.backends,
             lambda: parts.settings.serve,
             resolve=parts.pipeline.base,
+            place=self._place,
         )
         self.canary = CanaryServer(
             self.routes, parts.backends, lambda: parts.settings.serve, DeploymentTable(parts.store)
@@ -119,6 +120,8 @@ class ServedModel:
         settings, store = self._parts.settings, self._parts.store
         allowed = settings.plugin.enabled and not self._resting
         canary = canary_under_way(store) if allowed else None
+        if canary is not None and self._put_into_use(canary):
+            canary = None
         if canary is None:
             self.canary.stop()
             return
@@ -128,6 +131,23 @@ class ServedModel:
             log.warning("the candidate %s cannot be served: %s", canary.version, error)
             end_canary(store, canary, CanaryEnd.FAILED, str(error))
             self._parts.events.publish(SwapFailed(version=canary.version, reason=str(error)))
+
+    def _put_into_use(self, canary: Canary) -> bool:
+        """Where a candidate would answer no session before the host's own model, there is nothing to try: it takes the
+        place that it would take after its trial, and the memory of two is not spent. Whether that was so."""
+        registry, store = self._parts.registry, self._parts.store
+        # One that may not be used any more is the watch's to end.
+        if self._place(canary.version) is Place.FIRST or not registry.usable(canary.version):
+            return False
+        with store.transaction():  # a canary that ended well without its model in use would be lost
+            if end_canary(store, canary, CanaryEnd.PROMOTED, "it would answer no session before the host's own model"):
+                registry.promote(canary.version, PromotionCause.BETTER)
+        self.follow_now()
+        return True
+
+    def _place(self, version: str) -> Place:
+        prefer = self._parts.settings.serve.prefer
+        return self.standings.place(version, prefer, needs_model=self._host.needs_model)
 
     # -- what a training asks for --------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aeon_plugin_ft.causes import PromotionCause
+from aeon_plugin_ft.causes import Place, PromotionCause
 from aeon_plugin_ft.errors import AeonFtError
 from aeon_plugin_ft.registry import BASE, Registry
 
@@ -40,6 +40,16 @@ class Standings:
     def of(self, version: str) -> Standing:
         """The standing of a version by its name; the base has none."""
         return self._known.get(version, UNKNOWN)
+
+    def place(self, version: str, prefer: str, *, needs_model: bool) -> Place:
+        """Where a version stands against the host's own choice. Where the host has none (`needs_model`), ours is all
+        there is; elsewhere the untrained model has no part, and a trained one has that of [serve] prefer."""
+        if needs_model or (prefer == "always" and version != BASE):
+            return Place.FIRST
+        if version == BASE or prefer == "never":
+            return Place.NONE
+        wanted = self.of(version).better or self.chosen == version
+        return Place.FIRST if prefer == "better" and wanted else Place.LAST
 
     def look(self, *versions: str) -> None:
         """Get to know these versions, and who chose the one in use."""

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from enum import Enum
 
+from aeon_plugin_ft.causes import Place
 from aeon_plugin_ft.dataset.similar.showing import ShownTurns
 from aeon_plugin_ft.host.memory import Memory
 from aeon_plugin_ft.host.owner import HostOwner
 from aeon_plugin_ft.host.redaction import Redaction
 from aeon_plugin_ft.host.standing import Standings
 from aeon_plugin_ft.learning import Learning
-from aeon_plugin_ft.registry import BASE
 from aeon_plugin_ft.serving.routes import RouteTable
 from aeon_plugin_ft.settings import SettingsFile
 from aeon_plugin_ft.turns import TurnLog, classify
@@ -19,16 +18,7 @@ from aeon_plugin_ft.voice.commands import Commands
 from aeon_plugin_ft.watch.watch import Watch
 from aeon_plugin_ft.wiring import Parts
 from hooks import Host, ModelRequest, Route, Turn
-
-
-class _Place(Enum):
-    """Where a route of ours stands against the host's own choice."""
-
-    FIRST = "first"
-    """Before it."""
-    LAST = "last"
-    """Behind it, when it gave no reply."""
-    NONE = "none"
+from hooks.providers import is_here
 
 
 class Routing:
@@ -50,10 +40,10 @@ class Routing:
     def choose(self, request: ModelRequest) -> Route | None:
         """The route of the version in use; None leaves the call to the host."""
         route = self._routes.acquire(request.call_id, request.session)
-        place = _Place.NONE if route is None else self._place(route, request.host_route.provider)
-        if route is not None and place is not _Place.NONE:
+        place = Place.NONE if route is None else self._place(route, request.host_route.provider)
+        if route is not None and place is not Place.NONE:
             shown = self._with_examples(self._memory.put_in(request, route), request)
-            return replace(shown, last_resort=place is _Place.LAST)
+            return replace(shown, last_resort=place is Place.LAST)
         # It was not taken: a call that counts as its user would keep the model from leaving.
         self._routes.release(request.call_id)
         if request.host_route.provider in {"groq", "ollama"}:
@@ -67,32 +57,26 @@ class Routing:
     def answers_first(self) -> bool:
         """Whether what is served answers before a model of the host's own, should the host have one."""
         route = self._routes.current
-        return route is not None and self._place(route) is _Place.FIRST
+        return route is not None and self._place(route) is Place.FIRST
 
     def remember(self, request: ModelRequest) -> tuple[str, ...] | None:
         """What a model of the host's own choice is told; None for nothing."""
         return self._memory.told(request, request.host_route) or None
 
-    def _place(self, route: Route, host_asks: str = "") -> _Place:
-        """Where a route of ours stands against the host's own choice, whose provider is `host_asks`. Where the host has
-        none, ours is all there is; elsewhere the untrained model has no part, and a trained one has that of [serve]
-        prefer."""
-        if self._host.needs_model or host_asks in {"canned", "none"}:
-            return _Place.FIRST
-        if route.version == BASE:
-            return _Place.NONE
+    def _place(self, route: Route, host_asks: str = "") -> Place:
+        """Where a route of ours stands against the host's own choice, whose provider is `host_asks`."""
+        needs_model = self._host.needs_model or host_asks in {"canned", "none"}
         prefer = self._settings_file.current.serve.prefer
-        if prefer == "always":
-            return _Place.FIRST
-        if prefer == "never":
-            return _Place.NONE
-        wanted = self._standings.of(route.version).better or self._standings.chosen == route.version
-        return _Place.FIRST if prefer == "better" and wanted else _Place.LAST
+        return self._standings.place(route.version, prefer, needs_model=needs_model)
 
     def _with_examples(self, route: Route, request: ModelRequest) -> Route:
-        """The route with the owner's similar conversations, where [base] similar_turns wants them."""
-        limit = self._settings_file.current.base.similar_turns
+        """The route with the owner's similar conversations, where [base] similar_turns wants them. They leave this
+        machine only where facts may: with [memory] cloud."""
+        settings = self._settings_file.current
+        limit = settings.base.similar_turns
         if not limit or request.caller != "chat" or self._owner.may_be_private():
+            return route
+        if not (settings.memory.cloud or is_here(route)):
             return route
         return replace(route, examples=self._shown_turns.examples(request.messages, limit))
 

@@ -88,11 +88,13 @@ def read_folder(root: Path) -> AeonFolder:
 def find_python(root: Path) -> Path:
     """The Python that runs this Aeon: of a virtual environment in its folder, else the one that runs this. Raises
     InstallError where a frozen Aeon has none."""
-    for name in _VENVS:
-        for inside in ("Scripts/python.exe", "bin/python"):
-            if (root / name / inside).exists():
-                return root / name / inside
-    return interpreter()
+    places = [root / name / inside for name in _VENVS for inside in ("Scripts/python.exe", "bin/python")]
+    for place in places:
+        if place.exists():
+            return place
+    # A link to a Python that is gone: the environment is broken, and is not to be passed over in silence.
+    broken = next((place for place in places if place.is_symlink()), None)
+    return broken or interpreter()
 
 
 def probe(executable: Path, root: Path, packages: tuple[str, ...] = ()) -> Probe:
@@ -108,12 +110,22 @@ def probe(executable: Path, root: Path, packages: tuple[str, ...] = ()) -> Probe
     return Probe(executable, answer["python"], answer["version"], answer["error"], answer["found"])
 
 
+def unfit_files(root: Path) -> list[str]:
+    """The files that make a folder an Aeon's, as far as they are missing there or are others. Raises OSError."""
+    return [name for name, needed in _NEEDED.items() if _problem(root / name, name, needed)]
+
+
 def _problems(root: Path) -> Iterator[str]:
     for name, needed in _NEEDED.items():
-        if not (root / name).is_file():
-            yield f"{name} is missing"
-        elif needed is not None and not _has(root / name, *needed):
-            yield f"{name} has no {needed[0]}.{needed[1]}"
+        problem = _problem(root / name, name, needed)
+        if problem:
+            yield problem
+
+
+def _problem(file: Path, name: str, needed: tuple[str, str] | None) -> str:
+    if not file.is_file():
+        return f"{name} is missing"
+    return f"{name} has no {needed[0]}.{needed[1]}" if needed is not None and not _has(file, *needed) else ""
 
 
 def _has(file: Path, kind: str, method: str) -> bool:

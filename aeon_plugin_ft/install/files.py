@@ -12,6 +12,7 @@ from pathlib import Path
 from aeon_plugin_ft import __version__
 from aeon_plugin_ft.errors import InstallError
 from aeon_plugin_ft.install.aeon_folder import AeonFolder, Probe, find_python, probe, read_folder
+from aeon_plugin_ft.install.remembered import forget_aeon, remember_aeon
 from aeon_plugin_ft.install.template import FOLDER, MANIFEST, MODULE, MODULE_TEXT
 from aeon_plugin_ft.store import DataFolder
 from aeon_plugin_ft.store.digest import sha256_hex
@@ -53,6 +54,7 @@ def install(aeon_root: Path, python: Path | None = None) -> InstallReport:
             "Move it away, then install again",
         )
     wrote = _write(aeon, module, seen)
+    remember_aeon(aeon.root)
     notes = [f"Python {seen.python} at {seen.executable}, aeon-plugin-ft {seen.package}."]
     notes.append("Start Aeon as always; `aeon-ft doctor` says what works." if wrote else "It was installed already.")
     return InstallReport(aeon.root, aeon.version, wrote=wrote, notes=tuple(notes))
@@ -65,15 +67,22 @@ def uninstall(aeon_root: Path, purge: bool = False) -> InstallReport:
     """
     root = aeon_root.expanduser().absolute()
     manifest_files = read_manifest(root)
-    data = DataFolder.find(aeon_root=root).root if purge else None
+    folder = DataFolder.find(aeon_root=root)
+    data = folder.root if purge else None
     if manifest_files is None and not (data and data.exists()):
         raise InstallError(f"The plugin is not installed in {root}", f'To install it: aeon-ft install "{root}"')
     removed, kept = _remove(root, manifest_files or {})
+    forget_aeon(root)
     notes = []
-    if data is not None and data.exists():
+    if data is not None and data.exists() and folder.shared:
+        # $AEON_FT_DATA may name somebody's home.
+        notes.append(
+            f"{data} is kept: other things than the plugin's lie in it as well. Delete there what is not theirs."
+        )
+    elif data is not None and data.exists():
         patiently(lambda: shutil.rmtree(data))
         removed.append(data)
-    elif purge is False and DataFolder.find(aeon_root=root).root.exists():
+    elif purge is False and folder.root.exists():
         notes.append("What was logged and learnt is kept; --purge deletes it as well.")
     return InstallReport(root, _version(root), removed=tuple(removed), kept=tuple(kept), notes=tuple(notes))
 
@@ -121,8 +130,8 @@ def _write(aeon: AeonFolder, module: Path, seen: Probe) -> tuple[Path, ...]:
     try:
         module.parent.mkdir(exist_ok=True)
         # The manifest first: whatever a power cut leaves, uninstall knows of it.
-        write_whole(aeon.root / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False))
-        write_whole(module, MODULE_TEXT)
+        write_whole(aeon.root / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False), shared=True)
+        write_whole(module, MODULE_TEXT, shared=True)
     except OSError as error:
         raise InstallError(
             f"{module.parent} cannot be written ({error.strerror})", "Close Aeon, check the folder's rights, try again"

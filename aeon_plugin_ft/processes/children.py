@@ -29,8 +29,11 @@ _NEW_PROCESS_GROUP = 0x00000200
 console for its children to share, Windows would open one in front of the owner for each."""
 _QUIET: dict[str, Any] = {"creationflags": _NO_WINDOW} if sys.platform == "win32" else {}
 _APART: dict[str, Any] = (
-    {"creationflags": _NO_WINDOW | _NEW_PROCESS_GROUP} if sys.platform == "win32" else {"start_new_session": True}
+    {"creationflags": _NO_WINDOW | _NEW_PROCESS_GROUP}
+    if sys.platform == "win32"
+    else {"start_new_session": True, "umask": 0o077}
 )
+"""Files that libraries make in a child (checkpoints, shards) are the owner's alone by its umask (store/private.py)."""
 
 
 def interpreter() -> Path:

@@ -13,11 +13,16 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _CHUNK = 65536
 LOOK_SECONDS = 0.05
 """Between two looks on Windows, where a pipe cannot be waited for; elsewhere select() waits without waking up."""
+PARENT_GONE = 1
+"""Exit code; there is nobody to read it."""
 
 
 class ParentPipe:
@@ -48,6 +53,28 @@ class ParentPipe:
             return None
         self._read = rest
         return line.decode("utf-8").rstrip("\r")
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """For a block that cannot look itself: this process ends at once when the parent does. To be entered in the
+        main thread."""
+        over = threading.Event()
+
+        def watch() -> None:
+            while not over.is_set():
+                if self.gone(within=LOOK_SECONDS):
+                    leave_now(PARENT_GONE)
+
+        looking = threading.Thread(target=watch, name="aeon-ft-parent", daemon=True)
+        with _ended_by_the_system(self._descriptor):
+            if self.gone():  # before the system knew that it is to tell
+                leave_now(PARENT_GONE)
+            looking.start()
+            try:
+                yield
+            finally:
+                over.set()
+                looking.join()
 
     def _look(self, seconds: float | None) -> None:
         """Take what comes within so many seconds (None: wait for something)."""
@@ -89,3 +116,30 @@ else:
     def leave_now(code: int) -> None:
         """End this process at once, whatever its other threads are doing."""
         os._exit(code)
+
+
+if sys.platform == "linux":
+    import fcntl
+    import signal
+
+    @contextmanager
+    def _ended_by_the_system(descriptor: int) -> Iterator[None]:
+        """Linux itself ends this process, with SIGIO, at the end of the pipe (or with what is written to it).
+
+        A thread does not do for native code that keeps the GIL, as llama.cpp's binding does while it loads a model. On
+        Windows the job object does it (children.py); macOS has nothing of the kind.
+        """
+        flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+        signal.signal(signal.SIGIO, signal.SIG_DFL)
+        fcntl.fcntl(descriptor, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | fcntl.FASYNC)
+        try:
+            yield
+        finally:
+            fcntl.fcntl(descriptor, fcntl.F_SETFL, flags)
+
+else:
+
+    @contextmanager
+    def _ended_by_the_system(descriptor: int) -> Iterator[None]:
+        yield

@@ -66,6 +66,8 @@ _kernel32.AssignProcessToJobObject.restype = wintypes.BOOL
 _kernel32.AssignProcessToJobObject.argtypes = (wintypes.HANDLE, wintypes.HANDLE)
 _kernel32.SetThreadExecutionState.restype = wintypes.DWORD
 _kernel32.SetThreadExecutionState.argtypes = (wintypes.DWORD,)
+_kernel32.QueryUnbiasedInterruptTime.restype = wintypes.BOOL
+_kernel32.QueryUnbiasedInterruptTime.argtypes = (ctypes.POINTER(ctypes.c_uint64),)
 _kernel32.GetCurrentProcess.restype = wintypes.HANDLE
 _kernel32.GetCurrentProcess.argtypes = ()
 _kernel32.TerminateProcess.restype = wintypes.BOOL
@@ -118,3 +120,11 @@ def set_execution_state(state: int) -> int:
 def require_system(awake: bool) -> bool:
     """Keep the system from sleeping on its own for as long as this thread lives, or until it is called with False."""
     return set_execution_state(CONTINUOUS | (SYSTEM_REQUIRED if awake else 0)) != 0
+
+
+def awake_seconds() -> float:
+    """Seconds on a clock that stands still while the machine sleeps: for how long something takes. It moves in steps
+    of up to 16 ms."""
+    count = ctypes.c_uint64()  # of 100 ns
+    _kernel32.QueryUnbiasedInterruptTime(ctypes.byref(count))
+    return count.value / 1e7

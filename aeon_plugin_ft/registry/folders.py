@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +12,8 @@ from typing import Any
 from aeon_plugin_ft.errors import RegistryError
 from aeon_plugin_ft.evaluation.model import Verdict, read_check
 from aeon_plugin_ft.registry.model import VersionState
-from aeon_plugin_ft.store.files import whole_folder, write_json
+from aeon_plugin_ft.store import private
+from aeon_plugin_ft.store.files import whole_folder, write_json, write_whole
 from aeon_plugin_ft.store.seal import seal
 
 ADAPTER = "adapter"
@@ -38,7 +38,7 @@ def write_version(
     Raises RegistryError when the adapter is not the one with the digests `judged`: what was measured is what is kept.
     """
     with whole_folder(folder) as part:
-        shutil.copytree(adapter, part / ADAPTER)
+        private.copy_folder(adapter, part / ADAPTER)
         sealed = seal(part / ADAPTER)
         if judged is not None and sealed != judged:
             raise RegistryError(
@@ -47,8 +47,19 @@ def write_version(
             )
         manifest = {**manifest, "files": {f"{ADAPTER}/{name}": digest for name, digest in sealed.items()}}
         write_json(part / "report.json", report)
-        (part / "report.html").write_text(page, encoding="utf-8", newline="\n")
+        private.write_file(part / "report.html", page)
         write_json(part / "manifest.json", manifest)
+
+
+def replace_report(folder: Path, report: Mapping[str, Any], page: str | None) -> None:
+    """Another report in place of a version's, which no digest of its manifest covers; None for no page. Raises
+    OSError."""
+    # The page first: whoever is cut off in between finds the old document, and does it again.
+    if page is None:
+        (folder / "report.html").unlink(missing_ok=True)
+    else:
+        write_whole(folder / "report.html", page)
+    write_json(folder / "report.json", report)
 
 
 def not_changed_lately(folder: Path, pattern: str) -> list[Path]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aeon_plugin_ft.causes import Interrupt
@@ -25,11 +25,14 @@ def ask(
     max_tokens: int,
     timeout_s: float = 120.0,
     interrupt: Interrupt | None = None,
+    constraint: Mapping[str, Any] | None = None,
 ) -> tuple[str, bool, float]:
-    """One greedy reply: (text, ended by itself, seconds). Raises ServingError, and PreemptedError as soon as
+    """One greedy reply: (text, ended by itself, seconds). `constraint` is what holds it to a form, as a part of the
+    body. Raises ServingError, and PreemptedError as soon as
     `interrupt` gives a reason: the connection is closed, at which every server stops writing."""
     started = time.perf_counter()
     url, path, token, body = _request(route, messages, max_tokens)
+    body |= constraint or {}
     # A connection of its own, closed at the end: a question that was given up must not leave a reply in a kept-alive
     # one.
     with HttpServer(route.provider, url, token=token) as server:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from aeon_plugin_ft.errors import NoSpaceError, StoreError
+from aeon_plugin_ft.store import private
 from aeon_plugin_ft.store.files import write_whole
 
 KEEP_LINES = 2000
@@ -83,11 +84,11 @@ class Journal:
         """Raises StoreError when it cannot be kept: a swap that cannot be journaled must not go on."""
         try:
             with self._guard:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
+                private.make_folder(self.path.parent)
                 # A line that a power cut left half written would swallow this one: it is ended first, and is then
                 # skipped.
                 torn = self._torn()
-                with self.path.open("ab") as file:
+                with open(self.path, "ab", opener=private.opener) as file:
                     file.write((b"\n" if torn else b"") + entry.line().encode("utf-8"))
                     file.flush()
                     # Flushed is not written: the next step may load a model and take the machine down with it.

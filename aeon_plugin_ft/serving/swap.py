@@ -21,7 +21,7 @@ from typing import Any
 
 from aeon_plugin_ft import events as happened
 from aeon_plugin_ft.base.model import BaseModel
-from aeon_plugin_ft.causes import PromotionCause
+from aeon_plugin_ft.causes import Place, PromotionCause
 from aeon_plugin_ft.errors import AeonFtError, OvertakenError, ServingError
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.registry import BASE, Registry, Version
@@ -61,6 +61,7 @@ class Swapper:
         settings: Callable[[], ServeSection],
         *,
         resolve: Callable[[str], BaseModel] | None = None,
+        place: Callable[[str], Place] = lambda _: Place.FIRST,
     ) -> None:
         self.data, self.events, self.routes = data, events, routes
         self.deployers, self.settings = deployers, settings
@@ -71,6 +72,7 @@ class Swapper:
         self._leaving = Leaving(deployers, settings, self._table, self.journal)
         self._resolve = resolve or self._resolve_in_cache
         self._one_at_a_time = threading.Lock()
+        self._place = place
         self._failed_move: tuple[str, str, str] | None = None
         """(version, backend, reason) of a move that failed and was told: it is tried again and again, and told once."""
 
@@ -259,7 +261,9 @@ class Swapper:
                 version=plan.name, previous=plan.previous, cause=plan.cause, reason=plan.reason or english(plan.cause)
             )
         else:
-            event = happened.ModelSwapped(version=plan.name, previous=plan.previous, backend=plan.backend)
+            event = happened.ModelSwapped(
+                version=plan.name, previous=plan.previous, backend=plan.backend, place=self._place(plan.name)
+            )
         self.events.publish(event)
 
     def _retire_old(self, plan: SwapPlan, old: Deployment | None) -> None:

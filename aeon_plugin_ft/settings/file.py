@@ -18,6 +18,7 @@ from aeon_plugin_ft.errors import SettingsError
 from aeon_plugin_ft.settings.problems import old_value_notes, problem_sentence, unknown_key_sentence
 from aeon_plugin_ft.settings.rendering import default_text
 from aeon_plugin_ft.settings.sections import Settings, sections
+from aeon_plugin_ft.store import private
 from aeon_plugin_ft.store.files import why_refused, write_whole
 
 
@@ -115,7 +116,7 @@ class SettingsFile:
     def _write(self, text: str) -> None:
         """Whole or not at all: a power cut leaves the old file."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            private.make_folder(self.path.parent)
             write_whole(self.path, text)
         except OSError as error:
             raise SettingsError(

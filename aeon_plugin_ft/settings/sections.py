@@ -95,10 +95,15 @@ class MemorySection(Section):
         description='"unlearnt": a trained model is no longer told the facts that it answered right in its exam.'
         ' "always": whatever it knows.',
     )
+    read_with_model: bool = Field(
+        False,
+        description="true: while you are away, a model on this machine reads the sentences in which no fact was found."
+        " It must have shown that it can.",
+    )
     cloud: bool = Field(
         False,
-        description="true: facts may also be told to models that are not on this machine: Groq, an Ollama or another"
-        " server elsewhere. Never in private mode.",
+        description="true: facts, and what [base] similar_turns shows, may also be told to models that are not on this"
+        " machine: Groq, an Ollama or another server elsewhere. Never in private mode.",
     )
 
 
@@ -114,7 +119,7 @@ class BaseSection(Section):
         ge=0,
         le=8,
         description="Show the model this many of your similar conversations with each question. 0: none."
-        " `aeon-ft dataset similar` measures whether it helps.",
+        " `aeon-ft dataset similar` measures whether it helps. Models elsewhere: only with [memory] cloud.",
     )
 
 
@@ -206,6 +211,27 @@ class GateSection(Section):
 
     min_gain: float = Field(
         0.02, ge=0, lt=1, description="Held-out loss must fall by at least this share of the current model's."
+    )
+    max_faulty: Share = Field(
+        0.10,
+        description="Share of its replies that may be faulty (senseless, endless, not Portuguese, ...), however bad"
+        " what answered before was. Above it a model is kept as a file and never answers. 1: no such floor, to try"
+        " out a base that is too small.",
+    )
+    exam_questions: int = Field(
+        60, ge=0, le=1000, description="Questions about what you told, and about what you never told. 0: no exam."
+    )
+    compare_with: Literal["today", "base"] = Field(
+        "today",
+        description="\"today\": a new model must also do better than what answers you now (Groq's model, Ollama's)."
+        ' "base": only than its base and the version in use.',
+    )
+    cloud_questions: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="Where a cloud answers you now, that many questions a day may go to it for this comparison, those"
+        " about what you told among them. 0: none, and then nothing is known to be better than it.",
     )
     tool_drop: Share = Field(0.01, description="Share of tool calls that may become invalid against the base.")
     forget_margin: float = Field(

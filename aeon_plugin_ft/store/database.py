@@ -6,6 +6,7 @@ version is in use). `secure_delete` is on, so that what was forgotten does not l
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sqlite3
@@ -18,6 +19,7 @@ from typing import Any
 
 from aeon_plugin_ft.errors import LeaseHeldError, StoreError
 from aeon_plugin_ft.events import Event
+from aeon_plugin_ft.store import private
 from aeon_plugin_ft.store.migrations import MIGRATIONS
 
 BUSY_MS = 10_000
@@ -36,13 +38,18 @@ class Store:
         self._connections: dict[int, tuple[threading.Thread, sqlite3.Connection]] = {}
         self._guard = threading.Lock()
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            private.make_folder(path.parent)
+            # SQLite gives its -wal and -shm the rights of the database, and that the rights of the umask.
+            private.reserve(path)
             self._migrate()
         except (sqlite3.Error, OSError) as error:
             self.close()
+            refused = isinstance(error, OSError) and error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}
             raise StoreError(
                 f"The database {path} cannot be opened ({error})",
-                "Move it away to start with an empty one: the log is kept and will be read again",
+                "Give a folder you can write to with --data or AEON_FT_DATA"
+                if refused and not path.is_dir()
+                else "Move it away to start with an empty one: the log is kept and will be read again",
             ) from error
 
     # -- connections ---------------------------------------------------------------------------
@@ -184,6 +191,11 @@ class Store:
             "SELECT owner FROM leases WHERE name = ? AND expires > ? AND expires <= ?",
             name, now, now + LONGEST_LEASE_SECONDS,
         )  # fmt: skip
+        return None if row is None else str(row["owner"])
+
+    def lapsed_lease(self, name: str) -> str | None:
+        """Who held `name` last, where that has run out and was not given back; None otherwise."""
+        row = self.row("SELECT owner FROM leases WHERE name = ? AND expires <= ?", name, self.clock())
         return None if row is None else str(row["owner"])
 
 

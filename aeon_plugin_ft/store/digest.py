@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 
+from aeon_plugin_ft.store import private
 from aeon_plugin_ft.store.files import write_whole
 
 _BLOB = re.compile(r"sha256-([0-9a-f]{64})")
@@ -49,7 +50,7 @@ def remembered_sha256(path: Path, cache: Path) -> str:
             # An earlier state of the same file is never asked for again.
             others = {name: value for name, value in digests.items() if not name.startswith(f"{path.absolute()}|")}
             digests = {**others, key: sha256(path)}
-            cache.mkdir(parents=True, exist_ok=True)
+            private.make_folder(cache)
             write_whole(cache / "digests.json", json.dumps(digests))
         return digests[key]
 

@@ -1,5 +1,6 @@
 """Files and folders that appear whole or not at all.
 
+They are their owner's alone (private.py), but for `shared` ones, which have the rights that this process gives a file.
 What is written stands under a name of its own first, NAME.<pid>.part beside it, and is then renamed. A part whose
 process is no longer there was left by a crash, and goes when the same thing is written again.
 
@@ -19,6 +20,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from aeon_plugin_ft.store import private
 
 PART = ".part"
 """How the name of what is being written ends."""
@@ -43,10 +46,10 @@ def move_into_place(part: Path, final: Path) -> None:
         patiently(lambda: part.replace(final))
 
 
-def write_whole(path: Path, content: str | bytes, *, durable: bool = False) -> None:
+def write_whole(path: Path, content: str | bytes, *, durable: bool = False, shared: bool = False) -> None:
     """Write a file whole or not at all; text as UTF-8 with its line ends as they are. `durable`: it is on the disk,
     and survives a power cut, before this returns. Raises OSError."""
-    with whole_file(path, durable=durable) as part:
+    with whole_file(path, durable=durable, shared=shared) as part:
         part.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
 
 
@@ -56,10 +59,13 @@ def write_json(path: Path, value: Mapping[str, Any] | list[Any]) -> None:
 
 
 @contextmanager
-def whole_file(path: Path, *, durable: bool = False) -> Iterator[Path]:
-    """A place to write to, which becomes `path` when the block ends well and is gone when it does not. Two writers of
+def whole_file(path: Path, *, durable: bool = False, shared: bool = False) -> Iterator[Path]:
+    """An empty file to fill, which becomes `path` when the block ends well and is gone when it does not. Two writers of
     one file do not meet: each process writes to a part of its own. What a crash left of the same file goes."""
     part = _part(path)
+    # Made here and not by whoever opens it: a library asks for other rights.
+    if not shared:
+        private.reserve(part)
     try:
         yield part
         if durable:
@@ -79,7 +85,7 @@ def whole_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
     """
     part = _part(path)
     shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
+    private.make_folder(part)
     try:
         yield part
         for file in part.rglob("*"):

@@ -14,11 +14,13 @@ import logging
 import time
 import traceback
 from collections.abc import Callable
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
 from aeon_plugin_ft.events import Event
+from aeon_plugin_ft.store import private
 from aeon_plugin_ft.store.files import patiently
 
 ROOT = "aeon_ft"
@@ -52,6 +54,9 @@ class LogFile(RotatingFileHandler):
         """Take no more lines, and close the file."""
         logging.getLogger(ROOT).removeHandler(self)
         super().close()
+
+    def _open(self) -> TextIOWrapper:
+        return TextIOWrapper(open(self.baseFilename, "ab", opener=private.opener), encoding=self.encoding)
 
     def shouldRollover(self, record: logging.LogRecord) -> int:
         return int(time.monotonic() >= self._not_before and super().shouldRollover(record))

@@ -311,4 +311,19 @@ MIGRATIONS: list[tuple[str, str]] = [
         ) WITHOUT ROWID;
         """,
     ),
+    (
+        "0008_heard",
+        """
+        -- The words of a turn whose reply may repeat what another one told: four bytes each, a keyed hash of a stem.
+        -- Empty for a reply that nobody believes, NULL where only an older release has read the turn.
+        ALTER TABLE claims_read ADD COLUMN heard BLOB;
+        """,
+    ),
+    (
+        "0009_claims_by_model",
+        """
+        -- Whether a local model has read the turn too, because the grammar found nothing in the owner's words.
+        ALTER TABLE claims_read ADD COLUMN by_model INTEGER NOT NULL DEFAULT 0;
+        """,
+    ),
 ]

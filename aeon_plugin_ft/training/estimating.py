@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +18,7 @@ from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.causes import Interrupt
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import RefusedError, TrainingError
-from aeon_plugin_ft.store import DataFolder
+from aeon_plugin_ft.store import DataFolder, private
 from aeon_plugin_ft.store.files import write_json
 from aeon_plugin_ft.training.cached import cache_file
 from aeon_plugin_ft.training.model import Estimate, Recipe, Run
@@ -47,7 +48,7 @@ def estimate(
     """
     file = cache_file(data.cache, "estimate", base, dataset.hash, recipe)
     if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
+        private.make_folder(file.parent)
         _measure(base, dataset, recipe, data, file, interrupt)
     raw = json.loads(file.read_text(encoding="utf-8"))
     return Estimate(**raw)
@@ -93,9 +94,13 @@ def _measure(
 
 
 def _run_probe(run: Run, recipe: Recipe, interrupt: Interrupt) -> int:
-    with (run.folder / "probe.log").open("wb") as log:
+    with open(run.folder / "probe.log", "wb", opener=private.opener) as log:
         process = spawn(["-m", "aeon_plugin_ft.training.worker.probe", str(run.folder)], recipe.threads, log)
-    return wait_for(process, interrupt, "measuring a training step", PROBE_SECONDS)
+    try:
+        return wait_for(process, interrupt, "measuring a training step", PROBE_SECONDS)
+    except subprocess.TimeoutExpired as error:  # at idle priority, beside programs that never rest
+        minutes = f"{PROBE_SECONDS / 60:.0f} minutes"
+        raise RefusedError([f"other programs left no time to measure a training step within {minutes}"]) from error
 
 
 def _failure(folder: Path, code: int) -> TrainingError:

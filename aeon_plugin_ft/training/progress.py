@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aeon_plugin_ft.causes import RunPhase
+from aeon_plugin_ft.store import private
 from aeon_plugin_ft.store.files import write_json
 from aeon_plugin_ft.training.model import Progress, RunOutcome, RunState
 
@@ -19,7 +20,9 @@ class ProgressWriter:
     """Appends one JSON object a line and flushes it; a reader never sees half a line as a whole one."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("a", encoding="utf-8")
+        self._file = open(  # noqa: SIM115 - open for as long as the run is
+            path, "a", encoding="utf-8", opener=private.opener
+        )
 
     def write(self, event: str, **values: Any) -> None:
         """Append one event with its values; `at` is seconds since the epoch."""

@@ -18,7 +18,7 @@ from aeon_plugin_ft.causes import EndCause, run_cause
 from aeon_plugin_ft.dataset.feedback.opinions import TURNS_TO_LEARN
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import TrainingError
-from aeon_plugin_ft.store import DataFolder, Store
+from aeon_plugin_ft.store import DataFolder, Store, private
 from aeon_plugin_ft.store.files import write_json
 from aeon_plugin_ft.training.memory import shrink
 from aeon_plugin_ft.training.model import Recipe, Run, RunState
@@ -118,7 +118,7 @@ def create_run(
     # UTC, so that names sort in the order of making across a change of the clocks; two of one second differ by chance.
     name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
     folder = data.runs / name
-    folder.mkdir(parents=True)
+    private.make_folder(folder)
     lines = None if new is None else tuple(new)
     place, database = dataset.folder.absolute(), store.path.absolute()
     RunConfig(name, base, dataset.hash, place, recipe, database, parent, lines, generation).write(folder)
@@ -186,7 +186,10 @@ def note_worker(folder: Path, pid: int, *, first: bool = False) -> None:
     if not first:
         write_json(folder / WORKER_FILE, note)
         return
-    with contextlib.suppress(FileExistsError), (folder / WORKER_FILE).open("x", encoding="utf-8") as file:
+    with (
+        contextlib.suppress(FileExistsError),
+        open(folder / WORKER_FILE, "x", encoding="utf-8", opener=private.opener) as file,
+    ):
         file.write(json.dumps(note))
 
 

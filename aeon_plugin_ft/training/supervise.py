@@ -6,20 +6,21 @@ import contextlib
 import os
 import subprocess
 import threading
-import time
 from pathlib import Path
 from typing import IO
 
 import aeon_plugin_ft
 from aeon_plugin_ft.causes import Interrupt, PauseCause
 from aeon_plugin_ft.errors import InstallError, PreemptedError, TrainingError
+from aeon_plugin_ft.processes.awake import awake_seconds
 from aeon_plugin_ft.processes.children import interpreter, start
-from aeon_plugin_ft.store import Store
+from aeon_plugin_ft.store import Store, private
 from aeon_plugin_ft.store.files import write_whole
+from aeon_plugin_ft.training.lease import take_lease
 from aeon_plugin_ft.training.memory import oom_kills
 from aeon_plugin_ft.training.model import Exit, Progress, Run, RunState
 from aeon_plugin_ft.training.progress import last_progress
-from aeon_plugin_ft.training.runs import LEASE, LEASE_SECONDS, WORKER_FILE, RunConfig, note_worker, record_end
+from aeon_plugin_ft.training.runs import LEASE, WORKER_FILE, RunConfig, note_worker, record_end
 from aeon_plugin_ft.training.table import begin_attempt
 from aeon_plugin_ft.training.worker.priority import priority_argument
 from aeon_plugin_ft.training.worker.stopping import PAUSE_FILE
@@ -111,11 +112,11 @@ def start_worker(run: Run, store: Store) -> Worker:
     """
     config = RunConfig.read(run.folder)
     # Before anything of the run is touched: the files below belong to the worker that holds the lease.
-    store.acquire_lease(LEASE, run.id, LEASE_SECONDS)
+    take_lease(store, run.id)
     for old in (run.outcome_file, run.folder / PAUSE_FILE, run.folder / WORKER_FILE):
         old.unlink(missing_ok=True)
     try:
-        with (run.folder / "worker.log").open("ab") as log:
+        with open(run.folder / "worker.log", "ab", opener=private.opener) as log:
             process = spawn(
                 ["-m", "aeon_plugin_ft.training.worker", str(run.folder), "--supervised"], config.recipe.threads, log
             )
@@ -144,7 +145,7 @@ def wait_for(process: subprocess.Popen[bytes], interrupt: Interrupt, doing: str,
     Raises PreemptedError when the machine is wanted: the child, whose stdin then ends, has PAUSE_SECONDS to leave.
     Raises subprocess.TimeoutExpired after `timeout` seconds, and kills it then.
     """
-    deadline = None if timeout is None else time.monotonic() + timeout
+    deadline = None if timeout is None else awake_seconds() + timeout
     try:
         while True:
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -153,7 +154,7 @@ def wait_for(process: subprocess.Popen[bytes], interrupt: Interrupt, doing: str,
             if cause is not None:
                 _let_go(process)
                 raise PreemptedError(doing, cause)
-            if deadline is not None and time.monotonic() > deadline:
+            if deadline is not None and awake_seconds() > deadline:
                 raise subprocess.TimeoutExpired(process.args, float(timeout or 0))
     finally:
         _let_go(process, seconds=0.0)

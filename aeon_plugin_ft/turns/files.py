@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 
 from aeon_plugin_ft.errors import LogError
+from aeon_plugin_ft.store import private
 
 SLOTS = 100
 SUFFIX = ".jsonl"
@@ -185,7 +186,7 @@ class Slot:
     def __init__(self, folder: Path) -> None:
         """Take the first free slot. LogError when there is none, OSError when the folder will not do."""
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        private.make_folder(folder)
         self._owner, self.name = _claim(folder)
         self.gate = Gate(folder, self.name)
 

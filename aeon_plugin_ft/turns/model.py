@@ -7,6 +7,10 @@ from enum import Enum
 
 from hooks import Message
 
+KNOWN_FROM = 365 * 86_400.0
+"""Seconds since the epoch: the turns of imports that tell no time are counted from 1970 on. Windows turns no moment of
+its first day into a local one."""
+
 
 class TurnKind(str, Enum):
     """What a turn is, decided once, at capture. Only CHAT may train."""

@@ -7,7 +7,6 @@ either the old file or the new one, and doing it again finishes the job.
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from aeon_plugin_ft.errors import LogError
 from aeon_plugin_ft.store.files import patiently, whole_file
-from aeon_plugin_ft.turns.files import FileLock, Gate, log_files, open_to_append, sequence_of, slot_of, sync_folder
+from aeon_plugin_ft.turns.files import FileLock, Gate, log_files, sequence_of, slot_of, sync_folder
 from aeon_plugin_ft.turns.lines import TURN_START, SystemText, TurnRecord, header_line, parse
 from aeon_plugin_ft.turns.reading import Line, lines_of, read_turns
 
@@ -122,7 +121,7 @@ def _rewrite(path: Path, gone: frozenset[str]) -> set[str]:
         # Nothing stays, so no file does; patiently, since on Windows a reader may have it open for a moment.
         patiently(path.unlink)
         return removed
-    with whole_file(path, durable=True) as part, os.fdopen(open_to_append(part, new=True), "wb") as target:
+    with whole_file(path, durable=True) as part, part.open("wb") as target:
         # A new name in the header tells every reader that positions in this file have changed.
         target.write(header_line(uuid.uuid4().hex))
         for line in lines_of(path):

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from aeon_plugin_ft.store import private
 from aeon_plugin_ft.turns.index import TurnIndex
 
 log = logging.getLogger("aeon_ft.turns")
@@ -33,6 +34,7 @@ class LogWatcher:
         self._on_new = on_new
         self._bell = threading.Event()
         self._stop = threading.Event()
+        self._begun = threading.Event()
         self._thread: threading.Thread | None = None
         self._observer: Any = None
         self._failing = False
@@ -47,11 +49,12 @@ class LogWatcher:
         if self._thread is not None:
             return
         self._stop.clear()
+        self._begun.clear()
         # The first look is for what was logged while nobody watched.
         self._bell.set()
-        self._observer = self._observe()
         self._thread = threading.Thread(target=self._run, name="aeon-ft-log-watcher", daemon=True)
         self._thread.start()
+        self._begun.wait()
 
     def stop(self) -> None:
         """Stop watching; both threads have ended when it returns."""
@@ -63,6 +66,10 @@ class LogWatcher:
         self._end_observer()
 
     def _run(self) -> None:
+        # Here and not in the host's thread: on Windows watchdog starts one more, which is a daemon only where its
+        # starter is. Python waits for every other one, and a host that has ended would stay for ever.
+        self._observer = self._observe()
+        self._begun.set()
         while not self._stop.is_set():
             self._bell.wait(BEAT_SECONDS if self.observing else POLL_SECONDS)
             # Before reading, not after: a turn that comes while it reads rings again and is not missed.
@@ -112,7 +119,7 @@ class LogWatcher:
             def on_any_event(self, event: Any) -> None:
                 ring()
 
-        self.index.folder.mkdir(parents=True, exist_ok=True)
+        private.make_folder(self.index.folder)
         observer = Observer()
         # Not "opened" and "closed": our own reading would ring the bell for ever.
         kinds: list[type[events.FileSystemEvent]] = [

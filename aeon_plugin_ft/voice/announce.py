@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from aeon_plugin_ft import events
-from aeon_plugin_ft.causes import Refusal, Trouble
+from aeon_plugin_ft.causes import Place, Refusal, Trouble
 from aeon_plugin_ft.voice import sayable
 from aeon_plugin_ft.voice.catalogue import Catalogue
 from aeon_plugin_ft.voice.control import BASE, TRAINED
@@ -202,13 +202,15 @@ def describe(event: events.Event) -> Description | None:
     if isinstance(event, events.RunStarted):
         return ("started",), "news.started", {"time": sayable.duration(event.estimated_seconds)}
     if isinstance(event, events.VerdictReached):
+        if event.accepted and event.told:
+            return ("finished",), "news.finished_exam", exam_slots(event)
         if event.accepted:
             return ("finished",), "news.finished", {}
         return ("refused", "finished"), "news.refused", {"gist": gist(event.refusals)}
     if isinstance(event, events.RunFailed):
         return ("finished", "attention"), "news.run_failed", {}
     if isinstance(event, events.ModelSwapped):
-        return ("swapped",), "news.swapped", {"model": sayable.version(event.version)}
+        return _swapped(event)
     if isinstance(event, events.SwapFailed):
         return ("attention", "swapped"), "news.swap_failed", {"model": sayable.version(event.version)}
     if isinstance(event, events.RolledBack):
@@ -218,6 +220,24 @@ def describe(event: events.Event) -> Description | None:
     if isinstance(event, events.AttentionNeeded):
         return ("attention",), "news.attention", {"gist": trouble_in_words(event.trouble)}
     return None
+
+
+def _swapped(event: events.ModelSwapped) -> Description | None:
+    """Whom the owner hears from now on; nothing where the model only lies ready and is never asked."""
+    if event.place is Place.NONE:
+        return None
+    entry = "news.swapped" if event.place is Place.FIRST else "news.swapped_last"
+    return ("swapped",), entry, {"model": sayable.version(event.version)}
+
+
+def exam_slots(event: events.VerdictReached) -> dict[str, str]:
+    """The counts of an exam as they are spoken."""
+    return {
+        "known": sayable.number(event.known, feminine=True),
+        "told": sayable.count(event.told, "coisa", "coisas"),
+        "before": sayable.number(event.known_before, feminine=True),
+        "invented": sayable.number(event.invented, feminine=True),
+    }
 
 
 def gist(refusals: Collection[Refusal]) -> str:

@@ -66,10 +66,12 @@ class Reason(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """Done, or why not. `version` names the model that answers now, where the command was about that."""
+    """Done, or why not. `version` names the model that was chosen, where the command was about that, and `first` says
+    whether it answers before the host's own choice."""
 
     reason: Reason | None = None
     version: str | None = None
+    first: bool = True
 
     @property
     def ok(self) -> bool:
@@ -224,7 +226,7 @@ A_HANDFUL = 5
 
 
 @dataclass(frozen=True, slots=True)
-class KnownFacts:
+class SaidFacts:
     """The first of `total` facts, said to the owner: "sua gata se chama Fork"."""
 
     said: tuple[str, ...] = ()
@@ -291,13 +293,13 @@ class Control(Protocol):
         """Whether a sentence that could mean something else is about facts: it asks about, takes back or states some.
         Fast, and without side effects."""
 
-    def facts(self, about: str = "") -> KnownFacts:
+    def facts(self, about: str = "") -> SaidFacts:
         """What is known about a thing of the owner's; "" for everything, what is about themselves first."""
 
     def forget_fact(self, text: str, *, count_only: bool = False) -> Forgotten:
         """Forget the facts that a sentence states, and the turns that tell them, as `forget_last` does."""
 
-    def correct_fact(self, text: str) -> KnownFacts:
+    def correct_fact(self, text: str) -> SaidFacts:
         """Keep what a sentence states over what was known; the facts that it makes."""
 
     def private(self, on: bool) -> CommandResult:

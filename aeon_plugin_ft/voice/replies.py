@@ -17,11 +17,11 @@ from aeon_plugin_ft.voice.control import (
     Comparison,
     Control,
     Forgotten,
-    KnownFacts,
     ModelInUse,
     NextTraining,
     Phase,
     Reason,
+    SaidFacts,
     Status,
     VersionInfo,
     Waiting,
@@ -155,7 +155,7 @@ class Replies:
             return self.outcome(outcome, "feedback.corrected_long", "feedback.refused")
         return self.outcome(outcome, "feedback.corrected", "feedback.refused", text=spoken)
 
-    def facts(self, known: KnownFacts, about: str) -> str:
+    def facts(self, known: SaidFacts, about: str) -> str:
         """A handful of what is known, and how much more there is."""
         if not known.said:
             return self.catalogue.say("facts.none_about" if about else "facts.none")
@@ -165,7 +165,7 @@ class Replies:
             return sentence
         return f"{sentence} {self.catalogue.say('facts.more', count=sayable.count(more, 'coisa', 'coisas'))}"
 
-    def noted(self, noted: KnownFacts) -> str:
+    def noted(self, noted: SaidFacts) -> str:
         """What was put right, read back."""
         if noted.reason is not None:
             return self.catalogue.say("feedback.refused", reason=self.reason(noted.reason))
@@ -231,7 +231,9 @@ Answer = Callable[[Control, Replies, Intent], str]
 
 def _use(control: Control, replies: Replies, intent: Intent) -> str:
     asked = intent.versions[0] if intent.versions else BASE
-    return replies.model_outcome(control.use(asked), "model.used", "model.not_used", asked)
+    outcome = control.use(asked)
+    done = "model.used" if outcome.first else "model.used_last"
+    return replies.model_outcome(outcome, done, "model.not_used", asked)
 
 
 def _compare(control: Control, replies: Replies, intent: Intent) -> str:

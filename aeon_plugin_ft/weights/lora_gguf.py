@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aeon_plugin_ft.errors import BaseModelError, ServingError
+from aeon_plugin_ft.store import private
 from aeon_plugin_ft.store.digest import sha256
 from aeon_plugin_ft.store.files import whole_file, why_refused
 from aeon_plugin_ft.weights.adapter import Update, read_adapter
@@ -49,7 +50,7 @@ def export_lora_gguf(adapter: Path, base: ServedBase, out: Path) -> str:
     updates = list(read_adapter(adapter).updates.values())
     tensors, alpha = _tensors(updates, base)
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
+        private.make_folder(out.parent)
         with whole_file(out, durable=True) as part:
             _write(part, base.architecture, alpha, tensors)
             # Of what is on the disk, before it has its name: nobody can have changed it.

@@ -16,6 +16,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from aeon_plugin_ft.store import private
+
 Rows = Callable[[], Iterator[npt.NDArray[np.float32]]]
 Precision = Literal["F32", "BF16"]
 WIDTH: dict[str, int] = {"F32": 4, "BF16": 2}
@@ -47,7 +49,7 @@ def write_safetensors(path: Path, sources: list[TensorSource], precision: Precis
     text = json.dumps(header, separators=(",", ":")).encode()
     # Spaces, which JSON allows, so that the numbers begin at a multiple of eight.
     text += b" " * (-len(text) % 8)
-    with path.open("wb") as file:
+    with open(path, "wb", opener=private.opener) as file:
         file.write(struct.pack("<Q", len(text)))
         file.write(text)
         for source in sources:

@@ -21,7 +21,7 @@ from aeon_plugin_ft.training.plan import IGNORED
 from hooks import Message, Route
 from tests.conftest import REPOSITORY
 
-pytestmark = pytest.mark.slow(seconds=40)
+pytestmark = pytest.mark.slow(seconds=15)
 
 TALKS = [
     [("system", "Você é o Aeon.\n"), ("user", "oi, tudo bem?"), ("assistant", "Tudo  certo, cara! 😀")],

@@ -73,6 +73,7 @@ def test_what_ollama_can_say_wrong(ollama: OllamaShow, tmp_path: Path) -> None:
     for tag, modelfile, match in [
         ("gone:1b", None, "ollama pull gone:1b"),
         ("moved:1b", "FROM /not/here/sha256-1\n", "Copy the GGUF here"),
+        ("windows:1b", 'FROM "D:\\Ollama\\sha256-1"\n', r"in D:\\Ollama\\sha256-1, .* Copy the GGUF here"),
         ("cloud:1b", "FROM gpt-oss:120b-cloud\n", "GGUF file itself"),
     ]:
         if modelfile:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,22 @@ def test_a_quantised_gguf_gives_the_weights_that_transformers_reads_from_it(fami
     assert set(ours) == set(theirs)
     for name, weight in ours.items():
         assert torch.equal(weight, theirs[name].float()), name
+
+
+def test_threads_that_want_the_same_copy_at_once_make_it_once(tmp_path: Path) -> None:
+    """A host's follower and its learning resolve the base at the same moment."""
+    tiny = make_tiny(tmp_path, "llama")
+    made: list[str] = []
+
+    def progress(sentence: str) -> None:
+        made.append(sentence)
+        time.sleep(0.5)  # whoever does not wait for this one begins now
+
+    with ThreadPoolExecutor(2) as pool:
+        copies = [pool.submit(training_copy, tiny.path, DIGEST, tmp_path / "cache", progress) for _ in range(2)]
+        folders = {copy.result() for copy in copies}
+    assert len(folders) == 1 and len(made) == 1
+    assert load(folders.pop()).state_dict()
 
 
 def test_biases_of_permuted_projections_come_back(tmp_path: Path) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.cli.main import main
+from aeon_plugin_ft.errors import BaseModelError
 from aeon_plugin_ft.serving.deployments import DeploymentState, DeploymentTable
 from aeon_plugin_ft.serving.model import Deployment
 from aeon_plugin_ft.store import Store
@@ -161,10 +164,62 @@ def test_doctor_shows_where_the_facts_about_the_owner_go(cli: Cli, monkeypatch: 
     assert "no model is told" in told()
 
 
+def test_doctor_and_status_say_how_many_facts_are_held(cli: Cli) -> None:
+    assert cli("facts", "add", "minha gata é a Fork") == 0
+    assert cli.json("status")["facts"] == 1  # type: ignore[index]
+    assert cli("status") == 0 and "Held: 1 facts" in cli.out
+    cli("doctor", "--json")
+    assert {s["name"]: s for s in json.loads(cli.out)}["facts held"]["detail"] == "1 facts about you are held"
+
+
+def test_what_was_not_read_for_facts_yet_is_said_and_not_read_by_status(cli: Cli) -> None:
+    assert cli("dataset", "import", str(SAMPLE)) == 0
+    state = cli.json("status")
+    assert state["facts"] == 0 and state["facts_unread"] > 200  # type: ignore[index]
+    cli("doctor", "--json")
+    assert "conversations not read" in {s["name"]: s for s in json.loads(cli.out)}["facts held"]["detail"]
+
+
+@pytest.mark.parametrize(
+    "command", [("estimate",), ("compare", "base"), ("dataset", "similar")], ids=["estimate", "compare", "similar"]
+)
+def test_the_terms_of_a_base_are_seen_where_a_script_gets_the_output(
+    cli: Cli, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def resolved(spec: str, cache: Path, progress: Callable[[str], None], url: str) -> BaseModel:
+        progress("Gemma is provided under its terms.")
+        raise BaseModelError("gemma3-270m cannot be downloaded", "Connect to the internet once")
+
+    monkeypatch.setattr("aeon_plugin_ft.pipeline.resolve_base", resolved)
+    assert cli("dataset", "import", str(SAMPLE)) == 0
+    assert cli(*command, "--json") == 1
+    assert cli.out == "" and "Gemma is provided under its terms." in cli.err
+
+
 def test_doctor_names_a_value_of_an_earlier_release(cli: Cli) -> None:
     cli("config", "set", "serve.prefer", "host")
     cli("doctor")
     assert 'serve.prefer = "host" is called "never" now' in " ".join(cli.out.split())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="tests/store/test_acl.py")
+def test_doctor_names_and_closes_what_others_could_read(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def private() -> dict[str, Any]:
+        cli("doctor", "--json")
+        return {s["name"]: s for s in json.loads(cli.out)}["private"]
+
+    assert private()["ok"] and "is closed to other users" in private()["detail"]
+    (cli.data / "log").chmod(0o755)
+    (cli.data / "plugin.toml").chmod(0o644)
+    cli.data.chmod(0o755)
+    assert private()["detail"] == f"closed just now, was open to other users: {cli.data}, log, plugin.toml"
+    (cli.data / "plugin.toml").chmod(0o644)
+    assert private()["detail"].endswith(": plugin.toml"), "below a closed top, too"
+    assert (cli.data / "plugin.toml").stat().st_mode & 0o777 == 0o600
+    (cli.data / "plugin.toml").chmod(0o644)
+    cli.data.chmod(0o755)  # behind a closed door nobody gets at it
+    monkeypatch.setattr(Path, "chmod", lambda *_: None)
+    assert not private()["ok"] and "plugin.toml" in private()["detail"] and "as the user" in private()["mend"]
 
 
 def test_nobody_says_that_a_version_answers_where_it_is_not_served_yet(cli: Cli, tmp_path: Path) -> None:

@@ -177,17 +177,30 @@ def test_scripted_input_gives_one_answer_a_line(ollama: ModelServer, tmp_path: P
     assert lines[-1] == "AEON: Até." and "nunca" not in done.stdout
 
 
-def test_what_comes_through_a_pipe_is_utf8_whatever_the_system_thinks(ollama: ModelServer, tmp_path: Path) -> None:
-    """Windows takes a pipe for cp1252; PowerShell puts a mark before what it sends."""
+def test_a_pipe_is_utf8_both_ways_whatever_the_system_thinks(ollama: ModelServer, tmp_path: Path) -> None:
+    """Windows takes a pipe for cp1252, which has no such sign; PowerShell puts a mark before what it sends."""
     done = subprocess.run(
         [sys.executable, "-m", "core", "--no-plugins", "--data", str(tmp_path), "--model", f"{ollama.url}#aeon"],
-        input="\ufeffnão grave isso\n".encode(),
+        input="\ufeffnão grave isso 👍\n".encode(),
         stdout=subprocess.PIPE,
         timeout=60,
         cwd=REPOSITORY,
         env={**os.environ, "PYTHONIOENCODING": "cp1252"},
     )
-    assert done.stdout.decode("cp1252").splitlines() == ["AEON: [ollama/aeon] não grave isso"]
+    assert done.stdout.decode("utf-8").splitlines() == ["AEON: [ollama/aeon] não grave isso 👍"]
+
+
+def test_help_is_shown_whatever_the_system_can_write(tmp_path: Path) -> None:
+    """The data folder's name stands in it, and an owner's may be in any script."""
+    done = subprocess.run(
+        [sys.executable, "-m", "core", "--help"],
+        capture_output=True,
+        timeout=60,
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONIOENCODING": "cp1252", "AEON_FT_DATA": str(tmp_path / "Łukasz 語")},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Łukasz" in done.stdout.decode("utf-8")
 
 
 def test_a_wrong_option_ends_with_status_2(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from aeon_plugin_ft.causes import Refusal
 from aeon_plugin_ft.evaluation.gate import gate
 from aeon_plugin_ft.evaluation.loss_checks import gain_lower_bound
-from aeon_plugin_ft.evaluation.model import HeldoutLoss, Verdict
-from aeon_plugin_ft.evaluation.reply_checks import allowed_faulty
+from aeon_plugin_ft.evaluation.model import CheckKind, HeldoutLoss, Verdict, read_check
 from aeon_plugin_ft.evaluation.secrets import SecretsResult
-from aeon_plugin_ft.evaluation.suites import LANGUAGE, Answer, SuiteResult
+from aeon_plugin_ft.evaluation.suites import LANGUAGE, NONSENSE, Answer, SuiteResult
 from aeon_plugin_ft.settings import GateSection
 
 
@@ -44,7 +45,8 @@ def judge(
 ) -> Verdict:
     suites = {name: suite() for name in losses} if suites is None else suites
     more = {"mismatched": worse(losses, 0.5), "general": losses, **ELSE, **changes}
-    return gate(losses, suites, GateSection(), candidate="v0002", current=current, **more)
+    settings = more.pop("settings", GateSection())
+    return gate(losses, suites, settings, candidate="v0002", current=current, **more)
 
 
 def refused(verdict: Verdict, check: str) -> str:
@@ -113,6 +115,38 @@ def test_a_poor_base_does_not_excuse_a_candidate_that_is_mostly_broken() -> None
     refused(judge(losses, {"base": suite(faulty=0.9), "v0002": suite(faulty=0.8)}), "replies")
 
 
+@pytest.mark.parametrize("before", [0.0, 0.3, 0.9])
+def test_one_faulty_reply_in_ten_is_the_floor_whatever_answered_before(before: float) -> None:
+    losses = {"base": loss("base", 3.0), "v0002": loss("v0002", 2.0)}
+    held = judge(losses, {"base": suite(faulty=before), "v0002": suite(faulty=0.10)})
+    assert held.accepted, held.reasons
+    assert "10% is allowed" in refused(
+        judge(losses, {"base": suite(faulty=before), "v0002": suite(faulty=0.15)}), "replies"
+    )
+
+
+def test_the_floor_is_a_setting_and_without_it_the_baseline_still_counts() -> None:
+    losses = {"base": loss("base", 3.0), "v0002": loss("v0002", 2.0)}
+    no_floor = GateSection(max_faulty=1.0)
+    assert judge(losses, {"base": suite(faulty=0.9), "v0002": suite(faulty=0.9)}, settings=no_floor).accepted
+    refused(judge(losses, {"base": suite(faulty=0.1), "v0002": suite(faulty=0.3)}, settings=no_floor), "replies")
+
+
+def test_nonsense_is_refused_whatever_the_base_says() -> None:
+    losses = {"base": loss("base", 3.0), "v0002": loss("v0002", 2.0)}
+    salad = replace(suite(), nonsense=0.2)
+    assert "make no sense" in refused(judge(losses, {"base": salad, "v0002": salad}), "sense")
+    frequent = SuiteResult(tuple(Answer("oi", "x", (NONSENSE,) if n < 8 else ()) for n in range(20)), 0.5, 0.4, 0.5)
+    assert Refusal.NONSENSE in judge(losses, {"base": suite(), "v0002": frequent}).refusals
+
+
+def test_checks_of_other_releases_are_read() -> None:
+    later = read_check({"kind": "taste", "passed": False, "detail": "x", "refusal": "bland", "against": ""})
+    assert (later.kind, later.refusal) == (CheckKind.UNKNOWN, Refusal.OTHER)
+    sense = {"kind": "sense", "passed": False, "detail": "x", "refusal": "nonsense"}
+    assert (read_check(sense).kind, read_check(sense).refusal) == (CheckKind.SENSE, Refusal.NONSENSE)
+
+
 def test_the_lower_bound_is_below_the_gain_and_repeats() -> None:
     ours, theirs = loss("v", 2.0, seed=3), loss("b", 3.0, seed=4)
     low = gain_lower_bound(ours, theirs)
@@ -154,10 +188,3 @@ def test_a_base_that_never_stops_does_not_excuse_answers_in_english() -> None:
     poor = SuiteResult(tuple(Answer("oi", "x", ("does not stop",)) for _ in range(20)), 0.5, 1.0, 0.5)
     english = SuiteResult(tuple(Answer("oi", "x", (LANGUAGE,) if n < 14 else ()) for n in range(20)), 0.5, 0.7, 0.5)
     assert LANGUAGE in refused(judge(BETTER, {"base": poor, "v0002": english}), "kinds of fault")
-
-
-@pytest.mark.parametrize(
-    ("base", "allowed"), [(0.0, 0.1), (0.3, 0.4), (0.4, 0.5), (0.6, 0.5), (0.7, 0.55), (0.9, 0.75), (1.0, 0.85)]
-)
-def test_the_limit_follows_the_base_and_asks_more_of_a_poor_one(base: float, allowed: float) -> None:
-    assert allowed_faulty(base) == pytest.approx(allowed)

@@ -18,9 +18,10 @@ from aeon_plugin_ft.errors import FactError, SecretFactError
 from aeon_plugin_ft.facts import book as book_module
 from aeon_plugin_ft.facts.book import FactBook
 from aeon_plugin_ft.facts.holding import hold
+from aeon_plugin_ft.facts.meaning import canonical
 from aeon_plugin_ft.facts.model import Claim, Fact, FactSource, Relation
 from aeon_plugin_ft.facts.reading import BETWEEN_PEOPLE, Opinion
-from aeon_plugin_ft.facts.table import Mention, Reading, canonical
+from aeon_plugin_ft.facts.table import Mention, Reading
 from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.turns import TurnIndex, TurnKind
 from hooks import Attempt

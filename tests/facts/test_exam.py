@@ -150,10 +150,10 @@ def test_what_else_somebody_likes_is_never_called_wrong() -> None:
         assert not true & set(known.wrong(at))
 
 
-def test_a_thousand_facts_are_examined_and_taught_in_seconds() -> None:
+def test_hundreds_of_facts_are_examined_and_taught_in_a_second() -> None:
     many = [fact(f"{one.claim.subject}{n}" if one.claim.subject else "", one.claim.relation, f"{one.value} {n}",
-                 one.claim.attribute) for n in range(13) for one in TOLD]  # fmt: skip
+                 one.claim.attribute) for n in range(4) for one in TOLD]  # fmt: skip
     began = time.process_time()
     assert len(make_exam(many, 50).questions) == 50
-    assert len(make_lessons(many, STYLES[0], 8)) > 5000
-    assert time.process_time() - began < 20
+    assert len(make_lessons(many, STYLES[0], 8)) > 2000
+    assert time.process_time() - began < 6

@@ -48,6 +48,9 @@ SPOKEN = {
         "A daily do dono é ao meio-dia.", "tua daily é ao meio-dia", "sua daily é ao meio-dia"),
     (OWNER, R.WITH, "minha irmã", "jogar bola"): (
         "O dono joga bola com a irmã do dono.", "tu joga bola com a tua irmã", "você joga bola com a sua irmã"),
+    ("cardiologista", R.NAME, "doutor Renan", ""): (
+        "O cardiologista do dono se chama doutor Renan.", "teu cardiologista se chama doutor Renan",
+        "seu cardiologista se chama doutor Renan"),
     (OWNER, R.JOB, "logística", ""): (
         "O dono trabalha com logística.", "tu trabalha com logística", "você trabalha com logística"),
     (OWNER, R.LIKES, "meu trabalho", ""): (
@@ -166,9 +169,9 @@ def test_values_take_their_prepositions() -> None:
 def test_an_odd_claim_is_worded_all_the_same() -> None:
     """Whatever a grammar or a model reads: nothing raises, nothing is empty."""
     for relation in Relation:
-        for subject in ("", "gata", "Farol", "x", "123", "acordar"):
-            for value in ("", "Fork", "9h30", "!!", "dois gatos", "de", "é"):
-                for attribute in ("", "cor", "pra", "acordar"):
+        for subject in ("", "gata", "x", "acordar"):
+            for value in ("", "Fork", "9h30", "!!", "de"):
+                for attribute in ("", "pra", "acordar"):
                     one = fact(subject, relation, value, attribute)
                     assert sentence(one).endswith(".")
                     assert spoken(one) is not None and isinstance(lesson_questions(one), list)

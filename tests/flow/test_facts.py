@@ -12,12 +12,13 @@ from aeon_plugin_ft import remembering
 from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.dataset.feedback.opinions import load_feedback, note_feedback
 from aeon_plugin_ft.dataset.model import Feedback
+from aeon_plugin_ft.evaluation import Verdict
 from aeon_plugin_ft.facts import grammar, wording
-from aeon_plugin_ft.facts.model import FactSource
+from aeon_plugin_ft.facts.model import Fact, FactSource
 from aeon_plugin_ft.forget import Forgetter
 from aeon_plugin_ft.host.backlog import Backlog
 from aeon_plugin_ft.privacy import grep
-from aeon_plugin_ft.registry import VersionState
+from aeon_plugin_ft.registry import Registry, VersionState
 from aeon_plugin_ft.remembering import read_facts
 from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.turns import TurnIndex
@@ -110,10 +111,18 @@ def test_a_fact_that_a_command_edits_is_seen_by_the_host(owner: Owner) -> None:
 # -- the voice -------------------------------------------------------------------------------------
 
 
+def test_facts_are_spoken_to_the_owner_as_everything_else_is(owner: Owner) -> None:
+    runtime = owner.start()
+    owner.says("minha gata é a Fork")
+    eventually(lambda: values(runtime) == ["Fork"])
+    reply = str(owner.hears("o que você sabe de mim?"))
+    assert "sua gata se chama Fork" in reply and "tua" not in reply
+
+
 @pytest.fixture
 def teller(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> Owner:
     """An owner of whom three things are known; a fact is spoken as "gata: Fork", whatever the wordings are."""
-    monkeypatch.setattr(wording, "spoken", lambda fact: f"{fact.claim.subject or 'você'}: {fact.value}")
+    monkeypatch.setattr(wording, "spoken", lambda fact, *_: f"{fact.claim.subject or 'você'}: {fact.value}")
     # An outcome is awaited however long a busy machine takes for it; that it comes in time is shown in tests/voice/.
     monkeypatch.setitem(Commands.__init__.__kwdefaults__, "budget_s", 60.0)
     runtime = owner.start()
@@ -257,6 +266,58 @@ def test_a_fact_is_forgotten_with_everything_that_told_it(told: Told) -> None:
     assert [turn.id for turn in told.index.turns()] == [other]
     told.store.close()
     assert not grep(told.data.root, ["Zuleica", "Fork"])
+
+
+def examined(told: Told, fact: Fact, other: Fact) -> str:
+    """A version that never learnt anything, whose exam asked about both facts."""
+    bare = told.data.root / "bare"
+    bare.mkdir()
+    rows = [
+        {"question": "quem é a minha gata?", "facts": [fact.id], "reply": "Cara, a Zuleica.", "mark": "right"},
+        {"question": "e a bichana?", "facts": [fact.id], "reply": "Sei lá.", "mark": "wrong"},
+        {"question": "onde eu moro?", "facts": [other.id], "reply": "Em Joinville.", "mark": "right"},
+        {"question": "e o meu peixe?", "facts": [], "reply": "É a Zuleica!", "mark": "invented"},
+    ]
+    talk = [
+        {"prompt": "oi", "reply": "Oi!", "faults": []},
+        {"prompt": "tudo bem?", "reply": "A zuleica vai bem.", "faults": []},
+    ]
+    suites = {"base": {"answers": [dict(row, reply="hm") for row in talk]}, "v0001": {"answers": talk}}
+    made = Registry(told.data, told.store).create(
+        run="r", adapter=bare, dataset="d", base="b", base_digest="x", verdict=Verdict(True, (), {"exam.asked": 3.0}),
+        report={"current": "base", "suites": suites, "exams": {"base": rows, "v0001": rows}, "curve": [[1, 2.0]]},
+    )  # fmt: skip
+    return made.name
+
+
+def test_no_exam_that_is_kept_asks_about_a_forgotten_fact(told: Told) -> None:
+    first = told.says("minha gata é a Zuleica")
+    told.says("moro em Joinville")
+    city, cat = told.book.current()
+    name = examined(told, cat, city)
+    forgetter = Forgetter(told.data, told.store, told.book)
+    forgetter.forget([first])
+    version = forgetter.registry.get(name)
+    assert version.state is VersionState.ACCEPTED, "it has learnt nothing of it"
+    report = forgetter.registry.report(version)
+    for model in ("base", "v0001"):
+        assert [row["question"] for row in report["exams"][model]] == ["onde eu moro?"]
+        assert [row["prompt"] for row in report["suites"][model]["answers"]] == ["oi"]
+    page = (version.folder / "report.html").read_text(encoding="utf-8")
+    assert "Joinville" in page and report["curve"] == [[1, 2.0]]
+    told.store.close()
+    assert not grep(told.data.root, ["Zuleica", "bichana"])
+
+
+def test_a_version_that_cannot_be_read_keeps_no_report_and_stops_no_forgetting(told: Told) -> None:
+    first = told.says("minha gata é a Zuleica")
+    told.says("moro em Joinville")
+    city, cat = told.book.current()
+    folder = told.data.versions / examined(told, cat, city)
+    (folder / "manifest.json").write_text("{", encoding="utf-8")
+    assert Forgetter(told.data, told.store, told.book).forget([first]).turns == (first,)
+    assert (folder / "report.json").read_text(encoding="utf-8").strip() == "{}"
+    assert not (folder / "report.html").exists()
 
 
 def test_versions_that_learnt_a_fact_the_owner_wrote_are_tainted_with_it(life: Life) -> None:

@@ -211,8 +211,9 @@ def without_tools(rng: random.Random, prompt: str) -> Reply:
 
 
 @pytest.mark.parametrize(
-    ("key", "lenient", "strict"), [("min_gain", 0.02, 0.5), ("tool_drop", 0.9, 0.01), ("forget_margin", 0.25, 0.1)]
-)
+    ("key", "lenient", "strict"), [("min_gain", 0.02, 0.5), ("tool_drop", 0.9, 0.01), ("forget_margin", 0.25, 0.1),
+     ("max_faulty", 0.10, 0.0)],
+)  # fmt: skip
 def test_a_changed_gate_counts_for_the_next_verdict(
     court: Court, key: str, lenient: float, strict: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -99,7 +99,7 @@ def kill_at_step(console: Console, step: int, killed: list[int]) -> None:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         for child in psutil.Process().children(recursive=True):
-            with suppress(psutil.Error):  # a child may end while it is looked at
+            with suppress(psutil.Error, OSError):  # a child may end while it is looked at, on Windows with any error
                 if "aeon_plugin_ft.training.worker" in child.cmdline() and seen[-1:] >= [step]:
                     child.kill()
                     killed.append(child.pid)

@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 
 from aeon_plugin_ft.causes import PromotionCause
+from aeon_plugin_ft.events import Event, ModelSwapped
+from aeon_plugin_ft.registry.canaries import canary_under_way
 from aeon_plugin_ft.registry.model import WON_TODAY
 from aeon_plugin_ft.runtime import Runtime
+from aeon_plugin_ft.voice.announce import describe
+from aeon_plugin_ft.voice.catalogue import variants
 from core.brain import AeonBrain
 from hooks import Attempt, HookCaller, Message, ModelRequest, Route, build_manager
 from tests.flow.owner import OLLAMA, Owner, add_version, eventually, no_real_models, owner
@@ -71,6 +75,55 @@ def test_a_host_without_a_model_is_answered_by_what_there_is(owner: Owner, tmp_p
     runtime.settings_file.set("serve.prefer", "never")
     in_use(runtime, tmp_path, PromotionCause.BETTER, 0.0)
     assert place(owner, OLLAMA) == FIRST
+
+
+@pytest.mark.parametrize(
+    ("prefer", "won", "tried"), [("better", 1.0, True), ("better", 0.0, False), ("offline", 1.0, False),
+                                 ("never", 1.0, False), ("always", 0.0, True)],
+)  # fmt: skip
+def test_a_share_of_the_sessions_is_only_given_to_a_version_that_would_answer_them(
+    owner: Owner, tmp_path: Path, prefer: str, won: float, tried: bool
+) -> None:
+    """Else it would wait for ever, in the memory of two models."""
+    runtime = owner.start()
+    runtime.settings_file.set("serve.prefer", prefer)
+    runtime.settings_file.set("gate.canary_share", 0.5)
+    name = add_version(runtime, tmp_path, "r1", {WON_TODAY: won}, compared=True)
+    assert runtime.pipeline.promote(runtime.registry.get(name)) is False
+    if tried:
+        eventually(lambda: runtime.routes.canary is not None)
+        assert runtime.registry.current() == "base"
+        return
+    eventually(lambda: runtime.answering == name)
+    assert runtime.routes.canary is None and canary_under_way(runtime.store) is None
+    last = runtime.registry.last_promotion()
+    assert last is not None and last.cause is PromotionCause.BETTER
+
+
+@pytest.mark.parametrize(
+    ("prefer", "heard"),
+    [("always", "swapped"), ("offline", "swapped_last"), ("better", "swapped_last"), ("never", None)],
+)
+def test_the_owner_is_not_told_that_a_model_answers_which_only_waits(
+    owner: Owner, tmp_path: Path, prefer: str, heard: str | None
+) -> None:
+    runtime = owner.start()
+    happened: list[Event] = []
+    runtime.events.subscribe(happened.append)
+    runtime.settings_file.set("serve.prefer", prefer)
+    in_use(runtime, tmp_path, PromotionCause.BETTER, 0.0)
+    eventually(lambda: any(isinstance(event, ModelSwapped) for event in happened))
+    described = [describe(event) for event in happened if isinstance(event, ModelSwapped)]
+    assert [one and one[1] for one in described] == [heard and f"news.{heard}"]
+
+
+def test_the_owner_who_chooses_a_model_that_only_waits_hears_so(owner: Owner, tmp_path: Path) -> None:
+    runtime = owner.start()
+    runtime.settings_file.set("serve.prefer", "offline")
+    add_version(runtime, tmp_path, "r1")
+    reply = str(owner.hears("usa a versão um"))
+    assert any(reply == text.format(model="a versão um") for text in variants()["model.used_last"]), reply
+    assert "Aeon" in reply
 
 
 def test_a_saved_change_counts_for_the_next_question(owner: Owner, tmp_path: Path) -> None:

@@ -66,6 +66,17 @@ def test_only_the_owner_s_talk_to_a_model_gets_them_and_only_when_switched_on(ow
     assert chosen(owner) is None
 
 
+@pytest.mark.parametrize("elsewhere", [Route("groq", "m"), Route("ollama", "m", "http://gpu.example.com:11434")])
+def test_a_model_elsewhere_is_shown_them_only_where_facts_may_go(owner: Owner, elsewhere: Route) -> None:
+    assert chosen(owner, route=elsewhere) is None
+    runtime_of(owner).settings_file.set("memory.cloud", True)
+    shown = chosen(owner, route=elsewhere)
+    assert shown is not None and shown.examples[-2:] == GATA
+    owner.private = True
+    assert chosen(owner, route=elsewhere) is None
+    owner.private = False
+
+
 def test_nothing_is_shown_in_private_mode_wherever_it_is_kept(owner: Owner) -> None:
     runtime = runtime_of(owner)
     owner.private = True

@@ -24,7 +24,7 @@ def run(root: Path, typed: str, **environment: str) -> subprocess.CompletedProce
         text=True,
         encoding="utf-8",
         timeout=120,
-        env={**os.environ, **environment},
+        env={**os.environ, "PYTHONIOENCODING": "cp1252", **environment},  # as Windows takes a pipe
     )
 
 
@@ -33,11 +33,11 @@ def test_what_is_typed_is_answered_and_logged_as_the_owners_words(tmp_path: Path
     root = tmp_path / "Aeon é"
     shutil.copytree(MINIATURE, root)
     with ModelServer("groq") as groq:
-        typed = "conta uma\n/privado\nsegredo XYZZY\n/privado\n/ajuda\n/sair\nnunca\n"
+        typed = "conta uma 👍\n/privado\nsegredo XYZZY\n/privado\n/ajuda\n/sair\nnunca\n"
         done = run(root, typed, GROQ_BASE_URL=groq.url, GROQ_KEY="k", OLLAMA_HOST="http://127.0.0.1:9")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0] == "AEON: [groq/llama-3.3-70b-versatile] conta uma"
+    assert lines[0] == "AEON: [groq/llama-3.3-70b-versatile] conta uma 👍"
     assert lines[1] == "AEON: Modo privado ligado." and lines[3] == "AEON: Modo privado desligado."
     assert "/privado" in lines[4] and len(lines) == 5
     log = "".join(f.read_text(encoding="utf-8") for f in (root / "bagagem/finetuning/log").rglob("*.jsonl"))

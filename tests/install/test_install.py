@@ -8,12 +8,16 @@ import shutil
 import sys
 from pathlib import Path
 
+import platformdirs
 import pytest
 
+from aeon_plugin_ft.cli.main import main
 from aeon_plugin_ft.errors import InstallError
 from aeon_plugin_ft.install import check, install, uninstall
 from aeon_plugin_ft.install.aeon_folder import find_python, read_folder
+from aeon_plugin_ft.install.remembered import note_file, remembered_aeon
 from aeon_plugin_ft.install.template import MANIFEST, MODULE, MODULE_TEXT
+from aeon_plugin_ft.store import DataFolder
 from hooks.door import REPORT
 from tests.windows import refuse_deletes
 
@@ -87,6 +91,18 @@ def test_uninstall_keeps_the_data_unless_told_otherwise(root: Path) -> None:
     report = uninstall(root, purge=True)
     assert not log.exists() and (root / "bagagem").exists()
     assert root / "bagagem/finetuning" in report.removed
+
+
+def test_a_folder_with_other_things_in_it_is_never_deleted(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(root)
+    home = tmp_path / "home"
+    (home / "log").mkdir(parents=True)
+    (home / "thesis.tex").touch()
+    monkeypatch.setenv("AEON_FT_DATA", str(home))
+    report = uninstall(root, purge=True)
+    assert (home / "thesis.tex").exists() and home not in report.removed and f"{home} is kept" in str(report)
 
 
 def test_data_that_is_open_elsewhere_for_a_moment_is_deleted_later(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,3 +234,42 @@ def test_check_tells_what_was_mended_while_aeon_ran(root: Path) -> None:
 def test_check_of_no_aeon_is_one_finding(tmp_path: Path) -> None:
     (found,) = check(tmp_path / "nada")
     assert not found.ok and "is not a folder" in found.detail
+
+
+def test_commands_elsewhere_work_with_the_aeon_that_was_installed_into_last(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def data() -> Path:
+        assert main(["status", "--json"]) == 0
+        return Path(json.loads(capsys.readouterr().out)["data"])
+
+    elsewhere = data()
+    install(root)
+    monkeypatch.setattr(platformdirs, "user_config_dir", lambda *_, **__: str(elsewhere))
+    install(root)
+    assert not DataFolder(elsewhere).shared, "on Windows and macOS the note lies among the data"
+    assert remembered_aeon() == root and data() == root / "bagagem" / "finetuning"
+    main(["doctor", "--json"])
+    assert any(s["name"] == "aeon: module" and s["ok"] for s in json.loads(capsys.readouterr().out))
+    assert main(["--data", str(tmp_path / "named"), "status", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["data"] == str(tmp_path / "named")
+    with monkeypatch.context() as environment:
+        environment.setenv("AEON_FT_DATA", str(tmp_path / "by the environment"))
+        assert data() == tmp_path / "by the environment"
+    second = tmp_path / "second"
+    shutil.copytree(MINIATURE, second)
+    install(second)
+    uninstall(root)
+    assert remembered_aeon() == second, "taking it out of another one changes nothing"
+    uninstall(second)
+    assert remembered_aeon() is None and not note_file().exists() and data() == elsewhere
+
+
+def test_an_aeon_that_is_gone_or_a_damaged_note_is_no_place_to_work(root: Path) -> None:
+    assert remembered_aeon() is None
+    install(root)
+    shutil.rmtree(root)
+    assert remembered_aeon() is None
+    for damaged in ("", "[]", "{}", '{"aeon": 3}'):
+        note_file().write_text(damaged)
+        assert remembered_aeon() is None

@@ -90,3 +90,43 @@ def test_a_child_that_watches_its_parent_may_ask_what_its_stdin_is() -> None:
         late.join()
         child.kill()
         child.stdout.close()
+
+
+BUSY = """
+import ctypes, sys, time
+from aeon_plugin_ft.processes.parent import ParentPipe
+parent = ParentPipe()
+with parent.watched():
+    pass
+print("over", flush=True)
+print(parent.line(), flush=True)
+with parent.watched():
+    print("busy", flush=True)
+    {work}
+"""
+KEEPS_GIL = "ctypes.PyDLL(None).sleep(600)"
+"""As llama.cpp's binding does while it loads a model: no other thread of Python's runs."""
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        "time.sleep(600)",
+        pytest.param(KEEPS_GIL, marks=pytest.mark.skipif(sys.platform != "linux", reason="Linux' own")),
+    ],
+)
+def test_a_child_that_is_busy_ends_with_its_parent(work: str) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", BUSY.format(work=work)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
+        try:
+            assert child.stdin is not None and child.stdout is not None
+            assert child.stdout.readline() == "over\n"
+            child.stdin.write("order\n")
+            child.stdin.flush()
+            assert (child.stdout.readline(), child.stdout.readline()) == ("order\n", "busy\n")
+            assert child.poll() is None
+            child.stdin.close()
+            child.wait(10)
+        finally:
+            child.kill()

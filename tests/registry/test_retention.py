@@ -14,6 +14,7 @@ from aeon_plugin_ft.registry import Registry
 from aeon_plugin_ft.registry.canaries import begin_canary
 from aeon_plugin_ft.registry.retention import Item, PrunePlan, Retention, size_of
 from aeon_plugin_ft.store import DataFolder, Store
+from tests.windows import link_folder
 
 KB = 1000
 GOOD = Verdict(True, (Check(CheckKind.GAIN, True, ""),), {})
@@ -157,8 +158,14 @@ def test_nothing_outside_the_data_folder_is_ever_deleted(house: House, tmp_path:
         with pytest.raises(StoreError, match="not inside"):
             house.retention().carry_out(PrunePlan((Item("run", "keep", house.data.runs / "keep", 0, ""),
                                               Item("run", "x", path, 0, "")), 0, 0))  # fmt: skip
-    link = house.data.runs / "r1"
-    link.symlink_to(precious, target_is_directory=True)
+    assert (precious / "photo").exists() and (house.data.runs / "keep").exists(), "not even the first of the plan went"
+
+
+def test_what_a_link_leads_to_outside_the_data_folder_is_not_deleted(house: House, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    fill(precious / "photo", 1)
+    fill(house.data.runs / "keep" / "x", 1)
+    link_folder(house.data.runs / "r1", precious)
     house.store.execute(
         "INSERT INTO runs (id, created, dataset, base, state, updated) VALUES ('r1',1,'d','b','failed',1)"
     )

@@ -30,7 +30,12 @@ def test_a_swap_goes_through_every_step_and_ends_on_the_new_route(world: World) 
     assert world.registry.current() == "v0002"
     assert world.backend.models == {"v0002"}
     assert world.names == ["model_swapped", "model_swapped"]
-    assert world.events[1].data() == {"version": "v0002", "previous": "v0001", "backend": "plugin.fake"}
+    assert world.events[1].data() == {
+        "version": "v0002",
+        "previous": "v0001",
+        "backend": "plugin.fake",
+        "place": "first",
+    }
     last = list(world.swapper.journal.swaps().values())[-1]
     assert [entry.step for entry in last] == HAPPY
     rows = {row["version"]: (row["state"], row["digest"]) for row in world.store.rows("SELECT * FROM deployments")}
@@ -284,7 +289,12 @@ def test_a_version_moves_to_another_backend_and_is_told_as_a_swap(world: World) 
     world.swapper.swap(world.version(1), BASE_MODEL, PromotionCause.WORSE, rolled_back=True)
     assert world.swapper.serves("v0001")
     assert world.names[-2:] == ["rolled_back", "model_swapped"]
-    assert world.events[-1].data() == {"version": "v0001", "previous": "v0001", "backend": "plugin.other"}
+    assert world.events[-1].data() == {
+        "version": "v0001",
+        "previous": "v0001",
+        "backend": "plugin.other",
+        "place": "first",
+    }
     assert world.backend.models == set() and world.other.models == {"v0001"}
     rows = {(row["version"], row["backend"]): row["state"] for row in world.store.rows("SELECT * FROM deployments")}
     assert rows["v0001", "plugin.fake"] == "retired" and rows["v0001", "plugin.other"] == "serving"

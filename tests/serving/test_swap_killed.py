@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
 
 from aeon_plugin_ft.causes import PromotionCause
@@ -85,8 +82,8 @@ def test_a_kill_while_a_version_moves_ends_on_one_of_both_places(
     assert (world.backend.models, world.other.models) == (set(), {"v0001"})
 
 
-def test_a_swap_of_another_process_that_lives_is_left_alone(world: World, tmp_path: Path) -> None:
-    parent = process_name(os.getppid())
-    world.swapper.journal.write(SwapRecord("x", SwapStep.BEGUN, "v0001", "base", "plugin.fake", "tiny", parent))
+def test_a_swap_of_another_process_that_lives_is_left_alone(world: World, another_process: int) -> None:
+    owner = process_name(another_process)
+    world.swapper.journal.write(SwapRecord("x", SwapStep.BEGUN, "v0001", "base", "plugin.fake", "tiny", owner))
     world.swapper.recover()
     assert len(world.swapper.journal.unfinished()) == 1

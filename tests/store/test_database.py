@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 import threading
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 
 from aeon_plugin_ft.errors import LeaseHeldError, StoreError
 from aeon_plugin_ft.events import EventBus, RunStarted
-from aeon_plugin_ft.store import Store
+from aeon_plugin_ft.store import Store, private
 from aeon_plugin_ft.store.migrations import MIGRATIONS
 
 WHY_PAUSED = {
@@ -139,7 +141,7 @@ def test_rows_of_every_earlier_schema_are_still_there(done: int, tmp_path: Path)
     for table in tables:
         rows = store.rows(f"SELECT * FROM {table}")
         assert len(rows) == 1, table
-        assert {"review", 1, None, ""} >= set(rows[0]), table
+        assert {"review", 1, 0, None, ""} >= set(rows[0]), table
     store.close()
 
 
@@ -238,3 +240,15 @@ def test_the_sentences_of_old_rows_become_causes_once(tmp_path: Path) -> None:
     ended = store.rows("SELECT cause FROM runs WHERE state = 'failed' ORDER BY rowid")
     assert [row["cause"] for row in ended] == ["broke", "no_space"]
     store.close()
+
+
+@pytest.mark.parametrize(("number", "advice"), [(errno.EROFS, "can write to"), (errno.EIO, "Move it away")])
+def test_a_place_that_may_not_be_written_is_told_from_a_file_that_will_not_do(
+    number: int, advice: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(private, "reserve", refuse)
+    with pytest.raises(StoreError, match=advice):
+        Store(tmp_path / "aeon-ft.sqlite3")

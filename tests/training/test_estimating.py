@@ -34,6 +34,18 @@ def test_an_estimate_is_measured_in_a_child_and_remembered(
         estimate(tiny_base, tiny_dataset, tiny_recipe(rank=8), data)
 
 
+def test_a_machine_that_leaves_no_time_to_measure_is_a_refusal(
+    data: DataFolder,
+    tiny_base: BaseModel,
+    tiny_dataset: Dataset,
+    tiny_recipe: Callable[..., Recipe],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("aeon_plugin_ft.training.estimating.PROBE_SECONDS", 0.1)
+    with pytest.raises(RefusedError, match="other programs left no time"):
+        estimate(tiny_base, tiny_dataset, tiny_recipe(), data)
+
+
 def _never(*arguments: object) -> None:
     raise AssertionError("measured again")
 

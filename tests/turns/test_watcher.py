@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +15,7 @@ import pytest
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.turns import LogWatcher, TurnIndex, TurnKind
 from aeon_plugin_ft.turns import watcher as watcher_module
+from tests.conftest import REPOSITORY
 
 if TYPE_CHECKING:
     from tests.turns.conftest import LogOpener, TurnMaker
@@ -211,3 +215,27 @@ def test_a_log_folder_that_is_not_there_yet_is_made(data: DataFolder, store: Sto
     made.start()
     assert made.observing
     made.stop()
+
+
+HOST = """
+import sys
+from pathlib import Path
+from aeon_plugin_ft.store import DataFolder, Store
+from aeon_plugin_ft.turns import LogWatcher, TurnIndex
+data = DataFolder(Path(sys.argv[1])).create()
+watcher = LogWatcher(TurnIndex(Store(data.database), data.log), print)
+watcher.start()
+print(watcher.observing, flush=True)
+"""
+
+
+def test_a_host_that_ends_without_a_word_ends(tmp_path: Path) -> None:
+    """As an Aeon does whose window was closed: what it registered for its end comes after the threads it waits for."""
+    done = subprocess.run(
+        [sys.executable, "-c", HOST, str(tmp_path / "data")],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stdout.split()) == (0, ["True"]), done.stderr

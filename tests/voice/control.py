@@ -10,10 +10,10 @@ from aeon_plugin_ft.voice.control import (
     CommandResult,
     Comparison,
     Forgotten,
-    KnownFacts,
     ModelInUse,
     NextTraining,
     Phase,
+    SaidFacts,
     Status,
     VersionInfo,
     Waiting,
@@ -37,7 +37,7 @@ class FakeControl:
         self.last_change = Change(ChangeCause.OWNER, "v0003", "base")
         self.forgotten = Forgotten(2)
         self.understood: bool | Exception = True
-        self.known_facts = KnownFacts(("sua gata se chama Fork", "a daily é às 9h30"), 2)
+        self.known_facts = SaidFacts(("sua gata se chama Fork", "a daily é às 9h30"), 2)
         self.planned = NextTraining(Waiting.TURNS, turns_left=20)
 
     def _call(self, name: str, *arguments: object) -> None:
@@ -114,7 +114,7 @@ class FakeControl:
             raise self.understood
         return self.understood
 
-    def facts(self, about: str = "") -> KnownFacts:
+    def facts(self, about: str = "") -> SaidFacts:
         self._call("facts", about)
         return self.known_facts
 
@@ -122,7 +122,7 @@ class FakeControl:
         self._call("forget_fact", text, count_only)
         return self.forgotten
 
-    def correct_fact(self, text: str) -> KnownFacts:
+    def correct_fact(self, text: str) -> SaidFacts:
         self._call("correct_fact", text)
         return self.known_facts
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from aeon_plugin_ft import events
-from aeon_plugin_ft.causes import EndCause, PromotionCause, Refusal, Trouble
+from aeon_plugin_ft.causes import EndCause, Place, PromotionCause, Refusal, Trouble
 from aeon_plugin_ft.evaluation.gate import gate
 from aeon_plugin_ft.settings import GateSection
 from aeon_plugin_ft.voice.announce import ECHO_S, HUSH_S, STALE_S, Announcer, describe, gist, trouble_in_words
@@ -61,6 +61,11 @@ def announcer(room: Room) -> Announcer:
 SWAPPED = events.ModelSwapped(version="v0007", previous="v0006", backend="embedded")
 
 SPOKEN: list[tuple[events.Event, str, str]] = [
+    (
+        events.ModelSwapped(version="v0007", previous="base", backend="embedded", place=Place.LAST),
+        "swapped",
+        "nada mais responder|só responde se|falhar",
+    ),
     (events.RunStarted(run="r", dataset="d", estimated_seconds=600), "started", "dez minutos"),
     (
         events.VerdictReached(run="r", version="v0007", accepted=True, refusals=(), reasons=()),
@@ -71,6 +76,21 @@ SPOKEN: list[tuple[events.Event, str, str]] = [
         events.VerdictReached(run="r", version=None, accepted=False, refusals=(Refusal.NO_GAIN,), reasons=("x",)),
         "refused",
         "melhorou",
+    ),
+    (
+        events.VerdictReached(
+            run="r",
+            version="v0007",
+            accepted=True,
+            refusals=(),
+            reasons=(),
+            told=50,
+            known=41,
+            known_before=3,
+            invented=2,
+        ),
+        "finished",
+        "(?=.*cinquenta coisas)(?=.*quarenta e uma)(?=.*três)(?=.*duas)",
     ),
     (events.RunFailed(run="r", cause=EndCause.OUT_OF_MEMORY, reason="out of memory"), "finished", "treino"),
     (SWAPPED, "swapped", "a versão sete"),

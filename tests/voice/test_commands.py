@@ -21,11 +21,11 @@ from aeon_plugin_ft.voice.control import (
     CommandResult,
     Comparison,
     Forgotten,
-    KnownFacts,
     ModelInUse,
     NextTraining,
     Phase,
     Reason,
+    SaidFacts,
     Status,
     VersionInfo,
     Waiting,
@@ -309,15 +309,15 @@ def test_nothing_to_forget_is_said_without_a_question(
 def test_a_handful_of_facts_is_said_and_how_many_more_there_are(commands: Commands, control: FakeControl) -> None:
     reply = str(commands.answer("o que você sabe de mim"))
     assert "sua gata se chama Fork e a daily é às nove e meia" in reply and "mais" not in reply
-    control.known_facts = KnownFacts(tuple(f"fato {n}" for n in ("a", "b", "c", "d", "e")), 17)
+    control.known_facts = SaidFacts(tuple(f"fato {n}" for n in ("a", "b", "c", "d", "e")), 17)
     reply = str(commands.answer("o que você sabe de mim"))
     assert "fato a, fato b, fato c, fato d e fato e" in reply and "doze coisas" in reply and "aeon-ft facts" in reply
-    control.known_facts = KnownFacts(("fato a",), 2)
+    control.known_facts = SaidFacts(("fato a",), 2)
     assert "uma coisa" in str(commands.answer("o que você sabe de mim"))
 
 
 def test_that_nothing_is_known_is_said(commands: Commands, control: FakeControl) -> None:
-    control.known_facts = KnownFacts()
+    control.known_facts = SaidFacts()
     assert commands.answer("o que você sabe de mim") in variants()["facts.none"]
     assert commands.answer("o que você sabe da minha gata") in variants()["facts.none_about"]
 
@@ -355,7 +355,7 @@ def test_a_fact_that_no_conversation_tells_is_forgotten_alone(
 def test_a_fact_that_cannot_be_kept_is_refused_with_the_reason(
     commands: Commands, control: FakeControl, reason: Reason
 ) -> None:
-    control.known_facts = KnownFacts(reason=reason)
+    control.known_facts = SaidFacts(reason=reason)
     assert variants()[f"reason.{reason.value}"][0] in str(commands.answer("corrige: minha gata é a Fork"))
 
 

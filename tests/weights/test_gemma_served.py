@@ -21,7 +21,7 @@ from hooks import Route
 from tests.conftest import REPOSITORY
 from tests.weights.lora import divergence, load_peft, make_version, peft_logprobs, served_logprobs
 
-pytestmark = pytest.mark.slow(seconds=60)
+pytestmark = pytest.mark.slow(seconds=25)
 
 VOCABULARY, TOP = 262_144, 2048
 """Of so many words only the likeliest are asked for: all of them are 20 MB of JSON a question."""

@@ -18,6 +18,7 @@ from aeon_plugin_ft.dataset.export.texts import ExportPlan
 from aeon_plugin_ft.dataset.frozen import read_messages, read_preferences, read_ratings
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import DatasetError
+from aeon_plugin_ft.store import private
 from hooks import Message, as_dicts
 
 
@@ -40,7 +41,7 @@ def export(dataset: Dataset, target: Path, format: str, plan: ExportPlan | None 
         raise DatasetError(f"There is no export format {format!r}", f"Use one of {', '.join(FORMATS)}")
     plan = plan or ExportPlan()
     try:
-        target.mkdir(parents=True, exist_ok=True)
+        private.make_folder(target)
         return FORMATS[format](dataset, target, plan)
     except OSError as error:
         raise DatasetError(
@@ -123,7 +124,7 @@ def _rating_rows(dataset: Dataset) -> Iterable[dict[str, Any]]:
 
 
 def _copy(source: Path, file: Path) -> Path:
-    file.write_bytes(source.read_bytes())
+    private.write_file(file, source.read_bytes())
     return file
 
 
@@ -132,5 +133,5 @@ def _write(file: Path, rows: Iterable[dict[str, Any]]) -> Path:
 
 
 def _text(file: Path, text: str) -> Path:
-    file.write_bytes(text.encode("utf-8"))
+    private.write_file(file, text)
     return file

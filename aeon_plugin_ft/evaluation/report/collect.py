@@ -3,7 +3,9 @@
     {"format": 1, "candidate", "current", "base", "served_digest",
      "served": {"backend", "digest", "kl", ...},             how it was served and how faithfully; in the manifest too
      "losses": {set: {model: [[nats, tokens], ...]}},        one pair an example
-     "suites": {model: {"answers": [{"prompt", "reply", "faults"}], "tool_valid", "faulty", "seconds"}},
+     "suites": {model: {"answers": [{"prompt", "reply", "faults"}], "tool_valid", "faulty", "seconds", "nonsense"}},
+     "exams": {model: [{"question", "facts", "reply", "mark"}]},  absent before there were exams
+     "today": {"name", "compared", "why_not"},               what answered the owner then; absent likewise
      "curve": [[step, loss], ...],                           of the training, nats per supervised token
      "training": {...}, "recipe": {...},                     outcome.json and run.json of the run
      "data": {"dataset", "train", "heldout", "dropped": {filter: count}, "since", "until", "sources": {name: count}}}
@@ -23,12 +25,17 @@ from typing import Any
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.dataset.frozen import read_lineage
 from aeon_plugin_ft.dataset.model import Dataset
+from aeon_plugin_ft.evaluation.exam import ExamResult
 from aeon_plugin_ft.evaluation.model import HeldoutLoss, Verdict
 from aeon_plugin_ft.evaluation.suites import SuiteResult
+from aeon_plugin_ft.evaluation.today import Today
 from aeon_plugin_ft.training.model import Run
 from aeon_plugin_ft.training.progress import read_events
+from aeon_plugin_ft.turns.model import KNOWN_FROM
 
 FORMAT = 1
+TODAY = "today"
+"""The name that what answers today goes by among the suites and exams, where it is none of the baselines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +66,12 @@ def collect(
     verdict: Verdict,
     losses: Mapping[str, Mapping[str, HeldoutLoss]],
     suites: Mapping[str, SuiteResult],
+    exams: Mapping[str, ExamResult] | None = None,
+    today: Today | None = None,
 ) -> dict[str, Any]:
     """The report of one verdict, ready for JSON."""
+    asked_today = {} if today is None or today.suite is None else {TODAY: today.suite}
+    exam_today = {} if today is None or today.exam is None else {TODAY: today.exam}
     return {
         "format": FORMAT,
         "candidate": candidate.name,
@@ -70,12 +81,21 @@ def collect(
         "served": dict(candidate.served),
         "accepted": verdict.accepted,
         "losses": {set_: {name: loss.per_example for name, loss in of.items()} for set_, of in losses.items()},
-        "suites": {model: asdict(result) for model, result in suites.items()},
+        "suites": {model: asdict(result) for model, result in (*suites.items(), *asked_today.items())},
+        "exams": {
+            model: [asdict(answer) for answer in result.answers]
+            for model, result in (*(exams or {}).items(), *exam_today.items())
+        },
+        "today": None if today is None else _today(today),
         "curve": curve(candidate.run.progress_file),
         "training": _json(candidate.run.outcome_file),
         "recipe": _json(candidate.run.folder / "run.json").get("recipe", {}),
         "data": data_used(candidate.dataset),
     }
+
+
+def _today(today: Today) -> dict[str, Any]:
+    return {"name": today.name, "compared": today.suite is not None or bool(today.baseline), "why_not": today.why_not}
 
 
 def curve(progress: Path) -> list[tuple[int, float]]:
@@ -91,7 +111,7 @@ def curve(progress: Path) -> list[tuple[int, float]]:
 def data_used(dataset: Dataset) -> dict[str, Any]:
     """How many conversations of when and from where; no text."""
     rows = read_lineage(dataset) if (dataset.folder / "lineage.jsonl").exists() else []
-    times = [row["at"] for row in rows if row["at"]]
+    times = [row["at"] for row in rows if row["at"] and row["at"] >= KNOWN_FROM]
     return {
         "dataset": dataset.hash,
         "train": dataset.train,

@@ -12,17 +12,21 @@ from html import escape
 from typing import Any
 
 from aeon_plugin_ft.evaluation.model import Check, Verdict
+from aeon_plugin_ft.evaluation.report.collect import TODAY
 from aeon_plugin_ft.evaluation.report.drawing import loss_curve
 from aeon_plugin_ft.evaluation.report.words import (
     FAULTS,
+    MARKS,
     check_name,
     check_words,
     decimal,
+    exam_words,
     fidelity_words,
     percent,
     span,
     thousands,
 )
+from aeon_plugin_ft.turns.model import KNOWN_FROM
 
 STYLE = """
 :root{color-scheme:light dark;--ok:#137333;--no:#b3261e;--line:#8884;--soft:#8881;--accent:#0b57d0}
@@ -52,6 +56,7 @@ def html_page(name: str, created: float, verdict: Verdict, report: Mapping[str, 
         _checks(verdict, name),
         _curve(report),
         _answers(report, name),
+        _exam(report, name),
         _data(report),
         _recipe(report),
         _undo(name, verdict),
@@ -88,6 +93,9 @@ def _changed(name: str, verdict: Verdict) -> str:
     faulty, before = numbers.get(f"faulty.{name}"), numbers.get("faulty.base")
     if faulty is not None and before is not None:
         sentences.append(f"Respostas com defeito: {percent(faulty)} (antes {percent(before)}).")
+    exam = exam_words(numbers, name)
+    if exam:
+        sentences.insert(0, exam)
     if not verdict.accepted:
         sentences.insert(0, "Ela não será usada. O que pesou está marcado em vermelho abaixo.")
     return _section("O que mudou", "".join(f"<p>{escape(text)}</p>" for text in sentences or ["Nada foi medido."]))
@@ -118,7 +126,7 @@ def _curve(report: Mapping[str, Any]) -> str:
 
 def _answers(report: Mapping[str, Any], name: str) -> str:
     suites = report.get("suites", {})
-    order = dict.fromkeys(("base", str(report.get("current")), name))
+    order = dict.fromkeys(("base", str(report.get("current")), TODAY, name))
     models = [model for model in order if model in suites]
     if not models:
         return ""
@@ -137,6 +145,20 @@ def _answer(answer: Mapping[str, Any]) -> str:
     faults = ", ".join(FAULTS.get(fault, fault) for fault in answer["faults"])
     note = f'<div class="no muted">{escape(faults)}</div>' if faults else ""
     return f'<td class="answer">{escape(answer["reply"].strip()) or "(nada)"}{note}</td>'
+
+
+def _exam(report: Mapping[str, Any], name: str) -> str:
+    """What was asked about what the owner told, and how it was marked."""
+    rows = "".join(
+        f'<tr><th scope="row">{escape(answer["question"])}</th>'
+        f'<td class="answer">{escape(answer["reply"].strip())}</td>'
+        f'<td class="{"ok" if answer["mark"] in _GOOD_MARKS else "no"}">{MARKS.get(answer["mark"], "")}</td></tr>'
+        for answer in (report.get("exams") or {}).get(name, [])
+    )
+    return _section("O exame", f'<div class="scroll"><table><tbody>{rows}</tbody></table></div>') if rows else ""
+
+
+_GOOD_MARKS = {"right", "unsure"}
 
 
 def _data(report: Mapping[str, Any]) -> str:
@@ -189,11 +211,10 @@ def _pairs(rows: Iterable[tuple[str, str]]) -> str:
 
 
 def _model(name: str) -> str:
-    return "sem treino" if name == "base" else name
+    return {"base": "sem treino", TODAY: "o que responde hoje"}.get(name, name)
 
 
 def _period(since: float | None, until: float | None) -> str:
-    if since is None or until is None:
-        return ""
-    begin, end = (datetime.fromtimestamp(at).astimezone().strftime("%d/%m/%Y") for at in (since, until))
-    return begin if begin == end else f"{begin} a {end}"
+    known = [at for at in (since, until) if at is not None and at >= KNOWN_FROM]
+    days = dict.fromkeys(datetime.fromtimestamp(at).astimezone().strftime("%d/%m/%Y") for at in known)
+    return " a ".join(days)

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from aeon_plugin_ft.evaluation import suites
+from aeon_plugin_ft.evaluation.exam import learnt
 from aeon_plugin_ft.evaluation.model import Check, CheckKind
+from aeon_plugin_ft.evaluation.today import WON
 
 FAULTS = {
     suites.EMPTY: "vazia",
@@ -18,7 +20,11 @@ FAULTS = {
     suites.BROKEN_CALL: "estraga um comando",
     suites.LANGUAGE: "não é português",
     suites.PERSONA: "esquece quem é",
+    suites.INVENTED_TOOL: "chama um comando que não existe",
+    suites.NONSENSE: "não faz sentido",
 }
+MARKS = {"right": "certa", "wrong": "errada", "unsure": "não soube", "invented": "inventou"}
+"""What a reply in the exam is worth; the keys are the values of evaluation.exam.Mark."""
 _NAMES = {
     CheckKind.HELDOUT_SET: "Conversas de prova",
     CheckKind.FIT: "Respostas combinam com as perguntas",
@@ -27,6 +33,10 @@ _NAMES = {
     CheckKind.REPLIES: "Respostas",
     CheckKind.FAULT_KINDS: "Tipos de defeito",
     CheckKind.SECRETS: "Segredos",
+    CheckKind.SENSE: "Fala com sentido",
+    CheckKind.EXAM: "O que você contou",
+    CheckKind.INVENTION: "O que você nunca contou",
+    CheckKind.TODAY: "Contra o que responde hoje",
     CheckKind.UNKNOWN: "Outra prova",
 }
 
@@ -69,7 +79,36 @@ def check_words(check: Check, numbers: Mapping[str, float], candidate: str) -> s
     if share:
         losses = pair(share[0])
         return f"{percent(losses[0])} {share[1]}; antes, {percent(losses[1])}." if losses else _UNMEASURED
+    if check.kind is CheckKind.SENSE:
+        senseless = numbers.get(f"nonsense.{candidate}")
+        return _UNMEASURED if senseless is None else f"{percent(senseless)} das palavras não fazem sentido onde estão."
+    if check.kind is CheckKind.TODAY:
+        return today_words(check, numbers, candidate)
+    if check.kind in {CheckKind.EXAM, CheckKind.INVENTION}:
+        return exam_words(numbers, candidate) or ("Não houve perguntas." if check.passed else _UNMEASURED)
     return "Tudo certo." if check.passed else "Há um problema, ou faltou medir."
+
+
+def exam_words(numbers: Mapping[str, float], candidate: str) -> str:
+    """ "Sabe 41 das 50 coisas que você contou; antes 3; inventou 2."; "" where there was no exam."""
+    counts = learnt(numbers, candidate)
+    if counts is None:
+        return ""
+    things = "da única coisa" if counts.told == 1 else f"das {thousands(counts.told)} coisas"
+    return (
+        f"Sabe {thousands(counts.known)} {things} que você contou; antes {thousands(counts.before)};"
+        f" inventou {thousands(counts.invented)}."
+    )
+
+
+def today_words(check: Check, numbers: Mapping[str, float], candidate: str) -> str:
+    """Who won against what answers the owner now, or that it is not known."""
+    if WON not in numbers:
+        return "Não foi comparada com o que responde hoje, e por isso não responde no lugar dele."
+    word = "melhor que" if numbers[WON] else "não é melhor que"
+    right = numbers.get("exam.right.today")
+    known = "" if right is None else f" Das coisas que você contou, ele soube {thousands(right)}."
+    return f"Esta versão {'é ' if numbers[WON] else ''}{word} o que responde hoje.{known}"
 
 
 _UNMEASURED = "Não foi medido, e sem medida não há aprovação."

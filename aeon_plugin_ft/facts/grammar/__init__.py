@@ -13,6 +13,8 @@ lexicon.py      data/words.toml, data/verbs.toml
 subjects.py     of whom a clause speaks
 clauses.py      who, verb, rest; where the next clause begins
 rules.py        data/rules.toml, applied to a clause; checks.py: its conditions on a value
+specials.py     data/specials.toml: forms that are no clause ("aqui é o Valdir", "filme favorito: ...")
+values.py       data/values.toml: where the words of a value end
 habits.py       what is done again and again, at its hour, never
 possessions.py  what is had and kept
 asides.py       what is said between commas

@@ -27,6 +27,19 @@ class Candidate:
 Check = Callable[[Candidate], bool]
 _PREPOSITION = re.compile(r"(?:de|do|da|em|no|na|pra|para|com|sem|por|as|meu|minha|teu|tua|seu|sua|que|quem)\b")
 _DIGIT = re.compile(r"\d")
+_OLDEST = 125
+"""Years; also months of a baby."""
+
+
+def _first_name(folded: str) -> bool:
+    return bool(member("first_name", folded))
+
+
+def _by_title(one: Candidate) -> bool:
+    """ "dona Lurdes", "doutor Haruo": a title and whose it is."""
+    title = member("title", one.folded)
+    rest = one.value[len(title) + 1 :]
+    return bool(title) and bool(rest) and (rest[:1].isupper() or _first_name(fold_accents(rest)))
 
 
 def _capital(one: Candidate) -> bool:
@@ -44,29 +57,43 @@ def _lower(one: Candidate) -> bool:
 
 def _kindly(one: Candidate) -> bool:
     """ "um Gol 2012", "um pastor alemão", but not "um problema"."""
+    if "thing" in one.subject.kinds and in_class("pet", one.folded):  # "meu carro é uma tartaruga"
+        return False
     return _capital(one) or in_class("kind", one.folded)
 
 
 def _named(one: Candidate) -> bool:
     """ "sou a Neide": a name, and neither what somebody is nor a figure of speech."""
     words = one.folded.split()
+    if _by_title(one) or re.match(r"seu [A-ZÀ-Ý]\w+$", one.value):  # "o senhor é o seu Nelson"
+        return True
     return (
-        _caps(one)
+        (_caps(one) or _first_name(one.folded))
         and len(words) <= 3
         and not _PREPOSITION.match(one.folded)
-        and not any(in_class(name, one.folded) for name in ("insult", "job", "trait", "pronoun", "person"))
+        and not any(in_class(name, one.folded) for name in _NO_NAMES)
     )
+
+
+_NO_NAMES = ("insult", "job", "trait", "pronoun", "person", "team", "figure", "demonym", "abstract", "sign")
+
+
+def _known_name(one: Candidate) -> bool:
+    """ "sou Neide": without an article only what people are called, since "sou Corinthians" and "sou Lula" are said as
+    well; every word with a capital or none."""
+    words = one.value.split()
+    return _first_name(one.folded) and (all(word[:1].isupper() for word in words) or len(words) == 1)
 
 
 def _naming(one: Candidate) -> bool:
     """ "meu chefe é o Anselmo": a name; without a capital only for whom a name is usual, and one or two words."""
-    if re.match(r"seu [A-ZÀ-Ý]", one.value):  # "o seu Osvaldo"
+    if re.match(r"seu [A-ZÀ-Ý]", one.value) or _by_title(one):  # "o seu Osvaldo", "a irmã Lúcia"
         return True
     if _PREPOSITION.match(one.folded) or _DIGIT.search(one.folded):
         return False
     if any(in_class(name, one.folded) for name in ("insult", "colour", "pronoun", "job", "trait", "person", "kind")):
         return in_class("person", one.folded) and not _lower(one)
-    if _caps(one) or in_class("title", one.folded):
+    if _caps(one) or _by_title(one):
         return len(one.folded.split()) <= 5
     return bool(one.subject.kinds & {"person", "pet"}) and len(one.folded.split()) <= 2
 
@@ -102,6 +129,45 @@ def _one_of_many(one: Candidate) -> bool:
     return bool(re.search(r" (?:mais \w+|do meio|cacula)$", fold_accents(one.subject.text)))
 
 
+def _age(one: Candidate) -> bool:
+    """No joke: "tenho 300 anos"."""
+    digits = re.match(r"\d+", one.folded)
+    return not digits or int(digits.group()) <= _OLDEST
+
+
+def _demonym(one: Candidate) -> bool:
+    return bool(member("demonym", one.groups.get("demonym") or ""))
+
+
+def _origin(one: Candidate) -> bool:
+    """ "sou de Sobral", "sou do Piauí", "sou do interior"; not "sou do contra"."""
+    return one.groups.get("of") == "de" or _caps(one) or in_class("region", one.folded)
+
+
+def _something_owned(one: Candidate) -> bool:
+    """ "o Thor é meu cachorro"; not "a Bia é minha vida"."""
+    named = fold_accents(one.named)
+    return not any(in_class(name, named) for name in ("abstract", "idle"))
+
+
+def _named_event(one: Candidate) -> bool:
+    """ "tenho **terapia** toda quarta"."""
+    return bool(member("event", fold_accents(one.named)))
+
+
+def _company(one: Candidate) -> bool:
+    """Somebody, and no thing that is had: "mora com o marido", "com a Bia"."""
+    value = re.sub(r"^(?:(?:o|a|os|as|meu|minha|meus|minhas|seu|sua|seus|suas|teu|tua|um|uma) )+", "", one.folded)
+    return (
+        _caps(one) or _by_title(one) or _first_name(one.folded) or bool(member("person", value) or member("pet", value))
+    )
+
+
+def _keepsake(one: Candidate) -> bool:
+    """A thing that stays where it is put: "os documentos estão na gaveta"; a telephone does not."""
+    return bool(one.groups.get("always")) or bool(member("keepsake", fold_accents(one.subject.text)))
+
+
 def _subject_caps(one: Candidate) -> bool:
     return one.named[:1].isupper()
 
@@ -113,6 +179,11 @@ def _team(one: Candidate) -> bool:
 
 
 CHECKS: dict[str, Check] = {
+    "age": _age,
+    "company": _company,
+    "demonym": _demonym,
+    "keepsake": _keepsake,
+    "knownname": _known_name,
     "capital": _capital,
     "caps": _caps,
     "iscourse": _is_course,
@@ -121,6 +192,9 @@ CHECKS: dict[str, Check] = {
     "kindly": _kindly,
     "lower": _lower,
     "named": _named,
+    "namedevent": _named_event,
+    "origin": _origin,
+    "somethingowned": _something_owned,
     "naming": _naming,
     "notas": _not_an_hour,
     "spot": _spot,

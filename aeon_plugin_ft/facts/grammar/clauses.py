@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
-from aeon_plugin_ft.facts.grammar.lexicon import leads
+from aeon_plugin_ft.facts.grammar.lexicon import BEFORE_NOUN, leads
 from aeon_plugin_ft.facts.grammar.subjects import (
     OWNER_KINDS,
     Subject,
@@ -33,8 +34,22 @@ _NEVER = frozenset({"nunca", "jamais"})
 _BETWEEN = vocabulary("ja tambem tb tbm so agora mesmo ainda realmente que me lhe quase geralmente normalmente")
 _JOINTS = vocabulary("e mas porque pq pois entao so")
 _NO_START = vocabulary("que se quando como qual quem onde enquanto caso embora")
+_INSIDE = vocabulary("e ou nem de com sem pra para por em ate sobre que mais menos tao muito igual do jeito")
+"""Behind these a verb or a "minha" belongs to what is being said."""
+_FIRST_ONLY = vocabulary("sou moro tenho nasci gosto adoro odeio torço torco prefiro faco")
+"""Forms that are nothing but a verb of the owner's, with which people begin anew."""
+_FIRST_PAIRS = frozenset(
+    (verb, preposition)
+    for verb, prepositions in (("trabalho", "na no em de como numa num"), ("estudo", "na no em"), ("acordo", "as"))
+    for preposition in prepositions.split()
+)
+"""Nouns as well, but for what follows: "trabalho na Volvo"."""
+_STATES = frozenset({"ser", "ter", "morar", "chamar", "chamar-se", "aniversariar", "fazer anos", "nascer", "gostar"})
 _THIRD = frozenset({"3", "3p"})
 _FIRST = frozenset({"1", "1p"})
+_PLURAL = frozenset({"1p"})
+_TOGETHER = 8
+"""Words within which a subject of two ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +81,8 @@ class ClauseReader:
 
     def read(self, begin: int, end: int, inherited: Subject | None, last: Subject | None) -> Clause | None:
         """The clause that begins at word `begin`; `inherited` is the subject of the clause before it."""
-        if begin >= end or self.sentence.words[begin].folded in _NO_START:
+        words = self.sentence.words
+        if begin >= end or (words[begin].folded in _NO_START and verb_at(words, begin, end) is None):
             return None
         begin, front = self._front(begin, end)
         if begin >= end:
@@ -74,13 +90,38 @@ class ClauseReader:
         subject, at, persons = self._subject(begin, end, inherited, last)
         return None if subject is None else self._verb(subject, begin, at, end, persons, front)
 
-    def next_start(self, clause: Clause, begin: int, end: int) -> int:
-        """The first word between `begin` and `end` with which another clause begins, `end` where there is none."""
+    def next_start(self, clause: Clause, begin: int, end: int) -> tuple[int, int]:
+        """The word between `begin` and `end` at which the clause ends, and the one with which another begins: the same
+        where nothing joins them. `end`, `end` where there is no other."""
         words = self.sentence.words
         for at in range(begin, end - 1):
             if words[at].folded in _JOINTS and self._opens(at, end, clause):
-                return at
-        return end
+                return at, at + 1
+            if at > begin and self._starts_over(at, end):
+                return at, at
+        return end, end
+
+    def _starts_over(self, at: int, end: int) -> bool:
+        """Whether a statement begins without a joint, as in speech that was written down: "me chamo Edilson **eu moro
+        em Caruaru**"."""
+        words = self.sentence.words
+        if words[at - 1].folded in _NO_START | _JOINTS | _INSIDE | BEFORE_NOUN:
+            return False
+        word = words[at].folded
+        if word in _I:
+            clause = self.read(at, end, None, None)
+            return clause is not None and (clause.person in _FIRST or clause.never)
+        verb = at + 1 if word in _NOT | _BETWEEN and at + 1 < end else at
+        if (
+            words[verb].folded in _FIRST_ONLY
+            or (words[verb].folded, words[min(verb + 1, end - 1)].folded) in _FIRST_PAIRS
+        ):
+            return True
+        noun = at + 1 if word in _ARTICLES and at + 1 < end else at
+        if not is_mine(words[noun].folded, self.voice):
+            return False
+        clause = self.read(at, end, None, None)
+        return clause is not None and clause.verb in _STATES
 
     def _opens(self, joint: int, end: int, clause: Clause) -> bool:
         words = self.sentence.words
@@ -115,6 +156,9 @@ class ClauseReader:
         if word in {"aqui", "la"} and [one.folded for one in words[begin + 1 : begin + 3]] == ["em", "casa"]:
             return owner, begin + 3, _THIRD
         if self.voice is Voice.OWNER:
+            together = self._together(begin, end)
+            if together:
+                return owner, together, _PLURAL
             if word in _I:
                 return owner, begin + 1, _FIRST
             if pair == ("a", "gente"):
@@ -128,6 +172,19 @@ class ClauseReader:
         if word in _OTHERS:
             return referent(word, last), begin + 1, _THIRD
         return self._noun_or_none(begin, end, inherited, last)
+
+    def _together(self, begin: int, end: int) -> int:
+        """The verb of "eu e o Marcos moramos", "minha esposa e eu moramos"; 0 where there is none."""
+        words = self.sentence.words
+        window = [word.folded for word in words[begin : min(end, begin + _TOGETHER)]]
+        first = window[:2] == ["eu", "e"]
+        if not first and not any(pair == ("e", "eu") for pair in pairwise(window)):
+            return 0
+        for at in range(begin + 2, begin + len(window)):
+            form = verb_at(words, at, end)
+            if form is not None and form[0].person == "1p":
+                return at
+        return 0
 
     def _noun_or_none(
         self, begin: int, end: int, inherited: Subject | None, last: Subject | None
@@ -148,8 +205,10 @@ class ClauseReader:
         words = self.sentence.words
         at = begin
         while at < end and words[at].folded in (_NOT | _NEVER | _BETWEEN | {"sempre"}):
+            if verb_at(words, at, end) is not None:
+                break
             at += 1
-        if at < end and words[at].folded == "e" and self.sentence.text[words[at].start] not in "éÉ":
+        if at < end and self._conjunction(at) | self._bare_e(at):
             return None
         form = verb_at(words, at, end)
         never = any(words[index].folded in _NEVER for index in range(begin, at))
@@ -176,6 +235,14 @@ class ClauseReader:
         if stop is None:
             return None, first, _THIRD
         return make(first, stop), stop, _THIRD
+
+    def _bare_e(self, at: int) -> bool:
+        """Whether the word is an "e" without its accent and nothing tells that it is "é": in "chama Fumaca e e cinza"
+        the second one does."""
+        word = self.sentence.words[at]
+        if word.folded != "e" or self.sentence.text[word.start] in "éÉ":
+            return False
+        return not (self._copula and at and self.sentence.words[at - 1].folded == "e")
 
     def _conjunction(self, at: int) -> bool:
         """Whether the "e" at a word is "and" and not "é"."""

@@ -20,7 +20,7 @@ from aeon_plugin_ft.privacy.text import vocabulary
 
 LONGEST_HABIT = 90
 _SPORT = vocabulary("pedalar correr nadar treinar malhar caminhar surfar lutar")
-_INHERENT = {"fazer": "hobby", "tocar": "instrument", "tomar": "drink", "beber": "drink"}
+_INHERENT = {"fazer": "hobby", "tocar": "instrument", "tomar": "drink", "beber": "drink", "criar": "pet"}
 
 
 @lru_cache(None)
@@ -58,7 +58,9 @@ class HabitReader:
                 return []
         elif clause.verb not in verb_class("abstain") | verb_class("habit") or not self._for_good(clause, rest):
             return []
-        if _pattern("empty").match(rest) or _pattern("one_off").search(rest):
+        if _pattern("empty").match(rest) or _pattern("for_now").search(rest):
+            return []
+        if _pattern("one_off").search(rest) or (clause.verb == "ir" and _pattern("infinitive").match(rest)):
             return []
         return self._doing(clause, Relation.NEVER)
 
@@ -79,17 +81,43 @@ class HabitReader:
 
     def _at_its_hour(self, clause: Clause) -> Claim | None:
         if clause.verb not in verb_class("daily"):
-            return None
+            return self._with_object(clause)
         folded, text = self.sentence.folded, self.sentence.text
         limit = self._with_tail(clause, r", (?=(?:(?:la )?pel[ao]s |as |a |ao )?\w)")
         match = _pattern("hour").match(folded, clause.rest, limit)
         if not match:
-            return None
+            return self._with_object(clause)
         start, end = match.span("value")
         doing = clause.verb
         if match["where"]:
             doing += " " + text[match.start("where") : match.end("where")].strip()
         return Claim(clause.subject.text, Relation.TIME, text[start:end].strip(), doing, start=clause.start, end=end)
+
+    def _with_object(self, clause: Clause) -> Claim | None:
+        """ "tomo o remédio da pressão às 8h": what is done at one hour, and on no day of its own."""
+        if clause.verb not in verb_class("habit") | verb_class("daily") or clause.front[1] or clause.never:
+            return None
+        folded, text = self.sentence.folded, self.sentence.text
+        match = _pattern("hour_of_doing").fullmatch(folded, clause.rest, clause.end)
+        if not match or (clause.verb in verb_class("once") and not (match["daily"] or match["tail"] or clause.always)):
+            return None
+        deed = match["deed"].strip()
+        if _pattern("no_routine").search(deed) or not self._routine(clause.verb, deed):
+            return None
+        if _pattern("often").search(deed) or _pattern("single_day").search(deed) or _pattern("one_off").search(deed):
+            return None
+        deed = text[slice(*match.span("deed"))].strip()
+        told_whole = clause.verb == "costumar" or (clause.verb == "ir" and _pattern("infinitive").match(deed))
+        doing = deed if told_whole else f"{clause.verb} {deed}".strip()
+        start, end = match.span("value")
+        return Claim(clause.subject.text, Relation.TIME, text[start:end].strip(), doing, start=clause.start, end=end)
+
+    @staticmethod
+    def _routine(verb: str, deed: str) -> bool:
+        """Somebody is fetched every day, a car is brought to the garage once."""
+        if verb not in {"levar", "buscar", "pegar", "deixar"}:
+            return True
+        return bool(_pattern("transport").search(deed)) or any(member("kin", word) for word in deed.split())
 
     def _habit(self, clause: Clause) -> list[Claim]:
         rest = self.sentence.folded[clause.rest : clause.end]
@@ -97,6 +125,7 @@ class HabitReader:
             clause.verb not in verb_class("habit")
             or (_pattern("empty").match(rest) and not clause.always)
             or _pattern("one_off").search(rest)
+            or (clause.verb == "ir" and _pattern("infinitive").match(rest))
         ):
             return []
         if (self._often(clause, rest) and rest) or self._by_nature(clause.verb, rest):
@@ -153,6 +182,6 @@ class HabitReader:
     def _with_tail(self, clause: Clause, joint: str) -> int:
         """The clause's end, or that of the part behind its comma where the joint says that it belongs to it."""
         follows = re.compile(joint).match(self.sentence.folded, clause.end)
-        if not follows:
+        if not follows or self.sentence.text[follows.end() - 2 : follows.end()] == "é ":  # ", é regra"
             return clause.end
         return next((place for place in self.sentence.breaks if place > clause.end), self.sentence.end)

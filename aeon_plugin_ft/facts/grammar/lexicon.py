@@ -27,6 +27,22 @@ LONGEST_PHRASE = 4
 BEFORE_NOUN = vocabulary("do da de dos das no na nos nas o a os as um uma meu minha teu tua seu sua")
 """Behind these a word is a noun, also where a verb is spelt like it: "a mesa da cozinha"."""
 
+_INFLECTED = frozenset(
+    {"person", "pet", "thing", "possession", "kind", "job", "trait", "condition", "spot", "keepsake", "kin"}
+)
+"""Classes of nouns of which also plurals and diminutives are meant; "Taís" is no plural of "tal"."""
+_SHORTEST_PLURAL = 3
+_PLURALS = (
+    ("s", ""),
+    ("oes", "ao"),
+    ("aes", "ao"),
+    ("ns", "m"),
+    ("res", "r"),
+    ("zes", "z"),
+    ("ais", "al"),
+    ("eis", "el"),
+)
+_DIMINUTIVES = (("quinha", "ca"), ("quinho", "co"), ("zinho", ""), ("zinha", ""), ("inho", "o"), ("inha", "a"))
 _ENTRY = re.compile(r'"([^"]+)"|(\S+)')
 
 
@@ -65,9 +81,30 @@ def member(name: str, folded: str) -> str:
         phrase = " ".join(words[:count]).rstrip(",.;:!")
         if phrase in entries:
             return phrase
+        if name in _INFLECTED and any(
+            " ".join((base, *words[1:count])).rstrip(",.;:!") in entries for base in _bases(words[0])
+        ):
+            return phrase
     if name == "job" and words and words[0].rstrip(",.").endswith(job_endings()):
         return words[0].rstrip(",.")
     return ""
+
+
+@lru_cache(4096)
+def _bases(word: str) -> tuple[str, ...]:
+    """What a noun may be the plural or the diminutive of: "calopsitas", "barraquinha"."""
+    word = word.rstrip(",.;:!")
+    singulars = [word] if len(word) > _SHORTEST_PLURAL else []
+    for ending, singular in _PLURALS if singulars else ():
+        if word.endswith(ending):
+            singulars.append(word.removesuffix(ending) + singular)
+    small = [
+        one.removesuffix(ending) + base
+        for one in singulars
+        for ending, base in _DIMINUTIVES
+        if one.endswith(ending) and len(one) > len(ending) + 2
+    ]
+    return (*singulars[1:], *small)
 
 
 @lru_cache(1)

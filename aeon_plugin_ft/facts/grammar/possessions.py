@@ -6,16 +6,29 @@ import re
 from functools import lru_cache
 
 from aeon_plugin_ft.facts.grammar.clauses import Clause
-from aeon_plugin_ft.facts.grammar.lexicon import member
+from aeon_plugin_ft.facts.grammar.lexicon import classes, member
 from aeon_plugin_ft.facts.grammar.rules import expanded
 from aeon_plugin_ft.facts.grammar.text import Sentence
-from aeon_plugin_ft.facts.grammar.values import acceptable, parts, trimmed
+from aeon_plugin_ft.facts.grammar.values import acceptable, parts, trimmed, without_relative
 from aeon_plugin_ft.facts.model import Claim, Relation
+from aeon_plugin_ft.privacy.folding import fold_accents
 
 VERBS = frozenset({"ter", "comprar", "vender"})
 _CALLED = re.compile(r",? (?:que (?:se )?chama|chamad[oa]s?|de nome|com o nome de) (?P<name>.+)$")
 _AGED = re.compile(r",? (?:de|com|que tem) (?P<age>\d{1,2} (?:anos?|meses)|\w+ anos)\b")
+_DISTANT = re.compile(r"(?:prim|ti|cunhad|sobrinh)[oa]s? que ")
+"""Those of whom people tell, when they "have" them: "tenho um primo que trabalha na Google"."""
 _INSIDE = re.compile(r" n[ao] (?P<name>[\w-]+)$")
+
+
+@lru_cache(1)
+def _passing() -> re.Pattern[str]:
+    """What tells that a thing is only there, or had for now: "um gato miando na janela", "uma moto pra vender"."""
+    states = "|".join(sorted(classes()["passing_state"]))
+    return re.compile(
+        rf"^\S+ (?:{states})\b|\b\w+[aei]ndo\b|\bpra (?:\w+ )?\w+[aei]r\b|"
+        r"\bn[ao] (?:frente|porta|rua|esquina|janela)\b|^cachorros?[- ]quentes?\b|\bperto\b"
+    )
 
 
 @lru_cache(1)
@@ -57,7 +70,8 @@ class PossessionReader:
         match = _item().match(folded, start, end)
         if not match or not self._kept(match, clause):
             return []
-        noun = trimmed(text, folded, *match.span("noun"))
+        start, end = match.span("noun")
+        noun = trimmed(text, folded, start, without_relative(folded, start, end))
         head = text[noun[0] : noun[1]].split(" ")[0]
         owner, noun = self._inside(clause, noun)
         value = text[noun[0] : noun[1]]
@@ -76,9 +90,16 @@ class PossessionReader:
     def _kept(self, match: re.Match[str], clause: Clause) -> bool:
         """Whether it is a thing that is kept, and no errand, mood or meeting."""
         noun = match["noun"]
+        if _passing().search(noun) or _DISTANT.match(noun):
+            return False
         if member("condition", noun):
             return clause.verb == "ter" and not match["count"]
-        known = any(member(name, noun) for name in ("pet", "person", "possession", "kind"))
+        kinds: tuple[str, ...] = ("pet", "kin", "possession", "kind")
+        if not clause.subject.owner and not member("kin", fold_accents(clause.subject.text)):
+            return False
+        if not clause.subject.owner:
+            kinds = ("pet", "possession", "kind")
+        known = any(member(name, noun) for name in kinds)
         if not match["count"]:
             return known and clause.ended
         original = self.sentence.text[match.start("noun") : match.end("noun")]

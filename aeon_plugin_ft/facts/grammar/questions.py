@@ -37,8 +37,12 @@ _NO_ANSWER = re.compile(
     r"(?:nao|nem|sei la|ess[ae]|isso|ainda|depende|pergunta|acho|talvez|voce|vc|tu|eu|quem|se|que|qual|quando|hoje|"
     r"ontem|amanha|so|pra que|boa pergunta|desculpe|infelizmente|agora|chama|olha)\b"
 )
+_BESIDE = re.compile(r"(?:atras|embaixo|debaixo|dentro|em cima|ao lado|do lado|perto) d[eoa]s? ")
+_SAYS_MORE = re.compile(r"\b(?:eu|tu|voce|vc|nao|sei|sabe)\b")
+"""No answer: "a dupla eu sei, a música não"."""
 _COPULA = re.compile(
-    r"(?:(?:e|eh|sao|foi|fica|ficam|se chama|chama|sei|lembro|roda|mora|trabalha|torce)\b[:,]?\s+)+(?:(?:que e|e)\s+)?"
+    r"(?:(?:e|eh|sao|foi|fica|ficam|comeca|sai|cai|vence|se chama|chama|sei|lembro|roda|mora|trabalha|torce)\b"
+    r"[:,]?\s+)+(?:(?:que e|e)\s+)?"
 )
 _ABOUT = re.compile(
     r"(?:[Oo]|[Aa]|[Nn][oa]|[Tt]eu|[Tt]ua|[Ss]eu|[Ss]ua) [\w-]+(?: [\w-]+){0,3}? (?:é|eh|tem|fica|roda|mora)(?= )\s+"
@@ -177,6 +181,8 @@ def _completed(one: Asked, text: str, folded: str, at: int, end: int) -> Claim |
     if one.claim.attribute and folded_value.startswith(fold_in_place(one.claim.attribute) + " "):
         start += len(one.claim.attribute) + 1
         value, folded_value = text[start:end], folded[start:end]
+    if fold_in_place(one.claim.attribute) == "cor" and not in_class("colour", folded_value):
+        return None
     if not value or len(value.split()) > _MOST_WORDS or says_something(value) or in_class("pronoun", folded_value):
         return None
     sort = _sort_of(one)
@@ -206,7 +212,8 @@ def _sort_of(one: Asked) -> str:
 def _fits(sort: str, value: str, folded: str, into: bool) -> bool:
     """Whether the words look like an answer of their sort; `into`: a preposition stood before them."""
     if sort == "name":
-        return value[:1].isupper() and not into and len(value.split()) <= 4
+        named = value[:1].isupper() or bool(member("title", folded) and value.split()[-1][:1].isupper())
+        return named and not into and len(value.split()) <= 4
     if sort == "proper":
         return value[:1].isupper()
     if sort == "age":
@@ -214,7 +221,9 @@ def _fits(sort: str, value: str, folded: str, into: bool) -> bool:
     if sort == "job":
         return bool(member("job", folded))
     if sort == "spot":
-        return into and any(member("spot", word) for word in re.findall(r"[\w-]+", folded))
+        return (into or bool(_BESIDE.match(folded))) and any(
+            member("spot", word) for word in re.findall(r"[\w-]+", folded)
+        )
     if sort == "count":
         return bool(re.match(expanded(r"{n} \w"), folded))
-    return sort == "free"
+    return sort == "free" and not _SAYS_MORE.search(folded)

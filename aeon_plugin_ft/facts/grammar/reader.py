@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 
@@ -13,7 +13,8 @@ from aeon_plugin_ft.facts.grammar.habits import HabitReader
 from aeon_plugin_ft.facts.grammar.lexicon import leads, member, refusals
 from aeon_plugin_ft.facts.grammar.possessions import PossessionReader
 from aeon_plugin_ft.facts.grammar.rules import RuleReader
-from aeon_plugin_ft.facts.grammar.subjects import Subject, Voice, is_mine, possessed
+from aeon_plugin_ft.facts.grammar.specials import Special, SpecialReader
+from aeon_plugin_ft.facts.grammar.subjects import OWNER_KINDS, Subject, Voice, is_mine, possessed
 from aeon_plugin_ft.facts.grammar.text import LONGEST_TEXT, Sentence, sentences
 from aeon_plugin_ft.facts.model import OWNER, Claim, Relation
 from aeon_plugin_ft.privacy import Redactor
@@ -22,21 +23,19 @@ from aeon_plugin_ft.privacy.text import PLACEHOLDER
 MOST_CLAIMS = 40
 """Of one text: who tells more pastes a list, and the rest of it is not read."""
 
-_APPOSED = re.compile(r"(?:(?:o|a) )?(?:(?:dona|seu|dr|dra|tio|tia) )?[A-ZÀ-Ý]\w+(?: [A-ZÀ-Ý]\w+)*$")
+_APPOSED = re.compile(
+    r"(?:(?:o|a) )?(?:(?:dona|seu|dr|dra|tio|tia) )?[A-ZÀ-Ý]\w+(?: [A-ZÀ-Ý]\w+)*(?: e (?:(?:o|a) )?[A-ZÀ-Ý]\w+)?$"
+)
 _PUT_RIGHT = re.compile(r"^nao (?:e|eh|foi|era|sao) |, (?:e )?nao (?:e )?[\w ]{1,30}$")
-_CALL_ME = re.compile(
-    r"\b(?:(?:pode|podem|podes|pf|e so) )?(?:(?:me (?:chama|chame|chamar|chamam|chamem|trata|trate)(?: so| apenas)?"
-    r"|que (?:voce |vc |tu )?me (?:chame|chamem|chama|trate)) (?:de|por|como)) (?P<value>[^,.;!?]+)$"
+_TAG = re.compile(
+    r",? (?:ta|viu|ta bom|ta ok|ok|okay|beleza|blz|entendeu|entendido|visse|ouviu|tendeu|sabia|morou|tlgd)$"
 )
-_DATE_OF = re.compile(r"(?P<value>\d{1,2} de \w+) e (?:o )?aniversario d(?P<who>ela|ele)\b")
-_WORKDAY = "(?P<day>segunda|terca|quarta|quinta|sexta)(?:-feira)?"
-_NOT_ON = re.compile(
-    rf"^(?:porque )?nao (?:se )?(?:faz|roda|sobe) (?P<what>[\w-]+) (?:na |em |de |no dia de )?{_WORKDAY}$|"
-    rf"^(?:porque )?(?:na )?{_WORKDAY.replace('day', 'day_1')} nao (?:se faz|tem|roda|sai) (?P<what_1>[\w-]+)$|"
-    rf"^(?P<what_2>[\w-]+) (?:na |de ){_WORKDAY.replace('day', 'day_2')} nao (?:roda|se faz|sai|tem)$"
-)
-"""A rule about a day: "não se faz deploy na sexta", "sexta não tem deploy", "deploy na sexta não roda"."""
-_HERE = re.compile(r"\b(?:aqui (?:e|quem fala e)|quem fala e|e) (?:o|a) (?P<value>[\w ]+)$")
+"""Said with a rising voice, but no question: "sou evangélica, tá?"."""
+_NAMED = re.compile(r"(?:(?:[Éé]|[Ee]h) )?(?P<name>(?:o|a|O|A) (?:\w+ )?[A-ZÀ-Ý]\w+(?: [A-ZÀ-Ý]\w+)*)$")
+"""A name alone, with its article: "**a Manuela**, minha filha". Without one it is somebody who is spoken to."""
+_LASTING = frozenset({"comprar", "mudar-se", "formar-se", "nascer"})
+"""What was done once and holds since: "comprei um Kwid ano passado"."""
+_PAST = re.compile(r"passad[oa]|ontem")
 _INFINITIVE = re.compile(r"\w+(?:ar|er|ir|or)\b")
 
 
@@ -94,22 +93,39 @@ class SentenceReader:
         self._passing = refusals()["clause"]["passing"]
         self._before: tuple[Clause, list[Claim]] | None = None
         self._apposed: Subject | None = None
+        self._default: Subject | None = None
+        """Whom a verb without its subject is about: the owner, behind "você me contou que"."""
+        self._named: tuple[int, int] | None = None
+        self._read_up_to = 0
 
     def claims(self) -> list[Claim]:
         """What the sentence says; nothing for a question, a wish, a tale."""
         begin, note, corrects = self._lead()
         if self.refused():
             return []
-        claims = self._special(begin)
-        for first, end in () if claims else self.sentence.segments():
-            while first < end and self.sentence.words[first].start < begin:
-                first += 1
-            if first < end:
-                claims += self._segment(first, end)
+        specials = SpecialReader(self.sentence, self.voice, self.last).read(begin)
+        claims = [special.claim for special in specials]
+        self._read_up_to = begin
+        for first, end in self.sentence.segments():
+            for start, stop in self._unread(first, end, specials):
+                claims += self._segment(start, stop)
         if not claims and note:
             claims = self._note(begin)
-        claims = [claim for claim in claims if not self._quoted(claim)]
+        claims = [claim for claim in _once(claims) if not self._quoted(claim)]
         return [replace(claim, corrects=True) for claim in claims] if corrects else claims
+
+    def _unread(self, first: int, end: int, specials: list[Special]) -> Iterator[tuple[int, int]]:
+        """The runs of words of a part that no special form has read."""
+        words = self.sentence.words
+        begin = first
+        for at in range(first, end):
+            place = words[at].start
+            if place < self._read_up_to or any(one.start <= place < one.end for one in specials):
+                if begin < at:
+                    yield begin, at
+                begin = at + 1
+        if begin < end:
+            yield begin, end
 
     def _lead(self) -> tuple[int, bool, bool]:
         """Where the statement begins, whether it is to be remembered, whether it puts something right."""
@@ -121,65 +137,32 @@ class SentenceReader:
         while moved:
             moved = False
             for name, pattern in leads().items():
-                match = pattern.match(folded, at, end) if name != "front" else None
-                if match and match.end() > at:
+                used = name != "front" and (name != "reminded" or self.voice is Voice.ASSISTANT)
+                match = pattern.match(folded, at, end) if used else None
+                if match and match.end() > at and not self._is_verb(at, match):
                     note, corrects = note or name == "note", corrects or name == "correction"
+                    if name == "reminded" and self.voice is Voice.ASSISTANT:
+                        self._default = Subject(OWNER, OWNER_KINDS, at)
                     at, moved = match.end(), True
         return at, note, corrects and self.voice is Voice.OWNER
+
+    def _is_verb(self, at: int, match: re.Match[str]) -> bool:
+        """Whether the opening is "é" and no "e": "**é** o doutor Haruo, seu dentista"."""
+        return self.sentence.text[at] in "éÉ" and match.group().strip(" ,") == "e"
 
     def refused(self) -> bool:
         """Whether it is a question, a wish, a tale, what others said, a joke, a request."""
         begin, _, _ = self._lead()
-        if self.sentence.asks:
-            return True
         folded, end = self.sentence.folded, self.sentence.end
+        tag = _TAG.search(folded, begin, end) if self.sentence.asks else None
+        if self.sentence.asks and tag is None:
+            return True
         at_start = {"question", "request"}  # their "^" is where the statement begins, behind its openings
         said = folded[begin:end]
         return any(
             pattern.match(said) if name in at_start else pattern.search(said)
             for name, pattern in refusals()["sentence"].items()
         )
-
-    def _special(self, begin: int) -> list[Claim]:
-        """Forms that are no clause of the usual kind: "pode me chamar de Rô", "aqui é o Valdir"."""
-        text, folded, end = self.sentence.text, self.sentence.folded, self.sentence.end
-        if self.voice is Voice.OWNER:
-            match = _CALL_ME.search(folded, begin, end)
-            if match and not member("pronoun", match["value"]) and not member("insult", match["value"]):
-                return [self._plain(OWNER, Relation.CALLED, text[match.start("value") : match.end("value")], match)]
-            match = _HERE.search(folded, begin, end)
-            value = text[match.start("value") : match.end("value")] if match else ""
-            if match and match.group().startswith(("aqui", "quem")) and value[:1].isupper():
-                return [self._plain(OWNER, Relation.NAME, value, match)]
-        never = self._never_on(begin)
-        if never:
-            return never
-        match = _DATE_OF.search(folded, begin, end)
-        if match and self.last is not None and not self.last.owner:
-            return [
-                self._plain(self.last.text, Relation.BIRTHDAY, text[match.start("value") : match.end("value")], match)
-            ]
-        return []
-
-    def _never_on(self, begin: int) -> list[Claim]:
-        """ "sexta não tem deploy": as the owner would say it, "faço deploy na sexta" under NEVER."""
-        text, folded, end = self.sentence.text, self.sentence.folded, self.sentence.end
-        for first, stop in self.sentence.segments():
-            start = max(self.sentence.words[first].start, begin)
-            match = _NOT_ON.match(folded[start : self.sentence.words[stop - 1].end]) if start < end else None
-            if match:
-                what, day = next(
-                    (start + match.start(f"what{n}"), start + match.start(f"day{n}"))
-                    for n in ("", "_1", "_2") if match[f"what{n}"]
-                )  # fmt: skip
-                value = f"faço {_word(text, what)} na {_word(text, day).lower()}"
-                return [Claim(OWNER, Relation.NEVER, value, start=start, end=start + match.end())]
-        return []
-
-    def _plain(self, subject: str, relation: Relation, value: str, match: re.Match[str]) -> Claim:
-        cut = re.search(r" (?:a partir de|daqui pra frente|agora|por favor|viu|ta|ok|e nao|sempre)\b", value)
-        value = value[: cut.start()] if cut else value
-        return Claim(subject, relation, value.strip(), start=match.start(), end=match.end())
 
     def _segment(self, first: int, end: int) -> list[Claim]:
         """The clauses between two commas."""
@@ -190,9 +173,11 @@ class SentenceReader:
         claims = self._name_beside(first, end)
         if claims:
             return claims
-        inherited = self._before[0].subject if self._before else None
+        inherited = self._before[0].subject if self._before else self._default
         if self._apposed is not None:
             inherited = self._apposed
+            if words[first].folded == "que" and first + 1 < end:  # "meu sogro, **que se chama Onofre**, tem ..."
+                first += 1
         while first < end:
             clause = self._clauses.read(first, end, inherited, self.last)
             if clause is None and (joint := self._later_joint(first, end)) is not None:
@@ -201,10 +186,10 @@ class SentenceReader:
             if clause is None:
                 return claims + self._beside(first, end)
             behind = next((at for at in range(first, end) if words[at].start >= clause.rest), end)
-            stop = self._clauses.next_start(clause, behind, end)
+            stop, following = self._clauses.next_start(clause, behind, end)
             clause = replace(clause, end=max(words[stop - 1].end, clause.rest if stop == end else 0))
             claims += self._clause(clause)
-            inherited, first = clause.subject, stop + 1
+            inherited, first = clause.subject, following
         return claims
 
     def _later_joint(self, first: int, end: int) -> int | None:
@@ -220,7 +205,7 @@ class SentenceReader:
     def _skip_fillers(self, first: int, end: int) -> int:
         words = self.sentence.words
         match = leads()["filler"].match(self.sentence.folded, words[first].start, words[end - 1].end)
-        while match and first < end:
+        while match and first < end and not self._is_verb(words[first].start, match):
             while first < end and words[first].start < match.end():
                 first += 1
             if first >= end:
@@ -232,14 +217,18 @@ class SentenceReader:
         whole = clause.front[0] if clause.front[1] else clause.start, max(clause.end, clause.rest)
         if not clause.subject.owner:
             self.last = clause.subject
-        if self._passing.search(self.sentence.folded, *whole):
+        passing = self._passing.search(self.sentence.folded, *whole)
+        if passing and not (clause.verb in _LASTING and _PAST.search(passing.group())):
             return []
+        if clause.verb == "dar nome" and self.last is not None:
+            clause = replace(clause, subject=self.last)
         claims = self._told_on_the_way(clause.subject)
         said = self._rules.read(clause) or self._things.read(clause) or self._habits.read(clause)
         if not said and not claims:
             self._before = (clause, [])
             return []
         self._before = (clause, said)
+        self._read_up_to = max([self._read_up_to, *(one.end for one in said if one.relation is Relation.NAME)])
         self._remember_thing(said)
         return claims + said
 
@@ -261,13 +250,25 @@ class SentenceReader:
         """What stands between two commas and is no clause."""
         words = self.sentence.words
         place = words[first].start, words[end - 1].end
-        self._apposed = self._owned_phrase(first, end)
+        # "meu sobrinho, filho da Neuza, é ...": what stands between tells nothing, and the next part is about him still
+        self._apposed = self._owned_phrase(first, end) or (self._apposed if self._before is None else None)
+        if self._apposed is not None and self._named is not None:
+            start, stop = self._named
+            self._named = None
+            if self._apposed.kinds & {"person", "pet", "thing"} and not self._apposed.name:
+                return [Claim(self._apposed.text, Relation.NAME, self.sentence.text[start:stop], start=start, end=stop)]
+        named = _NAMED.match(self.sentence.text, *place) if self._before is None else None
+        self._named = named.span("name") if named else None
+        if self._named:
+            self._named = self._named[0] + 2, self._named[1]
         if self._before is None or self._passing.search(self.sentence.folded, *place):
             return []
         clause, before = self._before
         if clause.verb == "ser" and clause.subject.owner and before and not clause.negated:
             return self._rules.read(clause, *place)
-        return aside(self.sentence, clause, before, *place)
+        claims = aside(self.sentence, clause, before, *place)
+        self._read_up_to = max([self._read_up_to, *(claim.end for claim in claims)])
+        return claims
 
     def _owned_phrase(self, first: int, end: int) -> Subject | None:
         """ "a minha sogra" alone between commas: what follows is about her."""
@@ -302,7 +303,10 @@ class SentenceReader:
         return any(start < claim.end and claim.start < end for start, end in self.sentence.quoted)
 
 
-def _word(text: str, start: int) -> str:
-    """The word that begins at a place."""
-    match = re.compile(r"[\w-]+").match(text, start)
-    return match.group() if match else ""
+def _once(claims: list[Claim]) -> Iterator[Claim]:
+    """Each claim once, and of where somebody is from the first: "nasci em Ilhéus, mas me criei em ..."."""
+    for index, claim in enumerate(claims):
+        earlier = claims[:index]
+        from_elsewhere = claim.relation is Relation.FROM and any(claim.key == one.key for one in earlier)
+        if claim not in earlier and not from_elsewhere:
+            yield claim

@@ -10,10 +10,18 @@ from typing import Any
 
 from aeon_plugin_ft.facts.grammar.checks import CHECKS, Candidate
 from aeon_plugin_ft.facts.grammar.clauses import Clause
-from aeon_plugin_ft.facts.grammar.lexicon import read_toml
+from aeon_plugin_ft.facts.grammar.lexicon import member, read_toml
 from aeon_plugin_ft.facts.grammar.subjects import Subject, Voice
 from aeon_plugin_ft.facts.grammar.text import Sentence
-from aeon_plugin_ft.facts.grammar.values import acceptable, in_class, parts, trimmed
+from aeon_plugin_ft.facts.grammar.values import (
+    acceptable,
+    in_class,
+    parts,
+    trimmed,
+    with_state,
+    without_relative,
+    without_shift,
+)
 from aeon_plugin_ft.facts.model import MANY, Claim, Relation
 
 ENDED = "ended"
@@ -21,7 +29,19 @@ USE = "o que faz"
 """The attribute of what a thing does: "um bot que **avisa quando chove**"."""
 _NAMED_ONLY = 0.7
 """How sure a claim is about "o Farol", which may be anybody's: its reader should know the name as the owner's."""
+_UP_TO_RELATIVE = frozenset(
+    {Relation.NAME, Relation.CALLED, Relation.LIVES_IN, Relation.FROM, Relation.AGE, Relation.WORKS_AT, Relation.JOB,
+     Relation.STUDIES, Relation.TRAIT, Relation.ALLERGY, Relation.HAS, Relation.USES, Relation.PLACE, Relation.WITH,
+     Relation.BIRTHDAY}
+)  # fmt: skip
+"""A value of these ends before "que": what follows tells of it."""
+_PLACES = frozenset({Relation.FROM, Relation.LIVES_IN, Relation.WORKS_AT})
+_SHIFTED = frozenset({Relation.WORKS_AT, Relation.STUDIES, Relation.JOB})
+_TOWNS = frozenset({Relation.FROM, Relation.LIVES_IN})
 _VALUE_GROUPS = ("value", "range", "bare")
+_MORE_NAMES = re.compile(r"(?:, (?:(?:o|a) )?[A-ZÀ-Ý]\w+)+,? e (?:(?:o|a) )?[A-ZÀ-Ý]\w+(?=$|[.,;!])")
+"""Of whom there are several: "são Kiko**, Chaves e Florinda**"."""
+_IN_TOWN = re.compile(r" em (?P<town>[A-ZÀ-Ý])")
 _MACRO = re.compile(r"\{([a-z]\w*)\}")
 
 
@@ -35,13 +55,14 @@ class Rule:
     negated: str
     attribute: str
     must: str
-    must_not: str
+    must_not: tuple[str, ...]
     check: tuple[str, ...]
     split: bool
     more: bool
     swap: bool
     reply: bool
     owners: bool
+    ends: bool
     sure: float
 
     @property
@@ -80,13 +101,18 @@ def rules() -> dict[str, tuple[Rule, ...]]:
     return {verb: tuple(listed) for verb, listed in by_verb.items()}
 
 
+def _listed(value: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
+    """A class or several."""
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
 def _rule(raw: dict[str, Any]) -> Rule:
     return Rule(
         of=frozenset(raw["of"]), match=raw["match"], relation=raw["relation"], negated=raw.get("negated", ""),
-        attribute=raw.get("attribute", ""), must=raw.get("is", ""), must_not=raw.get("isnt", ""),
+        attribute=raw.get("attribute", ""), must=raw.get("is", ""), must_not=_listed(raw.get("isnt", ())),
         check=tuple(raw.get("check", ())), split=raw.get("split", False), more=raw.get("more", False),
         swap=raw.get("swap", False), reply=raw.get("reply", False),
-        owners=raw.get("owners", False), sure=raw.get("sure", 1.0),
+        owners=raw.get("owners", False), ends=raw.get("ends", False), sure=raw.get("sure", 1.0),
     )  # fmt: skip
 
 
@@ -107,7 +133,7 @@ class RuleReader:
             got = list(self._claims(rule, clause, match)) if match else []
             if all(claim.attribute == USE for claim in got):  # what it does, but not what it is
                 got = []
-            claims += got
+            claims += _new(got, claims)
             if got and not rule.more:
                 break
         return claims
@@ -120,6 +146,9 @@ class RuleReader:
             if clause.ended and rule.relation == "name":
                 return
         if relation in {"", ENDED}:
+            return
+        if rule.ends:
+            yield Claim(clause.subject.text, Relation(relation), "", ended=True, start=clause.start, end=match.end())
             return
         group = (
             "subject"
@@ -152,6 +181,17 @@ class RuleReader:
     ) -> Claim | None:
         text, folded = self.sentence.text, self.sentence.folded
         start, end = trimmed(text, folded, *span)
+        if relation is Relation.NAME and clause.person == "3p":
+            names = _MORE_NAMES.match(text, end, self.sentence.end)
+            end = names.end() if names else end
+        if relation in _UP_TO_RELATIVE:
+            end = without_relative(folded, start, end)
+        if relation is Relation.JOB:
+            end = _without_town(text, folded, start, end)
+        if relation in _SHIFTED:
+            end = without_shift(folded, start, end)
+        if relation in _TOWNS:
+            end = with_state(folded, start, end, self._limit(end))
         value, value_folded = text[start:end], folded[start:end]
         if not acceptable(value, value_folded):
             return None
@@ -159,7 +199,8 @@ class RuleReader:
         candidate = Candidate(value, value_folded, clause.subject, match.groupdict(), named)
         if rule.must and not in_class(rule.must, value_folded):
             return None
-        if rule.must_not and in_class(rule.must_not, value_folded):
+        refused = not ended and any(in_class(name, value_folded) for name in rule.must_not)
+        if refused and not _proper(relation, value, value_folded):
             return None
         if not all(CHECKS[name](candidate) for name in rule.check):
             return None
@@ -173,14 +214,23 @@ class RuleReader:
         if ended and relation not in MANY:
             value = ""
         attribute = self._attribute(rule, clause.subject, clause.verb, match)
+        if relation is Relation.FAVOURITE and not attribute:
+            return None
         sure = min(
             rule.sure, _NAMED_ONLY if "bare" in clause.subject.kinds and "event" not in clause.subject.kinds else 1
         )
         return Claim(subject, relation, value, attribute, ended=ended, sure=sure, start=clause.start, end=end)
 
+    def _limit(self, end: int) -> int:
+        """How far a town and its state may reach: over one comma."""
+        follows = (place for place in self.sentence.breaks if place > end)
+        return next(follows, self.sentence.end)
+
     def _attribute(self, rule: Rule, subject: Subject, verb: str, match: re.Match[str]) -> str:
         if rule.attribute == "@verb":
             return verb
+        if rule.attribute == "@deed":
+            return f"{verb} {self.sentence.text[slice(*match.span('deed'))]}"
         if rule.attribute == "@head":
             return subject.head or subject.text
         if rule.attribute:
@@ -193,6 +243,31 @@ class RuleReader:
             return "", 0
         start, end = trimmed(self.sentence.text, self.sentence.folded, *match.span(name))
         return self.sentence.text[start:end], start
+
+
+def _without_town(text: str, folded: str, start: int, end: int) -> int:
+    """Where a job ends before its town, "bombeiro militar **em Maringá**" (but "técnico em Radiologia"), and before
+    another one: "juíza de futebol **e contadora**"."""
+    other = folded.find(" e ", start, end)
+    if other > 0 and member("job", folded[other + len(" e ") : end]):
+        end = other
+    town = _IN_TOWN.search(text, start, end)
+    return end if town is None or member("course", folded[town.start("town") : end]) else town.start()
+
+
+def _new(claims: list[Claim], before: list[Claim]) -> list[Claim]:
+    """Those that say nothing of a side that an earlier rule has read."""
+    read = {one.key for one in before}
+    return [one for one in claims if one.key not in read]
+
+
+def _proper(relation: Relation, value: str, folded: str) -> bool:
+    """ "seu Arnaldo" is a name and "Boa Vista" a town, although they begin with words that name nothing."""
+    if relation is Relation.NAME:
+        called = re.match(r"seu \w{3,}$", folded)
+        return called is not None and (value[4:5].isupper() or bool(member("first_name", folded[4:])))
+    capitals = [word for word in value.split() if word[:1].isupper()]
+    return relation in _PLACES and (len(capitals) > 1 or bool(member("town", folded)))
 
 
 def _kind_and_use(folded: str, start: int, end: int) -> tuple[list[tuple[int, int]], tuple[int, int] | None]:

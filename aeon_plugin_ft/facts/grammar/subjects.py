@@ -54,14 +54,42 @@ _ADVERBS = vocabulary(
     "nao nunca jamais sempre so ja tambem tb tbm agora mesmo ainda geralmente normalmente realmente quase nem"
 )
 _MOST_WORDS = 7
+_LONGEST_VERB = 4
 _HEADS = {
-    "nome": "nome", "nick": "nome", "apelido": "apelido", "aniversario": "nascimento", "niver": "nascimento",
-    "aniver": "nascimento", "idade": "idade", "profissao": "profissao", "oficio": "profissao", "ocupacao": "profissao",
+    word: kind
+    for kind, words in {
+        "nome": (
+            "nome",
+            "nomes",
+            "primeiro nome",
+            "nome completo",
+            "nome de batismo",
+            "nome verdadeiro",
+            "nome todo",
+            "nick",
+        ),
+        "apelido": ("apelido",),
+        "nascimento": ("aniversario", "niver", "aniver", "nascimento", "data de nascimento"),
+        "idade": ("idade",),
+        "profissao": ("profissao", "oficio", "ocupacao"),
+        "terra": ("terra", "terra natal", "cidade natal"),
+    }.items()
+    for word in words
+}
+"""The noun that a sentence begins with to the kind of subject that it is."""
+_OTHER_WORDS = {
+    "sangue": "tipo sanguíneo", "tipo de sangue": "tipo sanguíneo", "grupo sanguineo": "tipo sanguíneo",
+    "numero de sapato": "calçado", "numero do sapato": "calçado",
 }  # fmt: skip
+"""Sides of the owner by other words."""
 _FAVOURITE = re.compile(
-    r"\s*\b(?:favorit[oa]s?|preferid[oa]s?|predilet[oa]s?|do coracao|que (?:eu|tu|voce|vc) mais (?:\w+))\b"
+    r"\s*\b(?:favorit[oa]s?|preferid[oa]s?|predilet[oa]s?|d[eo] coracao|que (?:eu|tu|voce|vc) mais (?:\w+))\b"
 )
-_HOME = re.compile(r" (?:daqui (?:de casa)?|aqui de casa|la de casa|da gente|aqui em casa)$| (?=de casa$)")
+_HOME = re.compile(
+    r" (?:d[ao]s (?:criancas|meninos|meninas|gemeos)|daqui(?: d[aeo] (?:casa|predio|rua|bairro|condominio))?|"
+    r"aqui de casa|la de casa|da gente|aqui em casa|"
+    r"(?:aqui|la) d[aeo] (?:bairro|predio|rua|condominio|vila|cidade|igreja|trabalho|servico|trampo))$| (?=de casa$)"
+)
 """What makes a thing the owner's as "meu" does; "de casa" stays with its noun."""
 _AGED = re.compile(r"^(?P<noun>.+?),? de (?P<age>\d{1,2} (?:anos?|meses)|\w+ anos)$")
 
@@ -74,7 +102,7 @@ def is_mine(word: str, voice: Voice) -> bool:
 def verb_at(words: tuple[Word, ...], index: int, end: int) -> tuple[VerbForm, int] | None:
     """The verb that stands at a word, and the index behind it; the longest form counts."""
     forms = verb_forms()
-    for count in range(min(3, end - index), 0, -1):
+    for count in range(min(_LONGEST_VERB, end - index), 0, -1):
         phrase = " ".join(word.folded for word in words[index : index + count])
         form = forms.get(phrase)
         if form is not None:
@@ -92,11 +120,20 @@ def verb_after(sentence: Sentence, index: int, end: int, copula: bool) -> int | 
             return at
         if at > index and word.folded in _ADVERBS and _adverbs_then_verb(sentence, at, end, copula):
             return at
-        if word.folded in _NEVER_INSIDE and not _relative(words, at, end):
+        if word.folded in _NEVER_INSIDE and not _relative(words, at, end) and not _with_whom(sentence, index, at):
             return None
         if word.folded == "e" and not copula:
             return None
     return None
+
+
+def _with_whom(sentence: Sentence, index: int, at: int) -> bool:
+    """Whether an event goes on with whom it is: "a consulta **com** a psicóloga"."""
+    words = sentence.words
+    if words[at].folded != "com" or at == index:
+        return False
+    before = sentence.folded[words[index].start : words[at].start]
+    return words[index].folded in {"consulta", "sessao"} or bool(member("event", before))
 
 
 def _is_verb(sentence: Sentence, at: int, end: int, copula: bool) -> bool:
@@ -127,6 +164,8 @@ def possessed(sentence: Sentence, begin: int, end: int) -> Subject | None:
     """The subject that the words after "meu", "minha" name; `begin` is the first of them."""
     words = sentence.words
     feminine = words[begin - 1].folded in _FEMININE
+    if end - begin > 1 and (words[begin].folded.isdigit() or member("number", words[begin].folded)):
+        begin += 1  # "meus dois filhos"
     start, stop = words[begin].start, words[end - 1].end
     folded = sentence.folded[start:stop]
     home = _HOME.search(folded)
@@ -143,9 +182,10 @@ def _owned(sentence: Sentence, start: int, folded: str) -> Subject | None:
         return Subject("", frozenset({"favourite"}), head=head.strip())
     if member("secret", folded) or (member("abstract", folded) and not member("event", folded)):
         return None
-    first = folded.split(" ", 1)[0]
-    if folded == first and first in _HEADS:
-        return Subject("", frozenset({_HEADS[first]}), head=original)
+    if folded in _HEADS:
+        return Subject("", frozenset({_HEADS[folded]}), head=original)
+    if folded in _OTHER_WORDS:
+        return Subject("", frozenset({"side"}), head=_OTHER_WORDS[folded])
     if folded in classes()["favourite_noun"]:
         return Subject("", frozenset({"favourite"}), head=original)
     if folded in classes()["owner_side"]:
@@ -182,6 +222,8 @@ def definite(sentence: Sentence, begin: int, end: int, voice: Voice, last: Subje
     """The subject of "a cor do meu carro", "o Farol", "a daily", "o nome dela"; `begin` is the word after the
     article, or the first where there is none."""
     words = sentence.words
+    if words[begin].folded in _OF:  # "o da minha irmã"
+        return None
     of = _side_of(sentence, begin, end, voice, last)
     if of is not None:
         return of
@@ -206,7 +248,8 @@ def _bare_kinds(folded: str, original: str) -> frozenset[str]:
     kinds = {f"bare {kind}" for kind in kinds_of(folded) & {"pet", "thing", "person"}}
     if member("event", folded):
         kinds.add("once" if folded in classes()["once"] else "event")
-    if original[:1].isupper() or any(letter.isdigit() for letter in original):
+    model = " " in original and any(letter.isdigit() for letter in original)  # "o Galaxy A54": what it is, not whose
+    if (original[:1].isupper() or any(letter.isdigit() for letter in original)) and not model:
         kinds.add("named")
     return frozenset(kinds | {"bare"})
 

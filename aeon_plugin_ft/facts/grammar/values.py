@@ -4,31 +4,38 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
-from aeon_plugin_ft.facts.grammar.lexicon import member
+from aeon_plugin_ft.facts.grammar.lexicon import member, read_toml
 
 LONGEST_VALUE = 120
 
-_CUT = re.compile(
-    r"\s+(?:ha|desde|porque|pq|pois|que nem|quando|enquanto|mas|entao|so que|apesar|embora|ate porque|senao|caso|se|"
-    r"faz (?:\d|tempo|um|uns|dois|tres|quatro|cinco|dez|muito|anos)|hoje em dia|atualmente|agora|"
-    r"(?:n?[oa] )?(?:mes|ano|semana) passad[oa]|ha pouco|recentemente|por sinal|"
-    r"na moral|na real|com certeza|desde crianca|ne|viu|ta|sabe|tambem|tbm|tb|mesmo|cara|mano|hein|sim|ja|"
-    r"kk+|pra caramba|demais|de paixao|de coracao|pra caralho|pra cacete|mais que tudo|pfv|por favor|"
-    r"ok|beleza|tipo|ate hoje|nao|como tu|como voce|uai|so)(?=$|\s)(?:.*)$"
-)
 _ARTICLE = re.compile(r"(?:o|a|os|as|um|uma|uns|umas)\s+(?=\S)")
 _TITLE = re.compile(r"\s((?:O|A|Os|As)\s)$")
 """An article that is part of a title: "é O Auto da Compadecida"."""
 _EDGE = " \t,.;:!?\"'“”«»()-–—"
-_AND = re.compile(r",\s+(?:e\s+)?|\s+e\s+(?:tambem\s+)?")
 _PREPOSITION = re.compile(r"(?:de|do|da|dos|das|a|ao|aos|as|com)\s+")
+
+
+@lru_cache(None)
+def _pattern(name: str) -> re.Pattern[str]:
+    """A pattern of data/values.toml, compiled at its first use."""
+    raw = _raw()[name]
+    if name == "cut":
+        return re.compile(rf"\s+(?:{raw})(?=$|\s).*$", re.VERBOSE)
+    return re.compile(rf"\s+(?:{raw})\b" if name in {"relative", "shift"} else raw)
+
+
+@lru_cache(1)
+def _raw() -> dict[str, str]:
+    """data/values.toml: where values end."""
+    return dict(read_toml("values.toml"))
 
 
 def trimmed(text: str, folded: str, start: int, end: int, keep: bool = False) -> tuple[int, int]:
     """Where the value in text[start:end] really stands: without article, without what is said beside it."""
     if not keep:
-        cut = _CUT.search(folded, start, end)
+        cut = _pattern("cut").search(folded, start, end)
         if cut and cut.start() > start:
             end = cut.start()
     while start < end and text[start] in _EDGE:
@@ -42,6 +49,24 @@ def trimmed(text: str, folded: str, start: int, end: int, keep: bool = False) ->
     return (title.start(1) if title else start), end
 
 
+def without_shift(folded: str, start: int, end: int) -> int:
+    """Where a school or a firm ends before the time of day: "IFSP **de manhã**"."""
+    shift = _pattern("shift").search(folded, start, end)
+    return shift.start() if shift else end
+
+
+def without_relative(folded: str, start: int, end: int) -> int:
+    """Where a name or a thing ends before what is told of it: "Titan 160 **que é meu xodó**"."""
+    relative = _pattern("relative").search(folded, start, end)
+    return relative.start() if relative else end
+
+
+def with_state(folded: str, start: int, end: int, limit: int) -> int:
+    """Where a town ends with its state: "Oeiras, **no Piauí**"; `limit` is as far as it may go."""
+    state = _pattern("state").match(folded, end, limit) if end > start else None
+    return state.end() if state else end
+
+
 def acceptable(value: str, folded: str) -> bool:
     """Whether these words may be a value at all."""
     return bool(value) and len(value) <= LONGEST_VALUE and folded not in {"e", "o"}
@@ -50,7 +75,7 @@ def acceptable(value: str, folded: str) -> bool:
 def parts(folded: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     """Where each member of "samba, choro e forró" stands."""
     begin = start
-    for joint in _AND.finditer(folded, start, end):
+    for joint in _pattern("and").finditer(folded, start, end):
         yield begin, joint.start()
         begin = joint.end()
         again = _PREPOSITION.match(folded, begin, end)

@@ -6,7 +6,7 @@ readings.py    stems, numbers, times and dates of a text
 data/          admissions, yes and no, negations, other names, units
 """
 
-from aeon_plugin_ft.facts.marking.holding import says
+from aeon_plugin_ft.facts.marking.holding import mentions, says
 from aeon_plugin_ft.facts.marking.marks import Asks, Mark, admits, mark_reply
 
-__all__ = ["Asks", "Mark", "admits", "mark_reply", "says"]
+__all__ = ["Asks", "Mark", "admits", "mark_reply", "mentions", "says"]

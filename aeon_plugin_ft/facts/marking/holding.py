@@ -37,6 +37,8 @@ def is_question(sentence: str) -> bool:
 def says(reply: str, value: str) -> bool:
     """Whether the reply states the value: says it, does not deny it, does not ask it and does not leave a choice."""
     for name in _names(value):
+        if not _mentions(reply, name):
+            continue
         whole = sentences(reply)
         for at, one in enumerate(whole):
             if not is_question(one) and _states(one, name):

@@ -105,7 +105,7 @@ def replies() -> dict[str, Any]:
 @lru_cache(maxsize=512)
 def read(text: str) -> Reading:
     """The text in comparable form. Only its first `MOST` characters."""
-    folded = _digits(fold_accents(text[:MOST]))
+    folded = in_figures(fold_accents(text[:MOST]))
     dates, left = _taken(folded, _DATES, _date)
     times, left = _taken(left, _CLOCKS, _clock)
     return Reading(_tokens(folded), times, dates, _tokens(left))
@@ -203,7 +203,7 @@ def _unit_of() -> dict[str, str]:
     return {word: unit for unit, words in replies()["units"].items() for word in words.split()}
 
 
-def _digits(folded: str) -> str:
+def in_figures(folded: str) -> str:
     """Number words as figures: "trinta e dois" is "32", "nove e meia" stays "9 e meia"; "um" is left alone."""
     parts = re.split(r"(\s+|-)", folded)
     made: list[str] = []

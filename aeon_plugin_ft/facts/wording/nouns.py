@@ -23,6 +23,10 @@ _FEMININE = re.compile(r"(?:a|as|[cs]ao|coes|soes|dade|dades|gem|gens|tude|ice|i
 _FEMININE_NOUN = re.compile(r"(?:a|as|[cs]ao|coes|soes|dade|dades|gem|gens|tude|ice)$")
 _LEADING_ARTICLE = re.compile(r"(?i)^(os?|as?|um|uma|uns|umas)\s+(?=\S)")
 _INFINITIVE = re.compile(r"(?:[aei]r|por)$")
+_SHORT_VERBS = frozenset({"ler", "ver", "ter", "ser", "dar", "vir", "rir", "ir", "por"})
+_TITLE = re.compile(
+    r"^((?i:doutor|doutora|dona|seu|dr\.?|dra\.?|professor|professora|padre|pastor|tia|tio)) (?=[A-ZÀ-Ý])"
+)
 _OF_SOMEBODY = re.compile(r"\b(?:d[ao]s? |de [A-ZÀ-Ý][^\WA-ZÀ-Ý])")
 _GRANDFATHER = re.compile(r"(?i)^(?:bis)?a?vôs?$")
 
@@ -104,14 +108,20 @@ def _noun(text: str, told: Gender | None) -> Noun:
 
 
 def noun(text: str, names: Names | None = None) -> Noun:
-    """The noun phrase `text`; `names` tells the gender where the word does not."""
-    return _noun(text, names.get(fold_accents(text)) if names else None)
+    """The noun phrase `text`; `names` tells the gender where the word does not, and what is a name though it was typed
+    in small letters."""
+    told = names.get(fold_accents(text)) if names else None
+    if told is not None and text[:1].islower() and not is_either(text):
+        text = text[:1].upper() + text[1:]
+    return _noun(text, told)
 
 
 def is_name(text: str) -> bool:
     """Whether it is called so, rather than being one: "Farol", but not "PC", "gata" or "Raspberry Pi"."""
-    first = text[:1]
-    if not first.isupper():
+    title = _TITLE.match(text)
+    if title:
+        return text[title.end() :][:1].isupper()
+    if not text[:1].isupper():
         # "iPhone do trabalho" and "notebook Dell" begin with the noun.
         return False
     head = head_word(text)
@@ -133,7 +143,9 @@ def is_infinitive(text: str) -> bool:
     first = fold_accents(text.split()[0]) if text.split() else ""
     # "celular", "bar", "mulher" and "professor" are things; few nouns in -ar, -er, -ir are.
     nouns = {"celular", "bar", "mulher", "lar", "jantar", "mar", "par", "ar", "colar", "altar", "pomar", "cartaz"}
-    return len(first) > 3 and _INFINITIVE.search(first) is not None and first not in nouns and not is_name(text)
+    return first in _SHORT_VERBS or (
+        len(first) > 3 and _INFINITIVE.search(first) is not None and first not in nouns and not is_name(text)
+    )
 
 
 def noun_gender(head: str) -> Gender:
@@ -149,6 +161,9 @@ def noun_gender(head: str) -> Gender:
 @lru_cache(maxsize=512)
 def name_gender(name: str) -> Gender:
     """A guess from a proper name, by lists and endings."""
+    title = _TITLE.match(name)
+    if title:
+        return Gender.FEMININE if title[1].lower().rstrip(".").endswith("a") else Gender.MASCULINE
     parts = [fold_accents(word) for word in _WORDS.findall(name)]
     first = parts[0] if parts else ""
     if first in listed("first_names", "masculine"):
@@ -159,8 +174,10 @@ def name_gender(name: str) -> Gender:
 
 
 def is_either(text: str) -> bool:
-    """Whether the noun itself leaves the gender open: "chefe", "dentista"."""
-    return head_word(text) in listed("gender", "either")
+    """Whether the noun itself leaves the gender open: "chefe", "dentista", "cardiologista"."""
+    head = head_word(text)
+    things = {"lista", "revista", "pista", "vista", "entrevista", "conquista"}
+    return head in listed("gender", "either") or (head.endswith(("ista", "iatra")) and head not in things)
 
 
 def _looks_plural(head: str) -> bool:

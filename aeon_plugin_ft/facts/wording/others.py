@@ -28,14 +28,15 @@ _CLOSED = {Relation.KIND, Relation.TRAIT, Relation.HAS}
 _COMPUTED = {Relation.TIME, Relation.DAY, Relation.BIRTHDAY, Relation.AGE}
 
 
-def wrong_values(about: Topic, all_topics: Sequence[Topic]) -> list[str]:
+def wrong_values(about: Topic, beside: Sequence[Topic]) -> list[str]:
     """Values that are wrong in the place of the topic's (of a habit: times), the likeliest mistake first; [] where no
-    other value can be called wrong, such as what else somebody likes."""
+    other value can be called wrong, such as what else somebody likes. `beside` are the topics that say the same of
+    others: those of its shape and attribute, itself among them."""
     relation = about.claim.relation
     if relation in MANY and relation not in _CLOSED and not about.when and not about.attribute:
         return []
-    true = {_stems(one.answer) for one in all_topics if _same_question(one, about)} | {_stems(about.answer)}
-    made = dict.fromkeys([*_neighbours(about, all_topics), *_near(about), *_listed(about)])
+    true = {_stems(one.answer) for one in beside if one.subject == about.subject} | {_stems(about.answer)}
+    made = dict.fromkeys([*_neighbours(about, beside), *_near(about), *_listed(about)])
     return [value for value in made if _stems(value) not in true]
 
 
@@ -44,23 +45,24 @@ def _stems(value: str) -> tuple[str, ...]:
     return tuple(stem(word) for word in fold_accents(value).split())
 
 
-def _same_question(one: Topic, about: Topic) -> bool:
-    return (one.subject, one.shape, fold_accents(one.attribute)) == (about.subject, about.shape,
-                                                                     fold_accents(about.attribute))  # fmt: skip
-
-
-def _neighbours(about: Topic, all_topics: Sequence[Topic]) -> Iterator[str]:
+def _neighbours(about: Topic, beside: Sequence[Topic]) -> Iterator[str]:
     """What the same relation says of another subject."""
     if about.claim.relation in {Relation.HAS, Relation.TRAIT, Relation.HABIT}:
         return
-    for one in all_topics:
-        same = one.shape == about.shape and fold_accents(one.attribute) == fold_accents(about.attribute)
-        if same and one.subject != about.subject and not _is_subject(one.value, about):
+    animal = _is_animal(about)
+    for one in beside:
+        if one.subject != about.subject and not _is_same(one, about) and _is_animal(one) is animal:
             yield one.value
 
 
-def _is_subject(value: str, about: Topic) -> bool:
-    return fold_accents(value) == fold_accents(about.subject)
+def _is_animal(about: Topic) -> bool:
+    return head_word(about.subject) in listed("things", "animals")
+
+
+def _is_same(one: Topic, about: Topic) -> bool:
+    """Whether the other's value is this subject, or says the same with more or fewer words: "Volvo", "Volvo FH"."""
+    stems, others = set(_stems(about.value)), set(_stems(one.value))
+    return fold_accents(one.value) == fold_accents(about.subject) or stems <= others or others <= stems
 
 
 def _near(about: Topic) -> Iterator[str]:
@@ -68,8 +70,12 @@ def _near(about: Topic) -> Iterator[str]:
     clock, date = _CLOCK.match(value), _DATE.match(value)
     if clock:
         hour, minute = int(clock[1]), clock[2] or ""
-        yield f"{(hour + 1) % 24}h{minute}"
-        yield f"{hour}h30" if minute != "30" else f"{hour}h"
+        later = (hour + 1) % 24
+        if ":" in value:
+            yield f"{later:02}:{minute}"
+        else:
+            yield f"{later}h{minute}"
+            yield f"{hour}h30" if minute != "30" else f"{hour}h"
     elif date:
         day, month = int(date[1]), date[3]
         yield f"{day % 28 + 1}{date[2]}{month}{date[4]}"
@@ -113,8 +119,10 @@ def _listed(about: Topic) -> Iterator[str]:
     if relation is Relation.TRAIT:
         yield from _opposites(about.value, lists["traits"])
     elif about.shape == "name_being":
-        sort = "animal" if head_word(about.subject) in listed("things", "animals") else "person"
+        sort = "animal" if _is_animal(about) else "person"
         yield from lists[f"{sort}_{noun(about.subject, about.names).gender.value}"]
+    elif relation is Relation.KIND and noun(about.subject).being:
+        yield from lists["raca"]
     elif relation is Relation.JOB:
         yield from _jobs(about, lists["job"])
     elif relation not in _COMPUTED and relation is not Relation.HAS and not about.when:

@@ -26,16 +26,27 @@ class Person(str, Enum):
     """To the owner, with the verb's third person, as most of Brazil speaks: "tua gata", "tu mora"."""
     VOCE = "voce"
     """To the owner: "sua gata", "você mora"."""
+    SENHOR = "senhor"
+    SENHORA = "senhora"
+    """To the owner with respect: "sua gata", "a senhora mora"."""
     DONO = "dono"
     """About the owner: "a gata do dono", "o dono mora"."""
 
 
+_PRONOUNS = {
+    Person.EU: "eu",
+    Person.TU: "tu",
+    Person.VOCE: "você",
+    Person.SENHOR: "o senhor",
+    Person.SENHORA: "a senhora",
+}
 _POSSESSIVES = {
     Person.EU: ("meu", "minha"),
     Person.TU: ("teu", "tua"),
     Person.VOCE: ("seu", "sua"),
+    Person.SENHOR: ("seu", "sua"),
+    Person.SENHORA: ("seu", "sua"),
 }
-_WITH_ME = {Person.TU: "contigo", Person.VOCE: "com você", Person.DONO: "com {dono}"}
 _FIRST_PERSON = re.compile(
     r"\b(?:(?P<joined>(?:d|n|pel)?[oa]s? )?(?P<own>meu|minha|meus|minhas|noss[oa]s?)\b(?: (?P<noun>[^\W\d_]+))?"
     r"|(?P<we>a gente)|(?P<i>eu)|(?P<me>me|mim)|(?P<with>comigo|conosco))\b",
@@ -60,12 +71,13 @@ class Speech:
         """The pronoun: eu, tu, você, o dono or a dona."""
         told = (self.names or {}).get("")
         about = "a dona" if told is Gender.FEMININE else "o dono"
-        return {Person.EU: "eu", Person.TU: "tu", Person.VOCE: "você", Person.DONO: about}[self.person]
+        return about if self.person is Person.DONO else _PRONOUNS[self.person]
 
     @property
     def with_owner(self) -> str:
         """comigo, contigo, com você, com o dono."""
-        return "comigo" if self.person is Person.EU else _WITH_ME[self.person].format(dono=self.owner)
+        close = {Person.EU: "comigo", Person.TU: "contigo"}
+        return close.get(self.person) or f"com {self.owner}"
 
     @property
     def of_owner(self) -> str:
@@ -182,7 +194,7 @@ def turned(text: str, speech: Speech, verbs: bool = True) -> str:
         if match["i"] or match["we"]:
             return speech.owner
         if match["with"]:
-            return _WITH_ME[speech.person].format(dono=speech.owner)
+            return speech.with_owner
         if match["me"]:
             return "te" if speech.person is Person.TU else "se" if match["me"].lower() == "me" else speech.owner
         return _own(match, speech)
@@ -205,7 +217,8 @@ def _own(match: re.Match[str], speech: Speech) -> str:
 
 def _is_object(words: list[str], at: int) -> bool:
     """Whether the pronoun at `at` stands behind a preposition: "com você", "com o dono"."""
-    before = words[at - 1] if words[at] != "dono" and words[at] != "dona" else words[at - 2] if at > 1 else ""
+    article = words[at] in {"dono", "dona", "senhor", "senhora"}
+    before = words[max(0, at - 2 if article else at - 1)]
     return at > 0 and fold_accents(before) in {"com", "de", "do", "da", "pra", "para", "por", "em", "sem"}
 
 

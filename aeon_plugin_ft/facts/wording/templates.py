@@ -115,12 +115,7 @@ class _Words:
             value = f"{noun(own[1]).pick('o', 'a')} {value}"
         value = turned(value, self.speech, verbs=False)
         if prefix in {"é", "sou"}:
-            works = "trabalho" if prefix == "sou" else "trabalham" if self._is_plural() else "trabalha"
-            return (
-                f"{works} com {value}"
-                if values.is_field(value)
-                else f"{'são' if self._is_plural() else prefix} {value}"
-            )
+            return self._job(value, prefix)
         if prefix == "cor":
             return self._colour(value)
         if prefix in {"o", "com"}:

@@ -21,6 +21,7 @@ from pathlib import Path
 from aeon_plugin_ft.errors import BackendDownError, ServingError
 from aeon_plugin_ft.processes.children import interpreter, start
 from aeon_plugin_ft.serving.embedded.server import ServerConfig
+from aeon_plugin_ft.store import private
 from aeon_plugin_ft.training.supervise import search_path
 
 START_SECONDS = 300.0
@@ -54,8 +55,8 @@ class EmbeddedChild:
 
     def start(self, timeout: float = START_SECONDS) -> Address:
         """Load the model and answer. Raises ServingError with llama.cpp's reason when it cannot."""
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("wb") as errors:
+        private.make_folder(self.log.parent)
+        with open(self.log, "wb", opener=private.opener) as errors:
             self._process = start(
                 [str(interpreter()), "-m", MODULE],
                 stdout=subprocess.PIPE,

@@ -68,8 +68,10 @@ def main() -> int:
         return 1
     config = ServerConfig(**json.loads(first))
     try:
-        server = _load(config)
-        _warm(server, config.warm_prompt)
+        # A large model takes minutes, in which the parent may end.
+        with parent.watched():
+            server = _load(config)
+            _warm(server, config.warm_prompt)
     except (RuntimeError, ValueError) as error:
         _let_the_log_be_written()
         _say(answers, {"error": str(error)})

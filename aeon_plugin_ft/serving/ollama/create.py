@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from aeon_plugin_ft.base.ollama import is_absolute
+
 DEFAULT_TEMPLATE = "{{ .Prompt }}"
 """What a Modelfile prints where a model has no template of its own; sent back it would switch the chat format off."""
 _COMMANDS = "FROM|ADAPTER|DRAFT|TEMPLATE|SYSTEM|RENDERER|PARSER|PARAMETER|LICENSE|MESSAGE|REQUIRES|CAPABILITY"
@@ -59,9 +61,7 @@ def weights_path(show: Mapping[str, Any]) -> Path | None:
     """Where Ollama keeps the weights, from its machine's point of view: the first FROM. None for a model
     whose weights are no single GGUF."""
     argument = next((arg for command, arg in parse_modelfile(str(show.get("modelfile", ""))) if command == "FROM"), "")
-    # The path of Ollama's machine, whichever system that is: Path.is_absolute knows only the rules of this one.
-    absolute = argument.startswith("/") or re.match(r"[A-Za-z]:[\\/]", argument)
-    return Path(argument) if absolute else None
+    return Path(argument) if is_absolute(argument) else None
 
 
 def blob_digest(show: Mapping[str, Any]) -> str | None:

@@ -7,7 +7,6 @@ clipping, logging. Where sharing is not proven for a model, the same class train
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from trl import SFTConfig, SFTTrainer
 
 from aeon_plugin_ft.causes import EndCause
 from aeon_plugin_ft.errors import TrainingError
+from aeon_plugin_ft.processes.awake import awake_seconds
 from aeon_plugin_ft.training.engine.early import best_step
 from aeon_plugin_ft.training.engine.shared import SharedPrefix
 from aeon_plugin_ft.training.model import Progress, Recipe
@@ -239,12 +239,16 @@ class FiniteGradients(TrainerCallback):
                 raise diverged(f"the gradient of step {state.global_step + 1} is not finite")
 
 
+_SHORTEST_STEP = 1e-3
+"""Seconds. Windows' clock may not move in a step of a tiny model."""
+
+
 class Reporter(TrainerCallback):
     """Tells of every step. Seconds left are those of the median of the last steps."""
 
     def __init__(self, trainer: SharedPrefixTrainer, tell: Callable[[Progress], None]) -> None:
         self.trainer, self.tell = trainer, tell
-        self.started = time.monotonic()
+        self.started = awake_seconds()
         self.seconds: list[float] = []
         self._began = self.started
         self.losses: list[float] = []
@@ -252,20 +256,20 @@ class Reporter(TrainerCallback):
     @property
     def elapsed(self) -> float:
         """Seconds since training began in this attempt."""
-        return time.monotonic() - self.started
+        return awake_seconds() - self.started
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Start the clock of one step."""
-        self._began = time.monotonic()
+        self._began = awake_seconds()
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
         """Tell the newest figures; logs without a loss (the summary at the end of training) are none."""
         if not logs or "loss" not in logs:
             return
-        self.seconds.append(time.monotonic() - self._began)
+        self.seconds.append(awake_seconds() - self._began)
         recent = sorted(self.seconds[-9:])
         # The median: a laptop that throttles, or an owner who comes back, makes single steps many times slower.
-        median = recent[len(recent) // 2]
+        median = max(recent[len(recent) // 2], _SHORTEST_STEP)
         loss = self.trainer.last_loss
         self.losses.append(loss)
         norm = logs.get("grad_norm")

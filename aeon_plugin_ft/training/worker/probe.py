@@ -7,13 +7,13 @@ of the first batches, and writes result.json: time, peak memory and disk of the 
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from aeon_plugin_ft.errors import AeonFtError, RefusedError
+from aeon_plugin_ft.processes.awake import awake_seconds
 from aeon_plugin_ft.store.files import write_json
 from aeon_plugin_ft.training.memory import is_out_of_memory, peak_bytes
 from aeon_plugin_ft.training.model import Estimate, Run
@@ -31,7 +31,7 @@ CHECKPOINTS_ON_DISK = 3
 
 def main(arguments: list[str]) -> int:
     """Measure one step; returns the exit code, with result.json or error.json written."""
-    started = time.monotonic()
+    started = awake_seconds()
     folder = Path(arguments[0])
     watch = StopWatch(folder, supervised=True).start()
     take_priority(arguments)
@@ -66,14 +66,14 @@ def measure(run: Run, config: RunConfig, watch: StopWatch, started: float) -> di
 
     session = Session(run, config, watch, lambda *_: None, lambda _: None)
     trainer, rows, verdict = session.prepare()
-    prepared = time.monotonic() - started
+    prepared = awake_seconds() - started
     trainer.create_optimizer()
     seconds, shares = [], []
     for step in trainer.order[:MEASURED_STEPS]:
         batch = [rows[index] for index in step]
-        began = time.monotonic()
+        began = awake_seconds()
         trainer.one_step(batch)
-        seconds.append(time.monotonic() - began)
+        seconds.append(awake_seconds() - began)
         shares.append(_cost(batch, trainer))
     mean_cost = sum(_cost([rows[i] for i in step], trainer) for step in trainer.order) / len(trainer.order)
     # Scaled from the batch that was measured to the mean of all: a step's time goes with the tokens it computes.

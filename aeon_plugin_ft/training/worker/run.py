@@ -10,7 +10,6 @@ import errno
 import logging
 import os
 import sqlite3
-import time
 import traceback
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from aeon_plugin_ft.base.unchanged import require_unchanged
 from aeon_plugin_ft.causes import EndCause, PauseCause, RunCause, RunPhase, run_cause
 from aeon_plugin_ft.dataset.frozen import load_dataset
 from aeon_plugin_ft.errors import AeonFtError, LeaseHeldError, NoSpaceError, StoreError, TrainingError
-from aeon_plugin_ft.processes.awake import kept_awake
+from aeon_plugin_ft.processes.awake import awake_seconds, kept_awake
 from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.training.memory import is_out_of_memory, peak_bytes
 from aeon_plugin_ft.training.model import Exit, Progress, Run, RunOutcome, RunState
@@ -65,7 +64,7 @@ class Attempt:
 
     def __init__(self, run: Run, config: RunConfig) -> None:
         self.run, self.config = run, config
-        self.started = time.monotonic()
+        self.started = awake_seconds()
         self.progress = ProgressWriter(run.progress_file)
         self.newest = last_progress(run.progress_file)
         self.store = Store(config.store)
@@ -127,7 +126,7 @@ class Attempt:
             state=state,
             step=step,
             steps=self.config.recipe.steps,
-            seconds=round(time.monotonic() - self.started, 2),
+            seconds=round(awake_seconds() - self.started, 2),
             peak_bytes=peak_bytes(),
             reason=reason or english(cause),
             cause=cause.value,
@@ -183,7 +182,7 @@ class Attempt:
                 loss=last.loss if last else None,
                 examples_per_second=0.0,
                 saving=last.saving if last else 1.0,
-                seconds=round(time.monotonic() - self.started, 2),
+                seconds=round(awake_seconds() - self.started, 2),
                 seconds_left=last.seconds_left if last else 0.0,
                 phase=phase,
                 stage_step=step,

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from aeon_plugin_ft.store import private
 from aeon_plugin_ft.store.files import whole_folder
 from aeon_plugin_ft.training.worker.checkpoints import ADAPTER
 
@@ -49,4 +50,4 @@ class Stages:
             model.save_pretrained(part, save_embedding_layers=False, selected_adapters=[ADAPTER])
             if state is not None:
                 state.save_to_json(str(part / STATE))
-            (part / REPORT).write_text(json.dumps(report or {}), encoding="utf-8")
+            private.write_file(part / REPORT, json.dumps(report or {}))

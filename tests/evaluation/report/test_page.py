@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.evaluation.model import Check, CheckKind, Verdict
-from aeon_plugin_ft.evaluation.report.collect import compared
+from aeon_plugin_ft.evaluation.report.collect import compared, data_used
 from aeon_plugin_ft.evaluation.report.drawing import loss_curve, smoothed
 from aeon_plugin_ft.evaluation.report.page import POLICY, html_page
 from tests.evaluation.report.pages import a_report, read
 from tests.evaluation.trials import Trial, english
+
+NOONS = (1599998400.0, 1699963200.0)
+"""In UTC, of days that are the same nearly everywhere."""
 
 
 def page(report: dict[str, Any] | None = None, verdict: Verdict | None = None) -> str:
@@ -51,6 +57,24 @@ def test_whatever_a_model_says_is_shown_and_not_run() -> None:
 def test_a_report_that_was_forgotten_still_makes_a_page(report: dict[str, Any]) -> None:
     text = read(page(report)).text
     assert "v0001" in text and "esquecidos" in text
+
+
+@pytest.mark.parametrize(("since", "shown"), [(0.003, "14/11/2023"), (NOONS[0], "13/09/2020 a 14/11/2023")])
+def test_a_period_that_begins_nowhere_is_shown_from_where_it_is_known(since: float, shown: str) -> None:
+    """Turns of imports that tell no time are counted from 1970 on, of which Windows makes no local time at all."""
+    data = {**a_report()["data"], "since": since, "until": NOONS[1]}
+    text = read(page(a_report(data=data))).text
+    assert f"Período{shown}Origem" in text
+    nothing = {**data, "until": 0.004}
+    assert "Período" not in read(page(a_report(data={**nothing, "since": 0.003}))).text
+
+
+def test_turns_of_unknown_time_do_not_make_the_period_longer(tmp_path: Path) -> None:
+    rows = [{"at": at, "source": "live", "split": "train"} for at in (0.001, 1.6e9, 1.7e9)]
+    (tmp_path / "lineage.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    (tmp_path / "dataset.json").write_text("{}", encoding="utf-8")
+    used = data_used(Dataset("d", tmp_path, 2, 1, 0))
+    assert (used["since"], used["until"]) == (1.6e9, 1.7e9)
 
 
 def test_nothing_measured_is_said_to_be_so() -> None:

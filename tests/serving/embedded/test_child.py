@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -44,6 +45,29 @@ def test_after_too_many_deaths_it_says_why_and_tries_again_at_leisure(
     model.write_bytes(base.gguf.read_bytes())
     wait_for(lambda: child.failure is None and child.alive)
     child.stop()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child that cannot look")
+def test_no_server_outlives_a_parent_that_ends_while_it_loads(tmp_path: Path) -> None:
+    """A large model loads for minutes; here for ever, since nobody opens the other end of what stands for its file."""
+    os.mkfifo(tmp_path / "model.gguf")
+    config = new_config(tmp_path / "model.gguf", None, "x", 256, 1)
+    command = [sys.executable, "-m", "aeon_plugin_ft.serving.embedded.server"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as child:
+        try:
+            assert child.stdin is not None
+            child.stdin.write(config.line())
+            child.stdin.flush()
+            wait_for(lambda: waits_for_a_writer(child.pid))
+            child.stdin.close()
+            child.wait(5)
+        finally:
+            child.kill()
+
+
+def waits_for_a_writer(pid: int) -> bool:
+    """Whether a thread of a process is in the opening of a named pipe, by where in the kernel it sleeps."""
+    return any(file.read_text() == "wait_for_partner" for file in Path(f"/proc/{pid}/task").glob("*/wchan"))
 
 
 def test_no_server_outlives_its_parent(tmp_path: Path, base: BaseModel) -> None:

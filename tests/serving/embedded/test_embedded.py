@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -24,7 +23,7 @@ from aeon_plugin_ft.registry import Version
 from aeon_plugin_ft.serving.embedded import deployer as module
 from aeon_plugin_ft.serving.embedded.child import SupervisedChild
 from aeon_plugin_ft.serving.embedded.deployer import EmbeddedDeployer
-from aeon_plugin_ft.serving.journal import SwapStep
+from aeon_plugin_ft.serving.journal import SwapStep, process_name
 from aeon_plugin_ft.serving.model import Deployment
 from aeon_plugin_ft.serving.routes import RouteTable
 from aeon_plugin_ft.serving.swap import Swapper
@@ -228,9 +227,9 @@ def test_a_failed_deployment_leaves_no_child_and_no_adapter(
     assert not list(deployer.folder.glob("*.gguf"))
 
 
-def test_files_of_dead_processes_are_swept(data: DataFolder, base: BaseModel) -> None:
+def test_files_of_dead_processes_are_swept(data: DataFolder, base: BaseModel, another_process: int) -> None:
     root = data.serving / "embedded"
-    dead, alive = root / "1-1", root / f"{os.getppid()}-{int(psutil.Process(os.getppid()).create_time())}"
+    dead, alive = root / "1-1", root / process_name(another_process)
     for folder in (dead, alive):
         folder.mkdir(parents=True)
         (folder / "v0001.gguf").write_bytes(b"x")

@@ -15,7 +15,7 @@ from aeon_plugin_ft.training.model import Recipe
 from hooks import Message
 
 pytestmark = [
-    pytest.mark.slow(seconds=60),
+    pytest.mark.slow(seconds=12),
     pytest.mark.filterwarnings("ignore::FutureWarning"),  # PEFT 0.21 uses transformers' old names
 ]
 

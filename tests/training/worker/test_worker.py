@@ -6,7 +6,6 @@ import json
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -31,6 +30,8 @@ from aeon_plugin_ft.training.table import get_run
 
 GONE_SECONDS = 5.0
 PATIENCE = 600.0
+KILLED = 1 if sys.platform == "win32" else -9
+"""The exit code of a killed process."""
 MOMENTS = int(os.environ.get("AEON_FT_MOMENTS", "7"))
 
 
@@ -108,7 +109,7 @@ def test_killed_paused_and_resumed_a_run_ends_at_its_last_step(
     bench.until_step(worker, 5)
     with pytest.raises(LeaseHeldError):
         start_worker(bench.new(tiny_recipe()), bench.store)
-    os.kill(worker.process.pid, signal.SIGKILL)
+    worker.process.kill()
     assert worker.wait(PATIENCE) is RunState.INTERRUPTED
     row = get_run(bench.store, run.id)
     assert row is not None and row.state is RunState.INTERRUPTED and row.cause is EndCause.DIED
@@ -120,7 +121,7 @@ def test_killed_paused_and_resumed_a_run_ends_at_its_last_step(
     worker.pause(PauseCause.OWNER_BACK)
     assert worker.wait(GONE_SECONDS) is RunState.PAUSED
     assert time.monotonic() - asked < GONE_SECONDS
-    assert worker.process.returncode in (Exit.PAUSED, -signal.SIGKILL), "by itself, or ended on a busy machine"
+    assert worker.process.returncode in (Exit.PAUSED, KILLED), "by itself, or ended on a busy machine"
     row = get_run(bench.store, run.id)
     assert row is not None and (row.state, row.cause) == (RunState.PAUSED, PauseCause.OWNER_BACK)
     paused_at = row.step
@@ -135,6 +136,7 @@ def test_killed_paused_and_resumed_a_run_ends_at_its_last_step(
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="terminate() is a signal, which Windows has none of")
 def test_a_worker_that_is_still_importing_leaves_at_once(bench: Bench, tiny_recipe: Callable[..., Recipe]) -> None:
     run = bench.new(tiny_recipe())
     worker = start_worker(run, bench.store)
@@ -176,7 +178,11 @@ def test_no_worker_outlives_its_supervisor(bench: Bench, tiny_recipe: Callable[.
     worker.wait(PATIENCE)  # by itself, which nobody can hasten: within 5 s where it gets its turn
     reap_runs(bench.store, bench.data)
     row = get_run(bench.store, run.id)
-    assert row is not None and (row.state, row.cause) == (RunState.PAUSED, PauseCause.HOST_GONE)
+    assert row is not None
+    if sys.platform == "win32":  # at once, by the system: its last checkpoint counts
+        assert (row.state, row.cause) == (RunState.INTERRUPTED, EndCause.DIED)
+    else:
+        assert (row.state, row.cause) == (RunState.PAUSED, PauseCause.HOST_GONE)
 
 
 @pytest.mark.slow(seconds=70)

@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 from aeon_plugin_ft.errors import AeonFtError, ServingError
 from aeon_plugin_ft.processes.children import interpreter, start
 from aeon_plugin_ft.processes.parent import ParentPipe, leave_now
+from aeon_plugin_ft.store import private
 from aeon_plugin_ft.store.files import write_whole
 from aeon_plugin_ft.training.supervise import search_path
 from aeon_plugin_ft.training.worker.priority import priority_argument, yields
@@ -42,9 +43,9 @@ def run_job(module: str, job: dict[str, Any], file: Path) -> dict[str, Any]:
     runs. Raises ServingError with the worker's sentence, or with its last line where it had none.
     """
     outcome, words = file.with_suffix(".outcome.json"), file.with_suffix(".log")
-    file.write_text(json.dumps(job), encoding="utf-8")
+    private.write_file(file, json.dumps(job))
     try:
-        with words.open("wb") as log:
+        with open(words, "wb", opener=private.opener) as log:
             code = _wait(module, file, log)
         if not outcome.exists():
             # A child that the system killed, or whose imports failed, wrote no outcome: its last line is a traceback's.

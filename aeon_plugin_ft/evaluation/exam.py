@@ -1,0 +1,125 @@
+"""The exam: what the owner told, asked of a served model in fresh wordings, and what nobody ever told.
+
+The questions come from the facts; who makes them also marks the replies. Here they are put to a model and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from aeon_plugin_ft.causes import Cause
+from aeon_plugin_ft.evaluation.suites import Chat
+from hooks import Message
+
+MAX_ANSWER_TOKENS = 64
+"""Room for a persona's opener and the answer; what comes after it is not marked."""
+
+
+class Mark(Cause):
+    """What a reply to a question of the exam is worth."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    UNSURE = "unsure"
+    """It admits not to know: the right answer to what was never told."""
+    INVENTED = "invented"
+    """It states something that nobody told."""
+
+
+class ExamQuestion(Protocol):
+    """One question. Whoever made it knows what a right answer is."""
+
+    @property
+    def text(self) -> str:
+        """As the owner would ask it."""
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """The ids of the facts that it asks about; () for what nobody ever told."""
+
+    def mark(self, reply: str) -> Cause:
+        """What a reply is worth, by the value of a Mark."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExamAnswer:
+    """One question, the facts that it is about, what was answered, and what that is worth."""
+
+    question: str
+    facts: tuple[str, ...]
+    reply: str
+    mark: Mark
+
+    @property
+    def told(self) -> bool:
+        """Whether it asks about something that the owner told."""
+        return bool(self.facts)
+
+
+@dataclass(frozen=True, slots=True)
+class ExamResult:
+    """How one model did."""
+
+    answers: tuple[ExamAnswer, ...]
+
+    @property
+    def told(self) -> int:
+        """How many questions were about something that the owner told."""
+        return sum(answer.told for answer in self.answers)
+
+    @property
+    def right(self) -> int:
+        """How many of those it answered."""
+        return sum(answer.told and answer.mark is Mark.RIGHT for answer in self.answers)
+
+    @property
+    def by_fact(self) -> dict[str, float]:
+        """Of each fact that was asked about, the share of the questions about it that were answered right."""
+        marks: dict[str, list[bool]] = {}
+        for answer in self.answers:
+            for fact in answer.facts:
+                marks.setdefault(fact, []).append(answer.mark is Mark.RIGHT)
+        return {fact: sum(right) / len(right) for fact, right in marks.items()}
+
+    @property
+    def untold(self) -> int:
+        """How many were about something that nobody told."""
+        return len(self.answers) - self.told
+
+    @property
+    def invented(self) -> int:
+        """To how many of those it made something up."""
+        return sum(not answer.told and answer.mark is Mark.INVENTED for answer in self.answers)
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """An exam in four counts, for the owner: of so many things that were told it knows so many, what is in use knew
+    so many, and so often it made something up."""
+
+    told: int
+    known: int
+    before: int
+    invented: int
+
+
+def learnt(numbers: Mapping[str, float], candidate: str) -> Learnt | None:
+    """From the numbers of a verdict on `candidate`; None where there was no exam."""
+    told = int(numbers.get("exam.asked", 0))
+    if not told:
+        return None
+    known, before = numbers.get(f"exam.right.{candidate}", 0), numbers.get("exam.before", 0)
+    return Learnt(told, int(known), int(before), int(numbers.get(f"exam.invented.{candidate}", 0)))
+
+
+def ask_exam(chat: Chat, system_prompt: str, questions: Sequence[ExamQuestion]) -> ExamResult:
+    """Put every question to one served model, without any fact in its prompt. Whatever `chat` raises goes through: an
+    exam that was broken off counts for nothing."""
+    system = [Message("system", system_prompt)] if system_prompt else []
+    answers = []
+    for question in questions:
+        reply = chat([*system, Message("user", question.text)], MAX_ANSWER_TOKENS).text
+        answers.append(ExamAnswer(question.text, question.facts, reply, Mark(question.mark(reply).value)))
+    return ExamResult(tuple(answers))

@@ -1,0 +1,1 @@
+"""What developers of the project use and no owner needs."""

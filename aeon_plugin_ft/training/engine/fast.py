@@ -51,12 +51,34 @@ class _Forward:
         self.base = layer.base_layer
         self.down, self.up = layer.lora_A[name].weight, layer.lora_B[name].weight
         self.scale = float(layer.scaling[name])
+        self.unread = False
+        """Whether nobody will look at the output, only at its graph."""
 
     def __call__(self, inputs: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         made: Tensor = _LoraLinear.apply(  # type: ignore[no-untyped-call]
-            inputs, self.base.weight, self.base.bias, self.down, self.up, self.scale, self.between
+            inputs, self.base.weight, self.base.bias, self.down, self.up, self.scale, self.between, self.unread
         )
         return made
+
+
+@contextmanager
+def unread(layer: Any) -> Iterator[bool]:
+    """While it lasts, the product of a layer that is computed here is left out: its output is only gone back through.
+    Yields whether it is; another layer computes as always."""
+    forward = layer.__dict__.get("forward")
+    if not isinstance(forward, _Forward):
+        yield False
+        return
+    forward.unread = True
+    try:
+        yield True
+    finally:
+        forward.unread = False
+
+
+def is_adapted_linear(output: Tensor) -> bool:
+    """Whether a tensor is the very output of a layer that is computed here."""
+    return output.grad_fn is not None and output.grad_fn.name() == "_LoraLinearBackward"
 
 
 class _NormForward:
@@ -102,17 +124,21 @@ class _LoraLinear(torch.autograd.Function):
         up: Tensor,
         scale: float,
         between: Callable[[], None] | None,
+        unread: bool = False,
     ) -> Tensor:
         if between is not None:
             between()
         rows = inputs.reshape(-1, inputs.shape[-1])
         # A x is kept for the backward pass: r numbers a token, where its product with B would be the layer's width.
         low = torch.mm(rows, down.t())
+        ctx.save_for_backward(rows, weight, down, up, low)
+        ctx.scale, ctx.between = scale, between
+        if unread:
+            # No number, so that whoever reads it after all is seen to.
+            return inputs.new_full((1,), torch.nan).expand(*inputs.shape[:-1], weight.shape[0])
         output = torch.mm(rows, weight.t()) if bias is None else torch.addmm(bias, rows, weight.t())
         # Into the base's own output: no second tensor of that size is made, nor read again to be added.
         output.addmm_(low, up.t(), alpha=scale)
-        ctx.save_for_backward(rows, weight, down, up, low)
-        ctx.scale, ctx.between = scale, between
         return output.view(*inputs.shape[:-1], -1)
 
     @staticmethod
@@ -130,7 +156,7 @@ class _LoraLinear(torch.autograd.Function):
                 ctx.between()
             d_inputs = torch.mm(grad, weight).addmm_(d_low, down)
             d_inputs = d_inputs.view(*gradients[0].shape[:-1], -1)
-        return d_inputs, None, None, d_down, d_up, None, None
+        return d_inputs, None, None, d_down, d_up, None, None, None
 
 
 def _plain_norm(module: Any) -> bool:

@@ -24,7 +24,16 @@ from torch import Tensor
 
 from aeon_plugin_ft.training.engine.attention import KeyValue, NotShareableError, PrefixDone, Sharing
 from aeon_plugin_ft.training.engine.layered.head import StreamedHead
-from aeon_plugin_ft.training.engine.layered.parts import Bundle, LayerInputs, Part, Recorder, token_places
+from aeon_plugin_ft.training.engine.layered.parts import (
+    Bundle,
+    LayerInputs,
+    Part,
+    Recorder,
+    backward_from,
+    spread,
+    token_places,
+)
+from aeon_plugin_ft.training.engine.layered.rows import ChunkedLayers
 from aeon_plugin_ft.training.engine.layered.skeleton import (
     EMBEDDING,
     HEAD,
@@ -68,6 +77,7 @@ class LayeredPrefix(SharedPrefix):
         self.input_bytes = INPUT_BYTES
         self.sharing = True
         self.modules = decoder_layers(self.causal)
+        self.chunked = ChunkedLayers(self.modules, int(self.config.intermediate_size))
         self.weights = LayerWeights(self.modules, source, between)
         name = HEAD if HEAD in source.shapes else EMBEDDING
         self.streamed = StreamedHead(self.head, source, name, between)
@@ -94,12 +104,21 @@ class LayeredPrefix(SharedPrefix):
         """As `SharedPrefix.losses`."""
         if not self.sharing:
             return self.stock_losses(rows)
-        with self._attention():
+        with self._ours():
             return self._scored(rows, self._bundles(rows))
 
     def stock_losses(self, rows: Sequence[Row]) -> list[float]:
         """As `SharedPrefix.stock_losses`: each row by itself, with the model's own attention and PEFT's layers."""
         return self._scored(rows, self._alone(rows))
+
+    def logits(self, ids: Sequence[int], at: Sequence[int]) -> Tensor:
+        """What comes after each of the tokens `at` of one sequence [n, vocabulary], by the model's own attention and
+        PEFT's layers; no gradient."""
+        first, arguments = self.record(torch.tensor(ids), None)
+        part = Part(slice(0, len(ids)), arguments, None, torch.tensor(at), torch.zeros(len(at), dtype=torch.long))
+        with self._whole(), torch.no_grad():
+            hidden = self._forward([(Bundle(None, (part,)), [first])], None)
+            return self.streamed.logits(self.causal.base_model.norm(hidden))
 
     def stock_step(self, rows: Sequence[Row]) -> float:
         """The mean loss of the rows and its gradients, each row by itself, with the model's own attention and PEFT's
@@ -117,7 +136,7 @@ class LayeredPrefix(SharedPrefix):
     def _learn(self, rows: Sequence[Row], weights: Sequence[float], *, stock: bool = False) -> float:
         """Sum of the rows' losses times their weights; its gradients are added to the adapter's."""
         self._refuse_checkpointing()
-        with self._whole(), nullcontext() if stock else self._attention():
+        with self._whole(), nullcontext() if stock else self._ours():
             bundles = self._alone(rows) if stock else self._bundles(rows)
             parts = [part for bundle, _ in bundles for part in bundle.micro]
             if not parts:
@@ -140,6 +159,12 @@ class LayeredPrefix(SharedPrefix):
         for owner, loss in zip((owner for part in parts for owner in part.owners), losses.tolist(), strict=True):
             by_row[owner] += loss
         return by_row
+
+    @contextmanager
+    def _ours(self) -> Iterator[None]:
+        """Attention, LoRA layers and norms through ours, and the MLPs some rows at a time."""
+        with self._attention(), self.chunked.active():
+            yield
 
     @contextmanager
     def _whole(self) -> Iterator[None]:
@@ -223,7 +248,7 @@ class LayeredPrefix(SharedPrefix):
                 self.weights.load(layer)
                 for number, (bundle, _) in enumerate(bundles):
                     if kept is not None:
-                        for part, hidden in zip(_parts(bundle), current[number], strict=True):
+                        for part, hidden in zip(bundle.parts, current[number], strict=True):
                             kept.of(layer, part).copy_(hidden)
                     current[number] = self._forward_bundle(layer, bundle, current[number])
                 self._told(layer + 1, kept)
@@ -249,16 +274,21 @@ class LayeredPrefix(SharedPrefix):
         sharing = Sharing.of_prefix(part.tokens, 1 if layer == self.layers - 1 else ALL_LAYERS)
         output = None
         with sharing, suppress(PrefixDone):
-            output = _first(self.modules[layer](hidden, **part.arguments[layer]))
+            output = self._layer(layer, part, hidden)
         if layer not in sharing.kept:
             raise NotShareableError("not every layer of the model keeps keys and values")
         return output, sharing.kept[layer]
 
     def _suffix_layer(self, layer: int, part: Part, hidden: Tensor, prefix: KeyValue | None) -> Tensor:
         if part.packing is None:
-            return _first(self.modules[layer](hidden, **part.arguments[layer]))
+            return self._layer(layer, part, hidden)
         with Sharing(1, part.packing, {} if prefix is None else {layer: prefix}):
-            return _first(self.modules[layer](hidden, **part.arguments[layer]))
+            return self._layer(layer, part, hidden)
+
+    def _layer(self, layer: int, part: Part, hidden: Tensor) -> Tensor:
+        output = _first(self.modules[layer](hidden, **part.arguments[layer]))
+        self.chunked.settle(layer, output)
+        return output
 
     def _told(self, done: int, kept: LayerInputs | None) -> None:
         if kept is not None:
@@ -277,7 +307,7 @@ class LayeredPrefix(SharedPrefix):
 
     def _backward(self, bundles: Sequence[Bundle], inputs: LayerInputs, d_hidden: Tensor) -> None:
         """From the gradients of the last hidden states to the adapter's."""
-        d_outputs = _spread(bundles, d_hidden)
+        d_outputs = spread(bundles, d_hidden)
         for layer in reversed(range(self.layers)):
             self.weights.load(layer)
             for number, bundle in enumerate(bundles):
@@ -302,7 +332,7 @@ class LayeredPrefix(SharedPrefix):
         if prefix is not None and leaves is not None and state is not None:
             self.between()
             pairs = [(output, d_outputs[0]), *((made, leaf.grad) for made, leaf in zip(prefix, leaves, strict=True))]
-            _backward_from(pairs)
+            backward_from(pairs)
             d_inputs.insert(0, state.grad)
         return d_inputs
 
@@ -314,34 +344,7 @@ class LayeredPrefix(SharedPrefix):
 _NONE = torch.zeros(0, dtype=torch.long)
 
 
-def _parts(bundle: Bundle) -> list[Part]:
-    return [*([bundle.prefix] if bundle.prefix is not None else []), *bundle.micro]
-
-
 def _first(output: Any) -> Tensor:
     """A layer's hidden states; some architectures' layers return them as the first of several things."""
     hidden: Tensor = output[0] if isinstance(output, tuple) else output
     return hidden
-
-
-def _spread(bundles: Sequence[Bundle], d_hidden: Tensor) -> list[list[Tensor | None]]:
-    """Gradients of the scored positions as gradients of whole parts; none for the prefixes, which are not scored."""
-    spread: list[list[Tensor | None]] = []
-    start = 0
-    for bundle in bundles:
-        of_bundle: list[Tensor | None] = [None] if bundle.prefix is not None else []
-        for part in bundle.micro:
-            whole = d_hidden.new_zeros(1, part.tokens, d_hidden.shape[1])
-            whole[0, part.at] = d_hidden[start : start + len(part.at)]
-            start += len(part.at)
-            of_bundle.append(whole)
-        spread.append(of_bundle)
-    return spread
-
-
-def _backward_from(pairs: Sequence[tuple[Tensor | None, Tensor | None]]) -> None:
-    """Through one graph from several of its ends at once, those that have a gradient."""
-    # The keys of a first layer without an adapter depend on nothing that is trained.
-    ends = [(end, grad) for end, grad in pairs if end is not None and grad is not None and end.requires_grad]
-    if ends:
-        torch.autograd.backward([end for end, _ in ends], [grad for _, grad in ends])

@@ -9,7 +9,7 @@ is in memory beside a block is of the size of the hidden states.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -43,6 +43,21 @@ class StreamedHead:
         gradient = torch.zeros_like(hidden)
         return self._scored(hidden, targets, gradient), gradient
 
+    def logits(self, hidden: Tensor) -> Tensor:
+        """All logits of a few positions [n, vocabulary]; no gradient."""
+        with torch.no_grad():
+            return torch.cat([self._block(weight, bias).logits(hidden)[0] for _, weight, bias in self._blocks()], 1)
+
+    def _blocks(self) -> Iterator[tuple[int, Tensor, Tensor | None]]:
+        """(first word, rows, biases) of each block, in one buffer that all of them share."""
+        words, width = self.source.shapes[self.name]
+        block = torch.empty(max(1, min(words, BLOCK_BYTES // (4 * width))), width)
+        for first in range(0, words, len(block)):
+            self.between()
+            weight = block[: min(len(block), words - first)]
+            self.source.read_into(self.name, weight.numpy(), first)
+            yield first, weight, None if self.head.bias is None else self.head.bias[first : first + len(weight)]
+
     def _scored(self, hidden: Tensor, targets: Tensor, gradient: Tensor | None) -> Tensor:
         with torch.no_grad():
             losses = []
@@ -52,19 +67,13 @@ class StreamedHead:
             return torch.cat(losses) if losses else hidden.new_zeros(0, dtype=torch.float64)
 
     def _part(self, hidden: Tensor, targets: Tensor, gradient: Tensor | None) -> Tensor:
-        words, width = self.source.shapes[self.name]
-        count = len(hidden)
+        count, width = hidden.shape
         # Rows of zeros where there are few: see PRECISE_ROWS.
         hidden = torch.nn.functional.pad(hidden, (0, 0, 0, max(0, PRECISE_ROWS - count)))
         running = _Running.of(hidden, None if gradient is None else torch.zeros_like(hidden))
         wanted = torch.zeros(count, dtype=torch.float64)
         target_rows = torch.zeros(count, width) if gradient is not None else None
-        block = torch.empty(max(1, min(words, BLOCK_BYTES // (4 * width))), width)
-        for first in range(0, words, len(block)):
-            self.between()
-            weight = block[: min(len(block), words - first)]
-            self.source.read_into(self.name, weight.numpy(), first)
-            bias = None if self.head.bias is None else self.head.bias[first : first + len(weight)]
+        for first, weight, bias in self._blocks():
             logits, slope = self._block(weight, bias).logits(hidden)
             (here,) = ((targets >= first) & (targets < first + len(weight))).nonzero(as_tuple=True)
             of_block = targets[here] - first

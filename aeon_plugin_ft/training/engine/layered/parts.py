@@ -47,6 +47,11 @@ class Bundle:
     prefix: Part | None
     micro: tuple[Part, ...]
 
+    @property
+    def parts(self) -> list[Part]:
+        """The prefix, if there is one, and the micro-batches."""
+        return [*([self.prefix] if self.prefix is not None else []), *self.micro]
+
 
 class Recorder:
     """Runs the model's own forward pass with layers that compute nothing: what it makes of token ids, and what it
@@ -130,3 +135,26 @@ def token_places(lengths: Sequence[int]) -> Iterator[slice]:
     for length in lengths:
         yield slice(start, start + length)
         start += length
+
+
+def spread(bundles: Sequence[Bundle], d_hidden: Tensor) -> list[list[Tensor | None]]:
+    """Gradients of the scored positions as gradients of whole parts; none for the prefixes, which are not scored."""
+    spread: list[list[Tensor | None]] = []
+    start = 0
+    for bundle in bundles:
+        of_bundle: list[Tensor | None] = [None] if bundle.prefix is not None else []
+        for part in bundle.micro:
+            whole = d_hidden.new_zeros(1, part.tokens, d_hidden.shape[1])
+            whole[0, part.at] = d_hidden[start : start + len(part.at)]
+            start += len(part.at)
+            of_bundle.append(whole)
+        spread.append(of_bundle)
+    return spread
+
+
+def backward_from(pairs: Sequence[tuple[Tensor | None, Tensor | None]]) -> None:
+    """Through one graph from several of its ends at once, those that have a gradient."""
+    # The keys of a first layer without an adapter depend on nothing that is trained.
+    ends = [(end, grad) for end, grad in pairs if end is not None and grad is not None and end.requires_grad]
+    if ends:
+        torch.autograd.backward([end for end, _ in ends], [grad for _, grad in ends])

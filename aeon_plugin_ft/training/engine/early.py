@@ -13,6 +13,8 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from aeon_plugin_ft.training.engine.due import CheckpointDue
+
 LOSS = "validation_loss"
 
 
@@ -39,17 +41,18 @@ class EarlyStopping(TrainerCallback):
 
 
 class RegularCheckpoints(TrainerCallback):
-    """A checkpoint every few steps, and a look at the stop request after each checkpoint."""
+    """A checkpoint whenever one is due, and a look at the stop request after each checkpoint."""
 
     def __init__(self, every: int, check: Callable[[], None]) -> None:
-        self.every, self.check = every, check
+        self.due, self.check = CheckpointDue(every), check
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Ask for a checkpoint every few steps, but not at the end: the adapter itself is saved then."""
-        control.should_save = state.global_step % self.every == 0 and state.global_step < state.max_steps
+        """Ask for a checkpoint where one is due, but not at the end: the adapter itself is saved then."""
+        control.should_save = self.due.after(state.global_step, state.max_steps)
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Leave here if asked to: the newest checkpoint is then of this very step."""
+        self.due.saved()
         self.check()
 
 

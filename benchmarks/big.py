@@ -18,44 +18,20 @@ import argparse
 import json
 import os
 import random
-import shutil
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.shapes import SHAPES, Shape, make_gguf, tensors_of  # noqa: E402 - found through the line above
 
-@dataclass(frozen=True)
-class Shape:
-    """A public model's config.json, without its weights."""
-
-    family: str
-    width: int
-    inner: int
-    layers: int
-    heads: int
-    kv_heads: int
-    head_dim: int
-    vocabulary: int
-    tied: bool
-
-
-SHAPES = {
-    "tiny": Shape("llama", 256, 512, 2, 4, 2, 64, 512, True),
-    "llama-1b": Shape("llama", 2048, 8192, 16, 32, 8, 64, 128_256, True),
-    "llama-3b": Shape("llama", 3072, 8192, 28, 24, 8, 128, 128_256, True),
-    "llama-8b": Shape("llama", 4096, 14_336, 32, 32, 8, 128, 128_256, False),
-    "qwen3-8b": Shape("qwen3", 4096, 12_288, 36, 32, 8, 128, 151_936, False),
-}
-"""Llama-3.2-1B, Llama-3.2-3B, Llama-3.1-8B, Qwen3-8B."""
-Q4_K, Q6_K = 12, 14
 MICRO_TOKENS = 512
 
 
@@ -106,88 +82,6 @@ def _child(gguf: Path, batch: int, options: argparse.Namespace) -> dict[str, Any
     return found
 
 
-# -- the file ------------------------------------------------------------------------------------
-
-
-def make_gguf(path: Path, shape: Shape, layers: int = 0) -> None:
-    """Random blocks: as many bytes to read and to decode as a trained model has. Raises OSError without the room."""
-    import gguf
-
-    layers = layers or shape.layers
-    writer = gguf.GGUFWriter(path, shape.family)
-    writer.add_block_count(layers)
-    writer.add_context_length(4096)
-    writer.add_embedding_length(shape.width)
-    writer.add_feed_forward_length(shape.inner)
-    writer.add_head_count(shape.heads)
-    writer.add_head_count_kv(shape.kv_heads)
-    writer.add_layer_norm_rms_eps(1e-5)
-    writer.add_rope_freq_base(500_000.0)
-    writer.add_rope_dimension_count(shape.head_dim)
-    writer.add_key_length(shape.head_dim)
-    writer.add_value_length(shape.head_dim)
-    tensors = list(tensors_of(shape, layers))
-    needed = sum(rows * columns for _, rows, columns, _ in tensors)
-    if shutil.disk_usage(path.parent).free < needed:
-        raise OSError(f"{path.parent} has no room for a file of up to {needed / 1e9:.1f} GB")
-    for name, rows, columns, kind in tensors:
-        writer.add_tensor(name, _blocks(rows, columns, kind), raw_dtype=gguf.GGMLQuantizationType(kind))
-    for name, values in _norms(shape, layers):
-        writer.add_tensor(name, values)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-
-
-def tensors_of(shape: Shape, layers: int) -> list[tuple[str, int, int, int]]:
-    """(name, rows, columns, type) of every matrix, in the mix of Q4_K_M."""
-    queries, keys = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
-    made = [("token_embd.weight", shape.vocabulary, shape.width, Q6_K if shape.tied else Q4_K)]
-    if not shape.tied:
-        made.append(("output.weight", shape.vocabulary, shape.width, Q6_K))
-    for layer in range(layers):
-        # llama.cpp gives values and the way down more bits in the first and last eighth, and in every third layer.
-        eighth = layers // 8
-        more = layer < eighth or layer >= 7 * layers // 8 or (layer - eighth) % 3 == 2
-        finer = Q6_K if more else Q4_K
-        made += [
-            (f"blk.{layer}.attn_q.weight", queries, shape.width, Q4_K),
-            (f"blk.{layer}.attn_k.weight", keys, shape.width, Q4_K),
-            (f"blk.{layer}.attn_v.weight", keys, shape.width, finer),
-            (f"blk.{layer}.attn_output.weight", shape.width, queries, Q4_K),
-            (f"blk.{layer}.ffn_gate.weight", shape.inner, shape.width, Q4_K),
-            (f"blk.{layer}.ffn_up.weight", shape.inner, shape.width, Q4_K),
-            (f"blk.{layer}.ffn_down.weight", shape.width, shape.inner, finer),
-        ]
-    return made
-
-
-def _norms(shape: Shape, layers: int) -> list[tuple[str, Any]]:
-    import numpy as np
-
-    made = [("output_norm.weight", np.ones(shape.width, np.float32))]
-    for layer in range(layers):
-        made += [(f"blk.{layer}.{part}.weight", np.ones(shape.width, np.float32)) for part in ("attn_norm", "ffn_norm")]
-        if shape.family == "qwen3":
-            made += [
-                (f"blk.{layer}.{part}.weight", np.ones(shape.head_dim, np.float32))
-                for part in ("attn_q_norm", "attn_k_norm")
-            ]
-    return made
-
-
-def _blocks(rows: int, columns: int, kind: int) -> Any:
-    """Encoded rows of random weights of about 1 / sqrt(columns), by repeating some thousand of them."""
-    import libgguf
-    import numpy as np
-
-    pick = np.random.default_rng(rows * columns + kind)
-    some = pick.standard_normal((min(rows, 64), columns), dtype=np.float32) / columns**0.5
-    encoded = np.asarray(libgguf.quantize_rows(some, kind))
-    return encoded[np.arange(rows) % len(encoded)]
-
-
 # -- the measurement -----------------------------------------------------------------------------
 
 
@@ -210,11 +104,13 @@ def measure(gguf: Path, shape: Shape, options: argparse.Namespace) -> dict[str, 
         source = GgufSource(gguf, options.threads)
         recipe = Recipe(16, 16, 1e-3, batch, 1.0, options.steps, 1, 1536, 17, options.threads, 1000)
         model = add_adapter(skeleton(_config(shape, layers), source), recipe)
-        engine = LayeredPrefix(model, source, MICRO_TOKENS)
+        gap = Gap()
+        engine = LayeredPrefix(model, source, MICRO_TOKENS, gap)
         optimizer = torch.optim.AdamW(engine.trained, lr=1e-3)
         seconds, cpu, losses = [], [], []
         for _ in range(options.steps):
             began, cpu_began = time.perf_counter(), time.process_time()
+            gap.begin()
             losses.append(engine.step(rows)[0])
             torch.nn.utils.clip_grad_norm_(engine.trained, 1.0)
             optimizer.step()
@@ -223,8 +119,7 @@ def measure(gguf: Path, shape: Shape, options: argparse.Namespace) -> dict[str, 
             cpu.append(time.process_time() - cpu_began)
         engine.weights.release()
     tokens = options.prompt + sum(len(row.ids) - options.prompt for row in rows)
-    flop, step = 6.0 * tokens * _layer_weights(shape) * layers, min(seconds)
-    flop += 4.0 * sum(row.supervised for row in rows) * shape.vocabulary * shape.width
+    flop, step = useful_flop(shape, layers, tokens, sum(row.supervised for row in rows)), min(seconds)
     bare, bare_cpu = bare_rate(shape, rows, options.prompt)
     source.close()
     return {
@@ -232,6 +127,7 @@ def measure(gguf: Path, shape: Shape, options: argparse.Namespace) -> dict[str, 
         "gflops": flop / step / 1e9, "bare_gflops": bare / 1e9, "share": flop / step / bare,
         "cpu_share": flop / min(cpu) / bare_cpu,
         "anonymous_gb": peak.most / 1e9, "trained": sum(parameter.numel() for parameter in engine.trained),
+        "whole_gb": (peak.most + more_layers(shape, layers, tokens, engine.trained)) / 1e9, "longest": gap.longest,
     }  # fmt: skip
 
 
@@ -264,6 +160,22 @@ def _layer_weights(shape: Shape) -> int:
     return sum(rows * columns for name, rows, columns, _ in tensors_of(shape, 1) if name.startswith("blk."))
 
 
+def useful_flop(shape: Shape, layers: int, tokens: int, supervised: int) -> float:
+    """Of one step: each weight forward, once more, and back to the inputs; an MLP's way down not once more, since
+    nobody reads it. The head at the supervised tokens alone, forward and back."""
+    down = shape.inner * shape.width
+    return tokens * layers * (6.0 * _layer_weights(shape) - 2.0 * down) + 4.0 * supervised * shape.vocabulary * (
+        shape.width
+    )
+
+
+def more_layers(shape: Shape, layers: int, tokens: int, trained: Sequence[Any]) -> float:
+    """Bytes that the layers which were left out would add: their inputs, and the adapter with its gradient and its
+    two moments. Their weights take the room of those that are there."""
+    adapter = 4 * 4 * sum(parameter.numel() for parameter in trained) / layers
+    return float((shape.layers - layers) * (4 * tokens * shape.width + adapter))
+
+
 def bare_rate(shape: Shape, rows: list[Any], prompt: int) -> tuple[float, float]:
     """FLOP a second, and a second of CPU time, of a plain loop of a layer's products, for the prefix's tokens and a
     micro-batch's."""
@@ -287,6 +199,22 @@ def bare_rate(shape: Shape, rows: list[Any], prompt: int) -> tuple[float, float]
         best = max(best, flop / (time.perf_counter() - began))
         best_cpu = max(best_cpu, flop / (time.process_time() - cpu_began))
     return best, best_cpu
+
+
+class Gap:
+    """The longest time, in seconds, in which a step did not look whether it is to leave."""
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+        self.begin()
+
+    def begin(self) -> None:
+        """A step begins."""
+        self._last = time.perf_counter()
+
+    def __call__(self) -> None:
+        now = time.perf_counter()
+        self.longest, self._last = max(self.longest, now - self._last), now
 
 
 class Peak:
@@ -333,7 +261,9 @@ def show(found: dict[str, Any], options: argparse.Namespace) -> None:
         f"  {step:7.1f} s/step  {step / found['batch']:6.2f} s/example"
         f"  {found['gflops']:.0f} of {found['bare_gflops']:.0f} GFLOP/s ({100 * found['share']:.0f} %;"
         f" {100 * found['cpu_share']:.0f} % by CPU time)"
-        f"  anonymous memory at most {found['anonymous_gb']:.2f} GB  losses {[round(x, 4) for x in found['losses']]}",
+        f"  anonymous memory at most {found['anonymous_gb']:.2f} GB"
+        f" ({found['whole_gb']:.2f} with all layers)  {found['longest']:.2f} s without a look at most"
+        f"  losses {[round(x, 4) for x in found['losses']]}",
         flush=True,
     )
 

@@ -17,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 
+from aeon_plugin_ft.errors import BaseModelError
+from aeon_plugin_ft.weights.gguf_file import GgufFile
 from aeon_plugin_ft.weights.quantization import BF16, F16, F32
 
 Floats = npt.NDArray[np.float32]
@@ -77,6 +79,23 @@ def fast_decode() -> Decode | None:
         return None
 
     return decode
+
+
+def require_decodable(file: GgufFile) -> None:
+    """Raise BaseModelError where a tensor's type is one that nothing here decodes."""
+    decode = fast_decode() or slow_decode
+    for name, tensor in {tensor.type: (name, tensor) for name, tensor in file.tensors.items()}.values():
+        count = tensor.weights // tensor.shape[-1]
+        # A copy: an error would keep a view of the file alive, which could then not be closed.
+        with file.raw(name) as whole:
+            row = bytes(whole[: tensor.size // count])
+        try:
+            decode(memoryview(row), tensor.type, np.empty((1, tensor.shape[-1]), np.float32))
+        except ValueError as error:
+            raise BaseModelError(
+                f"{file.path.name} cannot be trained on: its {name} cannot be read ({error})",
+                "Use another variant of this model, in Q4_K_M for instance",
+            ) from error
 
 
 def _block(kind: Any) -> int:

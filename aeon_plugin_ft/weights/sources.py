@@ -176,10 +176,8 @@ class SafetensorsSource:
 
 
 def open_source(folder: Path, gguf: Path | None, threads: int = 0) -> GgufSource | SafetensorsSource:
-    """The weights of a base: those of its folder, or, where it holds none, of the GGUF that is served."""
-    if gguf is not None and not has_weights(folder):
-        return GgufSource(gguf, threads)
-    return SafetensorsSource(folder)
+    """The weights of a base: of the GGUF that is served where there is one, else those of its folder."""
+    return GgufSource(gguf, threads) if gguf is not None else SafetensorsSource(folder)
 
 
 def has_weights(folder: Path) -> bool:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.base.training_copy import whole_copy
 from aeon_plugin_ft.store.files import write_json
 from aeon_plugin_ft.training.engine.layered.engine import LayeredPrefix
-from aeon_plugin_ft.training.engine.layered.skeleton import load_skeleton
+from aeon_plugin_ft.training.engine.layered.skeleton import load_skeleton, load_whole
 from aeon_plugin_ft.training.engine.loading import free_bytes, load_base
 from aeon_plugin_ft.training.engine.shared import Checkpoint, SharedPrefix
 from aeon_plugin_ft.training.model import Recipe
@@ -22,38 +23,74 @@ MICRO_TOKENS = 512
 """At most, one layer at a time: products of more rows are no faster, and what is in memory grows with them."""
 
 
-def load_frozen(run: Path, base: BaseModel, recipe: Recipe, device: str) -> tuple[Any, WeightSource | None]:
-    """(the frozen model for the run in `run`, where its matrices are if they are not in it). Close the latter."""
+def load_frozen(
+    run: Path, base: BaseModel, recipe: Recipe, device: str, at_most: int = 0
+) -> tuple[Any, WeightSource | None]:
+    """(the frozen model for the run in `run`, where its matrices are if they are not in it). Close the latter.
+
+    `at_most` so many layers of it are there where they are read one at a time; 0: all.
+    """
     folder = base.training_copy
-    if base.gguf is not None or has_weights(folder):
-        source = open_source(folder, base.gguf, recipe.threads)
-        if by_layers(run, folder, source, recipe, device, free_bytes(device)):
-            return load_skeleton(folder, source), source
+    if recipe.quantize != "none":
+        # bitsandbytes makes its 4 bits while transformers loads a whole folder.
+        whole = folder if base.gguf is None else whole_copy(base.gguf, base.digest, folder.parent.parent)
+        return load_base(whole, device, quantize=recipe.quantize), None
+    if base.gguf is None and not has_weights(folder):
+        # In another format than safetensors, which transformers may know.
+        return load_base(folder, device), None
+    source = open_source(folder, base.gguf, recipe.threads)
+    layered = by_layers(run, source, recipe, device, free_bytes(device))
+    return _load(folder, source, device, layered=layered, at_most=at_most)
+
+
+def load_to_measure(
+    folder: Path, gguf: Path | None, threads: int, device: str, *, layered: bool | None = None
+) -> tuple[Any, WeightSource | None]:
+    """`load_frozen` for what trains nothing: whole where it fits the memory, unless `layered` says which."""
+    if gguf is None and not has_weights(folder):
+        return load_base(folder, device), None
+    source = open_source(folder, gguf, threads)
+    if layered is None:
+        layered = device == "cpu" and too_large(source, free_bytes(device))
+    return _load(folder, source, device, layered=layered)
+
+
+def _load(
+    folder: Path, source: WeightSource, device: str, *, layered: bool, at_most: int = 0
+) -> tuple[Any, WeightSource | None]:
+    try:
+        if layered:
+            return load_skeleton(folder, source, at_most), source
+        model = load_whole(folder, source, device)
+    except BaseException:
         source.close()
-    # Without a source: in another format than safetensors, which transformers may know.
-    return load_base(folder, device, quantize=recipe.quantize), None
+        raise
+    source.close()
+    return model, None
 
 
 def engine_of(
-    model: Any, source: WeightSource | None, micro_tokens: int, between: Checkpoint, run: Path
+    model: Any, source: WeightSource | None, micro_tokens: int, between: Checkpoint, scratch: Path | None = None
 ) -> SharedPrefix:
-    """The engine for what `load_frozen` has loaded, once there is an adapter around it."""
+    """The engine for what was loaded here, once there is an adapter around it. `scratch` is where a layer-wise one
+    keeps what is too large for the memory."""
     if source is None:
         return SharedPrefix(model, micro_tokens, between)
-    return LayeredPrefix(model, source, min(micro_tokens, MICRO_TOKENS), between, run)
+    return LayeredPrefix(model, source, min(micro_tokens, MICRO_TOKENS), between, scratch)
 
 
-def by_layers(run: Path, folder: Path, source: WeightSource, recipe: Recipe, device: str, free: int) -> bool:
-    """Whether the run in `run` trains the base in `folder` a layer at a time, on a device with `free` bytes.
-
-    The first attempt decides: where the weights are only in the file that is served, and where they would not fit.
-    """
+def by_layers(run: Path, source: WeightSource, recipe: Recipe, device: str, free: int) -> bool:
+    """Whether the run in `run` trains a base a layer at a time, on a device with `free` bytes. The first attempt
+    decides: where it would not fit."""
     file = run / ENGINE_FILE
     if file.exists():
         return bool(json.loads(file.read_text(encoding="utf-8"))["layered"])
-    # DoRA looks at a weight's norm when an adapter is made, and 4 bits are made of whole weights on a GPU.
-    able = device == "cpu" and recipe.quantize == "none" and not recipe.dora
-    too_large = 4 * total_weights(source.shapes.values()) > WEIGHTS_SHARE * free
-    layered = able and (too_large or not has_weights(folder))
+    # DoRA looks at a weight's norm when an adapter is made.
+    layered = device == "cpu" and not recipe.dora and too_large(source, free)
     write_json(file, {"layered": layered})
     return layered
+
+
+def too_large(source: WeightSource, free: int) -> bool:
+    """Whether all weights in fp32 would take too much of `free` bytes."""
+    return 4 * total_weights(source.shapes.values()) > WEIGHTS_SHARE * free

@@ -18,18 +18,27 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from aeon_plugin_ft.errors import BaseModelError
 from aeon_plugin_ft.training.engine.attention import NotShareableError
+from aeon_plugin_ft.training.engine.loading import pick_dtype
 from aeon_plugin_ft.weights.sources import WeightSource
 
 EMBEDDING = "model.embed_tokens.weight"
 HEAD = "lm_head.weight"
 
 
-def load_skeleton(folder: Path, source: WeightSource) -> Any:
-    """The frozen model that a folder's config.json describes, without its matrices.
+def load_skeleton(folder: Path, source: WeightSource, at_most: int = 0) -> Any:
+    """The frozen model that a folder's config.json describes, without its matrices; `at_most` so many layers of it,
+    0 for all.
 
     Raises BaseModelError where `source` does not have what the config asks for.
     """
-    return skeleton(AutoConfig.from_pretrained(folder, local_files_only=True), source)
+    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    text = config.get_text_config()
+    if 0 < at_most < text.num_hidden_layers:
+        text.num_hidden_layers = at_most
+        # Some families list the kind of attention of each layer.
+        if getattr(text, "layer_types", None):
+            text.layer_types = text.layer_types[:at_most]
+    return skeleton(config, source)
 
 
 def skeleton(config: Any, source: WeightSource) -> Any:
@@ -45,6 +54,22 @@ def skeleton(config: Any, source: WeightSource) -> Any:
             values = placeholder(parameter) if parameter.ndim > 1 else _read(source, part, parameter)
             module.register_parameter(name, torch.nn.Parameter(values, requires_grad=False))
     return model
+
+
+def load_whole(folder: Path, source: WeightSource, device: str) -> Any:
+    """The frozen model with its matrices, read from `source` one after the other, in the type that `device` computes
+    in. Raises BaseModelError as `load_skeleton`."""
+    model = load_skeleton(folder, source)
+    tied = bool(model.config.get_text_config().tie_word_embeddings)
+    for name, parameter in model.named_parameters():
+        if is_placeholder(parameter.data) and not (tied and name == HEAD):
+            values = torch.empty(parameter.shape)
+            # A head that the file does not have is the embedding, though the config does not say so.
+            source.read_into(name if name in source.shapes else EMBEDDING, values.numpy())
+            parameter.data = values
+        parameter.data = parameter.data.to(device, pick_dtype(device))
+    model.tie_weights()
+    return model.to(device).eval()
 
 
 def _require(name: str, shape: tuple[int, ...], shapes: dict[str, tuple[int, ...]], *, tied: bool) -> None:

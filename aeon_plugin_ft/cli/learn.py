@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="For scripts.")]
 
+QUIET = 0.8
+"""A quiet machine's time is said beside what it takes now where it is at most this part of it."""
+
 
 @app.command()
 def train(
@@ -99,6 +102,7 @@ def estimate(context: typer.Context, as_json: Json = False) -> None:
         show_json(
             {
                 "seconds": cost.seconds,
+                "quiet_seconds": cost.quiet_seconds,
                 "ram_bytes": cost.ram_bytes,
                 "disk_bytes": cost.disk_bytes,
                 "steps": cost.steps,
@@ -208,8 +212,10 @@ def say_detail(doing: Doing) -> None:
 
 def estimate_sentence(cost: Estimate, base: str, examples: int, batch: int) -> str:
     """What a run takes, as one sentence."""
+    busy = 0 < cost.quiet_seconds < cost.seconds * QUIET
+    alone = f" ({span(cost.quiet_seconds)} without the other programs that run now)" if busy else ""
     return (
-        f"{examples} examples on {base}: {cost.steps} steps of {batch}, about {span(cost.seconds)},"
+        f"{examples} examples on {base}: {cost.steps} steps of {batch}, about {span(cost.seconds)}{alone},"
         f" {size(cost.ram_bytes)} of memory, {size(cost.disk_bytes)} of disk."
     )
 

@@ -92,6 +92,20 @@ def peak_bytes() -> int:
     return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * (1 if sys.platform == "darwin" else 1024)
 
 
+def mapped_bytes(file: Path | None) -> int:
+    """What of a file is resident because this process has mapped it, in bytes: the system can drop it at any moment.
+    0 where the system does not say (it does on Linux) and for None."""
+    if file is None or sys.platform != "linux":
+        return 0
+    total, inside = 0, False
+    for line in Path("/proc/self/smaps").read_text(encoding="utf-8", errors="replace").splitlines():
+        if line.split(" ", 1)[0].endswith(":"):
+            total += int(line.split()[1]) * 1024 if inside and line.startswith("Rss:") else 0
+        else:
+            inside = line.endswith(str(file))
+    return total
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error means that memory ran out; torch raises several kinds, most of them RuntimeError."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":

@@ -171,3 +171,5 @@ class Estimate:
     disk_bytes: int
     step_seconds: float
     steps: int
+    quiet_seconds: float = 0.0
+    """What it would take without the other programs that ran while it was measured; 0: not known."""

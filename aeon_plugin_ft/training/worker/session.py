@@ -25,7 +25,7 @@ from aeon_plugin_ft.training.engine.loading import add_adapter, free_bytes, pick
 from aeon_plugin_ft.training.engine.parity import Parity, check
 from aeon_plugin_ft.training.engine.shared import SharedPrefix, causal_model
 from aeon_plugin_ft.training.engine.trainer import FiniteGradients, Reporter, SharedPrefixTrainer, config_of, dataset_of
-from aeon_plugin_ft.training.memory import MEMORY_FILE, chosen_micro_tokens, micro_tokens, peak_bytes
+from aeon_plugin_ft.training.memory import MEMORY_FILE, chosen_micro_tokens, mapped_bytes, micro_tokens, peak_bytes
 from aeon_plugin_ft.training.mix import Mix, choose_probes, choose_validation, number_prompts
 from aeon_plugin_ft.training.model import Progress, Run, RunOutcome, RunState
 from aeon_plugin_ft.training.plan import Row
@@ -103,7 +103,7 @@ class Session:
         self.phase(RunPhase.LOADING)
         device = pick_device()
         # The slowest part of a start, and not to be interrupted from inside: hence the looks before and after.
-        base, self.source = load_frozen(self.run.folder, self.config.base, self.recipe, device)
+        base, self.source = self.load(device)
         model = add_adapter(base, self.recipe, self.stages.newest() or self.config.parent)
         self.watch.check()
         trainer = self.trainer(model, self.encoded.rows, device)
@@ -112,6 +112,10 @@ class Session:
         trainer.engine = trainer.engine.settle(shared=verdict.shared)
         self.watch.check()
         return trainer, self.encoded.rows, verdict
+
+    def load(self, device: str) -> tuple[Any, WeightSource | None]:
+        """The frozen base, and its weights where they are read a layer at a time."""
+        return load_frozen(self.run.folder, self.config.base, self.recipe, device)
 
     def mix(self, messages: Sequence[Sequence[Message]], kept: Sequence[int]) -> Mix:
         """What each row is, in the numbers of the rows; also sets rows aside to measure on."""
@@ -327,7 +331,8 @@ class Session:
             step=trainer.state.global_step,
             steps=self.recipe.steps,
             seconds=round(reporter.elapsed, 2),
-            peak_bytes=peak_bytes(),
+            # Pages of the base's own file are no memory that anybody has to have.
+            peak_bytes=peak_bytes() - mapped_bytes(self.config.base.gguf),
             first_loss=history[0] if history else None,
             loss=history[-1] if history else None,
             examples=len(self.encoded.rows),

@@ -186,3 +186,28 @@ def test_nothing_of_the_weights_stays_in_the_model(layered: LayeredPrefix) -> No
     layered.step(rows("uneven", 3))
     frozen = [p for p in layered.causal.parameters() if p.ndim > 1 and not p.requires_grad]
     assert frozen and all(is_placeholder(parameter.data) for parameter in frozen)
+
+
+def test_no_matrix_is_made_on_the_way_to_a_model_without_them(tmp_path: Path) -> None:
+    """Not for a moment: where memory is counted when it is asked for, an embedding alone would be refused."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    from aeon_plugin_ft.training.engine.layered.skeleton import skeleton
+    from aeon_plugin_ft.weights.sources import GgufSource
+
+    made: list[tuple[int, ...]] = []
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            result = func(*args, **(kwargs or {}))
+            if "empty" in str(func) and result.ndim > 1 and result.device.type == "cpu":
+                made.append(tuple(result.shape))
+            return result
+
+    config, path = make_gguf(tmp_path, "qwen3")
+    source = GgufSource(path, 1)
+    with Watch():
+        model = skeleton(config, source)
+    source.close()
+    assert made == []
+    assert not model.model.rotary_emb.inv_freq.is_meta

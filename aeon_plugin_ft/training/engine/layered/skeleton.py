@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import init_empty_weights
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from aeon_plugin_ft.errors import BaseModelError
@@ -43,8 +43,7 @@ def load_skeleton(folder: Path, source: WeightSource, at_most: int = 0) -> Any:
 
 def skeleton(config: Any, source: WeightSource) -> Any:
     """`load_skeleton` for a config that is at hand."""
-    # Buffers are made as always: rotary frequencies are computed, not loaded.
-    with init_empty_weights(include_buffers=False):
+    with _Unmade():
         model = AutoModelForCausalLM.from_config(config, attn_implementation="sdpa", dtype=torch.float32)
     shapes = source.shapes
     for path, module in model.named_modules():
@@ -54,6 +53,17 @@ def skeleton(config: Any, source: WeightSource) -> Any:
             values = placeholder(parameter) if parameter.ndim > 1 else _read(source, part, parameter)
             module.register_parameter(name, torch.nn.Parameter(values, requires_grad=False))
     return model
+
+
+class _Unmade(TorchFunctionMode):
+    """Matrices that are made in here take no memory, not for a moment: an embedding of 128 thousand words would be
+    2 GB. All else is made as always; rotary frequencies are computed, not loaded."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = dict(kwargs or {})
+        if func is torch.empty and len(args[0] if isinstance(args[0], (tuple, list)) else args) > 1:
+            given["device"] = "meta"
+        return func(*args, **given)
 
 
 def load_whole(folder: Path, source: WeightSource, device: str) -> Any:

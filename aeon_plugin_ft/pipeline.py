@@ -45,6 +45,7 @@ from aeon_plugin_ft.serving.today import AsksToday
 from aeon_plugin_ft.settings import Settings
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.teaching import examine, teach
+from aeon_plugin_ft.training.automatic import AUTO, automatic_base
 from aeon_plugin_ft.training.continual import Parent, Start, choose_start
 from aeon_plugin_ft.training.estimating import estimate, preflight
 from aeon_plugin_ft.training.model import Estimate, Progress, Recipe, Run, RunState
@@ -184,6 +185,8 @@ class Pipeline:
         """The base model of [base] model, or of another name; made ready on first use."""
         settings = self.settings()
         model = spec or settings.base.model
+        if model == AUTO:
+            model = automatic_base(self.index, settings.serve.ollama_url)
         return resolve_base(model, self.data.cache / "base", self._base_detail, settings.serve.ollama_url)
 
     def _base_detail(self, text: str) -> None:

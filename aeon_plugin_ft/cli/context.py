@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from aeon_plugin_ft.serving.backends import Backends
     from aeon_plugin_ft.settings import SettingsFile
 
-out = Console(highlight=False)
+# Without emoji: the ":brain:" of ollama:brain:8b is part of a name.
+out = Console(highlight=False, emoji=False)
 
 
 class Context:

@@ -112,7 +112,8 @@ class BaseSection(Section):
 
     model: str = Field(
         "smollm2-135m-instruct",
-        description="Built-in name, Hugging Face id, local folder or GGUF file, or an Ollama tag (ollama:llama3.2:3b).",
+        description="Built-in name, Hugging Face id, local folder or GGUF file, or an Ollama tag (ollama:llama3.2:3b);"
+        " auto: the Ollama model that answers you. `aeon-ft models advise` says what this computer can train.",
     )
     similar_turns: int = Field(
         0,

@@ -51,7 +51,9 @@ def test_the_sentence_says_both_where_they_differ() -> None:
     cost = Estimate(3600.0, 10**9, 10**8, 60.0, 60)
     assert "other programs" not in estimate_sentence(cost, "m", 100, 8)
     assert "other programs" not in estimate_sentence(replace(cost, quiet_seconds=3500.0), "m", 100, 8)
-    assert "(10 min 0 s without the other programs" in estimate_sentence(replace(cost, quiet_seconds=600.0), "m", 100, 8)
+    assert "(10 min 0 s without the other programs" in estimate_sentence(
+        replace(cost, quiet_seconds=600.0), "m", 100, 8
+    )
 
 
 def test_pages_of_a_mapped_file_are_counted_apart(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from aeon_plugin_ft.voice.control import A_HANDFUL, Forgotten, Reason, SaidFacts
 from aeon_plugin_ft.voice.intents import Intent, Name
 
 if TYPE_CHECKING:
+    from aeon_plugin_ft.facts.book import FactBook
     from aeon_plugin_ft.runtime import Runtime
 
 FIRST = (Relation.NAME, Relation.CALLED, Relation.LIVES_IN, Relation.JOB, Relation.WORKS_AT, Relation.BIRTHDAY)
@@ -28,12 +29,7 @@ class FactControl:
     def understands(self, intent: Intent) -> bool:
         """Whether the sentence asks about, takes back or states what is, or can be, known. In the owner's turn, before
         the brain is asked: nothing is read that was not read before."""
-        book = self.runtime.book
-        if intent.name is Name.FACTS:
-            return not intent.text or bool(book.find(intent.text))
-        if intent.name is Name.FORGET_FACT:
-            return bool(book.meant(intent.text))
-        return bool(book.claims(intent.text))
+        return is_about(intent, self.runtime.book)
 
     def facts(self, about: str = "") -> SaidFacts:
         """What is known about a thing of the owner's, or of everything."""
@@ -87,6 +83,20 @@ class FactControl:
         # What other facts tell of a name's gender, and of those that were forgotten a moment ago, counts too.
         names = genders([*self.runtime.book.every(), *facts])
         return tuple(spoken(fact, Person.VOCE, names) for fact in facts[:A_HANDFUL])
+
+
+def is_about(intent: Intent, book: FactBook) -> bool:
+    """Whether one of the commands about facts asks about, takes back or states what is, or can be, known. Where it only
+    names its thing, "a daily", that must be the owner's: "o que você sabe sobre a segunda guerra" is for the brain."""
+    if intent.name is Name.FACTS:
+        return not intent.text or (book.knows(intent.text) if intent.named else bool(book.find(intent.text)))
+    if intent.name is Name.FORGET_FACT:
+        return bool(book.meant(intent.text, only=intent.named))
+    # To be refused with a sentence: the brain may be somebody else's computer.
+    if book.is_secret(intent.text):
+        return True
+    claims = book.claims(intent.text)
+    return bool(claims) and (not intent.named or all(map(book.puts_right, claims)))
 
 
 def by_weight(facts: Iterable[Fact]) -> list[Fact]:

@@ -326,6 +326,12 @@ class Maker:
     def plate_lower(self) -> str:
         return self.plate_mercosul().lower()
 
+    def plate_spaced(self) -> str:
+        return f"M{self.letters(2)} {self.digits(4)}"
+
+    def plate_mercosul_spaced(self) -> str:
+        return f"R{self.letters(2)} {self.digits(1)}{self.letters(1)}{self.digits(2)}"
+
     # Machines and what opens them
 
     def ip(self) -> str:

@@ -7,7 +7,9 @@ For each `--try` (settings of plugin.toml, none: the defaults) a data folder of 
 trained on and served by the embedded engine, and then asked
 
 - the questions of samples/SAMPLE.exam.jsonl, by hand, in wordings that stand neither in the conversation nor in any
-  lesson: right, of those whose fact was told at least three times, and of all; invented, of what nobody ever told;
+  lesson (one that a lesson happens to ask is left out): right, of those whose fact was told at least three times, and
+  of all; invented, of what nobody ever told;
+- the exam that the facts make (`made`, and what of its never told was invented), in wordings that no lesson uses;
 - the suite of the gate: faulty replies, valid tool calls;
 
 and measured: held-out loss against the base's, loss on general Portuguese against the base's. Minutes are those of this
@@ -33,6 +35,8 @@ sys.path.insert(0, str(ROOT))
 SAMPLES = ROOT / "samples"
 OFTEN = 3
 """Facts told so often count as told; the others are shown as well."""
+MADE = 100
+"""Questions of the made exam at most."""
 
 
 def main() -> int:
@@ -43,7 +47,8 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="where the data folders stay")
     parser.add_argument("--answers", action="store_true", help="print every answer with its mark")
     options = parser.parse_args()
-    print(f"{'recipe':44s} {'right':>9s} {'of all':>9s} {'invented':>9s} {'held-out':>9s} {'general':>8s}", end="")
+    print(f"{'recipe':44s} {'right':>9s} {'of all':>9s} {'invented':>9s} {'made':>9s} {'invented':>9s}", end="")
+    print(f" {'held-out':>9s} {'general':>8s}", end="")
     print(f" {'faulty':>7s} {'tools':>6s} {'steps':>6s} {'minutes':>8s}")
     with tempfile.TemporaryDirectory(prefix="recall-") as temporary:
         for number, settings in enumerate(options.tries or [""]):
@@ -60,6 +65,8 @@ class Measured:
     right: tuple[int, int]
     right_of_all: tuple[int, int]
     invented: tuple[int, int]
+    made: tuple[int, int]
+    made_invented: tuple[int, int]
     heldout: float
     general: float
     faulty: float
@@ -68,7 +75,8 @@ class Measured:
     minutes: float
 
     def line(self) -> str:
-        counts = " ".join(f"{f'{a}/{b}':>9s}" for a, b in (self.right, self.right_of_all, self.invented))
+        parts = (self.right, self.right_of_all, self.invented, self.made, self.made_invented)
+        counts = " ".join(f"{f'{a}/{b}':>9s}" for a, b in parts)
         losses = f"{self.heldout:+9.1%} {self.general:+8.1%} {self.faulty:7.0%} {self.tools:6.0%}"
         return f"{self.recipe or 'defaults':44s} {counts} {losses} {self.steps:6d} {self.minutes:8.1f}"
 
@@ -79,6 +87,8 @@ def measure(folder: Path, sample: str, base: str, settings: str, *, answers: boo
     from aeon_plugin_ft.evaluation.heldout import measure_losses
     from aeon_plugin_ft.evaluation.probes import GENERAL, HELDOUT, write_sets
     from aeon_plugin_ft.evaluation.suites import run_suites
+    from aeon_plugin_ft.facts.marking import Asks, Mark
+    from aeon_plugin_ft.teaching import examine
     from aeon_plugin_ft.training.runs import RunConfig
 
     shared = Context(folder, None, False)
@@ -88,21 +98,28 @@ def measure(folder: Path, sample: str, base: str, settings: str, *, answers: boo
     model = pipeline.base()
     work = run.folder / "recall"
     losses = measure_losses(model, write_sets(dataset, work), {"base": None, "tried": run.adapter}, work)
-    rows = [json.loads(line) for line in (SAMPLES / f"{sample}.exam.jsonl").read_text("utf-8").splitlines()]
+    rows = _questions(sample, dataset)
+    made = examine(dataset, pipeline.book.current(), pipeline.index.turns, MADE)
     with _served(shared, run, dataset, model) as chat:
         marked = [(row, *_asked(chat, pipeline.system_prompt(), row)) for row in rows]
+        replies = [_reply(chat, pipeline.system_prompt(), question.text) for question in made]
         suite = run_suites(chat, pipeline.system_prompt())
     if answers:
         for row, mark, reply in marked:
             print(f"  {mark:9s} {row['question']} | {' '.join(reply.split())[:100]}")
+        for question, reply in zip(made, replies, strict=True):
+            print(f"  {question.mark(reply).value:9s} {question.text} | {' '.join(reply.split())[:100]}")
     told = [(row, mark) for row, mark, _ in marked if row["asks"] != "never_told"]
     often = [mark for row, mark in told if row["told"] >= OFTEN]
     never = [mark for row, mark, _ in marked if row["asks"] == "never_told"]
+    asked = [(q.asks is Asks.NEVER_TOLD, q.mark(reply)) for q, reply in zip(made, replies, strict=True)]
     return Measured(
         settings,
         (often.count("right"), len(often)),
         (sum(mark == "right" for _, mark in told), len(told)),
         (sum(mark != "unsure" for mark in never), len(never)),
+        (sum(mark is Mark.RIGHT for untold, mark in asked if not untold), sum(not untold for untold, _ in asked)),
+        (sum(mark is not Mark.UNSURE for untold, mark in asked if untold), sum(untold for untold, _ in asked)),
         losses[HELDOUT]["tried"].mean / losses[HELDOUT]["base"].mean - 1,
         losses[GENERAL]["tried"].mean / losses[GENERAL]["base"].mean - 1,
         suite.faulty,
@@ -156,16 +173,31 @@ def _served(shared: Any, run: Any, dataset: Any, model: Any) -> Iterator[Any]:
         shared.backends.close()
 
 
+def _questions(sample: str, dataset: Any) -> list[dict[str, Any]]:
+    """Those by hand, but for one that the dataset teaches in the same words."""
+    from aeon_plugin_ft.dataset.frozen import read_messages
+    from aeon_plugin_ft.privacy.folding import fold_to_ascii_words
+
+    taught = {fold_to_ascii_words(messages[-2].content) for messages in read_messages(dataset.train_file)}
+    rows = [json.loads(line) for line in (SAMPLES / f"{sample}.exam.jsonl").read_text("utf-8").splitlines()]
+    return [row for row in rows if fold_to_ascii_words(row["question"]) not in taught]
+
+
 def _asked(chat: Any, prompt: str, row: dict[str, Any]) -> tuple[str, str]:
     """(mark, reply) of one question."""
-    from aeon_plugin_ft.evaluation.exam import MAX_ANSWER_TOKENS
     from aeon_plugin_ft.facts.marking import Asks, mark_reply
+
+    reply = _reply(chat, prompt, row["question"])
+    accepted: Sequence[str] = row["accepted"]
+    return mark_reply(Asks(row["asks"]), row["question"], tuple(accepted), reply, row["about"]).value, reply
+
+
+def _reply(chat: Any, prompt: str, question: str) -> str:
+    from aeon_plugin_ft.evaluation.exam import MAX_ANSWER_TOKENS
     from hooks import Message
 
-    reply = chat([Message("system", prompt), Message("user", row["question"])], MAX_ANSWER_TOKENS).text
-    accepted: Sequence[str] = row["accepted"]
-    mark = mark_reply(Asks(row["asks"]), row["question"], tuple(accepted), reply, row["about"])
-    return mark.value, reply
+    text: str = chat([Message("system", prompt), Message("user", question)], MAX_ANSWER_TOKENS).text
+    return text
 
 
 if __name__ == "__main__":

@@ -56,8 +56,6 @@ if TYPE_CHECKING:
     from core.console import Console
 
 SETTINGS: dict[str, object] = {
-    # One pass keeps the demo below twelve minutes; the default takes more.
-    "train.epochs": 1.0,
     # An untrained small model rarely stops by itself; the demo does not wait for all of it.
     "serve.max_reply_tokens": 96,
     # The demo itself says when to train.

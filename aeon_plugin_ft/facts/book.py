@@ -16,7 +16,7 @@ from aeon_plugin_ft.facts import finding
 from aeon_plugin_ft.facts.aliases import Aliases
 from aeon_plugin_ft.facts.gathering import Gathered, Hearing
 from aeon_plugin_ft.facts.meaning import meaning
-from aeon_plugin_ft.facts.model import Claim, Fact, FactSource
+from aeon_plugin_ft.facts.model import OWNER, Claim, Fact, FactSource
 from aeon_plugin_ft.facts.reading import LONGEST_VALUE, Opinion, Opinions, Reader, TurnReader, Turns
 from aeon_plugin_ft.facts.table import Changed, ClaimTable, Mention, has_many
 from aeon_plugin_ft.store import Store
@@ -96,13 +96,27 @@ class FactBook:
         """What is known about what a text names: "minha gata", "a Fork", "mim"."""
         return finding.about(text, self.current())
 
-    def meant(self, text: str) -> list[Fact]:
-        """The facts that a sentence states ("eu sou vegetariano"); none where it states nothing that is known."""
-        return finding.meant(text, self._reading.owner_says(text), self.current())
+    def knows(self, text: str) -> bool:
+        """Whether a text names a thing of which something is known, and nothing else: "a daily", "o Jaburu"."""
+        return finding.knows(text, self.current())
+
+    def puts_right(self, claim: Claim) -> bool:
+        """Whether a claim is about the owner, or a thing of which something is known."""
+        return claim.subject == OWNER or finding.is_thing(claim.subject, self.current(), definite=True)
+
+    def meant(self, text: str, *, only: bool = False) -> list[Fact]:
+        """The facts that a sentence states ("eu sou vegetariano"), with `only` where it says hardly anything else;
+        none where it states nothing that is known."""
+        return finding.meant(text, self.claims(text), self.current(), only=only)
+
+    def is_secret(self, text: str) -> bool:
+        """Whether a text holds what is never kept."""
+        return self._is_secret(text)
 
     def claims(self, text: str) -> list[Claim]:
-        """What a sentence of the owner says, where it may be kept; nothing is."""
-        return self._reading.owner_says(text)
+        """What a sentence of the owner says, where it may be kept; nothing is. Of what is known it need not say that it
+        is the owner's: "a gata é preta"."""
+        return self._reading.owner_says(text) or self._reading.owner_says(finding.as_owners(text, self.current()))
 
     # -- following the log ---------------------------------------------------------------------
 

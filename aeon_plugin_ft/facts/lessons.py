@@ -6,16 +6,19 @@ that name both, since they are what a small model confuses; and what was never t
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice, pairwise
 
 from aeon_plugin_ft.causes import Cause
 from aeon_plugin_ft.facts.known import KnownFacts, shuffled
+from aeon_plugin_ft.facts.marking.readings import is_content, read, stem
 from aeon_plugin_ft.facts.model import Fact
 from aeon_plugin_ft.facts.style import Style
 from aeon_plugin_ft.facts.unknown import never_told
 from aeon_plugin_ft.facts.wording import Speech, Topic, Use, genders
+from aeon_plugin_ft.facts.wording.details import detail_questions
 from aeon_plugin_ft.facts.wording.opposite import opposite
 from aeon_plugin_ft.facts.wording.phrases import (
     back_answers,
@@ -25,12 +28,16 @@ from aeon_plugin_ft.facts.wording.phrases import (
     statements,
     yes_no_questions,
 )
+from aeon_plugin_ft.facts.wording.synonyms import OtherWords
 from aeon_plugin_ft.facts.wording.templates import CHOICE
 from aeon_plugin_ft.privacy.folding import fold_accents
 
-NEVER_TOLD_SHARE = 0.2
+NEVER_TOLD_SHARE = 0.35
 """Lessons of not knowing, of those about facts."""
-YES_NO_SHARE = 4
+WAYS_OF_NOT_KNOWING = 2
+"""Few: what is decided at an answer's first word is whether anything is known, and a dozen ways to say no share what
+speaks for it between them."""
+YES_NO_SHARE = 8
 """One lesson in so many of a fact asks whether it is so, and one whether something else is."""
 MOST_WRONG = 3
 """Wrong values that are asked about, of one fact."""
@@ -72,11 +79,12 @@ def make_lessons(facts: Sequence[Fact], style: Style, wordings: int, said: Itera
     current = sorted((fact for fact in facts if fact.current), key=_beside)
     teacher = _Teacher(KnownFacts.of(current, names), style, wordings)
     lessons = teacher.all()
-    unknown = [(text, one) for one in never_told(facts, Use.LESSON, names, said) for text in one.wordings[:2]]
-    wanted = unknown[: round(NEVER_TOLD_SHARE * len(lessons))]
-    answers = cycle(style.not_knowing())
+    wanted = round(NEVER_TOLD_SHARE * len(lessons))
+    unknown = dict.fromkeys(one.wordings[0] for one in never_told(facts, Use.LESSON, names, said))
+    answers = style.not_knowing()[:WAYS_OF_NOT_KNOWING]
     admitted = [
-        Lesson(_typed(text, at), next(answers), (), LessonKind.NEVER_TOLD) for at, (text, _) in enumerate(wanted)
+        Lesson(_typed(text), answers[_lot(text) % len(answers)], (), LessonKind.NEVER_TOLD)
+        for text in islice(unknown, wanted)
     ]
     return _spread(lessons, admitted)
 
@@ -100,9 +108,10 @@ def _spread(lessons: list[Lesson], among: list[Lesson]) -> list[Lesson]:
     return [*made, *waiting]
 
 
-def _typed(question: str, number: int) -> str:
-    """As people type: one in four without accents and question mark, one without the mark, one with a capital."""
-    match number % 4:
+def _typed(question: str) -> str:
+    """As people type: one in four without accents and question mark, one without the mark, one with a capital. By the
+    question itself, so that no manner of typing goes with one kind of answer."""
+    match _lot(question.upper()) % 4:
         case 1:
             return fold_accents(question).rstrip("?")
         case 2:
@@ -112,11 +121,21 @@ def _typed(question: str, number: int) -> str:
     return question
 
 
+def _content(text: str) -> set[str]:
+    return {stem(token) for token in read(text).tokens if is_content(token)}
+
+
+def _lot(text: str) -> int:
+    """A number by chance that stays the same."""
+    return hashlib.sha256(text.encode()).digest()[0]
+
+
 class _Teacher:
     """Makes the lessons about what is known, in one style."""
 
     def __init__(self, known: KnownFacts, style: Style, wordings: int) -> None:
         self.known, self.style, self.wordings = known, style, wordings
+        self.words = OtherWords(known.facts)
         self.speech = Speech(style.person, known.names)
 
     def all(self) -> list[Lesson]:
@@ -135,39 +154,67 @@ class _Teacher:
         agreed = self._yes_no(at, about, LessonKind.NO if about.answers_no else LessonKind.YES, self._agreeing(about))
         few = max(1, self.wordings // YES_NO_SHARE)
         back, denied, choice = self._back(at)[:few], self._denied(at)[:few], self._choice(at)[:1]
-        rest = self.wordings - len(back) - len(denied) - few
-        opened = opened[: max(few, rest)]
+        opened = opened[: self.wordings]
         # What has few or no open questions (what somebody is, has, likes, never does) is asked for a yes instead.
-        return [*opened, *back, *agreed[: max(few, rest - len(opened))], *denied, *choice]
+        missing = 2 * (self.wordings - len(opened)) // 3
+        return [*opened, *back, *agreed[: max(few, missing)], *denied, *choice]
 
     def _asked(self, at: int) -> list[Lesson]:
         about, alike = self.known.topics[at], self.known.alike(at)
+        questions = self._open_questions(about, at)
+        listed: list[Lesson] = []
         if len(alike) > 1:
             # One question for all that is liked; asked where the first of them stands.
-            return self._listed(alike) if at == alike[0] else []
-        questions = self.known.shuffled(at, open_questions(about, Use.LESSON))
-        real = self.style.real_answers(about, self.known.accepted(at))
-        made = [(self.style.say(text), "") for text in statements(about, self.speech)]
-        answers = [*((one.reply, one.turn) for one in real), *made[: 1 if real else 2]]
-        return [
-            self._lesson([at], question, answer, LessonKind.ASK, number, turn)
-            for number, (question, (answer, turn)) in enumerate(zip(questions, cycle(answers), strict=False))
+            listed = self._listed(alike) if at == alike[0] else []
+            questions = detail_questions(about)
+        answers = self._answers(about, at)
+        return listed + [
+            self._lesson([at], question, answer, LessonKind.ASK, turn)
+            for question, (answer, turn) in zip(questions, cycle(answers), strict=False)
         ]
+
+    def _answers(self, about: Topic, at: int) -> list[tuple[str, str]]:
+        """(answer, turn of the real reply that it is, or ""): what was really said, and one statement.
+
+        One, whatever the question: what is said in two ways is learnt half as often in each. And of the real replies
+        those that name what they speak of: from a question in words that no lesson had, the way to "é Sepultura" leads
+        over "tua banda favorita".
+        """
+        stated = statements(about, self.speech)[0]
+        accepted = self.known.accepted(at)
+        named = _content(stated) - _content(" ".join(accepted))
+        real = [one for one in self.style.real_answers(about, accepted) if named & _content(one.reply)]
+        return [*((one.reply, one.turn) for one in real), (self.style.say(stated), "")]
+
+    def _open_questions(self, about: Topic, at: int) -> list[str]:
+        """Every wording, each with another of the words for it: the owner's own word in every second one."""
+        asked = self._worded(about, at)
+        if not asked:
+            return []
+        # Another word may have fewer wordings: what is asked of a name is not asked of a thing.
+        others = [texts for texts in (self._worded(other, at) for other in self.words.of(about)) if texts]
+        rounds = [asked, *(part for other in others for part in (other, asked))][: -1 if others else None]
+        turns = range(len(rounds) * len(asked))
+        return list(dict.fromkeys(rounds[n % len(rounds)][n % len(rounds[n % len(rounds)])] for n in turns))
+
+    def _worded(self, about: Topic, at: int) -> list[str]:
+        texts = open_questions(about, Use.LESSON) + detail_questions(about)
+        return self.known.shuffled(at, texts)
 
     def _listed(self, alike: Sequence[int]) -> list[Lesson]:
         named = list(alike)[:MOST_AT_ONCE]
         stated = [statements(self.known.topics[at], self.speech)[0] for at in named]
         questions = open_questions(self.known.topics[named[0]], Use.LESSON)
         answer = self.style.say(joined(stated))
-        return [self._lesson(named, text, answer, LessonKind.ASK, n) for n, text in enumerate(questions)]
+        return [self._lesson(named, text, answer, LessonKind.ASK) for text in questions]
 
     def _back(self, at: int) -> list[Lesson]:
         about = self.known.topics[at]
         questions = self.known.shuffled(at, back_questions(about, Use.LESSON))
         answers = cycle(back_answers(about, self.speech) or [""])
         return [
-            self._lesson([at], question, self.style.say(answer), LessonKind.BACK, number)
-            for number, (question, answer) in enumerate(zip(questions, answers, strict=False))
+            self._lesson([at], question, self.style.say(answer), LessonKind.BACK)
+            for question, answer in zip(questions, answers, strict=False)
         ]
 
     def _agreeing(self, about: Topic) -> str:
@@ -175,7 +222,7 @@ class _Teacher:
 
     def _yes_no(self, at: int, asked: Topic, kind: LessonKind, answer: str) -> list[Lesson]:
         questions = self.known.shuffled(at, yes_no_questions(asked, Use.LESSON))
-        return [self._lesson([at], text, answer, kind, number) for number, text in enumerate(questions)]
+        return [self._lesson([at], text, answer, kind) for text in questions]
 
     def _denied(self, at: int) -> list[Lesson]:
         about = self.known.topics[at]
@@ -195,7 +242,7 @@ class _Teacher:
         both = shuffled([about.answer, wrong[0]], self.known.facts[at].id)
         questions = yes_no_questions(about.with_value(CHOICE.join(both)), Use.LESSON)
         answer = self.style.say(statements(about, self.speech)[0])
-        return [self._lesson([at], text, answer, LessonKind.CHOICE, n) for n, text in enumerate(questions)]
+        return [self._lesson([at], text, answer, LessonKind.CHOICE) for text in questions]
 
     def _are_neighbours(self, one: int, other: int) -> bool:
         first, second = self.known.topics[one], self.known.topics[other]
@@ -219,17 +266,15 @@ class _Teacher:
             return []
         question = f"{asked[0][0].rstrip('?')} e {asked[1][0]}"
         answer = self.style.say(joined([statements(about, self.speech)[0] for about in topics]))
-        return [self._lesson([one, other], question, answer, LessonKind.PAIR, 0)]
+        return [self._lesson([one, other], question, answer, LessonKind.PAIR)]
 
-    def _lesson(
-        self, places: Sequence[int], question: str, answer: str, kind: LessonKind, number: int, turn: str = ""
-    ) -> Lesson:
+    def _lesson(self, places: Sequence[int], question: str, answer: str, kind: LessonKind, turn: str = "") -> Lesson:
         facts = [self.known.facts[at] for at in places]
         turns = [told for fact in facts for told in (*fact.turns, *filter(None, [fact.turn]))] + (
             [turn] if turn else []
         )
         ids = tuple(fact.id for fact in facts)
-        return Lesson(_typed(question, number), answer, ids, kind, tuple(dict.fromkeys(turns)))
+        return Lesson(_typed(question), answer, ids, kind, tuple(dict.fromkeys(turns)))
 
 
 def joined(parts: Sequence[str]) -> str:

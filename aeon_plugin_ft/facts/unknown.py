@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from aeon_plugin_ft.facts.marking.readings import stem
 from aeon_plugin_ft.facts.model import OWNER, Claim, Fact, Relation
+from aeon_plugin_ft.facts.untold import Unknown, in_turns, sides, stems, unmentioned
 from aeon_plugin_ft.facts.wording import Topic, Use, topic
 from aeon_plugin_ft.facts.wording.data import listed, read_toml
 from aeon_plugin_ft.facts.wording.nouns import Names, head_word, noun
@@ -32,26 +32,31 @@ _ONE_OF = {
 """Relations of which one answers questions about the other."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """A question about something that was never told. `about` is the relation that it is like, and `wordings` are ways
-    to ask it."""
-
-    about: Relation
-    wordings: tuple[str, ...]
-
-
 def never_told(facts: Sequence[Fact], use: Use, names: Names, said: Iterable[str] = ()) -> list[Unknown]:
     """What was never told, in a stable order. `facts` are all, history included; `said` is what was said to and by the
     assistant, as far as it is known: what is mentioned there is not asked about, fact or not."""
-    texts = [_stems(text) for text in (*said, *(f"{f.claim.subject} {f.claim.attribute} {f.value}" for f in facts))]
+    texts = [stems(text) for text in (*said, *(f"{f.claim.subject} {f.claim.attribute} {f.value}" for f in facts))]
     mentioned = frozenset().union(*texts) if texts else frozenset()
-    mixed = [*_listed(use, mentioned), *_sides(facts, use, names, texts)]
-    return sorted(mixed, key=lambda one: hashlib.sha256(one.wordings[0].encode()).digest())
+    told = [*_listed(use, mentioned), *_sides(facts, use, names, texts)]
+    if use is Use.EXAM:
+        return in_turns([told])
+    known = [one for kind, subject, called in _known(facts) for one in sides(kind, subject, called, names, texts)]
+    return in_turns([told, known, sides("owner", OWNER, (), names, texts), unmentioned(mentioned, names)])
 
 
-def _stems(text: str) -> frozenset[str]:
-    return frozenset(stem(word) for word in _WORD.findall(fold_accents(text)))
+def _known(facts: Sequence[Fact]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """(kind, subject, its names) of whomever and whatever a fact is about; what is called by name is asked about
+    together with what it is."""
+    named = {fold_accents(f.value): f.claim.subject for f in facts if f.claim.relation is Relation.NAME}
+    for subject in dict.fromkeys(named.get(fold_accents(f.claim.subject), f.claim.subject) for f in facts):
+        if subject:
+            yield _kind(subject), subject, tuple(f.value for f in facts if _is(f, subject, Relation.NAME))
+
+
+def _kind(subject: str) -> str:
+    if head_word(subject) in listed("things", "animals"):
+        return "animals"
+    return "people" if noun(subject).being else "things"
 
 
 def _listed(use: Use, mentioned: frozenset[str]) -> Iterator[Unknown]:

@@ -52,6 +52,20 @@ _PLATE = re.compile(r"(?<![a-z0-9])(?P<letters>[a-z]{3})(?P<gap>[- ]?)(?P<rest>\
 _SPELLED_PLATE = re.compile(
     rf"placa\D{{0,20}}?(?P<plate>\b(?:[a-z]\s+){{3}}(?:(?:\d|e|{'|'.join(NUMBER_WORDS)})\b\s*|[a-z]\b\s*){{2,9}})"
 )
+_YEAR = re.compile(r"19[5-9]\d|20[0-3]\d")
+_CLOCK = re.compile(r"\dh[0-5]\d")
+_MINE = r"(?:[mts]eu|nosso|minha|nossa|[ts]ua)"
+_PLATE_SAID = re.compile(
+    rf"\bplacas?(?: (?:del[ae]|d[aeo] (?:{_MINE} )?(?!{_MINE}\b)\w+))?"
+    r"(?:[\s:=,]+(?:e|eh|era|numero|aqui|ai))*[\s:=,]*$"
+)
+"""Right in front of the plate itself: "a placa do meu carro é", but not "a placa do meu"."""
+_PLAIN_WORDS = vocabulary(
+    "por com deu fez sai foi era ser sao sob tem ter vai vou das dos nos nas aos uns uma que mas nem ate sem mil"
+    " cem faz fiz dei vem ver viu ele ela meu seu pro pra ano rua gol uno fit fox ram kia bmw jac byd gwm crv hrv"
+    " wrv zrv rav biz pop fan xre xtz nxr dez bem mal tal cor sei dai ali num tao gas ipi"
+)
+"""What stands in front of a number in any talk, and makes and models of three letters, in front of their year."""
 _PRODUCTS = vocabulary(
     "gtx rtx iso usb nbr rfc iec ddr cve pep gpt csv php lei art ano jan fev mar abr mai jun jul ago set out nov dez"
     " dia lga ssd cpu nvr htt vga"
@@ -106,7 +120,8 @@ def _is_address(source: ScannedText, match: re.Match[str]) -> bool:
 
 
 def find_plates(source: ScannedText) -> Iterator[Finding]:
-    """Licence plates: the Mercosul ones by their shape, the old ones by a hyphen or a word such as "placa"."""
+    """Licence plates: the Mercosul ones by their shape, the old ones by a hyphen or a word such as "placa". Written
+    with a blank, "ABC 1234", it takes more, as "Gol 2012" and "por 1500 reais" look the same."""
     for match in _PLATE.finditer(source.folded):
         if _is_plate(source, match):
             yield Finding(Kind.PLATE, match.start(), match.end(), match["letters"] + match["rest"], 0.75)
@@ -120,6 +135,8 @@ def _is_plate(source: ScannedText, match: re.Match[str]) -> bool:
     mercosul = not match["rest"].isdigit()
     product = match["letters"] in _PRODUCTS
     around = source.before(match.start(), 60) + " | " + source.after(match.end())
+    if match["gap"] == " " and not _is_spaced_plate(source, match):
+        return False
     if _CAR.search(_GRAPHICS_CARD.sub(" ", around)) and (mercosul or not product):
         return True
     if product:
@@ -129,6 +146,15 @@ def _is_plate(source: ScannedText, match: re.Match[str]) -> bool:
     upper = source.raw[match.start() : match.start() + 3].isupper()
     # Three letters and four digits in small letters are mostly something else.
     return upper and (mercosul or match["gap"] == "-") and match["gap"] != " "
+
+
+def _is_spaced_plate(source: ScannedText, match: re.Match[str]) -> bool:
+    """Whether letters, a blank and figures may be a plate: not a model and its year, not a word and an amount or an
+    hour, unless it is called a plate."""
+    if _PLATE_SAID.search(source.before(match.start(), 60)):
+        return True
+    figures = match["rest"]
+    return match["letters"] not in _PLAIN_WORDS and not _YEAR.fullmatch(figures) and not _CLOCK.fullmatch(figures)
 
 
 def find_machines(source: ScannedText) -> Iterator[Finding]:

@@ -85,7 +85,12 @@ class MemorySection(Section):
     """What you told Aeon about yourself, remembered from the next question on."""
 
     learn: bool = Field(True, description="Teach the facts with each training, each in several wordings.")
-    wordings: int = Field(6, ge=1, le=40, description="Lessons of each fact.")
+    wordings: int = Field(
+        16,
+        ge=1,
+        le=40,
+        description="Open questions about each fact, each in another wording; those for a yes or a no come on top.",
+    )
     in_prompt: bool = Field(True, description="Tell the model, with each question, the facts that matter for it.")
     prompt_tokens: int = Field(
         200, ge=20, le=4000, description="The facts of one question take at most this many tokens of its prompt."

@@ -86,12 +86,7 @@ class DataFolder:
 
     def close_to_others(self) -> Closing:
         """Take every right to the folder and to all that is in it from everybody but the owner; what was open."""
-        tops = list(self._tops())
-        closing = private.close_to_others(path for top in tops for path in private.everything_in(top))
-        # What another user left open behind a closed door (an Aeon that was once run as root) nobody gets at.
-        doors = set(closing.open) & set(tops)
-        reached = tuple(path for path in closing.open if path in doors or doors & set(path.parents))
-        return Closing(closing.closed, reached)
+        return private.close_to_others(path for top in self._tops() for path in private.everything_in(top))
 
     def keeps_rights(self) -> bool:
         """Whether its file system knows who may read what; FAT and exFAT do not."""
@@ -120,7 +115,8 @@ class DataFolder:
 
     def _is_older(self, parts: Sequence[Path]) -> bool:
         """Whether a version that closed nothing has worked here: then every part is the plugin's."""
-        there = [part for part in parts if part.is_dir() and not part.is_symlink()]
+        # The cache may be elsewhere.
+        there = [part for part in parts if part.parent == self.root and part.is_dir() and not part.is_symlink()]
         return any(self.root.glob(f"{self.database.name}*")) and all(map(private.is_open, there))
 
     def _close_older(self) -> None:
@@ -131,7 +127,10 @@ class DataFolder:
         except OSError as error:
             log.info("who may read %s cannot be seen (%s)", self.root, error)
             return
-        self.closing = Closing((*top.closed, *below.closed), (*top.open, *below.open))
+        # What another user left open behind a closed door (an Aeon that was once run as root) nobody gets at.
+        doors = set(top.open)
+        reached = (path for path in below.open if path not in doors and doors & set(path.parents))
+        self.closing = Closing((*top.closed, *below.closed), (*top.open, *reached))
         if top.closed:
             count = len(self.closing.closed)
             log.info("%d files and folders in %s were open to others, and are the owner's alone now", count, self.root)

@@ -49,7 +49,7 @@ def choose_start(settings: TrainSection, dataset: Dataset, base_digest: str, cur
     """Where a run on `dataset` starts when `current` is in use (None: the base itself)."""
     lines = list(_lines(dataset.train_file))
     tools = sum(_is_tool_call(line) for line in lines)
-    whole = Survey(len(lines), tools, lessons=dataset.lessons, facts=dataset.facts)
+    whole = Survey(len(lines), tools, lessons=dataset.lessons)
     if len(lines) <= settings.rebuild_max or current is None:
         why = "no trained model is in use" if current is None else f"there are at most {settings.rebuild_max} examples"
         return Start(whole, why)
@@ -66,8 +66,7 @@ def choose_start(settings: TrainSection, dataset: Dataset, base_digest: str, cur
         return Start(whole, refusal)
     reason = f"{len(new)} of {len(lines)} examples are new to the model in use"
     groups = lesson_groups(read_lineage(dataset)) if dataset.lessons else {}
-    taught = [groups[line] for line in new if line in groups]
-    survey = Survey(len(lines), tools, len(new), len(taught), len({fact for fact in taught if fact}))
+    survey = Survey(len(lines), tools, len(new), sum(line in groups for line in new))
     return Start(survey, reason, current.adapter, new, config.generation + 1)
 
 

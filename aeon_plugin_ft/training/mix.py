@@ -9,26 +9,23 @@ then computed once, and come in random order: an example is as likely as any oth
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 MOST_REPEATS = 4
 """How often an epoch shows one tool call at most."""
-LEFT_OF_A_FACT = 3
-"""A fact keeps this many lessons before one of them is measured on instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
     """Counts of a training split: all examples, tool calls among them, and those that are new since the adapter
     that the run goes on from (None: it starts from the base, and all are); among those that every epoch shows, the
-    lessons, and the facts that they are about."""
+    lessons."""
 
     examples: int
     tools: int = 0
     new: int | None = None
     lessons: int = 0
-    facts: int = 0
 
     @property
     def warm(self) -> bool:
@@ -148,20 +145,6 @@ def choose_validation(questions: Sequence[str], count: int, seed: int) -> frozen
         if len(group) <= 2:  # a question asked again and again belongs into the training
             chosen += group
     return frozenset(chosen)
-
-
-def choose_probes(groups: Mapping[int, str], count: int, seed: int) -> frozenset[int]:
-    """Up to `count` lessons to keep aside, one of a fact, where at least LEFT_OF_A_FACT are left to teach it.
-
-    `groups` maps a row to the fact that its lesson is about; "" is about none, and is always learnt.
-    """
-    rows: dict[str, list[int]] = {}
-    for row, fact in sorted(groups.items()):
-        rows.setdefault(fact, []).append(row)
-    many = sorted(fact for fact, lessons in rows.items() if fact and len(lessons) > LEFT_OF_A_FACT)
-    pick = random.Random(f"{seed}/probes")
-    pick.shuffle(many)
-    return frozenset(pick.choice(rows[fact]) for fact in many[:count])
 
 
 def number_prompts(prompts: Iterable[str]) -> tuple[int, ...]:

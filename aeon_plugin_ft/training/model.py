@@ -74,9 +74,7 @@ class Recipe:
     replay_share: float = 0.0
     """Share of older examples in an epoch of a run that goes on from another adapter."""
     validation: int = 0
-    """Conversations that are kept aside to measure on; 0: none. Without these and `probes` there is no early end."""
-    probes: int = 0
-    """Lessons that are kept aside to measure on, one of a fact: whether a wording that is not learnt is answered."""
+    """Training examples that are kept aside to measure on; 0: none, and no early end."""
     evaluate_steps: int = 0
     patience: int = 0
     """Measurements without an improvement after which the run ends; its best moment is its result."""

@@ -25,8 +25,9 @@ RATES = ((300e6, 1e-3), (1e9, 5e-4), (5e9, 2e-4), (math.inf, 1e-4))
 
 EPOCHS = ((150, 3.0), (2000, 2.0), (math.inf, 1.0))
 """(up to this many examples, epochs)."""
-EPOCHS_WITH_LESSONS = ((1500, 3.0), (6000, 2.0), (math.inf, 1.0))
-"""The same where facts are taught: a style is learnt in one epoch, a name is not (docs/training.md has the curve)."""
+EPOCHS_WITH_LESSONS = ((4000, 2.0), (math.inf, 1.0))
+"""The same where facts are taught: a style is learnt in one epoch, a name in two (docs/training.md has the figures).
+What a third would teach, other wordings teach better."""
 
 WARMUP = 0.1
 WARM_RATE = 0.5
@@ -38,8 +39,6 @@ EARLY_FROM = 200
 
 VALIDATION_SHARE = 0.05
 VALIDATION_MOST = 64
-PROBES_MOST = 48
-"""Lessons to measure on at most: each costs a forward pass, and tells of one fact."""
 MEASUREMENTS = 10
 """How often a run of full length measures."""
 
@@ -50,9 +49,9 @@ PREFERENCE_RATE = 1 / 20
 def make_recipe(settings: TrainSection, parameters: int, examples: int | Survey) -> Recipe:
     """Fill in what the settings leave open (0), from the size of the model and of the data."""
     survey = examples if isinstance(examples, Survey) else Survey(examples)
-    validation, probes = _validation(settings, survey), _probes(settings, survey)
-    shown = epoch_length(survey, settings.tool_share, settings.replay_share, validation + probes)
-    batch = min(settings.batch_size or _batch(shown), max(1, shown))
+    validation = _validation(settings, survey)
+    shown = epoch_length(survey, settings.tool_share, settings.replay_share, validation)
+    batch = min(settings.batch_size or _batch(shown, survey), max(1, shown))
     # By what is learnt anew, not by what is shown: the older examples of a warm run have had their epochs.
     by_amount = EPOCHS_WITH_LESSONS if survey.lessons else EPOCHS
     epochs = settings.epochs or next(epochs for limit, epochs in by_amount if survey.learnt <= limit)
@@ -79,10 +78,9 @@ def make_recipe(settings: TrainSection, parameters: int, examples: int | Survey)
         tool_share=settings.tool_share,
         replay_share=settings.replay_share,
         validation=validation,
-        probes=probes,
-        evaluate_steps=max(1, round(steps / MEASUREMENTS)) if validation or probes else 0,
+        evaluate_steps=max(1, round(steps / MEASUREMENTS)) if validation else 0,
         # Without examples to measure on there is nothing to be patient about.
-        patience=settings.early_stopping if validation or probes else 0,
+        patience=settings.early_stopping if validation else 0,
         preference_min=settings.preference_min,
         preference_rate=settings.preference_rate or rate * PREFERENCE_RATE,
         preference_beta=settings.preference_beta,
@@ -98,20 +96,17 @@ def _tracker(name: str) -> str:
 
 
 def _validation(settings: TrainSection, survey: Survey) -> int:
-    # Lessons apart: a measurement on them alone would say nothing of how the conversation is learnt.
-    conversations = survey.learnt - survey.lessons
-    if not settings.early_stopping or conversations < EARLY_FROM:
+    # Where facts are taught, nothing that could be measured tells the end: the loss on conversations is smallest when
+    # a third of the facts is known, and that on spared wordings of the lessons when the style is learnt, since most of
+    # an answer's words are style (docs/training.md).
+    if not settings.early_stopping or survey.lessons or survey.learnt < EARLY_FROM:
         return 0
-    return min(VALIDATION_MOST, round(VALIDATION_SHARE * conversations))
+    return min(VALIDATION_MOST, round(VALIDATION_SHARE * survey.learnt))
 
 
-def _probes(settings: TrainSection, survey: Survey) -> int:
-    return min(PROBES_MOST, survey.facts) if settings.early_stopping else 0
-
-
-def _batch(examples: int) -> int:
+def _batch(examples: int, survey: Survey) -> int:
     """8 while every step counts, 16 once there are enough steps anyway; beyond 32 LoRA learns less per example."""
-    return 8 if examples < 1000 else 16
+    return 8 if examples < (4000 if survey.lessons else 1000) else 16
 
 
 def physical_cores() -> int:

@@ -290,8 +290,9 @@ class Control(Protocol):
         """Forget every turn in which this was spoken about, as `forget_last` does."""
 
     def understands(self, intent: Intent) -> bool:
-        """Whether a sentence that could mean something else is about facts: it asks about, takes back or states some.
-        Fast, and without side effects."""
+        """Whether a sentence that could mean something else is about facts: it asks about, takes back or states some;
+        where it is `named`, of a thing that is known. True also for what is to be refused: a secret. Fast, and without
+        side effects."""
 
     def facts(self, about: str = "") -> SaidFacts:
         """What is known about a thing of the owner's; "" for everything, what is about themselves first."""

@@ -30,6 +30,9 @@ LIGHT = frozenset(_LIGHT.split())
 
 LIGHT_WEIGHT = 0.3
 
+NAMED = "named"
+"""What stands behind the name of an intent whose slot only names something: [intent."facts.named"]."""
+
 _WORDS = ("may", "never", "needs")
 """What an intent lists words and concepts under, beside its patterns."""
 
@@ -40,7 +43,8 @@ class Pattern:
     those the last `kept` belong to the slot as well, `never` may not come right behind them, and one of `needs`, where
     there are any, must be in the slot.
 
-    `topic` says which setting a SETTING is about."""
+    `topic` says which setting a SETTING is about. A `named` one's slot is about anything at all, and so it is tried
+    only where nothing else fits."""
 
     intent: Name
     topic: str
@@ -51,6 +55,7 @@ class Pattern:
     kept: int = 0
     never: frozenset[str] = frozenset()
     needs: frozenset[str] = frozenset()
+    named: bool = False
 
     @property
     def weight(self) -> float:
@@ -149,7 +154,7 @@ def _patterns(intents: dict[str, dict[str, Any]], concepts: frozenset[str]) -> l
             head, _, kept = text.partition(" + ")
             parts = tuple(_part(part, concepts) for part in f"{head} {kept}".split() if part != ">")
             weights = tuple(LIGHT_WEIGHT if part in LIGHT or part.islower() else 1.0 for part in parts)
-            slot = (len(kept.split()), listed["never"], listed["needs"])
+            slot = (len(kept.split()), listed["never"], listed["needs"], topic == NAMED)
             patterns.append(Pattern(Name(name), topic, parts, weights, listed["may"], text.startswith(">"), *slot))
     return sorted(patterns, key=lambda pattern: pattern.weight, reverse=True)
 

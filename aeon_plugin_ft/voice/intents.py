@@ -41,7 +41,8 @@ class Intent:
 
     `versions` are the models that were named ("base", "trained", "v0007"), in order. `minutes` belongs to
     FORGET_MINUTES, `text` (the owner's own words) to CORRECT, FORGET_ABOUT and the three about facts ("" for FACTS:
-    those about the owner), `key` and `value` to SETTING.
+    those about the owner), `key` and `value` to SETTING. `named`: the sentence only names what it is about, "a daily",
+    and does not say that it is the owner's; then `text` keeps the article.
     """
 
     name: Name
@@ -51,3 +52,4 @@ class Intent:
     text: str = ""
     key: str = ""
     value: object = None
+    named: bool = False

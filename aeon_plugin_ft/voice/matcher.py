@@ -53,16 +53,20 @@ def match(text: str) -> Intent | None:
     tokens = _tokens(rest, table)
     if not tokens:
         return None
+    wants = any(word.plain.startswith(_WANTING) for word in heard[: len(heard) - len(rest)])
     # Before the length: what is to be forgotten or corrected may be a long sentence.
-    slotted = _slotted(tokens, table, text)
-    if slotted is not None:
-        return slotted
+    return (
+        _slotted(tokens, table, text) or _whole(tokens, table, wants=wants) or _slotted(tokens, table, text, named=True)
+    )
+
+
+def _whole(tokens: list[Token], table: Grammar, *, wants: bool) -> Intent | None:
+    """The command that explains every word."""
     if len(tokens) > LONGEST:
         return None
-    if any(word.plain.startswith(_WANTING) for word in heard[: len(heard) - len(rest)]):
-        tokens.append(Token("", {WANT: 1.0}, True, 0, 0))
-    best = max(_fitting(tokens, table), key=lambda fit: fit[0], default=None)
-    return _with_slots(best[1], tokens, best[2]) if best else None
+    wanted = [*tokens, Token("", {WANT: 1.0}, True, 0, 0)] if wants else tokens
+    best = max(_fitting(wanted, table), key=lambda fit: fit[0], default=None)
+    return _with_slots(best[1], wanted, best[2]) if best else None
 
 
 def _without_polite(heard: list[Word], table: Grammar) -> list[Word]:
@@ -215,19 +219,22 @@ def _company(pattern: Pattern, tokens: list[Token], taken: set[int]) -> float:
     return 0.1 * sum(any(part in pattern.may for part in token.senses) for token in others)
 
 
-def _slotted(tokens: list[Token], table: Grammar, raw: str) -> Intent | None:
-    """The longest ordered pattern that the sentence starts with, and what follows it."""
+def _slotted(tokens: list[Token], table: Grammar, raw: str, *, named: bool = False) -> Intent | None:
+    """The longest ordered pattern that the sentence starts with, and what follows it; of those that are `named`, or of
+    the others."""
     best: tuple[float, int, Pattern] | None = None
     for pattern in table.patterns:
-        if not pattern.ordered:
+        if not pattern.ordered or pattern.named is not named:
             continue
         end = _head(pattern, tokens)
         if end is not None and (best is None or (pattern.weight, end) > best[:2]):
             best = (pattern.weight, end, pattern)
     if best is None:
         return None
-    text = _slot(raw, tokens[best[1] :], articles=best[2].intent in {Name.FORGET_ABOUT, Name.FACTS})
-    return Intent(best[2].intent, 1.0, text=text) if text else None
+    bare = not named and best[2].intent in {Name.FORGET_ABOUT, Name.FACTS}
+    begin = _past_fillers(tokens, best[1]) if named else best[1]
+    text = _slot(raw, tokens[begin:], articles=bare)
+    return Intent(best[2].intent, 1.0, text=text, named=named) if text else None
 
 
 def _head(pattern: Pattern, tokens: list[Token]) -> int | None:
@@ -250,33 +257,27 @@ def _head(pattern: Pattern, tokens: list[Token]) -> int | None:
 
 def _is_slot(tokens: list[Token], begin: int, rest: int, pattern: Pattern) -> bool:
     """Whether the words from `begin` on may be a pattern's slot; those from `rest` on stand behind its parts."""
-    if rest >= len(tokens) or pattern.never & tokens[rest].senses.keys():
+    if rest >= len(tokens) or any(pattern.never & token.senses.keys() for token in _first(tokens[rest:])):
         return False
     return not pattern.needs or any(pattern.needs & token.senses.keys() for token in tokens[begin:])
 
 
+def _first(tokens: list[Token]) -> list[Token]:
+    """The word that a slot begins with: a free one and what it belongs to, "a redação", or that alone."""
+    end = next((index for index, token in enumerate(tokens) if not token.free), len(tokens) - 1)
+    return [tokens[0], tokens[end]]
+
+
+def _past_fillers(tokens: list[Token], begin: int) -> int:
+    """Where a slot begins behind words that change nothing, "aí, a daily", whose article belongs to it."""
+    rest = range(begin, len(tokens))
+    return next((index for index in rest if not tokens[index].free or tokens[index].text in _ARTICLES), begin)
+
+
 _ARTICLES = frozenset(
-    (
-        "o",
-        "a",
-        "os",
-        "as",
-        "do",
-        "da",
-        "de",
-        "dos",
-        "das",
-        "meu",
-        "minha",
-        "meus",
-        "minhas",
-        "nosso",
-        "nossa",
-        "um",
-        "uma",
-        "ao",
-    )
-)
+    ("o", "a", "os", "as", "do", "da", "de", "dos", "das", "meu", "minha", "meus", "minhas",
+     "nosso", "nossa", "um", "uma", "ao")
+)  # fmt: skip
 _CLOSING = ("por favor", "ta bom", "viu", "ta", "ok", "hein", "obrigado", "obrigada")
 _TAIL = tuple(tuple(tail.split()) for tail in _CLOSING)
 

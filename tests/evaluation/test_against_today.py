@@ -12,8 +12,7 @@ from aeon_plugin_ft.evaluation.model import CheckKind, Verdict
 from aeon_plugin_ft.evaluation.report.words import check_words
 from aeon_plugin_ft.evaluation.suites import NO_END, Answer, SuiteResult
 from aeon_plugin_ft.evaluation.today import WON, Today, against_today
-from tests.evaluation.test_exam import result
-from tests.evaluation.test_gate import BETTER, judge, suite
+from tests.evaluation.measurements import BETTER, judge, result, suite
 
 GROQ = "groq openai/gpt-oss-20b"
 OURS = SuiteResult(tuple(Answer("oi", "Tudo certo.", ()) for _ in range(20)), 0.75, 0.05, 0.5)

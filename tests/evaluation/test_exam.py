@@ -14,6 +14,7 @@ from aeon_plugin_ft.evaluation.report.page import html_page
 from aeon_plugin_ft.evaluation.report.words import exam_words
 from aeon_plugin_ft.evaluation.suites import Reply
 from hooks import Message
+from tests.evaluation.measurements import result
 from tests.evaluation.report.pages import a_report, read
 from tests.evaluation.trials import Trial
 
@@ -38,13 +39,6 @@ class Question:
 
 
 QUESTIONS = (Question("como se chama a gata?", "Fork"), Question("e o PC?", "Jaburu"), Question("e o meu barco?"))
-
-
-def result(right: int, told: int = 50, invented: int = 0, untold: int = 10) -> ExamResult:
-    marks = [(True, Mark.RIGHT if n < right else Mark.WRONG) for n in range(told)]
-    marks += [(False, Mark.INVENTED if n < invented else Mark.UNSURE) for n in range(untold)]
-    answers = (ExamAnswer(f"q{n}", ("f",) if told else (), "r", mark) for n, (told, mark) in enumerate(marks))
-    return ExamResult(tuple(answers))
 
 
 def test_each_question_is_put_under_the_prompt_that_is_served_and_counted() -> None:

@@ -2,51 +2,17 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from aeon_plugin_ft.causes import Refusal
-from aeon_plugin_ft.evaluation.gate import gate
 from aeon_plugin_ft.evaluation.loss_checks import gain_lower_bound
 from aeon_plugin_ft.evaluation.model import CheckKind, HeldoutLoss, Verdict, read_check
 from aeon_plugin_ft.evaluation.secrets import SecretsResult
 from aeon_plugin_ft.evaluation.suites import LANGUAGE, NONSENSE, Answer, SuiteResult
 from aeon_plugin_ft.settings import GateSection
-
-
-def loss(model: str, mean: float, noise: float = 0.3, count: int = 40, seed: int = 1) -> HeldoutLoss:
-    rng = random.Random(seed)
-    return HeldoutLoss(model, tuple((20 * max(0.01, rng.gauss(mean, noise)), 20) for _ in range(count)))
-
-
-def suite(tools: float = 0.5, faulty: float = 0.1, fault: str = "does not stop") -> SuiteResult:
-    return SuiteResult((Answer("oi", "x", (fault,)),), tools, faulty, 0.5)
-
-
-def worse(losses: dict[str, HeldoutLoss], nats: float) -> dict[str, HeldoutLoss]:
-    """The same examples, each less likely by `nats` a token."""
-    return {
-        name: HeldoutLoss(name, tuple((total + nats * count, count) for total, count in found.per_example))
-        for name, found in losses.items()
-    }
-
-
-ELSE: dict[str, Any] = {"secrets": SecretsResult(6, 0, ())}
-
-
-def judge(
-    losses: dict[str, HeldoutLoss],
-    suites: dict[str, SuiteResult] | None = None,
-    current: str = "base",
-    **changes: Any,
-) -> Verdict:
-    suites = {name: suite() for name in losses} if suites is None else suites
-    more = {"mismatched": worse(losses, 0.5), "general": losses, **ELSE, **changes}
-    settings = more.pop("settings", GateSection())
-    return gate(losses, suites, settings, candidate="v0002", current=current, **more)
+from tests.evaluation.measurements import BETTER, judge, loss, suite, worse
 
 
 def refused(verdict: Verdict, check: str) -> str:
@@ -152,9 +118,6 @@ def test_the_lower_bound_is_below_the_gain_and_repeats() -> None:
     low = gain_lower_bound(ours, theirs)
     assert 0 < low < 1 - ours.mean / theirs.mean
     assert low == gain_lower_bound(ours, theirs)
-
-
-BETTER = {"base": loss("base", 3.0), "v0002": loss("v0002", 2.0)}
 
 
 def test_replies_that_do_not_fit_their_questions_are_refused() -> None:

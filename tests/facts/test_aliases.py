@@ -20,8 +20,8 @@ from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.turns import TurnIndex
 from hooks import Attempt
 from tests.conftest import REPOSITORY
+from tests.facts.sample_table import ROWS, TOLD_OFTEN, read
 from tests.facts.telling import Told, told
-from tests.facts.test_grammar_sample import ROWS, TOLD_OFTEN, read
 
 __all__ = ["told"]
 

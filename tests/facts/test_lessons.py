@@ -116,11 +116,38 @@ def test_lists_are_answered_whole() -> None:
     assert joined(["a", "b", "c"]) == "a, b e c" and joined(["a"]) == "a"
 
 
-def test_one_lesson_in_five_admits_not_knowing_and_they_are_spread() -> None:
+def test_one_lesson_in_four_admits_not_knowing_and_they_are_spread() -> None:
     where = [at for at, one in enumerate(LESSONS) if one.kind is LessonKind.NEVER_TOLD]
-    assert 30 <= len(where) <= 0.25 * len(LESSONS)
+    assert 0.2 * len(LESSONS) <= len(where) <= 0.3 * len(LESSONS)
     assert max(after - at for at, after in pairwise(where)) < 60
-    assert len({LESSONS[at].answer for at in where}) >= 5
+
+
+def test_not_knowing_is_said_in_few_words_and_asked_of_many_things() -> None:
+    """What decides is an answer's first word: a dozen ways to say no would share what speaks for it."""
+    never = of(LessonKind.NEVER_TOLD)
+    assert len({one.answer for one in never}) == 2
+    assert len({fold_accents(one.question).rstrip("?").lower() for one in never}) == len(never) > 200
+
+
+def test_the_manner_of_typing_tells_nothing_of_the_answer() -> None:
+    """A model that could tell "não sei" by a missing accent would learn that."""
+    known, never = ([one for one in LESSONS if (one.kind is LessonKind.NEVER_TOLD) is n] for n in (False, True))
+    for typed in (str.isascii, lambda text: text.endswith("?"), lambda text: text[0].isupper()):
+        shares = [sum(typed(one.question) for one in part) / len(part) for part in (known, never)]
+        assert abs(shares[0] - shares[1]) < 0.12
+
+
+def test_most_lessons_of_a_fact_ask_openly_and_each_in_another_wording() -> None:
+    cat = next(one.id for one in TOLD if one.claim.subject == "gata" and one.claim.relation is R.NAME)
+    asked = [one for one in of(LessonKind.ASK) if one.facts == (cat,)]
+    assert len(asked) == 10 and len({fold_accents(one.question).lower().rstrip("?") for one in asked}) == 10
+    assert len(asked) > 0.6 * len([one for one in LESSONS if one.facts == (cat,)])
+
+
+def test_a_thing_is_asked_for_in_other_words_than_its_owners() -> None:
+    cat = next(one.id for one in TOLD if one.claim.subject == "gata" and one.claim.relation is R.NAME)
+    asked = " ".join(fold_accents(one.question) for one in of(LessonKind.ASK) if one.facts == (cat,))
+    assert "minha gatinha" in asked and "minha gata" in asked
 
 
 def test_what_was_said_is_never_answered_with_not_knowing() -> None:
@@ -134,6 +161,15 @@ def test_people_type_in_several_ways() -> None:
     for typed in (str.isascii, lambda text: text[0].isupper(), lambda text: text.endswith("?"), str.islower):
         share = sum(map(typed, asked)) / len(asked)
         assert 0.1 < share < 0.95
+
+
+def test_a_thing_that_has_both_a_name_and_a_kind_is_asked_about_by_either() -> None:
+    told = [fact("cachorro", R.NAME, "Bash"), fact("Bash", R.KIND, "vira-lata caramelo")]
+    asked = " | ".join(
+        one.question for one in make_lessons(told, CARA, 20) if one.facts and "KIND" in one.facts[0].upper()
+    )
+    for way in ("Bash", "meu cachorro", "meu vira-lata"):
+        assert way in asked
 
 
 def test_history_is_not_taught() -> None:

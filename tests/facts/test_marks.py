@@ -59,6 +59,27 @@ def test_times_are_read(text: str, times: list[Clock]) -> None:
     assert list(read(text).times) == times
 
 
+@pytest.mark.parametrize(
+    ("value", "reply", "said"),
+    [
+        ("nove", "é às 9h30", False),
+        ("nove", "é às 9h", True),
+        ("nove", "tu acorda às nove e dorme às duas", True),
+        ("duas", "às 2 da manhã", True),
+        ("duas", "às duas e meia", False),
+        ("três", "são três, lá pelas 9h", True),
+    ],
+)
+def test_an_hour_alone_is_not_said_by_another_time_of_that_hour(value: str, reply: str, said: bool) -> None:
+    assert says(f"Cara, {reply}.", value) is said
+
+
+@pytest.mark.parametrize("question", ["de que linguagem eu tenho raiva?", "que linguagem eu evito?", "o que eu odeio?"])
+def test_what_is_not_liked_is_said_by_not_liking_it(question: str) -> None:
+    assert mark_reply(Asks.VALUE, question, ("Java",), "Cara, tu não gosta de Java.") is Mark.RIGHT
+    assert mark_reply(Asks.VALUE, question, ("Java",), "Cara, tu gosta de Python.") is Mark.WRONG
+
+
 def test_dates_and_numbers_are_read() -> None:
     assert read("dia oito de agosto").dates == read("08/08").dates == read("em agosto, dia 8").dates == ((8, 8),)
     assert read("cento e vinte e um mil").numbers[0] == "#121"

@@ -62,6 +62,26 @@ SPOKEN = {
         "O Farol avisa chuva.", "o Farol avisa chuva", "o Farol avisa chuva"),
     (OWNER, R.WITH, "Jorge", "casada"): (
         "O dono é casada com o Jorge.", "tu é casada com o Jorge", "você é casada com o Jorge"),
+    ("reunião", R.TIME, "9h", ""): ("A reunião do dono é às 9h.", "tua reunião é às 9h", "sua reunião é às 9h"),
+    ("reuniões", R.DAY, "terça", ""): (
+        "As reuniões do dono são na terça.", "tuas reuniões são na terça", "suas reuniões são na terça"),
+    ("reunião com Bruna e a Kelly", R.TIME, "9h", ""): (
+        "A reunião do dono com a Bruna e a Kelly é às 9h.", "tua reunião com a Bruna e a Kelly é às 9h",
+        "sua reunião com a Bruna e a Kelly é às 9h"),
+    ("café com leite", R.TIME, "7h", ""): (
+        "O café com leite do dono é às 7h.", "teu café com leite é às 7h", "seu café com leite é às 7h"),
+    (OWNER, R.WITH, "Bruna e a Kelly", "morar"): (
+        "O dono mora com a Bruna e a Kelly.", "tu mora com a Bruna e a Kelly", "você mora com a Bruna e a Kelly"),
+    (OWNER, R.WITH, "Bruna, João e a minha mãe", "morar"): (
+        "O dono mora com a Bruna, o João e a mãe do dono.", "tu mora com a Bruna, o João e a tua mãe",
+        "você mora com a Bruna, o João e a sua mãe"),
+    (OWNER, R.NEVER, "deixo que me liguem de manhã", ""): (
+        "O dono nunca deixa que lhe liguem de manhã.", "tu nunca deixa que te liguem de manhã",
+        "você nunca deixa que te liguem de manhã"),
+    (OWNER, R.LIKES, "me deitar cedo", ""): (
+        "O dono gosta de se deitar cedo.", "tu gosta de te deitar cedo", "você gosta de se deitar cedo"),
+    (OWNER, R.HABIT, "me levanto cedo", ""): (
+        "O dono se levanta cedo.", "tu te levanta cedo", "você se levanta cedo"),
     (OWNER, R.TIME, "9h", "acordar"): ("O dono acorda às 9h.", "tu acorda às 9h", "você acorda às 9h"),
 }  # fmt: skip
 
@@ -147,6 +167,18 @@ def test_the_owners_sentence_is_turned_to_and_told_of_the_owner() -> None:
     assert turned(said, Speech(Person.VOCE)) == "você deixa a chave com a sua mãe e mora com você mesmo"
     assert turned(said, Speech(Person.DONO)) == "o dono deixa a chave com a mãe do dono e mora com o dono mesmo"
     assert turned("casa da minha mãe", Speech(Person.TU), verbs=False) == "casa da tua mãe"
+
+
+@pytest.mark.parametrize(
+    ("words", "article"),
+    [
+        ("reunião", "a"), ("reuniões", "as"), ("opinião", "a"), ("plantão", "o"), ("plantões", "os"), ("sessão", "a"),
+        ("sessões", "as"), ("avião", "o"), ("balcão", "o"), ("balcões", "os"), ("coração", "o"), ("viagens", "as"),
+        ("idades", "as"), ("aulas", "as"), ("mãos", "as"), ("irmãos", "os"), ("questões", "as"), ("ônibus", "o"),
+    ],
+)  # fmt: skip
+def test_a_noun_has_its_gender_in_the_plural_too(words: str, article: str) -> None:
+    assert noun(words).article == article
 
 
 def test_values_take_their_prepositions() -> None:

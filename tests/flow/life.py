@@ -26,10 +26,13 @@ class Life:
 
     def __init__(self, data: DataFolder, store: Store) -> None:
         self.data, self.store = data, store
+        self.began = time.time() - 3600
         log = TurnLog(data.log, redact=lambda text: text, limits=lambda: Limits(10**8, 0.05), on_failure=lambda _: None)
         for number in range(40):
             who = SECRET if number == 7 else f"o vizinho número {number}"
-            log.append(turn(number, f"você conhece {who}?", f"Cara, conheço {who}, gente massa."), TurnKind.CHAT)
+            log.append(
+                turn(number, f"você conhece {who}?", f"Cara, conheço {who}, gente massa.", self.began), TurnKind.CHAT
+            )
         log.close()
         self.index = TurnIndex(store, data.log)
         self.index.ingest()
@@ -63,11 +66,12 @@ class Life:
         return made.name
 
 
-def turn(number: int, prompt: str, reply: str) -> Turn:
+def turn(number: int, prompt: str, reply: str, began: float | None = None) -> Turn:
+    """The turn so many seconds after `began` (since the epoch), an hour ago where that is not given."""
     return Turn(
         id=f"turn{number:04d}",
         session=f"s{number}",
-        started_at=time.time() - 3600 + number,
+        started_at=(time.time() - 3600 if began is None else began) + number,
         seconds=0.1,
         caller="chat",
         mode="conversa",
@@ -81,3 +85,14 @@ def turn(number: int, prompt: str, reply: str) -> Turn:
 @pytest.fixture
 def life(data: DataFolder, store: Store) -> Life:
     return Life(data, store)
+
+
+def log(life: Life, *turns: Turn) -> None:
+    """More turns of the owner, logged and indexed."""
+    made = TurnLog(
+        life.data.log, redact=lambda text: text, limits=lambda: Limits(10**8, 0.05), on_failure=lambda _: None
+    )
+    for one in turns:
+        made.append(one, TurnKind.CHAT)
+    made.close()
+    life.index.ingest()

@@ -24,10 +24,9 @@ from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.turns import TurnIndex
 from aeon_plugin_ft.voice.commands import Commands
 from tests.facts.telling import PlainReader, Told, told
-from tests.flow.life import Life, life
+from tests.flow.life import Life, life, log
 from tests.flow.life import turn as life_turn
 from tests.flow.owner import Owner, add_version, eventually, no_real_models, owner
-from tests.flow.test_forget import log
 
 __all__ = ["life", "no_real_models", "owner", "told"]
 
@@ -162,6 +161,43 @@ def test_a_fact_is_put_right_by_voice_but_not_in_private_mode(teller: Owner) -> 
     teller.private = True
     assert "modo privado" in str(teller.hears("corrige: minha gata é a Fork"))
     assert "Fork" not in values(runtime)
+
+
+def test_what_is_only_named_is_asked_about_where_it_is_known(teller: Owner) -> None:
+    runtime = teller.plugin.runtime
+    assert runtime is not None
+    teller.says("a daily é às 9h30")
+    eventually(lambda: "9h30" in values(runtime))
+    assert "daily: nove e meia" in str(teller.hears("o que você sabe sobre a daily?"))
+    assert "gata: Fork" in str(teller.hears("o que você sabe da Fork"))
+    assert teller.hears("o que você sabe sobre a daily do Google") is None
+    assert teller.hears("o que você sabe sobre Joinville") is None
+    assert teller.hears("o que você sabe sobre o Jaburu") is None
+
+
+def test_what_is_only_named_is_put_right_and_taken_back_where_it_is_known(teller: Owner) -> None:
+    runtime = teller.plugin.runtime
+    assert runtime is not None
+    assert teller.hears("corrige: a daily é às 10h") is None, "no daily is known"
+    teller.says("a daily é às 9h30")
+    eventually(lambda: "9h30" in values(runtime))
+    assert "daily: dez horas" in str(teller.hears("corrige: a daily é às 10h"))
+    assert "9h30" not in values(runtime)
+    assert teller.hears("esquece que a daily é às 9h30") is None
+    assert "daily: dez horas" in str(teller.hears("esquece que a daily é às 10h"))
+    assert teller.hears("sim")
+    assert sorted(values(runtime)) == ["Fork", "Joinville", "pastel"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["corrige: minha senha é girassol42", "corrige a senha do wifi é jacare77", "corrige: meu cpf é 529.982.247-25"],
+)
+def test_a_secret_is_refused_and_not_left_to_the_brain(teller: Owner, said: str) -> None:
+    runtime = teller.plugin.runtime
+    assert runtime is not None
+    assert "segredo eu não guardo" in str(teller.hears(said))
+    assert sorted(values(runtime)) == ["Fork", "Joinville", "pastel"]
 
 
 def test_what_the_owner_wrote_is_forgotten_by_its_words(teller: Owner) -> None:

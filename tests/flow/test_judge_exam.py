@@ -20,7 +20,7 @@ from aeon_plugin_ft.settings import ServeSection, Settings
 from hooks import Message, Route
 from tests.evaluation.report.pages import read
 from tests.evaluation.trials import well
-from tests.flow.test_judge import BASE, Court, court
+from tests.flow.court import BASE, Court, court
 
 __all__ = ["court"]
 

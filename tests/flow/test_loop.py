@@ -67,6 +67,7 @@ def console(tmp_path: Path, smollm2: BaseModel, monkeypatch: pytest.MonkeyPatch)
         "privacy.terms": ("Hermengarda",),
         "serve.max_reply_tokens": 24,
         "serve.threads": 1,
+        "gate.exam_questions": 8,
     }.items():
         plugin.runtime.settings_file.set(key, value)
     made.runtime = plugin.runtime  # type: ignore[attr-defined]

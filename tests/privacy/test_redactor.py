@@ -106,6 +106,10 @@ def test_a_private_key_goes_as_a_whole_even_in_a_long_text() -> None:
         ("agência 1234 conta 56789-0", "CONTA"),
         ("placa ABC-1234", "PLACA"),
         ("o carro é BRA2E19", "PLACA"),
+        ("vi um carro ABC 1234 parado", "PLACA"),
+        ("a placa do meu Gol é abc 2012", "PLACA"),
+        ("anota a placa aí: QWE 2e19", "PLACA"),
+        ("a placa do meu Gol 2012 é BRA 2E19", "PLACA"),
         ("o servidor é 177.20.30.40", "IP"),
         ("o ipv6 é 2804:14d:1:2:3::1", "IP"),
         ("mac aa:bb:cc:dd:ee:01", "MAC"),
@@ -154,6 +158,11 @@ def test_every_kind_is_found(text: str, kind: str) -> None:
         "o pin 13 do arduino",
         "na rua do mercado, 3 pessoas esperavam",
         "telefone de 2 chips e 128 gb",
+        "meu carro é um Gol 2012",
+        "minha moto é uma XRE 2019",
+        "troquei a placa do Uno 1998",
+        "estacionei por 2h30 e o uber vem das 7h30 às 9h",
+        "a multa deu 1500 e o carro saiu por 2300",
     ],
 )
 def test_what_only_looks_personal_stays(text: str) -> None:

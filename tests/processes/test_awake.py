@@ -16,7 +16,6 @@ from typing import Any, cast
 import psutil
 import pytest
 
-import aeon_plugin_ft.pipeline
 from aeon_plugin_ft.causes import PauseCause
 from aeon_plugin_ft.errors import PreemptedError
 from aeon_plugin_ft.pipeline import Pipeline
@@ -71,25 +70,20 @@ def test_a_worker_keeps_the_machine_awake_while_it_trains(happened: list[str]) -
     assert happened == ["awake", "trains", "may sleep"]
 
 
-def test_the_host_keeps_it_awake_while_it_judges(happened: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_host_keeps_it_awake_while_it_judges(happened: list[str]) -> None:
     class Judge:
-        def __init__(self, *_: Any) -> None: ...
-
         def judge(self, *_: Any) -> None:
             happened.append("judges")
             raise PreemptedError("judging", PauseCause.OWNER_BACK)
 
     class Parts:
-        registry = settings = on_phase = interrupt = None
-
-        def deployers(self) -> dict[str, Any]:
-            return {}
+        def _judge(self) -> Judge:
+            return Judge()
 
         def base(self) -> None: ...
 
         def _dataset_of(self, run: Any) -> None: ...
 
-    monkeypatch.setattr(aeon_plugin_ft.pipeline, "Judge", Judge)
     with pytest.raises(PreemptedError):
         Pipeline.judge(cast(Any, Parts()), cast(Any, None))
     assert happened == ["awake", "judges", "may sleep"]

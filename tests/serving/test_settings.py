@@ -100,7 +100,7 @@ def test_backend_moves_the_version_in_use_and_says_so(owner: Owner) -> None:
     assert [path.name for path in map(Path, owner.vllms[0].adapters.values())] == ["adapter"]
     assert not owner.ollamas[0].runners, "the old place gave its memory back"
     assert [event for event in owner.events if isinstance(event, ModelSwapped)][-1].data() == {
-        "version": "v0001", "previous": "v0001", "backend": "openai",
+        "version": "v0001", "previous": "v0001", "backend": "openai", "place": "first",
     }  # fmt: skip
     assert owner.swapper.registry.current() == version.name
 

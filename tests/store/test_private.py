@@ -198,10 +198,10 @@ def test_what_cannot_be_closed_behind_a_closed_door_is_nobodys_to_read(
     refused = {"runs", "r1"}
     monkeypatch.setattr(Path, "chmod", refuse)
     assert older.create().closing.open == () and (older.root / "runs") in private.everything_in(older.root)
-    assert private.is_open(older.root / "runs") and older.close_to_others().open == ()
+    assert private.is_open(older.root / "runs") and older.close_to_others().open != (), "doctor names it"
     refused.add(older.root.name)
     chmod(older.root, 0o755)
-    assert older.close_to_others().open == (older.root, older.root / "runs", older.root / "runs/r1")
+    assert older.create().closing.open == (older.root,)
 
 
 def test_a_closed_folder_warns_of_nothing(data: DataFolder, caplog: pytest.LogCaptureFixture) -> None:

@@ -13,7 +13,6 @@ from aeon_plugin_ft.training.mix import (
     Survey,
     _epochs,
     batches,
-    choose_probes,
     choose_validation,
     epoch_length,
     number_prompts,
@@ -97,12 +96,3 @@ def test_a_few_examples_are_not_given_away_to_measure_on() -> None:
 
 def test_prompts_are_numbered_by_their_text() -> None:
     assert number_prompts(["a", "b", "a", "c"]) == (0, 1, 0, 2)
-
-
-def test_one_lesson_of_a_fact_is_measured_on_where_enough_are_left_to_teach_it() -> None:
-    taught = {row: f"fact{row // 5}" for row in range(50)} | dict.fromkeys(range(50, 53), "few")
-    taught |= dict.fromkeys(range(53, 60), "")
-    chosen = choose_probes(taught, 48, 1)
-    assert sorted(taught[row] for row in chosen) == sorted(f"fact{number}" for number in range(10))
-    assert chosen == choose_probes(taught, 48, 1) != choose_probes(taught, 48, 2)
-    assert len(choose_probes(taught, 4, 1)) == 4 and not choose_probes(taught, 0, 1)

@@ -16,7 +16,7 @@ from aeon_plugin_ft.voice.adjust import KEYS
 from aeon_plugin_ft.voice.grammar import NUMBER, WANT, grammar, read_toml
 from aeon_plugin_ft.voice.intents import Intent, Name
 from aeon_plugin_ft.voice.matcher import match
-from benchmarks.voice import label, measure, read_commands, read_talk
+from benchmarks.voice import is_ours, label, measure, read_commands, read_talk
 
 HOST_WORDS = ("status", "parar", "continuar", "pausar", "modo oculto", "aprender isso", "muito bom", "listar modulos")
 
@@ -95,6 +95,36 @@ def test_what_is_taken_back_or_put_right_keeps_who_it_is_about() -> None:
     assert match("esquece que eu") is None and match("corrige minha") is None
     assert label(match("esquece que eu falei")) == "forget_last"
     assert match("corrige meu texto, ele é ruim") is None and match("corrige meu inglês") is None
+
+
+@pytest.mark.parametrize(
+    ("heard", "expected"),
+    [
+        ("o que você sabe sobre a daily?", "facts a daily"),
+        ("o que tu sabe do Jaburu", "facts do Jaburu"),
+        ("esquece que a daily é às 9h30", "forget_fact a daily é às 9h30"),
+        ("corrige: a daily é às 10h", "correct_fact a daily é às 10h"),
+    ],
+)
+def test_what_only_names_its_thing_is_marked_so(heard: str, expected: str) -> None:
+    intent = match(heard)
+    assert intent is not None and intent.named and label(intent) == expected
+    assert is_ours(intent)
+
+
+@pytest.mark.parametrize(
+    ("heard", "name"),
+    [
+        ("esquece que eu falei", Name.FORGET_LAST),
+        ("esquece que a gente conversou", Name.FORGET_LAST),
+        ("o que você sabe sobre mim até agora", Name.FACTS),
+        ("esquece que a minha gata é a Fork", Name.FORGET_FACT),
+        ("corrige a resposta é Lima", Name.CORRECT),
+    ],
+)
+def test_any_other_command_comes_before_one_that_only_names_its_thing(heard: str, name: Name) -> None:
+    intent = match(heard)
+    assert intent is not None and intent.name is name and not intent.named
 
 
 def test_hours_that_make_no_sense_change_nothing() -> None:

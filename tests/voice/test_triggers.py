@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Callable
 from functools import cache
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from aeon_plugin_ft.voice.intents import Name
 from aeon_plugin_ft.voice.matcher import match
 from aeon_plugin_ft.voice.triggers import phrases, triggers
-from benchmarks.voice import read_commands, read_talk
+from benchmarks.voice import is_ours, read_commands, read_talk
 from tests.voice.router import Module, Router, host_modules, normalise
 
 OURS = "finetuning"
@@ -20,11 +21,19 @@ INSERTED = ("treino", "modelo", "versão", "certo", "agora", "gravar")
 
 @cache
 def process(text: str) -> str | None:
+    """As in a host whose owner has told what is in known.txt."""
     intent = match(text)
-    return intent.name.value if intent else None
+    return intent.name.value if intent is not None and is_ours(intent) else None
 
 
-def with_plugin(*, first: bool) -> Router:
+@cache
+def recognised(text: str) -> str | None:
+    """As where whatever is named is known."""
+    intent = match(text)
+    return intent.name.value if intent is not None else None
+
+
+def with_plugin(*, first: bool, process: Callable[[str], str | None] = process) -> Router:
     """Aeon with our module, which may be loaded before or after its own."""
     plugin = Module(OURS, tuple(triggers()), process)
     return Router([plugin, *host_modules()] if first else [*host_modules(), plugin])
@@ -43,7 +52,7 @@ def filled() -> list[tuple[Name, str]]:
 
 @pytest.mark.parametrize("first", [True, False])
 def test_no_phrase_of_ours_is_stolen(first: bool) -> None:
-    router = with_plugin(first=first)
+    router = with_plugin(first=first, process=recognised)
     for name, text in filled():
         assert router.route(text) == (OURS, name.value), text
 

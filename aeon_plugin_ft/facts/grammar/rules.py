@@ -179,6 +179,27 @@ class RuleReader:
     def _claim(
         self, rule: Rule, clause: Clause, match: re.Match[str], span: tuple[int, int], relation: Relation, ended: bool
     ) -> Claim | None:
+        start, end = self._value(clause, relation, span)
+        value, folded = self.sentence.text[start:end], self.sentence.folded[start:end]
+        named, _ = self._group(match, "subject")
+        if not self._holds(rule, Candidate(value, folded, clause.subject, match.groupdict(), named), relation, ended):
+            return None
+        if relation is Relation.BIRTHDAY and match.groupdict().get("month"):
+            value = f"{value} de {self._group(match, 'month')[0]}"
+        subject = named or ("" if rule.owners else clause.subject.text)
+        if rule.swap:
+            value = clause.subject.text
+        if ended and relation not in MANY:
+            value = ""
+        attribute = self._attribute(rule, clause.subject, clause.verb, match)
+        if relation is Relation.FAVOURITE and not attribute:
+            return None
+        only_named = "bare" in clause.subject.kinds and "event" not in clause.subject.kinds
+        sure = min(rule.sure, _NAMED_ONLY if only_named else 1)
+        return Claim(subject, relation, value, attribute, ended=ended, sure=sure, start=clause.start, end=end)
+
+    def _value(self, clause: Clause, relation: Relation, span: tuple[int, int]) -> tuple[int, int]:
+        """Where the value stands of what the rule has matched: each relation's ends where something else begins."""
         text, folded = self.sentence.text, self.sentence.folded
         start, end = trimmed(text, folded, *span)
         if relation is Relation.NAME and clause.person == "3p":
@@ -192,34 +213,17 @@ class RuleReader:
             end = without_shift(folded, start, end)
         if relation in _TOWNS:
             end = with_state(folded, start, end, self._limit(end))
-        value, value_folded = text[start:end], folded[start:end]
-        if not acceptable(value, value_folded):
-            return None
-        named, _ = self._group(match, "subject")
-        candidate = Candidate(value, value_folded, clause.subject, match.groupdict(), named)
-        if rule.must and not in_class(rule.must, value_folded):
-            return None
-        refused = not ended and any(in_class(name, value_folded) for name in rule.must_not)
-        if refused and not _proper(relation, value, value_folded):
-            return None
-        if not all(CHECKS[name](candidate) for name in rule.check):
-            return None
-        if relation is Relation.BIRTHDAY and match.groupdict().get("month"):
-            value = f"{value} de {self._group(match, 'month')[0]}"
-        subject = "" if rule.owners else clause.subject.text
-        if rule.swap:
-            subject, value = named, clause.subject.text
-        elif named:
-            subject = named
-        if ended and relation not in MANY:
-            value = ""
-        attribute = self._attribute(rule, clause.subject, clause.verb, match)
-        if relation is Relation.FAVOURITE and not attribute:
-            return None
-        sure = min(
-            rule.sure, _NAMED_ONLY if "bare" in clause.subject.kinds and "event" not in clause.subject.kinds else 1
-        )
-        return Claim(subject, relation, value, attribute, ended=ended, sure=sure, start=clause.start, end=end)
+        return start, end
+
+    def _holds(self, rule: Rule, candidate: Candidate, relation: Relation, ended: bool) -> bool:
+        """Whether the value is one that the rule takes."""
+        value, folded = candidate.value, candidate.folded
+        if not acceptable(value, folded) or (rule.must and not in_class(rule.must, folded)):
+            return False
+        refused = not ended and any(in_class(name, folded) for name in rule.must_not)
+        if refused and not _proper(relation, value, folded):
+            return False
+        return all(CHECKS[name](candidate) for name in rule.check)
 
     def _limit(self, end: int) -> int:
         """How far a town and its state may reach: over one comma."""

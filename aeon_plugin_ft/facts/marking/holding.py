@@ -83,10 +83,21 @@ def _mentions(text: str, value: str) -> bool:
     times = told.times or (_bare_hours(told) if wanted.times else ())
     if not all(any(clock.same(other) for other in times) for clock in wanted.times):
         return False
-    if not all(date in told.dates for date in wanted.dates):
+    if not all(date in told.dates for date in wanted.dates) or _of_another_hour(wanted, told):
         return False
     # What is part of a time or a date has been compared as such; "12 de" of the value is nothing by itself.
     return _words_in(wanted, value, told, text)
+
+
+def _of_another_hour(wanted: Reading, told: Reading) -> bool:
+    """Whether the one number that is wanted stands in the reply as a part of a time, and of another: "nove" is not said
+    by "9h30"."""
+    number = next(iter(wanted.numbers), "")
+    needed = [token for token in wanted.rest if is_content(token)]
+    if wanted.times or needed != [number] or number in told.rest or not told.times:
+        return False
+    hours = read(f"às {number[1:]}").times
+    return not any(hour.same(clock) for hour in hours for clock in told.times)
 
 
 def _bare_hours(told: Reading) -> tuple:  # type: ignore[type-arg]

@@ -37,7 +37,9 @@ class Mark(Cause):
 
 
 _HATES = re.compile(r"\b(?:odei|detest|abomin|horror|nojo)")
-_NEGATIVE = re.compile(r"\b(?:nao|nunca|odei\w*|detest\w*|irrita\w*|horror|nojo|suport\w*|reclamar|fujo|foge\w*)\b")
+_NEGATIVE = re.compile(
+    r"\b(?:nao|nunca|odei\w*|detest\w*|irrita\w*|horror|nojo|raiva|bronca|suport\w*|reclamar|fujo|foge\w*|evit\w+)\b"
+)
 _DISLIKES = re.compile(
     r"\b(?:nunca|jamais|nao (?:\w+ )?(?:gost|suport|aguent|toler|curt|faz|fac|com|pod|us|beb|tom|quer|vai|sai)\w*)"
 )

@@ -28,6 +28,7 @@ _TITLE = re.compile(
     r"^((?i:doutor|doutora|dona|seu|dr\.?|dra\.?|professor|professora|padre|pastor|tia|tio)) (?=[A-ZÀ-Ý])"
 )
 _OF_SOMEBODY = re.compile(r"\b(?:d[ao]s? |de [A-ZÀ-Ý][^\WA-ZÀ-Ý])")
+_AND = re.compile(r"(,? e |, )")
 _GRANDFATHER = re.compile(r"(?i)^(?:bis)?a?vôs?$")
 
 
@@ -85,6 +86,17 @@ def contracted(preposition: str, text: str) -> str:
     if article is None or article[1].lower() in {"um", "uma", "uns", "umas"}:
         return f"{preposition} {text}"
     return with_article(preposition, article[1].lower(), text[article.end() :])
+
+
+def with_articles(names: str, preposition: str = "", told: Names | None = None) -> str:
+    """Names in a row, each with its article: "com a Bruna e a Kelly". What is no name, or has an article, stays as it
+    is; so does all of it where the first is none."""
+    parts = _AND.split(names)
+    if not is_name(parts[0]):
+        return f"{preposition} {names}".strip()
+    first, *others = (noun(part, told).after(preposition if at == 0 else "") if is_name(part) else part
+                      for at, part in enumerate(parts))  # fmt: skip
+    return first + "".join(others)
 
 
 def head_word(text: str) -> str:
@@ -150,12 +162,15 @@ def is_infinitive(text: str) -> bool:
 
 def noun_gender(head: str) -> Gender:
     """Of a common noun, folded."""
-    for form in (head, head.removesuffix("s")):
+    # "reuniões" as "reunião", "aulas" as "aula".
+    singular = head.removesuffix("oes") + "ao" if head.endswith("oes") else head.removesuffix("s")
+    for form in (head, singular):
         if form in listed("gender", "feminine"):
             return Gender.FEMININE
         if form in listed("gender", "masculine"):
             return Gender.MASCULINE
-    return Gender.FEMININE if _FEMININE_NOUN.search(head) else Gender.MASCULINE
+    feminine = _FEMININE_NOUN.search(head) or _FEMININE_NOUN.search(singular)
+    return Gender.FEMININE if feminine else Gender.MASCULINE
 
 
 @lru_cache(maxsize=512)

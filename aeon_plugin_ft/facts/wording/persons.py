@@ -49,9 +49,10 @@ _POSSESSIVES = {
 }
 _FIRST_PERSON = re.compile(
     r"\b(?:(?P<joined>(?:d|n|pel)?[oa]s? )?(?P<own>meu|minha|meus|minhas|noss[oa]s?)\b(?: (?P<noun>[^\W\d_]+))?"
-    r"|(?P<we>a gente)|(?P<i>eu)|(?P<me>me|mim)|(?P<with>comigo|conosco))\b",
+    r"|(?P<we>a gente)|(?P<i>eu)|(?P<me>me|mim)\b(?:(?= (?P<deed>[^\W\d_]+)))?|(?P<with>comigo|conosco))\b",
     re.IGNORECASE,
 )
+_WITH_WHOM = re.compile(r" com (?=[oa]s? |[A-ZÀ-Ý])")
 _AMBIGUOUS = frozenset(
     {"como", "uso", "jogo", "trabalho", "estudo", "acordo", "almoco", "comeco", "caminho", "saco", "passeio", "treino",
      "visto", "parto", "toco", "troco", "pago", "subo"}
@@ -96,7 +97,11 @@ class Speech:
         if one.proper or of_somebody(one.text):
             return turned(one.after(preposition), self, verbs=False)
         if self.person is Person.DONO:
-            return one.after(preposition) + self.of_owner
+            # "a reunião do dono com a Kelly": behind "a Kelly" it would be the Kelly that is the owner's.
+            phrase = one.after(preposition)
+            whom = _WITH_WHOM.search(phrase)
+            end = whom.start() if whom else len(phrase)
+            return f"{phrase[:end]}{self.of_owner}{phrase[end:]}"
         own = Noun(f"{self.possessive(one)} {one.text}", one.gender, one.plural)
         return own.after(preposition) if article or preposition else own.text
 
@@ -196,11 +201,29 @@ def turned(text: str, speech: Speech, verbs: bool = True) -> str:
         if match["with"]:
             return speech.with_owner
         if match["me"]:
-            return "te" if speech.person is Person.TU else "se" if match["me"].lower() == "me" else speech.owner
+            return _pronoun(match["me"], match["deed"] or "", speech)
         return _own(match, speech)
 
     words = _FIRST_PERSON.sub(replace, text)
     return _verbs(words, speech) if verbs else words
+
+
+_OTHERS_DEED = re.compile(r"(?:a|e|[aei]m|aram|eram|iram|ou|eu|iu)$")
+"""Third persons, folded: liga, liguem, ligou. ("dou", "vou" are the owner's, and are listed.)"""
+
+
+def _pronoun(me: str, deed: str, speech: Speech) -> str:
+    """ "me" and "mim" of the owner: what they do to themselves ("me levanto" is "se levanta"), and what others do to
+    them ("que me liguem" is "que lhe liguem")."""
+    folded = fold_accents(deed)
+    if me.lower() != "me":
+        return "ti" if speech.person is Person.TU else speech.owner
+    if speech.person is Person.TU:
+        return "te"
+    others = folded not in read_toml("words.toml")["verbs"] and _OTHERS_DEED.search(folded) is not None
+    if not others:
+        return "se"
+    return "te" if speech.person is Person.VOCE else "lhe"
 
 
 def _own(match: re.Match[str], speech: Speech) -> str:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from aeon_plugin_ft.facts.wording import values
-from aeon_plugin_ft.facts.wording.nouns import Gender, Noun, is_infinitive, is_name, noun
+from aeon_plugin_ft.facts.wording.nouns import Gender, Noun, is_infinitive, noun, with_articles
 from aeon_plugin_ft.facts.wording.persons import Doing, Speech, doing, doing_infinitive, turned
 from aeon_plugin_ft.facts.wording.topics import Topic
 from aeon_plugin_ft.privacy.folding import fold_accents
@@ -22,6 +22,7 @@ _SLOT = re.compile(r"\{(?:(?P<prefix>[^\s{}:]+) )?(?P<name>[^\s{}:]+)(?::(?P<for
                    r"|\[(?P<agrees>[save]):(?P<forms>[^\]]+)\]|<(?P<counts>[sa]):(?P<numbers>[^>]+)>")  # fmt: skip
 _OWN_WORD = re.compile(r"(?i)^(?:[oa]s? )?(meus?|minhas?|noss[oa]s?)\b")
 _ADJECTIVE = re.compile(r"(?i)^(pret|branc|amarel|rox|vermelh|dourad|pratead|rajad|malhad|pintad|escur|clar)[oa](s?)$")
+_SECOND = re.compile(r" e [oa]s? ")
 CHOICE = " | "
 """Between the values of a question that leaves a choice."""
 
@@ -86,7 +87,12 @@ class _Words:
     def _subject(self) -> Noun:
         if not self.about.subject:
             raise _Missing
-        return noun(self.about.subject, self.about.names)
+        one = noun(self.about.subject, self.about.names)
+        what, beside, whom = one.text.partition(" com ")
+        if not _SECOND.search(whom):
+            return one
+        # The grammar leaves out an article where a noun phrase begins, and so the first one's.
+        return replace(one, text=f"{what} {with_articles(whom, beside.strip(), self.about.names)}")
 
     def _meu(self, form: str) -> str:
         return self.speech.possessive(Noun("", Gender(form)))
@@ -135,14 +141,12 @@ class _Words:
         return f"{told[1]}{self._subject().pick('o', 'a')}" if told and self.about.subject else value
 
     def _named(self, value: str, preposition: str) -> str:
-        """A person, a pet or a thing by name, with the article."""
-        if not is_name(value) or " e " in value:
-            return f"{preposition} {value}".strip()
-        told = (self.about.names or {}).get(fold_accents(value))
-        if told is None and self.about.shape == "name_being":
-            told = self._subject().gender
-        known = {fold_accents(value): told} if told else None
-        return noun(value, known).after(preposition)
+        """A person, a pet or a thing by name, with the article; several with theirs."""
+        told = dict(self.about.names or {})
+        # Of several ("meus pais são a Ana e o João") the noun tells no gender.
+        if self.about.shape == "name_being" and " e " not in value:
+            told.setdefault(fold_accents(value), self._subject().gender)
+        return with_articles(value, preposition, told)
 
     def _simple(self, name: str) -> str:
         about = self.about

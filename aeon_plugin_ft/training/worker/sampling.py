@@ -6,6 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import torch
+
 from aeon_plugin_ft.processes.awake import awake_seconds
 from aeon_plugin_ft.training.engine.layered.choice import load_frozen
 from aeon_plugin_ft.training.engine.parity import Parity
@@ -23,9 +25,9 @@ class SampledSession(Session):
     layers = sampled = 0
     checking = 0.0
 
-    def load(self, device: str) -> tuple[Any, WeightSource | None]:
+    def load(self, device: str, dtype: torch.dtype) -> tuple[Any, WeightSource | None]:
         """As `Session.load`."""
-        model, source = load_frozen(self.run.folder, self.config.base, self.recipe, device, at_most=SAMPLED)
+        model, source = load_frozen(self.run.folder, self.config.base, self.recipe, device, dtype, at_most=SAMPLED)
         config = json.loads((self.config.base.training_copy / "config.json").read_text(encoding="utf-8"))
         self.sampled = int(model.config.get_text_config().num_hidden_layers)
         self.layers = self.sampled if source is None else int(config["num_hidden_layers"])

@@ -9,11 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
-from transformers import TrainerState
+import torch
+from transformers import AutoConfig, TrainerState
 
 from aeon_plugin_ft.causes import RunPhase
-from aeon_plugin_ft.dataset.frozen import read_lineage, read_messages
-from aeon_plugin_ft.dataset.lessons import lesson_groups
+from aeon_plugin_ft.dataset.frozen import read_messages
 from aeon_plugin_ft.dataset.tool_calls import tool_call
 from aeon_plugin_ft.errors import DatasetError
 from aeon_plugin_ft.store.files import whole_folder, write_json
@@ -23,10 +23,11 @@ from aeon_plugin_ft.training.engine.encode import Encoded, Encoder
 from aeon_plugin_ft.training.engine.layered.choice import engine_of, load_frozen
 from aeon_plugin_ft.training.engine.loading import add_adapter, free_bytes, pick_device, set_up_torch
 from aeon_plugin_ft.training.engine.parity import Parity, check
+from aeon_plugin_ft.training.engine.precision import compute_type
 from aeon_plugin_ft.training.engine.shared import SharedPrefix, causal_model
 from aeon_plugin_ft.training.engine.trainer import FiniteGradients, Reporter, SharedPrefixTrainer, config_of, dataset_of
 from aeon_plugin_ft.training.memory import MEMORY_FILE, chosen_micro_tokens, mapped_bytes, micro_tokens, peak_bytes
-from aeon_plugin_ft.training.mix import Mix, choose_probes, choose_validation, number_prompts
+from aeon_plugin_ft.training.mix import Mix, choose_validation, number_prompts
 from aeon_plugin_ft.training.model import Progress, Run, RunOutcome, RunState
 from aeon_plugin_ft.training.plan import Row
 from aeon_plugin_ft.training.recipe import step_examples
@@ -38,6 +39,8 @@ from aeon_plugin_ft.weights.sources import WeightSource
 from hooks import Message
 
 PARITY_FILE = "parity.json"
+PRECISION_FILE = "precision.json"
+"""In a run's folder: the type that it computes in."""
 
 
 class OnRunPhase(Protocol):
@@ -63,8 +66,7 @@ class Session:
         self.stages = Stages(run.folder / "stages")
         self.encoded = Encoded()
         self.order: list[list[int]] = []
-        self.aside: tuple[list[Row], ...] = ()
-        """Rows to measure on, in sets that count alike: conversations, and lessons."""
+        self.validation: list[Row] = []
         self.early: EarlyStopping | None = None
         self.micro_tokens = self.recipe.micro_tokens
         self.source: WeightSource | None = None
@@ -84,7 +86,7 @@ class Session:
         trainer.add_callback(FiniteGradients())
         # Before EarlyStopping: it sets `should_save` to yes or no, and would take back what the other one asks for.
         trainer.add_callback(RegularCheckpoints(self.recipe.checkpoint_steps, self.watch.check))
-        if self.aside:
+        if self.validation:
             self.early = EarlyStopping(self._measure(trainer), self.recipe.evaluate_steps, self.recipe.patience)
             trainer.add_callback(self.early)
         self._learn(trainer)
@@ -103,7 +105,7 @@ class Session:
         self.phase(RunPhase.LOADING)
         device = pick_device()
         # The slowest part of a start, and not to be interrupted from inside: hence the looks before and after.
-        base, self.source = self.load(device)
+        base, self.source = self.load(device, self._compute_type(device))
         model = add_adapter(base, self.recipe, self.stages.newest() or self.config.parent)
         self.watch.check()
         trainer = self.trainer(model, self.encoded.rows, device)
@@ -113,12 +115,12 @@ class Session:
         self.watch.check()
         return trainer, self.encoded.rows, verdict
 
-    def load(self, device: str) -> tuple[Any, WeightSource | None]:
-        """The frozen base, and its weights where they are read a layer at a time."""
-        return load_frozen(self.run.folder, self.config.base, self.recipe, device)
+    def load(self, device: str, dtype: torch.dtype) -> tuple[Any, WeightSource | None]:
+        """The frozen base, to compute in this type, and its weights where they are read a layer at a time."""
+        return load_frozen(self.run.folder, self.config.base, self.recipe, device, dtype)
 
     def mix(self, messages: Sequence[Sequence[Message]], kept: Sequence[int]) -> Mix:
-        """What each row is, in the numbers of the rows; also sets rows aside to measure on."""
+        """What each row is, in the numbers of the rows; also sets aside the rows to measure on."""
         chats = [messages[index] for index in kept]
         new = None if self.config.new is None else set(self.config.new)
         # Two numberings: `new` and `kept` are lines of train.jsonl, everything from here on counts the rows that are
@@ -126,7 +128,10 @@ class Session:
         learnt = [row for row, line in enumerate(kept) if new is None or line in new]
         if not learnt:
             raise DatasetError("None of the new examples is left to train on", "Raise [train] max_length")
-        aside = self._keep_aside(chats, kept, learnt)
+        # The question before the reply: what is kept aside must not be a question that is learnt as well.
+        asked = ["" if len(chats[row]) < 2 else chats[row][-2].content.casefold() for row in learnt]
+        aside = {learnt[place] for place in choose_validation(asked, self.recipe.validation, self.recipe.seed)}
+        self.validation = [self.encoded.rows[row] for row in sorted(aside)]
         older = () if new is None else tuple(row for row, line in enumerate(kept) if line not in new)
         return Mix(
             tuple(row for row in learnt if row not in aside),
@@ -134,21 +139,6 @@ class Session:
             frozenset(row for row, chat in enumerate(chats) if tool_call(chat[-1].content)),
             number_prompts(chat[0].content if chat[0].role == "system" else "" for chat in chats),
         )
-
-    def _keep_aside(
-        self, chats: Sequence[Sequence[Message]], kept: Sequence[int], learnt: Sequence[int]
-    ) -> frozenset[int]:
-        """The rows to measure on; `kept` is the line of train.jsonl that each row stands in."""
-        recipe = self.recipe
-        lessons = lesson_groups(read_lineage(self.config.dataset)) if recipe.probes else {}
-        talk = [row for row in learnt if kept[row] not in lessons]
-        # The question before the reply: what is kept aside must not be a question that is learnt as well.
-        asked = ["" if len(chats[row]) < 2 else chats[row][-2].content.casefold() for row in talk]
-        validation = {talk[place] for place in choose_validation(asked, recipe.validation, recipe.seed)}
-        taught = {row: lessons[kept[row]] for row in learnt if kept[row] in lessons}
-        probes = choose_probes(taught, recipe.probes, recipe.seed)
-        self.aside = tuple([self.encoded.rows[row] for row in sorted(rows)] for rows in (validation, probes) if rows)
-        return probes | validation
 
     def encode(self) -> Encoded:
         """The training split as tokens; raise DatasetError when nothing is left of it."""
@@ -182,6 +172,15 @@ class Session:
         """Let go of the base's files."""
         if self.source is not None:
             self.source.close()
+
+    def _compute_type(self, device: str) -> torch.dtype:
+        """Measured once a run: its later attempts must round as the first one did."""
+        file = self.run.folder / PRECISION_FILE
+        if not file.exists():
+            config = AutoConfig.from_pretrained(self.config.base.training_copy, local_files_only=True)
+            write_json(file, {"dtype": str(compute_type(config, device)).removeprefix("torch.")})
+        chosen: torch.dtype = getattr(torch, json.loads(file.read_text(encoding="utf-8"))["dtype"])
+        return chosen
 
     def _micro_tokens(self, model: Any, rows: Sequence[Row], device: str) -> int:
         """Chosen once a run: the order in which gradients are added up must not change between attempts."""
@@ -220,19 +219,14 @@ class Session:
         return file if file.exists() else None
 
     def _measure(self, trainer: SharedPrefixTrainer) -> Callable[[], float]:
-        """The loss on the rows that are kept aside, nats per supervised token: the mean over the sets.
-
-        The loss on conversations falls first, and rises again while the facts are still being learnt; stopped by it
-        alone, a run knows a third of what it was told. With both, it goes on as long as it gains more in one than it
-        loses in the other.
-        """
+        """The loss on the rows that are kept aside, nats per supervised token."""
+        # Over all tokens, not the mean of the rows' means: a short reply must not count as much as a long one.
+        tokens = sum(row.supervised for row in self.validation)
 
         def measure() -> float:
             scorer = trainer.engine or SharedPrefix(trainer.model, self.micro_tokens, self.watch.check)
             losses = scorer.losses if trainer.engine else scorer.stock_losses
-            # Over a set's tokens, not the mean of the rows' means: a short reply must not count as much as a long one.
-            means = [sum(losses(rows)) / sum(row.supervised for row in rows) for rows in self.aside]
-            trainer.validation_loss = sum(means) / len(means)
+            trainer.validation_loss = sum(losses(self.validation)) / tokens
             return trainer.validation_loss
 
         return measure

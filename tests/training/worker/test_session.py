@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from aeon_plugin_ft.causes import EndCause, PauseCause
-from aeon_plugin_ft.dataset.lessons import LESSON
 from aeon_plugin_ft.errors import DatasetError, TrainingError
 from aeon_plugin_ft.training.model import Recipe, Run
 from aeon_plugin_ft.training.plan import Row
@@ -306,33 +305,6 @@ def test_a_tracker_gets_the_numbers_too(
     assert len(logged) == 6
 
 
-def test_conversations_and_lessons_are_measured_apart_and_count_alike(
-    runner: Runner, tiny_recipe: Callable[..., Recipe]
-) -> None:
-    """Forty replies must not outvote six facts: with one sum, the run would stop when the style is learnt."""
-    from aeon_plugin_ft.training.worker.session import Session
-
-    facts = {20: "cat", 21: "cat", 22: "cat", 23: "cat"}
-    rows = [
-        {"split": "train", "line": line + 1, "id": str(line), "turns": [], "session": facts.get(line, "s"), "at": 0.0}
-        | {"source": LESSON if line in facts else "live"}
-        for line in range(24)
-    ]
-    lineage = "".join(json.dumps(row) + "\n" for row in rows)
-    (runner.dataset.folder / "lineage.jsonl").write_text(lineage, encoding="utf-8")
-    run = runner.new(tiny_recipe(steps=2, validation=4, probes=1, evaluate_steps=1, patience=9))
-    session = Session(run, RunConfig.read(run.folder), Watch(), lambda _: None, runner.told.append)  # type: ignore[arg-type]
-    trainer, rows_of_run, _ = session.prepare()
-    talk, lessons = session.aside
-    assert (len(talk), len(lessons)) == (4, 1) and lessons[0] in rows_of_run[20:24]
-    learnt = {row for step in session.order for row in step}
-    assert learnt.isdisjoint(rows_of_run.index(row) for row in (*talk, *lessons))
-    engine = trainer.engine
-    assert engine is not None
-    means = [sum(engine.losses(part)) / sum(row.supervised for row in part) for part in (talk, lessons)]
-    assert session._measure(trainer)() == pytest.approx(sum(means) / 2)
-
-
 def test_a_damaged_checkpoint_is_passed_over_for_the_whole_one_before_it(
     runner: Runner, tiny_recipe: Callable[..., Recipe], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -384,3 +356,29 @@ def test_a_number_that_is_none_ends_the_run_and_leaves_the_last_checkpoint_good(
 
     good = load_file(newest / "adapter_model.safetensors")
     assert all(bool(torch.isfinite(tensor).all()) for tensor in good.values())
+
+
+def test_a_run_keeps_to_the_type_that_its_first_attempt_computed_in(
+    runner: Runner, tiny_recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Measured again on a busier machine, the second attempt would round in another way."""
+    import torch
+
+    from aeon_plugin_ft.training.worker import session
+
+    run = runner.new(tiny_recipe(steps=4, checkpoint_steps=1))
+    monkeypatch.setattr(session, "compute_type", lambda *_: torch.bfloat16)
+    with pytest.raises(StopRequested):
+        runner.train(run, Stopping(runner, 2))
+    assert json.loads((run.folder / session.PRECISION_FILE).read_text(encoding="utf-8")) == {"dtype": "bfloat16"}
+    monkeypatch.setattr(session, "compute_type", lambda *_: torch.float32)
+    loaded: list[torch.dtype] = []
+    real = session.load_base
+
+    def load_base(folder: object, device: str, dtype: torch.dtype, quantize: str) -> object:
+        loaded.append(dtype)
+        return real(folder, device, dtype, quantize)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(session, "load_base", load_base)
+    runner.train(run, Watch())
+    assert loaded == [torch.bfloat16] and run.adapter.exists()

@@ -6,25 +6,27 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.base.training_copy import whole_copy
 from aeon_plugin_ft.store.files import write_json
 from aeon_plugin_ft.training.engine.layered.engine import LayeredPrefix
 from aeon_plugin_ft.training.engine.layered.skeleton import load_skeleton, load_whole
-from aeon_plugin_ft.training.engine.loading import free_bytes, load_base
+from aeon_plugin_ft.training.engine.loading import free_bytes, load_base, pick_dtype
 from aeon_plugin_ft.training.engine.shared import Checkpoint, SharedPrefix
 from aeon_plugin_ft.training.model import Recipe
 from aeon_plugin_ft.weights.sources import WeightSource, has_weights, open_source, total_weights
 
 ENGINE_FILE = "engine.json"
 WEIGHTS_SHARE = 0.6
-"""Of the free memory may be taken by a whole model in fp32; above it, its layers are read one at a time."""
+"""Of the free memory may be taken by a whole model; above it, its layers are read one at a time."""
 MICRO_TOKENS = 512
 """At most, one layer at a time: products of more rows are no faster, and what is in memory grows with them."""
 
 
 def load_frozen(
-    run: Path, base: BaseModel, recipe: Recipe, device: str, at_most: int = 0
+    run: Path, base: BaseModel, recipe: Recipe, device: str, dtype: torch.dtype, at_most: int = 0
 ) -> tuple[Any, WeightSource | None]:
     """(the frozen model for the run in `run`, where its matrices are if they are not in it). Close the latter.
 
@@ -34,13 +36,13 @@ def load_frozen(
     if recipe.quantize != "none":
         # bitsandbytes makes its 4 bits while transformers loads a whole folder.
         whole = folder if base.gguf is None else whole_copy(base.gguf, base.digest, folder.parent.parent)
-        return load_base(whole, device, quantize=recipe.quantize), None
+        return load_base(whole, device, dtype, recipe.quantize), None
     if base.gguf is None and not has_weights(folder):
         # In another format than safetensors, which transformers may know.
-        return load_base(folder, device), None
+        return load_base(folder, device, dtype), None
     source = open_source(folder, base.gguf, recipe.threads)
-    layered = by_layers(run, source, recipe, device, free_bytes(device))
-    return _load(folder, source, device, layered=layered, at_most=at_most)
+    layered = by_layers(run, source, recipe, device, free_bytes(device), dtype)
+    return _load(folder, source, device, dtype, layered=layered, at_most=at_most)
 
 
 def load_to_measure(
@@ -52,16 +54,16 @@ def load_to_measure(
     source = open_source(folder, gguf, threads)
     if layered is None:
         layered = device == "cpu" and too_large(source, free_bytes(device))
-    return _load(folder, source, device, layered=layered)
+    return _load(folder, source, device, pick_dtype(device), layered=layered)
 
 
 def _load(
-    folder: Path, source: WeightSource, device: str, *, layered: bool, at_most: int = 0
+    folder: Path, source: WeightSource, device: str, dtype: torch.dtype, *, layered: bool, at_most: int = 0
 ) -> tuple[Any, WeightSource | None]:
     try:
         if layered:
             return load_skeleton(folder, source, at_most), source
-        model = load_whole(folder, source, device)
+        model = load_whole(folder, source, device, dtype)
     except BaseException:
         source.close()
         raise
@@ -79,18 +81,20 @@ def engine_of(
     return LayeredPrefix(model, source, min(micro_tokens, MICRO_TOKENS), between, scratch)
 
 
-def by_layers(run: Path, source: WeightSource, recipe: Recipe, device: str, free: int) -> bool:
+def by_layers(
+    run: Path, source: WeightSource, recipe: Recipe, device: str, free: int, dtype: torch.dtype = torch.float32
+) -> bool:
     """Whether the run in `run` trains a base a layer at a time, on a device with `free` bytes. The first attempt
     decides: where it would not fit."""
     file = run / ENGINE_FILE
     if file.exists():
         return bool(json.loads(file.read_text(encoding="utf-8"))["layered"])
     # DoRA looks at a weight's norm when an adapter is made.
-    layered = device == "cpu" and not recipe.dora and too_large(source, free)
+    layered = device == "cpu" and not recipe.dora and too_large(source, free, dtype)
     write_json(file, {"layered": layered})
     return layered
 
 
-def too_large(source: WeightSource, free: int) -> bool:
-    """Whether all weights in fp32 would take too much of `free` bytes."""
-    return 4 * total_weights(source.shapes.values()) > WEIGHTS_SHARE * free
+def too_large(source: WeightSource, free: int, dtype: torch.dtype = torch.float32) -> bool:
+    """Whether all weights in this type would take too much of `free` bytes."""
+    return dtype.itemsize * total_weights(source.shapes.values()) > WEIGHTS_SHARE * free

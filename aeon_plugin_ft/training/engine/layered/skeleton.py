@@ -18,7 +18,6 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from aeon_plugin_ft.errors import BaseModelError
 from aeon_plugin_ft.training.engine.attention import NotShareableError
-from aeon_plugin_ft.training.engine.loading import pick_dtype
 from aeon_plugin_ft.weights.sources import WeightSource
 
 EMBEDDING = "model.embed_tokens.weight"
@@ -66,8 +65,8 @@ class _Unmade(TorchFunctionMode):
         return func(*args, **given)
 
 
-def load_whole(folder: Path, source: WeightSource, device: str) -> Any:
-    """The frozen model with its matrices, read from `source` one after the other, in the type that `device` computes
+def load_whole(folder: Path, source: WeightSource, device: str, dtype: torch.dtype = torch.float32) -> Any:
+    """The frozen model with its matrices, read from `source` one after the other, in the type to compute
     in. Raises BaseModelError as `load_skeleton`."""
     model = load_skeleton(folder, source)
     tied = bool(model.config.get_text_config().tie_word_embeddings)
@@ -77,7 +76,7 @@ def load_whole(folder: Path, source: WeightSource, device: str) -> Any:
             # A head that the file does not have is the embedding, though the config does not say so.
             source.read_into(name if name in source.shapes else EMBEDDING, values.numpy())
             parameter.data = values
-        parameter.data = parameter.data.to(device, pick_dtype(device))
+        parameter.data = parameter.data.to(device, dtype)
     model.tie_weights()
     return model.to(device).eval()
 

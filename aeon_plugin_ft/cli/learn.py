@@ -226,7 +226,7 @@ def training_bar() -> Iterator[Callable[[RunProgress], None]]:
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=12),
-        TextColumn("{task.completed:.0f}/{task.total:.0f}  {task.fields[numbers]}"),
+        TextColumn("{task.fields[step]}/{task.total:.0f}  {task.fields[numbers]}"),
         console=out,
         refresh_per_second=4,
     )
@@ -236,12 +236,13 @@ def training_bar() -> Iterator[Callable[[RunProgress], None]]:
         def on_progress(progress: RunProgress) -> None:
             nonlocal task
             if task is None:
-                task = bar.add_task("training", total=max(1, progress.steps), numbers="")
+                task = bar.add_task("training", total=max(1, progress.steps), step=0, numbers="")
             bar.update(
                 task,
                 description=run_phase_in_english(progress),
                 total=max(1, progress.steps),
-                completed=progress.step,
+                completed=progress.done,
+                step=progress.step,
                 numbers=progress_numbers(progress),
             )
 
@@ -255,10 +256,8 @@ def run_phase_in_english(progress: RunProgress) -> str:
 
 
 def progress_numbers(progress: RunProgress) -> str:
-    """Loss, speed and time left behind the bar; "" before the first step."""
-    if progress.loss is None:
-        return ""
-    parts = [f"loss {progress.loss:.3f}"]
+    """Loss, speed and time left behind the bar; "" while nothing of them is known."""
+    parts = [] if progress.loss is None else [f"loss {progress.loss:.3f}"]
     if progress.examples_per_second:
         parts += [f"{progress.examples_per_second:.2f} examples/s", f"{progress.saving:.1f}x fewer tokens"]
     if progress.seconds_left:

@@ -129,6 +129,13 @@ class Progress:
     stage_step: int = 0
     stage_steps: int = 0
     """Where a preference stage is; 0 of 0 outside of one."""
+    part: float = 0.0
+    """Share of the step under way that is done, from 0 to 1; told where steps take minutes."""
+
+    @property
+    def done(self) -> float:
+        """Steps that are done, with the part of the one under way."""
+        return self.step + self.part
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,10 @@ class WeightSource(Protocol):
         """These rows of a tensor [rows, columns], in this order."""
         ...
 
+    def is_whole(self, name: str) -> bool:
+        """Whether a tensor can only be read as a whole."""
+        ...
+
     def close(self) -> None:
         """Let go of the files."""
         ...
@@ -99,6 +103,10 @@ class GgufSource:
         """As the contract says."""
         for row, line in zip(rows, out, strict=True):
             self.read_into(name, line[None], row)
+
+    def is_whole(self, name: str) -> bool:
+        """As the contract says."""
+        return self.family.permuted_heads(self._names[name], self._heads, self._kv_heads) is not None
 
     def close(self) -> None:
         """As the contract says."""
@@ -169,6 +177,10 @@ class SafetensorsSource:
     def pick_into(self, name: str, rows: Sequence[int], out: Floats) -> None:
         """As the contract says."""
         widen(self._places[name].numbers()[list(rows)], out)
+
+    def is_whole(self, name: str) -> bool:
+        """As the contract says."""
+        return False
 
     def close(self) -> None:
         """As the contract says; the maps are closed when nothing looks at them any more."""

@@ -9,7 +9,7 @@ shared-prefix engine, so the stock path that it is checked against stays PEFT's 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,6 +26,11 @@ class FastLayers:
         self.norms: list[Any] = [module for module in model.modules() if _plain_norm(module)]
         self.between: Callable[[], None] | None = None
         """Called before each product with a frozen weight, also on the way back; may raise."""
+
+    def all_of(self, matrices: Iterable[Tensor]) -> bool:
+        """Whether every one of these frozen weights is computed with here, with one adapter, at present."""
+        ours = {id(layer.base_layer.weight) for layer in self.layers if _one_adapter(layer)}
+        return all(id(matrix) in ours for matrix in matrices)
 
     @contextmanager
     def active(self) -> Iterator[None]:
@@ -112,7 +117,10 @@ def _one_adapter(layer: Any) -> bool:
 
 
 class _LoraLinear(torch.autograd.Function):
-    """y = x W' + b + s (x A') B'; W and b are frozen. x [..., in], W [out, in], A [r, in], B [out, r]."""
+    """y = x W' + b + s (x A') B'; W and b are frozen. x [..., in], W [out, in], A [r, in], B [out, r].
+
+    W may be of a narrower type than all else: its products are then computed in that type.
+    """
 
     @staticmethod
     def forward(
@@ -136,7 +144,7 @@ class _LoraLinear(torch.autograd.Function):
         if unread:
             # No number, so that whoever reads it after all is seen to.
             return inputs.new_full((1,), torch.nan).expand(*inputs.shape[:-1], weight.shape[0])
-        output = torch.mm(rows, weight.t()) if bias is None else torch.addmm(bias, rows, weight.t())
+        output = _product(rows, weight.t(), bias)
         # Into the base's own output: no second tensor of that size is made, nor read again to be added.
         output.addmm_(low, up.t(), alpha=scale)
         return output.view(*inputs.shape[:-1], -1)
@@ -154,9 +162,18 @@ class _LoraLinear(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             if ctx.between is not None:
                 ctx.between()
-            d_inputs = torch.mm(grad, weight).addmm_(d_low, down)
+            d_inputs = _product(grad, weight).addmm_(d_low, down)
             d_inputs = d_inputs.view(*gradients[0].shape[:-1], -1)
         return d_inputs, None, None, d_down, d_up, None, None, None
+
+
+def _product(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """rows [n, k] times weight [k, m] (+ bias [m]), in the type of the rows."""
+    if rows.dtype == weight.dtype:
+        return torch.mm(rows, weight) if bias is None else torch.addmm(bias, rows, weight)
+    # The processor adds up in fp32 whatever it multiplies, so what is lost are the last digits of rows and product.
+    product = torch.mm(rows.to(weight.dtype), weight).to(rows.dtype)
+    return product if bias is None else product.add_(bias)
 
 
 def _plain_norm(module: Any) -> bool:

@@ -31,12 +31,13 @@ A mistake in masks, positions or targets is far above: the smallest known one ch
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """`shared` says whether sharing may be used, `reason` why (or why not)."""
+    """`shared` says whether sharing may be used, `reason` why (or why not); `dtype` what type that holds for."""
 
     shared: bool
     reason: str
     loss_difference: float = math.nan
     gradient_difference: float = math.nan
+    dtype: str = ""
 
 
 def choose_rows(rows: Sequence[Row]) -> list[Row]:
@@ -60,7 +61,10 @@ def check(model: torch.nn.Module, engine: SharedPrefix, rows: Sequence[Row]) -> 
     with _nudged(model):
         try:
             stock_loss, stock_gradients = engine.stock_step(chosen), _take_gradients(model)
-            loss, _ = engine.step(chosen)
+            verdict = judge(engine.step(chosen)[0], stock_loss, _take_gradients(model), stock_gradients, engine.dtype)
+            if not verdict.shared and engine.widen():
+                loss, _ = engine.step(chosen)
+                verdict = judge(loss, stock_loss, _take_gradients(model), stock_gradients, engine.dtype)
         except NotShareableError as error:
             _take_gradients(model)
             return Parity(False, str(error))
@@ -71,8 +75,7 @@ def check(model: torch.nn.Module, engine: SharedPrefix, rows: Sequence[Row]) -> 
                 raise
             _take_gradients(model)
             return Parity(False, f"the model does not take it ({type(error).__name__}: {str(error)[:200]})")
-        gradients = _take_gradients(model)
-    return judge(loss, stock_loss, gradients, stock_gradients, engine.head.weight.dtype)
+    return verdict
 
 
 def judge(
@@ -83,12 +86,14 @@ def judge(
     gradient_difference = difference(gradients, stock_gradients)
     most_loss, most_gradient = TOLERANCE.get(dtype, TOLERANCE[torch.float32])
     same = loss_difference <= most_loss and gradient_difference <= most_gradient  # false for NaN too
+    name = str(dtype).removeprefix("torch.")
+    apart = f"loss by {loss_difference:.1e}, gradient by {gradient_difference:.1e}"
     reason = (
-        f"loss and gradient equal to the stock path's (differences {loss_difference:.0e} and {gradient_difference:.0e})"
+        f"loss and gradient equal to the stock path's within the rounding of {name} ({apart})"
         if same
-        else f"it would change the result (loss by {loss_difference:.1e}, gradient by {gradient_difference:.1e})"
+        else f"it would change the result ({apart})"
     )
-    return Parity(same, reason, loss_difference, gradient_difference)
+    return Parity(same, reason, loss_difference, gradient_difference, name)
 
 
 def difference(gradients: dict[str, Tensor], stock_gradients: dict[str, Tensor]) -> float:

@@ -36,6 +36,8 @@ from aeon_plugin_ft.training.plan import Group, Row, plan_batch
 
 Checkpoint = Callable[[], None]
 """Called between micro-batches; raises when the run is to stop."""
+OnLayer = Callable[[int, int], None]
+"""Hears that so many of so many layers of a step are computed; forward and backward count as one each."""
 
 
 def _nothing() -> None:
@@ -52,7 +54,10 @@ class SharedPrefix:
         self.config: Any = causal.config.get_text_config()
         self.micro_tokens = micro_tokens
         self.between = between
+        self.on_layer: OnLayer = lambda done, of: None
+        """Of an engine whose steps take long enough to tell of their layers."""
         self.head = Head.of(self.causal)
+        self.dtype: torch.dtype = self.head.weight.dtype
         # Of the wrapper, not of the model inside it: the layers that are replaced are PEFT's.
         self.fast = FastLayers(model)
         self.layers = int(self.config.num_hidden_layers)
@@ -115,9 +120,14 @@ class SharedPrefix:
         """The mean loss of the rows, and its gradients, by the model's own forward pass."""
         return stock_step(self.causal, rows)
 
-    def settle(self, *, shared: bool) -> SharedPrefix | None:
-        """The engine to train with, now that it is known whether sharing is exact; None: the stock path."""
+    def settle(self, *, shared: bool, dtype: str = "") -> SharedPrefix | None:
+        """The engine to train with, now that it is known whether sharing is exact, and in what type ("": as it is).
+        None: the stock path."""
         return self if shared else None
+
+    def widen(self) -> bool:
+        """Compute in a wider type from now on; False where the model is of the type that it is computed in."""
+        return False
 
     def _group(self, rows: Sequence[Row], group: Group, scale: float, weights: Sequence[float] | None = None) -> float:
         """Summed loss of a group, each row times its weight; gradients scaled by `scale`."""

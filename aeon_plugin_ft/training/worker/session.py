@@ -69,6 +69,7 @@ class Session:
         self.validation: list[Row] = []
         self.early: EarlyStopping | None = None
         self.micro_tokens = self.recipe.micro_tokens
+        self.dtype = torch.float32
         self.source: WeightSource | None = None
         """The base's weights, where they are read a layer at a time."""
 
@@ -105,13 +106,14 @@ class Session:
         self.phase(RunPhase.LOADING)
         device = pick_device()
         # The slowest part of a start, and not to be interrupted from inside: hence the looks before and after.
-        base, self.source = self.load(device, self._compute_type(device))
+        self.dtype = self._compute_type(device)
+        base, self.source = self.load(device, self.dtype)
         model = add_adapter(base, self.recipe, self.stages.newest() or self.config.parent)
         self.watch.check()
         trainer = self.trainer(model, self.encoded.rows, device)
         verdict = self.parity(trainer, self.encoded.rows)
         assert trainer.engine is not None
-        trainer.engine = trainer.engine.settle(shared=verdict.shared)
+        trainer.engine = trainer.engine.settle(shared=verdict.shared, dtype=verdict.dtype)
         self.watch.check()
         return trainer, self.encoded.rows, verdict
 
@@ -164,7 +166,7 @@ class Session:
             order=self.order,
             checkpoints=self.checkpoints,
             lora_plus=self.recipe.lora_plus,
-            engine=engine_of(model, self.source, self.micro_tokens, self.watch.check, self.run.folder),
+            engine=engine_of(model, self.source, self.micro_tokens, self.watch.check, self.run.folder, self.dtype),
             between=self.watch.check,
         )
 

@@ -79,13 +79,13 @@ def whole_model(config: Any, source: WeightSource) -> Any:
     return adapted(made)
 
 
-def adapted(model: Any) -> Any:
+def adapted(model: Any, targets: str | list[str] = "all-linear") -> Any:
     """With an adapter that is the same for every model of the same shape, and whose B is not zero."""
     torch.manual_seed(3)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         model = get_peft_model(
-            model, LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM")
+            model, LoraConfig(r=4, lora_alpha=8, target_modules=targets, task_type="CAUSAL_LM")
         )  # fmt: skip
     random = torch.Generator().manual_seed(5)
     for name, parameter in model.named_parameters():

@@ -72,13 +72,14 @@ def _load(
 
 
 def engine_of(
-    model: Any, source: WeightSource | None, micro_tokens: int, between: Checkpoint, scratch: Path | None = None
-) -> SharedPrefix:
+    model: Any, source: WeightSource | None, micro_tokens: int, between: Checkpoint, scratch: Path | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> SharedPrefix:  # fmt: skip
     """The engine for what was loaded here, once there is an adapter around it. `scratch` is where a layer-wise one
-    keeps what is too large for the memory."""
+    keeps what is too large for the memory, `dtype` what it multiplies in; a whole model has its own type."""
     if source is None:
         return SharedPrefix(model, micro_tokens, between)
-    return LayeredPrefix(model, source, min(micro_tokens, MICRO_TOKENS), between, scratch)
+    return LayeredPrefix(model, source, min(micro_tokens, MICRO_TOKENS), between, scratch, dtype=dtype)
 
 
 def by_layers(

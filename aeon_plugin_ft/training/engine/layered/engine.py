@@ -14,7 +14,7 @@ and the forward pass a second time: 6 products a weight and token in place of 4.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from aeon_plugin_ft.training.engine.attention import KeyValue, NotShareableError, PrefixDone, Sharing
+from aeon_plugin_ft.training.engine.layered.batches import Batches
 from aeon_plugin_ft.training.engine.layered.head import StreamedHead
 from aeon_plugin_ft.training.engine.layered.parts import (
     Bundle,
@@ -31,7 +32,6 @@ from aeon_plugin_ft.training.engine.layered.parts import (
     Recorder,
     backward_from,
     spread,
-    token_places,
 )
 from aeon_plugin_ft.training.engine.layered.rows import ChunkedLayers
 from aeon_plugin_ft.training.engine.layered.skeleton import (
@@ -41,9 +41,8 @@ from aeon_plugin_ft.training.engine.layered.skeleton import (
     decoder_layers,
     is_placeholder,
 )
-from aeon_plugin_ft.training.engine.packing import Packing
-from aeon_plugin_ft.training.engine.shared import Checkpoint, SharedPrefix, cut, targets_of
-from aeon_plugin_ft.training.plan import Row, plan_batch
+from aeon_plugin_ft.training.engine.shared import Checkpoint, SharedPrefix, cut
+from aeon_plugin_ft.training.plan import Row
 from aeon_plugin_ft.weights.sources import WeightSource
 
 INPUT_BYTES = 1 << 30
@@ -51,15 +50,13 @@ INPUT_BYTES = 1 << 30
 ALL_LAYERS = 1 << 30
 """More layers than any model has: the pass over a prefix is not over with this one."""
 
-OnLayer = Callable[[int, int], None]
-"""Hears that so many of so many layers of a step are computed; forward and backward count as one each."""
-
 
 class LayeredPrefix(SharedPrefix):
     """The engine around a model of `load_skeleton`, with an adapter. `source` has its weights. `between` is called
     before each product with a weight and raises to leave: what the step has added to the gradients is then dropped.
-    `scratch` is the folder for layer inputs that are too large for the memory. Raises NotShareableError for a model it
-    has no exact form for."""
+    `scratch` is the folder for layer inputs that are too large for the memory. `dtype` is what products with weights
+    of the layers are computed in, all else being in fp32; these are too where `fast` does not know a layer. Raises
+    NotShareableError for a model it has no exact form for."""
 
     def __init__(
         self,
@@ -68,20 +65,22 @@ class LayeredPrefix(SharedPrefix):
         micro_tokens: int = 512,
         between: Checkpoint = lambda: None,
         scratch: Path | None = None,
-        on_layer: OnLayer = lambda done, of: None,
+        dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__(model, micro_tokens, between)
         self.trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.fast.between = between
-        self.source, self.scratch, self.on_layer = source, scratch, on_layer
+        self.source, self.scratch = source, scratch
         self.input_bytes = INPUT_BYTES
         self.sharing = True
         self.modules = decoder_layers(self.causal)
         self.chunked = ChunkedLayers(self.modules, int(self.config.intermediate_size))
         self.weights = LayerWeights(self.modules, source, between)
+        self.dtype = dtype if self.fast.all_of(self.weights.matrices) else torch.float32
         name = HEAD if HEAD in source.shapes else EMBEDDING
         self.streamed = StreamedHead(self.head, source, name, between)
         self.record = Recorder(self.causal, source)
+        self.batches = Batches(self.record)
         self._refuse_trained_outside()
 
     def _refuse_trained_outside(self) -> None:
@@ -105,11 +104,11 @@ class LayeredPrefix(SharedPrefix):
         if not self.sharing:
             return self.stock_losses(rows)
         with self._ours():
-            return self._scored(rows, self._bundles(rows))
+            return self._scored(rows, self.batches.shared(rows, self.micro_tokens))
 
     def stock_losses(self, rows: Sequence[Row]) -> list[float]:
         """As `SharedPrefix.stock_losses`: each row by itself, with the model's own attention and PEFT's layers."""
-        return self._scored(rows, self._alone(rows))
+        return self._scored(rows, self.batches.alone(rows))
 
     def logits(self, ids: Sequence[int], at: Sequence[int]) -> Tensor:
         """What comes after each of the tokens `at` of one sequence [n, vocabulary], by the model's own attention and
@@ -126,10 +125,17 @@ class LayeredPrefix(SharedPrefix):
         scale = 1.0 / max(1, sum(row.supervised for row in rows))
         return self._learn(rows, [scale] * len(rows), stock=True)
 
-    def settle(self, *, shared: bool) -> LayeredPrefix:
+    def settle(self, *, shared: bool, dtype: str = "") -> LayeredPrefix:
         """This engine: nothing else can compute a model that is not there. Without sharing, each row by itself."""
         self.sharing = shared
+        if dtype:
+            self.dtype = getattr(torch, dtype)
         return self
+
+    def widen(self) -> bool:
+        """As `SharedPrefix.widen`."""
+        narrow, self.dtype = self.dtype != torch.float32, torch.float32
+        return narrow
 
     # -- one step --------------------------------------------------------------------------------
 
@@ -137,7 +143,7 @@ class LayeredPrefix(SharedPrefix):
         """Sum of the rows' losses times their weights; its gradients are added to the adapter's."""
         self._refuse_checkpointing()
         with self._whole(), nullcontext() if stock else self._ours():
-            bundles = self._alone(rows) if stock else self._bundles(rows)
+            bundles = self.batches.alone(rows) if stock else self.batches.shared(rows, self.micro_tokens)
             parts = [part for bundle, _ in bundles for part in bundle.micro]
             if not parts:
                 return 0.0
@@ -163,7 +169,9 @@ class LayeredPrefix(SharedPrefix):
     @contextmanager
     def _ours(self) -> Iterator[None]:
         """Attention, LoRA layers and norms through ours, and the MLPs some rows at a time."""
-        with self._attention(), self.chunked.active():
+        # Adapters that are switched off meanwhile leave PEFT's layers to themselves, which know of one type only.
+        narrow = self.fast.all_of(self.weights.matrices)
+        with self._attention(), self.chunked.active(), self.weights.of_type(self.dtype if narrow else torch.float32):
             yield
 
     @contextmanager
@@ -187,53 +195,6 @@ class LayeredPrefix(SharedPrefix):
             yield made
         finally:
             made.close()
-
-    # -- what goes through the layers ------------------------------------------------------------
-
-    def _bundles(self, rows: Sequence[Row]) -> list[tuple[Bundle, list[Tensor]]]:
-        """The groups of a batch, each with the first layer's input for its parts."""
-        groups = plan_batch(rows, self.micro_tokens)
-        lengths = []
-        for group in groups:
-            lengths += [group.prefix] if group.prefix else []
-            lengths += [sum(len(rows[row].ids) - group.prefix for row in members) for members in group.micro]
-        places = token_places(lengths)
-        made = []
-        for group in groups:
-            prefix, inputs = None, []
-            if group.prefix:
-                ids = torch.tensor(rows[group.rows[0]].ids[: group.prefix])
-                packing = Packing.of([group.prefix], 0)
-                first, arguments = self.record(ids, packing.positions)
-                prefix = Part(next(places), arguments, packing, _NONE, _NONE)
-                inputs.append(first)
-            micro = []
-            for members in group.micro:
-                part, first = self._suffixes_part(rows, members, group.prefix, next(places))
-                micro.append(part)
-                inputs.append(first)
-            made.append((Bundle(prefix, tuple(micro)), inputs))
-        return made
-
-    def _suffixes_part(
-        self, rows: Sequence[Row], members: Sequence[int], prefix: int, place: slice
-    ) -> tuple[Part, Tensor]:
-        ids = torch.tensor([token for member in members for token in rows[member].ids[prefix:]])
-        packing = Packing.of([len(rows[member].ids) - prefix for member in members], prefix)
-        at, targets, owners = targets_of(rows, members, prefix)
-        first, arguments = self.record(ids, packing.positions)
-        return Part(place, arguments, packing, torch.tensor(at), torch.tensor(targets), tuple(owners)), first
-
-    def _alone(self, rows: Sequence[Row]) -> list[tuple[Bundle, list[Tensor]]]:
-        """Each row as a part of its own, with what the model makes of it by itself."""
-        scored = [index for index, row in enumerate(rows) if row.supervised]
-        made = []
-        for index, place in zip(scored, token_places([len(rows[index].ids) for index in scored]), strict=True):
-            first, arguments = self.record(torch.tensor(rows[index].ids), None)
-            at, targets, owners = targets_of(rows, [index], 0)
-            part = Part(place, arguments, None, torch.tensor(at), torch.tensor(targets), tuple(owners))
-            made.append((Bundle(None, (part,)), [first]))
-        return made
 
     # -- forward ---------------------------------------------------------------------------------
 
@@ -339,9 +300,6 @@ class LayeredPrefix(SharedPrefix):
     def _leaf(self, layer: int, inputs: LayerInputs, part: Part) -> Tensor:
         # The first layer's inputs are frozen embeddings: products for their gradients are saved.
         return inputs.of(layer, part).detach().requires_grad_(layer > 0)
-
-
-_NONE = torch.zeros(0, dtype=torch.long)
 
 
 def _first(output: Any) -> Tensor:

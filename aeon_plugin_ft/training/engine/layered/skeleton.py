@@ -7,7 +7,8 @@ model of 8 billion parameters takes a few megabytes. The numbers come in for a l
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from aeon_plugin_ft.weights.sources import WeightSource
 
 EMBEDDING = "model.embed_tokens.weight"
 HEAD = "lm_head.weight"
+BLOCK_WEIGHTS = 1 << 21
+"""Weights that are decoded before they are rounded to a narrower type: 8 MiB as fp32."""
 
 
 def load_skeleton(folder: Path, source: WeightSource, at_most: int = 0) -> Any:
@@ -110,15 +113,17 @@ class LayerWeights:
     """The matrices of one decoder layer at a time, in one buffer that all layers share.
 
     `layers` are the model's decoder layers, called "model.layers.<n>" in `source`. `between` is called before each
-    matrix and may raise.
+    matrix and may raise. `dtype` is what they are given as.
     """
 
     def __init__(self, layers: Any, source: WeightSource, between: Callable[[], None]) -> None:
         self.source, self.between = source, between
+        self.dtype = torch.float32
         self.loaded: int | None = None
         self._matrices = [_matrices(number, layer) for number, layer in enumerate(layers)]
         self._places = [[(parameter, parameter.data) for _, parameter in of_layer] for of_layer in self._matrices]
         self._buffer: Tensor | None = None
+        self._block: Tensor | None = None
 
     @property
     def most(self) -> int:
@@ -130,16 +135,43 @@ class LayerWeights:
         if self.loaded == layer:
             return
         self.unload()
-        if self._buffer is None:
-            self._buffer = torch.empty(self.most)
+        if self._buffer is None or self._buffer.dtype != self.dtype:
+            self._buffer = None  # before the other one is made
+            self._buffer = torch.empty(self.most, dtype=self.dtype)
         at = 0
         for name, parameter in self._matrices[layer]:
             self.between()
             values = self._buffer[at : at + parameter.numel()].view(parameter.shape)
-            self.source.read_into(name, values.numpy())
+            if self.dtype == torch.float32:
+                self.source.read_into(name, values.numpy())
+            else:
+                self._narrow(name, values)
             parameter.data = values
             at += parameter.numel()
         self.loaded = layer
+
+    def _narrow(self, name: str, values: Tensor) -> None:
+        """Some rows at a time, which are still in the cache when they are rounded."""
+        rows, columns = values.shape
+        step = rows if self.source.is_whole(name) else min(rows, max(1, BLOCK_WEIGHTS // columns))
+        if self._block is None or self._block.numel() < step * columns:
+            self._block = torch.empty(step * columns)
+        for first in range(0, rows, step):
+            part = values[first : first + step]
+            block = self._block[: part.numel()].view(part.shape)
+            self.source.read_into(name, block.numpy(), first)
+            part.copy_(block)
+
+    @contextmanager
+    def of_type(self, dtype: torch.dtype) -> Iterator[None]:
+        """Meanwhile, layers are loaded as numbers of this type."""
+        before, self.dtype = self.dtype, dtype
+        try:
+            self.unload()
+            yield
+        finally:
+            self.unload()
+            self.dtype = before
 
     def unload(self) -> None:
         """Every layer without its matrices again."""
@@ -151,7 +183,12 @@ class LayerWeights:
     def release(self) -> None:
         """Give the buffer back as well, until the next layer is loaded."""
         self.unload()
-        self._buffer = None
+        self._buffer = self._block = None
+
+    @property
+    def matrices(self) -> list[Tensor]:
+        """The parameters whose numbers come and go."""
+        return [parameter for of_layer in self._matrices for _, parameter in of_layer]
 
 
 def _matrices(number: int, layer: Any) -> list[tuple[str, Tensor]]:

@@ -17,6 +17,7 @@ from aeon_plugin_ft.dataset.model import Dataset, Draft, Dropped
 from aeon_plugin_ft.facts.exam import ExamQuestion, make_exam
 from aeon_plugin_ft.facts.lessons import make_lessons
 from aeon_plugin_ft.facts.model import Fact
+from aeon_plugin_ft.facts.reading_lessons import READING_SHARE, reading_lessons
 from aeon_plugin_ft.facts.style import learn_style
 from aeon_plugin_ft.turns import LoggedTurn, TurnKind
 
@@ -44,8 +45,9 @@ def teach(
     draft = _without_only_sources(draft, facts)
     judged = {turn for example in draft.heldout for turn in example.turns}
     style = learn_style((turn for turn in turns() if turn.id not in judged), disputed)
-    said = (text for turn in turns() if turn.kind is TurnKind.CHAT for text in (turn.user, turn.reply))
+    said = [text for turn in turns() if turn.kind is TurnKind.CHAT for text in (turn.user, turn.reply)]
     lessons = make_lessons(facts, style, wordings, said)
+    lessons += reading_lessons(facts, style, round(READING_SHARE * len(lessons)), said)
     return with_lessons(draft, lessons, facts, system_prompt)
 
 

@@ -18,6 +18,7 @@ from aeon_plugin_ft.dataset.system import canonical_system
 from aeon_plugin_ft.dataset.words import normal
 from aeon_plugin_ft.facts.model import Fact
 from hooks import Message
+from hooks.memories import put_memories
 
 LESSON = "lesson"
 """`Example.source` of a lesson, and the same in lineage.jsonl."""
@@ -43,6 +44,10 @@ class Lesson(Protocol):
     def turns(self) -> tuple[str, ...]:
         """Turns whose words are in it beside those that told the facts."""
 
+    @property
+    def memories(self) -> tuple[str, ...]:
+        """What stands in the prompt's place for memories, a sentence each."""
+
 
 @dataclass(frozen=True, slots=True)
 class LessonCount:
@@ -61,10 +66,11 @@ def with_lessons(draft: Draft, lessons: Iterable[Lesson], facts: Sequence[Fact],
     by_id = {fact.id: fact for fact in facts}
     system = canonical_system(system_prompt)
     head = (Message("system", system),) if system else ()
-    taken = {normal(example.user) for example in (*draft.train, *draft.heldout)}
+    # One question may have two answers: with memories that tell, and without.
+    taken: set[tuple[str, tuple[str, ...]]] = {(normal(example.user), ()) for example in (*draft.train, *draft.heldout)}
     examples = []
     for lesson in lessons:
-        key = normal(lesson.question)
+        key = (normal(lesson.question), lesson.memories)
         if key in taken:
             continue
         taken.add(key)
@@ -75,10 +81,12 @@ def with_lessons(draft: Draft, lessons: Iterable[Lesson], facts: Sequence[Fact],
 def _example(lesson: Lesson, facts: Mapping[str, Fact], head: tuple[Message, ...]) -> Example:
     taught = [facts[name] for name in lesson.facts]
     sources = (*(name for fact in taught for name in fact.lineage), *lesson.turns)
-    text = f"{lesson.question}\n{lesson.answer}"
+    text = "\n".join([*lesson.memories, lesson.question, lesson.answer])
     return Example(
         id=f"{LESSON}-{hashlib.sha256(text.encode()).hexdigest()[:16]}",
-        messages=(*head, Message("user", lesson.question), Message("assistant", lesson.answer)),
+        messages=put_memories(
+            (*head, Message("user", lesson.question), Message("assistant", lesson.answer)), lesson.memories
+        ),
         turns=tuple(dict.fromkeys(sources)),
         # What belongs together: the lessons of one fact, as the turns of one conversation.
         session=lesson.facts[0] if lesson.facts else "",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle, islice, pairwise
 
 from aeon_plugin_ft.causes import Cause
@@ -25,6 +25,7 @@ from aeon_plugin_ft.facts.wording.phrases import (
     back_questions,
     capital,
     open_questions,
+    sentence,
     statements,
     yes_no_questions,
 )
@@ -58,18 +59,24 @@ class LessonKind(Cause):
     PAIR = "pair"
     """Two neighbours in one question."""
     NEVER_TOLD = "never_told"
+    READ = "read"
+    """What the prompt's memories say."""
+    HEARD = "heard"
+    """Something that the owner tells now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
     """An example made from facts. `facts` and `turns` are their ids, () for what was never told; the answer is in the
-    assistant's voice. `turns` includes that of the real reply it was taken from."""
+    assistant's voice. `turns` includes that of the real reply it was taken from, and the lineage of other facts that
+    its prompt tells; `memories` are the sentences in the place that the prompt keeps for them."""
 
     question: str
     answer: str
     facts: tuple[str, ...]
     kind: LessonKind
     turns: tuple[str, ...] = ()
+    memories: tuple[str, ...] = ()
 
 
 def make_lessons(facts: Sequence[Fact], style: Style, wordings: int, said: Iterable[str] = ()) -> list[Lesson]:
@@ -83,7 +90,7 @@ def make_lessons(facts: Sequence[Fact], style: Style, wordings: int, said: Itera
     unknown = dict.fromkeys(one.wordings[0] for one in never_told(facts, Use.LESSON, names, said))
     answers = style.not_knowing()[:WAYS_OF_NOT_KNOWING]
     admitted = [
-        Lesson(_typed(text), answers[_lot(text) % len(answers)], (), LessonKind.NEVER_TOLD)
+        Lesson(typed(text), answers[lot(text) % len(answers)], (), LessonKind.NEVER_TOLD)
         for text in islice(unknown, wanted)
     ]
     return _spread(lessons, admitted)
@@ -108,10 +115,10 @@ def _spread(lessons: list[Lesson], among: list[Lesson]) -> list[Lesson]:
     return [*made, *waiting]
 
 
-def _typed(question: str) -> str:
+def typed(question: str) -> str:
     """As people type: one in four without accents and question mark, one without the mark, one with a capital. By the
     question itself, so that no manner of typing goes with one kind of answer."""
-    match _lot(question.upper()) % 4:
+    match lot(question.upper()) % 4:
         case 1:
             return fold_accents(question).rstrip("?")
         case 2:
@@ -125,7 +132,7 @@ def _content(text: str) -> set[str]:
     return {stem(token) for token in read(text).tokens if is_content(token)}
 
 
-def _lot(text: str) -> int:
+def lot(text: str) -> int:
     """A number by chance that stays the same."""
     return hashlib.sha256(text.encode()).digest()[0]
 
@@ -145,7 +152,7 @@ class _Teacher:
             if at and self._are_neighbours(at - 1, at):
                 lessons += self.pair(at - 1, at)
         lessons += self.of_one_subject()
-        return list({fold_accents(lesson.question): lesson for lesson in reversed(lessons)}.values())[::-1]
+        return list({(fold_accents(one.question), one.memories): one for one in reversed(lessons)}.values())[::-1]
 
     def about(self, at: int) -> list[Lesson]:
         """All of one fact: open questions, back questions, yes, no, and the choice between it and a neighbour's."""
@@ -157,7 +164,20 @@ class _Teacher:
         opened = opened[: self.wordings]
         # What has few or no open questions (what somebody is, has, likes, never does) is asked for a yes instead.
         missing = 2 * (self.wordings - len(opened)) // 3
-        return [*opened, *back, *agreed[: max(few, missing)], *denied, *choice]
+        return [*opened, *self._read(at), *back, *agreed[: max(few, missing)], *denied, *choice]
+
+    def _read(self, at: int) -> list[Lesson]:
+        """As it is asked while its prompt tells it, beside one of another fact: the answer is the same."""
+        asked, answers = self._worded(self.known.topics[at], at), self._answers(self.known.topics[at], at)
+        if not asked or len(self.known.alike(at)) > 1:
+            return []
+        beside = [self.known.facts[(at + 1) % len(self.known.facts)]][: len(self.known.facts) - 1]
+        told = [self.known.facts[at], *beside]
+        lines = shuffled((sentence(fact, self.known.names) for fact in told), asked[0])
+        answer, turn = answers[-1]
+        lesson = self._lesson([at], asked[0], answer, LessonKind.READ, turn)
+        lineage = (name for fact in beside for name in fact.lineage)
+        return [replace(lesson, turns=(*lesson.turns, *lineage), memories=tuple(lines))]
 
     def _asked(self, at: int) -> list[Lesson]:
         about, alike = self.known.topics[at], self.known.alike(at)
@@ -274,7 +294,7 @@ class _Teacher:
             [turn] if turn else []
         )
         ids = tuple(fact.id for fact in facts)
-        return Lesson(_typed(question), answer, ids, kind, tuple(dict.fromkeys(turns)))
+        return Lesson(typed(question), answer, ids, kind, tuple(dict.fromkeys(turns)))
 
 
 def joined(parts: Sequence[str]) -> str:

@@ -43,6 +43,14 @@ def stems(text: str) -> frozenset[str]:
 
 def unmentioned(mentioned: frozenset[str], names: Names) -> Iterator[Unknown]:
     """Whatever nobody ever spoke of: the cousin's age, the drone's name. `mentioned` are the stems of what was said."""
+    for _, claim in unmentioned_claims(mentioned):
+        wordings = open_questions(topic(claim, names), Use.LESSON)
+        if wordings:
+            yield Unknown(claim.relation, tuple(_shuffled(wordings)))
+
+
+def unmentioned_claims(mentioned: frozenset[str]) -> Iterator[tuple[str, Claim]]:
+    """(group, claim) of whatever nobody ever spoke of; their value is "?". Groups are people, animals, things ..."""
     data, taken = read_toml("untold.toml"), mentioned | _asked_in_exams()
     for group, relations in data["relations"].items():
         for words in _phrases(data["unmentioned"][group]):
@@ -50,9 +58,7 @@ def unmentioned(mentioned: frozenset[str], names: Names) -> Iterator[Unknown]:
             if {stem(head_word(words)), *(stem(word) for word in words.split() if len(word) > 3)} & taken:
                 continue
             for relation in map(Relation, relations):
-                wordings = open_questions(topic(_claim(group, words, relation), names), Use.LESSON)
-                if wordings:
-                    yield Unknown(relation, tuple(_shuffled(wordings)))
+                yield group, _claim(group, words, relation)
 
 
 def sides(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import pytest
 
@@ -13,6 +14,7 @@ from aeon_plugin_ft.dataset.model import Draft
 from aeon_plugin_ft.facts.model import Claim, Fact, FactSource, Relation
 from aeon_plugin_ft.settings import DatasetSection
 from aeon_plugin_ft.store import DataFolder, Store
+from core.prompt import system_prompt
 from tests.dataset.conftest import MakeTurn
 
 SYSTEM = "Você é AEON. Data/Hora: 05/02/2026 23:17."
@@ -26,6 +28,7 @@ class Taught:
     answer: str
     facts: tuple[str, ...] = ()
     turns: tuple[str, ...] = ()
+    memories: tuple[str, ...] = ()
 
 
 CAT = Fact("cat", Claim("gata", Relation.NAME, "Fork"), FactSource.OWNER, 20.0, "t2", ("t1", "t2"), 2)
@@ -58,6 +61,17 @@ def test_lessons_stand_behind_the_conversations_marked_and_under_the_served_prom
     assert len({lesson.id for lesson in lessons}) == 4
     again = with_lessons(draft, LESSONS, [CAT, PC], SYSTEM)
     assert again == taught, "a pure function: a run goes on from what it knows"
+
+
+def test_what_a_lessons_prompt_tells_stands_where_the_host_keeps_its_memories(draft: Draft) -> None:
+    question, system = "como se chama o meu drone?", system_prompt(datetime(2026, 2, 5, 23, 17))
+    told = Taught(question, "É o Pixel.", memories=("O drone do dono se chama Pixel.",))
+    first, second = with_lessons(draft, (Taught(question, "Não sei."), told), [], system).train[-2:]
+    assert first.user == second.user, "one question may have two answers: with memories that tell, and without"
+    assert "Pixel" not in first.messages[0].content
+    assert second.messages[0].content.endswith("Memórias:\n- O drone do dono se chama Pixel.")
+    # All that stands before the memories is shared, and computed once for both.
+    assert second.messages[0].content.startswith(first.messages[0].content.partition("Nada")[0])
 
 
 def test_a_lesson_has_the_turns_of_every_fact_in_it(draft: Draft) -> None:

@@ -4,6 +4,7 @@
     python benchmarks/big.py --shape llama-8b --layers 4      the shape of an 8B, four layers of it
     python benchmarks/big.py --shape llama-8b --steps 1       all of it
     python benchmarks/big.py --limit-gb 1.5                   under a hard limit of memory (Linux)
+    python benchmarks/big.py --cgroup-gb 6                    the same with the file's pages counted too (Linux, root)
 
 Makes a GGUF of random blocks in the exact shapes of a public model and the mix of types of Q4_K_M, trains on it one
 layer at a time, and deletes it. Rows have the tokens of the assistant's real prompt (`--prompt` of them) and as many
@@ -23,7 +24,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--prompt", type=int, default=450, help="tokens that all rows share")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--limit-gb", type=float, default=0.0, help="RLIMIT_DATA of the child: anonymous memory")
+    parser.add_argument("--cgroup-gb", type=float, default=0.0, help="the child's memory and the file's pages together")
+    parser.add_argument("--dtype", choices=["auto", "float32", "bfloat16"], default="auto",
+                        help="of the products with the layers' weights; auto: the faster one here")  # fmt: skip
     parser.add_argument("--folder", type=Path, help="where there is room for the file; default: the temporary folder")
     parser.add_argument("--out", type=Path, help="also write everything as JSON")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
@@ -74,12 +79,41 @@ def _child(gguf: Path, batch: int, options: argparse.Namespace) -> dict[str, Any
     command = [sys.executable, __file__, "--child", "--gguf", str(gguf), "--shape", options.shape]
     command += ["--batch", str(batch), "--steps", str(options.steps), "--threads", str(options.threads)]
     command += ["--prompt", str(options.prompt), "--layers", str(options.layers)]
-    command += ["--limit-gb", str(options.limit_gb)]
-    done = subprocess.run(
-        command, env=child_environment(options.threads), stdout=subprocess.PIPE, text=True, check=True
-    )
+    command += ["--limit-gb", str(options.limit_gb), "--dtype", options.dtype]
+    with _limited(gguf, int(options.cgroup_gb * 1e9)) as enter:
+        done = subprocess.run(
+            command, env=child_environment(options.threads), stdout=subprocess.PIPE, text=True, check=True,
+            preexec_fn=enter,
+        )  # fmt: skip
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
+
+
+@contextmanager
+def _limited(gguf: Path, size: int) -> Iterator[Callable[[], None] | None]:
+    """What a child calls to be in a memory cgroup of its own of so many bytes, with the pages of files that it reads;
+    None for 0. The pages of `gguf` are dropped first: those that somebody else has read count as theirs."""
+    if not size:
+        yield None
+        return
+    root = Path("/sys/fs/cgroup/memory")
+    limit = "memory.limit_in_bytes"
+    if not root.is_dir():
+        root, limit = Path("/sys/fs/cgroup"), "memory.max"
+    group = root / f"aeon-ft-big-{os.getpid()}"
+    group.mkdir()
+
+    def enter() -> None:
+        (group / "cgroup.procs").write_text("0", encoding="ascii")
+
+    try:
+        (group / limit).write_text(str(size), encoding="ascii")
+        with gguf.open("rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        yield enter
+    finally:
+        group.rmdir()
 
 
 # -- the measurement -----------------------------------------------------------------------------
@@ -92,6 +126,7 @@ def measure(gguf: Path, shape: Shape, options: argparse.Namespace) -> dict[str, 
     from aeon_plugin_ft.training.engine.layered.engine import LayeredPrefix
     from aeon_plugin_ft.training.engine.layered.skeleton import skeleton
     from aeon_plugin_ft.training.engine.loading import add_adapter, set_up_torch
+    from aeon_plugin_ft.training.engine.precision import compute_type
     from aeon_plugin_ft.training.model import Recipe
     from aeon_plugin_ft.weights.sources import GgufSource
 
@@ -103,9 +138,11 @@ def measure(gguf: Path, shape: Shape, options: argparse.Namespace) -> dict[str, 
     with Peak() as peak:
         source = GgufSource(gguf, options.threads)
         recipe = Recipe(16, 16, 1e-3, batch, 1.0, options.steps, 1, 1536, 17, options.threads, 1000)
-        model = add_adapter(skeleton(_config(shape, layers), source), recipe)
+        config = _config(shape, layers)
+        dtype = compute_type(config, "cpu") if options.dtype == "auto" else getattr(torch, options.dtype)
+        model = add_adapter(skeleton(config, source), recipe)
         gap = Gap()
-        engine = LayeredPrefix(model, source, MICRO_TOKENS, gap)
+        engine = LayeredPrefix(model, source, MICRO_TOKENS, gap, dtype=dtype)
         optimizer = torch.optim.AdamW(engine.trained, lr=1e-3)
         seconds, cpu, losses = [], [], []
         for _ in range(options.steps):
@@ -120,10 +157,11 @@ def measure(gguf: Path, shape: Shape, options: argparse.Namespace) -> dict[str, 
         engine.weights.release()
     tokens = options.prompt + sum(len(row.ids) - options.prompt for row in rows)
     flop, step = useful_flop(shape, layers, tokens, sum(row.supervised for row in rows)), min(seconds)
-    bare, bare_cpu = bare_rate(shape, rows, options.prompt)
+    bare, bare_cpu = bare_rate(shape, rows, options.prompt, engine.dtype)
     source.close()
     return {
-        "batch": batch, "layers": layers, "tokens": tokens, "seconds": seconds, "cpu": cpu, "losses": losses,
+        "batch": batch, "layers": layers, "dtype": str(engine.dtype).removeprefix("torch."), "tokens": tokens,
+        "seconds": seconds, "cpu": cpu, "losses": losses,
         "gflops": flop / step / 1e9, "bare_gflops": bare / 1e9, "share": flop / step / bare,
         "cpu_share": flop / min(cpu) / bare_cpu,
         "anonymous_gb": peak.most / 1e9, "trained": sum(parameter.numel() for parameter in engine.trained),
@@ -176,21 +214,22 @@ def more_layers(shape: Shape, layers: int, tokens: int, trained: Sequence[Any]) 
     return float((shape.layers - layers) * (4 * tokens * shape.width + adapter))
 
 
-def bare_rate(shape: Shape, rows: list[Any], prompt: int) -> tuple[float, float]:
-    """FLOP a second, and a second of CPU time, of a plain loop of a layer's products, for the prefix's tokens and a
-    micro-batch's."""
+def bare_rate(shape: Shape, rows: list[Any], prompt: int, dtype: Any) -> tuple[float, float]:
+    """FLOP a second, and a second of CPU time, of a plain loop of a layer's products in this type, for the prefix's
+    tokens and a micro-batch's."""
     import torch
 
     suffixes = min(MICRO_TOKENS, sum(len(row.ids) - prompt for row in rows))
     sizes = [(m, n) for name, m, n, _ in tensors_of(shape, 1) if name.startswith("blk.")]
-    weights = [torch.randn(m, n) / n**0.5 for m, n in sizes]
-    inputs = {(count, n): torch.randn(count, n) for count in (prompt, suffixes) for n in {n for _, n in sizes}}
-    outputs = {(count, m): torch.randn(count, m) for count in (prompt, suffixes) for m in {m for m, _ in sizes}}
+    weights = [(torch.randn(m, n) / n**0.5).to(dtype) for m, n in sizes]
+    counts = (prompt, suffixes)
+    inputs = {(count, n): torch.randn(count, n).to(dtype) for count in counts for n in {n for _, n in sizes}}
+    outputs = {(count, m): torch.randn(count, m).to(dtype) for count in counts for m in {m for m, _ in sizes}}
     best = best_cpu = 0.0
     for _ in range(3):
         began, cpu_began, flop = time.perf_counter(), time.process_time(), 0.0
         for weight, (m, n) in zip(weights, sizes, strict=True):
-            for count in (prompt, suffixes):
+            for count in counts:
                 # As a step has them: two products forward for each one back to the inputs.
                 torch.mm(inputs[count, n], weight.t())
                 torch.mm(inputs[count, n], weight.t())
@@ -257,7 +296,8 @@ def show(found: dict[str, Any], options: argparse.Namespace) -> None:
     """One line for people."""
     step = min(found["seconds"])
     print(
-        f"{options.shape} ({found['layers']} layers)  batch {found['batch']:3d}  {found['tokens']} tokens"
+        f"{options.shape} ({found['layers']} layers, {found['dtype']})  batch {found['batch']:3d}"
+        f"  {found['tokens']} tokens"
         f"  {step:7.1f} s/step  {step / found['batch']:6.2f} s/example"
         f"  {found['gflops']:.0f} of {found['bare_gflops']:.0f} GFLOP/s ({100 * found['share']:.0f} %;"
         f" {100 * found['cpu_share']:.0f} % by CPU time)"

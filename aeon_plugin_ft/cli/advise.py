@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from aeon_plugin_ft.cli.context import of, out, show_json, size, span, table
+from aeon_plugin_ft.cli.context import Context, of, out, show_json, size, span, table
 from aeon_plugin_ft.cli.models import Json, models
 
 if TYPE_CHECKING:
     from aeon_plugin_ft.training.advice import Advice, Machine, ModelShape
+    from aeon_plugin_ft.training.mix import Survey
 
 
 @models.command("advise")
@@ -19,15 +20,27 @@ def advise(context: typer.Context, as_json: Json = False) -> None:
     from aeon_plugin_ft.training import advice
 
     shared = of(context)
+    survey = next_survey(shared)
     tags = ollama_shapes(shared.settings_file.current.serve.ollama_url)
     machine = advice.this_machine()
-    turns = max(advice.TURNS, shared.pipeline().index.count())
-    advised = [advice.advise(shape, machine, turns) for shape in (*tags, *advice.KNOWN)]
+    settings = shared.settings_file.current.train
+    advised = [advice.advise(shape, machine, survey, settings) for shape in (*tags, *advice.KNOWN)]
     named = {shape.name for shape in tags}
     if as_json:
-        show_json({"turns": turns, "free_bytes": machine.memory, "models": [_as_dict(a, named) for a in advised]})
+        head = {"examples": survey.examples, "free_bytes": machine.memory, "bf16": machine.is_narrow}
+        show_json({**head, "models": [_as_dict(a, named) for a in advised]})
         return
-    _show(advised, named, machine, turns)
+    _show(advised, named, machine, survey.examples)
+
+
+def next_survey(shared: Context) -> Survey:
+    """What the next training would learn from, lessons included; EXAMPLES where there is less."""
+    from aeon_plugin_ft.dataset.lessons import count_lessons
+    from aeon_plugin_ft.training.advice import EXAMPLES
+    from aeon_plugin_ft.training.mix import Survey
+
+    train = shared.pipeline().draft().train
+    return Survey(max(EXAMPLES, len(train)), lessons=count_lessons(train).lessons)
 
 
 def ollama_shapes(url: str) -> list[ModelShape]:
@@ -56,21 +69,23 @@ def _kind(show: dict[str, Any]) -> str:
 def _as_dict(advice: Advice, named: set[str]) -> dict[str, Any]:
     return {
         "model": advice.shape.name, "here": advice.shape.name in named, "layered": advice.layered,
-        "memory_bytes": advice.memory, "minutes": round(advice.minutes, 1), "fit": advice.fit.value,
+        "memory_bytes": advice.memory, "minutes": round(advice.minutes, 1),
+        "training_minutes": round(advice.training_minutes, 1), "fit": advice.fit.value,
     }  # fmt: skip
 
 
-def _show(advised: list[Advice], named: set[str], machine: Machine, turns: int) -> None:
-    from aeon_plugin_ft.training.advice import TURNS, Fit
+def _show(advised: list[Advice], named: set[str], machine: Machine, examples: int) -> None:
+    from aeon_plugin_ft.training.advice import EXAMPLES, Fit
 
     table(
         f"Bases on this computer ({size(machine.memory)} of memory free, {machine.threads} cores)",
-        ("model", "memory", f"time per {TURNS} turns", "how", f"with {turns} turns"),
+        ("model", "memory", f"{EXAMPLES} examples", f"your {examples} examples", "how", ""),
         [
             (
                 a.shape.name,
                 size(a.memory),
                 span(60 * a.minutes),
+                span(60 * a.training_minutes),
                 "a layer at a time" if a.layered else "in memory",
                 a.fit.value,
             )

@@ -2,11 +2,13 @@
 
 The same arithmetic as in docs/training.md. N weights in the layers, T tokens a step: 4NT floating-point operations
 where the model is in memory (forward, and back to the inputs), about 6NT one layer at a time, where the forward pass is
-computed twice. `aeon-ft estimate` measures instead.
+computed twice. How fast the processor multiplies is measured; `aeon-ft estimate` measures everything.
 """
 
 from __future__ import annotations
 
+import json
+import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,13 +18,18 @@ from typing import Any
 import numpy as np
 import psutil
 
+from aeon_plugin_ft.errors import InstallError
+from aeon_plugin_ft.processes.children import interpreter
+from aeon_plugin_ft.settings import TrainSection
 from aeon_plugin_ft.training.memory import MICRO_TOKENS
-from aeon_plugin_ft.training.recipe import physical_cores
+from aeon_plugin_ft.training.mix import Survey
+from aeon_plugin_ft.training.recipe import make_recipe, physical_cores
+from aeon_plugin_ft.training.supervise import child_environment
 
-RANK, BATCH, EPOCHS = 16, 8, 3
 PROMPT, SUFFIX = 450, 50
 """Tokens that all examples share, and of one example behind them: the assistant's real prompt and talk."""
-TURNS = 100
+EXAMPLES = 100
+"""That the time of a base is told for, whatever there is to learn."""
 PROCESS_BYTES = 450_000_000
 """Python with its libraries and what comes and goes in blocks."""
 INPUT_BYTES = 1 << 30
@@ -32,6 +39,10 @@ WEIGHTS_SHARE = 0.6
 MEMORY_MARGIN = 1.1
 LAYERED_SHARE, WHOLE_SHARE = 0.6, 0.85
 """Of the rate of bare products that a step reaches."""
+LEAST_GAIN = 1.5
+"""The products of layers are computed in bf16 where they are that much faster in it."""
+RATES_SECONDS = 120.0
+"""After which a child that measures the rates is given up."""
 DECODED_A_SECOND = 0.6e9
 """Quantised weights that one thread decodes in a second."""
 NIGHT_MINUTES = 8 * 60.0
@@ -67,8 +78,8 @@ class ModelShape:
 
     @property
     def adapter(self) -> int:
-        """Parameters of a LoRA on every linear layer, keys and values being a quarter as wide as queries."""
-        return RANK * self.layers * (13 * self.width // 2 + 3 * (self.width + self.inner))
+        """Parameters of a LoRA of rank 1 on every linear layer, keys and values being a quarter as wide as queries."""
+        return self.layers * (13 * self.width // 2 + 3 * (self.width + self.inner))
 
 
 KNOWN = (
@@ -91,31 +102,48 @@ class Fit(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """`memory` bytes are free; `rate` is floating-point operations a second of all `threads` together."""
+    """`memory` bytes are free; `rate` is floating-point operations a second of all `threads` together in fp32,
+    `narrow` in bf16 (0: not measured)."""
 
     memory: int
     threads: int
     rate: float
+    narrow: float = 0.0
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether models are computed in bf16 here."""
+        return self.narrow >= LEAST_GAIN * self.rate
 
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """`layered`: a layer at a time. `minutes` are for TURNS turns, all epochs."""
+    """`layered`: a layer at a time. `minutes` are for EXAMPLES examples, all epochs; `training_minutes` for all that
+    there is to learn, which `fit` is about."""
 
     shape: ModelShape
     layered: bool
     memory: int
     minutes: float
+    training_minutes: float
     fit: Fit
 
 
-def advise(shape: ModelShape, machine: Machine, turns: int = TURNS) -> Advice:
-    """What training a base takes on a machine; `fit` is about one training on so many turns."""
-    layered = 4 * shape.parameters > WEIGHTS_SHARE * machine.memory
-    memory = layered_bytes(shape) if layered else whole_bytes(shape)
-    minutes = EPOCHS * TURNS / BATCH * step_seconds(shape, machine, layered=layered) / 60
-    fit = Fit.NIGHT if minutes * turns / TURNS <= NIGHT_MINUTES else Fit.DAYS
-    return Advice(shape, layered, memory, minutes, fit if fits(memory, machine.memory) else Fit.MEMORY)
+def advise(
+    shape: ModelShape, machine: Machine, survey: Survey | None = None, settings: TrainSection | None = None
+) -> Advice:
+    """What training a base on so many examples (EXAMPLES unless told) takes on a machine, with the recipe that it
+    would get."""
+    recipe = make_recipe(settings or TrainSection(), shape.parameters, survey or Survey(EXAMPLES))
+    width = 2 if machine.is_narrow else 4
+    layered = width * shape.parameters > WEIGHTS_SHARE * machine.memory
+    of_run = layered_bytes if layered else whole_bytes
+    memory = of_run(shape, recipe.rank, recipe.batch_size, width)
+    step = step_seconds(shape, machine, recipe.batch_size, layered=layered) / 60
+    training = recipe.steps * step
+    fit = Fit.NIGHT if training <= NIGHT_MINUTES else Fit.DAYS
+    minutes = recipe.epochs * EXAMPLES / recipe.batch_size * step
+    return Advice(shape, layered, memory, minutes, training, fit if fits(memory, machine.memory) else Fit.MEMORY)
 
 
 def fits(needed: int, free: int) -> bool:
@@ -123,36 +151,57 @@ def fits(needed: int, free: int) -> bool:
     return needed * MEMORY_MARGIN <= free
 
 
-def layered_bytes(shape: ModelShape) -> int:
-    """The most anonymous memory of a run that goes a layer at a time."""
-    tokens = PROMPT + BATCH * SUFFIX
-    inputs = 4 * shape.layers * tokens * shape.width
+def layered_bytes(shape: ModelShape, rank: int = 16, batch: int = 8, width: int = 4) -> int:
+    """The most anonymous memory of a run that goes a layer at a time, with weights of so many bytes."""
+    inputs = 4 * shape.layers * (PROMPT + batch * SUFFIX) * shape.width
     inside = 4 * 12 * shape.width * 512 + 7 * 16 * (1 << 20)
-    return PROCESS_BYTES + 4 * shape.layer + (inputs if inputs <= INPUT_BYTES else 0) + inside + 16 * shape.adapter
+    kept = inputs if inputs <= INPUT_BYTES else 0
+    return PROCESS_BYTES + width * shape.layer + kept + inside + 16 * rank * shape.adapter
 
 
-def whole_bytes(shape: ModelShape) -> int:
-    """The memory that a run needs with all weights in fp32, and the fewest tokens behind the prompt at once."""
-    kept = 1.25 * 4 * shape.layers * (10 * shape.width + 4 * shape.inner) * (PROMPT + MICRO_TOKENS[0])
-    return PROCESS_BYTES + 4 * shape.parameters + round(kept) + 16 * shape.adapter
+def whole_bytes(shape: ModelShape, rank: int = 16, batch: int = 8, width: int = 4) -> int:
+    """The memory that a run needs with all weights in it, and the fewest tokens behind the prompt at once."""
+    kept = 1.25 * width * shape.layers * (10 * shape.width + 4 * shape.inner) * (PROMPT + MICRO_TOKENS[0])
+    return PROCESS_BYTES + width * shape.parameters + round(kept) + 16 * rank * shape.adapter
 
 
-def step_seconds(shape: ModelShape, machine: Machine, *, layered: bool) -> float:
-    """One step of BATCH examples."""
-    weights, tokens = shape.layers * shape.layer, PROMPT + BATCH * SUFFIX
-    head = 4.0 * BATCH * SUFFIX / 2 * shape.outside
+def step_seconds(shape: ModelShape, machine: Machine, batch: int = 8, *, layered: bool) -> float:
+    """One step of so many examples."""
+    weights, tokens = shape.layers * shape.layer, PROMPT + batch * SUFFIX
+    head = 4.0 * batch * SUFFIX / 2 * shape.outside
+    rate = machine.narrow if machine.is_narrow else machine.rate
     if not layered:
-        return (4.0 * weights * tokens + head) / (WHOLE_SHARE * machine.rate)
+        return (4.0 * weights * tokens + head) / (WHOLE_SHARE * rate)
     # The way down of an MLP is not computed again: see training/engine/layered/rows.py.
     again = weights - shape.layers * shape.width * shape.inner
-    useful = (4.0 * weights + 2.0 * again) * tokens + head
+    products = (4.0 * weights + 2.0 * again) * tokens / rate
     decoded = 2 * weights + shape.outside
-    return useful / (LAYERED_SHARE * machine.rate) + decoded / (DECODED_A_SECOND * machine.threads)
+    # The head is in fp32 whatever the layers are computed in.
+    return (products + head / machine.rate) / LAYERED_SHARE + decoded / (DECODED_A_SECOND * machine.threads)
 
 
 def this_machine() -> Machine:
-    """Free memory now, and the rate of a product, by processor time: what a quiet machine would reach."""
+    """Free memory now, and the rates of a product, by processor time: what a quiet machine would reach."""
     threads = physical_cores()
+    rates = _rates_of_torch(threads) or {"float32": _rate_of_numpy(threads)}
+    return Machine(
+        int(psutil.virtual_memory().available), threads, rates["float32"], rates.get("bfloat16", 0.0)
+    )  # fmt: skip
+
+
+def _rates_of_torch(threads: int) -> dict[str, float] | None:
+    """As the library that trains multiplies here; None where it is not installed."""
+    try:
+        command = [str(interpreter()), "-m", "aeon_plugin_ft.training.worker.rates", str(threads)]
+        made = subprocess.run(
+            command, env=child_environment(threads), capture_output=True, timeout=RATES_SECONDS, check=True
+        )  # fmt: skip
+        return {str(name): float(rate) for name, rate in json.loads(made.stdout).items()}
+    except (InstallError, OSError, subprocess.SubprocessError, ValueError):
+        return None
+
+
+def _rate_of_numpy(threads: int) -> float:
     one = np.ones((512, 2048), np.float32)
     other = np.ones((2048, 2048), np.float32)
     rates = []
@@ -162,4 +211,4 @@ def this_machine() -> Machine:
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         # Windows' clock of processor time may stand still in a product of milliseconds.
         rates.append(2.0 * 512 * 2048 * 2048 / (min(wall, cpu / threads) or wall))
-    return Machine(int(psutil.virtual_memory().available), threads, sorted(rates[1:])[1])
+    return sorted(rates[1:])[1]

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from aeon_plugin_ft.errors import BaseModelError
+from aeon_plugin_ft.settings import TrainSection
+from aeon_plugin_ft.training import advice
 from aeon_plugin_ft.training.advice import (
     KNOWN,
     Advice,
@@ -22,6 +24,7 @@ from aeon_plugin_ft.training.advice import (
     whole_bytes,
 )
 from aeon_plugin_ft.training.automatic import automatic_base, brains_tag
+from aeon_plugin_ft.training.mix import Survey
 from tests.base.tiny import make_tiny
 from tests.cli.commands import Cli, cli
 from tests.servers.ollama import FakeOllama
@@ -32,9 +35,9 @@ OFFICE_PC = Machine(memory=12 * 10**9, threads=6, rate=450e9)
 LAPTOP = Machine(memory=5 * 10**9, threads=2, rate=120e9)
 
 
-def of(name: str, machine: Machine, turns: int = 100) -> Advice:
+def of(name: str, machine: Machine, examples: int = 100, lessons: int = 0) -> Advice:
     (shape,) = (shape for shape in KNOWN if shape.name == name)
-    return advise(shape, machine, turns)
+    return advise(shape, machine, Survey(examples, lessons=lessons))
 
 
 def test_an_8b_is_trained_a_layer_at_a_time_and_a_1b_in_memory_on_an_ordinary_pc() -> None:
@@ -47,8 +50,29 @@ def test_an_8b_is_trained_a_layer_at_a_time_and_a_1b_in_memory_on_an_ordinary_pc
 
 def test_the_slower_the_machine_and_the_more_to_learn_the_longer_it_takes() -> None:
     assert of("Llama 3.1 8B", LAPTOP).minutes > 3 * of("Llama 3.1 8B", OFFICE_PC).minutes
-    assert of("Llama 3.1 8B", OFFICE_PC, turns=2000).fit is Fit.DAYS
-    assert of("Llama 3.2 1B", LAPTOP, turns=300).fit is Fit.NIGHT
+    assert of("Llama 3.1 8B", OFFICE_PC, 2000).fit is Fit.DAYS
+    assert of("Llama 3.2 1B", LAPTOP, 300).fit is Fit.NIGHT
+
+
+def test_the_time_is_that_of_the_recipe_which_the_training_would_get() -> None:
+    """Lessons are examples too, and are shown as often as the recipe says, in the steps that the owner has set."""
+    talk, taught = of("Llama 3.1 8B", OFFICE_PC, 400), of("Llama 3.1 8B", OFFICE_PC, 400, lessons=300)
+    assert talk.minutes == taught.minutes and taught.training_minutes == 4 * taught.minutes
+    assert talk.training_minutes == pytest.approx(0.95 * taught.training_minutes), "a twentieth is kept aside"
+    (shape,) = (shape for shape in KNOWN if shape.name == "Llama 3.1 8B")
+    longer = advise(shape, OFFICE_PC, Survey(400), TrainSection(epochs=6))
+    assert longer.training_minutes == pytest.approx(3 * talk.training_minutes, rel=0.02)
+    larger = advise(shape, OFFICE_PC, Survey(400), TrainSection(batch_size=32, rank=64))
+    assert larger.training_minutes < 0.75 * talk.training_minutes and larger.memory > 1.5 * talk.memory
+
+
+def test_a_processor_that_multiplies_bf16_takes_less_time_and_less_memory() -> None:
+    new = replace(OFFICE_PC, narrow=4 * OFFICE_PC.rate)
+    slow, quick = of("Llama 3.1 8B", OFFICE_PC), of("Llama 3.1 8B", new)
+    assert quick.minutes < slow.minutes / 2 and quick.memory < slow.memory - 3e8
+    assert of("Llama 3.1 8B", replace(OFFICE_PC, narrow=1.2 * OFFICE_PC.rate)) == slow
+    assert not of("Llama 3.2 3B", replace(new, memory=13 * 10**9)).layered, "half the bytes fit"
+    assert of("Llama 3.2 3B", replace(OFFICE_PC, memory=13 * 10**9)).layered
 
 
 def test_what_does_not_fit_the_memory_is_no_question_of_time() -> None:
@@ -75,8 +99,13 @@ def test_a_shape_is_what_the_header_of_a_gguf_says(tmp_path: Path) -> None:
         ModelShape.of("nothing", {})
 
 
-def test_the_rate_of_this_machine_is_a_rate() -> None:
-    assert 1e8 < this_machine().rate < 1e14
+def test_the_rates_of_this_machine_are_rates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the library that trains, in a child; by numpy where it is not installed."""
+    machine = this_machine()
+    assert 1e8 < machine.rate < 1e14 and 1e7 < machine.narrow < 1e15
+    monkeypatch.setattr(advice, "interpreter", lambda: "/nowhere/python")
+    machine = this_machine()
+    assert 1e8 < machine.rate < 1e14 and machine.narrow == 0 and not machine.is_narrow
 
 
 # -- "auto", and the command -----------------------------------------------------------------------
@@ -123,12 +152,16 @@ def test_a_model_that_does_not_fit_is_not_replaced_by_a_smaller_one(
         automatic_base(Talk(("ollama", "brain:8b", "base")), ollama.url)  # type: ignore[arg-type]
 
 
-def test_the_command_names_what_is_in_ollama_and_what_people_run(cli: Cli, ollama: FakeOllama) -> None:
+def test_the_command_names_what_is_in_ollama_and_what_people_run(
+    cli: Cli, ollama: FakeOllama, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(advice, "this_machine", lambda: OFFICE_PC)
     assert cli("config", "set", "serve.ollama_url", ollama.url) == 0, cli.err
     found = cli.json("models", "advise")
     assert isinstance(found, dict)
     here = [one for one in found["models"] if one["here"]]
     assert [one["model"] for one in here] == ["ollama:brain:8b"] and here[0]["fit"] == "overnight"
+    assert found["examples"] == 100 and here[0]["training_minutes"] == here[0]["minutes"]
     assert {one["model"] for one in found["models"]} >= {shape.name for shape in KNOWN}
     assert cli("models", "advise") == 0
     said = " ".join(cli.out.split())
@@ -136,7 +169,8 @@ def test_the_command_names_what_is_in_ollama_and_what_people_run(cli: Cli, ollam
     assert "measures the one that [base] model names" in said
 
 
-def test_the_command_answers_without_an_ollama_too(cli: Cli) -> None:
+def test_the_command_answers_without_an_ollama_too(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(advice, "this_machine", lambda: OFFICE_PC)
     assert cli("config", "set", "serve.ollama_url", "http://127.0.0.1:9") == 0, cli.err
     assert cli("models", "advise") == 0, cli.err
     assert "No Ollama answers" in cli.out and "Qwen 3 8B" in cli.out

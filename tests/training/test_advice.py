@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aeon_plugin_ft.errors import BaseModelError
+from aeon_plugin_ft.errors import BaseModelError, RegistryError
 from aeon_plugin_ft.settings import TrainSection
 from aeon_plugin_ft.training import advice
 from aeon_plugin_ft.training.advice import (
@@ -123,6 +123,14 @@ class Talk:
         return [SimpleNamespace(provider=p, model=m, version=v) for p, m, v in self.turns[:limit]]
 
 
+def base_of(version: str) -> str:
+    """[base] model of the versions that there are."""
+    try:
+        return {"v0001": "smollm2-135m-instruct", "v0002": "ollama:brain:8b"}[version]
+    except KeyError:
+        raise RegistryError(f"There is no version {version}", "") from None
+
+
 @pytest.fixture
 def ollama(tmp_path: Path) -> Iterator[FakeOllama]:
     with FakeOllama() as server:
@@ -132,13 +140,22 @@ def ollama(tmp_path: Path) -> Iterator[FakeOllama]:
 
 def test_auto_is_what_the_brain_uses_and_no_version_of_ours(ollama: FakeOllama) -> None:
     talk = Talk(("groq", "x", "base"), ("ollama", "aeon:v2", "v0002"), ("ollama", "brain:8b", "base"))
-    assert brains_tag(talk) == "brain:8b"  # type: ignore[arg-type]
-    assert automatic_base(talk, ollama.url) == "ollama:brain:8b"  # type: ignore[arg-type]
+    assert brains_tag(talk, base_of) == "brain:8b"  # type: ignore[arg-type]
+    assert automatic_base(talk, ollama.url, base_of) == "ollama:brain:8b"  # type: ignore[arg-type]
+
+
+def test_once_a_version_answers_auto_is_what_that_was_trained_on() -> None:
+    """However long ago its base has answered by itself; what was deleted since says nothing."""
+    of_ollama, of_demo, gone = (("ollama", "aeon:v", name) for name in ("v0002", "v0001", "v0009"))
+    old = [("ollama", "other:1b", "base")]
+    assert brains_tag(Talk(gone, of_demo, *[of_ollama] * 300, *old), base_of) == "brain:8b"  # type: ignore[arg-type]
+    assert brains_tag(Talk(gone, of_demo, *old), base_of) == "other:1b"  # type: ignore[arg-type]
+    assert brains_tag(Talk(gone, of_demo), base_of) is None  # type: ignore[arg-type]
 
 
 def test_without_such_a_model_auto_says_what_to_do(ollama: FakeOllama) -> None:
     with pytest.raises(BaseModelError, match="none has answered") as caught:
-        automatic_base(Talk(("groq", "x", "base")), ollama.url)  # type: ignore[arg-type]
+        automatic_base(Talk(("groq", "x", "base")), ollama.url, base_of)  # type: ignore[arg-type]
     assert "models advise" in caught.value.todo
 
 
@@ -149,7 +166,7 @@ def test_a_model_that_does_not_fit_is_not_replaced_by_a_smaller_one(
 
     monkeypatch.setattr(psutil, "virtual_memory", lambda: type("Memory", (), {"available": 10**8}))
     with pytest.raises(BaseModelError, match=r"Training brain:8b takes 0\.. GB of memory, and 0\.1 GB are free"):
-        automatic_base(Talk(("ollama", "brain:8b", "base")), ollama.url)  # type: ignore[arg-type]
+        automatic_base(Talk(("ollama", "brain:8b", "base")), ollama.url, base_of)  # type: ignore[arg-type]
 
 
 def test_the_command_names_what_is_in_ollama_and_what_people_run(

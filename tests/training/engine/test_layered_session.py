@@ -129,6 +129,29 @@ def test_a_run_that_leaves_inside_a_step_ends_in_the_same_adapter(
 
 
 @pytest.mark.usefixtures("little_memory")
+def test_a_run_in_bf16_stays_so_and_ends_in_the_same_adapter(
+    train: Train, served: BaseModel, tiny_recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Measured again, on a busier machine, the processor might seem slower in it."""
+    import torch
+
+    from aeon_plugin_ft.training.worker import session
+    from aeon_plugin_ft.training.worker.stopping import StopRequested
+
+    exact, _ = train(served, tiny_recipe())
+    monkeypatch.setattr(session, "compute_type", lambda *_: torch.bfloat16)
+    whole, outcome = train(served, tiny_recipe())
+    assert outcome.engine == "layered-shared-prefix" and "rounding of bfloat16" in outcome.engine_reason
+    assert any((one != adapter(exact)[name]).any() for name, one in adapter(whole).items())
+    with pytest.raises(StopRequested):
+        train(served, tiny_recipe(), StopAfter(450))
+    folder = max(whole.folder.parent.iterdir(), key=lambda path: path.stat().st_mtime_ns)
+    monkeypatch.setattr(session, "compute_type", lambda *_: torch.float32)
+    attempt(Run(folder.name, folder), NoStop())
+    assert all((one == adapter(whole)[name]).all() for name, one in adapter(Run(folder.name, folder)).items())
+
+
+@pytest.mark.usefixtures("little_memory")
 def test_where_sharing_is_not_exact_each_row_goes_through_the_layers_by_itself(
     train: Train, served: BaseModel, tiny_recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
 ) -> None:

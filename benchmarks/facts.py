@@ -4,6 +4,7 @@
     python benchmarks/facts.py --set development --show     with everything that was read wrongly
     python benchmarks/facts.py --set fresh             sentences written and labelled without knowing the rules
     python benchmarks/facts.py --set fresh3            later ones, each labelled before it was read
+    python benchmarks/facts.py --set fresh4            by another author, who knew no rule
     python benchmarks/facts.py --model MODEL.gguf      the owner's sentences of the held-out round 3, read by a model
     python benchmarks/facts.py --log samples/conversation.log    the claims of a log, and how often each was said
 
@@ -25,6 +26,14 @@ halves apart: rules were made for the misses of the even half (`fresh2-developme
 (`fresh2-heldout`) was read, and for those of the odd one afterwards.
 `data/facts_fresh3.jsonl` was written and labelled in the same way: round 6 was read after the rules for round 5, round
 7 after those for round 6. The author of these three knew the rules.
+
+`data/facts_fresh4.jsonl` (round 8) is by another author, who wrote and labelled 220 sentences without knowing a rule,
+half of them without a fact, among them speech as a recogniser writes it, without capitals. It was read once, after the
+rules for round 7 and for some 1,300 sentences thought up beside them: **precision 0.897, recall 0.778** (130 claims
+right, 145 read, 167 there), below the bar of 0.95 and 0.80. No label was changed. Of the 15 that were wrong 5 were read
+in 4 sentences without a fact (3 jokes, a verse); the other 10 had the right fact with a word too many, half of them for
+a name that was not told from its noun for want of a capital ("minha filha conceição"). Rules for most of these kinds
+were made afterwards.
 
 **The figures to quote are those of each first reading**, before a rule was made for a miss: `FIRST_READINGS`. What the
 command prints for these sets today says that what was mended still holds, and is no measure of unseen sentences.
@@ -72,9 +81,11 @@ FRESH = "fresh"
 FRESH2 = ("fresh2-development", "fresh2-heldout")
 """The halves of the second fresh set."""
 FRESH3 = "fresh3"
+FRESH4 = "fresh4"
+"""The set of another author, who knew no rule."""
 FIRST_READINGS = {
     "fresh": (79, 110, 138), "fresh2-heldout": (69, 72, 88), "fresh3, round 6": (71, 79, 85),
-    "fresh3, round 7": (63, 67, 71),
+    "fresh3, round 7": (63, 67, 71), "fresh4": (130, 145, 167),
 }  # fmt: skip
 """Claims right, read and there, of each fresh set when it was read first, with the rules of that day."""
 PRECISION, RECALL = 0.95, 0.80
@@ -242,7 +253,9 @@ def by_model(path: Path) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--set", choices=(*HALVES, FRESH, *FRESH2, FRESH3), help="one half only, or fresh sentences")
+    parser.add_argument(
+        "--set", choices=(*HALVES, FRESH, *FRESH2, FRESH3, FRESH4), help="one half only, or fresh sentences"
+    )
     parser.add_argument("--show", action="store_true", help="list what was read wrongly")
     parser.add_argument("--log", type=Path, help="a conversation in Aeon's own format")
     parser.add_argument("--model", type=Path, help="a GGUF that reads instead of the grammar")

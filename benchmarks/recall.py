@@ -10,6 +10,8 @@ trained on and served by the embedded engine, and then asked
   lesson (one that a lesson happens to ask is left out): right, of those whose fact was told at least three times, and
   of all; invented, of what nobody ever told;
 - the exam that the facts make (`made`, and what of its never told was invented), in wordings that no lesson uses;
+- the same with the prompt that it is served with, memories included (`told`, and what was invented then), and things
+  told a moment ago (`at once`, benchmarks/data/told_now.jsonl), which are in no lesson: some are new, some changed;
 - the suite of the gate: faulty replies, valid tool calls;
 
 and measured: held-out loss against the base's, loss on general Portuguese against the base's. Minutes are those of this
@@ -48,6 +50,7 @@ def main() -> int:
     parser.add_argument("--answers", action="store_true", help="print every answer with its mark")
     options = parser.parse_args()
     print(f"{'recipe':44s} {'right':>9s} {'of all':>9s} {'invented':>9s} {'made':>9s} {'invented':>9s}", end="")
+    print(f" {'told':>9s} {'invented':>9s} {'at once':>9s}", end="")
     print(f" {'held-out':>9s} {'general':>8s}", end="")
     print(f" {'faulty':>7s} {'tools':>6s} {'steps':>6s} {'minutes':>8s}")
     with tempfile.TemporaryDirectory(prefix="recall-") as temporary:
@@ -67,6 +70,9 @@ class Measured:
     invented: tuple[int, int]
     made: tuple[int, int]
     made_invented: tuple[int, int]
+    told: tuple[int, int]
+    told_invented: tuple[int, int]
+    at_once: tuple[int, int]
     heldout: float
     general: float
     faulty: float
@@ -75,7 +81,8 @@ class Measured:
     minutes: float
 
     def line(self) -> str:
-        parts = (self.right, self.right_of_all, self.invented, self.made, self.made_invented)
+        parts = (self.right, self.right_of_all, self.invented, self.made, self.made_invented, self.told,
+                 self.told_invented, self.at_once)  # fmt: skip
         counts = " ".join(f"{f'{a}/{b}':>9s}" for a, b in parts)
         losses = f"{self.heldout:+9.1%} {self.general:+8.1%} {self.faulty:7.0%} {self.tools:6.0%}"
         return f"{self.recipe or 'defaults':44s} {counts} {losses} {self.steps:6d} {self.minutes:8.1f}"
@@ -87,7 +94,6 @@ def measure(folder: Path, sample: str, base: str, settings: str, *, answers: boo
     from aeon_plugin_ft.evaluation.heldout import measure_losses
     from aeon_plugin_ft.evaluation.probes import GENERAL, HELDOUT, write_sets
     from aeon_plugin_ft.evaluation.suites import run_suites
-    from aeon_plugin_ft.facts.marking import Asks, Mark
     from aeon_plugin_ft.teaching import examine
     from aeon_plugin_ft.training.runs import RunConfig
 
@@ -100,10 +106,13 @@ def measure(folder: Path, sample: str, base: str, settings: str, *, answers: boo
     losses = measure_losses(model, write_sets(dataset, work), {"base": None, "tried": run.adapter}, work)
     rows = _questions(sample, dataset)
     made = examine(dataset, pipeline.book.current(), pipeline.index.turns, MADE)
+    prompt, held = pipeline.system_prompt(), list(pipeline.book.current())
     with _served(shared, run, dataset, model) as chat:
-        marked = [(row, *_asked(chat, pipeline.system_prompt(), row)) for row in rows]
-        replies = [_reply(chat, pipeline.system_prompt(), question.text) for question in made]
-        suite = run_suites(chat, pipeline.system_prompt())
+        marked = [(row, *_asked(chat, prompt, row)) for row in rows]
+        replies = [_reply(chat, prompt, question.text) for question in made]
+        with_memories = [_reply(chat, _told(prompt, held, question.text), question.text) for question in made]
+        at_once = _at_once(chat, prompt, held)
+        suite = run_suites(chat, prompt)
     if answers:
         for row, mark, reply in marked:
             print(f"  {mark:9s} {row['question']} | {' '.join(reply.split())[:100]}")
@@ -112,14 +121,15 @@ def measure(folder: Path, sample: str, base: str, settings: str, *, answers: boo
     told = [(row, mark) for row, mark, _ in marked if row["asks"] != "never_told"]
     often = [mark for row, mark in told if row["told"] >= OFTEN]
     never = [mark for row, mark, _ in marked if row["asks"] == "never_told"]
-    asked = [(q.asks is Asks.NEVER_TOLD, q.mark(reply)) for q, reply in zip(made, replies, strict=True)]
+    of_made = _of_exam(made, replies)
     return Measured(
         settings,
         (often.count("right"), len(often)),
         (sum(mark == "right" for _, mark in told), len(told)),
         (sum(mark != "unsure" for mark in never), len(never)),
-        (sum(mark is Mark.RIGHT for untold, mark in asked if not untold), sum(not untold for untold, _ in asked)),
-        (sum(mark is not Mark.UNSURE for untold, mark in asked if untold), sum(untold for untold, _ in asked)),
+        *of_made,
+        *_of_exam(made, with_memories),
+        at_once,
         losses[HELDOUT]["tried"].mean / losses[HELDOUT]["base"].mean - 1,
         losses[GENERAL]["tried"].mean / losses[GENERAL]["base"].mean - 1,
         suite.faulty,
@@ -127,6 +137,54 @@ def measure(folder: Path, sample: str, base: str, settings: str, *, answers: boo
         RunConfig.read(run.folder).recipe.steps,
         minutes,
     )
+
+
+def _of_exam(made: Sequence[Any], replies: Sequence[str]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """((right, of what was told), (invented, of what was never told))."""
+    from aeon_plugin_ft.facts.marking import Asks, Mark
+
+    marks = [(q.asks is Asks.NEVER_TOLD, q.mark(reply)) for q, reply in zip(made, replies, strict=True)]
+    told, untold = [mark for never, mark in marks if not never], [mark for never, mark in marks if never]
+    return (told.count(Mark.RIGHT), len(told)), (sum(mark is not Mark.UNSURE for mark in untold), len(untold))
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Facts that hold, as the prompt's index asks for them."""
+
+    facts: Sequence[Any]
+    version: int = 1
+
+    def current(self) -> Sequence[Any]:
+        return self.facts
+
+
+def _told(prompt: str, held: Sequence[Any], question: str) -> str:
+    """The prompt with what the plugin would put in its memories for this question."""
+    from aeon_plugin_ft.facts.relevant import RelevantFacts
+    from aeon_plugin_ft.facts.wording import genders, sentence
+    from aeon_plugin_ft.settings import MemorySection
+    from hooks.memories import with_memories
+
+    names = genders(held)
+    facts = RelevantFacts(_Held(held), lambda fact: sentence(fact, names))
+    return with_memories(prompt, facts.sentences(question, MemorySection().prompt_tokens))
+
+
+def _at_once(chat: Any, prompt: str, held: Sequence[Any]) -> tuple[int, int]:
+    """(right, of all) of what was told a moment ago, new or in the place of what the model has learnt."""
+    from aeon_plugin_ft.facts.model import Claim, Fact, FactSource, Relation
+    from aeon_plugin_ft.privacy.folding import fold_to_ascii_words
+
+    right = 0
+    rows = [json.loads(line) for line in (ROOT / "benchmarks/data/told_now.jsonl").read_text("utf-8").splitlines()]
+    for row in rows:
+        claim = Claim(row["subject"], Relation(row["relation"]), row["value"], row.get("attribute", ""))
+        now = Fact("now", claim, FactSource.OWNER, max(fact.said_at for fact in held) + 60, None)
+        others = [fact for fact in held if fact.claim.key != claim.key]
+        reply = _reply(chat, _told(prompt, [*others, now], row["question"]), row["question"])
+        right += fold_to_ascii_words(row["value"]) in fold_to_ascii_words(reply)
+    return right, len(rows)
 
 
 def _trained(shared: Any, sample: str, base: str, settings: str) -> tuple[Any, float]:

@@ -81,7 +81,8 @@ def hermetic(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
         monkeypatch.setenv(name, str(home))
     # On Windows it asks the system for the user's folder, not the environment.
     monkeypatch.setattr(platformdirs, "user_config_dir", lambda *_, **__: str(home / "config"))
-    for name in ("AEON_FT_DATA", "GROQ_KEY", "GROQ_API_KEY", "GROQ_BASE_URL", "OLLAMA_HOST"):
+    # The cache too, which dev.py sets: what one test has measured there, the next and the next run would recall.
+    for name in ("AEON_FT_DATA", "AEON_FT_CACHE", "GROQ_KEY", "GROQ_API_KEY", "GROQ_BASE_URL", "OLLAMA_HOST"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(socket.socket, "connect", _loopback_only)
     yield

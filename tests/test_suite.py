@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -28,12 +29,12 @@ def test_after(): pass
 """
 
 
-def run_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_pytest(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """pytest with the project's own settings on the tests of `folder`."""
     command = [sys.executable, "-m", "pytest", "-c", str(REPOSITORY / "pyproject.toml"), "--rootdir", str(folder)]
     return subprocess.run(
         [*command, "-p", "no:cacheprovider", *arguments, str(folder)],
-        cwd=REPOSITORY, capture_output=True, text=True, timeout=150, check=False,
+        cwd=REPOSITORY, capture_output=True, text=True, timeout=150, check=False, env={**os.environ, **environment},
     )  # fmt: skip
 
 
@@ -55,6 +56,14 @@ def test_the_demo_and_the_tests_share_what_was_downloaded(monkeypatch: pytest.Mo
     dev.demo([])
     monkeypatch.setenv("AEON_FT_CACHE", given[0]["AEON_FT_CACHE"])
     assert DataFolder(Path("anywhere")).cache == CACHE
+
+
+def test_no_test_recalls_what_another_has_measured(tmp_path: Path) -> None:
+    """Where dev.py runs them, too, which names one cache for the bases of all."""
+    test = "def test_a(data): assert data.cache.is_relative_to(data.root)\n"
+    (tmp_path / "test_a.py").write_text(test, encoding="utf-8")
+    done = run_pytest(tmp_path, "-p", "tests.conftest", AEON_FT_CACHE=str(tmp_path / "shared"))
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_there_is_a_limit_to_every_test(pytestconfig: pytest.Config) -> None:

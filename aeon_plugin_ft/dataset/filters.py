@@ -78,7 +78,7 @@ def _not_conversation(turn: LoggedTurn, example: Example, limits: Limits) -> str
 
 def _own_reply(turn: LoggedTurn, example: Example, limits: Limits) -> str | None:
     """A model learns nothing from its own replies but to be surer of its mistakes."""
-    if turn.provider != "embedded" and turn.version == "base":
+    if not turn.is_own:
         return None
     return f"{turn.version} of the plugin's own said it, and nobody praised it"
 

@@ -22,8 +22,8 @@ from aeon_plugin_ft.facts.table import Changed, ClaimTable, Mention, has_many
 from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.turns.model import LoggedTurn
 
-GRAMMAR = 2
-"""Raise it with a release whose grammar reads otherwise: every turn is then read again."""
+GRAMMAR = 3
+"""Raise it with a release that reads otherwise: every turn is then read again."""
 _READ_BY = "claims_grammar"
 BATCH = 50
 """Turns a transaction: few enough that no other writer waits, many enough that a first reading is no commit a turn."""

@@ -12,6 +12,7 @@ from typing import Protocol
 from aeon_plugin_ft.facts.aliases import SURE
 from aeon_plugin_ft.facts.meaning import meaning
 from aeon_plugin_ft.facts.model import OWNER, Claim, FactSource, Relation
+from aeon_plugin_ft.facts.reciting import recites
 from aeon_plugin_ft.facts.table import Mention, Reading, thing_of
 from aeon_plugin_ft.privacy.folding import fold_accents
 from aeon_plugin_ft.privacy.model import Kind
@@ -80,11 +81,12 @@ class TurnReader:
 
     def read(self, turn: LoggedTurn) -> Reading:
         """What is said in a turn. The owner's words count even where no model answered them; the assistant's only where
-        a model did that was not trained on such facts: what it has learnt, or invents, is no evidence."""
+        a model of the host's did, in words of its own: what one of the plugin's has learnt, or invents, is no evidence,
+        and what stands in the system prompt is said of the assistant."""
         if not is_owners(turn):
             return Reading(turn.id, ())
         mentions = [_said(turn, claim) for claim in self.owner_says(turn.user)]
-        if turn.kind is not TurnKind.CHAT or turn.version != "base":
+        if turn.kind is not TurnKind.CHAT or turn.is_own or recites(turn.reply, turn.system):
             return Reading(turn.id, _placed(mentions))
         told = f"{turn.user}\n{turn.reply}"
         for claim in self._replies(turn.reply, turn.user):

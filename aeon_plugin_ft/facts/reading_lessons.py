@@ -23,7 +23,7 @@ from aeon_plugin_ft.facts.wording.nouns import Names
 from aeon_plugin_ft.facts.wording.phrases import capital, open_questions, statements
 from aeon_plugin_ft.privacy.folding import fold_accents
 
-READING_SHARE = 0.2
+READING_SHARE = 0.12
 """Lessons of reading, of the other lessons."""
 MOST_BESIDE = 3
 """Memories of something else beside the one that answers."""

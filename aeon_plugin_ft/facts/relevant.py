@@ -10,7 +10,9 @@ computed for a prompt up to the first character that differs.
 
 from __future__ import annotations
 
+import logging
 import math
+import sqlite3
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +23,8 @@ from rapidfuzz import fuzz, process
 from aeon_plugin_ft.facts.asking import vocabulary
 from aeon_plugin_ft.facts.model import OWNER, Claim, Fact, Relation
 from aeon_plugin_ft.privacy.folding import fold_accents
+
+log = logging.getLogger("aeon_ft.facts")
 
 CHARS_PER_TOKEN = 2.5
 """Of Portuguese, with a small vocabulary; a larger one needs fewer tokens, so the budget is never exceeded."""
@@ -91,12 +95,13 @@ class RelevantFacts:
         self._source, self._sentence = source, sentence
         self._index = _Index(-1)
         self._making = threading.Lock()
+        self._stale = False
         self._said: dict[Fact, str] = {}
         self._terms: dict[Claim, dict[str, float]] = {}
 
     def refresh(self) -> None:
         """Make the index anew where the facts have changed; called in the background as well, so that a turn seldom
-        has to. Some milliseconds for a thousand facts."""
+        has to. Some milliseconds for a thousand facts. Raises what the store raises."""
         if self._source.version == self._index.version:
             return
         with self._making:
@@ -107,9 +112,9 @@ class RelevantFacts:
 
     def sentences(self, question: str, tokens: int, without: Collection[str] = ()) -> tuple[str, ...]:
         """What to tell a model before it answers this question, in at most so many tokens; `without` are the ids of
-        facts to leave out. () where nothing is known that matters."""
-        # Here too: what was forgotten or corrected a moment ago must not be told.
-        self.refresh()
+        facts to leave out. () where nothing is known that matters. While the store cannot be read, the facts of the
+        last refresh are told: the owner's turn goes on without it."""
+        self._refresh_if_possible()
         index = self._index
         told: list[tuple[bool, Fact]] = []
         for number in dict.fromkeys((*index.always, *_best(index, question[-QUESTION_CHARS:]))):
@@ -119,6 +124,17 @@ class RelevantFacts:
                 tokens -= cost
                 told.append((number not in index.always, fact))
         return tuple(self._say(fact) for _, fact in sorted(told, key=lambda one: (one[0], *_place(one[1]))))
+
+    def _refresh_if_possible(self) -> None:
+        # In the turn too: what was forgotten or corrected a moment ago must not be told.
+        try:
+            self.refresh()
+        except sqlite3.Error as error:
+            if not self._stale:
+                log.warning("the facts cannot be looked up (%s); those of the last look are told", error)
+            self._stale = True
+        else:
+            self._stale = False
 
     def _say(self, fact: Fact) -> str:
         said = self._said.get(fact)

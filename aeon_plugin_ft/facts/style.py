@@ -103,8 +103,9 @@ class Style:
 
 def learn_style(turns: Iterable[LoggedTurn], bad: Collection[str] = ()) -> Style:
     """The style of the replies in `turns`, those in `bad` (ids of turns that the owner complained about or put right)
-    left out."""
-    good = [turn for turn in turns if turn.kind is TurnKind.CHAT and turn.id not in bad and _is_talk(turn.reply)]
+    left out, and those of the plugin's own models: a base that rambles would teach its rambling."""
+    replied = (turn for turn in turns if turn.kind is TurnKind.CHAT and not turn.is_own)
+    good = [turn for turn in replied if turn.id not in bad and _is_talk(turn.reply)]
     to_owner: Counter[Person] = Counter()
     openers: Counter[str] = Counter()
     about_owner = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 
 from aeon_plugin_ft.dataset.similar.showing import ShownTurns
@@ -62,6 +63,11 @@ class Follower:
         """Wait at most so many seconds for the end of the look under way."""
         self._thread.join(timeout)
 
+    @property
+    def alive(self) -> bool:
+        """Whether its thread still looks."""
+        return self._thread.is_alive()
+
     def _run(self) -> None:
         # what takes tens of milliseconds when it is first needed is done here, so that no turn waits for it
         self._redaction.warm_up()
@@ -87,7 +93,7 @@ class Follower:
         except OvertakenError as error:
             log.info("%s", error)
             return 0.0
-        except AeonFtError as error:
+        except (AeonFtError, sqlite3.Error) as error:
             return self._wait_after(error)
         except Exception:
             log.exception("following the store failed; next try in %.0f s", RETRY_SECONDS[-1])
@@ -96,8 +102,11 @@ class Follower:
         self._failures = 0
         return FOLLOW_SECONDS
 
-    def _wait_after(self, error: AeonFtError) -> float:
-        self._served.leave_rejected()
+    def _wait_after(self, error: Exception) -> float:
+        try:
+            self._served.leave_rejected()
+        except sqlite3.Error:  # a full disk or a locked store passes, and this thread has to be there then
+            log.exception("whether a rejected version answers cannot be looked up")
         wait = RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
         self._failures += 1
         log.warning("the brain keeps answering as before: %s (next try in %.0f s)", error, wait)

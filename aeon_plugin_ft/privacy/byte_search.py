@@ -40,7 +40,8 @@ class Hit:
 def grep(folder: Path, needles: Iterable[str]) -> list[Hit]:
     """Every file in which a needle is found: the first place per file, needle and form.
 
-    A file that cannot be read raises OSError: not looked at is not the same as clean.
+    A file that cannot be read raises OSError: not looked at is not the same as clean. Not for a process that has a
+    database in the folder open: reading its file takes SQLite's locks away (see store/private.py, `reserve`).
     """
     sought = [(needle, form, data) for needle in needles if needle for form, data in _forms(needle).items()]
     hits: list[Hit] = []

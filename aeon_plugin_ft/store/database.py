@@ -2,6 +2,9 @@
 
 Everything here is derived from the log, or is state that must change in one step (leases, which
 version is in use). `secure_delete` is on, so that what was forgotten does not linger in free pages.
+
+No process that has a store may open the database, its -wal or its -shm in any other way: closing such a
+file gives up SQLite's locks (see private.reserve). Several stores of one database in one process are fine.
 """
 
 from __future__ import annotations

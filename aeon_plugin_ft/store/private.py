@@ -9,6 +9,7 @@ On Windows the data folder gets an access list of the owner and the system once,
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -59,9 +60,16 @@ def write_file(path: Path, content: str | bytes) -> None:
 
 
 def reserve(path: Path) -> None:
-    """Make an empty file, for a library that will fill it and opens it by its name; one that is there stays as it is.
-    Raises OSError."""
-    os.close(opener(str(path), os.O_WRONLY | os.O_CREAT))
+    """Make an empty file, for a library that will fill it and opens it by its name; one that is there stays as it is,
+    and is not opened. Raises OSError, also for one that may not be written."""
+    try:
+        os.close(opener(os.path.realpath(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        # Closing a file takes every lock away that this process has on it (POSIX), SQLite's among them; a process that
+        # then closes the database deletes the log in which this one goes on writing
+        # (https://sqlite.org/howtocorrupt.html, "POSIX advisory locks canceled by a separate thread doing close()").
+        if not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path)) from None
 
 
 def copy_folder(source: Path, target: Path) -> None:

@@ -12,6 +12,11 @@ KNOWN_FROM = 365 * 86_400.0
 its first day into a local one."""
 
 
+OWN_MODEL = "aeon-ft"
+"""How the name of every model begins that the plugin makes or serves by itself, the untrained base included. An
+imported log keeps the name of who replied, and not which program served it."""
+
+
 class TurnKind(str, Enum):
     """What a turn is, decided once, at capture. Only CHAT may train."""
 
@@ -56,6 +61,13 @@ class LoggedTurn:
     def user(self) -> str:
         """The owner's sentence: the last user message, "" when there is none."""
         return next((m.content for m in reversed(self.messages) if m.role == "user"), "")
+
+    @property
+    def is_own(self) -> bool:
+        """Whether a model of the plugin's own replied: one that it trained, or the base that it serves by itself. What
+        it says it has learnt here or invents. An Ollama tag or a server of the owner's that serves as the base under
+        its own name is a model of theirs."""
+        return self.version != "base" or self.provider == "embedded" or self.model.startswith(OWN_MODEL)
 
     @property
     def system(self) -> str:

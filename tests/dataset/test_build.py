@@ -55,6 +55,7 @@ GOOD = [
         ("apaga isso", "Apagado, cara.", {"kind": TurnKind.COMMAND}, "not_conversation"),
         ("tudo bem?", "Cara, tudo rodando por aqui.", {"provider": "embedded"}, "own_reply"),
         ("tudo bem?", "Cara, tudo rodando por aqui.", {"provider": "ollama", "version": "v0003"}, "own_reply"),
+        ("tudo bem?", "Cara, tudo rodando por aqui.", {"provider": "none", "model": "aeon-ft:base"}, "own_reply"),
         ("oi", "De nada!", {"kind": TurnKind.CANNED}, "canned"),
         ("oi", "Erro: falhou", {"kind": TurnKind.ERROR}, "error"),
         ("oi", "", {"kind": TurnKind.EMPTY}, "empty"),

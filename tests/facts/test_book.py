@@ -24,7 +24,7 @@ from aeon_plugin_ft.facts.reading import BETWEEN_PEOPLE, Opinion
 from aeon_plugin_ft.facts.table import Mention, Reading
 from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.turns import TurnIndex, TurnKind
-from hooks import Attempt
+from hooks import Attempt, Message
 from tests.facts.telling import PlainReader, Told, told
 
 __all__ = ["told"]
@@ -153,11 +153,91 @@ def test_a_reply_that_the_owner_objected_to_does_not_count(told: Told) -> None:
     assert told.known() == {("gata", "name"): ["Bash"]}
 
 
-def test_a_reply_of_a_model_that_learnt_it_is_no_evidence(told: Told) -> None:
-    own = Attempt("embedded", "m", "v0003", True, 0.1)
+@pytest.mark.parametrize(
+    "own",
+    [
+        Attempt("embedded", "m", "v0003", True, 0.1),
+        Attempt("embedded", "aeon-ft:base", "base", True, 0.1),
+        Attempt("ollama", "aeon-ft:base-1a2b3c4d", "base", True, 0.1),
+        Attempt("openai", "aeon-ft-v0003-1a2b3c4d", "v0003", True, 0.1),
+        # As the plugin's own log has it once it was imported into another one.
+        Attempt("none", "aeon-ft:base", "base", True, 0.0),
+    ],
+    ids=lambda own: f"{own.provider} {own.model} {own.version}",
+)
+def test_a_reply_of_the_plugins_own_model_is_no_evidence(own: Attempt, told: Told) -> None:
     for _ in range(3):
         told.says("quem é a minha gata?", "tua gata é a Fork", served_by=own)
     assert told.book.current() == ()
+    told.says("quem é a minha gata?", "tua gata é a Fork")
+    assert told.book.current() == (), "one reply of the host's model, which the others do not repeat"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [Attempt("groq", "llama-3.3-70b-versatile", "base", True, 0.1), Attempt("ollama", "llama3.1:8b", "base", True, 0.1),
+     Attempt("openai", "gpt-4o", "base", True, 0.1), Attempt("none", "", "base", True, 0.0)],
+    ids=lambda host: host.provider,
+)  # fmt: skip
+def test_replies_of_the_hosts_model_and_of_imported_logs_are_evidence(host: Attempt, told: Told) -> None:
+    for _ in range(2):
+        told.says("quem é a minha gata?", "tua gata é a Fork", served_by=host)
+    assert told.known() == {("gata", "name"): ["Fork"]}
+
+
+def test_a_version_that_answers_of_something_else_confirms_and_contradicts_nothing(told: Told) -> None:
+    own = Attempt("embedded", "aeon-ft:v0001", "v0001", True, 0.1)
+    told.says("minha gata é a Fork")
+    told.says("minha tartaruga é a Ada", "não, tua gata é a Fork", served_by=own)
+    told.says("como se chama a minha tartaruga?", "tua tartaruga é a Fork", served_by=own)
+    assert told.known() == {("gata", "name"): ["Fork"], ("tartaruga", "name"): ["Ada"]}
+    assert [fact.times for fact in told.book.current()] == [1, 1]
+    assert len(told.book.every()) == 2
+
+
+SYSTEM = (
+    "[QUEM VOCÊ É]\nSeu nome é AEON. Você mora nesta máquina e cuida dela.\nTua gata é a Fork, a preta.\n"
+    "Data e hora: 27/11/2026 17:32"
+)
+
+
+@pytest.mark.parametrize(
+    "recited",
+    [
+        "[QUEM VOCÊ É]\nSeu nome é AEON. Você mora nesta máquina e cuida dela.\nTu mora em São Paulo",
+        "[Quem você é] tu mora em São Paulo",
+        "Seu nome e aeon! tu mora em São Paulo",
+        "Tua gata é a Fork, a preta. tu mora em São Paulo",
+    ],
+)
+def test_a_reply_that_recites_the_system_prompt_tells_nothing(recited: str, told: Told) -> None:
+    under = (Message("system", SYSTEM), Message("user", "oi"))
+    for _ in range(3):
+        told.says("oi", recited, messages=under)
+    assert told.book.current() == ()
+
+
+def test_a_reply_in_words_of_its_own_counts_under_a_system_prompt(told: Told) -> None:
+    under = (Message("system", SYSTEM), Message("user", "onde eu moro?"))
+    for _ in range(2):
+        told.says("onde eu moro?", "tu mora em São Paulo, nesta máquina não", messages=under)
+    assert told.known() == {("", "lives_in"): ["São Paulo"]}
+
+
+def test_the_grammar_reads_no_name_of_the_owner_in_a_recited_prompt(told: Told) -> None:
+    """As an untrained base replied, cut off at its limit, in place of any answer."""
+    from aeon_plugin_ft.facts import grammar
+
+    book = FactBook(told.store, grammar)
+    under = (Message("system", SYSTEM), Message("user", "oi aeon, tá acordado?"))
+    for _ in range(3):
+        told.log(told.turn("oi aeon, tá acordado?", "[QUEM VOCÊ É]\nSeu nome é AEON. Você mora", messages=under))
+    book.sync(told.index)
+    assert book.current() == ()
+    for _ in range(2):
+        told.log(told.turn("como eu me chamo?", "Seu nome é Caio.", messages=under))
+    book.sync(told.index)
+    assert [fact.value for fact in book.current()] == ["Caio"]
 
 
 def test_what_a_correction_of_one_word_means_is_read_in_the_reply_put_right(told: Told) -> None:

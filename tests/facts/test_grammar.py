@@ -69,6 +69,8 @@ def test_what_the_owner_tells(sentence: str, expected: list[tuple[str, Relation,
         "me lembra de comprar ração",
         "vou morar em Santos",
         "queria um cachorro chamado Rex",
+        "faz uns dez anos que Joinville é a minha casa",
+        "Curitiba é o meu lar",
     ],
 )
 def test_what_tells_nothing(sentence: str) -> None:

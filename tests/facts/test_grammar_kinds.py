@@ -34,6 +34,22 @@ def told(read: list[Claim]) -> list[Told]:
             [("", R.LIKES, "", "rock"), ("", R.LIKES, "", "metal"), ("", R.LIKES, "", "jazz")],
         ),
         ("meu carro é um Onix branco", [("carro", R.KIND, "", "Onix"), ("carro", R.PROPERTY, "cor", "branco")]),
+        ("moro em Sorriso faz quinze anos", [("", R.LIVES_IN, "", "Sorriso")]),
+        ("me mudei pro Campeche em março", [("", R.LIVES_IN, "", "Campeche")]),
+        ("nasci em alcântara no dia dois", [("", R.FROM, "", "alcântara")]),
+        ("tenho diabete tipo dois", [("", R.HAS, "", "diabete tipo dois")]),
+        ("n curto funk n", [("", R.DISLIKES, "", "funk")]),
+        ("sou o Everaldo da contabilidade", [("", R.NAME, "", "Everaldo")]),
+        ("meu irmão mora no Canadá e minha irmã em Recife", [("irmão", R.LIVES_IN, "", "Canadá")]),
+        ("me mudei pra Maringá faz pouco tempo", [("", R.LIVES_IN, "", "Maringá")]),
+        ("tenho um papagaio chamado Pingo que canta", [("", R.HAS, "", "papagaio"), ("papagaio", R.NAME, "", "Pingo")]),
+        ("ganhei um gato de presente", [("", R.HAS, "", "gato")]),
+        ("estudo japonês por conta própria", [("", R.STUDIES, "", "japonês")]),
+        ("prefiro dormir com a janela aberta", [("", R.LIKES, "", "dormir com a janela aberta")]),
+        ("prefiro ir a pé", [("", R.LIKES, "", "ir a pé")]),
+        ("bebo cerveja só no fim de semana", [("", R.HABIT, "", "bebo cerveja só no fim de semana")]),
+        ("à noite leio pro meu filho", [("", R.HABIT, "", "leio pro meu filho à noite")]),
+        ("meu treino é de segunda a sexta", [("treino", R.DAY, "", "segunda a sexta")]),
     ],
 )
 def test_a_value_ends_where_something_else_is_told(sentence: str, expected: list[Told]) -> None:
@@ -56,10 +72,29 @@ def test_a_value_ends_where_something_else_is_told(sentence: str, expected: list
         ("o nome do meu chefe é seu Arnaldo", [("chefe", R.NAME, "", "seu Arnaldo")]),
         ("meu médico é o doutor Anselmo, do postinho", [("médico", R.NAME, "", "doutor Anselmo")]),
         ("meu filho não pode comer ovo, tem alergia", [("filho", R.ALLERGY, "", "ovo")]),
+        ("minha filha conceição é cega", [("filha", R.NAME, "", "conceição"), ("filha", R.TRAIT, "", "cega")]),
+        ("minha sogra é dona Neusa", [("sogra", R.NAME, "", "dona Neusa")]),
+        ("o seu Antônio é meu sogro", [("sogro", R.NAME, "", "seu Antônio")]),
+        ("a Lua é minha gata preta", [("gata preta", R.NAME, "", "Lua")]),
+        ("adotei um vira-lata, o nome dele é Rex", [("", R.HAS, "", "vira-lata"), ("vira-lata", R.NAME, "", "Rex")]),
+        ("o nome do meu cavalo é Zé, ele tem 9 anos", [("cavalo", R.NAME, "", "Zé"), ("cavalo", R.AGE, "", "9 anos")]),
+        (
+            "minha cachorra é a Lua, uma vira-lata de 3 anos",
+            [("cachorra", R.NAME, "", "Lua"), ("cachorra", R.KIND, "", "vira-lata"), ("cachorra", R.AGE, "", "3 anos")],
+        ),
+        ("trabalho com a minha irmã", [("", R.WITH, "trabalhar", "minha irmã")]),
+        ("sou canhoto e míope", [("", R.TRAIT, "", "canhoto"), ("", R.TRAIT, "", "míope")]),
     ],
 )
 def test_whom_it_is_about(sentence: str, expected: list[Told]) -> None:
     assert told(claims(sentence)) == expected
+
+
+def test_what_is_done_no_more_has_ended() -> None:
+    ended = claims("não faço mais balé")
+    assert told(ended) == [("", R.HABIT, "", "faço balé")]
+    assert ended[0].ended
+    assert claims("não bebo mais") == []  # it may be a rule as well
 
 
 def test_speech_without_commas_is_cut_where_a_statement_begins() -> None:
@@ -85,6 +120,18 @@ def test_speech_without_commas_is_cut_where_a_statement_begins() -> None:
         ("filme favorito: Bacurau", ("", R.FAVOURITE, "filme", "Bacurau")),
         ("o que eu mais gosto é de nadar", ("", R.LIKES, "", "nadar")),
         ("o aluguel vence todo dia 10", ("aluguel", R.DAY, "", "dia 10")),
+        ("vou dormir às 22h", ("", R.TIME, "dormir", "22h")),
+        ("durmo por volta da meia-noite", ("", R.TIME, "dormir", "meia-noite")),
+        ("agora eu uso o Deezer pra ouvir música", ("", R.USES, "ouvir música", "Deezer")),
+        ("desde 2019 moro em Gramado", ("", R.LIVES_IN, "", "Gramado")),
+        ("há dez anos sou vegetariano", ("", R.TRAIT, "", "vegetariano")),
+        ("sempre tomo banho frio", ("", R.HABIT, "", "sempre tomo banho frio")),
+        ("a gente joga vôlei toda terça", ("", R.HABIT, "", "jogo vôlei toda terça")),
+        ("jogo RPG com os amigos toda sexta", ("", R.HABIT, "", "jogo RPG com os amigos toda sexta")),
+        ("coleciono selos", ("", R.HABIT, "", "coleciono selos")),
+        ("não bebo cerveja", ("", R.NEVER, "", "bebo cerveja")),
+        ("nunca deixo louça na pia", ("", R.NEVER, "", "deixo louça na pia")),
+        ("trabalho com RH", ("", R.JOB, "", "RH")),
     ],
 )  # fmt: skip
 def test_what_is_told_in_other_words(sentence: str, expected: Told) -> None:
@@ -116,6 +163,31 @@ def test_what_is_told_in_other_words(sentence: str, expected: Told) -> None:
         "moro em Recife, salvo engano",
         "aqui é o Brasil",
         "a Bia é minha vida",
+        "quase nunca como doce",
+        "sou casado com a colheitadeira",
+        "meu sangue é leite condensado",
+        "eu moro é no buzu",
+        '"O Senhor é meu pastor e nada me faltará."',
+        "nosso bebê nasce em julho",
+        "meu plantão é de 12 horas",
+        "folgo domingo sim, domingo não",
+        "chego às 8",
+        "minha comida favorita é a da minha mãe",
+        "trabalho com amor",
+        "moro com a saudade",
+        "estudo em casa",
+        "uso o mesmo de sempre",
+        "uso a Júlia de desculpa",
+        "tenho um gato preso na garganta",
+        "tenho uma moto na minha frente",
+        "comprei um celular pra minha filha",
+        "tenho um Corinthians e Palmeiras pra ver",
+        "almoço com a Carla na quarta",
+        "jogo do Flamengo é às 16h",
+        "deixo você na porta",
+        "faço direito as coisas",
+        "nunca durmo bem",
+        "não tomo jeito",
     ],
 )
 def test_what_only_looks_like_a_fact(sentence: str) -> None:

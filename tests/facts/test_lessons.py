@@ -199,6 +199,12 @@ def test_the_style_is_learnt_from_good_replies() -> None:
     assert style.not_knowing()[0] == "Cara, essa eu não sei."
 
 
+def test_nothing_is_learnt_from_how_the_plugins_own_model_speaks() -> None:
+    rambling = "Você mora nesta máquina. Você cuida dela, e você me conta. Sua gata é a Fork."
+    own = [replace(turn(100 + n, "quem é a minha gata?", rambling), provider="embedded") for n in range(50)]
+    assert learn_style([*PERSONA, *own]) == learn_style(PERSONA)
+
+
 def test_a_real_reply_is_the_answer_where_it_has_the_right_value() -> None:
     style = learn_style(PERSONA, bad={"r6"})
     lessons = make_lessons([fact("gata", R.NAME, "Fork"), fact(OWNER, R.LIVES_IN, "Joinville")], style, 12)

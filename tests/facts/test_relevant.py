@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aeon_plugin_ft.facts.asking import stem, vocabulary, words
-from aeon_plugin_ft.facts.model import OWNER, Relation
+from aeon_plugin_ft.facts.model import OWNER, Fact, Relation
 from aeon_plugin_ft.facts.relevant import CHARS_PER_TOKEN, LINE_TOKENS, NothingKnown, RelevantFacts
 from tests.conftest import REPOSITORY
 from tests.facts.known import WORLD, Book, fact, say
@@ -140,6 +141,38 @@ def test_what_changes_counts_at_once_and_what_does_not_is_read_once() -> None:
     assert "gata name Fork." not in facts.sentences("quem é a Fork?", BUDGET)
     book.forget("gata")
     assert facts.sentences("minha gata", BUDGET) == (ME,)
+
+
+class Kept:
+    """HeldFacts in a store that fails while `broken`."""
+
+    def __init__(self) -> None:
+        self.facts, self.changes, self.broken = list(WORLD), 0, False
+
+    @property
+    def version(self) -> int:
+        if self.broken:
+            raise sqlite3.OperationalError("disk I/O error")
+        return self.changes
+
+    def current(self) -> list[Fact]:
+        return self.facts
+
+
+def test_without_the_store_the_facts_of_the_last_look_are_told_with_one_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    book = Kept()
+    facts = RelevantFacts(book, say)
+    asked = facts.sentences("minha gata", BUDGET)
+    book.broken = True
+    assert [facts.sentences("minha gata", BUDGET) for _ in range(3)] == [asked] * 3
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    with pytest.raises(sqlite3.OperationalError):
+        facts.refresh()  # who looks in the background hears of it
+    book.broken, book.changes = False, 1
+    book.facts = [fact("gata", Relation.NAME, "Branch")]
+    assert facts.sentences("minha gata", BUDGET) == ("gata name Branch.",)
 
 
 def test_what_is_forgotten_while_others_ask_is_never_told_after_it() -> None:

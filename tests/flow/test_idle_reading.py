@@ -11,7 +11,7 @@ import pytest
 
 from aeon_plugin_ft.base import BaseModel
 from aeon_plugin_ft.errors import PreemptedError
-from aeon_plugin_ft.facts.grammar import schema
+from aeon_plugin_ft.facts.grammar import claims, schema
 from aeon_plugin_ft.facts.grammar.lexicon import read_toml
 from aeon_plugin_ft.host import idle_reading
 from aeon_plugin_ft.host.idle_reading import TRIALS, IdleReading
@@ -61,6 +61,7 @@ class Home:
 
 @pytest.fixture
 def home(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+    assert not claims(SAID), "the grammar reads it by itself, and leaves no model anything to read"
     # The thread's own looks come once a minute; here the test looks.
     monkeypatch.setattr(idle_reading, "LOOK_SECONDS", 3600.0)
     with FakeOllama() as ollama:

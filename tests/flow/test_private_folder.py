@@ -76,7 +76,6 @@ def life(tmp_path: Path, careless: None, monkeypatch: pytest.MonkeyPatch) -> Ite
     monkeypatch.setattr(suites, "TOOL_PROMPTS", suites.TOOL_PROMPTS[:1])
     monkeypatch.setattr(suites, "CHAT_PROMPTS", suites.CHAT_PROMPTS[:1])
     monkeypatch.setattr(secrets, "PROBES", secrets.PROBES[:1])
-    monkeypatch.delenv("AEON_FT_CACHE", raising=False)
     folder = tmp_path / "data"
     folder.mkdir()
     write_settings(folder, make_tiny(tmp_path, "llama", max_position_embeddings=4096).path, gate={"watch": False})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 from aeon_plugin_ft.facts import grammar
 from aeon_plugin_ft.plugin import FineTuning
+from aeon_plugin_ft.store import Store
+from aeon_plugin_ft.turns import read_turns
 from core.brain import AeonBrain
 from core.console import Console
 from hooks import HookCaller, Route, build_manager
@@ -56,3 +59,33 @@ def test_what_is_told_now_is_answered_from_in_the_next_question(talk: Talk) -> N
     assert talk.console.ask("esquece tudo sobre Branch").text
     talk.console.ask("sim")
     eventually(lambda: "Branch" not in talk.prompt_of(question))
+
+
+def test_without_its_store_a_turn_goes_on_with_what_was_known_and_all_else_follows_later(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    question = "como se chama a minha gata?"
+    talk.prompt_of("minha gata é a Fork")
+    eventually(lambda: "Fork" in talk.prompt_of(question))
+    runtime = talk.plugin.runtime
+    assert runtime is not None
+
+    def fail(store: Store) -> sqlite3.Connection:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Store, "connection", fail)
+        for said in (question, "e agora, como se chama a minha gata?"):
+            assert "Fork" in talk.prompt_of(said)
+        # A version that answers may have been rejected meanwhile, which cannot be looked up either.
+        runtime.routes.flip(Route("ollama", "m", talk.ollama.url, version="v0001"))
+        runtime.follow_now()
+        eventually(lambda: "keeps answering as before" in caplog.text)
+        eventually(lambda: "whether a rejected version answers" in caplog.text)
+    assert "failed in aeon" not in caplog.text
+    assert caplog.text.count("those of the last look are told") == 1
+    assert any(turn.user.startswith("e agora") for turn in read_turns(runtime.data.log))
+    runtime.follow_now()
+    talk.prompt_of("não, minha gata é a Branch")
+    eventually(lambda: "Branch" in talk.prompt_of(question))
+    assert runtime.follower.alive

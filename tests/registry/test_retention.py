@@ -70,8 +70,7 @@ def fill(path: Path, kb: int) -> None:
 
 
 @pytest.fixture
-def house(data: DataFolder, store: Store, monkeypatch: pytest.MonkeyPatch) -> House:
-    monkeypatch.delenv("AEON_FT_CACHE", raising=False)
+def house(data: DataFolder, store: Store) -> House:
     return House(data, store)
 
 

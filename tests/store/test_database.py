@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sqlite3
+import subprocess
+import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -15,6 +19,7 @@ from aeon_plugin_ft.errors import LeaseHeldError, StoreError
 from aeon_plugin_ft.events import EventBus, RunStarted
 from aeon_plugin_ft.store import Store, private
 from aeon_plugin_ft.store.migrations import MIGRATIONS
+from tests.conftest import REPOSITORY
 
 WHY_PAUSED = {
     "the owner is back": "owner_back",
@@ -99,6 +104,89 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
         Store(path)
     assert not [file for file in psutil.Process().open_files() if Path(file.path).name == path.name]
     path.rename(tmp_path / "moved.sqlite3")
+
+
+FOREIGN = "import sys, pathlib; from aeon_plugin_ft.store import Store; store = Store(pathlib.Path(sys.argv[1]))"
+
+
+def in_another_process(path: Path, does: str) -> str:
+    """What a process prints that opens the database, does this with `store`, and closes it."""
+    code = f"{FOREIGN}; {does}; store.close()"
+    run = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+    return run.stdout.strip()
+
+
+def test_a_second_store_of_one_process_costs_the_first_neither_its_locks_nor_its_log(tmp_path: Path) -> None:
+    """A process that closes the database as the last one folds the write-ahead log into it and deletes it."""
+    path = tmp_path / "a.sqlite3"
+    store = Store(path)
+    second = Store(path)
+    store.set_fact("a", 1)
+    assert in_another_process(path, "print(store.fact('a'))") == "1"
+    assert path.with_name("a.sqlite3-wal").exists(), "deleted under the process that writes into it"
+    store.set_fact("a", 2)
+    # A thread's first connection finds the log by its name.
+    values: list[int] = []
+    reading = threading.Thread(target=lambda: values.append(store.fact("a")))
+    reading.start()
+    reading.join()
+    assert values == [2]
+    assert in_another_process(path, "print(store.fact('a'))") == "2"
+    second.close()
+    store.close()
+
+
+def test_connections_that_come_and_go_in_threads_and_processes_lose_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a.sqlite3"
+    store = Store(path)
+    failures: list[BaseException] = []
+    ended = threading.Event()
+
+    def surely(work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as error:
+            failures.append(error)
+
+    def write() -> None:  # the follower
+        while not ended.is_set():
+            store.set_fact("written", store.fact("written", 0) + 1)
+
+    def look() -> None:  # a turn, in a thread of its own
+        store.fact("written")
+        another = Store(path)  # a heartbeat
+        another.fact("written")
+        another.close()
+
+    writer = threading.Thread(target=surely, args=(write,))
+    writer.start()
+    for _ in range(3):
+        looking = [threading.Thread(target=surely, args=(look,)) for _ in range(20)]
+        for thread in looking:
+            thread.start()
+        assert int(in_another_process(path, "print(store.fact('written'))")) >= 0
+        for thread in looking:
+            thread.join()
+    ended.set()
+    writer.join()
+    names = [getattr(error, "sqlite_errorname", repr(error)) for error in failures]
+    assert not failures, names
+    written = store.fact("written")
+    store.close()
+    assert in_another_process(path, "print(store.fact('written'))") == str(written) != "0"
+    assert in_another_process(path, "print(store.row('PRAGMA integrity_check')[0])") == "ok"
+
+
+def test_only_the_store_opens_the_database() -> None:
+    """Whoever else has its path hands it to a `Store`, or asks what it is called and whether it is there."""
+    uses = re.compile(r"(?P<before>[\w.(]*)(?<!store)\.database\b(?P<behind>[\w.()]*)")
+    seen = 0
+    for file in sorted((REPOSITORY / "aeon_plugin_ft").rglob("*.py")):
+        for use in uses.finditer(file.read_text(encoding="utf-8")):
+            seen += 1
+            named = use["behind"] in {".name", ".exists()", ".absolute())"}
+            assert use["before"].startswith("Store(") or named, (file.name, use.group())
+    assert seen >= 3
 
 
 def test_deleted_text_leaves_the_file(store: Store) -> None:

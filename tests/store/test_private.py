@@ -72,6 +72,37 @@ def test_the_database_with_its_write_ahead_log_is_closed(tmp_path: Path) -> None
     store.close()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps a lock until its own handle is closed")
+def test_reserving_a_file_that_is_there_leaves_the_locks_on_it(tmp_path: Path) -> None:
+    import fcntl
+
+    path = tmp_path / "a"
+    private.reserve(path)
+    trying = "import fcntl, sys; fcntl.lockf(open(sys.argv[1], 'r+'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
+    with path.open("r+") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        private.reserve(path)
+        assert subprocess.run([sys.executable, "-c", trying, str(path)], capture_output=True).returncode
+    assert not subprocess.run([sys.executable, "-c", trying, str(path)], capture_output=True).returncode
+
+
+def test_a_file_that_may_not_be_written_cannot_be_reserved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"kept")
+    private.reserve(path)
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write everything
+    with pytest.raises(PermissionError):
+        private.reserve(path)
+    assert path.read_bytes() == b"kept"
+
+
+def test_a_link_is_reserved_where_it_leads(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "real")
+    private.reserve(link)
+    assert (tmp_path / "real").stat().st_mode & 0o777 == private.FILE
+
+
 def test_the_own_log_and_the_next_one_are_closed(tmp_path: Path) -> None:
     handler = LogFile(tmp_path / "aeon-ft.log", str).open()
     log = logging.getLogger("aeon_ft.test")

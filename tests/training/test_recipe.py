@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 import pytest
 
 from aeon_plugin_ft.errors import RefusedError
 from aeon_plugin_ft.settings import TrainSection
+from aeon_plugin_ft.training import recipe
 from aeon_plugin_ft.training.mix import Survey
 from aeon_plugin_ft.training.recipe import make_recipe, physical_cores, step_examples
 
@@ -92,11 +94,48 @@ def test_every_example_comes_up_equally_often_in_an_order_that_only_the_seed_dec
     assert list(step_examples(other, 20)) != steps
 
 
+TAUGHT = Survey(2000, lessons=1500)
+SMALL_MODEL, LARGE_MODEL = 270_000_000, 8_000_000_000
+
+
+def test_a_small_model_is_taught_facts_at_a_rate_of_its_own_that_grows_with_the_batch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By another rate than the measured one, so that a new measurement changes no test."""
+    monkeypatch.setattr(recipe, "LESSON_RATE", 4e-3)
+    rates = [make_recipe(TrainSection(batch_size=n), SMALL_MODEL, TAUGHT).learning_rate for n in (8, 16, 32)]
+    assert rates == pytest.approx([4e-3, 4e-3 * 2**0.5, 8e-3])
+    assert make_recipe(TrainSection(batch_size=32, learning_rate=1e-5), SMALL_MODEL, TAUGHT).learning_rate == 1e-5
+    for size, survey in ((SMALL_MODEL, Survey(2000)), (LARGE_MODEL, TAUGHT)):
+        other = {make_recipe(TrainSection(batch_size=n), size, survey).learning_rate for n in (8, 32)}
+        assert other == {next(rate for limit, rate in recipe.RATES if size <= limit)}
+
+
+def test_batches_grow_with_the_data_and_sooner_where_a_small_model_is_taught_facts() -> None:
+    sizes = [10, 100, 700, 1000, 2000, 10_000, 100_000]
+
+    def chosen(model: int, lessons: int) -> list[int]:
+        surveys = [Survey(size, lessons=min(lessons, size // 2)) for size in sizes]
+        return [make_recipe(TrainSection(early_stopping=0), model, survey).batch_size for survey in surveys]
+
+    talk, taught, large = (
+        chosen(*case) for case in ((SMALL_MODEL, 0), (SMALL_MODEL, 10**6), (LARGE_MODEL, 10**6))
+    )  # fmt: skip
+    assert talk == sorted(talk) and taught == sorted(taught) and talk[0] < talk[-1] <= max(taught) <= 32
+    assert all(many >= few for many, few in zip(taught, talk, strict=True)) and taught != talk
+    assert large == talk, "what a step of theirs takes was not measured"
+
+
 def test_a_run_that_teaches_facts_goes_to_its_end() -> None:
     """Stopped by the loss on conversations, a run knows a third of what it was told."""
     talk, taught = (make_recipe(TrainSection(), 1, Survey(400, lessons=count)) for count in (0, 100))
-    assert make_recipe(TrainSection(), 1, Survey(2000, lessons=1500)).batch_size == 8
-    assert make_recipe(TrainSection(), 1, Survey(2000)).batch_size == 16
-    assert [make_recipe(TrainSection(), 1, Survey(n, lessons=n // 2)).epochs for n in (400, 3000, 5000)] == [2, 2, 1]
     assert talk.validation == 20 and talk.patience == TrainSection().early_stopping and talk.evaluate_steps > 0
     assert (taught.validation, taught.patience, taught.evaluate_steps) == (0, 0, 0)
+
+
+def test_a_run_that_teaches_facts_has_epochs_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By other numbers than the measured ones, so that a new measurement changes no test."""
+    monkeypatch.setattr(recipe, "EPOCHS", ((500, 7.0), (math.inf, 6.0)))
+    monkeypatch.setattr(recipe, "EPOCHS_WITH_LESSONS", ((1000, 5.0), (math.inf, 4.0)))
+    surveys = [Survey(400), Survey(1001), Survey(400, lessons=200), Survey(1000, lessons=1), Survey(1001, lessons=1)]
+    assert [make_recipe(TrainSection(), 1, survey).epochs for survey in surveys] == [7, 6, 5, 5, 4]

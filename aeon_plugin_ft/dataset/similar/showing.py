@@ -6,12 +6,16 @@ thousand examples, and nothing at all before the first index is there.
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 
 from aeon_plugin_ft.dataset.model import Draft
 from aeon_plugin_ft.dataset.similar.retrieve import SimilarTurns, as_messages, similar_examples
 from hooks import Message
+
+log = logging.getLogger("aeon_ft.similar")
 
 EVERY_TURNS = 10
 """New turns after which the index is made anew."""
@@ -27,6 +31,7 @@ class ShownTurns:
         self._draft, self._count, self._remembered = draft, count, remembered
         self._index: SimilarTurns | None = None
         self._seen = -EVERY_TURNS
+        self._failing = False
         self._lock = threading.Lock()
 
     def refresh(self) -> bool:
@@ -41,7 +46,16 @@ class ShownTurns:
         return True
 
     def examples(self, messages: Sequence[Message], limit: int) -> tuple[Message, ...]:
-        """Up to `limit` similar turns for this question, as messages."""
+        """Up to `limit` similar turns for this question, as messages; none while the store cannot say what was
+        forgotten."""
         index = self._index
         similar = () if index is None else similar_examples(messages, index, limit)
-        return as_messages(example for example in similar if self._remembered(example.turns))
+        try:
+            shown = [example for example in similar if self._remembered(example.turns)]
+        except sqlite3.Error as error:
+            if not self._failing:
+                log.warning("no similar conversations are shown while the store cannot be read (%s)", error)
+            self._failing = True
+            return ()
+        self._failing = False
+        return as_messages(shown)

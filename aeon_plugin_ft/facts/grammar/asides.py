@@ -22,7 +22,8 @@ _NAMES = re.compile(
 _COLOUR = re.compile(r"(?:(?:o|a|os|as|toda|todo|bem) )?(?P<value>[\w-]+)$")
 _KIND = re.compile(
     r"(?:um|uma) (?P<value>.+?)(?= (?:mo|muito|bem|super|mega|que|tod[oa]|mais|tao|chei[oa]|lind[oa]|fof[oa]|docil|"
-    r"brav[oa]|velh[oa]|enorme|pequen[oa]|gigante)\b|$)"
+    r"brav[oa]|velh[oa]|enorme|pequen[oa]|gigante|(?:de|com) \d{1,2} (?:anos|meses))\b|$)"
+    r"(?: (?:de|com) (?P<age>\d{1,2} (?:anos|meses))$)?"
 )
 _WITH = re.compile(r"com (?:o |a |os |as )?(?P<value>.+)$")
 _AT = re.compile(r"(?:n[ao]s?|em|num|numa) (?P<value>.+)$")
@@ -152,7 +153,10 @@ def _kind(sentence: Sentence, subject: str, before: Sequence[Claim], start: int,
     match = _KIND.match(sentence.folded, start, end)
     if not match or before[0].relation is not Relation.NAME or not in_class("kind", match["value"]):
         return []
-    return [_claim(sentence, subject, Relation.KIND, match.span("value"))]
+    claims = [_claim(sentence, subject, Relation.KIND, match.span("value"))]
+    if match["age"]:
+        claims.append(_claim(sentence, subject, Relation.AGE, match.span("age")))
+    return claims
 
 
 def _company(sentence: Sentence, subject: str, before: Sequence[Claim], start: int, end: int) -> list[Claim]:

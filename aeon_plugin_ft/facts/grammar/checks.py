@@ -42,6 +42,28 @@ def _by_title(one: Candidate) -> bool:
     return bool(title) and bool(rest) and (rest[:1].isupper() or _first_name(fold_accents(rest)))
 
 
+def _spouse(one: Candidate) -> bool:
+    """ "sou casado com a colheitadeira" is a joke."""
+    mate = one.groups.get("mate") or ""
+    return not any(member(name, mate) for name in ("possession", "thing", "abstract", "event", "no_match"))
+
+
+def _blood(one: Candidate) -> bool:
+    """A blood type is one: "meu sangue é leite condensado"."""
+    return one.subject.head != "tipo sanguíneo" or bool(re.match(r"(?:a|b|ab|o)\b", one.folded))
+
+
+def _titled(one: Candidate) -> bool:
+    """ "minha sogra é **dona Neusa**", also typed without capitals: "seu antonio"."""
+    name = one.value.split(maxsplit=1)[1]
+    return name[:1].isupper() or _first_name(fold_accents(name))
+
+
+def _after_trait(one: Candidate) -> bool:
+    """ "sou canhoto **e míope**": what comes first is a trait as well."""
+    return bool(member("trait", one.groups.get("first") or ""))
+
+
 def _capital(one: Candidate) -> bool:
     """A make or a name: a capital letter or a digit somewhere."""
     return any(letter.isupper() or letter.isdigit() for letter in one.value)
@@ -52,7 +74,8 @@ def _caps(one: Candidate) -> bool:
 
 
 def _lower(one: Candidate) -> bool:
-    return not one.value[:1].isupper()
+    """A common noun; also one that is a word of capitals, as TI and RH are."""
+    return not one.value[:1].isupper() or (one.value.isupper() and len(one.value) == len("TI"))
 
 
 def _kindly(one: Candidate) -> bool:
@@ -116,7 +139,8 @@ def _is_course(one: Candidate) -> bool:
 
 def _using(one: Candidate) -> bool:
     """ "uso Neovim", "uso óculos"; not "uso o de sempre"."""
-    return (_capital(one) or in_class("usable", one.folded)) and not _PREPOSITION.match(one.folded)
+    named = _capital(one) or in_class("usable", one.folded)
+    return named and not _PREPOSITION.match(one.folded) and not _first_name(one.folded)
 
 
 def _spot(one: Candidate) -> bool:
@@ -184,6 +208,7 @@ CHECKS: dict[str, Check] = {
     "demonym": _demonym,
     "keepsake": _keepsake,
     "knownname": _known_name,
+    "blood": _blood,
     "capital": _capital,
     "caps": _caps,
     "iscourse": _is_course,
@@ -198,8 +223,11 @@ CHECKS: dict[str, Check] = {
     "naming": _naming,
     "notas": _not_an_hour,
     "spot": _spot,
+    "spouse": _spouse,
     "oneofmany": _one_of_many,
     "subjectcaps": _subject_caps,
+    "aftertrait": _after_trait,
     "team": _team,
+    "titled": _titled,
     "using": _using,
 }

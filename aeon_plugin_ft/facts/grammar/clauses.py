@@ -29,7 +29,7 @@ _YOU = vocabulary("tu voce vc ce")
 _SIR = frozenset({("o", "senhor"), ("a", "senhora"), ("vossa", "senhoria")})
 _OTHERS = vocabulary("ele ela eles elas")
 _ARTICLES = vocabulary("o a os as")
-_NOT = frozenset({"nao", "num", "nem"})
+_NOT = frozenset({"nao", "num", "nem", "n"})
 _NEVER = frozenset({"nunca", "jamais"})
 _BETWEEN = vocabulary("ja tambem tb tbm so agora mesmo ainda realmente que me lhe quase geralmente normalmente")
 _JOINTS = vocabulary("e mas porque pq pois entao so")
@@ -263,7 +263,9 @@ class ClauseReader:
             if seen & _NEVER and words[at - 1].folded in _NEVER:
                 behind_never = at
         form = None if at < end and self._conjunction(at) else verb_at(words, at, end)
-        never = bool(seen & _NEVER)
+        never = bool(seen & _NEVER) and "quase" not in seen  # "quase nunca como doce" is seldom
+        if seen & _NEVER and not never:
+            return None
         start = subject.start or words[begin].start
         if form is None or form[0].person not in persons:
             if not (never and subject.owner and at < end):

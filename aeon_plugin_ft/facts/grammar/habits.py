@@ -7,6 +7,7 @@ café coado": what both say is then one fact.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import lru_cache
 
 from aeon_plugin_ft.facts.grammar.clauses import Clause
@@ -44,12 +45,28 @@ class HabitReader:
         """At most one thing done, and with whom."""
         if not (clause.subject.owner or clause.subject.kinds & {"person", "pet"}):
             return []
+        if clause.ended:
+            return self._ended(clause)
         if clause.never or clause.negated:
-            return self._never(clause) if clause.subject.owner and not clause.ended else []
+            return self._never(clause) if clause.subject.owner else []
         hour = self._at_its_hour(clause)
         if hour is not None:
             return [hour]
         return self._habit(clause)
+
+    def _ended(self, clause: Clause) -> list[Claim]:
+        """ "não faço **mais** balé": what it is must be said, since "não bebo mais" may as well be a rule."""
+        rest = self.sentence.folded[clause.rest : clause.end]
+        if (
+            not rest.strip()
+            or clause.verb == "trabalhar"
+            or clause.verb not in verb_class("habit")
+            or _pattern("empty").match(rest)
+        ):
+            return []
+        if _pattern("one_off").search(rest) or (clause.verb == "ir" and _pattern("infinitive").match(rest)):
+            return []
+        return [replace(one, ended=True) for one in self._doing(clause, Relation.HABIT)]
 
     def _never(self, clause: Clause) -> list[Claim]:
         rest = self.sentence.folded[clause.rest : clause.end]
@@ -73,6 +90,8 @@ class HabitReader:
         return bool(_pattern("present").match(word)) and not past
 
     def _for_good(self, clause: Clause, rest: str) -> bool:
+        if clause.verb == "beber" and member("drink", rest):
+            return True
         if clause.verb in {"beber", "fumar", "dirigir", "nadar", "cozinhar"}:
             return not rest or bool(_pattern("limit").search(rest)) or clause.verb == "dirigir"
         if clause.verb in {"comer", "tomar", "usar"}:
@@ -87,6 +106,8 @@ class HabitReader:
         match = _pattern("hour").match(folded, clause.rest, limit)
         if not match:
             return self._with_object(clause)
+        if clause.verb == "chegar" and not match["where"]:  # "chego às 8" is said on the way
+            return None
         start, end = match.span("value")
         doing = clause.verb
         if match["where"]:
@@ -128,7 +149,7 @@ class HabitReader:
             or (clause.verb == "ir" and _pattern("infinitive").match(rest))
         ):
             return []
-        if (self._often(clause, rest) and rest) or self._by_nature(clause.verb, rest):
+        if (self._often(clause, rest) and rest) or self._by_nature(clause.verb, rest, clause.subject.owner):
             return self._doing(clause, Relation.HABIT)
         return []
 
@@ -143,8 +164,10 @@ class HabitReader:
             or (clause.verb in _SPORT and bool(_pattern("single_day").search(rest)))
         )
 
-    def _by_nature(self, verb: str, rest: str) -> bool:
+    def _by_nature(self, verb: str, rest: str, owner: bool) -> bool:
         """Whether it is done again and again without saying so: "faço crochê", "tomo café coado"."""
+        if owner and _pattern("by_nature").match(f"{verb} {rest.strip()}"):
+            return True
         kind = _INHERENT.get(verb)
         bare = re.sub(r"^(?:o |a |meu |minha )", "", rest)
         return kind is not None and bool(member(kind, bare)) and (kind != "drink" or " " in rest)
@@ -170,9 +193,11 @@ class HabitReader:
         return Claim(clause.subject.text, Relation.WITH, value, clause.verb, start=clause.start, end=end)
 
     def _verb(self, clause: Clause) -> str:
-        if self.voice is Voice.ASSISTANT and clause.subject.owner and clause.verb:
+        others = self.voice is Voice.ASSISTANT or clause.person == "3"  # "tu joga", "a gente joga"
+        if others and clause.subject.owner and clause.verb:
             return first_person(clause.verb)
-        return self.sentence.text[clause.verb_start : clause.rest].strip().lower()
+        verb = self.sentence.text[clause.verb_start : clause.rest].strip().lower()
+        return verb.removesuffix(" mais") if clause.ended else verb
 
     def _front(self, clause: Clause) -> str:
         start, end = clause.front

@@ -18,6 +18,10 @@ _CALLED = re.compile(r",? (?:que (?:se )?chama|chamad[oa]s?|de nome|com o nome d
 _AGED = re.compile(r",? (?:de|com|que tem) (?P<age>\d{1,2} (?:anos?|meses)|\w+ anos)\b")
 _DISTANT = re.compile(r"(?:prim|ti|cunhad|sobrinh)[oa]s? que ")
 """Those of whom people tell, when they "have" them: "tenho um primo que trabalha na Google"."""
+_ERRAND = re.compile(r" pr?a(?:ra)? \w+[aei]r$")
+"""Of all that is listed: "um Corinthians e Palmeiras **pra ver**"."""
+_FOR_OTHERS = re.compile(r" (?:pra|pro|para) (?:o |a )?(?:meu|minha|ele|ela|voce|dar|presente)")
+_BESIDE = re.compile(r" (?:(?:aqui |la )?em casa|de presente|de (?:aniversario|natal))$")
 _INSIDE = re.compile(r" n[ao] (?P<name>[\w-]+)$")
 
 
@@ -27,7 +31,7 @@ def _passing() -> re.Pattern[str]:
     states = "|".join(sorted(classes()["passing_state"]))
     return re.compile(
         rf"^\S+ (?:{states})\b|\b\w+[aei]ndo\b|\bpra (?:\w+ )?\w+[aei]r\b|"
-        r"\bn[ao] (?:frente|porta|rua|esquina|janela)\b|^cachorros?[- ]quentes?\b|\bperto\b"
+        r"\bn[ao] (?:minha )?(?:frente|porta|rua|esquina|janela|linha)\b|^cachorros?[- ]quentes?\b|\bperto\b"
     )
 
 
@@ -48,6 +52,10 @@ class PossessionReader:
         """One claim a thing, and its name and age where they are said."""
         if clause.verb not in VERBS or not (clause.subject.owner or "person" in clause.subject.kinds):
             return []
+        if _ERRAND.search(self.sentence.folded, clause.rest, clause.end):
+            return []
+        if clause.verb == "comprar" and _FOR_OTHERS.search(self.sentence.folded, clause.rest, clause.end):
+            return []
         ended = clause.verb == "vender" or clause.ended
         if clause.verb == "vender" or (clause.negated and not clause.ended):
             return []
@@ -63,7 +71,10 @@ class PossessionReader:
         text, folded = self.sentence.text, self.sentence.folded
         claims: list[Claim] = []
         called = _CALLED.search(folded, start, end)
-        name = trimmed(text, folded, *called.span("name")) if called else None
+        name = None
+        if called:
+            begin, stop = called.span("name")
+            name = trimmed(text, folded, begin, without_relative(folded, begin, stop))
         end = called.start() if called else end
         aged = _AGED.search(folded, start, end)
         end = aged.start() if aged else end
@@ -72,6 +83,8 @@ class PossessionReader:
             return []
         start, end = match.span("noun")
         noun = trimmed(text, folded, start, without_relative(folded, start, end))
+        beside = _BESIDE.search(folded, *noun)
+        noun = (noun[0], beside.start()) if beside else noun
         head = text[noun[0] : noun[1]].split(" ")[0]
         owner, noun = self._inside(clause, noun)
         value = text[noun[0] : noun[1]]
@@ -100,10 +113,10 @@ class PossessionReader:
         if not clause.subject.owner:
             kinds = ("pet", "possession", "kind")
         known = any(member(name, noun) for name in kinds)
-        if not match["count"]:
-            return known and clause.ended
         original = self.sentence.text[match.start("noun") : match.end("noun")]
         made = original[:1].isupper() and clause.verb == "ter"
+        if not match["count"]:
+            return (known or made) and clause.ended
         return known or made
 
     def _inside(self, clause: Clause, noun: tuple[int, int]) -> tuple[str, tuple[int, int]]:

@@ -14,10 +14,11 @@ from aeon_plugin_ft.facts.grammar.lexicon import leads, member, refusals
 from aeon_plugin_ft.facts.grammar.possessions import PossessionReader
 from aeon_plugin_ft.facts.grammar.rules import RuleReader
 from aeon_plugin_ft.facts.grammar.specials import Special, SpecialReader
-from aeon_plugin_ft.facts.grammar.subjects import OWNER_KINDS, Subject, Voice, is_mine, possessed
+from aeon_plugin_ft.facts.grammar.subjects import OWNER_KINDS, Subject, Voice, is_mine, kinds_of, possessed
 from aeon_plugin_ft.facts.grammar.text import LONGEST_TEXT, Sentence, sentences
 from aeon_plugin_ft.facts.model import OWNER, Claim, Relation
 from aeon_plugin_ft.privacy import Redactor
+from aeon_plugin_ft.privacy.folding import fold_accents
 from aeon_plugin_ft.privacy.text import PLACEHOLDER
 
 MOST_CLAIMS = 40
@@ -216,7 +217,7 @@ class SentenceReader:
     def _clause(self, clause: Clause) -> list[Claim]:
         whole = clause.front[0] if clause.front[1] else clause.start, max(clause.end, clause.rest)
         if not clause.subject.owner:
-            self.last = clause.subject
+            self.last = _thing_of(clause.subject)
         passing = self._passing.search(self.sentence.folded, *whole)
         if passing and not (clause.verb in _LASTING and _PAST.search(passing.group())):
             return []
@@ -244,7 +245,12 @@ class SentenceReader:
             if claim.relation is Relation.HAS and claim.subject == OWNER:
                 noun = claim.value.split(" ")[0]
                 kinds = frozenset({name for name in ("pet", "person", "thing") if member(name, noun.lower())})
-                self.last = Subject(noun, kinds, feminine=noun.endswith("a"))
+                self.last = Subject(noun, kinds, feminine=self._is_feminine(noun))
+
+    def _is_feminine(self, noun: str) -> bool:
+        """ "um vira-lata" is not, whatever it ends with."""
+        article = re.search(rf"\b(uma?) {re.escape(fold_accents(noun))}\b", self.sentence.folded)
+        return article[1] == "uma" if article else noun.endswith("a")
 
     def _beside(self, first: int, end: int) -> list[Claim]:
         """What stands between two commas and is no clause."""
@@ -301,6 +307,11 @@ class SentenceReader:
 
     def _quoted(self, claim: Claim) -> bool:
         return any(start < claim.end and claim.start < end for start, end in self.sentence.quoted)
+
+
+def _thing_of(subject: Subject) -> Subject:
+    """Whom "ele" means behind a side of him: "o nome do meu cavalo é Trovão, **ele** tem 12 anos"."""
+    return replace(subject, kinds=kinds_of(fold_accents(subject.text))) if subject.text and subject.head else subject
 
 
 def _once(claims: list[Claim]) -> Iterator[Claim]:

@@ -41,6 +41,15 @@ _TOWNS = frozenset({Relation.FROM, Relation.LIVES_IN})
 _VALUE_GROUPS = ("value", "range", "bare")
 _MORE_NAMES = re.compile(r"(?:, (?:(?:o|a) )?[A-ZÀ-Ý]\w+)+,? e (?:(?:o|a) )?[A-ZÀ-Ý]\w+(?=$|[.,;!])")
 """Of whom there are several: "são Kiko**, Chaves e Florinda**"."""
+_WHENCE = re.compile(
+    r"(?P<name>(?:(?:dona|seu|tio|tia|dr|dra) )?[A-ZÀ-Ý]\w+(?: [A-ZÀ-Ý]\w+)*) (?:d[ao]s?|aqui|ali|l[aá]) [^A-ZÀ-Ý]"
+)
+"""From where somebody is known: "sou o Everaldo **da contabilidade**"."""
+_NO_PLACE = re.compile(
+    r" e (?:(?:o|a) )?(?:meu|minha|seu|sua|teu|tua) | no dia |"
+    r" em (?:janeiro|fevereiro|marco|abril|maio|junho|julho|agosto|setembro|outubro|novembro|dezembro)\b"
+)
+"""When, and who is elsewhere: "mora no Canadá **e minha irmã em Recife**", "nasci em Crato **no dia 2**"."""
 _IN_TOWN = re.compile(r" em (?P<town>[A-ZÀ-Ý])")
 _MACRO = re.compile(r"\{([a-z]\w*)\}")
 
@@ -126,6 +135,8 @@ class RuleReader:
         """What the clause says; with `start` and `end` what is said beside it: "tua gata é a Fork, **a preta**"."""
         start, end = clause.rest if start is None else start, clause.end if end is None else end
         claims: list[Claim] = []
+        if clause.never:  # "nunca deixo louça na pia" is no place of hers
+            return claims
         for rule in rules().get(clause.verb, ()):
             if not rule.of & clause.subject.kinds or (rule.reply and self.voice is Voice.OWNER):
                 continue
@@ -207,8 +218,14 @@ class RuleReader:
             end = names.end() if names else end
         if relation in _UP_TO_RELATIVE:
             end = without_relative(folded, start, end)
+        if relation is Relation.NAME and clause.subject.kinds & {"owner", "person"}:
+            whence = _WHENCE.match(text, start, end)
+            end = whence.end("name") if whence else end
         if relation is Relation.JOB:
             end = _without_town(text, folded, start, end)
+        if relation in _PLACES:
+            other = _NO_PLACE.search(folded, start, end)
+            end = other.start() if other else end
         if relation in _SHIFTED:
             end = without_shift(folded, start, end)
         if relation in _TOWNS:

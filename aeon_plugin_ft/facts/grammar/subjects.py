@@ -83,7 +83,8 @@ _OTHER_WORDS = {
 }  # fmt: skip
 """Sides of the owner by other words."""
 _FAVOURITE = re.compile(
-    r"\s*\b(?:favorit[oa]s?|preferid[oa]s?|predilet[oa]s?|d[eo] coracao|que (?:eu|tu|voce|vc) mais (?:\w+))\b"
+    r"\s*\b(?:favorit[oa]s?|preferid[oa]s?|predilet[oa]s?|d[eo] coracao|"
+    r"que (?:eu|tu|voce|vc) mais \w+)\b"
 )
 _HOME = re.compile(
     r" (?:d[ao]s (?:criancas|meninos|meninas|gemeos)|daqui(?: d[aeo] (?:casa|predio|rua|bairro|condominio))?|"
@@ -91,6 +92,7 @@ _HOME = re.compile(
     r"(?:aqui|la) d[aeo] (?:bairro|predio|rua|condominio|vila|cidade|igreja|trabalho|servico|trampo))$| (?=de casa$)"
 )
 """What makes a thing the owner's as "meu" does; "de casa" stays with its noun."""
+_TITLED = re.compile(r"(?:seu|dona|dr|dra|doutora?) [A-ZÀ-Ý]")
 _AGED = re.compile(r"^(?P<noun>.+?),? de (?P<age>\d{1,2} (?:anos?|meses)|\w+ anos)$")
 
 
@@ -205,7 +207,10 @@ def _noun(original: str, folded: str) -> Subject:
     if kinds & {"person", "pet", "thing"}:
         known = member("person", folded) or member("pet", folded) or member("thing", folded)
         rest = original[len(known) :].strip()
-        if rest and re.match(r"(?:(?:dona|seu|dr|dra|tio|tia) )?[A-ZÀ-Ý]", rest) and not re.search(r"\d", rest):
+        by_capital = re.match(r"(?:(?:dona|seu|dr|dra|tio|tia) )?[A-ZÀ-Ý]", rest)
+        # Transcribed speech has no capitals: "minha filha conceição".
+        by_list = kinds & {"person", "pet"} and " " not in rest and member("first_name", folded[len(known) :].strip())
+        if rest and (by_capital or by_list) and not re.search(r"\d", rest):
             original, name = original[: len(known)], rest
     return Subject(original, kinds, name=name, age=age)
 
@@ -249,7 +254,9 @@ def _bare_kinds(folded: str, original: str) -> frozenset[str]:
     if member("event", folded):
         kinds.add("once" if folded in classes()["once"] else "event")
     model = " " in original and any(letter.isdigit() for letter in original)  # "o Galaxy A54": what it is, not whose
-    if (original[:1].isupper() or any(letter.isdigit() for letter in original)) and not model:
+    if (
+        original[:1].isupper() or _TITLED.match(original) or any(letter.isdigit() for letter in original)
+    ) and not model:
         kinds.add("named")
     return frozenset(kinds | {"bare"})
 

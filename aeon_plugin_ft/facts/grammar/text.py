@@ -85,5 +85,5 @@ def _sentence(text: str, folded: str, start: int, end: int, asks: bool) -> Itera
     words = tuple(Word(m.group(), m.start(), m.end()) for m in _WORD.finditer(folded, start, end))
     if words:
         breaks = tuple(m.start() for m in _BREAK.finditer(folded, start, end))
-        quoted = tuple(m.span() for m in _QUOTED.finditer(text, start, min(end + 1, len(text))))
+        quoted = tuple(m.span() for m in _QUOTED.finditer(text, start, min(end + 2, len(text))))
         yield Sentence(text, folded, start, end, asks, words, breaks, quoted)

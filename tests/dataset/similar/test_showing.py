@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
+
+import pytest
 
 from aeon_plugin_ft.dataset.model import Draft, Example
 from aeon_plugin_ft.dataset.similar.showing import EVERY_TURNS, ShownTurns
@@ -19,6 +22,7 @@ class Log:
     def __init__(self) -> None:
         self.turns, self.made = EVERY_TURNS, 0
         self.forgotten: set[str] = set()
+        self.broken = False
         self.shown = ShownTurns(self.draft, lambda: self.turns, self.remembered)
 
     def draft(self) -> Draft:
@@ -26,6 +30,8 @@ class Log:
         return Draft(train=(GATA,), heldout=(ALUGUEL,))
 
     def remembered(self, ids: Sequence[str]) -> bool:
+        if self.broken:
+            raise sqlite3.OperationalError("disk I/O error")
         return not self.forgotten.intersection(ids)
 
 
@@ -53,3 +59,13 @@ def test_what_was_forgotten_a_moment_ago_is_not_shown() -> None:
     log.shown.refresh()
     log.forgotten.add("1")
     assert log.shown.examples(ASKED, 1) == ()
+
+
+def test_nothing_is_shown_while_the_store_cannot_say_what_was_forgotten(caplog: pytest.LogCaptureFixture) -> None:
+    log = Log()
+    log.shown.refresh()
+    log.broken = True
+    assert log.shown.examples(ASKED, 1) == () == log.shown.examples(ASKED, 1)
+    assert len(caplog.records) == 1
+    log.broken = False
+    assert log.shown.examples(ASKED, 1) == GATA.messages[1:]

@@ -21,8 +21,10 @@ from aeon_plugin_ft.weights.sources import WeightSource, has_weights, open_sourc
 ENGINE_FILE = "engine.json"
 WEIGHTS_SHARE = 0.6
 """Of the free memory may be taken by a whole model; above it, its layers are read one at a time."""
-MICRO_TOKENS = 512
+MICRO_TOKENS = {"cpu": 512, "cuda": 2048}
 """At most, one layer at a time: products of more rows are no faster, and what is in memory grows with them."""
+DEVICES = frozenset(MICRO_TOKENS)
+"""Where a model can be computed a layer at a time; others lack fp64, in which losses are added up."""
 
 
 def load_frozen(
@@ -55,7 +57,7 @@ def load_to_measure(
         return load_base(folder, device), None
     source = open_source(folder, gguf, threads)
     if layered is None:
-        layered = device == "cpu" and too_large(source, free_bytes(device))
+        layered = device in DEVICES and too_large(source, free_bytes(device), pick_dtype(device))
     return _load(folder, source, device, pick_dtype(device), layered=layered)
 
 
@@ -64,7 +66,7 @@ def _load(
 ) -> tuple[Any, WeightSource | None]:
     try:
         if layered:
-            return load_skeleton(folder, source, at_most), source
+            return load_skeleton(folder, source, at_most, device), source
         model = load_whole(folder, source, device, dtype)
     except BaseException:
         source.close()
@@ -81,7 +83,9 @@ def engine_of(
     keeps what is too large for the memory, `dtype` what it multiplies in; a whole model has its own type."""
     if source is None:
         return SharedPrefix(model, micro_tokens, between)
-    return LayeredPrefix(model, source, min(micro_tokens, MICRO_TOKENS), between, scratch, dtype=dtype)
+    engine = LayeredPrefix(model, source, micro_tokens, between, scratch, dtype=dtype)
+    engine.micro_tokens = min(micro_tokens, MICRO_TOKENS[engine.device.type])
+    return engine
 
 
 def by_layers(
@@ -93,7 +97,7 @@ def by_layers(
     if file.exists():
         return bool(json.loads(file.read_text(encoding="utf-8"))["layered"])
     # DoRA looks at a weight's norm when an adapter is made.
-    layered = device == "cpu" and not recipe.dora and too_large(source, free, dtype)
+    layered = device in DEVICES and not recipe.dora and too_large(source, free, dtype)
     write_json(file, {"layered": layered})
     return layered
 

@@ -37,8 +37,9 @@ INPUT_BYTES = 1 << 30
 WEIGHTS_SHARE = 0.6
 """Of the free memory: more weights in fp32 than that are read a layer at a time."""
 MEMORY_MARGIN = 1.1
-LAYERED_SHARE, WHOLE_SHARE = 0.6, 0.85
-"""Of the rate of bare products that a step reaches."""
+LAYERED_SHARE, NARROW_SHARE, WHOLE_SHARE = 0.6, 0.5, 0.85
+"""Of the rate of bare products that a step reaches; narrow: a layer at a time in bf16, where what lies between the
+products, in fp32, counts for more."""
 LEAST_GAIN = 1.5
 """The products of layers are computed in bf16 where they are that much faster in it."""
 RATES_SECONDS = 120.0
@@ -136,7 +137,8 @@ def advise(
     would get."""
     recipe = make_recipe(settings or TrainSection(), shape.parameters, survey or Survey(EXAMPLES))
     width = 2 if machine.is_narrow else 4
-    layered = width * shape.parameters > WEIGHTS_SHARE * machine.memory
+    # In fp32 whatever it then computes in: so is the start-up check.
+    layered = 4 * shape.parameters > WEIGHTS_SHARE * machine.memory
     of_run = layered_bytes if layered else whole_bytes
     memory = of_run(shape, recipe.rank, recipe.batch_size, width)
     step = step_seconds(shape, machine, recipe.batch_size, layered=layered) / 60
@@ -177,7 +179,8 @@ def step_seconds(shape: ModelShape, machine: Machine, batch: int = 8, *, layered
     products = (4.0 * weights + 2.0 * again) * tokens / rate
     decoded = 2 * weights + shape.outside
     # The head is in fp32 whatever the layers are computed in.
-    return (products + head / machine.rate) / LAYERED_SHARE + decoded / (DECODED_A_SECOND * machine.threads)
+    share = NARROW_SHARE if machine.is_narrow else LAYERED_SHARE
+    return (products + head / machine.rate) / share + decoded / (DECODED_A_SECOND * machine.threads)
 
 
 def this_machine() -> Machine:

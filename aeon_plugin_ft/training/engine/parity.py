@@ -90,8 +90,8 @@ def turns_by_length(config: Any, longest: int) -> bool:
     # Families with two kinds of attention have one for each.
     for rope in given.values() if all(isinstance(value, dict) for value in given.values()) else [given]:
         if rope.get("rope_type") in ("longrope", "dynamic"):
-            first = rope.get("original_max_position_embeddings") or config.max_position_embeddings
-            if longest > int(first):
+            trained = int(rope.get("original_max_position_embeddings") or config.max_position_embeddings)
+            if longest > min(trained, int(config.max_position_embeddings)):
                 return True
     return False
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 import transformers
 
 from aeon_plugin_ft.training.engine.layered.skeleton import skeleton
@@ -52,8 +51,9 @@ def test_positions_that_depend_on_a_rows_length_are_not_shared(kind: str, monkey
     longest = max(len(row.ids) for row in batch)
     for first, shared in ((PROMPT + 2, False), (longest, True)):
         rope["original_max_position_embeddings"] = first
-        more = {"rope_parameters": dict(rope), "max_position_embeddings": first if kind == "dynamic" else 4 * first}
-        monkeypatch.setitem(architectures.CONFIGS, "llama", ("LlamaConfig", more))
+        most = first if kind == "dynamic" else 4 * first
+        monkeypatch.setitem(architectures._COMMON, "max_position_embeddings", most)
+        monkeypatch.setitem(architectures.CONFIGS, "llama", ("LlamaConfig", {"rope_parameters": dict(rope)}))
         model = tiny_model("llama")
         verdict = check(model, SharedPrefix(model), batch)
         assert verdict.shared is shared, verdict.reason
@@ -65,14 +65,3 @@ def test_the_longest_row_counts_though_the_check_computes_the_shortest() -> None
     assert not turns_by_length(config, 10_000)
     config.rope_parameters["full_attention"] |= {"rope_type": "dynamic", "original_max_position_embeddings": 64}
     assert turns_by_length(config, 65) and not turns_by_length(config, 64)
-
-
-def test_what_is_not_shared_is_computed_by_rows_and_exact(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What sharing would have made of such a model: another loss."""
-    more = {"rope_parameters": {"rope_type": "dynamic", "rope_theta": 10_000.0, "factor": 4.0},
-            "max_position_embeddings": PROMPT + 2}  # fmt: skip
-    monkeypatch.setitem(architectures.CONFIGS, "llama", ("LlamaConfig", more))
-    model, batch = tiny_model("llama"), rows("uneven", 4)
-    engine = SharedPrefix(model)
-    with torch.no_grad():
-        assert sum(engine.losses(batch)) != pytest.approx(sum(engine.stock_losses(batch)), rel=1e-6)

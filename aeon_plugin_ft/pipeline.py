@@ -24,6 +24,7 @@ from aeon_plugin_ft.dataset.served import HostPrompt, keep_served_prompt, refuse
 from aeon_plugin_ft.errors import (
     AeonFtError,
     AlreadyLearntError,
+    BaseModelError,
     DatasetError,
     PreemptedError,
     RegistryError,
@@ -46,12 +47,13 @@ from aeon_plugin_ft.serving.today import AsksToday
 from aeon_plugin_ft.settings import Settings
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.teaching import examine, teach
+from aeon_plugin_ft.training.automatic import AUTO, automatic_base
 from aeon_plugin_ft.training.continual import Parent, Start, choose_start
 from aeon_plugin_ft.training.estimating import estimate, preflight
 from aeon_plugin_ft.training.lease import learning
 from aeon_plugin_ft.training.model import Estimate, Recipe, Run, RunState
 from aeon_plugin_ft.training.recipe import make_recipe
-from aeon_plugin_ft.training.runs import UNJUDGED, create_run, learnt_before, resume_run
+from aeon_plugin_ft.training.runs import UNJUDGED, RunConfig, create_run, learnt_before, resume_run
 from aeon_plugin_ft.training.staying import OnProgress, stay_with
 from aeon_plugin_ft.training.table import get_run, latest_run, runs_in
 from aeon_plugin_ft.turns import TurnIndex
@@ -215,7 +217,21 @@ class Pipeline:
         """The base model of [base] model, or of another name; made ready on first use."""
         settings = self.settings()
         model = spec or settings.base.model
+        if model == AUTO:
+            model = automatic_base(self.index, settings.serve.ollama_url, lambda name: self.registry.get(name).base)
         return resolve_base(model, self.data.cache / "base", self._base_detail, settings.serve.ollama_url)
+
+    def base_of(self, run: Run) -> BaseModel:
+        """The base that a run was trained on, whatever [base] model names by now. Raises BaseModelError where it is not
+        the same any more: an adapter belongs to the weights that it was trained on."""
+        trained_on = RunConfig.read(run.folder).base
+        base = self.base(trained_on.spec)
+        if base.digest != trained_on.digest:
+            raise BaseModelError(
+                f"{trained_on.spec} has other weights than when run {run.id} was trained on it",
+                "Start a new training with `aeon-ft train`",
+            )
+        return base
 
     def _base_detail(self, text: str) -> None:
         self.on_phase(Doing(LoopPhase.PREPARING_BASE, detail=text))
@@ -274,7 +290,7 @@ class Pipeline:
         """
         try:
             with kept_awake():
-                version = self._judge().judge(run, self.base(), self._dataset_of(run))
+                version = self._judge().judge(run, self.base_of(run), self._dataset_of(run))
         except PreemptedError:
             raise  # nothing is wrong with it: it is judged later
         except AeonFtError as error:

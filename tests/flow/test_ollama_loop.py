@@ -66,7 +66,11 @@ def test_a_model_of_ollamas_is_trained_deployed_used_and_rolled_back(
     assert "v0001 was chosen" in cli.out
 
     (tag,) = set(ollama.tags) - {"tiny:1b"}
-    served = json.loads((cli.data / "versions" / "v0001" / "manifest.json").read_text(encoding="utf-8"))["served"]
+    manifest = json.loads((cli.data / "versions" / "v0001" / "manifest.json").read_text(encoding="utf-8"))
+    # Trained from the blob itself: nothing of its weights was copied, and the version names it.
+    assert not list((cli.data / "cache").rglob("*.safetensors"))
+    assert manifest["base_digest"] == ollama.tags["tiny:1b"].model_blob
+    served = manifest["served"]
     assert (served["backend"], served["digest"]) == ("ollama", f"sha256:{ollama.tags[tag].digest}")
     assert served["tensors"] > 0 and served["kl"] <= served["limit"] == 0.02
     assert cli("models", "report", "v0001") == 0

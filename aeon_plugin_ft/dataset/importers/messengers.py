@@ -14,7 +14,7 @@ from aeon_plugin_ft.dataset.importers.importing import Reading
 from aeon_plugin_ft.dataset.importers.json_chats import Chat, chats, top_lists
 from aeon_plugin_ft.dataset.importers.json_stream import items
 from aeon_plugin_ft.dataset.importers.pairing import PairUp
-from aeon_plugin_ft.dataset.importers.people import Line, People, iso, who_is_who
+from aeon_plugin_ft.dataset.importers.people import COMMAND, Line, People, iso, who_is_who
 from aeon_plugin_ft.dataset.importers.source import Source
 from aeon_plugin_ft.dataset.importers.turn_maker import TurnMaker
 from aeon_plugin_ft.turns.model import LoggedTurn
@@ -142,7 +142,8 @@ def _discord_line(number: int, row: dict[str, Any], _: Chat) -> Line:
     return Line(
         number, name, text, iso(row.get("timestamp")), bot=bool(author.get("isBot")),
         account=_id(author.get("id")) or _text(author.get("name")), id=_id(row.get("id")),
-        reply_to=_id(answered.get("messageId")), flaw="" if text else PICTURE,
+        reply_to=COMMAND if isinstance(row.get("interaction"), dict) else _id(answered.get("messageId")),
+        flaw="" if text else PICTURE,
     )  # fmt: skip
 
 

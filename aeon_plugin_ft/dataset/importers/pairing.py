@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from aeon_plugin_ft.dataset.importers.importing import Reading
-from aeon_plugin_ft.dataset.importers.people import Line, Roles
+from aeon_plugin_ft.dataset.importers.people import COMMAND, Line, Roles
 from aeon_plugin_ft.dataset.importers.turn_maker import TurnMaker
 from aeon_plugin_ft.privacy.folding import fold_accents
 from aeon_plugin_ft.turns.model import LoggedTurn
@@ -82,7 +82,7 @@ class PairUp:
                 continue
             if line.id:
                 self._remember(line)
-            if role == "assistant" and line.reply_to and not line.flaw:
+            if role == "assistant" and line.reply_to and not line.flaw and not self._is_command(line):
                 yield from self._answer(line)
             else:
                 yield from self._take(role, line)
@@ -100,6 +100,11 @@ class PairUp:
             yield from self._close()
         if not line.notice:
             self.question = None
+
+    def _is_command(self, line: Line) -> bool:
+        """Whether it answers a command, and the command stands right before it."""
+        block = self.block if self.block is not None and self.block.role == "user" else self.question
+        return line.reply_to == COMMAND and block is not None and block.lines[-1].text.startswith("/")
 
     def _answer(self, line: Line) -> Iterator[LoggedTurn]:
         """A reply that names its question."""

@@ -22,6 +22,9 @@ DIRECTION = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u20
 """Marks without a width that exports put around names and notices. Not the joiners U+200C and U+200D: emoji and
 letters are made with them."""
 
+COMMAND = "/"
+"""In the place of a message's id: a line answers a command, which is mostly no message of its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:

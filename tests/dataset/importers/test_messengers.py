@@ -143,6 +143,14 @@ def test_answers_to_commands_are_replies(tmp_path: Path, kind: Any) -> None:
     assert pairs(found) == [("/capital do Peru", "É Lima.")]
 
 
+def test_an_answer_to_a_command_that_is_not_in_the_export_belongs_to_no_other_question(tmp_path: Path) -> None:
+    answer = {"type": "20", "interaction": {"id": "7", "name": "capital"}, **BOT}
+    found = read(tmp_path, channel(post(1, "rui", "alguém aí?"), post(2, "Aeon", "É Lima.", **answer)))
+    assert (pairs(found), [one.reason for one in found.skipped]) == ([], [TO_NOBODY])
+    found = read(tmp_path, channel(post(1, "rui", "/capital do Peru"), post(2, "Aeon", "É Lima.", **answer)))
+    assert pairs(found) == [("/capital do Peru", "É Lima.")]
+
+
 def test_what_a_bot_says_in_boxes_is_read(tmp_path: Path) -> None:
     box = {"title": "Natal", "description": "Faz 31 graus.", "fields": [{"name": "Vento", "value": "fraco"}]}
     found = read(tmp_path, channel(post(1, "rui", "e o tempo?"), post(2, "Aeon", "", embeds=[box], **BOT)))

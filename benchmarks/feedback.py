@@ -31,6 +31,9 @@ KINDS = ("praise", "complaint", "correction")
 GOAL, FRESH_GOAL, MOST_ALARMS = 0.9, 0.85, 1 / 200
 FIRST_READINGS = {"fresh-development": (0.536, 0.0197), "fresh-heldout": (0.472, 0.0455)}
 """Macro F1, and the share of ordinary sentences taken for a correction, of each half before the rules were changed."""
+HELD_OUT_FIRST = 0.810
+"""Macro F1 of the held-out half when it was read first, after the changes. What came later came from more sentences to
+train the model with; none of its misses was looked at."""
 SETS = ("heldout", "development", "fresh-heldout", "fresh-development")
 
 
@@ -111,6 +114,8 @@ def main() -> int:
     if options.set.startswith("fresh-"):
         macro, alarms = FIRST_READINGS[options.set]
         print(f"before the rules were changed: macro F1 {macro:.3f}, {alarms:.4f} taken for a correction")
+        if options.set == "fresh-heldout":
+            print(f"when it was read first after the changes: macro F1 {HELD_OUT_FIRST:.3f}")
         return 0 if result.macro >= FRESH_GOAL and result.alarms <= MOST_ALARMS else 1
     return 0 if result.macro >= GOAL else 1
 

@@ -22,7 +22,8 @@ _CALL = (
 )
 _REFUSED = (
     r"(?:(?:nao|nops?|negativo)(?:\s*[,.:;!-]+\s*|\s+(?=(?:o|a|quem)\s))"
-    r"|(?:quase|errad[oa]|erro[ur]?|errei|mentira|na verdade|na real|corrig(?:indo|e(?: ai)?)|correcao|nada disso"
+    r"|quase(?:\s*[,.:;!-]+\s*|\s+(?=mas\b|foi\b))|(?:mudou|passou|trocaram)\s+(?=pr[ao]\b|para\b)"
+    r"|(?:errad[oa]|erro[ur]?|errei|mentira|na verdade|na real|corrig(?:indo|e(?: ai)?)|correcao|nada disso"
     r"|(?:(?:tu|voce|vc|ce)\s+)?(?:se\s+)?(?:errou|confundiu|confundiste|erraste|trocou)"
     r"|resposta errada|(?:isso\s+)?(?:ta|esta) errad[oa])"
     r"(?:\s*[,.:;!-]+\s*|\s+))"
@@ -63,7 +64,7 @@ _NO_ANSWER = re.compile(
     r"^(?:que\s+(?:eu|tu|voce|vc|a gente|ele|ela)|se|porque|como|isso|assim|nada|o que|nao\s+\w+r|\w{2,}(?:ar|er|ir))\b"
 )
 """What follows "o certo é" in talk about life: "o certo é dormir cedo"."""
-_COPULA = vocabulary("e eh sao era eram foi foram seria fica ficou ta tao esta deu mudou passou")
+_COPULA = vocabulary("e eh sao era eram foi foram seria fica ficou ta tao esta deu")
 _FILLER = (
     vocabulary(
         "aeon cara mano velho po poxa putz ah oh olha ne viu o os as a um uma de da do das dos em no na nos nas por"
@@ -72,12 +73,18 @@ _FILLER = (
     )
     | _COPULA
 )
+_PLAIN_NOUNS = vocabulary(
+    "resposta valor data hora horario ano resultado traducao preco autor autora capital porta portao"
+)
+"""What a reply is about without saying so; in front of the value, also without a refusal."""
 _FACT_NOUNS = vocabulary(
     "resposta nome valor data hora horario numero palavra ano dia lugar resultado traducao preco autor autora cidade"
     " pais capital endereco porta portao diretor diretora presidente cantor cantora escritor escritora escreveu disse"
     " inventor pintor pintou compositor chefe sobrenome bairro estado mes"
 )
 _UNSURE = re.compile(r"\b(?:ou|sera|acho|talvez|se|quando|porque)\b|^& ")
+_CALLS_OUT = re.compile(r".*\b(?:ei|calma|pera|perai|epa)\b")
+"""Somebody is called or stopped: "ei, é a Bia" says who is at the door."""
 _DENIED = re.compile(rf"^nao\s+(?={_IS}\s+(?:as|em|n[ao]|o|a)\s)")
 _BROAD = 8
 """More words are no part of a reply but another sentence."""
@@ -92,6 +99,7 @@ class _Said:
     folded: str
     refused: bool
     whole: bool = False
+    before: str = ""
 
     def values(self) -> list[Value]:
         return values(self.text, whole=self.whole)
@@ -124,7 +132,9 @@ def corrected_reply(text: str, previous_reply: str) -> str | None:
     certain = _CERTAIN.match(said.folded)
     if certain:
         right = _cut(said, *certain.span("right"))
-        return None if _NO_ANSWER.match(fold_in_place(right)) else _answered(right, previous_reply)
+        if _NO_ANSWER.match(fold_in_place(right)):
+            return None
+        return _answered(right, previous_reply, spoken=_SPOKEN.search(certain.group()[: certain.start("right")]))
     if previous_reply.rstrip().endswith("?"):
         return None
     return _by_value(said, previous_reply)
@@ -176,7 +186,7 @@ def _said(text: str) -> _Said | None:
             end = parting.start()
         else:
             break
-    return _Said(text[start:end], folded[start:end], refused, start == 0) if end > start else None
+    return _Said(text[start:end], folded[start:end], refused, start == 0, folded[:start]) if end > start else None
 
 
 def _cut(said: _Said, start: int, end: int) -> str:
@@ -200,20 +210,32 @@ def _by_named_part(said: _Said, reply: str) -> str | None:
     return None
 
 
-def _answered(right: str, reply: str) -> str | None:
-    """The right answer in its place in the reply; alone, where it has none."""
+_SPOKEN = re.compile(r"\b(?:dizer|dito|responder|respondido)\b")
+
+
+def _answered(right: str, reply: str, spoken: object) -> str | None:
+    """The right answer in its place in the reply. Alone where it has none, but only when the owner says what should have
+    been `spoken`, or it is a value of a sort that the reply has several of: "o certo é dormir cedo" is about life."""
     said = _Said(right, _folded(right), True)
     placed = _by_value(said, reply) or _by_neighbour(said, reply)
     if placed is not None:
         return placed
-    return right if len(right.split()) <= _BROAD or '"' in right else None
+    if placed is None and not spoken:
+        [*told] = (value for value in said.values() if value.start <= 3 and value.end == len(right))
+        spoken = any(value.sort is other.sort for value in told for other in values(reply))
+    return right if spoken and len(right.split()) <= _BROAD else None
 
 
 def _by_value(said: _Said, reply: str) -> str | None:
     """A value of the sentence in the place of the reply's value of its sort."""
     if _UNSURE.search(said.folded):
         return None
-    if denied := _DENIED.match(said.folded):  # "não é às 15h" of a reply that says another hour
+    if _CALLS_OUT.match(said.before) and not said.refused:
+        return None
+    denied = _DENIED.match(said.folded)
+    if denied and any(
+        value.sort is not Sort.NAME for value in said.values()
+    ):  # "não é às 15h" of a reply that says another hour
         said = _Said(said.text[denied.end() :], said.folded[denied.end() :], True)
     there = values(reply)
     spoken = [value for value in said.values() if value.sort is not Sort.QUOTED]
@@ -254,9 +276,10 @@ def _about(said: _Said, spoken: Sequence[Value], new: Sequence[Value], reply: st
     copula = any(match.group() in _COPULA for match in words)
     if said.refused:
         return all(word in _FACT_NOUNS for word in foreign)
-    if [word for word in foreign if word not in _FACT_NOUNS]:
-        return False
     first = min(value.start for value in spoken)
+    strange = {match.group() for match in words if match.group() in foreign and match.start() > first}
+    if strange or any(word not in _PLAIN_NOUNS for word in foreign):
+        return False
     named_before = len(spoken) > 1 or any(match.start() < first for match in restated)
     return copula or named_before
 
@@ -268,8 +291,7 @@ def _place_of(value: Value, said: _Said, reply: str) -> tuple[int, int] | None:
     places = [one for one in values(reply) if one.sort in _STANDS_FOR.get(value.sort, (value.sort,))]
     places = [one for one in places if one.canon not in spoken]
     before = [word for word in re.findall(r"[a-z0-9]+", said.folded[: value.start]) if word not in _FILLER]
-    if value.sort is Sort.NAME and _IN.search(said.folded[: value.start]):
-        places = [one for one in places if _IN.search(folded[: one.start])]
+    places = [one for one in places if _stands_alike(value, said, one, folded)]
 
     def follows(one: Value) -> bool:
         return bool(before) and _follows(folded, one.start, before[-1])
@@ -289,6 +311,25 @@ def _place_of(value: Value, said: _Said, reply: str) -> tuple[int, int] | None:
         return None
     day = re.match(r"\w+", reply[places[0].start :]) if value.sort is Sort.DAY and places[0].sort is Sort.DATE else None
     return places[0].start, places[0].start + day.end() if day else places[0].end
+
+
+def _stands_alike(value: Value, said: _Said, place: Value, folded: str) -> bool:
+    """Whether what stands in front of both lets one stand for the other: "foi com a Maria" is no answer to who painted
+    it, and "são 11h" says what time it is and not when the meeting is."""
+    ours, theirs = said.folded[: value.start], folded[: place.start]
+    if value.sort is Sort.TIME:
+        return said.refused or not _CLOCK_IS.search(ours) or not _AT.search(theirs)
+    if value.sort is not Sort.NAME:
+        return True
+    if _IN.search(ours) and not _IN.search(theirs):
+        return False
+    with_both = bool(_WITH.search(ours)), bool(_WITH.search(theirs))
+    return with_both[0] == with_both[1] or (said.refused and not with_both[0])
+
+
+_CLOCK_IS = re.compile(r"\bsao\s+$")
+_AT = re.compile(r"\b[aà]s\s+$")
+_WITH = re.compile(r"\bcom\s+(?:[oa]s?\s+)?$")
 
 
 def _with_article(value: Value, said: _Said, place: tuple[int, int], reply: str) -> tuple[tuple[int, int], str]:

@@ -23,7 +23,8 @@ _TOKEN = re.compile(r"[a-z0-9]+|[^\w\s,.;:'\"()-]")
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """For each feature its weight for each of `KINDS`, as whole numbers of `unit`; "" is the bias."""
+    """For each feature how rare it is, in hundredths of a nat (its inverse document frequency), and its weight for each
+    of `KINDS` with that multiplied in, as whole numbers of `unit`; "" is the bias."""
 
     unit: float
     of: dict[str, tuple[int, ...]]
@@ -47,9 +48,10 @@ def opinion(text: str, reply: str | None) -> dict[str, float]:
     """The probability of each of `KINDS`."""
     weights = _weights()
     known = [row for feature in features(text, reply) if (row := weights.of.get(feature)) is not None]
-    scale = weights.unit / math.sqrt(max(1, len(known)))
+    # A long sentence is no surer than a short one.
+    scale = weights.unit / math.sqrt(sum((row[0] / 100) ** 2 for row in known) or 1)
     bias = weights.of[""]
-    sums = [scale * sum(row[at] for row in known) + weights.unit * bias[at] for at in range(len(KINDS))]
+    sums = [scale * sum(row[at] for row in known) + weights.unit * bias[at] for at in range(1, len(KINDS) + 1)]
     powers = [math.exp(value - max(sums)) for value in sums]
     return {kind: power / sum(powers) for kind, power in zip(KINDS, powers, strict=True)}
 

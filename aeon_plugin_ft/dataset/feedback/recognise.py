@@ -50,7 +50,9 @@ def recognise(user_text: str, previous_reply: str | None = None) -> FeedbackSign
         return FeedbackSignal("correction", corrected)
     if asked and words.ANSWER.fullmatch(folded):
         return None
-    polarity = _polarity(folded) or _by_signs(text) or (0 if asked else _by_model(text, previous_reply))
+    polarity = (
+        _polarity(folded) or _by_signs(text) or (0 if asked else _after_a_statement(text, folded, previous_reply))
+    )
     if polarity > 0:
         return FeedbackSignal("praise")
     return FeedbackSignal("complaint") if polarity < 0 or denies(text, previous_reply) else None
@@ -61,6 +63,13 @@ def is_correction(text: str) -> bool:
     text = text.strip()
     folded = fold_in_place(text)
     return 0 < len(folded) <= words.LONGEST and corrected_words(text) is not None
+
+
+def _after_a_statement(text: str, folded: str, reply: str | None) -> int:
+    """What a sentence says of a reply that asked nothing."""
+    if words.AFFIRMED.fullmatch(folded):
+        return 1
+    return -1 if words.NOT_THIS.fullmatch(folded) else _by_model(text, reply)
 
 
 def _by_signs(text: str) -> int:

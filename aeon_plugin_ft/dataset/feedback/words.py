@@ -260,6 +260,14 @@ ASKS = re.compile(
     r"|como (?!sempre)|sera que|me (?:diz|fala|recomenda|indica|conta|mostra|ajuda|explica|passa)"
     r"|voce (?:sabe|conhece|pode|acha|consegue)|tem (?:como|algum)|sabe)\b"
 )
+AFFIRMED = re.compile(
+    r"(?:(?:isso|sim|ai|aeon)[\s,!.]+)*(?:isso(?: ai| mesmo)?|exato|exatamente|certinho|correto)[\s!.]*"
+)
+"""Said to a reply that was no question, it says that the reply is right."""
+NOT_THIS = re.compile(
+    r"nao (?:era|foi|e|eh) (?:ess[ae]s?|isso|aquel[ae]|nenhum[ae]? dess[ae]s)"
+    r"(?: (?!semana|mes|ano|vez|hora|noite|dia|tarde)\w+){0,2}[\s!.]*"
+)
 GOOD_SIGN = re.compile("[👍👏🙌💯😍🥰😂🤣🔥❤💙💚👌🎉✅🤩😄]")
 BAD_SIGN = re.compile("[👎🙄😡😒🤬😠❌💩😤🤦🥱]")
 WEAK_BAD = re.compile(

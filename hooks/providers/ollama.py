@@ -2,32 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
 from hooks.contract import Message, as_dicts
+from hooks.providers.address import ollama_url
 from hooks.providers.base import OnToken, ProviderError
 from hooks.providers.http import HttpServer, parse_object
-
-OLLAMA_URL = "http://127.0.0.1:11434"
-
-
-def ollama_url(host: str | None = None) -> str:
-    """`host`, else $OLLAMA_HOST, else Ollama's default, as a URL that can be connected to.
-
-    OLLAMA_HOST may lack scheme and port, and 0.0.0.0 (listen everywhere) is no address to call.
-    """
-    host = (host or os.environ.get("OLLAMA_HOST") or "").strip()
-    if not host:
-        return OLLAMA_URL
-    scheme, separator, rest = host.partition("://")
-    scheme, rest = (scheme, rest) if separator else ("http", host)
-    rest = rest.rstrip("/").replace("0.0.0.0", "127.0.0.1")
-    if separator or ":" in rest.rpartition("]")[2]:
-        return f"{scheme}://{rest}"
-    return f"{scheme}://{rest}:11434"
-
 
 class OllamaProvider:
     """Wire format: https://github.com/ollama/ollama/blob/main/docs/api.md. Reasoning arrives in

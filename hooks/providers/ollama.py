@@ -10,6 +10,7 @@ from hooks.providers.address import ollama_url
 from hooks.providers.base import OnToken, ProviderError
 from hooks.providers.http import HttpServer, parse_object
 
+
 class OllamaProvider:
     """Wire format: https://github.com/ollama/ollama/blob/main/docs/api.md. Reasoning arrives in
     `message.thinking` and is not part of the reply."""

@@ -55,10 +55,25 @@ class Llama:
         """One chat completion as llama-server answers it; `options` are Ollama's."""
         body: dict[str, Any] = {"messages": messages, "temperature": options.get("temperature", 0.8)}
         body["max_tokens"] = options.get("num_predict", 256)
-        for ours, theirs in (("stop", "stop"), ("seed", "seed"), ("top_p", "top_p")):
-            if ours in options:
-                body[theirs] = options[ours]
+        body |= {key: options[key] for key in ("stop", "seed", "top_p") if key in options}
+        if "json_schema" in options:
+            body["response_format"] = {"type": "json_schema", "json_schema": {"schema": options["json_schema"]}}
         return self.post("/v1/chat/completions", body)
+
+    def complete(self, prompt: str, options: dict[str, Any]) -> dict[str, Any]:
+        """One completion of a prompt that was rendered elsewhere, in the form of `chat`'s answer."""
+        body: dict[str, Any] = {"prompt": prompt, "temperature": options.get("temperature", 0.8)}
+        body["n_predict"] = options.get("num_predict", 256)
+        body |= {key: options[key] for key in ("stop", "seed", "top_p", "json_schema") if key in options}
+        said = self.post("/completion", body)
+        reason = "length" if said.get("stop_type") == "limit" else "stop"
+        message = {"role": "assistant", "content": said["content"]}
+        usage = {"prompt_tokens": said["tokens_evaluated"], "completion_tokens": said["tokens_predicted"]}
+        return {"choices": [{"message": message, "finish_reason": reason}], "usage": usage}
+
+    def rendered(self, messages: list[dict[str, Any]]) -> str:
+        """The prompt that the file's own template makes of a conversation."""
+        return str(self.post("/apply-template", {"messages": messages})["prompt"])
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         with httpx.Client(base_url=self.url, timeout=120, trust_env=False) as client:

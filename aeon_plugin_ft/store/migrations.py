@@ -326,4 +326,14 @@ MIGRATIONS: list[tuple[str, str]] = [
         ALTER TABLE claims_read ADD COLUMN by_model INTEGER NOT NULL DEFAULT 0;
         """,
     ),
+    (
+        "0010_spoken",
+        """
+        -- The turn's place in the order in which things were said: no clock that is set changes it. Of what was logged
+        -- before, the time, in microseconds since the epoch.
+        ALTER TABLE turns ADD COLUMN spoken INTEGER NOT NULL DEFAULT 0;
+        UPDATE turns SET spoken = CAST(at * 1000000 AS INTEGER);
+        CREATE INDEX turns_spoken ON turns (spoken, id);
+        """,
+    ),
 ]

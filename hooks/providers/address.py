@@ -26,9 +26,10 @@ def ollama_url(host: str | None = None) -> str:
     scheme, rest = (scheme.lower(), rest) if separator else ("http", given)
     place, _, path = rest.partition("/")
     default = _PORTS.get(scheme, _PORT) if separator else _PORT
+    login, at, place = place.rpartition("@")
     name, port = _split(place, default)
     shown = "" if port == _PORTS.get(scheme) else f":{port}"
-    return f"{scheme}://{_connectable(name)}{shown}" + (f"/{path.strip('/')}" if path.strip("/") else "")
+    return f"{scheme}://{login}{at}{_connectable(name)}{shown}" + (f"/{path.strip('/')}" if path.strip("/") else "")
 
 
 def _bare(text: str) -> str:

@@ -111,6 +111,7 @@ def test_groq_names_the_nearest_models_it_serves_and_asks_for_the_list_once(serv
         ("http://10.0.0.9", "http://10.0.0.9"),
         ("http://:11434", "http://127.0.0.1:11434"),
         ("https://ollama.example:8443/lan/", "https://ollama.example:8443/lan"),
+        ("http://ana:segredo@10.0.0.9:11434", "http://ana:segredo@10.0.0.9:11434"),
         ("ollama.com", "https://ollama.com"),
         ("  ", "http://127.0.0.1:11434"),
     ],

@@ -39,7 +39,7 @@ class GroqProvider(OpenAIProvider):
     def __init__(self, key: str, url: str = GROQ_URL) -> None:
         super().__init__(url, key, name="Groq")
         self._key = key
-        self._lock = threading.Lock()
+        self._listing = threading.Lock()
         self._served: tuple[str, ...] = ()
         self._listed_at = float("-inf")
 
@@ -64,7 +64,7 @@ class GroqProvider(OpenAIProvider):
 
     def _list(self, timeout_s: float) -> tuple[str, ...]:
         # Held through the request: of ten calls at once one asks for the list, and the others find it.
-        with self._lock:
+        with self._listing:
             if time.monotonic() - self._listed_at > _LIST_SECONDS:
                 try:
                     self._served = tuple(self.models(timeout_s=timeout_s))

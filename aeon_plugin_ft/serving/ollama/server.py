@@ -66,10 +66,14 @@ class OllamaServer:
         running = self.client.running()
         if not running or name in running:
             return running.get(name)
-        wanted = files_of(self.client.show(name) or {})
-        if wanted is None:
-            return None
-        return next((each for each in running.values() if files_of(self.client.show(each.name) or {}) == wanted), None)
+        listed, files = self.client.tags().get(name), files_of(self.client.show(name) or {})
+        for each in running.values():
+            # The digest first: the name that it was loaded by may mean other weights since.
+            if listed is not None and each.digest == listed.digest:
+                return each
+            if files is not None and files_of(self.client.show(each.name) or {}) == files:
+                return each
+        return None
 
     def require_running(self, name: str, digest: str) -> None:
         """Load it; raises ServingError unless it is in memory then, with the weights of that digest."""

@@ -126,6 +126,9 @@ class HttpServer:
         Raises BackendDownError, BackendRefusedError, and PreemptedError as soon as `interrupt` gives a reason.
         """
         request = {"json": body, **request} if body is not None else request
+        if self._made is not None and self._token:
+            # The clients add their key to each request, and not to their connections.
+            request["headers"] = {"Authorization": f"Bearer {self._token}", **request.get("headers", {})}
         if interrupt is not None:
             import asyncio
 

@@ -21,13 +21,18 @@ def openai_client(url: str, token: str | None) -> Any:
     import httpx2
     import openai
 
+    sends_through = http_client(httpx2, url)
+    if token is None:
+        # openai 3.57 insists on a key, and would take the environment's for any server.
+        sends_through.event_hooks = {"request": [lambda request: request.headers.pop("Authorization", None)]}
     return openai.OpenAI(
-        # It wants one even for servers that take none, and would take the environment's for any server.
         api_key=token or "none",
-        organization="", project="",
-        base_url=f"{url}/v1", max_retries=0, http_client=http_client(httpx2, url),
-        default_headers=None if token else {"Authorization": openai.omit},
-    )  # fmt: skip
+        organization="",
+        project="",
+        base_url=f"{url}/v1",
+        max_retries=0,
+        http_client=sends_through,
+    )
 
 
 class OpenAIProvider:

@@ -168,3 +168,19 @@ def test_no_proxy_stands_before_this_machine(echo: Echo, monkeypatch: pytest.Mon
 )  # fmt: skip
 def test_the_reason_of_a_refusal_in_every_form(answer: Any, reason: str) -> None:
     assert reason_of(answer) == reason
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ({"error": {"message": "no such model"}}, "no such model"),
+        ({"detail": [{"type": "int", "loc": ["body"], "msg": "too long"}, {"msg": "and more"}]}, "too long; and more"),
+        ({"error": '{"message": "wrapped", "code": 400}'}, "wrapped"),
+        ("{half of an object", "{half of an object"),
+        ({"error": {}, "message": "the other"}, "the other"),
+        ({"code": 5}, ""),
+        ({"error": "word " * 100}, "word " * 60 + "..."),
+    ],
+)
+def test_the_reason_of_a_refusal_is_a_sentence(body: object, reason: str) -> None:
+    assert reason_of(body) == reason

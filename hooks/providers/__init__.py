@@ -6,6 +6,7 @@ a plugin routes elsewhere. Nothing heavy is imported before the first call.
 
 from hooks.providers.address import OLLAMA_URL, ollama_url
 from hooks.providers.base import OnToken, Provider, ProviderError
+from hooks.providers.clients import warm_up
 from hooks.providers.groq import GROQ_URL, GroqProvider
 from hooks.providers.ollama import OllamaProvider
 from hooks.providers.openai import OpenAIProvider
@@ -24,4 +25,5 @@ __all__ = [
     "ProviderPool",
     "is_here",
     "ollama_url",
+    "warm_up",
 ]

@@ -35,7 +35,7 @@ def warm_up(*names: str) -> None:
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
     """Everything that this thread sends and reads in here ends when the seconds are over."""
-    before = getattr(_call, "until", None)
+    before: float | None = getattr(_call, "until", None)
     _call.until = time.monotonic() + seconds
     try:
         yield
@@ -107,7 +107,7 @@ class _Stream:
 
 
 def _left(timeout: float | None) -> float | None:
-    until = getattr(_call, "until", None)
+    until: float | None = getattr(_call, "until", None)
     if until is None:
         return timeout
     left = max(_LEAST, until - time.monotonic())

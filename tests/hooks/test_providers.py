@@ -146,6 +146,7 @@ def test_a_route_that_cannot_be_called_says_why(route: Route, says: str) -> None
 
 
 def test_the_doors_cost_no_http_library_at_start() -> None:
-    code = "import sys, hooks, hooks.call, hooks.providers; print([m for m in ('httpx', 'rich') if m in sys.modules])"
+    names = ("httpx", "rich", "ollama", "groq", "openai")
+    code = f"import sys, hooks, hooks.call, hooks.providers; print([m for m in {names} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -131,7 +131,8 @@ def _reply(talk: Talk, runner: Runner, script: Script, prompt: str) -> tuple[str
     limit = int(talk.options().get("num_predict") or -1)
     words = pieces(text)
     cut = 0 <= limit < len(words)
-    return ("".join(words[:limit]) if cut else text), ("length" if cut else "stop"), len(prompt.split()), len(words)
+    words = words[:limit] if cut else words
+    return ("".join(words) if cut else text), ("length" if cut else "stop"), len(prompt.split()), len(words)
 
 
 def _shaped(text: str, schema: dict[str, Any]) -> str:

@@ -197,10 +197,7 @@ def _real(name: str, data: DataFolder, base: BaseModel, stack: ExitStack) -> tup
         return OllamaDeployer(data, system_prompt=prompt)
 
     if name == "real ollama":
-        client = OllamaClient(REAL_OLLAMA)
-        _import_base(client, base)
-        stack.callback(client.close)
-        stack.callback(lambda: client.delete(BASE_TAG))
+        import_base(REAL_OLLAMA, base, stack)
         settings = ServeSection(backend="ollama", ollama_url=REAL_OLLAMA, ollama_model=BASE_TAG)
         stack.callback(lambda: [make(str).discard(made, settings) for made in ("v0001", "base")])
         return make, settings, None
@@ -215,11 +212,15 @@ def _real(name: str, data: DataFolder, base: BaseModel, stack: ExitStack) -> tup
     return make, ServeSection(backend="ollama", ollama_url=server.url, ollama_model=BASE_TAG), logprob
 
 
-def _import_base(client: OllamaClient, base: BaseModel) -> None:
+def import_base(url: str, base: BaseModel, stack: ExitStack) -> None:
+    """Bring the base into a real Ollama, as BASE_TAG; gone again at the end of `stack`."""
     assert base.gguf is not None
+    client = OllamaClient(url)
+    stack.callback(client.close)
     if not client.has_blob(base.digest):
         client.upload(base.gguf, base.digest, lambda _: None)
     client.create({"model": BASE_TAG, "files": {"model.gguf": base.digest}}, lambda _: None)
+    stack.callback(lambda: client.delete(BASE_TAG))
 
 
 def _write_heldout(data: DataFolder) -> None:

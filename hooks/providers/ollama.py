@@ -32,6 +32,9 @@ def ollama_client(url: str, *, proxies: bool | None = None) -> ollama.Client:
     made |= {} if proxies is None else {"trust_env": proxies}
     client = ollama.Client(host=url, auth=login, **made)
     bound(client._client)
+    if parts.hostname != "ollama.com":
+        # ollama 0.6 sends the key of ollama.com (OLLAMA_API_KEY) to whichever Ollama it talks to.
+        client._client.headers.pop("Authorization", None)
     return client
 
 

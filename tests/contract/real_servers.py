@@ -44,6 +44,11 @@ class RealServer(ABC):
             self.port = int(probe.getsockname()[1])
         self.url = f"http://127.0.0.1:{self.port}"
 
+    @property
+    @abstractmethod
+    def runs(self) -> bool:
+        """Whether it was started and not stopped."""
+
     @abstractmethod
     def start(self) -> None:
         """Begin to serve; returns when it answers."""
@@ -76,6 +81,10 @@ class LlamaServer(RealServer):
             export_lora_gguf(version.adapter, self.base, file)
             self.files.append(file)
 
+    @property
+    def runs(self) -> bool:
+        return self._server is not None
+
     def start(self) -> None:
         self._server = Llama(self.model, *self.files, port=self.port, context=4 * CONTEXT, slots=4)
 
@@ -93,6 +102,10 @@ class VllmServer(RealServer):
     def __init__(self, base: BaseModel, folder: Path) -> None:
         super().__init__(base, folder)
         self._child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def runs(self) -> bool:
+        return self._child is not None
 
     def start(self) -> None:
         command = [

@@ -86,11 +86,16 @@ def stage(
     running: tuple[RealServer, DataFolder, Store, tuple[Version, Version]], smollm2: BaseModel
 ) -> Iterator[Stage]:
     server, data, _, versions = running
+    alone = not server.runs
+    if alone:  # after the test that restarts it, which leaves no child behind
+        server.start()
     deployer = OpenAIDeployer(data, token=lambda: None, system_prompt=str)
     pool = ProviderPool()
     yield Stage(server, smollm2, versions, deployer, ServeSection(backend="openai", openai_url=server.url), pool)
     pool.close()
     deployer.close()
+    if alone:
+        server.stop()
 
 
 def test_a_version_is_deployed_proven_and_asked_and_the_base_comes_back(stage: Stage) -> None:
@@ -183,3 +188,4 @@ def test_a_restart_behind_our_back_is_noticed_and_made_good(stage: Stage) -> Non
     again = stage.deployer.deploy(stage.versions[0], stage.base, stage.settings)
     stage.deployer.check(again)
     assert again.digest == made.digest and ask(again.route, TALK, 24)[0] == ANSWER
+    stage.server.stop()

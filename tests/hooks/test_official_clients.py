@@ -174,6 +174,15 @@ def test_a_server_without_a_key_is_sent_none(monkeypatch: pytest.MonkeyPatch) ->
         assert all("authorization" not in call.headers for call in server.history)
 
 
+def test_the_key_of_ollamas_cloud_goes_to_no_other_ollama(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OLLAMA_API_KEY", "secret")
+    with FakeOllama() as server:
+        provider = OllamaProvider(server.url)
+        provider.models()
+        provider.close()
+        assert [call.headers.get("authorization") for call in server.history] == [None]
+
+
 def test_groqs_sentences_name_what_it_serves() -> None:
     with FakeGroq() as server:
         provider = GroqProvider(server.key, server.url)

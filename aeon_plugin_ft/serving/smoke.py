@@ -28,15 +28,14 @@ TOOL_TOKENS = 64
 """Room for one tool call."""
 THINKING_TOKENS = 1536
 """Room for the thoughts before it."""
-LEAST_TOKENS = 16
+LEAST_TOKENS = 48
+"""A reply of one sentence."""
 START_SECONDS = 60.0
 """For the prompt, and for whoever is served before us."""
 SLOWEST = 2.0
 """Tokens a second: an 8B on an old processor. Slower ones serve nobody who waits."""
 ALL_SECONDS = 240.0
 """After so long no further question is begun: one slow answer tells as much as five."""
-_SHORT = re.compile(r"context|max_(?:completion_)?tokens|max_model_len|too long|maximum length", re.IGNORECASE)
-"""How servers say that prompt and reply do not fit together."""
 LEAKS = re.compile(r"<\|[\w▁ ]+\|>|<｜[^｜\n]{1,40}｜>|<(?:start|end)_of_turn>|\[/?INST\]|</?s>")
 """Marks of chat templates that must never be read out, beside the tags around reasoning (hooks.text.THINK_TAG)."""
 
@@ -104,8 +103,9 @@ class _Asking:
             try:
                 text, stopped, seconds = ask(self.route, [Message("user", prompt)], tokens, _seconds(tokens))
             except BackendRefusedError as error:
-                # A server with a short context refuses a longer reply before it begins one; half of it, then.
-                if error.status != 400 or tokens <= LEAST_TOKENS or not _SHORT.search(error.what):
+                # A server with a short context refuses a longer reply before it begins one; half of it, then. What is
+                # refused for another reason is refused at any length.
+                if error.status != 400 or tokens <= LEAST_TOKENS:
                     raise
                 self.most = tokens // 2
                 continue

@@ -69,14 +69,14 @@ def test_a_short_context_gets_shorter_replies(monkeypatch: pytest.MonkeyPatch) -
     assert [tokens for tokens, _ in asked] == [1536] + [768] * 5
 
 
-def test_another_refusal_is_no_short_context(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_refused_at_any_length_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     def reply(*_: object) -> Said:
         raise BackendRefusedError("the model is broken", "", 400)
 
     assert len(asked := speaks(monkeypatch, reply)) == 0
     with pytest.raises(BackendRefusedError, match="broken"):
         smoke.smoke_test(ROUTE)
-    assert len(asked) == 1
+    assert [tokens for tokens, _ in asked] == [192, 96, 48]
 
 
 def test_a_slow_model_that_thinks_has_the_time_it_needs_and_fewer_questions(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,7 @@ from urllib.parse import urlsplit
 
 from aeon_plugin_ft.causes import Interrupt
 from aeon_plugin_ft.errors import AeonFtError, BackendDownError, BackendRefusedError, PreemptedError, ServingError
+from aeon_plugin_ft.http_reasons import json_or_text, reason_of
 from aeon_plugin_ft.store.files import whole_file
 from hooks.providers.clients import within
 from hooks.providers.secrets import masked, without_login
@@ -174,7 +175,10 @@ class HttpServer:
             except (AeonFtError, OSError):
                 raise
             except Exception as error:
-                raise self._translated(path, seconds, error) from error
+                ours = self._translated(path, seconds, error)
+                if ours is None:  # a mistake of ours, and nothing that a server did
+                    raise
+                raise ours from error
 
     # -- one request -----------------------------------------------------------------------------
 
@@ -275,7 +279,7 @@ class HttpServer:
                 self.down,
             ) from error
 
-    def _translated(self, path: str, seconds: float, error: Exception) -> Exception:
+    def _translated(self, path: str, seconds: float, error: Exception) -> ServingError | None:
         """An error of an official client as one of ours. By the names of its class: none of them is imported here."""
         kinds = {kind.__name__ for kind in type(error).__mro__}
         status, body = getattr(error, "status_code", None), getattr(error, "body", None)
@@ -292,7 +296,7 @@ class HttpServer:
             return BackendDownError(f"{self.name} at {self.shown} broke off during {path} ({why})", self.down)
         if isinstance(error, (ValueError, TypeError, AttributeError, KeyError, IndexError)):
             return ServingError(f"{self.name} sent something that is no answer to {path}", self.down)
-        return error
+        return None
 
     def _too_slow(self, path: str, seconds: float) -> BackendDownError:
         return BackendDownError(
@@ -309,39 +313,6 @@ class HttpServer:
         todo = self._next_step(status, reason) or _usual_step(self.name, status, retry_after)
         what = f"{self.name} said no to {path} (HTTP {status}): {reason}"
         return BackendRefusedError(what, todo, status, retry_after=retry_after)
-
-
-def reason_of(answer: Any) -> str:
-    """The sentence inside an error body, in any of the forms that these servers use; "" when there is none."""
-    if isinstance(answer, list):
-        # FastAPI's list of what is wrong with a request.
-        return _shortened("; ".join(filter(None, map(reason_of, answer))))
-    if isinstance(answer, dict):
-        found = (reason_of(answer[key]) for key in _REASONS if answer.get(key))
-        return next(filter(None, found), "")
-    if not isinstance(answer, str):
-        return ""
-    # Some wrap one error body in another, as text.
-    inner = json_or_text(answer) if answer.lstrip()[:1] in "{[" else answer
-    return reason_of(inner) if isinstance(inner, (dict, list)) else _shortened(answer)
-
-
-_REASONS = ("error", "message", "error_message", "detail", "msg")
-_LONGEST = 300
-
-
-def _shortened(text: str) -> str:
-    """One line, cut between two words."""
-    line = " ".join(text.split())
-    return line if len(line) <= _LONGEST else line[:_LONGEST].rsplit(" ", 1)[0] + " ..."
-
-
-def json_or_text(text: str) -> Any:
-    """vLLM answers some calls in JSON and others in a bare sentence."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 def _usual_step(name: str, status: int, retry_after: float | None) -> str:

@@ -13,7 +13,8 @@ import pytest
 
 from aeon_plugin_ft.causes import PauseCause
 from aeon_plugin_ft.errors import BackendDownError, BackendRefusedError, PreemptedError, ServingError
-from aeon_plugin_ft.http import HttpServer, reason_of
+from aeon_plugin_ft.http import HttpServer
+from aeon_plugin_ft.http_reasons import reason_of
 from tests.servers.http import Fault, LocalServer, Request
 
 PATIENCE = 30.0

@@ -29,7 +29,12 @@ _call = threading.local()
 def warm_up(*names: str) -> None:
     """Import clients ahead ("ollama", "groq", "openai"): each takes some tenths of a second, and a turn would wait."""
     for name in names:
-        importlib.import_module(name)
+        for module in (name, *(f"{name}.{part}" for part in _LATER.get(name, ()))):
+            importlib.import_module(module)
+
+
+_LATER = {"groq": ("resources.chat", "resources.models"), "openai": ("resources.chat", "resources.models")}
+"""What a client imports when a part of it is first named, which is in the middle of a call."""
 
 
 @contextmanager

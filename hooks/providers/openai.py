@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from hooks.contract import Message, adapter_fields, as_dicts
 from hooks.providers.base import OnToken, ProviderError
-from hooks.providers.clients import Server, http_client, reason_in, within
+from hooks.providers.clients import Server, http_client, reason_in, warm_up, within
 
 TEMPERATURE = 0.7
 """What an unmodified Aeon asks Groq for."""
@@ -95,6 +95,7 @@ class OpenAIProvider:
 
     @contextmanager
     def _calling(self, timeout_s: float) -> Iterator[Any]:
+        warm_up(self.package)  # before the call's time begins
         package = __import__(self.package)
         with self._lock:
             client = self._client = self._client or self._made()

@@ -75,7 +75,7 @@ class OllamaProvider:
             # Closed outside the lock: closing waits for the system, and a call may be waiting for the lock.
             client, self._client = self._client, None
         if client is not None:
-            client._client.close()  # ollama 0.6 documents no close of its own for a client that was not `with`-ed
+            client.close()
 
     @contextmanager
     def _calling(self, timeout_s: float) -> Iterator[ollama.Client]:

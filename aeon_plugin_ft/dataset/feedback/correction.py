@@ -215,7 +215,8 @@ _SPOKEN = re.compile(r"\b(?:dizer|dito|responder|respondido)\b")
 
 def _answered(right: str, reply: str, spoken: object) -> str | None:
     """The right answer in its place in the reply. Alone where it has none, but only when the owner says what should
-    have been `spoken`, or it is a value of a sort that the reply has several of: "o certo é dormir cedo" is about life."""
+    have been `spoken`, or it is a value of a sort that the reply has several of: "o certo é dormir cedo" is about
+    life."""
     said = _Said(right, _folded(right), True)
     placed = _by_value(said, reply) or _by_neighbour(said, reply)
     if placed is not None:

@@ -33,7 +33,11 @@ def warm_up(*names: str) -> None:
             importlib.import_module(module)
 
 
-_LATER = {"groq": ("resources.chat", "resources.models"), "openai": ("resources.chat", "resources.models")}
+_PARTS = (
+    "resources.chat.chat", "resources.chat.completions", "resources.chat.completions.completions",
+    "resources.chat.completions.messages", "resources.models",
+)  # fmt: skip
+_LATER = {"groq": ("resources.chat", "resources.models"), "openai": _PARTS}
 """What a client imports when a part of it is first named, which is in the middle of a call."""
 
 

@@ -11,7 +11,7 @@ import importlib
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,11 +29,18 @@ _call = threading.local()
 def warm_up(*names: str) -> None:
     """Import clients ahead ("ollama", "groq", "openai"): each takes some tenths of a second, and a turn would wait."""
     for name in names:
-        for module in (name, *(f"{name}.{part}" for part in _LATER.get(name, ()))):
-            importlib.import_module(module)
+        importlib.import_module(name)
+        for part in _LATER.get(name, ()):
+            # A later release may have it elsewhere; then the first call imports it.
+            with suppress(ModuleNotFoundError):
+                importlib.import_module(f"{name}.{part}")
 
 
-_LATER = {"groq": ("resources.chat", "resources.models"), "openai": ("resources.chat", "resources.models")}
+_PARTS = (
+    "resources.chat.chat", "resources.chat.completions", "resources.chat.completions.completions",
+    "resources.chat.completions.messages", "resources.models",
+)  # fmt: skip
+_LATER = {"groq": ("resources.chat", "resources.models"), "openai": _PARTS}
 """What a client imports when a part of it is first named, which is in the middle of a call."""
 
 

@@ -75,7 +75,7 @@ class OllamaProvider:
             # Closed outside the lock: closing waits for the system, and a call may be waiting for the lock.
             client, self._client = self._client, None
         if client is not None:
-            client.close()  # type: ignore[no-untyped-call]
+            client.close()  # type: ignore[no-untyped-call]  # ollama 0.6.3 has no types for it
 
     @contextmanager
     def _calling(self, timeout_s: float) -> Iterator[ollama.Client]:

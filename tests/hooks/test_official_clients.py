@@ -205,3 +205,20 @@ def test_importing_the_plugin_costs_at_most_100_ms_beyond_python_and_no_client()
     ]
     assert {line.split(" ", 1)[1].strip() for line in told} == {"[]"}
     assert min(float(line.split(" ", 1)[0]) for line in told) <= 0.1
+
+
+@pytest.mark.parametrize("package", ["openai", "groq"])
+def test_a_first_call_imports_nothing_of_a_client_that_was_warmed_up(package: str) -> None:
+    code = (
+        "import sys\n"
+        "from hooks import Message\n"
+        "from hooks.providers import GroqProvider, OpenAIProvider, warm_up\n"
+        "from tests.host.servers import ModelServer\n"
+        f"warm_up({package!r}); before = set(sys.modules)\n"
+        "with ModelServer('s', ('m',)) as server:\n"
+        f"    provider = GroqProvider('k', server.url) if {package!r} == 'groq' else OpenAIProvider(server.url, 'k')\n"
+        "    provider.chat('m', [Message('user', 'oi')], timeout_s=30); provider.close()\n"
+        f"print(sorted(name for name in set(sys.modules) - before if name.startswith({package!r} + '.resources')))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=REPOSITORY)
+    assert done.stdout.strip() == "[]"

@@ -111,7 +111,7 @@ class OllamaClient:
         with self._guard:
             client, self._client = self._client, None
         if client is not None:
-            client.close()  # type: ignore[no-untyped-call]
+            client.close()  # type: ignore[no-untyped-call]  # ollama 0.6.3 has no types for it
 
     def _official(self) -> ollama.Client:
         with self._guard:

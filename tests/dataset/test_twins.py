@@ -7,15 +7,23 @@ from pathlib import Path
 import pytest
 
 from aeon_plugin_ft.dataset import twins
+from aeon_plugin_ft.dataset.build import build_draft
 from aeon_plugin_ft.dataset.frozen import trained_turns
 from aeon_plugin_ft.dataset.model import Example
 from aeon_plugin_ft.dataset.split import split
+from aeon_plugin_ft.settings import DatasetSection
+from aeon_plugin_ft.turns.model import LoggedTurn
 from hooks import Message
 from tests.dataset.conftest import MakeTurn
-from tests.dataset.test_build import draft, why
 
 _THINGS = "vidro panela tapete sapato quadro bicicleta cortina janela mochila relógio"
 SUBJECTS = [f"{verb} {thing}" for verb in ("limpar", "guardar", "comprar", "pintar") for thing in _THINGS.split()]
+
+
+def left_out(turns: list[LoggedTurn]) -> dict[str, str]:
+    """The filter of each turn that is left out as nearly the same."""
+    settings = DatasetSection(near_duplicate=0.6, disabled_filters=("topic", "low_quality"))
+    return {one.turn: one.filter for one in build_draft(turns, settings).dropped}
 
 
 def example(number: int, user: str, reply: str = "", session: str = "s") -> Example:
@@ -91,10 +99,10 @@ def test_the_training_sides_of_datasets_are_read_from_their_lineage(tmp_path: Pa
 )
 def test_one_word_that_turns_a_question_round_makes_no_copy(turn: MakeTurn, one: str, other: str) -> None:
     reply = "Pronto, já cuidei disso pra ti, pode ficar tranquilo que tá tudo certo por aqui."
-    assert why(draft([turn(one, reply), turn(other, reply)], near_duplicate=0.6)) == {}
+    assert left_out([turn(one, reply), turn(other, reply)]) == {}
 
 
 def test_a_copy_that_means_the_same_is_still_left_out(turn: MakeTurn) -> None:
     reply = "Pronto, já cuidei disso pra ti, pode ficar tranquilo que tá tudo certo por aqui."
     first, again = turn("liga a luz da sala de estar", reply), turn("liga a luz da sala de estar aí", reply)
-    assert "near_duplicate" in why(draft([first, again], near_duplicate=0.6)).values()
+    assert list(left_out([first, again]).values()) == ["near_duplicate"]

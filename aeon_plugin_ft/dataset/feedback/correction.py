@@ -9,43 +9,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from aeon_plugin_ft.dataset.feedback.placing import corrected_part, named_part, replaced, same_word
+from aeon_plugin_ft.dataset.feedback.sentence import CALL, IS, Said, folded_words, read_sentence
 from aeon_plugin_ft.dataset.feedback.values import Sort, Value, values
 from aeon_plugin_ft.privacy.folding import fold_in_place
 from aeon_plugin_ft.privacy.text import vocabulary
 
-_CALL = (
-    r"(?:(?:aeon|cara|mano|putz|po|ah|olha|oh|o(?=\s*,)|entao|poxa|velho|ih|hum+|mas|opa|calma|pera|perai|epa|ei)"
-    r"[\s,.]+){0,4}"
-)
-_REFUSED = (
-    r"(?:(?:nao|nops?|negativo)(?:\s*[,.:;!-]+\s*|\s+(?=(?:o|a|quem)\s))"
-    r"|quase(?:\s*[,.:;!-]+\s*|\s+(?=mas\b|foi\b))|(?:mudou|passou|trocaram)\s+(?=pr[ao]\b|para\b)"
-    r"|(?:errad[oa]|erro[ur]?|errei|mentira|na verdade|na real|corrig(?:indo|e(?: ai)?)|correcao|nada disso"
-    r"|(?:(?:tu|voce|vc|ce)\s+)?(?:se\s+)?(?:errou|confundiu|confundiste|erraste|trocou)"
-    r"|resposta errada|(?:isso\s+)?(?:ta|esta) errad[oa])"
-    r"(?:\s*[,.:;!-]+\s*|\s+))"
-)
-_LEAD = re.compile(rf"^{_CALL}(?P<refused>(?:{_REFUSED}{_CALL})*)")
-_PARTING = re.compile(
-    r"[\s,.!]+(?:ta|viu|ok|beleza|ne|hein|por favor|anota(?: ai)?|grava(?: ai)?|aprende(?: isso)?|cara|aeon|porra"
-    r"|caramba|mano|po|ai)\s*[.!]*$|[\s.!,;]+$"
-)
-_PARTING_REFUSAL = re.compile(
-    r"[\s,.!]+(?:na verdade|na real|corrige(?: ai| isso)?|(?:isso )?(?:ta|esta) errad[oa]|errad[oa]|presta atencao"
-    r"|olha direito|(?:tu |voce |vc )?errou|conserta(?: ai)?|arruma(?: ai)?)\s*[.!]*$"
-)
-_IS = r"(?:e|eh|sao|era|eram|foi|foram|seria|fica|ficava|se chama|chama|ta|esta)"
-"""With "dá", which is written here as "eh" (`_folded`)."""
 _SAID = r"eu\s+(?:disse|falei|pedi|quis dizer|tinha (?:dito|falado|pedido))\s+(?:que\s+)?"
 _SPELT = r"se\s+(?:escreve|fala|diz|pronuncia|chama)\s+"
 _WRONG = r"(?P<wrong>[^,.;!?\n]{1,60})"
 _RIGHT = r"(?P<right>[^\n]{1,120}?)"
 _NAMED = (
-    re.compile(rf"^nao\s+{_IS}\s+{_WRONG}[,;.]?\s+(?:[e&]\s+sim|mas\s+sim|mas|{_IS})\s+{_RIGHT}$"),
-    re.compile(rf"^{_RIGHT}\s*[,;.]?\s+(?:(?:[e&]\s+)?nao|em vez d[aeo]|ao inves d[aeo])\s+(?:{_IS}\s+)?{_WRONG}$"),
+    re.compile(rf"^nao\s+{IS}\s+{_WRONG}[,;.]?\s+(?:[e&]\s+sim|mas\s+sim|mas|{IS})\s+{_RIGHT}$"),
+    re.compile(rf"^{_RIGHT}\s*[,;.]?\s+(?:(?:[e&]\s+)?nao|em vez d[aeo]|ao inves d[aeo])\s+(?:{IS}\s+)?{_WRONG}$"),
     re.compile(rf"^{_WRONG}\s+nao\s*,\s*{_RIGHT}$"),
 )
 """The owner names what was wrong: "é X, não Y", "não é Y, é X", "Y não, X"."""
@@ -55,7 +32,7 @@ _THING = (
 )
 _CERTAIN = re.compile(
     rf"^(?:[oa]\s+(?:{_THING}\s+)?(?:mais\s+)?(?:cert[oa]|corret[oa])(?:\s+(?:aqui|nesse caso|mesmo|del[ea]|disso))?"
-    rf"\s+{_IS}[:,]?\s+|se\s+(?:escreve|fala|diz|pronuncia|chama)\s+"
+    rf"\s+{IS}[:,]?\s+|se\s+(?:escreve|fala|diz|pronuncia|chama)\s+"
     r"|(?:(?:tu|voce|vc|isso)\s+)?(?:era\s+(?:pra|para)|devia|deveria|tinha\s+que|tinha\s+de)\s+"
     r"(?:(?:ser|dizer|responder)|ter\s+(?:sido|dito|respondido))[:,]?\s+)(?P<right>[^\n]{1,200}?)$"
 )
@@ -85,36 +62,9 @@ _FACT_NOUNS = vocabulary(
 _UNSURE = re.compile(r"\b(?:ou|sera|acho|talvez|se|quando|porque)\b|^& ")
 _CALLS_OUT = re.compile(r".*\b(?:ei|calma|pera|perai|epa)\b")
 """Somebody is called or stopped: "ei, é a Bia" says who is at the door."""
-_DENIED = re.compile(rf"^nao\s+(?={_IS}\s+(?:as|em|n[ao]|o|a)\s)")
+_DENIED = re.compile(rf"^nao\s+(?={IS}\s+(?:as|em|n[ao]|o|a)\s)")
 _BROAD = 8
 """More words are no part of a reply but another sentence."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """The owner's sentence without what leads in and out; `refused`: it says that something was wrong; `whole`: nothing
-    was in front."""
-
-    text: str
-    folded: str
-    refused: bool
-    whole: bool = False
-    before: str = ""
-
-    def values(self) -> list[Value]:
-        return values(self.text, whole=self.whole)
-
-
-def _folded(text: str) -> str:
-    """Folded in place, but for two words that folding would make another: "dá" becomes "eh", and "e" becomes "&" where
-    it is no "é": in a text that has accents, and in front, where it goes on with a question ("e a do Rio")."""
-    plain = _GIVES.sub("eh", text)
-    return fold_in_place((_AND_FIRST if plain.isascii() else _AND).sub("&", plain))
-
-
-_GIVES = re.compile(r"\bdá\b", re.IGNORECASE)
-_AND = re.compile(r"(?<!\w)e(?!\w)", re.IGNORECASE)
-_AND_FIRST = re.compile(r"^e(?= [aeo]\b| em\b| no?a?\b| d[aeo]\b)", re.IGNORECASE)
 
 
 def corrected_reply(text: str, previous_reply: str) -> str | None:
@@ -123,7 +73,7 @@ def corrected_reply(text: str, previous_reply: str) -> str | None:
     The whole reply with its wrong part put right, where that part is certain, else the owner's words alone. After a
     reply that was a question only a sentence counts that names the wrong part or the right answer.
     """
-    said = _said(text)
+    said = read_sentence(text)
     if said is None:
         return None
     named = _by_named_part(said, previous_reply)
@@ -131,7 +81,7 @@ def corrected_reply(text: str, previous_reply: str) -> str | None:
         return named
     certain = _CERTAIN.match(said.folded)
     if certain:
-        right = _cut(said, *certain.span("right"))
+        right = said.part(*certain.span("right"))
         if _NO_ANSWER.match(fold_in_place(right)):
             return None
         return _answered(right, previous_reply, spoken=_SPOKEN.search(certain.group()[: certain.start("right")]))
@@ -142,58 +92,36 @@ def corrected_reply(text: str, previous_reply: str) -> str | None:
 
 def corrected_words(text: str) -> str | None:
     """What a sentence says is right where nothing is known of the reply before it; None when it corrects nothing."""
-    said = _said(text)
+    said = read_sentence(text)
     if said is None:
         return None
     certain = _CERTAIN.match(said.folded)
     if certain and not _NO_ANSWER.match(certain["right"]):
-        return _cut(said, *certain.span("right"))
+        return said.part(*certain.span("right"))
     for form in _NAMED[:2]:
         match = form.match(said.folded)
-        spoken = re.match(rf"(?:{_SAID}|{_IS}\s+)", match["right"]) if match else None
+        spoken = re.match(rf"(?:{_SAID}|{IS}\s+)", match["right"]) if match else None
         if match and (spoken or said.refused or match.re is _NAMED[0]) and len(match["wrong"].split()) <= 4:
             start = match.start("right") + (spoken.end() if spoken else 0)
-            return _cut(said, start, match.end("right"))
+            return said.part(start, match.end("right"))
     if said.refused:
-        value = re.match(rf"^(?:{_IS})\s+(?:as?\s+|o\s+|em\s+)?(?P<value>\S+(?:\s\S+){{0,2}})$", said.folded)
+        value = re.match(rf"^(?:{IS})\s+(?:as?\s+|o\s+|em\s+)?(?P<value>\S+(?:\s\S+){{0,2}})$", said.folded)
         if value and values(said.text):
-            return _cut(said, *value.span("value"))
+            return said.part(*value.span("value"))
     return None
 
 
 def denies(text: str, previous_reply: str | None) -> bool:
     """Whether a sentence says of a value of the reply that it is wrong, and of none that it is right: "não era 15
     minutos"."""
-    said = re.match(rf"^{_CALL}nao\s+{_IS}\s+", _folded(text))
+    said = re.match(rf"^{CALL}nao\s+{IS}\s+", folded_words(text))
     if said is None or previous_reply is None or text.rstrip().endswith("?"):
         return False
     rest = values(text[said.end() :], whole=False)
     return len(rest) == 1 and any(_equal(rest[0], other) for other in values(previous_reply))
 
 
-def _said(text: str) -> _Said | None:
-    text = text.strip()
-    folded = _folded(text)
-    if folded.endswith("?"):
-        return None
-    lead = _LEAD.match(folded)
-    start, refused = (lead.end(), bool(lead["refused"])) if lead else (0, False)
-    end = len(folded)
-    while True:
-        if parting := _PARTING_REFUSAL.search(folded, start, end):
-            end, refused = parting.start(), True
-        elif parting := _PARTING.search(folded, start, end):
-            end = parting.start()
-        else:
-            break
-    return _Said(text[start:end], folded[start:end], refused, start == 0, folded[:start]) if end > start else None
-
-
-def _cut(said: _Said, start: int, end: int) -> str:
-    return said.text[start:end].strip(" \t,.;:!\"'“”")
-
-
-def _by_named_part(said: _Said, reply: str) -> str | None:
+def _by_named_part(said: Said, reply: str) -> str | None:
     for form in _NAMED:
         match = form.match(said.folded)
         if match is None:
@@ -201,8 +129,8 @@ def _by_named_part(said: _Said, reply: str) -> str | None:
         place = named_part(match["wrong"], reply)
         if place is None:
             continue
-        right = _cut(said, *match.span("right"))
-        if spoken := re.match(rf"(?:{_SAID}|{_IS}\s+|nao\s+|{_SPELT})", fold_in_place(right)):
+        right = said.part(*match.span("right"))
+        if spoken := re.match(rf"(?:{_SAID}|{IS}\s+|nao\s+|{_SPELT})", fold_in_place(right)):
             right = right[spoken.end() :]
         part = corrected_part(right, match["wrong"], place, reply)
         if part is not None:
@@ -217,7 +145,7 @@ def _answered(right: str, reply: str, spoken: object) -> str | None:
     """The right answer in its place in the reply. Alone where it has none, but only when the owner says what should
     have been `spoken`, or it is a value of a sort that the reply has several of: "o certo é dormir cedo" is about
     life."""
-    said = _Said(right, _folded(right), True)
+    said = Said(right, folded_words(right), True)
     placed = _by_value(said, reply) or _by_neighbour(said, reply)
     if placed is not None:
         return placed
@@ -227,7 +155,7 @@ def _answered(right: str, reply: str, spoken: object) -> str | None:
     return right if spoken and len(right.split()) <= _BROAD else None
 
 
-def _by_value(said: _Said, reply: str) -> str | None:
+def _by_value(said: Said, reply: str) -> str | None:
     """A value of the sentence in the place of the reply's value of its sort."""
     if _UNSURE.search(said.folded):
         return None
@@ -237,7 +165,7 @@ def _by_value(said: _Said, reply: str) -> str | None:
     if denied and any(
         value.sort is not Sort.NAME for value in said.values()
     ):  # "não é às 15h" of a reply that says another hour
-        said = _Said(said.text[denied.end() :], said.folded[denied.end() :], True)
+        said = Said(said.text[denied.end() :], said.folded[denied.end() :], True)
     there = values(reply)
     spoken = [value for value in said.values() if value.sort is not Sort.QUOTED]
     new = [value for value in spoken if all(not _equal(value, other) for other in there)]
@@ -258,7 +186,7 @@ def _equal(one: Value, other: Value) -> bool:
     return one.canon == other.canon and one.sort is other.sort
 
 
-def _about(said: _Said, spoken: Sequence[Value], new: Sequence[Value], reply: str) -> bool:
+def _about(said: Said, spoken: Sequence[Value], new: Sequence[Value], reply: str) -> bool:
     """Whether a sentence says nothing but its values and what the reply speaks of. With a refusal in front it may name
     one thing more, right before the verb: "errou, o autor é ..."."""
     inside = [(value.start, value.end) for value in spoken]
@@ -285,10 +213,10 @@ def _about(said: _Said, spoken: Sequence[Value], new: Sequence[Value], reply: st
     return copula or named_before
 
 
-def _place_of(value: Value, said: _Said, reply: str) -> tuple[int, int] | None:
+def _place_of(value: Value, said: Said, reply: str) -> tuple[int, int] | None:
     """Where in the reply the value belongs: at the only one of its sort, at that which follows the same word, or at
     what the reply says of what it speaks of."""
-    folded, spoken = _folded(reply), {other.canon for other in said.values()}
+    folded, spoken = folded_words(reply), {other.canon for other in said.values()}
     places = [one for one in values(reply) if one.sort in _STANDS_FOR.get(value.sort, (value.sort,))]
     places = [one for one in places if one.canon not in spoken]
     before = [word for word in re.findall(r"[a-z0-9]+", said.folded[: value.start]) if word not in _FILLER]
@@ -314,7 +242,7 @@ def _place_of(value: Value, said: _Said, reply: str) -> tuple[int, int] | None:
     return places[0].start, places[0].start + day.end() if day else places[0].end
 
 
-def _stands_alike(value: Value, said: _Said, place: Value, folded: str) -> bool:
+def _stands_alike(value: Value, said: Said, place: Value, folded: str) -> bool:
     """Whether what stands in front of both lets one stand for the other: "foi com a Maria" is no answer to who painted
     it, and "são 11h" says what time it is and not when the meeting is."""
     ours, theirs = said.folded[: value.start], folded[: place.start]
@@ -333,7 +261,7 @@ _AT = re.compile(r"\b[aà]s\s+$")
 _WITH = re.compile(r"\bcom\s+(?:[oa]s?\s+)?$")
 
 
-def _with_article(value: Value, said: _Said, place: tuple[int, int], reply: str) -> tuple[tuple[int, int], str]:
+def _with_article(value: Value, said: Said, place: tuple[int, int], reply: str) -> tuple[tuple[int, int], str]:
     """The place and the value; with the owner's article, where the reply has one before a name: "a Tarsila", "o Pedro".
     An article that the owner left out is left out."""
     right = said.text[value.start : value.end]
@@ -352,7 +280,7 @@ _STANDS_FOR = {Sort.NAME: (Sort.NAME, Sort.QUOTED), Sort.DAY: (Sort.DAY, Sort.DA
 _OR = re.compile(r"[\s,]+ou\b")
 """One of two that the reply leaves open: which one was meant?"""
 _IN = re.compile(r"(?<!\w)(?:em|n[oa]s?)\s+$")
-_STATES = re.compile(rf"\b{_IS}\s+(?:[oa]s?\s+|d[aeo]\s+)?$")
+_STATES = re.compile(rf"\b{IS}\s+(?:[oa]s?\s+|d[aeo]\s+)?$")
 _TELLS = re.compile(
     r"\b(?:e|era|foi|sao|por|chama|chamava|fica|mora|custa|vale|eh|tem|com)\s+(?:[oa]s?\s+|em\s+|n[oa]\s+|r\$\s*)?$"
 )
@@ -364,9 +292,9 @@ def _follows(folded: str, start: int, word: str) -> bool:
     return any(same_word(word, other) for other in behind)
 
 
-def _by_neighbour(said: _Said, reply: str) -> str | None:
+def _by_neighbour(said: Said, reply: str) -> str | None:
     """ "errado, é switch marrom": the last word in the place of the one that follows "switch" in the reply."""
-    words = re.sub(rf"^(?:.*\s)?{_IS}\s+", "", said.folded).split()
+    words = re.sub(rf"^(?:.*\s)?{IS}\s+", "", said.folded).split()
     if len(words) != 2 or words[0] in _FILLER or words[1] in _FILLER:
         return None
     after = re.compile(rf"(?<!\w){re.escape(words[0])}\s+(?P<next>[\w-]+)(?=[\s.,!]*$|[.,!])")

@@ -110,3 +110,25 @@ def test_without_the_reply_only_a_form_that_names_both_or_says_certain_counts() 
 def test_two_ways_to_say_one_value_are_one(text: str, sort: Sort, canon: str) -> None:
     [value] = values(text)
     assert (value.sort, value.canon) == (sort, canon)
+
+
+@pytest.mark.parametrize(
+    ("text", "reply"),
+    [
+        ("é o João na porta", "Marquei com o Pedro na sexta."),
+        ("ei, é a Bia", "Foi a Tarsila do Amaral."),
+        ("foi com a Maria", "Foi a Tarsila do Amaral."),
+        ("o nome dela é Maria", "Foi a Tarsila do Amaral."),
+        ("não é o Pedro", "Foi a Tarsila do Amaral."),
+        ("opa, são 11h", MEETING),
+        ("passou das 11h", MEETING),
+        ("quase às 11h", MEETING),
+        ("o certo é 8 horas de sono", MEETING),
+        ("a resposta certa era a B na prova", MEETING),
+        ("se chama Maria minha filha", MEETING),
+        ("é 40 o número do meu sapato", "São duzentos e seis."),
+    ],
+)
+def test_a_value_of_the_right_sort_in_talk_about_something_else_corrects_nothing(text: str, reply: str) -> None:
+    signal = recognise(text, reply)
+    assert signal is None or signal.kind != "correction"

@@ -349,7 +349,7 @@ def test_what_was_recognised_by_older_rules_is_recognised_anew(tmp_path: Path) -
     path = tmp_path / "old.sqlite3"
     old = sqlite3.connect(path)
     old.execute("CREATE TABLE migrations (name TEXT PRIMARY KEY, at REAL NOT NULL)")
-    for name, script in MIGRATIONS[: [name for name, _ in MIGRATIONS].index("0011_opinions_anew")]:
+    for name, script in MIGRATIONS[: [name for name, _ in MIGRATIONS].index("0012_opinions_anew")]:
         old.executescript(script)
         old.execute("INSERT INTO migrations VALUES (?, 1)", (name,))
     insert = "INSERT INTO feedback (turn, kind, at, source, correction) VALUES (?, 'correction', 1, ?, 'problema')"

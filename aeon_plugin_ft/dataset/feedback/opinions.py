@@ -51,6 +51,8 @@ def recognise_feedback(turns: Iterable[LoggedTurn], between_people: bool = False
 def note_feedback(store: Store, opinions: Iterable[Feedback], source: str = RECOGNISED) -> int:
     """Keep opinions; what is there already is not kept twice. The number of new ones."""
     added = 0
+    # Read before the database is written to: recognising them all takes longer than another writer may wait.
+    opinions = list(opinions)
     with store.transaction() as connection:
         for one in opinions:
             values = (one.turn, one.kind, store.clock(), source, one.correction, one.said_in)

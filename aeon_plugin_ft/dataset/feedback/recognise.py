@@ -45,7 +45,11 @@ def recognise(user_text: str, previous_reply: str | None = None) -> FeedbackSign
     asked = previous_reply is not None and previous_reply.rstrip().endswith("?")
     if not folded or len(folded) > words.LONGEST:
         return None
-    corrected = corrected_words(text) if previous_reply is None else corrected_reply(text, previous_reply)
+    if previous_reply is not None and len(previous_reply) > words.LONGEST_REPLY:
+        # A part of so long a text is not put right by a sentence: it is judged as a whole.
+        corrected, previous_reply = None, None
+    else:
+        corrected = corrected_words(text) if previous_reply is None else corrected_reply(text, previous_reply)
     if corrected:
         return FeedbackSignal("correction", corrected)
     if asked and words.ANSWER.fullmatch(folded):

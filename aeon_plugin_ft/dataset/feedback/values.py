@@ -114,7 +114,7 @@ def _name(text: str, start: int, end: int, whole: bool) -> Value | None:
     while start < end:
         first = re.match(r"\S+", text[start:end])
         word = fold_in_place(first.group()) if first else ""
-        begins = (whole or start > 0) and _SENTENCE_START.search(text[:start]) is not None
+        begins = (whole or start > 0) and _begins_a_sentence(text, start)
         common = word in _NO_NAME or (begins and (len(word) == end - start or _DONE.fullmatch(word) is not None))
         if word and not common:
             return Value(Sort.NAME, start, end, fold_in_place(text[start:end]))
@@ -123,6 +123,16 @@ def _name(text: str, start: int, end: int, whole: bool) -> Value | None:
             return None
         start += rest.end()
     return None
+
+
+def _begins_a_sentence(text: str, start: int) -> bool:
+    # Only what stands right before it: a look at all of it for each name would take the square of a text's length.
+    nearest = max(0, start - _BEFORE)
+    return _SENTENCE_START.search(text[nearest:start]) is not None
+
+
+_BEFORE = 16
+"""Signs between two sentences."""
 
 
 def _canon(sort: Sort, folded: str) -> str:

@@ -13,6 +13,8 @@ def _phrases(text: str) -> str:
 
 LONGEST = 240
 """Longer sentences are dictation or a new request, not a remark about a reply."""
+LONGEST_REPLY = 4000
+"""Characters. Of a longer reply no part is looked for that a sentence might put right."""
 
 _STRONG = r"""
     perfeit[oa]s?

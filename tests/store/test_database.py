@@ -356,6 +356,8 @@ def test_what_was_recognised_by_older_rules_is_recognised_anew(tmp_path: Path) -
     old.executemany(insert, [("a", "recognised"), ("b", "recognised"), ("b", "command"), ("c", "review")])
     old.commit()
     old.close()
-    rows = Store(path).rows("SELECT turn, source FROM feedback ORDER BY turn, source")
+    store = Store(path)
+    rows = store.rows("SELECT turn, source FROM feedback ORDER BY turn, source")
+    store.close()
     kept = [("b", "command"), ("b", "recognised"), ("c", "review")]
     assert [(row["turn"], row["source"]) for row in rows] == kept

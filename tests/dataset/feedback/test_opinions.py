@@ -104,4 +104,4 @@ def test_a_long_reply_is_judged_in_time_proportional_to_it() -> None:
     assert recognise("não, é a Carla", reply) is None
     assert recognise("valeu, era isso mesmo", reply) is not None
     assert time.process_time() - started < 2.0
-    assert len(values("Ana viu Bia em Minas. " * 150)) == 450
+    assert len(values("Ana viu Bia em Minas. " * 150)) == 300, "who begins a sentence may be no name"

@@ -350,7 +350,10 @@ EFFECTS: dict[str, Effect] = {
     "log.fsync_ms": Effect(0, synced_before_the_reply, False, True),
     "log.session_gap_minutes": Effect(60, history, given={"dataset.history_turns": 3}),
     "dataset.heldout_share": Effect(0.4, heldout),
-    "dataset.heldout_min": Effect(40, heldout, after=40, given={**EVERYTHING, "dataset.heldout_share": 0.01}),
+    # Some more: what asks the same in other words goes to the same side.
+    "dataset.heldout_min": Effect(
+        40, lambda house: heldout(house) >= 40, False, True, {**EVERYTHING, "dataset.heldout_share": 0.01}
+    ),
     "dataset.max_examples": Effect(50, examples, after=50),
     "dataset.disabled_filters": Effect(("canned",), dropped("canned"), True, False),
     "dataset.min_quality": Effect(1.0, dropped("low_quality"), False, True),

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from aeon_plugin_ft.causes import Doing, PauseCause, PromotionCause
+from aeon_plugin_ft.causes import Doing, PromotionCause
 from aeon_plugin_ft.control_facts import FactControl
+from aeon_plugin_ft.control_training import TrainingControl, outcome_of
 from aeon_plugin_ft.dataset.feedback.opinions import note_feedback
 from aeon_plugin_ft.dataset.model import Feedback
 from aeon_plugin_ft.errors import AeonFtError
@@ -21,7 +22,7 @@ from aeon_plugin_ft.schedule import next_step
 from aeon_plugin_ft.schedule.conditions import ConditionName
 from aeon_plugin_ft.schedule.observer import ScheduleObserver
 from aeon_plugin_ft.training.model import Progress, RunState
-from aeon_plugin_ft.training.table import LEFT, newest_run, set_state, unfinished_run
+from aeon_plugin_ft.training.table import LEFT, newest_run
 from aeon_plugin_ft.turns.model import LoggedTurn, TurnKind
 from aeon_plugin_ft.voice.control import (
     CAUSE_OF,
@@ -51,13 +52,14 @@ FOLLOW_SECONDS = 120.0
 _USABLE = {VersionState.ACCEPTED, VersionState.CURRENT, VersionState.RETIRED}
 
 
-class OwnerControl(FactControl):
+class OwnerControl(TrainingControl, FactControl):
     """voice.control.Control; every expected refusal is a Reason, never an exception."""
 
     def __init__(self, runtime: Runtime, clock: Callable[[], float] = time.time) -> None:
-        super().__init__(runtime)
+        FactControl.__init__(self, runtime)
+        TrainingControl.__init__(self, runtime.store, runtime.learning)
         self.clock = clock
-        self.store, self.registry = runtime.store, runtime.registry
+        self.registry = runtime.registry
 
     # -- training ------------------------------------------------------------------------------
 
@@ -79,39 +81,6 @@ class OwnerControl(FactControl):
         if newest.state in LEFT:
             return replace(idle, phase=Phase.PAUSED, done=newest.step / max(1, newest.steps))
         return replace(idle, failed=newest.state is RunState.FAILED)
-
-    def train_now(self) -> CommandResult:
-        """Order a training; it begins in the background."""
-        return _outcome(lambda: self.runtime.learning.order())
-
-    def pause(self) -> CommandResult:
-        """Pause what trains, and keep what the schedule has paused from going on by itself."""
-        if self.runtime.background.busy:
-            self.runtime.learning.pause(None)
-            return CommandResult()
-        run = self._unfinished()
-        if run is None:
-            return CommandResult(Reason.NOT_TRAINING)
-        self.runtime.learning.pause(run)
-        return CommandResult(Reason.ALREADY_PAUSED)
-
-    def resume(self) -> CommandResult:
-        """Go on with the run that was left in the middle."""
-        run = self._unfinished()
-        if run is None or self.runtime.background.busy:
-            return CommandResult(Reason.NOT_PAUSED)
-        return _outcome(lambda: self.runtime.learning.order(run))
-
-    def cancel(self) -> CommandResult:
-        """End the training, or the run that was left, for good."""
-        busy = self.runtime.background.busy
-        self.runtime.learning.stop_for_good()
-        # Only now: the training that was stopped has written by itself how far it came.
-        run = self._unfinished()
-        if run is None:
-            return CommandResult() if busy else CommandResult(Reason.NOT_TRAINING)
-        set_state(self.store, run, RunState.CANCELLED, cause=PauseCause.OWNER_CANCELLED)
-        return CommandResult()
 
     def next_training(self) -> NextTraining:
         """What the next training waits for, of several things the one that lasts longest."""
@@ -217,13 +186,9 @@ class OwnerControl(FactControl):
 
     def change_setting(self, key: str, value: object) -> CommandResult:
         """Write one key of plugin.toml; the owner was asked before."""
-        return _outcome(lambda: self.runtime.settings_file.set(key, value))
+        return outcome_of(lambda: self.runtime.settings_file.set(key, value))
 
     # -- inside --------------------------------------------------------------------------------
-
-    def _unfinished(self) -> str | None:
-        row = unfinished_run(self.store)
-        return None if row is None else row.id
 
     def _promote(self, name: str, cause: PromotionCause) -> CommandResult:
         """The store says it; the runtime follows at once."""
@@ -310,14 +275,6 @@ def _busy(idle: Status, progress: Progress | None, doing: Doing | None) -> Statu
         return replace(idle, phase=Phase.JUDGING)
     done = progress.step / progress.steps if progress.steps else 0.0
     return replace(idle, phase=Phase.TRAINING, done=done, seconds_left=progress.seconds_left)
-
-
-def _outcome(act: Callable[[], object]) -> CommandResult:
-    try:
-        act()
-    except AeonFtError as error:
-        return CommandResult(reason_of(error))
-    return CommandResult()
 
 
 def _refusal(version: Version) -> Reason | None:

@@ -17,6 +17,7 @@ from aeon_plugin_ft.host.backlog import Backlog
 from aeon_plugin_ft.host.follower import Follower
 from aeon_plugin_ft.host.idle_reading import IdleReading
 from aeon_plugin_ft.host.memory import Memory
+from aeon_plugin_ft.host.orders import OrderTaker
 from aeon_plugin_ft.host.owner import HostOwner
 from aeon_plugin_ft.host.redaction import Redaction
 from aeon_plugin_ft.host.reloading import open_or_defaults
@@ -70,6 +71,7 @@ class Runtime:
         self.background, self.observer = self.learning.background, self.learning.observer
         self.pipeline = self.learning.pipeline
         self.idle_reading = IdleReading(parts, self.routes, self.learning)
+        self.orders = OrderTaker(parts.store, self.learning)
         self.announcer = Announcer(self.owner)
         self.commands = Commands(OwnerControl(self), say=host.say, told=self.announcer.owner_knows)
         memory = Memory(parts.settings_file, self.owner, self.facts, self.served.standings)
@@ -112,6 +114,7 @@ class Runtime:
         runtime.announcer.start()
         runtime.learning.scheduler.start()
         runtime.idle_reading.start()
+        runtime.orders.start()
         return runtime
 
     def stop(self) -> None:
@@ -119,6 +122,7 @@ class Runtime:
         # Asked first and waited for last: a swap under way may take its time, in which the others end.
         self.follower.ask_to_stop()
         self.idle_reading.ask_to_stop()
+        self.orders.stop(STOP_SECONDS)
         self.learning.scheduler.stop()
         self.announcer.stop()
         self.background.pause(PauseCause.HOST_CLOSING)

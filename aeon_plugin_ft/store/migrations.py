@@ -326,4 +326,18 @@ MIGRATIONS: list[tuple[str, str]] = [
         ALTER TABLE claims_read ADD COLUMN by_model INTEGER NOT NULL DEFAULT 0;
         """,
     ),
+    (
+        "0011_orders",
+        """
+        -- What the owner asked of a training outside of the process that runs it (the page): a running host takes it.
+        -- kind: schedule.orders.OrderKind; taken: when, NULL while it waits; outcome: '' when done, else why not.
+        CREATE TABLE orders (
+            id INTEGER PRIMARY KEY,
+            at REAL NOT NULL,
+            kind TEXT NOT NULL,
+            taken REAL,
+            outcome TEXT
+        );
+        """,
+    ),
 ]

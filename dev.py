@@ -23,6 +23,8 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 STAMP = VENV / ".aeon-ft-stamp"
 MINIMUM = (3, 10)
+LOCKED = (3, 11)
+"""From this Python on everything in constraints.txt is to be had."""
 MOST_WORKERS = 8
 """Each loads PyTorch (1 GB); with more, the longest test is what the others wait for."""
 
@@ -113,20 +115,35 @@ def prepare() -> None:
     if not python().exists():
         print("Making a virtual environment in .venv ...", flush=True)
         venv.create(VENV, with_pip=True)
-    pip = [str(python()), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    # --no-compile saves a minute: most of PyTorch's modules are never imported, and those that are get compiled then.
-    install = [*pip, "--no-compile", "--constraint", "constraints.txt", "--editable", ".[train,dev]"]
     with Ticker("Installing the pinned dependencies (once; PyTorch is the large one)"):
-        done = subprocess.run(install, cwd=ROOT, check=False, capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(f"{done.stderr.strip()}\n\nThe dependencies could not be installed; run the command again.")
+        for install in installations(sys.version_info[:2]):
+            command = [str(python()), "-m", "pip", *install]
+            done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+            if done.returncode:
+                why = done.stderr.strip()
+                raise SystemExit(f"{why}\n\nThe dependencies could not be installed; run the command again.")
     STAMP.write_text(wanted, encoding="ascii")
+
+
+def installations(version: tuple[int, int]) -> list[list[str]]:
+    """What pip is asked for: by hash, and nothing that is not in the lock; then this folder, built with what is there.
+
+    The lock is made from constraints.txt, see its first lines.
+    """
+    # --no-compile saves a minute: most of PyTorch's modules are never imported, and those that are get compiled then.
+    pip = ["install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+    if version < LOCKED:
+        return [[*pip, "--constraint", "constraints.txt", "--editable", ".[train,dev]"]]
+    return [
+        [*pip, "--require-hashes", "--requirement", "requirements.lock"],
+        [*pip, "--no-deps", "--no-build-isolation", "--editable", "."],
+    ]
 
 
 def fingerprint() -> str:
     """Changes when the environment must be made anew."""
     digest = hashlib.sha256(sys.version.encode())
-    for name in ("pyproject.toml", "constraints.txt"):
+    for name in ("pyproject.toml", "constraints.txt", "requirements.lock"):
         digest.update((ROOT / name).read_bytes())
     return digest.hexdigest()
 

@@ -11,7 +11,8 @@ from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.training.model import RunState
 from aeon_plugin_ft.training.supervise import ask_to_leave
 from aeon_plugin_ft.training.table import runs_in, set_state, unfinished_run
-from aeon_plugin_ft.voice.control import CommandResult, Reason, reason_of
+from aeon_plugin_ft.voice.control import CommandResult, Reason
+from aeon_plugin_ft.voice.reasons import reason_of
 
 
 class TrainingControl:

@@ -28,6 +28,7 @@ from urllib.parse import urlsplit
 from aeon_plugin_ft.causes import Interrupt
 from aeon_plugin_ft.errors import BackendDownError, BackendRefusedError, PreemptedError, ServingError
 from aeon_plugin_ft.store.files import whole_file
+from hooks.providers.secrets import masked, without_login
 
 if TYPE_CHECKING:
     import httpx
@@ -75,7 +76,12 @@ class HttpServer:
         self._guard = threading.Lock()
 
     def __repr__(self) -> str:
-        return f"HttpServer({self.name!r}, {self.url!r})"
+        return f"HttpServer({self.name!r}, {self.shown!r})"
+
+    @property
+    def shown(self) -> str:
+        """The address as it may be told: without a name and password in it."""
+        return without_login(self.url)
 
     def __enter__(self) -> HttpServer:
         return self
@@ -238,22 +244,25 @@ class HttpServer:
         try:
             yield
         except httpx.ConnectError as error:
-            raise BackendDownError(f"{self.name} does not answer at {self.url}", self.down) from error
+            raise BackendDownError(f"{self.name} does not answer at {self.shown}", self.down) from error
         except httpx.TimeoutException as error:
             raise self._too_slow(path, seconds) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise BackendDownError(
-                f"{self.name} at {self.url} broke off during {path} ({error or type(error).__name__})", self.down
+                f"{self.name} at {self.shown} broke off during {without_login(path)}"
+                f" ({masked(str(error), self._token) or type(error).__name__})",
+                self.down,
             ) from error
 
     def _too_slow(self, path: str, seconds: float) -> BackendDownError:
         return BackendDownError(
-            f"{self.name} at {self.url} took longer than {seconds:.0f} s over {path}",
+            f"{self.name} at {self.shown} took longer than {seconds:.0f} s over {path}",
             "Try again when it is less busy, or see whether it hangs",
         )
 
     def _refusal(self, path: str, status: int, body: bytes, headers: Mapping[str, str]) -> BackendRefusedError:
-        reason = reason_of(json_or_text(body.decode("utf-8", "replace"))) or "no reason given"
+        # Before it goes anywhere: a server may repeat the key that it was sent.
+        reason = masked(reason_of(json_or_text(body.decode("utf-8", "replace"))), self._token) or "no reason given"
         wait = headers.get("retry-after", "")
         # Seconds, also broken ones; the date that RFC 9110 allows in their place is sent by none of these servers.
         retry_after = float(wait) if wait.replace(".", "", 1).isdecimal() else None

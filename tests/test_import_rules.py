@@ -16,7 +16,7 @@ STAGES = [
     "schedule", "watch", "voice", "install",
 ]  # fmt: skip
 """Left to right: what flows from one into the next."""
-SHARED = {"causes", "errors", "events", "extras", "http", "processes", "settings", "store", "wording", "__init__"}
+SHARED = {"causes", "errors", "events", "extras", "http", "processes", "settings", "store", "wording", "messages", "__init__"}
 ML = {"torch", "transformers", "peft", "trl", "accelerate", "datasets", "bitsandbytes"}
 ML_FOLDERS = {"engine", "worker"}
 """Folders of these names run in children of ours."""
@@ -58,7 +58,7 @@ def test_ml_libraries_stay_in_the_workers() -> None:
 
 def test_every_package_is_a_stage_or_known() -> None:
     packages = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
-    assert packages == {*STAGES, "host", "processes", "settings", "store", "cli"}
+    assert packages == {*STAGES, "host", "processes", "settings", "store", "cli", "messages", "panel"}
 
 
 def test_importing_the_plugin_loads_no_ml_library() -> None:

@@ -134,8 +134,8 @@ def page(item: ReviewItem, number: int, count: int) -> Panel:
     talk.append("AEON  ", "bold").append(item.reply[:SHOWN_CHARS] or "(nothing)")
     return Panel(
         Group(_state(item), "", talk, "", Text(HELP, "dim")),
-        title=f"{number} of {count}",
-        subtitle=item.turn[:12],
+        title=Text(f"{number} of {count}"),
+        subtitle=Text(item.turn[:12]),  # a string would be read as markup, and an imported turn's id is a stranger's
         title_align="left",
         subtitle_align="left",
     )

@@ -13,7 +13,7 @@ from typing import Any
 from aeon_plugin_ft.causes import Interrupt
 from aeon_plugin_ft.errors import ServingError
 from aeon_plugin_ft.http import HttpServer
-from hooks import Message, Route, as_dicts
+from hooks import Message, Route, adapter_fields, as_dicts
 
 WARM_TOKENS = 4
 """Of a reply that nobody reads: it is asked for so that the prompt is computed."""
@@ -66,7 +66,7 @@ def _request(route: Route, messages: Sequence[Message], max_tokens: int) -> tupl
         return route.base_url or "https://api.groq.com", "/openai/v1/chat/completions", token, body
     if route.base_url is None:
         raise ServingError(f"The route to {route.model} has no address", "`aeon-ft doctor`")
-    return route.base_url, "/v1/chat/completions", route.token, body
+    return route.base_url, "/v1/chat/completions", route.token, body | adapter_fields(route.adapters)
 
 
 def _reply(route: Route, answer: Any) -> tuple[str, bool]:

@@ -13,6 +13,7 @@ finishes or undoes what a crash interrupted (see recovery.py).
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -215,7 +216,13 @@ class Swapper:
     def _deploy(self, plan: SwapPlan) -> Deployment | None:
         if plan.base is None:
             return None
-        return self._deployed(plan.backend, plan.version, plan.base, plan.settings, lambda step: self._note(plan, step))
+        return self._deployed(plan.backend, plan.version, plan.base, plan.settings, lambda step: self._step(plan, step))
+
+    def _step(self, plan: SwapPlan, step: SwapStep) -> None:
+        """One of the deployer's steps. A swap that was called off meanwhile ends here, and not when all is loaded."""
+        self._note(plan, step)
+        if (current := self.registry.current()) != plan.chosen:
+            raise OvertakenError(plan.name, current)
 
     def _deployed(
         self, backend: str, version: Version | None, base: BaseModel, settings: ServeSection, on_step: OnStep = unheard
@@ -287,22 +294,26 @@ class Swapper:
     ) -> None:
         reason = str(error) or type(error).__name__
         self._note_if_possible(plan, SwapStep.FAILED, reason)
-        # First of all: whatever else of the way back fails, the brain answers with what it had.
+        # First: whatever else of the way back fails, the brain answers with what it had.
         self.routes.flip(None if old is None else old.route)
         self.serving = old
-        back = plan.chosen if old is None else old.version
-        current = self.registry.current()
-        # Only our own change is taken back: another version that somebody chose meanwhile stays chosen.
-        if current in {plan.chosen, plan.name} and self.registry.usable(back):
-            with suppress(OvertakenError):
-                why = f"{plan.name} could not be served: {reason}"
-                self.registry.promote(back, PromotionCause.UNSERVED, why, instead_of=current)
+        # On a full disk too what was made is taken away; the follower finds what is wanted.
+        with suppress(sqlite3.Error):
+            self._take_back(plan, plan.chosen if old is None else old.version, reason)
         self._leaving.abandon(plan.backend, plan.name, deployment, place_of(old))
         if old is not None and deployment is not None and place_of(old) == place_of(deployment):
             self._table.keep(old, DeploymentState.SERVING)  # its row was that of the failed one for a moment
         self._note_if_possible(plan, SwapStep.UNDONE, reason)
         if not isinstance(error, OvertakenError):
             self._tell_failure(plan, reason)
+
+    def _take_back(self, plan: SwapPlan, back: str, reason: str) -> None:
+        """Only our own change: another version that somebody chose meanwhile stays chosen."""
+        current = self.registry.current()
+        if current in {plan.chosen, plan.name} and self.registry.usable(back):
+            with suppress(OvertakenError):
+                why = f"{plan.name} could not be served: {reason}"
+                self.registry.promote(back, PromotionCause.UNSERVED, why, instead_of=current)
 
     def _tell_failure(self, plan: SwapPlan, reason: str) -> None:
         failure = (plan.name, plan.backend, reason)

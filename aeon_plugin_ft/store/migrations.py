@@ -327,6 +327,16 @@ MIGRATIONS: list[tuple[str, str]] = [
         """,
     ),
     (
+        "0010_spoken",
+        """
+        -- The turn's place in the order in which things were said: no clock that is set changes it. Of what was logged
+        -- before, the time, in microseconds since the epoch.
+        ALTER TABLE turns ADD COLUMN spoken INTEGER NOT NULL DEFAULT 0;
+        UPDATE turns SET spoken = CAST(at * 1000000 AS INTEGER);
+        CREATE INDEX turns_spoken ON turns (spoken, id);
+        """,
+    ),
+    (
         "0011_orders",
         """
         -- What the owner asked of a training outside of the process that runs it (the page): a running host takes it.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from hooks.providers.base import ProviderError
+from hooks.providers.secrets import masked, without_login
 
 if TYPE_CHECKING:
     import httpx
@@ -31,7 +32,12 @@ class HttpServer:
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
-        return f"HttpServer({self.name!r}, {self.url!r})"
+        return f"HttpServer({self.name!r}, {self.shown!r})"
+
+    @property
+    def shown(self) -> str:
+        """The address as it may be told: without a name and password in it."""
+        return without_login(self.url)
 
     def get_json(self, path: str, timeout_s: float) -> Any:
         """The answer to a GET as JSON, within `timeout_s` seconds; raises ProviderError."""
@@ -75,11 +81,10 @@ class HttpServer:
                     raise ProviderError(self._refusal(response), status=response.status_code)
                 yield response, deadline
         except httpx.TimeoutException as error:
-            raise ProviderError(f"{self.name} at {self.url} did not answer within {timeout_s:g} s") from error
+            raise ProviderError(f"{self.name} at {self.shown} did not answer within {timeout_s:g} s") from error
         except httpx.HTTPError as error:
-            raise ProviderError(
-                f"nobody answers at {self.url} ({self.name}): {error or type(error).__name__}"
-            ) from error
+            why = masked(str(error), self._token) or type(error).__name__
+            raise ProviderError(f"nobody answers at {self.shown} ({self.name}): {why}") from error
 
     def _connection(self) -> httpx.Client:
         import httpx
@@ -101,7 +106,7 @@ class HttpServer:
 
     def _check(self, deadline: float) -> None:
         if time.monotonic() > deadline:
-            raise ProviderError(f"{self.name} at {self.url} did not finish in time")
+            raise ProviderError(f"{self.name} at {self.shown} did not finish in time")
 
     def _refusal(self, response: httpx.Response) -> str:
         text = response.read().decode("utf-8", "replace")
@@ -111,7 +116,8 @@ class HttpServer:
             text = str(error.get("message", error)) if isinstance(error, dict) else str(error)
         except ValueError:
             text = text.strip()[:200]
-        return f"{self.name} said no (HTTP {response.status_code}): {' '.join(text.split()) or 'no reason given'}"
+        reason = masked(" ".join(text.split()), self._token) or "no reason given"
+        return f"{self.name} said no (HTTP {response.status_code}): {reason}"
 
 
 def _limits() -> httpx.Limits:

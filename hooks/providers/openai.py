@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hooks.contract import Message, as_dicts
+from hooks.contract import Message, adapter_fields, as_dicts
 from hooks.providers.base import OnToken, ProviderError
 from hooks.providers.http import HttpServer, parse_object
 
@@ -20,8 +20,17 @@ class OpenAIProvider:
     and ends with `data: [DONE]`.
     """
 
-    def __init__(self, url: str, token: str | None = None, *, name: str = "openai", path: str = "/v1") -> None:
+    def __init__(
+        self,
+        url: str,
+        token: str | None = None,
+        *,
+        name: str = "openai",
+        path: str = "/v1",
+        adapters: Sequence[tuple[int, float]] = (),
+    ) -> None:
         self.name = name
+        self._fields = adapter_fields(adapters)
         self._path = path
         self._server = HttpServer(name, url, token)
 
@@ -34,6 +43,7 @@ class OpenAIProvider:
             "messages": as_dicts(messages),
             "temperature": TEMPERATURE,
             "stream": on_token is not None,
+            **self._fields,
         }
         if on_token is None:
             return self._text(self._server.post_json(f"{self._path}/chat/completions", body, timeout_s), "message")

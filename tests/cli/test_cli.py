@@ -221,6 +221,22 @@ def test_doctor_names_and_closes_what_others_could_read(cli: Cli, monkeypatch: p
     assert not private()["ok"] and "plugin.toml" in private()["detail"] and "as the user" in private()["mend"]
 
 
+def test_doctor_reads_every_page_of_the_database_and_names_one_that_was_put_aside(cli: Cli) -> None:
+    def database() -> list[dict[str, Any]]:
+        cli("doctor", "--json")
+        return [s for s in json.loads(cli.out) if s["name"] == "database"]
+
+    assert [symptom["ok"] for symptom in database()] == [True]
+    path = cli.data / "aeon-ft.sqlite3"
+    (cli.data / "aeon-ft.sqlite3.damaged-20260101-000000").write_bytes(b"x")
+    assert "damaged-20260101-000000 was damaged" in database()[1]["detail"]
+    content = bytearray(path.read_bytes())
+    content[8 * 4096 : 9 * 4096] = b"\xff" * 4096
+    path.write_bytes(content)
+    symptom = database()[0]
+    assert not symptom["ok"] and "Start Aeon" in symptom["mend"]
+
+
 def test_nobody_says_that_a_version_answers_where_it_is_not_served_yet(cli: Cli, tmp_path: Path) -> None:
     name = add_version(cli, tmp_path, "r1")
 

@@ -92,6 +92,13 @@ class Owner:
         )
         self.caller.all("aeon_turn_finished", turn=replace(turn, **fields))  # type: ignore[arg-type]
 
+    def asks_a_module(self, text: str, prompt: str | None = None, reply: str = "As cartas dizem que sim.") -> None:
+        """A sentence that one of the host's modules answers; `prompt` is what it asks the brain, if anything."""
+        assert self.hears(text) is None
+        if prompt is not None:
+            self.says(prompt, reply, caller="modules.mistica.tarologo_mod")
+        self.caller.all("aeon_answered_elsewhere", text=text)
+
     def hears(self, text: str) -> str | None:
         answer = self.caller.first("aeon_heard", text=text)
         assert answer is None or isinstance(answer, str)

@@ -31,10 +31,11 @@ def newest_opinion(turn: str) -> str:
 
 
 def recognise_feedback(turns: Iterable[LoggedTurn]) -> Iterator[Feedback]:
-    """What each sentence says about the reply before it in the same conversation; turns oldest first."""
+    """What each sentence says about the reply before it in the same conversation; turns oldest first. Of one that
+    followed something that is not in the log (a private turn, a module's reply) nobody knows what it was about."""
     last: dict[str, LoggedTurn] = {}
     for turn in turns:
-        before = last.get(turn.session)
+        before = None if turn.cut_off else last.get(turn.session)
         if before is not None and before.reply and before.kind is TurnKind.CHAT:
             signal = recognise(turn.user, before.reply)
             if signal is not None:

@@ -25,6 +25,8 @@ log = logging.getLogger("aeon_ft.dataset")
 
 MOST_SKIPPED = 10_000
 """Skips listed one by one; beyond it they are only counted."""
+LONGEST_TURN = 1_000_000
+"""Characters. A turn with more is nobody's conversation, and is left out before anything is done with it."""
 REMEMBERED = 1 << 14
 """Texts whose redacted form is kept while one file is read."""
 
@@ -177,11 +179,11 @@ class ImportStream:
         return (*self.source.notes, *self.reading.notes)
 
     def __iter__(self) -> Iterator[LoggedTurn]:
-        turns = self.importer.read(self.source, self.reading)
-        # The importer's own iterator: one more generator a turn is felt in millions of turns.
-        if self._redact is None:
-            return turns
-        return (redacted(turn, self._redact) for turn in turns)
+        for number, turn in enumerate(self.importer.read(self.source, self.reading), 1):
+            if len(turn.reply) + sum(len(message.content) for message in turn.messages) > LONGEST_TURN:
+                self.reading.skip(number, f"a turn of more than {LONGEST_TURN:,} characters")
+            else:
+                yield turn if self._redact is None else redacted(turn, self._redact)
 
 
 def redacted(turn: LoggedTurn, redact: Callable[[str], str]) -> LoggedTurn:

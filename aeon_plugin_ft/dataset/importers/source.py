@@ -17,7 +17,7 @@ from aeon_plugin_ft.errors import InputFileError
 SAMPLE_BYTES = 64 * 1024
 BLOCK_BYTES = 1 << 20
 LONGEST_LINE = 8 << 20
-"""A "line" beyond this many bytes is handed out in pieces, so that one hostile line cannot fill the memory."""
+"""A line of more bytes is left out and counted, so that one hostile line cannot fill the memory."""
 
 _CONTROLS = bytes(c for c in range(32) if c not in b"\t\n\r\f\x1b\b\x00")
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
@@ -45,6 +45,7 @@ class Source:
         self.encoding = _encoding(path, head)
         self._repaired = 0
         self._replaced_lines = 0
+        self._left_out = 0
         self.ends_with_newline = True
         self.sample = self._sample(head)
 
@@ -58,6 +59,9 @@ class Source:
             notes.append(f"{self._replaced_lines} lines of {self.path.name} are not UTF-8; they were read as cp1252")
         if self._repaired:
             notes.append(f"{self._repaired} lines of {self.path.name} were encoded twice and have been repaired")
+        if self._left_out:
+            megabytes = LONGEST_LINE >> 20
+            notes.append(f"{self._left_out} lines of {self.path.name} are longer than {megabytes} MB and were left out")
         return tuple(notes)
 
     def lines(self) -> Iterator[tuple[int, str]]:
@@ -69,7 +73,22 @@ class Source:
                 number += 1
 
     def blocks(self) -> Iterator[list[str]]:
-        """The same lines in lists of about a megabyte, for loops that must be fast."""
+        """The same lines in lists of about a megabyte, for loops that must be fast. In the place of a line that is
+        left out stands an empty one, so that the others keep their numbers."""
+        self._left_out, inside = 0, False
+        for lines, whole in self.pieces():
+            if inside and whole:
+                # The end of the long line, which has its empty one already.
+                lines, inside = lines[1:], False
+            elif not whole:
+                lines = lines[:-1] if inside else [*lines[:-1], ""]
+                self._left_out += not inside
+                inside = True
+            yield lines
+
+    def pieces(self) -> Iterator[tuple[list[str], bool]]:
+        """The text in lists of lines, and whether the last line of a list ends with it. A line that is too long to be
+        handed out whole goes on in the next list."""
         self._repaired = self._replaced_lines = 0
         # Two bytes in UTF-16. The BOM is taken off once, by hand: only the first block has one.
         newline = "\n".encode(self.encoding.removesuffix("-sig"))
@@ -82,13 +101,14 @@ class Source:
                 if cut == 0 and len(data) < LONGEST_LINE:
                     rest = data
                     continue
-                # A line longer than LONGEST_LINE is cut, between characters in UTF-16 at least.
-                cut = cut or len(data) - len(data) % len(newline)
+                whole = cut > 0
+                # A line longer than LONGEST_LINE is cut, between characters.
+                cut = cut or _between_characters(data, self.encoding)
                 rest = data[cut:]
-                yield self._lines_of(data[:cut])
+                yield self._lines_of(data[:cut]), whole
         self.ends_with_newline = not rest
         if rest:
-            yield self._lines_of(rest)
+            yield self._lines_of(rest), True
 
     def _sample(self, head: bytes) -> str:
         data = head.removeprefix(_bom(head))
@@ -137,6 +157,16 @@ class Source:
         mended: str = ftfy.fix_encoding(line)
         self._repaired += mended != line
         return mended
+
+
+def _between_characters(data: bytes, encoding: str) -> int:
+    """A place near the end of the data at which no character is cut."""
+    if encoding.startswith("utf-16"):
+        return len(data) - len(data) % 2
+    end = len(data)
+    while encoding.startswith("utf-8") and end > len(data) - 4 and data[end - 1] & 0xC0 == 0x80:
+        end -= 1
+    return end - 1 if encoding.startswith("utf-8") and data[end - 1] >= 0xC0 else end
 
 
 def _last_line_end(data: bytes, newline: bytes) -> int:

@@ -24,11 +24,13 @@ _STAMP = re.compile(
     r"(?:[ \u00a0\u202f]?([ap])\.?[ ]?m\.?)?(?:\] ?| - )(.*)",
     re.DOTALL | re.IGNORECASE,
 )
+# Each of these looks at a place once: `(?=...)` for the end before the words, a name only where a word begins, no blank
+# space in front. A chat of one long line would otherwise take the square of its length.
 _MEDIA = re.compile(
-    r"<[^<>\n]*(?:m[ií]dia|media|arquivo|ocult|omitted|anexado|attached)[^<>\n]*>|"
+    r"<(?=[^<>\n]*>)[^<>\n]*(?:m[ií]dia|media|arquivo|ocult|omitted|anexado|attached)[^<>\n]*>|"
     r"\b(?:imagem|v[ií]deo|[aá]udio|figurinha|GIF|documento|contato|cart[aã]o do contato|image|video|audio|sticker|"
     r"document|contact card) (?:ocult(?:ad)?[oa]|omitid[oa]|omitted)\b|"
-    r"\S+\.\w{2,5} \((?:arquivo anexado|file attached)\)|^null$",
+    r"(?<!\S)\S{1,255}\.\w{2,5} \((?:arquivo anexado|file attached)\)|^null$",
     re.IGNORECASE,
 )
 _DELETED = re.compile(
@@ -36,7 +38,7 @@ _DELETED = re.compile(
     r"you deleted this message|(?:liga[cç][aã]o|chamada) (?:de (?:voz|v[ií]deo) )?perdida|aguardando mensagem)\b",
     re.IGNORECASE,
 )
-_EDITED = re.compile(r"\s*<(?:mensagem editada|this message was edited|editada)>\s*$", re.IGNORECASE)
+_EDITED = re.compile(r"<(?:mensagem editada|this message was edited|editada)>\s*$", re.IGNORECASE)
 
 
 class WhatsApp:

@@ -22,6 +22,7 @@ from aeon_plugin_ft.serving.ollama.server import OllamaServer
 from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.store import DataFolder
 from hooks.providers import ollama_url
+from hooks.providers.secrets import Logins
 
 
 class OllamaDeployer(Deployer):
@@ -37,12 +38,14 @@ class OllamaDeployer(Deployer):
     ) -> None:  # fmt: skip
         self.data, self.system_prompt = data, system_prompt
         self._say, self._pause = say, pause
+        self._logins = Logins()
         self._servers: dict[str, OllamaServer] = {}
         self._guard = threading.Lock()
 
     def server(self, url: str) -> OllamaServer:
         """The Ollama at an address, with its kept-alive connections."""
         with self._guard:
+            url = self._logins.whole(url)
             if url not in self._servers:
                 self._servers[url] = OllamaServer(self.data, url, self._say, self._pause)
             return self._servers[url]
@@ -85,6 +88,7 @@ class OllamaDeployer(Deployer):
 
     def retire(self, deployment: Deployment, settings: ServeSection) -> None:
         """Take its tag out of memory; it stays on the disk for going back, within what `settings` allow."""
+        self._logins.whole(ollama_url(settings.ollama_url))  # a deployment out of the journal has none
         self._server_of(deployment).retire(deployment.model, settings)
 
     def abandon(self, version: str, settings: ServeSection) -> None:
@@ -95,8 +99,8 @@ class OllamaDeployer(Deployer):
         """From every Ollama that we ever gave it to: the address may have been changed since."""
         here = self.server(ollama_url(settings.ollama_url))
         # {here.url}: lists of the time of one Ollama name none.
-        for url in here.ledger.addresses(version) | {here.url}:
-            self.server(url).discard(version)
+        for server in {self.server(url) for url in here.ledger.addresses(version)} | {here}:
+            server.discard(version)
         report_file(self.data, version).unlink(missing_ok=True)
 
     def close(self) -> None:

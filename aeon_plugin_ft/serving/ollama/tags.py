@@ -18,6 +18,7 @@ from aeon_plugin_ft.errors import ServingError
 from aeon_plugin_ft.serving.ollama.create import blob_digest
 from aeon_plugin_ft.store.files import write_json
 from aeon_plugin_ft.weights.merge import KEY_ADAPTER
+from hooks.providers.secrets import without_login
 
 MODEL = "aeon-ft"
 
@@ -51,7 +52,8 @@ class Ledger:
     """The tags that we made in the Ollama at `url`, on disk."""
 
     def __init__(self, file: Path, url: str) -> None:
-        self.file, self.url = file, url
+        # Without a name and password in it, also in lists of the time when those were kept.
+        self.file, self.url = file, without_login(url)
 
     def read(self) -> dict[str, OurTag]:
         """By name."""
@@ -83,7 +85,7 @@ class Ledger:
     def _all(self) -> list[OurTag]:
         try:
             content = json.loads(self.file.read_text(encoding="utf-8"))
-            return [OurTag(**entry) for entry in content.values()]
+            return [OurTag(**{**entry, "url": without_login(entry.get("url", ""))}) for entry in content.values()]
         except FileNotFoundError:
             return []
         except (OSError, ValueError, TypeError, AttributeError) as error:

@@ -6,13 +6,13 @@ https://docs.sglang.io/advanced_features/lora.html (/load_lora_adapter).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from aeon_plugin_ft.errors import BackendRefusedError, ServingError
 from aeon_plugin_ft.http import HttpServer
 from aeon_plugin_ft.serving.ask import greeting
-from hooks import as_dicts
+from hooks import adapter_fields, as_dicts
 
 Flavour = Literal["vllm", "sglang", "llama"]
 _PROBES: tuple[tuple[str, Flavour], ...] = (
@@ -52,7 +52,9 @@ class OpenAIServer:
                     raise
                 continue
             return flavour
-        raise ServingError(f"The server at {self.url} is no vLLM, SGLang or llama-server", "Correct [serve] openai_url")
+        raise ServingError(
+            f"The server at {self.http.shown} is no vLLM, SGLang or llama-server", "Correct [serve] openai_url"
+        )
 
     def cards(self) -> list[dict[str, Any]]:
         """What /v1/models lists: {"id", "root" (an adapter's folder), "parent" (its base), ...}."""
@@ -64,7 +66,7 @@ class OpenAIServer:
         """The model that it serves without an adapter."""
         base = next((str(card["id"]) for card in self.cards() if not card.get("parent")), None)
         if base is None:
-            raise ServingError(f"The server at {self.url} serves no model", "Start it with a base model")
+            raise ServingError(f"The server at {self.http.shown} serves no model", "Start it with a base model")
         return base
 
     def load(self, flavour: Flavour, name: str, path: str) -> bool:
@@ -89,13 +91,21 @@ class OpenAIServer:
             if error.status not in (400, 404):  # gone already, by a restart of the server
                 raise
 
-    def active_adapters(self) -> list[Mapping[str, Any]]:
-        """Of a llama-server: {"path", "scale"} of those that it applies."""
-        return [item for item in self.http.call("GET", "/lora-adapters") if item.get("scale")]
+    def adapters(self) -> dict[int, str]:
+        """Of a llama-server: the file of each adapter that it was started with, by its id."""
+        answer = self.http.call("GET", "/lora-adapters")
+        listed = answer if isinstance(answer, list) else []
+        return {int(item["id"]): str(item.get("path")) for item in listed if isinstance(item, dict) and "id" in item}
 
-    def say_something(self, model: str, system_prompt: str) -> None:
+    def model_file(self) -> str:
+        """Of a llama-server: the file of its model, as it sees it; "" where it does not say."""
+        answer = self.http.call("GET", "/props")
+        return str(answer.get("model_path") or "") if isinstance(answer, dict) else ""
+
+    def say_something(self, model: str, system_prompt: str, adapters: Sequence[tuple[int, float]] = ()) -> None:
         """Ask it for a reply, under this prompt."""
         body = {"model": model, "messages": as_dicts(greeting(system_prompt)), "max_tokens": 64}
+        body |= adapter_fields(adapters)
         self.http.call("POST", "/v1/chat/completions", body, seconds=LOAD_SECONDS)
 
 

@@ -158,7 +158,7 @@ class OwnerControl(TrainingControl, LastControl):
         """The store says it; the runtime follows at once."""
         try:
             if name != BASE:
-                refusal = _refusal(self.registry.get(name))
+                refusal = refusal_of(self.registry.get(name))
                 if refusal is not None:
                     return CommandResult(refusal, name)
             self.registry.promote(name, cause)
@@ -235,7 +235,8 @@ def _busy(idle: Status, progress: Progress | None, doing: Doing | None) -> Statu
     return replace(idle, phase=Phase.TRAINING, done=done, seconds_left=progress.seconds_left)
 
 
-def _refusal(version: Version) -> Reason | None:
+def refusal_of(version: Version) -> Reason | None:
+    """Why a version may not answer; None where it may."""
     if version.state is VersionState.TAINTED:
         return Reason.VERSION_TAINTED
     return Reason.VERSION_REJECTED if version.state in {VersionState.REJECTED, VersionState.CANDIDATE} else None

@@ -104,6 +104,7 @@ def load_commands() -> None:
         forgetting,
         learn,
         models,
+        panel,
         place,
         review,
         schedule,

@@ -1,0 +1,82 @@
+"""Numbers as the points of a drawing; the templates make SVG of it, in the page's own colours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+WIDTH, HEIGHT = 640.0, 220.0
+LEFT, RIGHT, TOP, BOTTOM = 46.0, 14.0, 14.0, 28.0
+_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+
+Points = Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A line of the grid: where it is drawn, and the value that it stands for."""
+
+    at: float
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """In a box of WIDTH x HEIGHT. `lines` are texts for <polyline points>; `dots` have where they stand, and their own
+    values."""
+
+    lines: tuple[str, ...]
+    dots: tuple[tuple[float, float, float, float], ...]
+    across: tuple[float, float]
+    """The values at the left and right ends."""
+    ticks: tuple[Tick, ...]
+    digits: int
+    """With which the values of the ticks differ."""
+    width: float = WIDTH
+    height: float = HEIGHT
+    left: float = LEFT
+    right: float = WIDTH - RIGHT
+    top: float = TOP
+    floor: float = HEIGHT - BOTTOM
+
+
+def draw(
+    lines: Sequence[Points],
+    *,
+    dots: Points = (),
+    across: tuple[float, float] | None = None,
+    bounds: tuple[float, float] | None = None,
+) -> Drawing:
+    """Lines and dots in one box. `across` and `bounds` are what it reaches over, by default just what there is."""
+    every = [point for line in lines for point in line] + list(dots)
+    xs, ys = [x for x, _ in every] or [0.0], [y for _, y in every] or [0.0]
+    left, right = across or (min(xs), max(xs))
+    low, high = bounds or (min(ys), max(ys))
+    if high - low < 1e-9:
+        low, high = low - 0.5, high + 0.5
+    step = _step(high - low)
+    low, high = step * (low // step), step * -(-high // step)
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        share = 0.5 if right == left else (x - left) / (right - left)
+        height = HEIGHT - TOP - BOTTOM
+        return round(LEFT + share * (WIDTH - LEFT - RIGHT), 1), round(TOP + (high - y) / (high - low) * height, 1)
+
+    count = round((high - low) / step)
+    return Drawing(
+        lines=tuple(" ".join("{},{}".format(*at(*point)) for point in line) for line in lines if line),
+        dots=tuple((*at(*point), *point) for point in dots),
+        across=(left, right),
+        ticks=tuple(Tick(at(left, low + step * n)[1], low + step * n) for n in range(count + 1)),
+        digits=0 if step >= 1 else 1 if round(step * 10, 6) == round(step * 10) else 2,
+    )
+
+
+def _step(span: float) -> float:
+    """A round number of which some four make the span."""
+    scale = 1.0
+    while scale * _STEPS[-1] * 4 < span:
+        scale *= 10
+    while scale * 4 > span:
+        scale /= 10
+    return next(scale * step for step in _STEPS if scale * step * 5 >= span)

@@ -16,7 +16,19 @@ STAGES = [
     "schedule", "watch", "voice", "install",
 ]  # fmt: skip
 """Left to right: what flows from one into the next."""
-SHARED = {"causes", "errors", "events", "extras", "http", "processes", "settings", "store", "wording", "messages", "__init__"}
+SHARED = {
+    "causes",
+    "errors",
+    "events",
+    "extras",
+    "http",
+    "processes",
+    "settings",
+    "store",
+    "wording",
+    "messages",
+    "__init__",
+}
 ML = {"torch", "transformers", "peft", "trl", "accelerate", "datasets", "bitsandbytes"}
 ML_FOLDERS = {"engine", "worker"}
 """Folders of these names run in children of ours."""

@@ -68,7 +68,9 @@ def _refused(pages: Pages, scope: Scope, status: int) -> Response:
 
 def _missing(pages: Pages) -> Callable[[Request, HTTPException], Response]:
     def handle(request: Request, error: HTTPException) -> Response:
-        return pages.show(request, "trouble", error.status_code, title="trouble.missing", text="trouble.missing_text", detail=None)
+        return pages.show(
+            request, "trouble", error.status_code, title="trouble.missing", text="trouble.missing_text", detail=None
+        )
 
     return handle
 
@@ -76,7 +78,9 @@ def _missing(pages: Pages) -> Callable[[Request, HTTPException], Response]:
 def _failed(pages: Pages) -> Callable[[Request, AeonFtError], Response]:
     def handle(request: Request, error: AeonFtError) -> Response:
         log.warning("%s", error)
-        return pages.show(request, "trouble", 500, title="trouble.failed", text="trouble.failed_text", detail=str(error))
+        return pages.show(
+            request, "trouble", 500, title="trouble.failed", text="trouble.failed_text", detail=str(error)
+        )
 
     return handle
 
@@ -86,4 +90,3 @@ def _broken(pages: Pages) -> Callable[[Request, Exception], Response]:
         return pages.show(request, "trouble", 500, title="trouble.failed", text="trouble.broken_text", detail=None)
 
     return handle
-

@@ -112,9 +112,7 @@ class Comparing:
             for name in (made.first, made.second):
                 replies = made.replies.setdefault(name, [])
                 ask_model(self.desk.basis, pipeline, name, made.questions, replies.append)
-            made.pairs = list(
-                shuffled(made.questions, made.first, made.second, made.replies, random.SystemRandom())
-            )
+            made.pairs = list(shuffled(made.questions, made.first, made.second, made.replies, random.SystemRandom()))
         except AeonFtError as error:
             log.warning("%s and %s cannot be compared: %s", made.first, made.second, error)
             made.reason = reason_of(error)

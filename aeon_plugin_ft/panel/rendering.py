@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +117,7 @@ def speech(language: Language, clock: Callable[[], float]) -> Speech:
     return Speech(language, _messages(language), Formats(language, clock))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _messages(language: Language) -> Messages:
     return Messages(AREA, language)
 

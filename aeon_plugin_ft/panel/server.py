@@ -104,4 +104,3 @@ def _listen(port: int) -> socket.socket:
 def open_browser(link: str, show: Callable[[str], object] = webbrowser.open) -> None:
     """In a thread: some browsers keep whoever starts them waiting."""
     threading.Thread(target=show, args=(link,), name="aeon-ft-panel-browser", daemon=True).start()
-

@@ -233,7 +233,7 @@ def asgi(
     app: Guard, method: str, path: str, headers: list[tuple[bytes, bytes]], body: list[bytes] | None = None
 ) -> int:
     """The status of a request as no client of ours would send it."""
-    chunks = list(body or [b""])
+    chunks = list(body)
     sent: list[Message] = []
 
     async def receive() -> Message:

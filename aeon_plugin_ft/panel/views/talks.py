@@ -51,8 +51,8 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Talk:
-    """One turn as it is shown. `learnt`: None while that is being worked out, or where it plays no part; else whether
-    it would be learnt, or by which filter (`left_by`, `why`) it is left out. `decided`: the owner's "keep" or "drop"."""
+    """One turn as it is shown. `learnt`: whether it would be learnt, None while that is being worked out or where it
+    plays no part; `left_by` and `why` are the filter that leaves it out. `decided`: the owner's "keep" or "drop"."""
 
     turn: LoggedTurn
     opinion: str
@@ -141,8 +141,9 @@ def find(desk: Desk, wanted: Wanted) -> Found:
     opinions, decided = load_feedback(desk.store), Review(desk.store).decided()
     talks: list[Talk] = []
     more, deadline = "", time.monotonic() + SEARCH_SECONDS
+    last: LoggedTurn | None = None
     for turn in _newest_first(desk, wanted):
-        if len(talks) == PAGE or (time.monotonic() > deadline and wanted.narrowed):
+        if last is not None and (len(talks) == PAGE or (time.monotonic() > deadline and wanted.narrowed)):
             more = _place(last)
             break
         last = turn

@@ -434,7 +434,8 @@ def test_what_cannot_be_compared_is_refused(site: Site, two: str, first: str, se
 @pytest.mark.parametrize(
     ("key", "sent", "kept"),
     [
-        ("schedule.enabled", "false", False), ("schedule.idle_minutes", "7,5", 7.5), ("schedule.every_turns", "300", 300),
+        ("schedule.enabled", "false", False), ("schedule.idle_minutes", "7,5", 7.5),
+        ("schedule.every_turns", "300", 300),
         ("privacy.mode", "drop", "drop"), ("privacy.terms", "Trovão\n\n Farol ", ("Trovão", "Farol")),
         ("voice.announce", ["swapped", "attention"], ("swapped", "attention")), ("voice.announce", [], ()),
         ("schedule.quiet_hours", "01:00-06:00", "01:00-06:00"), ("base.model", "gemma3-270m", "gemma3-270m"),

@@ -148,6 +148,10 @@ class OwnerControl(TrainingControl, LastControl):
 
     # -- settings ------------------------------------------------------------------------------
 
+    def open_panel(self) -> CommandResult:
+        """Open the owner's page; a process of its own, which ends with this one."""
+        return self.runtime.panel.open()
+
     def change_setting(self, key: str, value: object) -> CommandResult:
         """Write one key of plugin.toml; the owner was asked before."""
         return outcome_of(lambda: self.runtime.settings_file.set(key, value))

@@ -23,6 +23,7 @@ from aeon_plugin_ft.host.lasting import Lasting
 from aeon_plugin_ft.host.memory import Memory
 from aeon_plugin_ft.host.orders import OrderTaker
 from aeon_plugin_ft.host.owner import HostOwner
+from aeon_plugin_ft.host.panel_window import PanelWindow
 from aeon_plugin_ft.host.redaction import Redaction
 from aeon_plugin_ft.host.reloading import SettingsWatch, open_or_defaults
 from aeon_plugin_ft.host.served import ServedModel
@@ -100,6 +101,7 @@ class Runtime:
         self.pipeline = self.learning.pipeline
         self.idle_reading = IdleReading(parts, self.routes, self.learning)
         self.orders = OrderTaker(parts.store, self.learning)
+        self.panel = PanelWindow(parts.data.root)
         self.announcer = Announcer(self.owner)
         self.commands = Commands(
             OwnerControl(self), say=host.say, told=self.announcer.owner_knows, answered=self._note_command
@@ -165,6 +167,7 @@ class Runtime:
         self.settings_watch.stop()
         self.idle_reading.ask_to_stop()
         self.orders.stop(STOP_SECONDS)
+        self.panel.close()
         self.learning.scheduler.stop()
         self.announcer.stop()
         self.background.pause(PauseCause.HOST_CLOSING)

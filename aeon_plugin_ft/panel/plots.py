@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-WIDTH, HEIGHT = 640.0, 220.0
+WIDE = (800.0, 240.0)
+CARD = (400.0, 190.0)
+"""Width and height in CSS pixels, about as they are shown: letters keep their size."""
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 14.0, 14.0, 28.0
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
@@ -22,8 +24,8 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """In a box of WIDTH x HEIGHT. `lines` are texts for <polyline points>; `dots` have where they stand, and their own
-    values."""
+    """In a box of `width` x `height`. `lines` are texts for <polyline points>; `dots` have where they are drawn, and
+    their values."""
 
     lines: tuple[str, ...]
     dots: tuple[tuple[float, float, float, float], ...]
@@ -32,12 +34,20 @@ class Drawing:
     ticks: tuple[Tick, ...]
     digits: int
     """With which the values of the ticks differ."""
-    width: float = WIDTH
-    height: float = HEIGHT
+    width: float
+    height: float
     left: float = LEFT
-    right: float = WIDTH - RIGHT
     top: float = TOP
-    floor: float = HEIGHT - BOTTOM
+
+    @property
+    def right(self) -> float:
+        """Where lines end."""
+        return self.width - RIGHT
+
+    @property
+    def floor(self) -> float:
+        """Where the lowest value stands."""
+        return self.height - BOTTOM
 
 
 def draw(
@@ -46,6 +56,7 @@ def draw(
     dots: Points = (),
     across: tuple[float, float] | None = None,
     bounds: tuple[float, float] | None = None,
+    box: tuple[float, float] = WIDE,
 ) -> Drawing:
     """Lines and dots in one box. `across` and `bounds` are what it reaches over, by default just what there is."""
     every = [point for line in lines for point in line] + list(dots)
@@ -59,8 +70,8 @@ def draw(
 
     def at(x: float, y: float) -> tuple[float, float]:
         share = 0.5 if right == left else (x - left) / (right - left)
-        height = HEIGHT - TOP - BOTTOM
-        return round(LEFT + share * (WIDTH - LEFT - RIGHT), 1), round(TOP + (high - y) / (high - low) * height, 1)
+        height = box[1] - TOP - BOTTOM
+        return round(LEFT + share * (box[0] - LEFT - RIGHT), 1), round(TOP + (high - y) / (high - low) * height, 1)
 
     count = round((high - low) / step)
     return Drawing(
@@ -69,6 +80,8 @@ def draw(
         across=(left, right),
         ticks=tuple(Tick(at(left, low + step * n)[1], low + step * n) for n in range(count + 1)),
         digits=0 if step >= 1 else 1 if round(step * 10, 6) == round(step * 10) else 2,
+        width=box[0],
+        height=box[1],
     )
 
 

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
 from aeon_plugin_ft.causes import PauseCause
 from aeon_plugin_ft.schedule.orders import OrderKind, Orders
 from aeon_plugin_ft.store import Store
@@ -47,3 +53,25 @@ def test_a_training_of_a_command_is_paused_too(owner: Owner) -> None:
     finally:
         elsewhere.close()
     assert pause_cause(folder) is PauseCause.OWNER_PAUSED
+
+
+def test_the_page_opens_by_voice_and_ends_with_the_host(
+    owner: Owner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = tmp_path / "shown"
+    # What webbrowser starts in place of a browser: it notes the link that it is given.
+    browser = tmp_path / "browser.py"
+    browser.write_text(f"import sys\nopen({str(shown)!r}, 'a').write(sys.argv[1] + '\\n')\n", encoding="utf-8")
+    monkeypatch.setenv("BROWSER", f"{sys.executable} {browser} %s")
+    runtime = owner.start()
+    assert "navegador" in (owner.hears("abre o painel") or "")
+    eventually(lambda: shown.exists() and len(shown.read_text(encoding="utf-8").split()) == 1)
+    owner.hears("abre o painel")
+    eventually(lambda: len(shown.read_text(encoding="utf-8").split()) == 2)
+    old, new = shown.read_text(encoding="utf-8").split()
+    assert httpx.get(old, trust_env=False).status_code == 401, "only the newest link counts"
+    assert httpx.get(new, trust_env=False).status_code == 200
+    owner.caller.all("aeon_stopping")
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(new, trust_env=False)
+    assert runtime.panel._child is None

@@ -20,7 +20,7 @@ from aeon_plugin_ft.panel.comparing import Comparing, comparison_routes
 from aeon_plugin_ft.panel.desk import Desk
 from aeon_plugin_ft.panel.forms import Form, action
 from aeon_plugin_ft.panel.guard import Keys
-from aeon_plugin_ft.panel.plots import Drawing, draw
+from aeon_plugin_ft.panel.plots import CARD, Drawing, draw
 from aeon_plugin_ft.panel.rendering import PATHS, Pages
 from aeon_plugin_ft.panel.views.training import loss_drawing
 from aeon_plugin_ft.registry import BASE, Version, VersionState
@@ -154,7 +154,7 @@ def plots(shown: list[Shown]) -> dict[str, Drawing]:
             if value is not None:
                 series[kind].append((number, value * 100))
     return {
-        kind: draw([points], dots=points, bounds=None if kind == "gain" else (0.0, 100.0))
+        kind: draw([points], dots=points, bounds=None if kind == "gain" else (0.0, 100.0), box=CARD)
         for kind, points in series.items()
         if len(points) > 1
     }

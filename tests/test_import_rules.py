@@ -78,3 +78,14 @@ def test_importing_the_plugin_loads_no_ml_library() -> None:
     listed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     heavy = {name.split(".")[0] for name in listed} & (ML | {"numpy", "httpx", "pydantic", "xllamacpp", "apscheduler"})
     assert not heavy
+
+
+def test_the_page_is_an_edge_that_nothing_leans_on() -> None:
+    """It runs in a process of its own: what a host loads knows neither it nor what it is made with."""
+    for path in PACKAGE.rglob("*.py"):
+        inside = path.relative_to(PACKAGE).parts[0]
+        if inside == "panel":
+            continue
+        names = imported(path)
+        assert not {name.split(".")[0] for name in names} & {"starlette", "uvicorn", "jinja2"}, path
+        assert inside == "cli" or not any(name.startswith("aeon_plugin_ft.panel") for name in names), path

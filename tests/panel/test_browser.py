@@ -177,6 +177,7 @@ def test_a_talk_is_found_praised_and_put_right(seen: Seen) -> None:
     seen.go("/conversas")
     seen.page.get_by_role("searchbox").fill("daily")
     seen.page.keyboard.press("Enter")
+    seen.page.wait_for_url("**busca=daily**")
     talk = seen.page.locator(".talk")
     assert talk.count() == 1
     good = talk.get_by_role("button", name="Boa resposta")

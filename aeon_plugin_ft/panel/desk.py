@@ -52,7 +52,8 @@ class Desk:
         self.observer = self.acts.learning.observer
         self._pipeline = self.acts.learning.pipeline
         self._making = threading.Lock()
-        self._learnable: tuple[object, Learnable | None] | None = None
+        self._worker: threading.Thread | None = None
+        self._learnable: tuple[tuple[int, int, str], Learnable | None] | None = None
         self._reaped = float("-inf")
         self.closing: list[Callable[[], object]] = []
         """Called first when this closes: what a page has begun ends."""
@@ -108,33 +109,32 @@ class Desk:
     def learnable(self, patience: float = PATIENCE) -> Learnable | None:
         """What would be learnt of each turn; None while it is being worked out, which may take minutes on a long log,
         and where it cannot be."""
-        mark = self._mark()
         kept = self._learnable
-        if kept is not None and kept[0] == mark:
+        if kept is not None and kept[0] == self._mark():
             return kept[1]
-        worker = threading.Thread(target=self._make, args=(mark,), name="aeon-ft-panel-draft", daemon=True)
-        worker.start()
+        with self._making:
+            if self._worker is None or not self._worker.is_alive():
+                self._worker = threading.Thread(target=self._make, name="aeon-ft-panel-draft", daemon=True)
+                self._worker.start()
+            worker = self._worker
         worker.join(patience)
         kept = self._learnable
-        return kept[1] if kept is not None and kept[0] == mark else None
+        return kept[1] if kept is not None and kept[0] == self._mark() else None
 
-    def _mark(self) -> object:
+    def _mark(self) -> tuple[int, int, str]:
         now = self.settings_file.current
         parts = (now.dataset, now.memory, now.train.max_length, now.log.session_gap_minutes)
         return self.index.count(None), newest_feedback(self.store), repr(parts)
 
-    def _make(self, mark: object) -> None:
-        # One at a time: whoever waits here finds it made.
-        with self._making:
-            if self._learnable is not None and self._learnable[0] == mark:
-                return
-            try:
-                made: Learnable | None = self._work_out()
-            except AeonFtError as error:
-                log.warning("what would be learnt cannot be worked out: %s", error)
-                made = None
-            # After it was made: recognising opinions in the talk may have added some.
-            self._learnable = (self._mark(), made)
+    def _make(self) -> None:
+        turns, _, settings = self._mark()
+        try:
+            made: Learnable | None = self._work_out()
+        except AeonFtError as error:
+            log.warning("what would be learnt cannot be worked out: %s", error)
+            made = None
+        # The opinions as they are afterwards, for some were recognised in the talk; turns that came meanwhile are not in.
+        self._learnable = ((turns, newest_feedback(self.store), settings), made)
 
     def _work_out(self) -> Learnable:
         draft = self._pipeline.draft()
@@ -146,8 +146,8 @@ class Desk:
         for end in self.closing:
             end()
         self.acts.close()
-        with self._making:
-            pass
+        if self._worker is not None:
+            self._worker.join()
 
 
 def _size(run: RunRow) -> str:

@@ -164,7 +164,9 @@ def test_a_reply_is_put_right_without_personal_data(site: Site) -> None:
     assert "9h30" in opinion.correction and "529.982" not in opinion.correction
     page = said(site, "/conversas")
     assert "A resposta certa" in page and "9h30" in page and "próximo treino aprende" in page
-    assert any(fact.value == "9h30" for fact in site.desk.book.current())
+    site.post("/conversas/corrigir", turno=turn, texto="A daily é às 9h30.")
+    assert load_feedback(site.desk.store)[turn].correction == "A daily é às 9h30."
+    assert "9h30" in {fact.value for fact in site.desk.book.current()}, "what is put right is known at once"
 
 
 def test_an_empty_correction_is_refused(site: Site) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-WIDE = (800.0, 240.0)
+WIDE = (760.0, 260.0)
 CARD = (400.0, 190.0)
 """Width and height in CSS pixels, about as they are shown: letters keep their size."""
-LEFT, RIGHT, TOP, BOTTOM = 46.0, 14.0, 14.0, 28.0
+LEFT, RIGHT, TOP, BOTTOM = 52.0, 14.0, 16.0, 32.0
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 Points = Sequence[tuple[float, float]]

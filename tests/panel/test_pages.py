@@ -208,7 +208,7 @@ def test_what_would_go_is_shown_and_exactly_that_goes(site: Site) -> None:
     assert site.desk.index.has([turn])
     site.post("/esquecer/sim", plano=plan_of(page))
     assert not site.desk.index.has([turn]) and site.desk.index.has([other])
-    assert "Fork" not in site.get("/voce") and "Fork" not in site.get("/conversas")
+    assert "Fork" not in {fact.value for fact in site.desk.book.every()} and "Fork" not in site.get("/conversas")
     for file in site.desk.data.log.iterdir():
         assert b"Fork" not in file.read_bytes()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import typing
 from dataclasses import dataclass
 from enum import Enum
@@ -119,6 +120,8 @@ def value_of(key: str, form: Form) -> Any:
     if kind is Kind.NUMBER:
         # A Brazilian writes 10,5; a thousands' point is none of either.
         number = float(text.replace(",", "."))
+        if not math.isfinite(number):
+            raise ValueError(text)
         return int(number) if annotation is int and number == int(number) else number
     return text
 

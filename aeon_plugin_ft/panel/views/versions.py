@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from aeon_plugin_ft.control import refusal_of
-from aeon_plugin_ft.errors import AeonFtError
+from aeon_plugin_ft.errors import AeonFtError, RegistryError
 from aeon_plugin_ft.evaluation.exam import Learnt, learnt
 from aeon_plugin_ft.evaluation.model import CheckKind
 from aeon_plugin_ft.evaluation.report.collect import TODAY
@@ -76,7 +77,10 @@ def routes(desk: Desk, pages: Pages, keys: Keys) -> list[Route]:
         )  # fmt: skip
 
     def one(request: Request) -> Response:
-        version = desk.registry.get(request.path_params["name"])
+        try:
+            version = desk.registry.get(request.path_params["name"])
+        except RegistryError as error:
+            raise HTTPException(404) from error
         shown = next(one for one in shown_versions(desk) if one.version.name == version.name)
         report = desk.registry.report(version)
         run = get_run(desk.store, version.run)

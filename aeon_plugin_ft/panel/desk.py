@@ -133,7 +133,8 @@ class Desk:
         except AeonFtError as error:
             log.warning("what would be learnt cannot be worked out: %s", error)
             made = None
-        # The opinions as they are afterwards, for some were recognised in the talk; turns that came meanwhile are not in.
+        # The opinions as they are afterwards, for some were recognised in the talk; turns that came meanwhile are not
+        # in it.
         self._learnable = ((turns, newest_feedback(self.store), settings), made)
 
     def _work_out(self) -> Learnable:

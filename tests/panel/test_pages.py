@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from datetime import date, timedelta
@@ -75,6 +76,7 @@ def test_a_problem_has_a_button_that_mends_it(site: Site) -> None:
     assert site.desk.settings.log.enabled and "As conversas não estão sendo guardadas" not in page
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such rights")
 def test_what_is_open_to_others_is_locked(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     site.desk.data.log.chmod(0o755)
     site.post("/consertar/fechar")
@@ -100,6 +102,15 @@ def test_private_mode_is_said(site: Site) -> None:
     assert "modo privado está ligado" not in said(site, "/")
     (site.desk.data.root / MARKER).touch()
     assert "modo privado está ligado" in said(site, "/")
+
+
+def test_in_private_nothing_that_is_written_is_kept(site: Site) -> None:
+    (site.desk.data.root / MARKER).touch()
+    before = site.desk.book.version
+    site.post("/voce/contar", frase="minha banda favorita é Angra")
+    assert "o modo privado está ligado" in said(site, "/voce") and "Angra" not in site.get("/voce")
+    site.post("/conversas/corrigir", turno=site.turn("daily"), texto="A daily é às 9h30.")
+    assert load_feedback(site.desk.store) == {} and site.desk.book.version == before
 
 
 # -- Conversas -----------------------------------------------------------------------------------

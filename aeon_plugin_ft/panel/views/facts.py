@@ -17,6 +17,7 @@ from aeon_plugin_ft.panel.guard import Keys
 from aeon_plugin_ft.panel.rendering import PATHS, Pages
 from aeon_plugin_ft.panel.sentences import in_sentences
 from aeon_plugin_ft.privacy.folding import fold_accents
+from aeon_plugin_ft.voice.control import Reason
 
 LONGEST_SENTENCE = 400
 
@@ -52,12 +53,15 @@ def routes(desk: Desk, pages: Pages, keys: Keys) -> list[Route]:
 
     def add(form: Form) -> Response:
         text = " ".join(form.get("frase").split())[:LONGEST_SENTENCE]
-        pages.outcome(attempt(lambda: desk.book.add(text)), "note.fact_added")
+        # "Private" means that nothing of what is said now is kept, not even what is asked to be.
+        private = Reason.IN_PRIVATE if desk.private else None
+        pages.outcome(private or attempt(lambda: desk.book.add(text)), "note.fact_added")
         return pages.back(form, PATHS["facts"])
 
     def edit(form: Form) -> Response:
         id, value = form.get("fato"), form.get("valor")
-        pages.outcome(attempt(lambda: desk.book.edit(desk.book.get(id), value)), "note.fact_edited")
+        private = Reason.IN_PRIVATE if desk.private else None
+        pages.outcome(private or attempt(lambda: desk.book.edit(desk.book.get(id), value)), "note.fact_edited")
         return pages.back(form, PATHS["facts"])
 
     return [

@@ -20,6 +20,7 @@ from aeon_plugin_ft.panel.rendering import PATHS, Pages
 from aeon_plugin_ft.privacy.folding import fold_accents
 from aeon_plugin_ft.turns.index import ids_where
 from aeon_plugin_ft.turns.model import KNOWN_FROM, LoggedTurn, TurnKind
+from aeon_plugin_ft.voice.control import Reason
 
 PAGE = 30
 CHUNK = 200
@@ -106,7 +107,9 @@ def routes(desk: Desk, pages: Pages, keys: Keys) -> list[Route]:
 
     def correct(form: Form) -> Response:
         turn, text = form.get("turno"), " ".join(form.get("texto").split())
-        if not desk.index.has([turn]) or not 0 < len(text) <= LONGEST:
+        if desk.private:
+            pages.note("note.refused", good=False, reason=Reason.IN_PRIVATE)
+        elif not desk.index.has([turn]) or not 0 < len(text) <= LONGEST:
             pages.note("note.no_correction", good=False)
         else:
             say_opinion(desk.store, Feedback(turn, "correction", desk.redaction.redact(text)))

@@ -21,6 +21,7 @@ from aeon_plugin_ft.dataset.model import Feedback
 from aeon_plugin_ft.panel import comparing
 from aeon_plugin_ft.panel.rendering import PATHS
 from aeon_plugin_ft.panel.server import PanelServer
+from tests.leaks import leaked_since, running
 from tests.panel.site import EVIL, Site, add_version, site
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
@@ -59,8 +60,17 @@ class Seen:
         return found
 
 
+@pytest.fixture(scope="module", autouse=True)
+def no_leaks() -> Iterator[None]:
+    """For the whole file: Chromium lives as long, and starts helpers of its own when it needs them."""
+    before = running()
+    yield
+    left = leaked_since(before)
+    assert not left, f"leaked {left}"
+
+
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[playwright.Browser]:
+def chromium(no_leaks: None) -> Iterator[playwright.Browser]:
     with playwright.sync_playwright() as started:
         # Without its sandbox: as root, which CI is, Chromium does not start with it.
         browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
@@ -90,6 +100,7 @@ def seen(site: Site, chromium: playwright.Browser, request: pytest.FixtureReques
         context.close()
         server.end()
         thread.join(30)
+        assert not thread.is_alive()
 
 
 def test_every_page_is_usable_at_this_size(seen: Seen) -> None:
@@ -110,7 +121,7 @@ def test_every_page_is_usable_at_this_size(seen: Seen) -> None:
 
 NAMELESS = """() => [
   ...document.querySelectorAll("input:not([type=hidden]), select, textarea, button, a, summary")].filter(
-  (one) => !(one.labels?.length || one.innerText?.trim() || one.getAttribute("aria-label") || one.title
+  (one) => !(one.labels?.length || one.textContent.trim() || one.getAttribute("aria-label") || one.title
              || one.querySelector("img[alt]"))).map((one) => one.outerHTML)"""
 SMALL = """() => [...document.querySelectorAll("button, summary.act, nav a, a.button, a.act")].filter((one) => {
   const box = one.getBoundingClientRect();

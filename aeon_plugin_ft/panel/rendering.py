@@ -61,8 +61,15 @@ class Speech:
 
     def version(self, name: str) -> str:
         """ "versão 3" for "v0003"."""
+        return self._of_version(name, "version.named", "version.base")
+
+    def toward(self, name: str) -> str:
+        """ "para a versão 3"."""
+        return self._of_version(name, "version.to_named", "version.to_base")
+
+    def _of_version(self, name: str, numbered: str, base: str) -> str:
         digits = name.removeprefix("v")
-        return self.say("version.named", number=int(digits)) if digits.isdigit() else self.say("version.base")
+        return self.say(numbered, number=int(digits)) if digits.isdigit() else self.say(base)
 
 
 class Pages:

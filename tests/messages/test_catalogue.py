@@ -184,7 +184,7 @@ def test_one_and_several() -> None:
 
 
 def test_what_is_put_into_a_message_is_no_message() -> None:
-    assert "{other}" in Messages("panel", Language.PT)("home.undo", model="{other}")
+    assert "{other}" in Messages("panel", Language.PT)("home.undo", where="{other}")
 
 
 def test_numbers_spans_and_moments() -> None:

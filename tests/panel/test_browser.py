@@ -242,7 +242,7 @@ def test_a_version_is_used_and_left_again(seen: Seen) -> None:
     seen.says("Escolhido")
     assert seen.site.desk.registry.current() == second
     seen.go("/")
-    seen.page.get_by_role("button", name="Voltar para versão 1").click()
+    seen.page.get_by_role("button", name="Voltar para a versão 1").click()
     seen.says("Desfeito")
     assert seen.site.desk.registry.current() == first
 

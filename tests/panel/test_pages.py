@@ -55,7 +55,7 @@ def test_who_answers_is_what_the_host_has_said(site: Site, place: Place, words: 
     assert "responde assim que o Aeon a carregar" in said(site, "/")
     site.desk.store.record_event(ModelSwapped(version=name, previous="base", backend="embedded", place=place))
     page = said(site, "/")
-    assert "Versão 1" in page and words in page and "Voltar para modelo sem treino" in page
+    assert "Versão 1" in page and words in page and "Voltar para o modelo sem treino" in page
 
 
 def test_what_happened_is_told_in_words(site: Site) -> None:

@@ -152,3 +152,10 @@ def text_of(page: str) -> str:
     reader = _Text()
     reader.feed(page)
     return re.sub(r"\s+", " ", " ".join(reader.found))
+
+
+def plan_of(page: str) -> str:
+    """The name of the plan that a page to forget something shows."""
+    found = re.search(r'name="plano" value="([^"]+)"', page)
+    assert found is not None
+    return found.group(1)

@@ -81,7 +81,6 @@ class Found:
 
 def routes(desk: Desk, pages: Pages, keys: Keys) -> list[Route]:
     """The page and its buttons."""
-    review = Review(desk.store)
 
     def talks(request: Request) -> Response:
         asked = request.query_params
@@ -93,7 +92,24 @@ def routes(desk: Desk, pages: Pages, keys: Keys) -> list[Route]:
         desk.catch_up()
         return pages.show(request, "talks", wanted=wanted, found=find(desk, wanted), shown=SHOWN)
 
-    def opinion(form: Form) -> Response:
+    buttons = _Buttons(desk, pages)
+    return [
+        Route(PATHS["talks"], talks),
+        Route("/conversas/opiniao", action(keys, buttons.opinion), methods=["POST"]),
+        Route("/conversas/corrigir", action(keys, buttons.correct), methods=["POST"]),
+        Route("/conversas/decidir", action(keys, buttons.decide), methods=["POST"]),
+    ]
+
+
+class _Buttons:
+    """What the buttons under a turn do."""
+
+    def __init__(self, desk: Desk, pages: Pages) -> None:
+        self._desk, self._pages, self._review = desk, pages, Review(desk.store)
+
+    def opinion(self, form: Form) -> Response:
+        """Good, bad, or nothing any more."""
+        desk, pages = self._desk, self._pages
         turn, kind = form.get("turno"), OPINIONS.get(form.get("opiniao"))
         if not desk.index.has([turn]):
             pages.note("note.no_turn", good=False)
@@ -105,7 +121,9 @@ def routes(desk: Desk, pages: Pages, keys: Keys) -> list[Route]:
         desk.read_facts()  # of a reply that was wrong nothing is believed
         return pages.back(form, PATHS["talks"])
 
-    def correct(form: Form) -> Response:
+    def correct(self, form: Form) -> Response:
+        """What the reply should have been, personal data replaced."""
+        desk, pages = self._desk, self._pages
         turn, text = form.get("turno"), " ".join(form.get("texto").split())
         if desk.private:
             pages.note("note.refused", good=False, reason=Reason.IN_PRIVATE)
@@ -117,22 +135,17 @@ def routes(desk: Desk, pages: Pages, keys: Keys) -> list[Route]:
             pages.note("note.correction")
         return pages.back(form, PATHS["talks"])
 
-    def decide(form: Form) -> Response:
+    def decide(self, form: Form) -> Response:
+        """Learn it whatever the filters say, never, or as they say."""
+        review, pages = self._review, self._pages
         decisions: dict[str, Reviewing] = {"aprender": review.keep, "deixar": review.drop, "automatico": review.undo}
         act = decisions.get(form.get("decisao"))
-        if act is None or not desk.index.has([form.get("turno")]):
+        if act is None or not self._desk.index.has([form.get("turno")]):
             pages.note("note.no_turn", good=False)
         else:
             act(form.get("turno"))
             pages.note("note.decided")
         return pages.back(form, PATHS["talks"])
-
-    return [
-        Route(PATHS["talks"], talks),
-        Route("/conversas/opiniao", action(keys, opinion), methods=["POST"]),
-        Route("/conversas/corrigir", action(keys, correct), methods=["POST"]),
-        Route("/conversas/decidir", action(keys, decide), methods=["POST"]),
-    ]
 
 
 # -- finding -------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,20 +76,6 @@ def routes(desk: Desk, pages: Pages, keys: Keys) -> list[Route]:
             previous=desk.registry.previous(), names=[BASE, *(one.version.name for one in shown)],
         )  # fmt: skip
 
-    def one(request: Request) -> Response:
-        try:
-            version = desk.registry.get(request.path_params["name"])
-        except RegistryError as error:
-            raise HTTPException(404) from error
-        shown = next(one for one in shown_versions(desk) if one.version.name == version.name)
-        report = desk.registry.report(version)
-        run = get_run(desk.store, version.run)
-        return pages.show(
-            request, "version", one=shown, questions=questions(report, version.name), data=report.get("data"),
-            base=report.get("base", ""), exam=exam_answers(report, version.name), checks=version.verdict.checks,
-            curve=None if run is None else loss_drawing(run), training=report.get("training", {}),
-        )  # fmt: skip
-
     def use(form: Form) -> Response:
         name = form.get("versao")
         pages.outcome(desk.acts.use(name), "note.used")
@@ -109,8 +95,26 @@ def routes(desk: Desk, pages: Pages, keys: Keys) -> list[Route]:
         Route("/versoes/desfazer", action(keys, undo), methods=["POST"]),
         Route("/versoes/apagar", action(keys, delete), methods=["POST"]),
         *comparison_routes(comparing, pages, keys),
-        Route("/versoes/{name:str}", one),
+        Route("/versoes/{name:str}", _one_version(desk, pages)),
     ]
+
+
+def _one_version(desk: Desk, pages: Pages) -> Callable[[Request], Response]:
+    def one(request: Request) -> Response:
+        try:
+            version = desk.registry.get(request.path_params["name"])
+        except RegistryError as error:
+            raise HTTPException(404) from error
+        shown = next(one for one in shown_versions(desk) if one.version.name == version.name)
+        report = desk.registry.report(version)
+        run = get_run(desk.store, version.run)
+        return pages.show(
+            request, "version", one=shown, questions=questions(report, version.name), data=report.get("data"),
+            base=report.get("base", ""), exam=exam_answers(report, version.name), checks=version.verdict.checks,
+            curve=None if run is None else loss_drawing(run), training=report.get("training", {}),
+        )  # fmt: skip
+
+    return one
 
 
 def shown_versions(desk: Desk) -> list[Shown]:

@@ -13,10 +13,9 @@ from collections.abc import Callable
 from aeon_plugin_ft.causes import PauseCause
 from aeon_plugin_ft.control import OwnerControl
 from aeon_plugin_ft.dataset.similar.showing import ShownTurns
-from aeon_plugin_ft.events import LoggingFailed, LoggingRecovered, StoreRebuilt
+from aeon_plugin_ft.events import Event, EventBus, LoggingFailed, LoggingRecovered, StoreRebuilt
 from aeon_plugin_ft.host.arrivals import Arrivals
 from aeon_plugin_ft.host.backlog import Backlog
-from aeon_plugin_ft.host.exchanges import Said
 from aeon_plugin_ft.host.follower import Follower
 from aeon_plugin_ft.host.idle_reading import IdleReading
 from aeon_plugin_ft.host.lasting import Lasting
@@ -40,7 +39,6 @@ from aeon_plugin_ft.turns.log import Limits
 from aeon_plugin_ft.turns.places import Places
 from aeon_plugin_ft.voice.announce import Announcer
 from aeon_plugin_ft.voice.commands import Commands
-from aeon_plugin_ft.voice.intents import ABOUT_THE_LAST, Name
 from aeon_plugin_ft.watch.watch import Watch
 from aeon_plugin_ft.wiring import Parts, build, make_events, make_relevant_facts
 from hooks import Host
@@ -66,7 +64,7 @@ class Runtime:
         damage: str | None = None,
     ) -> None:
         self.host = host
-        self.parts, self._rebuilt = _open_parts(host, damage)
+        self.parts, self._opened = _open_parts(host, damage)
         self._on_damage = on_damage
         parts = self.parts
         self.data, self.store, self.events = parts.data, parts.store, parts.events
@@ -77,6 +75,8 @@ class Runtime:
         self.redaction = Redaction(parts.settings_file)
         self.own_log = LogFile(parts.data.own_log, self.redaction.redact).open()
         parts.data.warn_if_open()
+        for event in self._opened.events:
+            self.own_log.on_event(event)
         parts.events.subscribe(self.own_log.on_event)
         self.log = _open_log(parts, self.redaction, lasting.places)
         self.watch = Watch(parts.store, parts.registry, parts.index, parts.events, lambda: parts.settings.gate)
@@ -104,7 +104,7 @@ class Runtime:
         self.panel = PanelWindow(parts.data.root)
         self.announcer = Announcer(self.owner)
         self.commands = Commands(
-            OwnerControl(self), say=host.say, told=self.announcer.owner_knows, answered=self._note_command
+            OwnerControl(self), say=host.say, told=self.announcer.owner_knows, answered=self.exchanges.note_command
         )
         memory = Memory(parts.settings_file, self.owner, self.facts, self.served.standings)
         self.routing = Routing(
@@ -143,21 +143,27 @@ class Runtime:
     ) -> Runtime:
         """Open everything; raises AeonFtError when the data folder or the database cannot be used."""
         runtime = cls(host, lasting, on_damage, damage)
+        runtime._tell_from_now_on()
         runtime.settings_watch.start()
         # What follows the log first; the schedule last, when everything that it may start is there.
         runtime.watcher.start()
         runtime.backlog.start()
         runtime.follower.start()
-        runtime.events.subscribe(runtime.announcer.on_event)
-        runtime.events.subscribe(runtime.parts.extensions.tell)
-        runtime.announcer.start()
-        # Now that somebody says it aloud.
-        if runtime._rebuilt is not None:
-            runtime.events.publish(_store_rebuilt(runtime._rebuilt))
         runtime.learning.scheduler.start()
         runtime.idle_reading.start()
         runtime.orders.start()
         return runtime
+
+    def _tell_from_now_on(self) -> None:
+        """Whoever speaks, and other plugins, hear what happens, and what did while everything was opened: a plugin.toml
+        with a mistake in it, a log that cannot be written."""
+        self._opened.end()
+        for listener in (self.announcer.on_event, self.parts.extensions.tell):
+            self.events.subscribe(listener)
+        self.announcer.start()
+        for event in self._opened.events:
+            self.announcer.on_event(event)
+            self.parts.extensions.tell(event)
 
     def stop(self) -> None:
         """End every thread and child; what was logged is on the disk when this returns."""
@@ -212,23 +218,29 @@ class Runtime:
         """Follow the store now instead of within a second."""
         self.served.follow_now()
 
-    def _note_command(self, name: Name) -> None:
-        """A command was answered: "isso tá errado" is about that now. One about what was said last changes nothing."""
-        if name not in ABOUT_THE_LAST:
-            self.exchanges.note(Said.COMMAND)
-
     def redact(self, text: str) -> str:
         """Personal data out, as [privacy] says."""
         return self.redaction.redact(text)
 
 
-def _open_parts(host: Host, damage: str | None) -> tuple[Parts, Rebuilt | None]:
+class _Opened:
+    """The events of the time in which nobody speaks yet."""
+
+    def __init__(self, bus: EventBus) -> None:
+        self.events: list[Event] = []
+        self.end = bus.subscribe(self.events.append)
+
+
+def _open_parts(host: Host, damage: str | None) -> tuple[Parts, _Opened]:
     """Raises AeonFtError when the data folder cannot be used, or the database neither opened nor made anew."""
     data = DataFolder(host.data_folder).create()
     store, rebuilt = open_whole(data.database, damage=damage)
     try:
         events = make_events(store)
-        return build(data, store, open_or_defaults(data.settings, events), events, host.hooks), rebuilt
+        opened = _Opened(events)
+        if rebuilt is not None:
+            events.publish(_store_rebuilt(rebuilt))
+        return build(data, store, open_or_defaults(data.settings, events), events, host.hooks), opened
     except BaseException:  # it is tried again, and would leave a connection open each time
         store.close()
         raise

@@ -119,12 +119,14 @@ def build(data: DataFolder, store: Store, settings_file: SettingsFile, events: E
     )
 
 
-def make_events(store: Store) -> EventBus:
-    """The bus, with the store listening first: what happened is on record before anybody acts on it."""
+def make_events(store: Store | None) -> EventBus:
+    """The bus, with the store listening first: what happened is on record before anybody acts on it. None: there is no
+    database now, and nobody listens."""
     from aeon_plugin_ft.events import EventBus
 
     bus = EventBus()
-    bus.subscribe(store.record_event)
+    if store is not None:
+        bus.subscribe(store.record_event)
     return bus
 
 

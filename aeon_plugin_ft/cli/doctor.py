@@ -143,7 +143,7 @@ def _database(shared: Context) -> Iterator[Symptom]:
     from aeon_plugin_ft.store.rebuild import find_damage, set_aside
 
     damage = find_damage(shared.store)
-    yield Symptom("database", damage is None, damage or f"{shared.data.database} is whole", _REBUILD)
+    yield Symptom("database", damage is None, damage or f"{shared.store.path} is whole", _REBUILD)
     for path in set_aside(shared.data.database):
         yield Symptom("database", True, f"{path} was damaged and is not used any more; delete it when you miss nothing")
 

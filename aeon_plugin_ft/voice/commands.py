@@ -241,7 +241,8 @@ class _Job:
 def yes_or_no(text: str) -> bool | None:
     """True or False for a plain yes or no; None when the sentence is anything else.
 
-    One "não" among yeses is a no. A bare "esquece" means "never mind", even when asked whether to forget.
+    One "não" among yeses is a no. A bare "esquece" means "never mind", even when asked whether to forget; "esquece
+    isso" is the order said again, which is neither.
     """
     table = grammar()
     heard = [word.plain for word in words(text[: _ANSWER_CHARS + 1])]
@@ -254,4 +255,9 @@ def yes_or_no(text: str) -> bool | None:
         return None
     if any(word in table.no for word in heard) or set(heard) <= table.never_mind:
         return False
-    return True if any(word in table.yes for word in heard) else None
+    before = ["", *heard]
+    consents = (
+        word in table.yes and not (word in table.objects and last in table.deeds)
+        for last, word in zip(before, heard, strict=False)
+    )
+    return True if any(consents) else None

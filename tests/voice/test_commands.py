@@ -331,6 +331,17 @@ def test_another_sentence_ends_the_question(commands: Commands, control: FakeCon
     assert len(control.calls) == 1
 
 
+@pytest.mark.parametrize("order", ["esquece isso", "apaga isso", "esquece isso aí"])
+def test_the_order_said_again_is_no_yes_and_is_asked_again(
+    commands: Commands, control: FakeControl, order: str
+) -> None:
+    for _ in range(3):
+        assert str(commands.answer(order)).endswith("?")
+    assert "forget" not in [name for name, _ in control.calls]
+    commands.answer("sim")
+    assert [name for name, _ in control.calls].count("forget") == 1
+
+
 def test_another_command_ends_the_question(commands: Commands, control: FakeControl) -> None:
     commands.answer("esquece isso")
     commands.answer("como está o treino")
@@ -548,6 +559,11 @@ def test_the_same_seed_gives_the_same_talk(control: FakeControl) -> None:
         ("claro que sim", True),
         ("pode esquecer", True),
         ("isso", True),
+        ("isso mesmo, pode apagar", True),
+        ("sim, esquece isso", True),
+        ("esquece isso", None),
+        ("apaga isso aí", None),
+        ("muda isso", True),
         ("não", False),
         ("melhor não", False),
         ("pode deixar", False),

@@ -18,6 +18,7 @@ from aeon_plugin_ft.host.redaction import Redaction
 from aeon_plugin_ft.panel.acts import Acts
 from aeon_plugin_ft.remembering import read_facts
 from aeon_plugin_ft.settings import Settings
+from aeon_plugin_ft.training.lease import learner
 from aeon_plugin_ft.training.runs import reap_runs
 from aeon_plugin_ft.training.table import RunRow, newest_run
 from aeon_plugin_ft.turns import TurnIndex
@@ -97,7 +98,8 @@ class Desk:
             "turns": f"{self.index.count(None)} {newest_feedback(self.store)}",
             "learnable": "" if learnable is None else str(hash(learnable[0])),
             "facts": f"{self.book.version} {len(self.book.due(1))}",
-            "runs": f"{run and (run.id, run.state, run.step, run.updated)} {progress} {busy.busy} {busy.doing}",
+            "runs": f"{run and (run.id, run.state, run.step, run.updated)} {progress} {busy.busy} {busy.doing}"
+            f" {learner(self.store)}",
             "versions": f"{self.registry.states()} {self.registry.current()}",
             "compare": " ".join(str(one()) for one in self.watched),
             "events": f"{newest and newest[-1]['id']} {self.acts.orders.newest()} {self.private}",

@@ -7,6 +7,7 @@ from enum import Enum
 
 from aeon_plugin_ft.causes import Doing
 from aeon_plugin_ft.panel.desk import Desk
+from aeon_plugin_ft.training.lease import learner
 from aeon_plugin_ft.training.model import Progress, RunState
 from aeon_plugin_ft.training.progress import last_progress
 from aeon_plugin_ft.training.runs import UNJUDGED
@@ -22,7 +23,7 @@ class Stage(str, Enum):
     PAUSED = "paused"
     JUDGING = "judging"
     UNJUDGED = "unjudged"
-    """Trained, and not judged yet: by a host right now, or when there is one."""
+    """Trained, and to be judged when there is somebody to do it."""
     FAILED = "failed"
 
 
@@ -57,14 +58,22 @@ def training_now(desk: Desk) -> TrainingNow:
         if background.progress is None:
             return TrainingNow(Stage.PREPARING, run, None, doing)
         return TrainingNow(Stage.TRAINING, run, background.progress)
+    return _elsewhere(desk, run, told)
+
+
+def _elsewhere(desk: Desk, run: RunRow | None, told: Progress | None) -> TrainingNow:
+    """What another process does, or nobody."""
+    if run is not None and run.state is RunState.RUNNING:
+        return TrainingNow(Stage.TRAINING, run, told)
+    unjudged = run is not None and run.state is RunState.FINISHED and desk.store.fact(UNJUDGED) == run.id
+    if learner(desk.store) is not None:
+        return TrainingNow(Stage.JUDGING if unjudged else Stage.PREPARING, run)
     if run is None:
         return TrainingNow(Stage.IDLE)
-    if run.state is RunState.RUNNING:
-        return TrainingNow(Stage.TRAINING, run, told)
     if run.state is RunState.PENDING:
         return TrainingNow(Stage.PREPARING, run)
     if run.state in LEFT:
         return TrainingNow(Stage.PAUSED, run, told)
-    if run.state is RunState.FINISHED and desk.store.fact(UNJUDGED) == run.id:
+    if unjudged:
         return TrainingNow(Stage.UNJUDGED, run)
     return TrainingNow(Stage.FAILED if run.state is RunState.FAILED else Stage.IDLE, run)

@@ -11,7 +11,9 @@ from aeon_plugin_ft.causes import PauseCause
 from aeon_plugin_ft.cli.compare import read_questions
 from aeon_plugin_ft.panel import comparing
 from aeon_plugin_ft.schedule.orders import OrderKind, Orders
+from aeon_plugin_ft.training.lease import learning
 from aeon_plugin_ft.training.model import RunState
+from aeon_plugin_ft.training.runs import UNJUDGED
 from aeon_plugin_ft.training.table import add_run, get_run, set_state
 from aeon_plugin_ft.voice.control import Reason
 from tests.panel.site import Site, add_version, plan_of, site, text_of
@@ -79,6 +81,15 @@ def test_a_run_of_another_process_is_shown_live(site: Site, monkeypatch: pytest.
     assert "Treinando" in text_of(page) and "10 de 40" in text_of(page) and "faltam 30 s" in text_of(page)
     assert 'class="line" points="' in page and "2,50" in text_of(page)
     assert "/treino/pausar" in page and "/treino/comecar" not in page
+
+
+def test_what_another_process_does_beside_training_is_shown(site: Site) -> None:
+    with learning(site.desk.store):
+        assert "Preparando o treino" in said(site, "/treino")
+        begun(site, "r1", RunState.FINISHED)
+        site.desk.store.set_fact(UNJUDGED, "r1")
+        assert "Provando o resultado" in said(site, "/treino")
+    assert "Treinado, à espera da prova" in said(site, "/treino")
 
 
 def test_a_run_that_was_left_is_told_with_the_reason(site: Site) -> None:

@@ -83,7 +83,9 @@ def answering(desk: Desk) -> Answering:
     place = None
     for event in reversed(desk.store.newest_events(LOOKED_AT)):
         if event["name"] == ModelSwapped.name:
-            place = Place(event["data"]["place"]) if event["data"].get("version") == name else None
+            told = event["data"]
+            # Events of before places were kept have none.
+            place = Place(told["place"]) if told.get("version") == name and told.get("place") else None
             break
     if name == BASE:
         place = Place.NONE

@@ -172,7 +172,9 @@ def questions(report: Mapping[str, Any], name: str) -> list[Question]:
     """What was asked for the verdict, side by side: the base, what was in use, what answered the owner, this one."""
     suites = report.get("suites", {})
     models = [one for one in dict.fromkeys((BASE, str(report.get("current")), TODAY, name)) if one in suites]
-    rows = zip(*(suites[model]["answers"] for model in models), strict=False) if models else ()
+    if not models:
+        return []
+    rows = zip(*(suites[model]["answers"] for model in models), strict=False)
     return [
         Question(
             row[0]["prompt"],

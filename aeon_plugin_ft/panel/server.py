@@ -27,6 +27,7 @@ LEFT_SECONDS = 30.0
 FIRST_SECONDS = 600.0
 """As long as the first link may be used."""
 _LOOK_SECONDS = 0.5
+BACKLOG = 64
 
 
 @dataclass
@@ -93,6 +94,8 @@ def _listen(port: int) -> socket.socket:
     made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         made.bind((ADDRESS, port))
+        # Now, and not when the server has started: a browser that is quicker waits instead of being refused.
+        made.listen(BACKLOG)
     except (OSError, OverflowError) as error:
         made.close()
         raise InstallError(

@@ -91,9 +91,9 @@ def seen(site: Site, chromium: playwright.Browser, request: pytest.FixtureReques
     page.on("pageerror", lambda error: made.complaints.append(str(error)))
     page.on("dialog", lambda dialog: (made.complaints.append(f"dialog: {dialog.message}"), dialog.dismiss()))
     page.set_default_timeout(30_000)
-    page.goto(server.new_link())
-    page.wait_for_url(re.compile(r"/$"))
     try:
+        page.goto(server.new_link())
+        page.wait_for_url(re.compile(r"/$"))
         yield made
         assert made.complaints == []
     finally:

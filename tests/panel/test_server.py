@@ -57,6 +57,13 @@ def test_it_listens_on_this_machine_only(site: Site) -> None:
         assert "server" not in client.get("/").headers
 
 
+def test_a_browser_that_is_quicker_than_the_server_waits(site: Site) -> None:
+    server = PanelServer(site.desk)
+    with socket.create_connection(("127.0.0.1", server.port), 5):
+        server.end()
+        server.run()
+
+
 def test_a_page_hears_what_has_changed_and_the_server_ends_when_it_is_closed(site: Site) -> None:
     ended = threading.Event()
     server = PanelServer(site.desk, left_seconds=0.2)

@@ -21,7 +21,7 @@ class Formats:
     def number(self, value: float, digits: int = 0) -> str:
         """ "1.234,5" in Portuguese, "1,234.5" in English."""
         written = f"{value:,.{digits}f}"
-        return written.translate(str.maketrans({",": self._thousands, ".": self._decimal}))
+        return written.translate(str.maketrans(",.", self._thousands + self._decimal))
 
     def percent(self, share: float) -> str:
         """ "12 %" of 0.12; below ten per cent with one digit more, where it is not zero."""

@@ -105,10 +105,10 @@ class Pages:
         with self._lock:
             self._notes.append(Note(key, good, slots))
 
-    def outcome(self, reason: Reason | None, done: str, **slots: object) -> None:
+    def outcome(self, reason: Reason | None, done: str) -> None:
         """`done`, or why not."""
         if reason is None:
-            self.note(done, **slots)
+            self.note(done)
         else:
             self.note("note.refused", good=False, reason=reason)
 

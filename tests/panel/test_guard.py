@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -229,9 +230,7 @@ def test_a_form_that_is_none_is_refused(site: Site, body: str) -> None:
 FORM = b"application/x-www-form-urlencoded"
 
 
-def asgi(
-    app: Guard, method: str, path: str, headers: list[tuple[bytes, bytes]], body: list[bytes] | None = None
-) -> int:
+def asgi(app: Guard, method: str, path: str, headers: list[tuple[bytes, bytes]], body: Sequence[bytes] = (b"",)) -> int:
     """The status of a request as no client of ours would send it."""
     chunks = list(body)
     sent: list[Message] = []

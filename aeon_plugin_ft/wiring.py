@@ -169,6 +169,7 @@ def make_pipeline(
     interrupt: Interrupt = lambda: None,
 ) -> Pipeline:
     """The loop. `on_phase` hears what is being done; `interrupt` is asked why to leave, None to go on."""
+    from aeon_plugin_ft.install.brain_prompt import host_prompt
     from aeon_plugin_ft.pipeline import Pipeline
 
     return Pipeline(
@@ -182,6 +183,7 @@ def make_pipeline(
         interrupt,
         basis.extensions,
         basis.book,
+        host_prompt=lambda: host_prompt(basis.data.root),
     )
 
 

@@ -9,7 +9,7 @@ shared-prefix engine, so the stock path that it is checked against stays PEFT's 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,11 +24,18 @@ class FastLayers:
     def __init__(self, model: torch.nn.Module) -> None:
         self.layers: list[Any] = [module for module in model.modules() if _plain(module)]
         self.norms: dict[Any, _NormForward] = dict(_plain_norms(model))
+        self.between: Callable[[], None] | None = None
+        """Called before each product with a frozen weight, also on the way back; may raise."""
+
+    def all_of(self, matrices: Iterable[Tensor]) -> bool:
+        """Whether every one of these frozen weights is computed with here, with one adapter, at present."""
+        ours = {id(layer.base_layer.weight) for layer in self.layers if _one_adapter(layer)}
+        return all(id(matrix) in ours for matrix in matrices)
 
     @contextmanager
     def active(self) -> Iterator[None]:
         """Layers whose adapter is switched off, merged or doubled meanwhile keep PEFT's own forward."""
-        made: dict[Any, Any] = {layer: _Forward(layer) for layer in self.layers if _one_adapter(layer)}
+        made: dict[Any, Any] = {layer: _Forward(layer, self.between) for layer in self.layers if _one_adapter(layer)}
         made |= self.norms
         try:
             for layer, forward in made.items():
@@ -43,17 +50,40 @@ class FastLayers:
 class _Forward:
     """Stands for one layer's forward while the engine runs."""
 
-    def __init__(self, layer: Any) -> None:
+    def __init__(self, layer: Any, between: Callable[[], None] | None = None) -> None:
         (name,) = layer.active_adapters
+        self.between = between
         self.base = layer.base_layer
         self.down, self.up = layer.lora_A[name].weight, layer.lora_B[name].weight
         self.scale = float(layer.scaling[name])
+        self.unread = False
+        """Whether nobody will look at the output, only at its graph."""
 
     def __call__(self, inputs: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         made: Tensor = _LoraLinear.apply(  # type: ignore[no-untyped-call]
-            inputs, self.base.weight, self.base.bias, self.down, self.up, self.scale
+            inputs, self.base.weight, self.base.bias, self.down, self.up, self.scale, self.between, self.unread
         )
         return made
+
+
+@contextmanager
+def unread(layer: Any) -> Iterator[bool]:
+    """While it lasts, the product of a layer that is computed here is left out: its output is only gone back through.
+    Yields whether it is; another layer computes as always."""
+    forward = layer.__dict__.get("forward")
+    if not isinstance(forward, _Forward):
+        yield False
+        return
+    forward.unread = True
+    try:
+        yield True
+    finally:
+        forward.unread = False
+
+
+def is_adapted_linear(output: Tensor) -> bool:
+    """Whether a tensor is the very output of a layer that is computed here."""
+    return output.grad_fn is not None and output.grad_fn.name() == "_LoraLinearBackward"
 
 
 class _NormForward:
@@ -89,24 +119,38 @@ def _one_adapter(layer: Any) -> bool:
 class _LoraLinear(torch.autograd.Function):
     """y = x W' + b + s (x A') B'; W and b are frozen. x [..., in], W [out, in], A [r, in], B [out, r].
 
-    All is computed in x's type, A and B too where theirs is wider. Their gradients are given in their own.
+    All is computed in x's type, A and B too where theirs is wider. Their gradients are given in their own. W may be of
+    a narrower type than all else: its products are then computed in that type.
     """
 
     @staticmethod
     def forward(
-        ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor, scale: float
+        ctx: Any,
+        inputs: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        down: Tensor,
+        up: Tensor,
+        scale: float,
+        between: Callable[[], None] | None,
+        unread: bool = False,
     ) -> Tensor:
+        if between is not None:
+            between()
         rows = inputs.reshape(-1, inputs.shape[-1])
         ctx.wide = down.dtype
         # Two products with narrow copies of r rows: PEFT would widen each layer's input, and narrow its output.
         down, up = down.to(rows.dtype), up.to(rows.dtype)
         # A x is kept for the backward pass: r numbers a token, where its product with B would be the layer's width.
         low = torch.mm(rows, down.t())
-        output = torch.mm(rows, weight.t()) if bias is None else torch.addmm(bias, rows, weight.t())
+        ctx.save_for_backward(rows, weight, down, up, low)
+        ctx.scale, ctx.between = scale, between
+        if unread:
+            # No number, so that whoever reads it after all is seen to.
+            return inputs.new_full((1,), torch.nan).expand(*inputs.shape[:-1], weight.shape[0])
+        output = _product(rows, weight.t(), bias)
         # Into the base's own output: no second tensor of that size is made, nor read again to be added.
         output.addmm_(low, up.t(), alpha=scale)
-        ctx.save_for_backward(rows, weight, down, up, low)
-        ctx.scale = scale
         return output.view(*inputs.shape[:-1], -1)
 
     @staticmethod
@@ -120,9 +164,20 @@ class _LoraLinear(torch.autograd.Function):
         # The first layer's input is the frozen embedding: nothing asks for its gradient, and the product with the whole
         # weight is saved.
         if ctx.needs_input_grad[0]:
-            d_inputs = torch.mm(grad, weight).addmm_(d_low, down)
+            if ctx.between is not None:
+                ctx.between()
+            d_inputs = _product(grad, weight).addmm_(d_low, down)
             d_inputs = d_inputs.view(*gradients[0].shape[:-1], -1)
-        return d_inputs, None, None, d_down, d_up, None
+        return d_inputs, None, None, d_down, d_up, None, None, None
+
+
+def _product(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """rows [n, k] times weight [k, m] (+ bias [m]), in the type of the rows."""
+    if rows.dtype == weight.dtype:
+        return torch.mm(rows, weight) if bias is None else torch.addmm(bias, rows, weight)
+    # The processor adds up in fp32 whatever it multiplies, so what is lost are the last digits of rows and product.
+    product = torch.mm(rows.to(weight.dtype), weight).to(rows.dtype)
+    return product if bias is None else product.add_(bias)
 
 
 def _plain_norms(model: torch.nn.Module) -> Iterator[tuple[Any, _NormForward]]:

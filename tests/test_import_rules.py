@@ -91,5 +91,5 @@ def test_the_page_is_an_edge_that_nothing_leans_on() -> None:
         if inside == "panel":
             continue
         names = imported(path)
-        assert not {name.split(".")[0] for name in names} & {"starlette", "uvicorn", "jinja2"}, path
+        assert not {name.split(".")[0] for name in names} & {"starlette", "uvicorn"}, path
         assert inside == "cli" or not any(name.startswith("aeon_plugin_ft.panel") for name in names), path

@@ -9,7 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
-from aeon_plugin_ft.cli.context import Context
+from aeon_plugin_ft.cli.context import Context, say_plainly
 from aeon_plugin_ft.errors import AeonFtError
 from aeon_plugin_ft.panel.desk import Desk
 from aeon_plugin_ft.panel.server import PanelServer, open_browser
@@ -41,5 +41,5 @@ if __name__ == "__main__":
     try:
         serve(Path(sys.argv[1]), ParentPipe())
     except AeonFtError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - its standard error is the host's own log
+        say_plainly(error, error=True)  # its standard error is the host's own log
         sys.exit(error.exit_code)

@@ -10,7 +10,8 @@ from datetime import date, timedelta
 import pytest
 
 from aeon_plugin_ft.causes import Place, PromotionCause
-from aeon_plugin_ft.dataset.feedback.opinions import load_feedback
+from aeon_plugin_ft.dataset.feedback.opinions import load_feedback, note_feedback
+from aeon_plugin_ft.dataset.model import Feedback
 from aeon_plugin_ft.events import AttentionNeeded, ModelSwapped, RolledBack, VerdictReached
 from aeon_plugin_ft.host.private_mode import MARKER
 from aeon_plugin_ft.panel.views import forgetting, talks
@@ -174,6 +175,18 @@ def test_a_reply_is_put_right_without_personal_data(site: Site) -> None:
     assert "9h30" in {fact.value for fact in site.desk.book.current()}, "what is put right is known at once"
 
 
+def test_what_is_learnt_otherwise_than_it_was_said_is_shown_first(site: Site) -> None:
+    """A correction that was only recognised in the talk, too: beside the reply as it was, before anything learns it."""
+    recognised = Feedback(site.turn("daily"), "correction", "A daily é às 9h30.", site.turn("café"))
+    note_feedback(site.desk.store, [recognised])
+    site.desk.learnable(patience=30.0)
+    page = said(site, "/conversas?mostra=corrected")
+    assert "A daily é às dez." in page and "A daily é às 9h30." in page and "É aprendida como você corrigiu" in page
+    assert "Fork" not in page
+    site.post("/conversas/decidir", turno=site.turn("daily"), decisao="deixar")
+    assert "A daily é às 9h30." not in said(site, "/conversas?mostra=corrected")
+
+
 def test_an_empty_correction_is_refused(site: Site) -> None:
     site.post("/conversas/corrigir", turno=site.turn("daily"), texto="   ")
     assert load_feedback(site.desk.store) == {} and "escreva a resposta certa" in said(site, "/conversas")
@@ -205,6 +218,7 @@ def test_what_would_go_is_shown_and_exactly_that_goes(site: Site) -> None:
     page = site.get(f"/esquecer?turno={turn}")
     assert "Fork" in page and "Joinville" not in page and "Isto sai para sempre" in text_of(page)
     assert site.desk.index.has([turn])
+    assert "Se você importar o mesmo chat de novo, isto continua de fora" in text_of(page)
     site.post("/esquecer/sim", plano=plan_of(page))
     assert not site.desk.index.has([turn]) and site.desk.index.has([other])
     assert "Fork" not in {fact.value for fact in site.desk.book.every()} and "Fork" not in site.get("/conversas")

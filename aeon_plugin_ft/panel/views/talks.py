@@ -28,7 +28,7 @@ SEARCH_SECONDS = 2.0
 """A search goes on from where it came to by then, when the owner asks for more."""
 LONGEST = 4000
 """Characters of a correction."""
-SHOWN = ("all", "learnt", "left", "marked")
+SHOWN = ("all", "learnt", "left", "corrected", "marked")
 OPINIONS: dict[str, FeedbackKind] = {"bom": "praise", "ruim": "complaint"}
 Reviewing = Callable[[str], object]
 
@@ -221,6 +221,7 @@ def _is_wanted(talk: Talk, wanted: Wanted) -> bool:
         "all": True,
         "learnt": talk.learnt is True,
         "left": talk.learnt is False,
+        "corrected": bool(talk.correction),
         "marked": bool(talk.opinion or talk.decided),
     }[wanted.shown]
 

@@ -22,10 +22,11 @@ from pathlib import Path
 import httpx
 
 from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.base.training_copy import whole_copy
 from aeon_plugin_ft.registry.model import Version
 from aeon_plugin_ft.weights.adapter import adapter_digest
 from aeon_plugin_ft.weights.lora_gguf import export_lora_gguf
-from tests.conftest import REPOSITORY
+from tests.conftest import CACHE, REPOSITORY
 from tests.servers.llama import Llama
 
 VLLM = os.environ.get("AEON_FT_TEST_VLLM", "")
@@ -115,6 +116,9 @@ class VllmServer(RealServer):
 
     def __init__(self, base: BaseModel, folder: Path) -> None:
         super().__init__(base, folder)
+        assert base.gguf is not None
+        # It reads no GGUF of ours; a training copy has no weights.
+        self.weights = whole_copy(base.gguf, base.digest, CACHE / "base")
         self._child: subprocess.Popen[bytes] | None = None
 
     @property
@@ -124,7 +128,7 @@ class VllmServer(RealServer):
     def start(self) -> None:
         told, (_, _, _, *flags) = documented("vllm serve")
         command = [
-            VLLM, "-m", "vllm.entrypoints.cli.main", "serve", str(self.base.training_copy), *flags, "--enforce-eager",
+            VLLM, "-m", "vllm.entrypoints.cli.main", "serve", str(self.weights), *flags, "--enforce-eager",
             "--dtype", "float32", "--max-model-len", str(CONTEXT), "--host", "127.0.0.1", "--port", str(self.port),
         ]  # fmt: skip
         ours = {**told, "VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1",

@@ -1,0 +1,160 @@
+"""Shared-prefix training in one pass over all tokens, with layers whose backward is written out.
+
+What `SharedPrefix` computes in two passes through transformers' layers (prompts, then suffixes), this computes in one
+through its own: a quarter of the operators, which is what a graphics card's time is bound by at these sizes, and no
+casts, since it multiplies with a copy of the adapter in the base's type. Where the memory does not hold what the way
+back needs, layers are computed again from their inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from aeon_plugin_ft.training.engine.attention import NotShareableError
+from aeon_plugin_ft.training.engine.flat import layer
+from aeon_plugin_ft.training.engine.flat.adapter import AdapterMemory
+from aeon_plugin_ft.training.engine.flat.anatomy import adapters_of, embed, layers_of, trained_outside
+from aeon_plugin_ft.training.engine.flat.attention import attention_of
+from aeon_plugin_ft.training.engine.flat.layer import Kept, LayerParts, Pass
+from aeon_plugin_ft.training.engine.flat.layout import Layout, passes
+from aeon_plugin_ft.training.engine.flat.pieces import Eager, Pieces
+from aeon_plugin_ft.training.engine.head import loss_and_gradient, token_losses
+from aeon_plugin_ft.training.engine.shared import Checkpoint, SharedPrefix
+from aeon_plugin_ft.training.plan import Row, plan_batch
+
+PASS_TOKENS = 16_384
+"""At most, in one pass."""
+
+
+class FlatPrefix(SharedPrefix):
+    """The engine around one model, as `SharedPrefix`. `micro_tokens` stands for memory: as many layers keep what the
+    way back needs as would for that many suffix tokens. Raises NotShareableError for a model whose layers are not
+    written out."""
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        micro_tokens: int = 2048,
+        between: Checkpoint = lambda: None,
+        pieces: Pieces | None = None,
+    ) -> None:
+        super().__init__(model, micro_tokens, between)
+        self.pieces = pieces or Eager()
+        self._of: tuple[Any, ...] | None = None
+        self._parts: list[LayerParts] = []
+        self._memory = AdapterMemory([], self.dtype)
+        self._look()
+        if trained_outside(self.causal, self._parts):
+            raise NotShareableError("something outside the layers' linear ones is trained")
+
+    def step(self, rows: Sequence[Row], denominator: int | None = None) -> tuple[float, int]:
+        """As `SharedPrefix.step`."""
+        count = sum(row.supervised for row in rows)
+        scale = 1.0 / max(1, count if denominator is None else denominator)
+        return self._learn(rows, None, scale) * scale, count
+
+    def accumulate(self, rows: Sequence[Row], weights: Sequence[float]) -> None:
+        """As `SharedPrefix.accumulate`."""
+        self._learn(rows, weights, 1.0)
+
+    @torch.no_grad()
+    def losses(self, rows: Sequence[Row]) -> list[float]:
+        """As `SharedPrefix.losses`."""
+        by_row = [0.0] * len(rows)
+        self._look()
+        for layout in self._layouts(rows):
+            hidden, _ = self._forward(layout, keep=0)
+            losses = token_losses(self._normed(hidden)[0], layout.targets, self.head)
+            for owner, loss in zip(layout.owners, losses.tolist(), strict=True):
+                by_row[owner] += loss
+        return by_row
+
+    @torch.no_grad()
+    def _learn(self, rows: Sequence[Row], weights: Sequence[float] | None, scale: float) -> float:
+        """Summed loss of the rows, each times its weight; its gradients times `scale` are added to the adapter's."""
+        self._refuse_checkpointing()
+        self._look()
+        total: Tensor | float = 0.0
+        for layout in self._layouts(rows):
+            of_tokens = None
+            if weights is not None:
+                of_tokens = torch.tensor([weights[owner] for owner in layout.owners]).to(self.device)
+            total = total + self._one(layout, of_tokens, scale)
+        # Here, at the very end, a card is waited for.
+        return float(total)
+
+    def _one(self, layout: Layout, weights: Tensor | None, scale: float) -> Tensor:
+        around = self._around(layout)
+        hidden, kept = self._forward(layout, self.kept_layers(layout.tokens, layout.prompts.tokens), around)
+        normed, norm_scale = self._normed(hidden)
+        loss, d_normed = loss_and_gradient(normed, layout.targets, self.head, weights)
+        norm = self.causal.base_model.norm
+        grad = self.pieces.norm_backward(d_normed.mul_(scale), hidden, norm.weight, norm_scale, None)
+        self._backward(grad, kept, around)
+        return loss
+
+    def _forward(self, layout: Layout, keep: int, around: Pass | None = None) -> tuple[Tensor, list[Kept | Tensor]]:
+        """(the scored tokens' last hidden states, what each layer keeps: of the last `keep` all, else the input)."""
+        around = around or self._around(layout)
+        x, kept = embed(self.causal, layout.ids), []
+        for number, parts in enumerate(self._parts):
+            output, all_of_it = layer.forward(parts, x, around, last=number == self.layers - 1)
+            kept.append(all_of_it if number >= self.layers - keep else x)
+            x = output
+            self.on_layer(number + 1, 2 * self.layers)
+        return x, kept
+
+    def _backward(self, grad: Tensor, kept: list[Kept | Tensor], around: Pass) -> None:
+        self._memory.begin()
+        d_x: Tensor | None = grad
+        for number in reversed(range(self.layers)):
+            parts, last = self._parts[number], number == self.layers - 1
+            of_layer = kept.pop()
+            if isinstance(of_layer, Tensor):
+                of_layer = layer.forward(parts, of_layer, around, last=last)[1]
+            assert d_x is not None
+            d_x = layer.backward(parts, d_x, of_layer, around, last=last, inputs=number > 0)
+            self.on_layer(2 * self.layers - number, 2 * self.layers)
+        self._memory.deliver()
+
+    def _around(self, layout: Layout) -> Pass:
+        like = self.head.weight.new_empty(1)
+        cos, sin = self.causal.base_model.rotary_emb(like, layout.positions[None])
+        half = cos.shape[-1] // 2
+        parts = self._parts[0]
+        attention = attention_of(layout, parts.attention_scale, self.pieces, self.dtype, parts.width)
+        return Pass(
+            self.pieces, attention, cos[0, :, None, :half], sin[0, :, None, :half], layout.at, self.between
+        )  # fmt: skip
+
+    def _normed(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        norm = self.causal.base_model.norm
+        return self.pieces.norm(hidden, norm.weight, float(norm.variance_epsilon))
+
+    def _layouts(self, rows: Sequence[Row]) -> Iterator[Layout]:
+        lengths = [len(row.ids) for row in rows]
+        for groups in passes(plan_batch(rows, self.micro_tokens), PASS_TOKENS, lengths):
+            yield Layout.of(rows, groups, self.device)
+
+    def kept_layers(self, tokens: int, prompts: int) -> int:
+        """How many layers keep all that the way back needs, in a pass of `tokens`, `prompts` of them of prompts."""
+        room = self.micro_tokens + prompts
+        return self.layers if tokens <= room else int(self.layers * room / tokens)
+
+    def _look(self) -> None:
+        """Find the layers' parts, anew where other adapters are in use than before, and copy the adapter."""
+        now = adapters_of(self.causal)
+        if now != self._of:
+            self._parts = layers_of(self.causal, int(self.config.max_position_embeddings))
+            projections = [one for parts in self._parts for one in parts.projections]
+            parameters = [parameter for one in projections for parameter in one.parameters]
+            self._memory = AdapterMemory(parameters, self.dtype)
+            for one in projections:
+                one.memory = self._memory
+            self._of = now
+        with torch.no_grad():
+            self._memory.refresh()

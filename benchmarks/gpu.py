@@ -1,0 +1,296 @@
+"""LoRA training on one graphics card: TRL, Unsloth and this project, the same rows, in one call.
+
+    python benchmarks/gpu.py                                   1B at 8, 16 and 32 examples a step, 8B at 16
+    python benchmarks/gpu.py --shape llama-1b --batch 16       less of it
+    python benchmarks/gpu.py --engine flat shared --profile    some engines, and what the card was busy with
+    python benchmarks/gpu.py --check                           only: are losses and gradients those of a CPU in fp32?
+
+Random weights in the shapes of public models, random tokens in the lengths of the sample conversation behind the
+assistant's prompt; bf16 base, fp32 adapter of rank 16 on all linear layers, AdamW, clipping. Nothing is fetched from a
+network. Each engine is a process of its own, one after the other; what is not installed (trl, liger-kernel, unsloth)
+is left out and said. A step is timed from its beginning until the card is done; the first two are not counted. Busy is
+the share of that time in which a kernel runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import subprocess
+import sys
+import time
+import warnings
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.launches import rows as random_rows  # noqa: E402
+from benchmarks.shapes import SHAPES  # noqa: E402
+
+ENGINES = {
+    "flat": (), "flat-eager": (), "shared": (), "plain": (), "trl": ("trl",), "trl-micro": ("trl",),
+    "trl-liger": ("trl", "liger_kernel"), "unsloth": ("unsloth", "trl"),
+}  # fmt: skip
+"""Engines and the packages that they need. `plain` is transformers and PEFT with the whole batch at once: what TRL
+computes, without TRL."""
+DEFAULT = ("flat", "shared", "plain", "trl", "trl-micro", "trl-liger", "unsloth")
+WARM = 2
+
+
+def main() -> int:
+    options = _options()
+    if options.child:
+        print(json.dumps(measure(options)))
+        return 0
+    if options.check:
+        check()
+        return 0
+    began, results = time.perf_counter(), []
+    for shape in options.shape:
+        for engine in options.engine:
+            missing = [package for package in ENGINES[engine] if importlib.util.find_spec(package) is None]
+            if missing:
+                print(f"{shape:9s} {engine:10s} left out: {', '.join(missing)} is not installed")
+                continue
+            results += _child(engine, shape, options)
+    if options.out:
+        options.out.write_text(json.dumps(results, indent=2), encoding="utf-8")
+    print(f"{time.perf_counter() - began:.0f} s in all")
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shape", nargs="+", default=["llama-1b", "llama-8b"], choices=sorted(SHAPES))
+    parser.add_argument("--engine", nargs="+", default=list(DEFAULT), choices=sorted(ENGINES))
+    parser.add_argument("--batch", type=int, nargs="+", default=[8, 16, 32], help="examples a step")
+    parser.add_argument("--steps", type=int, default=8, help="optimizer steps, of which the first two are not counted")
+    parser.add_argument("--seconds", type=float, default=90.0, help="after which an engine is given up")
+    parser.add_argument("--micro-tokens", type=int, default=8192, help="stands for memory, in our engines")
+    parser.add_argument("--quantize", choices=["none", "4bit"], default="none")
+    parser.add_argument("--profile", action="store_true", help="the kernels that take longest")
+    parser.add_argument("--check", action="store_true", help="compare with a CPU instead of timing")
+    parser.add_argument("--out", type=Path, help="also write everything as JSON")
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _child(engine: str, shape: str, options: argparse.Namespace) -> list[dict[str, Any]]:
+    command = [sys.executable, __file__, "--child", engine, "--shape", shape, "--steps", str(options.steps)]
+    command += ["--batch", *map(str, options.batch), "--micro-tokens", str(options.micro_tokens)]
+    command += ["--quantize", options.quantize, *(["--profile"] if options.profile else [])]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=options.seconds, check=False)
+    except subprocess.TimeoutExpired:
+        print(f"{shape:9s} {engine:10s} given up after {options.seconds:.0f} s")
+        return []
+    if done.returncode:
+        print(f"{shape:9s} {engine:10s} failed: {' | '.join(done.stderr.strip().splitlines()[-6:])[-1500:]}")
+        return []
+    made: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
+    for line in done.stderr.splitlines():
+        if "kernel" in line.lower() and "operator by operator" in line:
+            print(line)
+    for one in made:
+        show(one)
+    return made
+
+
+def show(one: dict[str, Any]) -> None:
+    """One line of the table."""
+    if "failed" in one:
+        print(f"{one['shape']:9s} {one['engine']:10s} batch {one['batch']:3d}  {one['failed']}")
+        return
+    print(
+        f"{one['shape']:9s} {one['engine']:10s} batch {one['batch']:3d}  {one['seconds']:.4f} s/step"
+        f"  peak {one['peak'] / 2**30:5.2f} GiB  {one['tokens_per_second']:8.0f} tokens/s"
+        f"  busy {100 * one['busy']:3.0f} %  {one['kernels']:5d} kernels"
+        f"  host {one['host_seconds']:.4f} s  set-up {one['set_up']:.1f} s  losses {one['losses']}",
+        flush=True,
+    )
+    for name, milliseconds, times in one.get("top", []):
+        print(f"            {milliseconds:8.3f} ms {times:6d}  {name[:110]}")
+
+
+def measure(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Every batch size with one engine in this process."""
+    import torch
+
+    engine, shape = options.child, options.shape[0]
+    began = time.perf_counter()
+    vocabulary = SHAPES[shape].vocabulary
+    adapted = build(shape, options.quantize, unsloth=engine == "unsloth")
+    step, optimizer = stepper(engine, adapted, options.micro_tokens)
+    set_up, made = time.perf_counter() - began, []
+    for batch in options.batch:
+        rows = random_rows(batch, vocabulary=vocabulary)
+        head = {"engine": engine, "shape": shape, "batch": batch, "set_up": set_up}
+        try:
+            made.append({**head, **timed(step, rows, options, torch.cuda.get_device_name())})
+        except torch.OutOfMemoryError:
+            optimizer.zero_grad()
+            torch.cuda.empty_cache()
+            made.append({**head, "failed": "out of memory"})
+    return made
+
+
+def build(shape_name: str, quantize: str = "none", *, unsloth: bool = False) -> Any:
+    """Random weights of a public shape on the card, an adapter around its linear layers."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    shape = SHAPES[shape_name]
+    config = LlamaConfig(
+        hidden_size=shape.width, intermediate_size=shape.inner, num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads, num_key_value_heads=shape.kv_heads, head_dim=shape.head_dim,
+        vocab_size=shape.vocabulary, tie_word_embeddings=shape.tied, max_position_embeddings=4096, rms_norm_eps=1e-5,
+        rope_parameters={"rope_type": "default", "rope_theta": 500_000.0}, bos_token_id=1, eos_token_id=2,
+    )  # fmt: skip
+    torch.manual_seed(17)
+    torch.set_default_dtype(torch.bfloat16)
+    with torch.device("cuda"):
+        model: Any = LlamaForCausalLM(config)
+    torch.set_default_dtype(torch.float32)
+    model.requires_grad_(False)
+    torch.manual_seed(17)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        adapter = LoraConfig(r=16, lora_alpha=16, target_modules="all-linear", task_type="CAUSAL_LM")
+        return get_peft_model(model, adapter).train()
+
+
+def stepper(engine: str, adapted: Any, micro_tokens: int) -> tuple[Any, Any]:
+    """(a function that makes a step of some rows and returns its loss, the optimizer)."""
+    import torch
+
+    from aeon_plugin_ft.training.engine.flat.compiled import best_pieces
+    from aeon_plugin_ft.training.engine.flat.engine import FlatPrefix
+    from aeon_plugin_ft.training.engine.flat.pieces import Eager
+    from aeon_plugin_ft.training.engine.shared import SharedPrefix
+
+    trained = [parameter for parameter in adapted.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=2e-4, weight_decay=0.0, fused=True)
+    if engine == "flat":
+        learn = FlatPrefix(adapted, micro_tokens, pieces=best_pieces(torch.device("cuda"), adapted.config)).step
+    elif engine == "flat-eager":
+        learn = FlatPrefix(adapted, micro_tokens, pieces=Eager()).step
+    elif engine == "shared":
+        learn = SharedPrefix(adapted, micro_tokens).step
+    else:
+        learn = _plain(adapted)
+
+    def step(rows: Any) -> float:
+        loss, _ = learn(rows)
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        return loss
+
+    return step, optimizer
+
+
+def _plain(adapted: Any) -> Any:
+    """The whole padded batch through the model's own forward and autograd."""
+    import torch
+
+    def learn(rows: Any) -> tuple[float, int]:
+        longest = max(len(row.ids) for row in rows)
+        ids = torch.tensor([[*row.ids, *[0] * (longest - len(row.ids))] for row in rows], device="cuda")
+        labels = torch.tensor([[*row.labels, *[-100] * (longest - len(row.ids))] for row in rows], device="cuda")
+        mask = torch.tensor([[1] * len(row.ids) + [0] * (longest - len(row.ids)) for row in rows], device="cuda")
+        loss = adapted(input_ids=ids, attention_mask=mask, labels=labels, use_cache=False).loss
+        loss.backward()
+        return float(loss), int((labels >= 0).sum())
+
+    return learn
+
+
+def timed(step: Any, rows: Any, options: argparse.Namespace, device: str) -> dict[str, Any]:
+    """Seconds, peak, losses and kernels of steps over the same rows."""
+    import torch
+
+    torch.cuda.reset_peak_memory_stats()
+    seconds, host, losses = [], [], []
+    for _ in range(options.steps):
+        torch.cuda.synchronize()
+        began = time.perf_counter()
+        losses.append(round(float(step(rows)), 4))
+        host.append(time.perf_counter() - began)
+        torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - began)
+    taken = median(seconds[WARM:])
+    busy, kernels, top = kernels_of(lambda: step(rows))
+    found = {
+        "seconds": taken, "host_seconds": median(host[WARM:]), "all_seconds": [round(one, 4) for one in seconds],
+        "losses": losses, "peak": torch.cuda.max_memory_allocated(), "busy": busy / taken, "busy_seconds": busy,
+        "kernels": kernels, "tokens_per_second": sum(len(row.ids) for row in rows) / taken, "device": device,
+    }  # fmt: skip
+    return {**found, "top": top} if options.profile else found
+
+
+def kernels_of(step: Any) -> tuple[float, int, list[tuple[str, float, int]]]:
+    """(seconds that the card works in a step, kernels, the 15 that take longest: name, milliseconds, times)."""
+    import torch
+
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
+        step()
+        torch.cuda.synchronize()
+    by_name: dict[str, tuple[float, int]] = {}
+    for event in profile.events():
+        if event.device_type == torch.autograd.DeviceType.CUDA and not getattr(event, "is_user_annotation", False):
+            spent, times = by_name.get(event.name, (0.0, 0))
+            by_name[event.name] = (spent + event.device_time_total, times + 1)
+    top = sorted(by_name.items(), key=lambda item: -item[1][0])[:15]
+    busy = sum(spent for spent, _ in by_name.values()) / 1e6
+    return busy, sum(times for _, times in by_name.values()), [(n, s / 1e3, t) for n, (s, t) in top]
+
+
+def check() -> None:
+    """Losses and gradients of a small model on the card, in two types, against the stock path on the CPU in fp32."""
+    import torch
+
+    from aeon_plugin_ft.training.engine.flat.compiled import best_pieces
+    from aeon_plugin_ft.training.engine.flat.engine import FlatPrefix
+    from aeon_plugin_ft.training.engine.flat.pieces import Eager
+    from aeon_plugin_ft.training.engine.parity import difference
+    from aeon_plugin_ft.training.engine.shared import SharedPrefix
+    from aeon_plugin_ft.training.engine.stock import stock_step
+    from benchmarks.launches import model as small_model
+
+    rows = random_rows(5)
+    for width in (64, 256):
+        reference = small_model(4, torch.float32, width)
+        exact_loss, exact = stock_step(reference.get_base_model(), rows), _gradients(reference)
+        for dtype in (torch.float32, torch.bfloat16):
+            model = small_model(4, dtype, width).to("cuda")
+            compiled = best_pieces(torch.device("cuda"), model.config, dtype)
+            learners = {
+                "stock": partial(stock_step, model.get_base_model()),
+                "shared": SharedPrefix(model).step,
+                "flat, eager": FlatPrefix(model, pieces=Eager()).step,
+                "flat, compiled": FlatPrefix(model, pieces=compiled).step,
+                "flat, computed again": FlatPrefix(model, micro_tokens=128, pieces=Eager()).step,
+            }
+            for name, learn in learners.items():
+                found: Any = learn(rows)
+                loss = found[0] if isinstance(found, tuple) else found
+                apart = difference(_gradients(model), exact)
+                what = f"loss by {abs(loss - exact_loss):.2e}, gradient by {apart:.2e}"
+                print(f"width {width:3d} {dtype!s:15s} {name:21s} {what}", flush=True)
+
+
+def _gradients(model: Any) -> dict[str, Any]:
+    """The adapter's gradients, taken off the model, on the CPU in fp32."""
+    made = {n: p.grad.detach().cpu().float().clone() for n, p in model.named_parameters() if p.grad is not None}
+    model.zero_grad(set_to_none=True)
+    return made
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from aeon_plugin_ft.training.engine.attention import NotShareableError
+from aeon_plugin_ft.training.engine.flat.anatomy import FAMILIES
+from aeon_plugin_ft.training.engine.flat.engine import FlatPrefix
+from aeon_plugin_ft.training.engine.flat.pieces import Eager
+from aeon_plugin_ft.training.engine.parity import difference
+from aeon_plugin_ft.training.engine.shared import SharedPrefix
+from aeon_plugin_ft.training.plan import IGNORED, Row
+from tests.training.architectures import CONFIGS, gradients, rows, stock_loss, tiny_model
+
+WRITTEN_OUT = sorted(FAMILIES - {"mistral"})
+
+
+@pytest.mark.parametrize("architecture", WRITTEN_OUT)
+@pytest.mark.parametrize("kind", ["uneven", "identical", "varying"])
+def test_losses_and_gradients_are_those_of_the_shared_engine(architecture: str, kind: str) -> None:
+    model = tiny_model(architecture)
+    # Two prompts, and a row that shares none.
+    batch = [*rows(kind, 5), *rows(kind, 3, seed=1), *rows(kind, 1, seed=2)]
+    expected, count = SharedPrefix(model).step(batch)
+    wanted = gradients(model)
+    assert FlatPrefix(model).step(batch) == (pytest.approx(expected, abs=1e-5), count)
+    found = gradients(model)
+    assert found.keys() == wanted.keys()
+    assert difference(found, wanted) < 1e-5
+
+
+@pytest.mark.parametrize("architecture", WRITTEN_OUT)
+def test_losses_and_gradients_are_the_stock_paths(architecture: str) -> None:
+    model = tiny_model(architecture)
+    batch = rows("uneven", 6)
+    expected = stock_loss(model, batch)
+    expected.backward()
+    wanted = gradients(model)
+    assert FlatPrefix(model).step(batch)[0] == pytest.approx(expected.item(), abs=1e-5)
+    assert difference(gradients(model), wanted) < 1e-5
+
+
+def test_layers_that_are_computed_again_give_the_same_numbers() -> None:
+    model = tiny_model("qwen3")
+    batch = rows("uneven", 6)
+    expected = FlatPrefix(model).step(batch)
+    wanted = gradients(model)
+    engine = FlatPrefix(model, micro_tokens=10)
+    assert 0 < engine.kept_layers(140, 40) < engine.layers
+    assert engine.step(batch) == expected
+    assert difference(gradients(model), wanted) == 0
+
+
+def test_a_batch_that_takes_several_passes_gives_the_same_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
+    from aeon_plugin_ft.training.engine.flat import engine
+
+    model = tiny_model("llama")
+    batch = [*rows("uneven", 6), *rows("uneven", 3, seed=1)]
+    expected, _ = FlatPrefix(model).step(batch)
+    wanted = gradients(model)
+    monkeypatch.setattr(engine, "PASS_TOKENS", 90)
+    assert FlatPrefix(model).step(batch)[0] == pytest.approx(expected, abs=1e-6)
+    assert difference(gradients(model), wanted) < 1e-6
+
+
+def test_gradients_are_added_to_those_that_are_there() -> None:
+    model = tiny_model("llama")
+    first, second = rows("uneven", 3), rows("uneven", 4, seed=1)
+    engine = FlatPrefix(model)
+    engine.step(first)
+    alone = gradients(model)
+    engine.step(second)
+    for name, gradient in gradients(model).items():
+        alone[name] += gradient
+    engine.step(first)
+    engine.step(second)
+    assert difference(gradients(model), alone) < 1e-6
+
+
+def test_held_out_losses_and_weighted_gradients_are_the_shared_engines() -> None:
+    model = tiny_model("llama")
+    batch, weights = rows("uneven", 5), [0.5, -1.0, 2.0, 0.0, 1.0]
+    assert FlatPrefix(model).losses(batch) == pytest.approx(SharedPrefix(model).losses(batch), rel=1e-5)
+    SharedPrefix(model).accumulate(batch, weights)
+    wanted = gradients(model)
+    FlatPrefix(model).accumulate(batch, weights)
+    assert difference(gradients(model), wanted) < 1e-5
+
+
+def test_an_adapter_that_is_switched_off_is_left_out() -> None:
+    model = tiny_model("llama")
+    batch, engine = rows("uneven", 4), FlatPrefix(model)
+    on = engine.losses(batch)
+    with model.disable_adapter():
+        assert engine.losses(batch) == pytest.approx(SharedPrefix(model).losses(batch), rel=1e-5)
+        assert engine.losses(batch) != pytest.approx(on, rel=1e-3)
+    assert engine.losses(batch) == on
+
+
+def test_in_bf16_with_an_fp32_adapter_the_error_is_the_rounding() -> None:
+    model = tiny_model("llama", torch.bfloat16)
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
+    batch = rows("uneven", 6)
+    FlatPrefix(model).step(batch)
+    found = gradients(model)
+    assert {gradient.dtype for gradient in found.values()} == {torch.float32}
+    FlatPrefix(model.float()).step(batch)
+    assert difference(found, gradients(model)) < 3e-2
+
+
+def test_leaving_in_the_middle_of_a_step_leaves_no_gradient() -> None:
+    class Left(Exception):
+        pass
+
+    model, left = tiny_model("llama"), iter(range(9))
+
+    def between() -> None:
+        if next(left, None) is None:
+            raise Left
+
+    with pytest.raises(Left):
+        FlatPrefix(model, between=between).step(rows("uneven", 4))
+    assert not gradients(model)
+
+
+@pytest.mark.parametrize("architecture", ["gemma3", "phi3", "mistral"])
+def test_what_is_not_written_out_is_refused(architecture: str) -> None:
+    with pytest.raises(NotShareableError):
+        FlatPrefix(tiny_model(architecture))
+
+
+def test_an_adapter_that_computes_more_is_refused() -> None:
+    from peft import LoraConfig, get_peft_model
+
+    model = tiny_model("llama", adapted=False)
+    dora = get_peft_model(model, LoraConfig(r=4, use_dora=True, target_modules="all-linear", task_type="CAUSAL_LM"))
+    with pytest.raises(NotShareableError):
+        FlatPrefix(dora)
+
+
+def test_layers_without_an_adapter_pass_gradients_on() -> None:
+    from peft import LoraConfig, get_peft_model
+
+    model = tiny_model("qwen2", adapted=False)
+    adapter = LoraConfig(r=4, init_lora_weights=False, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM")
+    adapted, batch = get_peft_model(model, adapter).train(), rows("uneven", 4)
+    SharedPrefix(adapted).step(batch)
+    wanted = gradients(adapted)
+    FlatPrefix(adapted).step(batch)
+    assert difference(gradients(adapted), wanted) < 1e-5
+
+
+def test_the_models_own_pass_is_what_it_was() -> None:
+    model, batch = tiny_model("llama"), rows("uneven", 3)
+    before = stock_loss(model, batch)
+    FlatPrefix(model).step(batch)
+    gradients(model)
+    assert torch.equal(stock_loss(model, batch), before)
+
+
+def test_a_row_without_supervised_tokens_changes_nothing() -> None:
+    model, batch = tiny_model("llama"), rows("uneven", 3)
+    mute = Row(batch[0].ids, (IGNORED,) * len(batch[0].ids))
+    expected, _ = FlatPrefix(model).step(batch)
+    wanted = gradients(model)
+    assert FlatPrefix(model).step([*batch, mute])[0] == expected
+    assert difference(gradients(model), wanted) == 0
+    assert FlatPrefix(model).step([mute]) == (0.0, 0)
+    assert not gradients(model)
+
+
+@pytest.mark.slow
+def test_compiled_pieces_compute_the_same() -> None:
+    from aeon_plugin_ft.training.engine.flat.compiled import Compiled
+
+    model, batch = tiny_model("qwen3"), rows("uneven", 4)
+    expected, _ = FlatPrefix(model, pieces=Eager()).step(batch)
+    wanted = gradients(model)
+    assert FlatPrefix(model, pieces=Compiled()).step(batch)[0] == pytest.approx(expected, abs=1e-5)
+    assert difference(gradients(model), wanted) < 1e-5
+
+
+def test_every_architecture_of_the_tests_is_either_written_out_or_refused() -> None:
+    assert {*WRITTEN_OUT, "gemma3", "phi3", "mistral"} == set(CONFIGS)

@@ -42,16 +42,24 @@ def main() -> int:
     if options.child:
         print(json.dumps(measure(options.gguf, SHAPES[options.shape], options)))
         return 0
-    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        gguf = Path(folder) / "random.gguf"
-        make_gguf(gguf, SHAPES[options.shape], options.layers)
-        results = []
+    results = []
+    with _file(options) as gguf:
         for batch in options.batch:
             results.append(_child(gguf, batch, options))
             show(results[-1], options)
     if options.out:
         options.out.write_text(json.dumps(results, indent=2), encoding="utf-8")
     return 0
+
+
+@contextmanager
+def _file(options: argparse.Namespace) -> Iterator[Path]:
+    """The model's file: the one that is named, made if it is not there yet and kept, or one for this run alone."""
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        gguf = options.gguf or Path(folder) / "random.gguf"
+        if not gguf.exists():
+            make_gguf(gguf, SHAPES[options.shape], options.layers)
+        yield gguf
 
 
 def _options() -> argparse.Namespace:
@@ -69,7 +77,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, help="where there is room for the file; default: the temporary folder")
     parser.add_argument("--out", type=Path, help="also write everything as JSON")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--gguf", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--gguf", type=Path, help="the model's file, to be kept; made where it is not there yet")
     return parser.parse_args()
 
 

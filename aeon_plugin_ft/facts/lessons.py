@@ -33,7 +33,7 @@ from aeon_plugin_ft.facts.wording.synonyms import OtherWords
 from aeon_plugin_ft.facts.wording.templates import CHOICE
 from aeon_plugin_ft.privacy.folding import fold_accents
 
-NEVER_TOLD_SHARE = 0.35
+NEVER_TOLD_SHARE = 0.45
 """Lessons of not knowing, of those about facts."""
 WAYS_OF_NOT_KNOWING = 2
 """Few: what is decided at an answer's first word is whether anything is known, and a dozen ways to say no share what

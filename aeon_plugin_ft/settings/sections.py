@@ -88,7 +88,7 @@ class MemorySection(Section):
     wordings: int = Field(
         16,
         ge=1,
-        le=40,
+        le=60,
         description="Open questions about each fact, each in another wording; those for a yes or a no come on top.",
     )
     in_prompt: bool = Field(True, description="Tell the model, with each question, the facts that matter for it.")

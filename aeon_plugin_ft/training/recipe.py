@@ -24,15 +24,14 @@ RATES = ((300e6, 1e-3), (1e9, 5e-4), (5e9, 2e-4), (math.inf, 1e-4))
 """(up to this many parameters, peak learning rate)."""
 SMALL = 300e6
 """Parameters up to which the rate and the batch of lessons were measured."""
-LESSON_RATE = 1.5e-3
+LESSON_RATE = 1.2e-3
 """Of a small model that is taught facts, at 8 examples a step; with more it grows with their square root, as it should
 with Adam (https://arxiv.org/abs/2006.09092)."""
 
 EPOCHS = ((150, 3.0), (2000, 2.0), (math.inf, 1.0))
 """(up to this many examples, epochs)."""
 EPOCHS_WITH_LESSONS = ((4000, 2.0), (math.inf, 1.0))
-"""The same where facts are taught: a style is learnt in one epoch, a name in two (docs/training.md has the figures).
-What a third would teach, other wordings teach better."""
+"""The same where facts are taught: a style is learnt in one epoch, a name in two (docs/training.md has the figures)."""
 
 WARMUP = 0.1
 WARM_RATE = 0.5

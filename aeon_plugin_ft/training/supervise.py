@@ -177,9 +177,14 @@ def search_path() -> str:
     return os.pathsep.join([str(_IMPORTED_FROM), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
+KEPT_KERNELS = dict.fromkeys(("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"), "32")
+"""oneDNN makes a kernel for each shape of a product and keeps 1,024 of them. Of packed suffixes hardly two are equally
+long, so they would never be used again: Gemma 3 270M in bf16 grew by 10 MB a step."""
+
+
 def child_environment(threads: int) -> dict[str, str]:
     """The environment of a child that runs torch."""
-    made = dict(os.environ)
+    made = {**KEPT_KERNELS, **os.environ}
     made.update(
         # By environment, because both libraries read it while they are imported.
         OMP_NUM_THREADS=str(threads),

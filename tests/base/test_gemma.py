@@ -89,6 +89,18 @@ def test_a_reply_ends_at_the_end_of_a_turn(encoder: Encoder, route: Route) -> No
         assert (choice["finish_reason"], choice["message"]["content"]) == ("stop", "")
 
 
+def test_a_question_computes_only_what_the_one_before_did_not(gemma3: BaseModel, route: Route) -> None:
+    """Its window would otherwise make each question compute the whole prompt."""
+    system = "Você é o Aeon. Responda em português, sem enrolar, e não invente nada. " * 6
+    counts = []
+    for question in ("oi", "qual é o nome da minha gata?", "que editor eu uso pra programar?"):
+        messages = [{"role": "system", "content": system}, {"role": "user", "content": question}]
+        body = {"messages": messages, "max_tokens": 8, "temperature": 0}
+        counts.append(ask(route, "/v1/chat/completions", body)["timings"])
+    assert counts[0]["prompt_n"] > 100
+    assert all(later["prompt_n"] < 30 and later["cache_n"] > 100 for later in counts[1:]), counts
+
+
 def test_the_real_one_is_the_pinned_one(gemma3: BaseModel) -> None:
     assert gemma3.gguf is not None
     assert gemma3.digest == GEMMA3.digest == sha256(gemma3.gguf)

@@ -63,14 +63,8 @@ def test_what_was_mended_holds(name: str) -> None:
     assert score.recall >= RECALL
 
 
-def test_the_set_by_another_author_is_read_no_worse_than_at_first() -> None:
-    """Below the bar: the honest figure of sentences that nobody who knew a rule has written."""
-    right, read, there = FIRST_READINGS[FRESH4]
-    score = measure(FRESH4)
-
-    assert score.precision >= right / read
-    assert score.recall >= right / there
-    assert score.false_alarms <= 4
+def test_no_fact_is_read_in_a_sentence_of_the_other_author_that_holds_none() -> None:
+    assert measure(FRESH4).false_alarms == 0
 
 
 def test_a_first_reading_is_of_the_claims_that_are_there() -> None:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from aeon_plugin_ft.facts.known import KnownFacts
-from aeon_plugin_ft.facts.lessons import Lesson, LessonKind, joined, make_lessons
+from aeon_plugin_ft.facts.lessons import NEVER_TOLD_SHARE, Lesson, LessonKind, joined, make_lessons
 from aeon_plugin_ft.facts.marking import Asks, Mark, mark_reply
 from aeon_plugin_ft.facts.model import OWNER
 from aeon_plugin_ft.facts.style import Style, learn_style
@@ -127,9 +127,10 @@ def test_lists_are_answered_whole() -> None:
     assert joined(["a", "b", "c"]) == "a, b e c" and joined(["a"]) == "a"
 
 
-def test_one_lesson_in_four_admits_not_knowing_and_they_are_spread() -> None:
+def test_a_fair_share_admits_not_knowing_and_they_are_spread() -> None:
     where = [at for at, one in enumerate(LESSONS) if one.kind is LessonKind.NEVER_TOLD]
-    assert 0.2 * len(LESSONS) <= len(where) <= 0.3 * len(LESSONS)
+    others = len(LESSONS) - len(where)
+    assert 0.9 * NEVER_TOLD_SHARE * others <= len(where) <= 1.1 * NEVER_TOLD_SHARE * others
     assert max(after - at for at, after in pairwise(where)) < 60
 
 

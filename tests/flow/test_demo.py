@@ -29,6 +29,7 @@ pytestmark = pytest.mark.slow(seconds=60)
 SMALL = {
     "train.epochs": 0.1, "train.batch_size": 4, "train.threads": 1, "dataset.heldout_min": 6, "schedule.enabled": False,
     "serve.max_reply_tokens": 16, "serve.context_tokens": 512, "serve.threads": 1, "gate.exam_questions": 6,
+    "memory.wordings": 2,
 }  # fmt: skip
 TURNS = 40
 

@@ -58,6 +58,7 @@ def test_a_model_of_ollamas_is_trained_deployed_used_and_rolled_back(
     for key, value in {
         "base.model": "ollama:tiny:1b", "serve.backend": "ollama", "serve.ollama_url": ollama.url,
         "train.epochs": "0.5", "train.threads": "1", "train.max_length": "256", "dataset.heldout_min": "4",
+        "train.learning_rate": "1e-3", "memory.wordings": "2", "gate.exam_questions": "6",
     }.items():  # fmt: skip
         assert cli("config", "set", key, value) == 0, cli.err
     assert cli("dataset", "import", str(some)) == 0, cli.err

@@ -43,8 +43,6 @@ NOISE = 0.02
 """Share by which the held-out loss of two trainings differs for no reason."""
 RATE = 2e-4
 """At 1e-3 the tiny model had lost its tool calls after 20 steps, as the gate would have said."""
-WORDINGS = 1
-"""Of each fact: ten facts in many wordings are hundreds of steps of the tiny model on anything but tool calls."""
 PATIENCE = 300.0
 QUESTIONS = ("e aí?", "que horas são?", "conta uma piada", "tudo certo?")
 
@@ -112,7 +110,6 @@ def life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Life]:
         make_taught(tmp_path, tmp_path / "cache"),
         plugin={"disk_cap_gb": CAP_BYTES / 1e9},
         train={"learning_rate": RATE},
-        memory={"wordings": WORDINGS},
         serve={"keep_versions": KEPT},
         gate={"watch": False},
     )

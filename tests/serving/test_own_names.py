@@ -20,7 +20,10 @@ def said_by(model: str) -> LoggedTurn:
 
 
 @pytest.mark.parametrize("version", ["base", "v0003"])
-def test_every_name_that_a_backend_gives_is_the_plugins_own(version: str, data: DataFolder) -> None:
+def test_every_name_that_a_backend_gives_is_the_plugins_own(
+    version: str, data: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aeon_plugin_ft.serving.embedded.deployer.keeps_all", lambda *_: False)
     base = BaseModel("x", "sha256:0", "llama", 1, Path("x"), Path("x.gguf"))
     embedded = EmbeddedDeployer(data)._config(version, base, None, ServeSection()).alias
     for name in (embedded, tag_name(version, "sha256:1a2b3c4d5e"), openai._name(version, "sha256:1a2b3c4d5e")):

@@ -9,6 +9,7 @@ today only give nothing; nor do documents and passwords, which the recognisers o
 have been said (`LONGEST_TEXT`, `LONGEST_SENTENCE` characters) is not read: a pasted book costs no more than a page.
 
 text.py         sentences, words, commas
+casing.py       capitals for a text without any; data/casing.toml
 lexicon.py      data/words.toml, data/verbs.toml
 subjects.py     of whom a clause speaks
 clauses.py      who, verb, rest; where the next clause begins

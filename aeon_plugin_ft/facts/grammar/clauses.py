@@ -111,6 +111,9 @@ class ClauseReader:
         if word in _I:
             clause = self.read(at, end, None, None)
             return clause is not None and (clause.person in _FIRST or clause.never)
+        if word in _OTHERS:
+            form = verb_at(words, at + 1, end)
+            return form is not None and form[0].verb in _STATES and form[0].person in _THIRD
         verb = at + 1 if word in _NOT | _BETWEEN and at + 1 < end else at
         if (
             words[verb].folded in _FIRST_ONLY
@@ -230,11 +233,30 @@ class ClauseReader:
         self, first: int, end: int, make: SubjectMaker, owned: bool = False
     ) -> tuple[Subject | None, int, frozenset[str]]:
         stop = verb_after(self.sentence, first, end, copula=False) if first < end else None
-        if stop is None and self._copula and owned and first < end:
+        if stop is None and self._copula and first < end and (owned or self._must_be_copula(first, end)):
             stop = verb_after(self.sentence, first, end, copula=True)
         if stop is None:
             return None, first, _THIRD
         return make(first, stop), stop, _THIRD
+
+    def _must_be_copula(self, first: int, end: int) -> bool:
+        """Whether the first "e" behind an article and its noun is "é": "o nome do meu cachorro **e** Thor"; not in "a
+        gata **e** o cachorro dormem", where the verb comes later."""
+        words = self.sentence.words
+        if not first or words[first - 1].folded not in _ARTICLES:
+            return False
+        joint = next((at for at in range(first + 1, end) if words[at].folded == "e"), end)
+        if any(word.folded == "com" for word in words[first:joint]):  # "o baba com os caras"
+            return False
+        if joint == first + 1 and joint + 1 < end and words[joint + 1].folded in {"o", "a"}:  # "o Tom e a Mel"
+            return False
+        for at in range(joint + 2, end):
+            if words[at].folded in _JOINTS:
+                return True
+            form = verb_at(words, at, end)
+            if form is not None and form[0].person in _THIRD and words[at - 1].folded not in BEFORE_NOUN:
+                return False
+        return joint + 1 < end
 
     def _bare_e(self, at: int) -> bool:
         """Whether the word is an "e" without its accent and nothing tells that it is "é": in "chama Fumaca e e cinza"

@@ -60,7 +60,14 @@ def read(text: str, voice: Voice) -> list[Claim]:
         last = reading.last
         if len(claims) >= MOST_CLAIMS:
             break
+    if text == text.lower():
+        claims = [_as_written(one) for one in claims]
     return without_personal_data(text[:LONGEST_TEXT], claims)
+
+
+def _as_written(claim: Claim) -> Claim:
+    """The words as they stand in a text without capitals: those that were put in are a help to the rules only."""
+    return replace(claim, subject=claim.subject.lower(), attribute=claim.attribute.lower(), value=claim.value.lower())
 
 
 def may_tell(text: str, voice: Voice) -> bool:

@@ -19,6 +19,8 @@ from aeon_plugin_ft.facts.grammar.values import (
     parts,
     trimmed,
     with_state,
+    without_date,
+    without_more,
     without_relative,
     without_shift,
 )
@@ -51,6 +53,11 @@ _NO_PLACE = re.compile(
 )
 """When, and who is elsewhere: "mora no Canadá **e minha irmã em Recife**", "nasci em Crato **no dia 2**"."""
 _IN_TOWN = re.compile(r" em (?P<town>[A-ZÀ-Ý])")
+_CUT_SHORT = {
+    Relation.NAME: re.compile(r" ou "),
+    Relation.DAY: re.compile(r" e (?:segunda|terca|quarta|quinta|sexta|sabado|domingo)\b"),
+}
+"""What may not follow a value: "é a Fork **ou a Mimi**", and half of "terça **e sexta**"."""
 _MACRO = re.compile(r"\{([a-z]\w*)\}")
 
 
@@ -190,8 +197,11 @@ class RuleReader:
     def _claim(
         self, rule: Rule, clause: Clause, match: re.Match[str], span: tuple[int, int], relation: Relation, ended: bool
     ) -> Claim | None:
-        start, end = self._value(clause, relation, span)
+        group = "blood" in clause.subject.kinds  # "o negativo", of which the "o" is no article
+        start, end = span if group else self._value(clause, relation, span)
         value, folded = self.sentence.text[start:end], self.sentence.folded[start:end]
+        if relation in _CUT_SHORT and _CUT_SHORT[relation].match(self.sentence.folded, end):
+            return None
         named, _ = self._group(match, "subject")
         if not self._holds(rule, Candidate(value, folded, clause.subject, match.groupdict(), named), relation, ended):
             return None
@@ -218,11 +228,15 @@ class RuleReader:
             end = names.end() if names else end
         if relation in _UP_TO_RELATIVE:
             end = without_relative(folded, start, end)
+        if relation is Relation.NAME and self.sentence.caseless:
+            end = without_more(text, folded, start, end)
         if relation is Relation.NAME and clause.subject.kinds & {"owner", "person"}:
             whence = _WHENCE.match(text, start, end)
             end = whence.end("name") if whence else end
         if relation is Relation.JOB:
             end = _without_town(text, folded, start, end)
+        if relation in _TOWNS:
+            end = without_date(folded, start, end)
         if relation in _PLACES:
             other = _NO_PLACE.search(folded, start, end)
             end = other.start() if other else end

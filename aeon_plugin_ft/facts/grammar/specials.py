@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from aeon_plugin_ft.facts.grammar.lexicon import member, read_toml
 from aeon_plugin_ft.facts.grammar.rules import expanded
 from aeon_plugin_ft.facts.grammar.subjects import Subject, Voice
 from aeon_plugin_ft.facts.grammar.text import Sentence
-from aeon_plugin_ft.facts.grammar.values import acceptable, in_class, trimmed, without_relative
+from aeon_plugin_ft.facts.grammar.values import acceptable, in_class, trimmed, without_more, without_relative
 from aeon_plugin_ft.facts.model import OWNER, Claim, Relation
 from aeon_plugin_ft.privacy.folding import fold_accents
 from aeon_plugin_ft.privacy.text import vocabulary
@@ -87,11 +87,16 @@ class SpecialReader:
                 yield self._made(OWNER, Relation.NAME, self._value(alone), alone)
             return
         value = self._value(match)
+        if self.sentence.caseless:  # "aqui é o valmir sou operador"
+            start, end = match.span("value")
+            end = without_more(self.sentence.text, self.sentence.folded, start, end)
+            value = self.sentence.text[start:end]
         folded = fold_accents(value)
         greeted = value[:1].isupper() and _pattern("greeting").search(self.sentence.folded) is not None
         named = greeted or member("first_name", folded) or member("title", folded) or not match["place"]
         if acceptable(value, value) and named and not in_class("team", fold_accents(value)):
-            yield self._made(OWNER, Relation.NAME, value, match)
+            made = self._made(OWNER, Relation.NAME, value, match)
+            yield replace(made, end=match.start("value") + len(value)) if self.sentence.caseless else made
 
     def _entry(self, begin: int) -> Iterator[Special]:
         """ "Filme favorito: Central do Brasil", as in a form."""

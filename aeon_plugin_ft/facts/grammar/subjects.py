@@ -77,6 +77,8 @@ _HEADS = {
     for word in words
 }
 """The noun that a sentence begins with to the kind of subject that it is."""
+_NOBODY = frozenset({"senhor", "senhora", "deus", "jesus"})
+"""Of whom verses speak: "o Senhor é meu pastor"."""
 _OTHER_WORDS = {
     "sangue": "tipo sanguíneo", "tipo de sangue": "tipo sanguíneo", "grupo sanguineo": "tipo sanguíneo",
     "numero de sapato": "calçado", "numero do sapato": "calçado",
@@ -186,8 +188,9 @@ def _owned(sentence: Sentence, start: int, folded: str) -> Subject | None:
         return None
     if folded in _HEADS:
         return Subject("", frozenset({_HEADS[folded]}), head=original)
-    if folded in _OTHER_WORDS:
-        return Subject("", frozenset({"side"}), head=_OTHER_WORDS[folded])
+    if folded in _OTHER_WORDS or folded in _OTHER_WORDS.values() or folded == "tipo sanguineo":
+        head = _OTHER_WORDS.get(folded, original)
+        return Subject("", frozenset({"blood" if "sangu" in head else "side"}), head=head)
     if folded in classes()["favourite_noun"]:
         return Subject("", frozenset({"favourite"}), head=original)
     if folded in classes()["owner_side"]:
@@ -234,7 +237,7 @@ def definite(sentence: Sentence, begin: int, end: int, voice: Voice, last: Subje
         return of
     start, stop = words[begin].start, words[end - 1].end
     folded, original = sentence.folded[start:stop], sentence.text[start:stop]
-    if member("secret", folded):
+    if member("secret", folded) or folded in _NOBODY:
         return None
     article = words[begin - 1].folded if begin else ""
     feminine = article in _FEMININE if article in _ARTICLE else None

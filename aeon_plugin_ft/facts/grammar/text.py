@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from aeon_plugin_ft.facts.grammar.casing import broken, with_capitals
 from aeon_plugin_ft.privacy.folding import fold_in_place
 
 LONGEST_TEXT = 2000
@@ -45,6 +46,8 @@ class Sentence:
     words: tuple[Word, ...]
     breaks: tuple[int, ...]
     quoted: tuple[tuple[int, int], ...]
+    caseless: bool
+    """Whether it was written without a capital, as speech recognition does: those of `text` were put in."""
 
     def segments(self) -> Iterator[tuple[int, int]]:
         """Index of the first word, and behind the last, of each part between two breaks."""
@@ -70,20 +73,24 @@ def sentences(text: str) -> Iterator[Sentence]:
     whole = len(text) <= LONGEST_TEXT
     text = text[:LONGEST_TEXT]
     folded = fold_in_place(text)
+    caseless = text == text.lower()
+    text = with_capitals(text, folded)
     begin = 0
     for mark in _SENTENCE_END.finditer(folded):
         if mark.start() > begin:
-            yield from _sentence(text, folded, begin, mark.start(), "?" in mark.group())
+            yield from _sentence(text, folded, begin, mark.start(), "?" in mark.group(), caseless)
         begin = mark.end()
     if whole:  # a sentence that is cut off says something else
-        yield from _sentence(text, folded, begin, len(text), False)
+        yield from _sentence(text, folded, begin, len(text), False, caseless)
 
 
-def _sentence(text: str, folded: str, start: int, end: int, asks: bool) -> Iterator[Sentence]:
+def _sentence(text: str, folded: str, start: int, end: int, asks: bool, caseless: bool) -> Iterator[Sentence]:
     if end - start > LONGEST_SENTENCE:
         return
     words = tuple(Word(m.group(), m.start(), m.end()) for m in _WORD.finditer(folded, start, end))
     if words:
         breaks = tuple(m.start() for m in _BREAK.finditer(folded, start, end))
-        quoted = tuple(m.span() for m in _QUOTED.finditer(text, start, min(end + 2, len(text))))
-        yield Sentence(text, folded, start, end, asks, words, breaks, quoted)
+        if caseless:
+            breaks = tuple(sorted({*breaks, *(start + at for at in broken(text[start:end], folded[start:end]))}))
+        quoted = tuple(m.span() for m in _QUOTED.finditer(text, start, min(end + len('."'), len(text))))
+        yield Sentence(text, folded, start, end, asks, words, breaks, quoted, caseless)

@@ -6,13 +6,17 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+from aeon_plugin_ft.facts.grammar.casing import NAME_RUN
 from aeon_plugin_ft.facts.grammar.lexicon import member, read_toml
 
 LONGEST_VALUE = 120
+_REST_OF_NAME = 2
+"""Words behind those that surely are a name which may be more of it: "Ângela prado", "Estrela do mar"."""
 
 _ARTICLE = re.compile(r"(?:o|a|os|as|um|uma|uns|umas)\s+(?=\S)")
 _TITLE = re.compile(r"\s((?:O|A|Os|As)\s)$")
 """An article that is part of a title: "é O Auto da Compadecida"."""
+_ALSO = re.compile(rf" e (?:[oa] )?{NAME_RUN.pattern}")
 _EDGE = " \t,.;:!?\"'“”«»()-–—"
 _PREPOSITION = re.compile(r"(?:de|do|da|dos|das|a|ao|aos|as|com)\s+")
 
@@ -23,7 +27,7 @@ def _pattern(name: str) -> re.Pattern[str]:
     raw = _raw()[name]
     if name == "cut":
         return re.compile(rf"\s+(?:{raw})(?=$|\s).*$", re.VERBOSE)
-    return re.compile(rf"\s+(?:{raw})\b" if name in {"relative", "shift"} else raw)
+    return re.compile(rf"\s+(?:{raw})\b" if name in {"relative", "shift", "more", "date"} else raw)
 
 
 @lru_cache(1)
@@ -55,10 +59,30 @@ def without_shift(folded: str, start: int, end: int) -> int:
     return shift.start() if shift else end
 
 
+def without_date(folded: str, start: int, end: int) -> int:
+    """Where a town ends before a day or a month: "Alcântara **no dia treze de dezembro**"."""
+    date = _pattern("date").search(folded, start, end)
+    return date.start() if date else end
+
+
 def without_relative(folded: str, start: int, end: int) -> int:
     """Where a name or a thing ends before what is told of it: "Titan 160 **que é meu xodó**"."""
     relative = _pattern("relative").search(folded, start, end)
     return relative.start() if relative else end
+
+
+def without_more(text: str, folded: str, start: int, end: int) -> int:
+    """Where a name ends that nothing sets off: "valmir **sou operador**", "kelly **ela tem**"."""
+    more = _pattern("more").search(folded, start, end)
+    end = more.start() if more and more.start() > start else end
+    run = NAME_RUN.match(text, start, end)
+    if run is None:
+        return end
+    also = _ALSO.match(text, run.end(), end)
+    while also:
+        run, also = also, _ALSO.match(text, also.end(), end)
+    rest = text[run.end() : end].split()
+    return end if len(rest) <= _REST_OF_NAME and rest[-1:] != ["e"] else run.end()
 
 
 def with_state(folded: str, start: int, end: int, limit: int) -> int:

@@ -27,6 +27,7 @@ from aeon_plugin_ft.registry.model import Version
 from aeon_plugin_ft.serving.ask import warm
 from aeon_plugin_ft.serving.embedded.child import Address, SupervisedChild, new_config
 from aeon_plugin_ft.serving.embedded.server import ServerConfig
+from aeon_plugin_ft.serving.embedded.window import keeps_all
 from aeon_plugin_ft.serving.journal import SwapStep, process_lives, process_name
 from aeon_plugin_ft.serving.model import Deployer, Deployment, OnMoved, OnStep, unheard
 from aeon_plugin_ft.settings import ServeSection
@@ -161,7 +162,8 @@ class EmbeddedDeployer(Deployer):
         if base.gguf is None:
             raise ServingError(f"{base.spec} has no GGUF file", "Set [base] model to a GGUF of the same model")
         context, threads, reply_tokens = _size(settings)
-        return new_config(base.gguf, adapter, f"aeon-ft:{name}", context, threads, self.system_prompt(), reply_tokens)
+        config = new_config(base.gguf, adapter, f"aeon-ft:{name}", context, threads, self.system_prompt(), reply_tokens)
+        return replace(config, keep_all=keeps_all(base.gguf, config.context * config.slots))
 
     def _start(
         self, name: str, config: ServerConfig, adapter: Path | None, base_digest: str, digest: str, on_moved: OnMoved

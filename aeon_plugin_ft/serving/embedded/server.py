@@ -40,7 +40,8 @@ class ServerConfig:
     """`adapter` is a LoRA GGUF or None. `context` is tokens per conversation, `slots` how many conversations
     are computed at once (others wait). `port` 0: any free one. `warm_prompt` is a system prompt whose
     computation is kept for the first question; "" for none. `reply_tokens` ends a reply that does not end by
-    itself, when the request says nothing; -1: the context does."""
+    itself, when the request says nothing; -1: the context does. `keep_all`: also what lies beyond the window that a
+    model attends to is kept (see window.py)."""
 
     model: str
     adapter: str | None
@@ -52,6 +53,7 @@ class ServerConfig:
     port: int = 0
     warm_prompt: str = ""
     reply_tokens: int = -1
+    keep_all: bool = False
 
     def line(self) -> str:
         """As the first line of the child's stdin."""
@@ -123,6 +125,7 @@ def _load(config: ServerConfig) -> Any:
     params.cpuparams_batch.n_threads = config.threads
     params.n_predict = config.reply_tokens
     params.cache_ram_mib = 0
+    params.swa_full = config.keep_all
     params.slot_prompt_similarity = SIMILAR
     # An empty run at the start would cost a pass over all weights; `_warm` does one that is of use.
     params.warmup = False

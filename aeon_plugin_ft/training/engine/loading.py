@@ -65,6 +65,13 @@ def load_base(folder: Path, device: str, dtype: torch.dtype | None = None, quant
     return model.to(device)
 
 
+def narrow(model: torch.nn.Module, dtype: torch.dtype) -> None:
+    """The frozen weights in another type, in place; as if they had been loaded in it."""
+    for parameter in model.parameters():
+        if not parameter.requires_grad and parameter.is_floating_point():
+            parameter.data = parameter.data.to(dtype)
+
+
 def four_bits(device: str, dtype: torch.dtype) -> dict[str, Any]:
     """What `from_pretrained` needs to load in NF4 with double quantisation."""
     if device != "cuda":

@@ -125,9 +125,15 @@ class SharedPrefix:
         None: the stock path."""
         return self if shared else None
 
-    def widen(self) -> bool:
-        """Compute in a wider type from now on; False where the model is of the type that it is computed in."""
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether products are computed in a narrower type than the rest; False where there is one type only."""
         return False
+
+    @contextmanager
+    def widened(self) -> Iterator[None]:
+        """While it lasts, everything is computed in the widest type that the weights are there in."""
+        yield
 
     def _group(self, rows: Sequence[Row], group: Group, scale: float, weights: Sequence[float] | None = None) -> float:
         """Summed loss of a group, each row times its weight; gradients scaled by `scale`."""

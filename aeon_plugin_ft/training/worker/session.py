@@ -21,7 +21,7 @@ from aeon_plugin_ft.training.cached import cache_file
 from aeon_plugin_ft.training.engine.early import EarlyStopping, RegularCheckpoints, best_step, is_over, measurements
 from aeon_plugin_ft.training.engine.encode import Encoded, Encoder
 from aeon_plugin_ft.training.engine.layered.choice import engine_of, load_frozen
-from aeon_plugin_ft.training.engine.loading import add_adapter, free_bytes, pick_device, set_up_torch
+from aeon_plugin_ft.training.engine.loading import add_adapter, free_bytes, narrow, pick_device, set_up_torch
 from aeon_plugin_ft.training.engine.parity import Parity, check
 from aeon_plugin_ft.training.engine.precision import compute_type
 from aeon_plugin_ft.training.engine.shared import SharedPrefix, causal_model
@@ -106,12 +106,16 @@ class Session:
         self.phase(RunPhase.LOADING)
         device = pick_device()
         # The slowest part of a start, and not to be interrupted from inside: hence the looks before and after.
-        self.dtype = self._compute_type(device)
-        base, self.source = self.load(device, self.dtype)
+        self.dtype, wide = self._compute_type(device), self._is_checked_wide(device)
+        base, self.source = self.load(device, torch.float32 if wide else self.dtype)
         model = add_adapter(base, self.recipe, self.stages.newest() or self.config.parent)
         self.watch.check()
         trainer = self.trainer(model, self.encoded.rows, device)
         verdict = self.parity(trainer, self.encoded.rows)
+        if wide and self.source is None and self.dtype is not torch.float32:
+            narrow(model, self.dtype)
+            # What it computes with depends on the weights' type.
+            trainer.engine = SharedPrefix(model, self.micro_tokens, self.watch.check)
         assert trainer.engine is not None
         trainer.engine = trainer.engine.settle(shared=verdict.shared, dtype=verdict.dtype)
         self.watch.check()
@@ -175,6 +179,11 @@ class Session:
         if self.source is not None:
             self.source.close()
 
+    def _is_checked_wide(self, device: str) -> bool:
+        """Whether the start-up check is still to be made, and in fp32: two ways to the same gradient, rounded to bf16,
+        differ by more than a wrong mask would make. A GPU's fp32 weights may not fit beside the rest."""
+        return device == "cpu" and self._verdict_file() is None
+
     def _compute_type(self, device: str) -> torch.dtype:
         """Measured once a run: its later attempts must round as the first one did."""
         file = self.run.folder / PRECISION_FILE
@@ -195,9 +204,7 @@ class Session:
 
     def parity(self, trainer: SharedPrefixTrainer, rows: Sequence[Row]) -> Parity:
         """The start-up check, once a run: a resumed attempt must take the path of the first."""
-        file = self.run.folder / PARITY_FILE
-        # The run's own first: cached verdicts go by other names once a library changes, and a run keeps to its first.
-        kept_file = file if file.exists() else self._known_parity()
+        file, kept_file = self.run.folder / PARITY_FILE, self._verdict_file()
         if kept_file is not None:
             verdict = Parity(**json.loads(kept_file.read_text(encoding="utf-8")))
             write_json(file, asdict(verdict))
@@ -213,6 +220,12 @@ class Session:
             verdict = check(trainer.model, trainer.engine, first)
         write_json(file, asdict(verdict))
         return verdict
+
+    def _verdict_file(self) -> Path | None:
+        """Where the start-up check's verdict stands; None before there is one."""
+        own = self.run.folder / PARITY_FILE
+        # The run's own first: cached verdicts go by other names once a library changes, and a run keeps to its first.
+        return own if own.exists() else self._known_parity()
 
     def _known_parity(self) -> Path | None:
         """What the estimate of this very run has found on this machine a moment ago."""

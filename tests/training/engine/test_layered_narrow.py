@@ -96,8 +96,24 @@ def test_the_start_up_check_goes_back_to_fp32_where_the_rounding_is_no_rounding(
 
     monkeypatch.setattr(fast, "_product", broken)
     verdict = check(layered.causal, layered, batch)
-    assert (verdict.shared, verdict.dtype, layered.dtype) == (True, "float32", torch.float32)
+    assert (verdict.shared, verdict.dtype) == (True, "float32") and verdict.gradient_difference < 1e-4
+    assert layered.settle(shared=True, dtype=verdict.dtype).dtype == torch.float32
     assert all(parameter.grad is None for parameter in layered.trained)
+
+
+def test_the_start_up_check_finds_in_fp32_what_the_rounding_would_hide(
+    layered: LayeredPrefix, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mistake of some per cent of the gradient, which bf16 alone could have made."""
+    product = fast._product
+
+    def wrong(one: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        return product(one, weight, bias) * 1.002
+
+    monkeypatch.setattr(fast, "_product", wrong)
+    verdict = check(layered.causal, layered, rows("uneven", 4))
+    assert not verdict.shared and "change the result" in verdict.reason
+    assert verdict.gradient_difference < TOLERANCE[torch.bfloat16][1]
 
 
 def test_a_resumed_attempt_computes_in_the_type_of_the_first(layered: LayeredPrefix) -> None:

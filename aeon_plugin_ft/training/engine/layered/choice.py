@@ -41,7 +41,9 @@ def load_frozen(
         # In another format than safetensors, which transformers may know.
         return load_base(folder, device, dtype), None
     source = open_source(folder, base.gguf, recipe.threads)
-    layered = by_layers(run, source, recipe, device, free_bytes(device), dtype)
+    # A processor's start-up check is in fp32, whatever the run then computes in.
+    fits_in = torch.float32 if device == "cpu" else dtype
+    layered = by_layers(run, source, recipe, device, free_bytes(device), fits_in)
     return _load(folder, source, device, dtype, layered=layered, at_most=at_most)
 
 

@@ -132,10 +132,19 @@ class LayeredPrefix(SharedPrefix):
             self.dtype = getattr(torch, dtype)
         return self
 
-    def widen(self) -> bool:
-        """As `SharedPrefix.widen`."""
-        narrow, self.dtype = self.dtype != torch.float32, torch.float32
-        return narrow
+    @property
+    def is_narrowed(self) -> bool:
+        """As `SharedPrefix.is_narrowed`."""
+        return self.dtype != torch.float32
+
+    @contextmanager
+    def widened(self) -> Iterator[None]:
+        """As `SharedPrefix.widened`."""
+        before, self.dtype = self.dtype, torch.float32
+        try:
+            yield
+        finally:
+            self.dtype = before
 
     # -- one step --------------------------------------------------------------------------------
 

@@ -115,9 +115,11 @@ class Session:
         if wide and self.source is None and self.dtype is not torch.float32:
             narrow(model, self.dtype)
             # What it computes with depends on the weights' type.
-            trainer.engine = SharedPrefix(model, self.micro_tokens, self.watch.check)
+            trainer.engine = self._engine(model)
         assert trainer.engine is not None
-        trainer.engine = trainer.engine.settle(shared=verdict.shared, dtype=verdict.dtype)
+        trainer.engine = trainer.engine.settle(
+            shared=verdict.shared, dtype=verdict.dtype, through_layers=verdict.through_layers
+        )
         self.watch.check()
         return trainer, self.encoded.rows, verdict
 
@@ -170,9 +172,12 @@ class Session:
             order=self.order,
             checkpoints=self.checkpoints,
             lora_plus=self.recipe.lora_plus,
-            engine=engine_of(model, self.source, self.micro_tokens, self.watch.check, self.run.folder, self.dtype),
+            engine=self._engine(model),
             between=self.watch.check,
         )
+
+    def _engine(self, model: Any) -> SharedPrefix:
+        return engine_of(model, self.source, self.micro_tokens, self.watch.check, self.run.folder, self.dtype)
 
     def close(self) -> None:
         """Let go of the base's files."""
@@ -306,7 +311,7 @@ class Session:
                     folder=self.run.folder / f"checkpoints-{kind}",
                     tell=self._teller(kind),
                     check=self.watch.check,
-                    engine=None if self.source is None else trainer.engine,
+                    engine=trainer.engine,
                 )
                 report = stage.run(trainer.processing_class, str(trainer.args.device.type))
                 self.stages.finish(kind, trainer.model, report=asdict(report))

@@ -21,22 +21,19 @@ FAMILIES = frozenset({"llama", "mistral", "qwen2", "qwen3", "granite", "smollm3"
 """`model_type` of transformers' configs."""
 
 
-def layers_of(causal: Any, longest: int) -> list[LayerParts]:
-    """The layers of a transformers model with an adapter around its linear ones, for rows of at most `longest` tokens.
-    Raises NotShareableError where they are not of this kind."""
+def layers_of(causal: Any) -> list[LayerParts]:
+    """The layers of a transformers model with an adapter around its linear ones. Raises NotShareableError where they
+    are not of this kind."""
     config = causal.config.get_text_config()
     if config.model_type not in FAMILIES:
         raise NotShareableError(f"layers of the family {config.model_type} are not written out")
     if config.hidden_act != "silu":
         raise NotShareableError(f"the model's MLP is gated by {config.hidden_act}")
-    return [_layer(module, config, longest) for module in causal.base_model.layers]
+    return [_layer(module, config) for module in causal.base_model.layers]
 
 
-def _layer(module: Any, config: Any, longest: int) -> LayerParts:
+def _layer(module: Any, config: Any) -> LayerParts:
     attention, mlp = module.self_attn, module.mlp
-    window = getattr(attention, "sliding_window", None)
-    if window is not None and window < longest:
-        raise NotShareableError("the model's attention has a window shorter than the examples")
     if getattr(attention, "attention_dropout", 0.0):
         raise NotShareableError("the model's attention has attention dropout")
     width = int(attention.head_dim)
@@ -110,13 +107,30 @@ def lora_of(module: Any) -> Lora | None:
     return Lora(down, up, float(module.scaling[names[0]]))
 
 
-def adapters_of(causal: Any) -> tuple[Any, ...]:
-    """What of a model's adapters decides about the parts of its layers: another tuple, other parts."""
-    made: list[Any] = []
-    for module in causal.modules():
-        if isinstance(module, LoraLayer):
-            made.append((tuple(module.active_adapters), module.disable_adapters, tuple(module.merged_adapters)))
-    return tuple(made)
+def window_of(causal: Any) -> int | None:
+    """How many tokens the layer that sees least looks back; None where all see everything."""
+    config = causal.config.get_text_config()
+    # Some families tell it to each layer, and the others read it in the config.
+    everywhere = getattr(config, "sliding_window", None)
+    windows = {getattr(module.self_attn, "sliding_window", everywhere) for module in causal.base_model.layers}
+    return min((window for window in windows if window is not None), default=None)
+
+
+def adapted_of(causal: Any) -> list[Any]:
+    """The layers that PEFT has put an adapter around."""
+    return [module for module in causal.modules() if isinstance(module, LoraLayer)]
+
+
+def adapters_of(adapted: Sequence[Any]) -> tuple[Any, ...]:
+    """What of such layers decides about the parts of a model: another tuple, other parts."""
+    return tuple(
+        # Where the weights are, too: they may have been put into another type.
+        (
+            tuple(layer.active_adapters), layer.disable_adapters, tuple(layer.merged_adapters),
+            layer.get_base_layer().weight.data_ptr(),
+        )
+        for layer in adapted
+    )  # fmt: skip
 
 
 def trained_outside(causal: Any, parts: Sequence[LayerParts]) -> bool:

@@ -17,7 +17,14 @@ from torch import Tensor
 from aeon_plugin_ft.training.engine.attention import NotShareableError
 from aeon_plugin_ft.training.engine.flat import layer
 from aeon_plugin_ft.training.engine.flat.adapter import AdapterMemory
-from aeon_plugin_ft.training.engine.flat.anatomy import adapters_of, embed, layers_of, trained_outside
+from aeon_plugin_ft.training.engine.flat.anatomy import (
+    adapted_of,
+    adapters_of,
+    embed,
+    layers_of,
+    trained_outside,
+    window_of,
+)
 from aeon_plugin_ft.training.engine.flat.attention import attention_of
 from aeon_plugin_ft.training.engine.flat.layer import Kept, LayerParts, Pass
 from aeon_plugin_ft.training.engine.flat.layout import Layout, passes
@@ -46,6 +53,8 @@ class FlatPrefix(SharedPrefix):
         self.pieces = pieces or Eager()
         self._of: tuple[Any, ...] | None = None
         self._parts: list[LayerParts] = []
+        self._window = window_of(self.causal)
+        self._adapted = adapted_of(self.causal)
         self._memory = AdapterMemory([], self.dtype)
         self._look()
         if trained_outside(self.causal, self._parts):
@@ -53,17 +62,24 @@ class FlatPrefix(SharedPrefix):
 
     def step(self, rows: Sequence[Row], denominator: int | None = None) -> tuple[float, int]:
         """As `SharedPrefix.step`."""
+        if self._sees_less(rows):
+            return super().step(rows, denominator)
         count = sum(row.supervised for row in rows)
         scale = 1.0 / max(1, count if denominator is None else denominator)
         return self._learn(rows, None, scale) * scale, count
 
     def accumulate(self, rows: Sequence[Row], weights: Sequence[float]) -> None:
         """As `SharedPrefix.accumulate`."""
+        if self._sees_less(rows):
+            return super().accumulate(rows, weights)
         self._learn(rows, weights, 1.0)
+        return None
 
     @torch.no_grad()
     def losses(self, rows: Sequence[Row]) -> list[float]:
         """As `SharedPrefix.losses`."""
+        if self._sees_less(rows):
+            return super().losses(rows)
         by_row = [0.0] * len(rows)
         self._look()
         for layout in self._layouts(rows):
@@ -72,6 +88,19 @@ class FlatPrefix(SharedPrefix):
             for owner, loss in zip(layout.owners, losses.tolist(), strict=True):
                 by_row[owner] += loss
         return by_row
+
+    def settle(self, *, shared: bool, dtype: str = "", through_layers: bool = False) -> SharedPrefix | None:
+        """As `SharedPrefix.settle`."""
+        engine = self.through_layers() if through_layers else self
+        return engine if shared else None
+
+    def through_layers(self) -> SharedPrefix:
+        """As `SharedPrefix.through_layers`."""
+        return SharedPrefix(self.model, self.micro_tokens, self.between)
+
+    def _sees_less(self, rows: Sequence[Row]) -> bool:
+        """Whether the model's window is shorter than one of the rows: the kernels here know of none."""
+        return self._window is not None and any(len(row.ids) > self._window for row in rows)
 
     @torch.no_grad()
     def _learn(self, rows: Sequence[Row], weights: Sequence[float] | None, scale: float) -> float:
@@ -127,9 +156,8 @@ class FlatPrefix(SharedPrefix):
         half = cos.shape[-1] // 2
         parts = self._parts[0]
         attention = attention_of(layout, parts.attention_scale, self.pieces, self.dtype, parts.width)
-        return Pass(
-            self.pieces, attention, cos[0, :, None, :half], sin[0, :, None, :half], layout.at, self.between
-        )  # fmt: skip
+        cos, sin = cos[0, :, None, :half], sin[0, :, None, :half]
+        return Pass(self.pieces, attention, cos, sin, -sin, layout.at, self.between)
 
     def _normed(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
         norm = self.causal.base_model.norm
@@ -147,14 +175,15 @@ class FlatPrefix(SharedPrefix):
 
     def _look(self) -> None:
         """Find the layers' parts, anew where other adapters are in use than before, and copy the adapter."""
-        now = adapters_of(self.causal)
+        now = adapters_of(self._adapted)
         if now != self._of:
-            self._parts = layers_of(self.causal, int(self.config.max_position_embeddings))
+            self._parts = layers_of(self.causal)
             projections = [one for parts in self._parts for one in parts.projections]
             parameters = [parameter for one in projections for parameter in one.parameters]
             self._memory = AdapterMemory(parameters, self.dtype)
             for one in projections:
                 one.memory = self._memory
-            self._of = now
+            # Again: layers that lie side by side have been moved there.
+            self._of = adapters_of(self._adapted)
         with torch.no_grad():
             self._memory.refresh()

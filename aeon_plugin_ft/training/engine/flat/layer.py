@@ -58,13 +58,14 @@ class LayerParts:
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """What the layers of one pass have in common. `cos`, `sin` [T, 1, D / 2]; `at` [n] are the only tokens that the
+    """What the layers of one pass have in common. `cos`, `sin` [T, 1, D / 2] and `back` (-sin); `at` [n] are the only tokens that the
     last layer's output is wanted of; `between` may raise to leave."""
 
     pieces: Pieces
     attention: Attention
     cos: Tensor
     sin: Tensor
+    back: Tensor
     at: Tensor
     between: Callable[[], None]
 
@@ -139,7 +140,7 @@ def backward(parts: LayerParts, grad: Tensor, kept: Kept, around: Pass, *, last:
     )  # fmt: skip
     d_query_key = torch.cat(grads[:2], 1)
     if parts.turned:
-        d_query_key = around.pieces.rope(d_query_key, around.cos, -around.sin)
+        d_query_key = around.pieces.rope(d_query_key, around.cos, around.back)
     if kept.raw is not None:
         d_query_key = _norm_heads_backward(parts, d_query_key, kept, around.pieces)
     normed = _again(around.pieces, kept.x, parts.before, kept.scale)

@@ -67,9 +67,8 @@ class Eager:
             return back if into is None else into.add_(back)
         weighted = grad * weight
         # d x = r (w g - x r^2 / n <w g, x>): the second term is what r itself owes to x.
-        along = torch.linalg.vecdot(weighted, x)[..., None] * scale.square().to(x.dtype)
+        along = torch.linalg.vecdot(weighted, x)[..., None] * scale.square()
         weighted.addcmul_(x, along, value=-1 / width)
-        scale = scale.to(x.dtype)
         return weighted.mul_(scale) if into is None else into.addcmul_(weighted, scale)
 
     def rope(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ import torch
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.base.training_copy import whole_copy
 from aeon_plugin_ft.store.files import write_json
+from aeon_plugin_ft.training.engine.flat.choice import whole_engine
 from aeon_plugin_ft.training.engine.layered.engine import LayeredPrefix
 from aeon_plugin_ft.training.engine.layered.skeleton import load_skeleton, load_whole
 from aeon_plugin_ft.training.engine.loading import free_bytes, load_base, pick_dtype
@@ -80,7 +81,7 @@ def engine_of(
     """The engine for what was loaded here, once there is an adapter around it. `scratch` is where a layer-wise one
     keeps what is too large for the memory, `dtype` what it multiplies in; a whole model has its own type."""
     if source is None:
-        return SharedPrefix(model, micro_tokens, between)
+        return whole_engine(model, micro_tokens, between)
     return LayeredPrefix(model, source, min(micro_tokens, MICRO_TOKENS), between, scratch, dtype=dtype)
 
 

@@ -1,0 +1,26 @@
+"""Which engine computes a model that is in memory as a whole."""
+
+from __future__ import annotations
+
+import logging
+
+import torch
+
+from aeon_plugin_ft.training.engine.attention import NotShareableError
+from aeon_plugin_ft.training.engine.flat.compiled import best_pieces
+from aeon_plugin_ft.training.engine.flat.engine import FlatPrefix
+from aeon_plugin_ft.training.engine.shared import Checkpoint, SharedPrefix
+
+log = logging.getLogger(__name__)
+
+
+def whole_engine(model: torch.nn.Module, micro_tokens: int, between: Checkpoint) -> SharedPrefix:
+    """The engine with the fewest operators that knows the model's layers; else the one that goes through the layers
+    themselves."""
+    try:
+        engine = FlatPrefix(model, micro_tokens, between)
+    except NotShareableError as error:
+        log.info("Computing through the model's own layers: %s", error)
+        return SharedPrefix(model, micro_tokens, between)
+    engine.pieces = best_pieces(engine.device, engine.config, engine.dtype)
+    return engine

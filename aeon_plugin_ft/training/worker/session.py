@@ -33,6 +33,7 @@ from aeon_plugin_ft.training.plan import Row
 from aeon_plugin_ft.training.recipe import step_examples
 from aeon_plugin_ft.training.runs import RunConfig
 from aeon_plugin_ft.training.worker import checkpoints
+from aeon_plugin_ft.training.worker.card import watch_card
 from aeon_plugin_ft.training.worker.stages import Stages
 from aeon_plugin_ft.training.worker.stopping import StopRequested, StopWatch
 from aeon_plugin_ft.weights.sources import WeightSource
@@ -110,6 +111,10 @@ class Session:
         base, self.source = self.load(device, torch.float32 if wide else self.dtype)
         model = add_adapter(base, self.recipe, self.stages.newest() or self.config.parent)
         self.watch.check()
+        if device == "cuda":
+            # Once the weights are there: what the card holds from now on beside them is other programs'.
+            uuid = f"GPU-{torch.cuda.get_device_properties(model.device).uuid}"
+            self.watch.looks.append(watch_card(uuid, torch.cuda.memory_reserved))
         trainer = self.trainer(model, self.encoded.rows, device)
         verdict = self.parity(trainer, self.encoded.rows)
         if wide and self.source is None and self.dtype is not torch.float32:

@@ -58,8 +58,8 @@ class LayerParts:
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """What the layers of one pass have in common. `cos`, `sin` [T, 1, D / 2] and `back` (-sin); `at` [n] are the only tokens that the
-    last layer's output is wanted of; `between` may raise to leave."""
+    """What the layers of one pass have in common. `cos`, `sin` [T, 1, D / 2] and `back` (-sin) turn queries and keys;
+    `at` [n] are the only tokens that the last layer's output is wanted of; `between` may raise to leave."""
 
     pieces: Pieces
     attention: Attention

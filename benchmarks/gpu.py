@@ -124,7 +124,7 @@ def measure(options: argparse.Namespace) -> list[dict[str, Any]]:
     engine, shape = options.child, options.shape[0]
     began = time.perf_counter()
     vocabulary = SHAPES[shape].vocabulary
-    adapted = build(shape, options.quantize, unsloth=engine == "unsloth")
+    adapted = build(shape, options.quantize)
     step, optimizer = stepper(engine, adapted, options.micro_tokens)
     set_up, made = time.perf_counter() - began, []
     for batch in options.batch:
@@ -139,7 +139,7 @@ def measure(options: argparse.Namespace) -> list[dict[str, Any]]:
     return made
 
 
-def build(shape_name: str, quantize: str = "none", *, unsloth: bool = False) -> Any:
+def build(shape_name: str, quantize: str = "none") -> Any:
     """Random weights of a public shape on the card, an adapter around its linear layers."""
     import torch
     from peft import LoraConfig, get_peft_model
@@ -158,11 +158,37 @@ def build(shape_name: str, quantize: str = "none", *, unsloth: bool = False) -> 
         model: Any = LlamaForCausalLM(config)
     torch.set_default_dtype(torch.float32)
     model.requires_grad_(False)
+    if quantize == "4bit":
+        in_four_bits(model)
     torch.manual_seed(17)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         adapter = LoraConfig(r=16, lora_alpha=16, target_modules="all-linear", task_type="CAUSAL_LM")
         return get_peft_model(model, adapter).train()
+
+
+def in_four_bits(model: Any) -> None:
+    """The layers' matrices as bitsandbytes has them after loading, and the table of words where ours leaves it."""
+    import bitsandbytes as bnb
+    import torch
+
+    from aeon_plugin_ft.training.engine.loading import keep_embedding_off
+
+    for module in list(model.base_model.modules()):
+        for name, linear in list(module.named_children()):
+            if type(linear) is torch.nn.Linear:
+                made = bnb.nn.Linear4bit(
+                    linear.in_features, linear.out_features, bias=False, compute_dtype=torch.bfloat16,
+                    compress_statistics=True, quant_type="nf4", device="meta",
+                )  # fmt: skip
+                weight = linear.weight.data.to("cpu")
+                setattr(module, name, made)
+                del linear
+                made.weight = bnb.nn.Params4bit(
+                    weight, requires_grad=False, compress_statistics=True, quant_type="nf4", module=made
+                ).to("cuda")
+    keep_embedding_off(model)
+    torch.cuda.empty_cache()
 
 
 def stepper(engine: str, adapted: Any, micro_tokens: int) -> tuple[Any, Any]:

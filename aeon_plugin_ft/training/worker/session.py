@@ -21,7 +21,7 @@ from aeon_plugin_ft.training.cached import cache_file
 from aeon_plugin_ft.training.engine.early import EarlyStopping, RegularCheckpoints, best_step, is_over, measurements
 from aeon_plugin_ft.training.engine.encode import Encoded, Encoder
 from aeon_plugin_ft.training.engine.layered.choice import engine_of, load_frozen
-from aeon_plugin_ft.training.engine.loading import add_adapter, free_bytes, narrow, pick_device, set_up_torch
+from aeon_plugin_ft.training.engine.loading import CARDS, add_adapter, free_bytes, narrow, pick_device, set_up_torch
 from aeon_plugin_ft.training.engine.parity import Parity, check
 from aeon_plugin_ft.training.engine.precision import compute_type
 from aeon_plugin_ft.training.engine.shared import SharedPrefix, causal_model
@@ -113,7 +113,7 @@ class Session:
         self.watch.check()
         if device == "cuda":
             # Once the weights are there: what the card holds from now on beside them is other programs'.
-            uuid = f"GPU-{torch.cuda.get_device_properties(model.device).uuid}"
+            uuid = f"GPU-{torch.cuda.get_device_properties(torch.cuda.current_device()).uuid}"
             self.watch.looks.append(watch_card(uuid, torch.cuda.memory_reserved))
         trainer = self.trainer(model, self.encoded.rows, device)
         verdict = self.parity(trainer, self.encoded.rows)
@@ -208,7 +208,7 @@ class Session:
         chosen = chosen_micro_tokens(self.run.folder) or self.recipe.micro_tokens
         if not chosen:
             config = causal_model(model).config.get_text_config()  # type: ignore[union-attr, operator]
-            chosen = micro_tokens(config, free_bytes(device), rows, gpu=device == "cuda")
+            chosen = micro_tokens(config, free_bytes(device), rows, gpu=device in CARDS)
             write_json(self.run.folder / MEMORY_FILE, {"micro_tokens": chosen})
         return chosen
 

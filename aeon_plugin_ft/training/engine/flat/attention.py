@@ -6,6 +6,8 @@ log-sum-exp of the two parts and l = log(e^l1 + e^l2), the output is e^(l1-l) o1
 
 from __future__ import annotations
 
+import logging
+from functools import cache
 from typing import Protocol
 
 import torch
@@ -15,6 +17,8 @@ from aeon_plugin_ft.training.engine.flat.kernels import FlashOnProcessor, Kernel
 from aeon_plugin_ft.training.engine.flat.layout import Layout, Spans
 from aeon_plugin_ft.training.engine.flat.pieces import Pieces
 from aeon_plugin_ft.training.engine.packing import Packing
+
+log = logging.getLogger(__name__)
 
 
 class Attention(Protocol):
@@ -32,7 +36,15 @@ def attention_of(layout: Layout, scale: float, pieces: Pieces, dtype: torch.dtyp
     device = layout.ids.device
     if device.type == "cuda" and dtype in (torch.bfloat16, torch.float16) and _has_flash(device, width):
         return VarlenAttention(layout, scale, pieces)
+    if device.type != "cpu":
+        _say_plain(device.type, str(dtype))
     return PaddedAttention(layout, FlashOnProcessor(scale) if device.type == "cpu" else Plain(scale), pieces)
+
+
+@cache
+def _say_plain(device: str, dtype: str) -> None:
+    """Once for each in a process."""
+    log.info("Attention by plain products: PyTorch has no flash kernel for %s on this %s device", dtype, device)
 
 
 def _has_flash(device: torch.device, width: int) -> bool:

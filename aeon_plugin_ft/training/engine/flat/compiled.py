@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from aeon_plugin_ft.training.engine.flat.pieces import Eager, Pieces
+from aeon_plugin_ft.training.engine.loading import CARDS
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +25,7 @@ TOKENS = (96, 160)
 
 def best_pieces(device: torch.device, config: Any, dtype: torch.dtype = torch.bfloat16) -> Pieces:
     """Compiled ones on a card, where they compile; else the others. `config` is the model's text config."""
-    if device.type != "cuda":
+    if device.type not in CARDS:
         # On a processor they are a tenth of a step, and compiling takes longer than they would save in an hour.
         return Eager()
     pieces = Compiled()

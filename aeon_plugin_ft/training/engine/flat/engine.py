@@ -28,6 +28,7 @@ from aeon_plugin_ft.training.engine.flat.anatomy import (
 from aeon_plugin_ft.training.engine.flat.attention import attention_of
 from aeon_plugin_ft.training.engine.flat.layer import Kept, LayerParts, Pass
 from aeon_plugin_ft.training.engine.flat.layout import Layout, passes
+from aeon_plugin_ft.training.engine.flat.memory import MemoryNeed, free_on_card
 from aeon_plugin_ft.training.engine.flat.pieces import Eager, Pieces
 from aeon_plugin_ft.training.engine.head import loss_and_gradient, token_losses
 from aeon_plugin_ft.training.engine.shared import Checkpoint, SharedPrefix
@@ -169,9 +170,14 @@ class FlatPrefix(SharedPrefix):
             yield Layout.of(rows, groups, self.device)
 
     def kept_layers(self, tokens: int, prompts: int) -> int:
-        """How many layers keep all that the way back needs, in a pass of `tokens`, `prompts` of them of prompts."""
+        """How many layers keep all that the way back needs, in a pass of `tokens`, `prompts` of them of prompts. It
+        changes no number, only how long a step takes."""
         room = self.micro_tokens + prompts
-        return self.layers if tokens <= room else int(self.layers * room / tokens)
+        allowed = self.layers if tokens <= room else int(self.layers * room / tokens)
+        if self.device.type != "cuda":
+            return allowed
+        need = MemoryNeed.of(self._parts[0], self.layers, self.dtype.itemsize, tokens)
+        return max(0, min(allowed, (free_on_card(self.device) - need.at_work) // need.kept))
 
     def _look(self) -> None:
         """Find the layers' parts, anew where other adapters are in use than before, and copy the adapter."""

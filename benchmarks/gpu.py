@@ -33,7 +33,7 @@ from benchmarks.launches import rows as random_rows  # noqa: E402
 from benchmarks.shapes import SHAPES  # noqa: E402
 
 ENGINES = {
-    "flat": (), "flat-eager": (), "shared": (), "plain": (), "trl": ("trl",), "trl-micro": ("trl",),
+    "flat": (), "shared": (), "plain": (), "trl": ("trl",), "trl-micro": ("trl",),
     "trl-liger": ("trl", "liger_kernel"), "unsloth": ("unsloth", "trl"),
 }  # fmt: skip
 """Engines and the packages that they need. `plain` is transformers and PEFT with the whole batch at once: what TRL
@@ -93,9 +93,6 @@ def _child(engine: str, shape: str, options: argparse.Namespace) -> list[dict[st
         print(f"{shape:9s} {engine:10s} failed: {' | '.join(done.stderr.strip().splitlines()[-6:])[-1500:]}")
         return []
     made: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
-    for line in done.stderr.splitlines():
-        if "kernel" in line.lower() and "operator by operator" in line:
-            print(line)
     for one in made:
         show(one)
     return made
@@ -122,18 +119,28 @@ def measure(options: argparse.Namespace) -> list[dict[str, Any]]:
     import torch
 
     engine, shape = options.child, options.shape[0]
+    if engine == "unsloth":
+        # It changes transformers and TRL, if it comes before them.
+        import unsloth  # noqa: F401
     began = time.perf_counter()
     vocabulary = SHAPES[shape].vocabulary
-    adapted = build(shape, options.quantize)
-    step, optimizer = stepper(engine, adapted, options.micro_tokens)
+    if ENGINES[engine]:
+        from benchmarks.gpu_trainers import trainer_time
+
+        adapted: Any = None
+        of_rows: Any = partial(trainer_time, engine, shape, options)
+    else:
+        adapted = build(shape, options.quantize)
+        of_rows = partial(timed, stepper(engine, adapted, options.micro_tokens), options=options)
     set_up, made = time.perf_counter() - began, []
     for batch in options.batch:
         rows = random_rows(batch, vocabulary=vocabulary)
         head = {"engine": engine, "shape": shape, "batch": batch, "set_up": set_up}
         try:
-            made.append({**head, **timed(step, rows, options, torch.cuda.get_device_name())})
+            made.append({**head, **of_rows(rows), "device": torch.cuda.get_device_name()})
         except torch.OutOfMemoryError:
-            optimizer.zero_grad()
+            if adapted is not None:
+                adapted.zero_grad(set_to_none=True)
             torch.cuda.empty_cache()
             made.append({**head, "failed": "out of memory"})
     return made
@@ -181,31 +188,26 @@ def in_four_bits(model: Any) -> None:
                     linear.in_features, linear.out_features, bias=False, compute_dtype=torch.bfloat16,
                     compress_statistics=True, quant_type="nf4", device="meta",
                 )  # fmt: skip
-                weight = linear.weight.data.to("cpu")
+                made.weight = bnb.nn.Params4bit(
+                    linear.weight.data, requires_grad=False, compress_statistics=True, quant_type="nf4", module=made
+                ).to("cuda")
                 setattr(module, name, made)
                 del linear
-                made.weight = bnb.nn.Params4bit(
-                    weight, requires_grad=False, compress_statistics=True, quant_type="nf4", module=made
-                ).to("cuda")
     keep_embedding_off(model)
     torch.cuda.empty_cache()
 
 
-def stepper(engine: str, adapted: Any, micro_tokens: int) -> tuple[Any, Any]:
-    """(a function that makes a step of some rows and returns its loss, the optimizer)."""
+def stepper(engine: str, adapted: Any, micro_tokens: int) -> Any:
+    """A function that makes a step of some rows and returns its loss."""
     import torch
 
-    from aeon_plugin_ft.training.engine.flat.compiled import best_pieces
     from aeon_plugin_ft.training.engine.flat.engine import FlatPrefix
-    from aeon_plugin_ft.training.engine.flat.pieces import Eager
     from aeon_plugin_ft.training.engine.shared import SharedPrefix
 
     trained = [parameter for parameter in adapted.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=2e-4, weight_decay=0.0, fused=True)
     if engine == "flat":
-        learn = FlatPrefix(adapted, micro_tokens, pieces=best_pieces(torch.device("cuda"), adapted.config)).step
-    elif engine == "flat-eager":
-        learn = FlatPrefix(adapted, micro_tokens, pieces=Eager()).step
+        learn = FlatPrefix(adapted, micro_tokens).step
     elif engine == "shared":
         learn = SharedPrefix(adapted, micro_tokens).step
     else:
@@ -218,7 +220,7 @@ def stepper(engine: str, adapted: Any, micro_tokens: int) -> tuple[Any, Any]:
         optimizer.zero_grad()
         return loss
 
-    return step, optimizer
+    return step
 
 
 def _plain(adapted: Any) -> Any:
@@ -237,7 +239,7 @@ def _plain(adapted: Any) -> Any:
     return learn
 
 
-def timed(step: Any, rows: Any, options: argparse.Namespace, device: str) -> dict[str, Any]:
+def timed(step: Any, rows: Any, options: argparse.Namespace) -> dict[str, Any]:
     """Seconds, peak, losses and kernels of steps over the same rows."""
     import torch
 
@@ -250,14 +252,21 @@ def timed(step: Any, rows: Any, options: argparse.Namespace, device: str) -> dic
         host.append(time.perf_counter() - began)
         torch.cuda.synchronize()
         seconds.append(time.perf_counter() - began)
-    taken = median(seconds[WARM:])
     busy, kernels, top = kernels_of(lambda: step(rows))
-    found = {
-        "seconds": taken, "host_seconds": median(host[WARM:]), "all_seconds": [round(one, 4) for one in seconds],
-        "losses": losses, "peak": torch.cuda.max_memory_allocated(), "busy": busy / taken, "busy_seconds": busy,
-        "kernels": kernels, "tokens_per_second": sum(len(row.ids) for row in rows) / taken, "device": device,
+    found = summary(rows, seconds, losses, busy, kernels)
+    return {**found, "host_seconds": median(host[WARM:]), **({"top": top} if options.profile else {})}
+
+
+def summary(rows: Any, seconds: list[float], losses: list[float], busy: float, kernels: int) -> dict[str, Any]:
+    """What is said of some steps over the same rows; `busy` seconds of one the card works in `kernels` kernels."""
+    import torch
+
+    taken = median(seconds[WARM:])
+    return {
+        "seconds": taken, "all_seconds": [round(one, 4) for one in seconds], "losses": losses,
+        "peak": torch.cuda.max_memory_allocated(), "busy": busy / taken, "busy_seconds": busy, "kernels": kernels,
+        "tokens_per_second": sum(len(row.ids) for row in rows) / taken, "host_seconds": taken,
     }  # fmt: skip
-    return {**found, "top": top} if options.profile else found
 
 
 def kernels_of(step: Any) -> tuple[float, int, list[tuple[str, float, int]]]:
@@ -267,6 +276,13 @@ def kernels_of(step: Any) -> tuple[float, int, list[tuple[str, float, int]]]:
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
         step()
         torch.cuda.synchronize()
+    return kernels_in(profile)
+
+
+def kernels_in(profile: Any) -> tuple[float, int, list[tuple[str, float, int]]]:
+    """As `kernels_of`, of what a profiler has seen."""
+    import torch
+
     by_name: dict[str, tuple[float, int]] = {}
     for event in profile.events():
         if event.device_type == torch.autograd.DeviceType.CUDA and not getattr(event, "is_user_annotation", False):
@@ -281,9 +297,7 @@ def check() -> None:
     """Losses and gradients of a small model on the card, in two types, against the stock path on the CPU in fp32."""
     import torch
 
-    from aeon_plugin_ft.training.engine.flat.compiled import best_pieces
     from aeon_plugin_ft.training.engine.flat.engine import FlatPrefix
-    from aeon_plugin_ft.training.engine.flat.pieces import Eager
     from aeon_plugin_ft.training.engine.parity import difference
     from aeon_plugin_ft.training.engine.shared import SharedPrefix
     from aeon_plugin_ft.training.engine.stock import stock_step
@@ -295,13 +309,11 @@ def check() -> None:
         exact_loss, exact = stock_step(reference.get_base_model(), rows), _gradients(reference)
         for dtype in (torch.float32, torch.bfloat16):
             model = small_model(4, dtype, width).to("cuda")
-            compiled = best_pieces(torch.device("cuda"), model.config, dtype)
             learners = {
                 "stock": partial(stock_step, model.get_base_model()),
                 "shared": SharedPrefix(model).step,
-                "flat, eager": FlatPrefix(model, pieces=Eager()).step,
-                "flat, compiled": FlatPrefix(model, pieces=compiled).step,
-                "flat, computed again": FlatPrefix(model, micro_tokens=128, pieces=Eager()).step,
+                "flat": FlatPrefix(model).step,
+                "flat, computed again": FlatPrefix(model, micro_tokens=128).step,
             }
             for name, learn in learners.items():
                 found: Any = learn(rows)

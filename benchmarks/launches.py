@@ -6,8 +6,7 @@
 An operator that only looks at memory in another way (a view) launches nothing and is not counted. A cast is a copy
 between two types. The width of a model changes neither number. Rows are random tokens in the lengths of the sample
 conversation; the base is in bf16 and the adapter in fp32, as on a card. "pass" is forward and backward of all rows,
-"step" all that the trainer does in a step: the pass, clipping, and the optimizer. "compiled" is "flat" with the pieces
-between its products compiled, as on a card: each counts as the kernels that the compiler makes of it.
+"step" all that the trainer does in a step: the pass, clipping, and the optimizer.
 """
 
 from __future__ import annotations
@@ -28,13 +27,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import torch  # noqa: E402
-from torch.utils._python_dispatch import (  # noqa: E402
-    TorchDispatchMode,
-    _disable_current_modes,
-    _get_current_dispatch_mode,
-)
+from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 
-from aeon_plugin_ft.training.engine.flat.pieces import Eager  # noqa: E402
 from aeon_plugin_ft.training.plan import IGNORED, Row  # noqa: E402
 
 PROMPT, ROWS, LAYERS, VOCABULARY = 453, 16, 16, 512
@@ -129,46 +123,6 @@ def model(layers: int = LAYERS, dtype: torch.dtype = torch.bfloat16, width: int 
     return made.train()
 
 
-class Fused(Eager):
-    """Pieces that are counted as the kernels that PyTorch's compiler makes of them, without their own operators."""
-
-    def __init__(self) -> None:
-        self.kernels = {
-            name: kernels_made(name) for name in ("norm", "normed", "rope", "gate", "gate_backward", "join")
-        }
-        self.kernels |= {"norm_backward": max(kernels_made(f"norm_backward{onto}") for onto in ("", "_onto"))}
-
-    def __getattribute__(self, name: str) -> Any:
-        found = super().__getattribute__(name)
-        return found if name not in Eager.__dict__ or name.startswith("_") else partial(self._counted, name, found)
-
-    def _counted(self, name: str, piece: Callable[..., Any], *arguments: Any) -> Any:
-        counting = _get_current_dispatch_mode()
-        with _disable_current_modes():
-            made = piece(*arguments)
-        if isinstance(counting, Counted):
-            counting.operators[f"compiled {name}"] += self.kernels[name]
-        return made
-
-
-def kernels_made(name: str) -> int:
-    """Kernels in the code that the compiler makes of one of the pieces, for a processor."""
-    from torch._inductor import metrics
-
-    from aeon_plugin_ft.training.engine.flat.compiled import Compiled
-
-    x, weight, scale = torch.ones(96, 64), torch.ones(64), torch.ones(96, 1)
-    heads, angles, sums = torch.ones(96, 4, 16), torch.ones(96, 1, 8), torch.ones(4, 96)
-    arguments: dict[str, tuple[Any, ...]] = {
-        "norm": (x, weight, 1e-5), "normed": (x, weight, scale), "norm_backward": (x, x, weight, scale, None),
-        "norm_backward_onto": (x, x, weight, scale, x.clone()), "rope": (heads, angles, angles), "gate": (x,),
-        "gate_backward": (x[:, :32], x), "join": (heads, sums, heads.clone(), sums.clone()),
-    }  # fmt: skip
-    metrics.reset()
-    getattr(Compiled(), name.removesuffix("_onto"))(*arguments[name])
-    return int(metrics.generated_kernel_count)
-
-
 def count(step: Callable[[], None]) -> Counted:
     """What one step dispatches, after one that sets up what later ones find."""
     step()
@@ -215,7 +169,6 @@ def engines() -> dict[str, Callable[[Any], Any]]:
         "stock": lambda _: None,
         "shared": SharedPrefix,
         "flat": FlatPrefix,
-        "compiled": lambda adapted: FlatPrefix(adapted, pieces=Fused()),
     }
 
 

@@ -105,8 +105,8 @@ def loss_and_gradient(
     """(what `summed_loss` gives, its gradient for `hidden`)."""
     # In fp64: a sum over thousands of tokens in fp32 would differ with the size of the chunks, and with it the
     # comparison with the stock path. Apple's GPUs have no fp64.
-    total = torch.zeros((), dtype=torch.float64 if hidden.device.type == "cpu" else torch.float32)
-    total = total.to(hidden.device)
+    exact = torch.float64 if hidden.device.type == "cpu" else torch.float32
+    total = torch.zeros((), dtype=exact, device=hidden.device)
     # Of hidden's size, filled chunk by chunk: this is all that outlives the loop.
     gradient = torch.empty_like(hidden)
     room = Room(head, hidden.shape[0])

@@ -6,7 +6,6 @@ import torch
 from aeon_plugin_ft.training.engine.attention import NotShareableError
 from aeon_plugin_ft.training.engine.flat.anatomy import FAMILIES
 from aeon_plugin_ft.training.engine.flat.engine import FlatPrefix
-from aeon_plugin_ft.training.engine.flat.pieces import Eager
 from aeon_plugin_ft.training.engine.parity import difference
 from aeon_plugin_ft.training.engine.shared import SharedPrefix
 from aeon_plugin_ft.training.plan import IGNORED, Row
@@ -125,7 +124,7 @@ def test_leaving_in_the_middle_of_a_step_leaves_no_gradient() -> None:
     assert not gradients(model)
 
 
-@pytest.mark.parametrize("architecture", ["gemma3", "phi3", "mistral"])
+@pytest.mark.parametrize("architecture", ["gemma3", "phi3"])
 def test_what_is_not_written_out_is_refused(architecture: str) -> None:
     with pytest.raises(NotShareableError):
         FlatPrefix(tiny_model(architecture))
@@ -171,15 +170,58 @@ def test_a_row_without_supervised_tokens_changes_nothing() -> None:
     assert not gradients(model)
 
 
-@pytest.mark.slow
-def test_compiled_pieces_compute_the_same() -> None:
-    from aeon_plugin_ft.training.engine.flat.compiled import Compiled
-
-    model, batch = tiny_model("qwen3"), rows("uneven", 4)
-    expected, _ = FlatPrefix(model, pieces=Eager()).step(batch)
+def test_rows_longer_than_a_window_go_through_the_models_own_layers() -> None:
+    model, batch = tiny_model("mistral"), rows("uneven", 4)
+    expected, _ = SharedPrefix(model).step(batch)
     wanted = gradients(model)
-    assert FlatPrefix(model, pieces=Compiled()).step(batch)[0] == pytest.approx(expected, abs=1e-5)
+    engine = FlatPrefix(model)
+    assert engine.step(batch)[0] == expected
+    assert difference(gradients(model), wanted) == 0
+    assert engine.losses(batch) == SharedPrefix(model).losses(batch)
+    short = [Row(row.ids[-12:], row.labels[-12:]) for row in batch]
+    expected, _ = SharedPrefix(model).step(short)
+    wanted = gradients(model)
+    assert engine.step(short)[0] == pytest.approx(expected, abs=1e-5)
     assert difference(gradients(model), wanted) < 1e-5
+
+
+def test_weights_that_were_put_into_another_type_are_found_again() -> None:
+    from aeon_plugin_ft.training.engine.loading import narrow
+
+    model, batch = tiny_model("llama"), rows("uneven", 4)
+    wide = FlatPrefix(model).losses(batch)
+    narrow(model, torch.bfloat16)
+    assert FlatPrefix(model).losses(batch) == pytest.approx(wide, rel=2e-2)
+    narrow(model, torch.float32)
+    engine = FlatPrefix(model)
+    rounded = engine.losses(batch)
+    for module in model.modules():
+        if type(module) is torch.nn.Linear and not module.weight.requires_grad:
+            module.weight.data = module.weight.data * 0.5
+    assert engine.losses(batch) == pytest.approx(SharedPrefix(model).losses(batch), rel=1e-5)
+    assert engine.losses(batch) != pytest.approx(rounded, rel=1e-3)
+
+
+def test_where_this_engine_is_wrong_the_check_finds_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    from aeon_plugin_ft.training.engine.flat import layer
+    from aeon_plugin_ft.training.engine.parity import check
+
+    model, batch = tiny_model("llama"), rows("uneven", 4)
+    verdict = check(model, FlatPrefix(model), batch)
+    assert verdict.shared and not verdict.through_layers
+    assert type(FlatPrefix(model).settle(shared=True)) is FlatPrefix
+    monkeypatch.setattr(layer, "rope", lambda x, cos, sin: x)
+    verdict = check(model, FlatPrefix(model), batch)
+    assert verdict.shared and verdict.through_layers
+    assert type(FlatPrefix(model).settle(shared=True, through_layers=True)) is SharedPrefix
+    assert FlatPrefix(model).settle(shared=False) is None
+
+
+def test_the_engine_is_chosen_by_the_models_layers() -> None:
+    from aeon_plugin_ft.training.engine.flat.choice import whole_engine
+
+    assert type(whole_engine(tiny_model("llama"), 64, lambda: None)) is FlatPrefix
+    assert type(whole_engine(tiny_model("phi3"), 64, lambda: None)) is SharedPrefix
 
 
 def test_every_architecture_of_the_tests_is_either_written_out_or_refused() -> None:

@@ -12,44 +12,41 @@ from torch import Tensor
 
 
 class AdapterMemory:
-    """Numbers of `parameters` in `dtype`, one behind the other; neighbours here can be read as one matrix."""
+    """Numbers and gradients of `parameters` in `dtype`, one behind the other, always in the same place. Neighbours can
+    be read as one matrix."""
 
     def __init__(self, parameters: list[Tensor], dtype: torch.dtype) -> None:
         self.parameters = parameters
         device = parameters[0].device if parameters else torch.device("cpu")
-        self.total = sum(parameter.numel() for parameter in parameters)
         self._starts: dict[int, int] = {}
-        start = 0
+        total = 0
         for parameter in parameters:
-            self._starts[id(parameter)] = start
-            start += parameter.numel()
-        self.numbers = torch.empty(self.total, dtype=dtype, device=device)
-        self.gradients = self.numbers
-        self._views = [self.view(self.numbers, [parameter]) for parameter in parameters]
+            self._starts[id(parameter)] = total
+            total += parameter.numel()
+        self._numbers = torch.empty(total, dtype=dtype, device=device)
+        self._gradients = torch.empty_like(self._numbers)
+        self._copies = [self._view(self._numbers, [parameter]) for parameter in parameters]
 
-    def view(self, memory: Tensor, parameters: list[Tensor]) -> Tensor:
-        """The place of matrices of one width that follow one another, as one matrix."""
-        start = self._starts[id(parameters[0])]
-        rows = sum(parameter.shape[0] for parameter in parameters)
-        return memory[start : start + rows * parameters[0].shape[1]].view(rows, -1)
+    def numbers(self, *parameters: Tensor) -> Tensor:
+        """The copy of matrices of one width that follow one another here, as one matrix."""
+        return self._view(self._numbers, list(parameters))
+
+    def gradients(self, *parameters: Tensor) -> Tensor:
+        """Where a pass writes their gradients, once."""
+        return self._view(self._gradients, list(parameters))
 
     def refresh(self) -> None:
         """Copy the adapter as it is now."""
         if self.parameters:
-            torch._foreach_copy_(self._views, [parameter.detach() for parameter in self.parameters])
-
-    def begin(self) -> None:
-        """Make room for the gradients of a pass, each of which will be written once."""
-        self.gradients = torch.empty_like(self.numbers)
+            torch._foreach_copy_(self._copies, [parameter.detach() for parameter in self.parameters])
 
     def deliver(self) -> None:
         """Add the gradients of the pass to the parameters'."""
         if not self.parameters:
             return
-        # Parameters of an adapter are all of one type.
-        made = self.gradients.to(self.parameters[0].dtype)
-        views = [self.view(made, [parameter]) for parameter in self.parameters]
-        self.gradients = self.numbers
+        # A copy, since the next pass writes in the same place. Parameters of an adapter are all of one type.
+        made = self._gradients.to(self.parameters[0].dtype, copy=True)
+        views = [self._view(made, [parameter]) for parameter in self.parameters]
         there = [parameter.grad for parameter in self.parameters]
         for parameter, view in zip(self.parameters, views, strict=True):
             if parameter.grad is None:
@@ -57,3 +54,8 @@ class AdapterMemory:
         pairs = [(grad, view) for grad, view in zip(there, views, strict=True) if grad is not None]
         if pairs:
             torch._foreach_add_([grad for grad, _ in pairs], [view for _, view in pairs])
+
+    def _view(self, memory: Tensor, parameters: list[Tensor]) -> Tensor:
+        start = self._starts[id(parameters[0])]
+        rows = sum(parameter.shape[0] for parameter in parameters)
+        return memory[start : start + rows * parameters[0].shape[1]].view(rows, -1)

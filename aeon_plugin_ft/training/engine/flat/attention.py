@@ -15,7 +15,7 @@ from torch import Tensor
 
 from aeon_plugin_ft.training.engine.flat.kernels import FlashOnProcessor, Kernel, Plain, Three
 from aeon_plugin_ft.training.engine.flat.layout import Layout, Spans
-from aeon_plugin_ft.training.engine.flat.pieces import Pieces
+from aeon_plugin_ft.training.engine.flat.pieces import join
 from aeon_plugin_ft.training.engine.packing import Packing
 
 log = logging.getLogger(__name__)
@@ -31,14 +31,14 @@ class Attention(Protocol):
         """Gradients of query, key and value, in their shapes."""
 
 
-def attention_of(layout: Layout, scale: float, pieces: Pieces, dtype: torch.dtype, width: int) -> Attention:
+def attention_of(layout: Layout, scale: float, dtype: torch.dtype, width: int) -> Attention:
     """What computes it best on the layout's device, for heads of `width` numbers of this type."""
     device = layout.ids.device
     if device.type == "cuda" and dtype in (torch.bfloat16, torch.float16) and _has_flash(device, width):
-        return VarlenAttention(layout, scale, pieces)
+        return VarlenAttention(layout, scale)
     if device.type != "cpu":
         _say_plain(device.type, str(dtype))
-    return PaddedAttention(layout, FlashOnProcessor(scale) if device.type == "cpu" else Plain(scale), pieces)
+    return PaddedAttention(layout, FlashOnProcessor(scale) if device.type == "cpu" else Plain(scale))
 
 
 @cache
@@ -56,8 +56,8 @@ def _has_flash(device: torch.device, width: int) -> bool:
 class VarlenAttention:
     """Through the flash kernel of NVIDIA's cards, which takes segments of any lengths in one call."""
 
-    def __init__(self, layout: Layout, scale: float, pieces: Pieces) -> None:
-        self.layout, self.scale, self.pieces = layout, scale, pieces
+    def __init__(self, layout: Layout, scale: float) -> None:
+        self.layout, self.scale = layout, scale
         # Of dropout, which there is none of: the kernel wants to see it again.
         self._random: tuple[Tensor, Tensor] | None = None
 
@@ -69,7 +69,7 @@ class VarlenAttention:
             other, other_lse = self._forward(
                 query[head:], key[:shared], value[:shared], layout.suffixes, layout.prompts, causal=False
             )
-            self.pieces.join(output[head:], lse[:, head:], other, other_lse)
+            join(output[head:], lse[:, head:], other, other_lse)
         return output, lse
 
     def backward(self, grad: Tensor, query: Tensor, key: Tensor, value: Tensor, output: Tensor, lse: Tensor) -> Three:
@@ -113,8 +113,8 @@ class PaddedAttention:
     """Through a kernel for sequences of one length: the segments of the head one by one, the suffixes side by side,
     filled up behind their ends, where no causal attention of theirs looks."""
 
-    def __init__(self, layout: Layout, kernel: Kernel, pieces: Pieces) -> None:
-        self.layout, self.kernel, self.pieces = layout, kernel, pieces
+    def __init__(self, layout: Layout, kernel: Kernel) -> None:
+        self.layout, self.kernel = layout, kernel
         places = list(layout.segments.places)
         self.head = [place for place in places if place.stop <= layout.head]
         self.groups = list(zip(layout.prompts.places, layout.suffixes.places, strict=True))
@@ -138,7 +138,7 @@ class PaddedAttention:
             other, other_lse = self.kernel.forward(
                 _whole(query[mine]), _whole(key[prompt]), _whole(value[prompt]), causal=False
             )
-            self.pieces.join(output[mine], lse[:, mine], other[0].transpose(0, 1), other_lse[0])
+            join(output[mine], lse[:, mine], other[0].transpose(0, 1), other_lse[0])
         return output, lse
 
     def backward(self, grad: Tensor, query: Tensor, key: Tensor, value: Tensor, output: Tensor, lse: Tensor) -> Three:

@@ -7,7 +7,6 @@ import logging
 import torch
 
 from aeon_plugin_ft.training.engine.attention import NotShareableError
-from aeon_plugin_ft.training.engine.flat.compiled import best_pieces
 from aeon_plugin_ft.training.engine.flat.engine import FlatPrefix
 from aeon_plugin_ft.training.engine.shared import Checkpoint, SharedPrefix
 
@@ -18,9 +17,7 @@ def whole_engine(model: torch.nn.Module, micro_tokens: int, between: Checkpoint)
     """The engine with the fewest operators that knows the model's layers; else the one that goes through the layers
     themselves."""
     try:
-        engine = FlatPrefix(model, micro_tokens, between)
+        return FlatPrefix(model, micro_tokens, between)
     except NotShareableError as error:
         log.info("Computing through the model's own layers: %s", error)
         return SharedPrefix(model, micro_tokens, between)
-    engine.pieces = best_pieces(engine.device, engine.config, engine.dtype)
-    return engine

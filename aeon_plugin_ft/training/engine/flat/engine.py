@@ -29,7 +29,7 @@ from aeon_plugin_ft.training.engine.flat.attention import attention_of
 from aeon_plugin_ft.training.engine.flat.layer import Kept, LayerParts, Pass
 from aeon_plugin_ft.training.engine.flat.layout import Layout, passes
 from aeon_plugin_ft.training.engine.flat.memory import MemoryNeed, free_on_card
-from aeon_plugin_ft.training.engine.flat.pieces import Eager, Pieces
+from aeon_plugin_ft.training.engine.flat.pieces import norm, norm_backward, normed_again
 from aeon_plugin_ft.training.engine.head import loss_and_gradient, token_losses
 from aeon_plugin_ft.training.engine.shared import Checkpoint, SharedPrefix
 from aeon_plugin_ft.training.plan import Row, plan_batch
@@ -48,10 +48,8 @@ class FlatPrefix(SharedPrefix):
         model: torch.nn.Module,
         micro_tokens: int = 2048,
         between: Checkpoint = lambda: None,
-        pieces: Pieces | None = None,
     ) -> None:
         super().__init__(model, micro_tokens, between)
-        self.pieces = pieces or Eager()
         self._of: tuple[Any, ...] | None = None
         self._parts: list[LayerParts] = []
         self._window = window_of(self.causal)
@@ -85,7 +83,9 @@ class FlatPrefix(SharedPrefix):
         self._look()
         for layout in self._layouts(rows):
             hidden, _ = self._forward(layout, keep=0)
-            losses = token_losses(self._normed(hidden)[0], layout.targets, self.head)
+            last = self.causal.base_model.norm
+            normed, _ = norm(hidden, last.weight, float(last.variance_epsilon))
+            losses = token_losses(normed, layout.targets, self.head)
             for owner, loss in zip(layout.owners, losses.tolist(), strict=True):
                 by_row[owner] += loss
         return by_row
@@ -120,11 +120,12 @@ class FlatPrefix(SharedPrefix):
     def _one(self, layout: Layout, weights: Tensor | None, scale: float) -> Tensor:
         around = self._around(layout)
         hidden, kept = self._forward(layout, self.kept_layers(layout.tokens, layout.prompts.tokens), around)
-        normed, norm_scale = self._normed(hidden)
+        last = self.causal.base_model.norm
+        weight, epsilon = last.weight, float(last.variance_epsilon)
+        normed, norm_scale = norm(hidden, weight, epsilon)
         loss, d_normed = loss_and_gradient(normed, layout.targets, self.head, weights)
-        norm = self.causal.base_model.norm
-        grad = self.pieces.norm_backward(d_normed.mul_(scale), hidden, norm.weight, norm_scale, None)
-        self._backward(grad, kept, around)
+        bare = normed_again(hidden, weight, epsilon, norm_scale)[1]
+        self._backward(norm_backward(d_normed.mul_(scale), hidden, bare, weight, norm_scale), kept, around)
         return loss
 
     def _forward(self, layout: Layout, keep: int, around: Pass | None = None) -> tuple[Tensor, list[Kept | Tensor]]:
@@ -139,7 +140,6 @@ class FlatPrefix(SharedPrefix):
         return x, kept
 
     def _backward(self, grad: Tensor, kept: list[Kept | Tensor], around: Pass) -> None:
-        self._memory.begin()
         d_x: Tensor | None = grad
         for number in reversed(range(self.layers)):
             parts, last = self._parts[number], number == self.layers - 1
@@ -156,13 +156,9 @@ class FlatPrefix(SharedPrefix):
         cos, sin = self.causal.base_model.rotary_emb(like, layout.positions[None])
         half = cos.shape[-1] // 2
         parts = self._parts[0]
-        attention = attention_of(layout, parts.attention_scale, self.pieces, self.dtype, parts.width)
+        attention = attention_of(layout, parts.attention_scale, self.dtype, parts.width)
         cos, sin = cos[0, :, None, :half], sin[0, :, None, :half]
-        return Pass(self.pieces, attention, cos, sin, -sin, layout.at, self.between)
-
-    def _normed(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        norm = self.causal.base_model.norm
-        return self.pieces.norm(hidden, norm.weight, float(norm.variance_epsilon))
+        return Pass(attention, cos, sin, -sin, layout.at, self.between)
 
     def _layouts(self, rows: Sequence[Row]) -> Iterator[Layout]:
         lengths = [len(row.ids) for row in rows]
@@ -188,7 +184,7 @@ class FlatPrefix(SharedPrefix):
             parameters = [parameter for one in projections for parameter in one.parameters]
             self._memory = AdapterMemory(parameters, self.dtype)
             for one in projections:
-                one.memory = self._memory
+                one.bind(self._memory)
             # Again: layers that lie side by side have been moved there.
             self._of = adapters_of(self._adapted)
         with torch.no_grad():

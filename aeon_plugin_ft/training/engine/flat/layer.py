@@ -18,7 +18,14 @@ from torch import Tensor
 
 from aeon_plugin_ft.training.engine.flat.attention import Attention
 from aeon_plugin_ft.training.engine.flat.linear import Projection
-from aeon_plugin_ft.training.engine.flat.pieces import Pieces
+from aeon_plugin_ft.training.engine.flat.pieces import (
+    gate,
+    gate_backward,
+    norm,
+    norm_backward,
+    normed_again,
+    rope,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +68,6 @@ class Pass:
     """What the layers of one pass have in common. `cos`, `sin` [T, 1, D / 2] and `back` (-sin) turn queries and keys;
     `at` [n] are the only tokens that the last layer's output is wanted of; `between` may raise to leave."""
 
-    pieces: Pieces
     attention: Attention
     cos: Tensor
     sin: Tensor
@@ -95,25 +101,24 @@ class Kept:
 def forward(parts: LayerParts, x: Tensor, around: Pass, *, last: bool) -> tuple[Tensor, Kept]:
     """(output, what is kept) for x [T, n]; of the last layer the output of the scored tokens alone."""
     around.between()
-    pieces = around.pieces
-    normed, scale = pieces.norm(x, parts.before.weight, parts.before.epsilon)
+    normed, scale = norm(x, parts.before.weight, parts.before.epsilon)
     (query_key, value), low = parts.query_key_value.forward(normed)
     query_key = query_key.view(len(x), parts.heads + parts.groups, parts.width)
     value = value.view(len(x), parts.groups, parts.width)
     raw, head_scales = None, None
     if parts.query_norm is not None:
         raw = query_key
-        query_key, head_scales = _norm_heads(parts, raw, pieces)
-    turned = pieces.rope(query_key, around.cos, around.sin) if parts.turned else query_key
+        query_key, head_scales = _norm_heads(parts, raw)
+    turned = rope(query_key, around.cos, around.sin) if parts.turned else query_key
     attended, lse = around.attention.forward(turned[:, : parts.heads], turned[:, parts.heads :], value)
     inner, residual = attended.flatten(1), x
     if last:
         inner, residual = inner.index_select(0, around.at), x.index_select(0, around.at)
     (middle,), low_out = parts.out.forward(inner, residual, parts.factor)
     around.between()
-    normed, middle_scale = pieces.norm(middle, parts.middle.weight, parts.middle.epsilon)
+    normed, middle_scale = norm(middle, parts.middle.weight, parts.middle.epsilon)
     (both,), low_both = parts.gate_up.forward(normed)
-    (output,), low_down = parts.down.forward(pieces.gate(both), middle, parts.factor)
+    (output,), low_down = parts.down.forward(gate(both)[0], middle, parts.factor)
     kept = Kept(
         x, scale, low, raw, head_scales, turned, value, attended, lse, low_out, middle, middle_scale, both, low_both,
         low_down,
@@ -125,7 +130,7 @@ def backward(parts: LayerParts, grad: Tensor, kept: Kept, around: Pass, *, last:
     """The gradient of the layer's input from that of its output (which is written over), where `inputs` asks for it.
     The adapters' gradients are written."""
     around.between()
-    d_middle = _backward_mlp(parts, grad, kept, around.pieces)
+    d_middle = _backward_mlp(parts, grad, kept)
     around.between()
     inner = kept.attended.flatten(1)
     d_inner = parts.out.backward(
@@ -140,52 +145,46 @@ def backward(parts: LayerParts, grad: Tensor, kept: Kept, around: Pass, *, last:
     )  # fmt: skip
     d_query_key = torch.cat(grads[:2], 1)
     if parts.turned:
-        d_query_key = around.pieces.rope(d_query_key, around.cos, around.back)
+        d_query_key = rope(d_query_key, around.cos, around.back)
     if kept.raw is not None:
-        d_query_key = _norm_heads_backward(parts, d_query_key, kept, around.pieces)
-    normed = _again(around.pieces, kept.x, parts.before, kept.scale)
+        d_query_key = _norm_heads_backward(parts, d_query_key, kept)
+    normed, bare = normed_again(kept.x, parts.before.weight, parts.before.epsilon, kept.scale)
     d_normed = parts.query_key_value.backward(
         [d_query_key.flatten(1), grads[2].flatten(1)], normed, kept.low, inputs=inputs
     )
     if d_normed is None:
         return None
-    return around.pieces.norm_backward(d_normed, kept.x, parts.before.weight, kept.scale, d_middle)
+    return norm_backward(d_normed, kept.x, bare, parts.before.weight, kept.scale, d_middle)
 
 
-def _backward_mlp(parts: LayerParts, grad: Tensor, kept: Kept, pieces: Pieces) -> Tensor:
+def _backward_mlp(parts: LayerParts, grad: Tensor, kept: Kept) -> Tensor:
     """The gradient of the MLP's input, in the memory of `grad`."""
-    d_gated = parts.down.backward([_times(grad, parts.factor)], pieces.gate(kept.both), kept.low_down)
+    gated, opened = gate(kept.both)
+    d_gated = parts.down.backward([_times(grad, parts.factor)], gated, kept.low_down)
     assert d_gated is not None
-    d_both = pieces.gate_backward(d_gated, kept.both)
-    normed = _again(pieces, kept.middle, parts.middle, kept.middle_scale)
+    d_both = gate_backward(d_gated, kept.both, opened)
+    normed, bare = normed_again(kept.middle, parts.middle.weight, parts.middle.epsilon, kept.middle_scale)
     d_normed = parts.gate_up.backward([d_both], normed, kept.low_both)
     assert d_normed is not None
-    return pieces.norm_backward(d_normed, kept.middle, parts.middle.weight, kept.middle_scale, grad)
+    return norm_backward(d_normed, kept.middle, bare, parts.middle.weight, kept.middle_scale, grad)
 
 
-def _again(pieces: Pieces, x: Tensor, norm: Norm, scale: Tensor) -> Tensor:
-    """A norm's output, made again."""
-    return pieces.normed(x, norm.weight, scale)
-
-
-def _norm_heads(parts: LayerParts, raw: Tensor, pieces: Pieces) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+def _norm_heads(parts: LayerParts, raw: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
     assert parts.query_norm is not None and parts.key_norm is not None
-    query, query_scale = pieces.norm(raw[:, : parts.heads], parts.query_norm.weight, parts.query_norm.epsilon)
-    key, key_scale = pieces.norm(raw[:, parts.heads :], parts.key_norm.weight, parts.key_norm.epsilon)
+    query, query_scale = norm(raw[:, : parts.heads], parts.query_norm.weight, parts.query_norm.epsilon)
+    key, key_scale = norm(raw[:, parts.heads :], parts.key_norm.weight, parts.key_norm.epsilon)
     return torch.cat([query, key], 1), (query_scale, key_scale)
 
 
-def _norm_heads_backward(parts: LayerParts, grad: Tensor, kept: Kept, pieces: Pieces) -> Tensor:
+def _norm_heads_backward(parts: LayerParts, grad: Tensor, kept: Kept) -> Tensor:
     assert parts.query_norm is not None and parts.key_norm is not None
     assert kept.raw is not None and kept.head_scales is not None
     both = []
-    for norm, scale, heads in zip(
-        (parts.query_norm, parts.key_norm),
-        kept.head_scales,
-        (slice(0, parts.heads), slice(parts.heads, None)),
-        strict=True,
-    ):
-        both.append(pieces.norm_backward(grad[:, heads], kept.raw[:, heads], norm.weight, scale, None))
+    places = (slice(0, parts.heads), slice(parts.heads, None))
+    for of_heads, scale, heads in zip((parts.query_norm, parts.key_norm), kept.head_scales, places, strict=True):
+        raw = kept.raw[:, heads]
+        bare = normed_again(raw, of_heads.weight, of_heads.epsilon, scale)[1]
+        both.append(norm_backward(grad[:, heads], raw, bare, of_heads.weight, scale))
     return torch.cat(both, 1)
 
 

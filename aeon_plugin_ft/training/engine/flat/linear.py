@@ -7,7 +7,7 @@ output by the product that makes it. Of the input's size nothing is kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from aeon_plugin_ft.training.engine.attention import NotShareableError
 from aeon_plugin_ft.training.engine.flat.adapter import AdapterMemory
 
 
@@ -25,6 +26,11 @@ class Lora:
     down: Tensor
     up: Tensor
     scale: float
+
+    @property
+    def rank(self) -> int:
+        """r."""
+        return int(self.down.shape[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,17 @@ class Block:
     bias: Tensor | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """What a projection multiplies with and where its gradients go. All A as one [sum of r, in] and turned; of each
+    adapted member B and B turned, and the place for its gradient."""
+
+    down: Tensor
+    down_turned: Tensor
+    d_down: Tensor
+    ups: tuple[tuple[Tensor, Tensor, Tensor], ...]
+
+
 class Projection:
     """Some blocks over one input [T, in]; the output is a tensor for each block."""
 
@@ -51,72 +68,69 @@ class Projection:
         self.blocks = tuple(blocks)
         self.loras = [member.lora for block in blocks for member in block.members if member.lora is not None]
         self.scale = self.loras[0].scale if self.loras else 1.0
-        self.memory: AdapterMemory | None = None
+        if any(lora.scale != self.scale for lora in self.loras):
+            raise NotShareableError("adapters of one layer have different factors")
+        self._ranks = [lora.rank for lora in self.loras]
+        self._places: _Places | None = None
 
     @property
     def parameters(self) -> list[Tensor]:
         """Trained matrices in the order that `AdapterMemory` must have them in."""
         return [lora.down for lora in self.loras] + [lora.up for lora in self.loras]
 
+    def bind(self, memory: AdapterMemory) -> None:
+        """Compute with this memory's copies, and write gradients into it."""
+        if not self.loras:
+            return
+        downs = [lora.down for lora in self.loras]
+        ups = [(memory.numbers(lora.up), memory.gradients(lora.up)) for lora in self.loras]
+        down = memory.numbers(*downs)
+        self._places = _Places(
+            down, down.t(), memory.gradients(*downs), tuple((up, up.t(), d_up) for up, d_up in ups)
+        )  # fmt: skip
+
     def forward(self, x: Tensor, onto: Tensor | None = None, factor: float = 1.0) -> tuple[list[Tensor], Tensor | None]:
         """(outputs, x A' [T, r of all]). `onto` is added to the only block's output, which `factor` multiplies."""
-        low = self._low(x)
-        made, place = [], 0
-        for block in self.blocks:
-            output = _base(x, block, onto, factor)
-            column = 0
-            for member in block.members:
-                if member.lora is not None and low is not None:
-                    rank = member.lora.down.shape[0]
-                    part = output[:, column : column + member.out]
-                    part.addmm_(low[:, place : place + rank], self._of([member.lora.up]).t(), alpha=self.scale * factor)
-                    place += rank
-                column += member.out
-            made.append(output)
+        made = [_base(x, block, onto, factor) for block in self.blocks]
+        if self._places is None:
+            return made, None
+        low = torch.mm(x, self._places.down_turned)
+        for (part, of_low), (_, up_turned, _) in zip(self._adapted(made, low), self._places.ups, strict=True):
+            part.addmm_(of_low, up_turned, alpha=self.scale * factor)
         return made, low
-
-    def _low(self, x: Tensor) -> Tensor | None:
-        return torch.mm(x, self._of([lora.down for lora in self.loras]).t()) if self.loras else None
 
     def backward(self, grads: Sequence[Tensor], x: Tensor, low: Tensor | None, *, inputs: bool = True) -> Tensor | None:
         """Writes the adapters' gradients; the gradient of x where `inputs` asks for it."""
-        d_low = None if low is None else self._backward_ups(grads, low)
-        if d_low is not None:
-            into = self._gradient([lora.down for lora in self.loras])
-            into.addmm_(d_low.t(), x, beta=0, alpha=self.scale)
+        places, d_low = self._places, None
+        if places is not None and low is not None:
+            d_low = self._backward_ups(grads, low, places)
+            places.d_down.addmm_(d_low.t(), x, beta=0, alpha=self.scale)
         if not inputs:
             return None
         d_x: Tensor | None = None
         for grad, block in zip(grads, self.blocks, strict=True):
             d_x = torch.mm(grad, block.matrix()) if d_x is None else d_x.addmm_(grad, block.matrix())
-        if d_low is not None and d_x is not None:
-            d_x.addmm_(d_low, self._of([lora.down for lora in self.loras]), alpha=self.scale)
+        if places is not None and d_low is not None and d_x is not None:
+            d_x.addmm_(d_low, places.down, alpha=self.scale)
         return d_x
 
-    def _backward_ups(self, grads: Sequence[Tensor], low: Tensor) -> Tensor:
+    def _backward_ups(self, grads: Sequence[Tensor], low: Tensor, places: _Places) -> Tensor:
         """The gradients of every B, written; that of x A', not yet multiplied by the adapters' factor, returned."""
         d_low = torch.empty_like(low)
-        place = 0
-        for grad, block in zip(grads, self.blocks, strict=True):
-            column = 0
-            for member in block.members:
-                if member.lora is not None:
-                    rank = member.lora.down.shape[0]
-                    part, of_low = grad[:, column : column + member.out], low[:, place : place + rank]
-                    torch.mm(part, self._of([member.lora.up]), out=d_low[:, place : place + rank])
-                    into = self._gradient([member.lora.up])
-                    into.addmm_(part.t(), of_low, beta=0, alpha=self.scale)
-                    place += rank
-                column += member.out
+        parts = zip(self._adapted(grads, low), d_low.split(self._ranks, 1), places.ups, strict=True)
+        for (grad, of_low), into, (up, _, d_up) in parts:
+            torch.mm(grad, up, out=into)
+            d_up.addmm_(grad.t(), of_low, beta=0, alpha=self.scale)
         return d_low
 
-    def _of(self, parameters: list[Tensor]) -> Tensor:
-        assert self.memory is not None
-        return self.memory.view(self.memory.numbers, parameters)
-
-    def _gradient(self, parameters: list[Tensor]) -> Tensor:
-        assert self.memory is not None
-        return self.memory.view(self.memory.gradients, parameters)
+    def _adapted(self, outputs: Sequence[Tensor], low: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """(columns of the outputs, columns of x A') of each member with an adapter."""
+        lows = iter(low.split(self._ranks, 1))
+        for output, block in zip(outputs, self.blocks, strict=True):
+            parts = output.split([member.out for member in block.members], 1) if len(block.members) > 1 else (output,)
+            for part, member in zip(parts, block.members, strict=True):
+                if member.lora is not None:
+                    yield part, next(lows)
 
 
 def _base(x: Tensor, block: Block, onto: Tensor | None, factor: float) -> Tensor:

@@ -129,8 +129,8 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """`layered`: a layer at a time; `form`: how it is kept on a card, where one trains. `minutes` are for EXAMPLES examples, all epochs; `training_minutes` for all that
-    there is to learn, which `fit` is about."""
+    """`layered`: a layer at a time; `form`: how it is kept on a card, where one trains. `minutes` are for EXAMPLES
+    examples, all epochs; `training_minutes` for all that there is to learn, which `fit` is about."""
 
     shape: ModelShape
     layered: bool

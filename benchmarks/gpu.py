@@ -193,6 +193,8 @@ def in_four_bits(model: Any) -> None:
                 ).to("cuda")
                 setattr(module, name, made)
                 del linear
+    # As transformers marks what it has loaded so: PEFT asks.
+    model.is_loaded_in_4bit = True
     keep_embedding_off(model)
     torch.cuda.empty_cache()
 

@@ -1,4 +1,9 @@
+"""The engine with layers that are written out gives what the one through the model's own layers gives."""
+
 from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -215,6 +220,39 @@ def test_where_this_engine_is_wrong_the_check_finds_the_other(monkeypatch: pytes
     assert verdict.shared and verdict.through_layers
     assert type(FlatPrefix(model).settle(shared=True, through_layers=True)) is SharedPrefix
     assert FlatPrefix(model).settle(shared=False) is None
+
+
+class Linear4bit(torch.nn.Linear):
+    """bitsandbytes' layer as far as it is asked: numbers that only `dequantize_4bit` can read."""
+
+    def __init__(self, dense: torch.nn.Linear) -> None:
+        super().__init__(dense.in_features, dense.out_features, bias=dense.bias is not None)
+        values = dense.weight.data
+        self.weight = torch.nn.Parameter(torch.zeros(values.numel() // 2, 1, dtype=torch.uint8), requires_grad=False)
+        self.weight.quant_state = SimpleNamespace(dtype=values.dtype, values=values)  # type: ignore[attr-defined]
+        self.bias = dense.bias
+
+
+def test_a_base_in_four_bits_is_read_matrix_by_matrix(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[torch.Size] = []
+
+    def dequantize_4bit(packed: torch.Tensor, state: SimpleNamespace, out: torch.Tensor) -> None:
+        assert packed.dtype == torch.uint8
+        read.append(out.shape)
+        out.copy_(state.values)
+
+    monkeypatch.setitem(sys.modules, "bitsandbytes", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "bitsandbytes.functional", SimpleNamespace(dequantize_4bit=dequantize_4bit))
+    model, batch = tiny_model("qwen2"), rows("uneven", 4)
+    expected, _ = FlatPrefix(model).step(batch)
+    wanted = gradients(model)
+    for module in list(model.modules()):
+        if hasattr(module, "lora_A"):
+            module.base_layer = Linear4bit(module.base_layer)
+    assert FlatPrefix(model).step(batch)[0] == pytest.approx(expected, abs=1e-6)
+    assert difference(gradients(model), wanted) < 1e-6
+    # Seven matrices of three layers, each way; the first layer's input needs no gradient, which saves three.
+    assert len(read) == 2 * 7 * 3 - 3
 
 
 def test_the_engine_is_chosen_by_the_models_layers() -> None:

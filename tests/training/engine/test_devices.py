@@ -58,6 +58,16 @@ def test_what_a_layer_keeps_is_what_is_counted_on() -> None:
         assert bytes_kept == pytest.approx(need.kept, rel=0.02)
 
 
+def test_a_pass_is_as_large_as_a_cards_memory_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, batch = FlatPrefix(tiny_model("llama"), micro_tokens=8192), rows("uneven", 6)
+    assert len(list(engine._layouts(batch))) == 1
+    need = MemoryNeed.of(engine._parts[0], engine.layers, 4, 90)
+    assert MemoryNeed.most_tokens(engine._parts[0], engine.layers, 4, need.at_work) == 90
+    monkeypatch.setattr(module, "free_on_card", lambda _: need.at_work)
+    monkeypatch.setattr(FlatPrefix, "device", torch.device("cuda"))
+    assert engine._most_tokens(40) == 90
+
+
 def test_a_card_with_less_room_keeps_fewer_layers(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = FlatPrefix(tiny_model("llama"), micro_tokens=8192)
     monkeypatch.setattr(FlatPrefix, "device", torch.device("cuda"))

@@ -36,6 +36,8 @@ from aeon_plugin_ft.training.plan import Row, plan_batch
 
 PASS_TOKENS = 16_384
 """At most, in one pass."""
+RECOMPUTED = 3
+"""So many tokens take the memory of one, where layers keep nothing but their inputs."""
 
 
 class FlatPrefix(SharedPrefix):
@@ -145,7 +147,7 @@ class FlatPrefix(SharedPrefix):
             parts, last = self._parts[number], number == self.layers - 1
             of_layer = kept.pop()
             if isinstance(of_layer, Tensor):
-                of_layer = layer.forward(parts, of_layer, around, last=last)[1]
+                of_layer = layer.again(parts, of_layer, around, last=last)
             assert d_x is not None
             d_x = layer.backward(parts, d_x, of_layer, around, last=last, inputs=number > 0)
             self.on_layer(2 * self.layers - number, 2 * self.layers)
@@ -162,14 +164,25 @@ class FlatPrefix(SharedPrefix):
 
     def _layouts(self, rows: Sequence[Row]) -> Iterator[Layout]:
         lengths = [len(row.ids) for row in rows]
-        for groups in passes(plan_batch(rows, self.micro_tokens), PASS_TOKENS, lengths):
-            yield Layout.of(rows, groups, self.device)
+        groups = plan_batch(rows, self.micro_tokens)
+        most = self._most_tokens(max((group.prefix for group in groups), default=0))
+        for together in passes(groups, most, lengths):
+            yield Layout.of(rows, together, self.device)
+
+    def _most_tokens(self, prompt: int) -> int:
+        """Tokens of a pass whose layers keep nothing but their inputs."""
+        room = prompt + RECOMPUTED * self.micro_tokens
+        if self.device.type == "cuda":
+            room = MemoryNeed.most_tokens(self._parts[0], self.layers, self.dtype.itemsize, free_on_card(self.device))
+        return min(PASS_TOKENS, room)
 
     def kept_layers(self, tokens: int, prompts: int) -> int:
         """How many layers keep all that the way back needs, in a pass of `tokens`, `prompts` of them of prompts. It
         changes no number, only how long a step takes."""
         room = self.micro_tokens + prompts
-        allowed = self.layers if tokens <= room else int(self.layers * room / tokens)
+        # What a pass takes beside, of a layer at work and of all inputs, grows with its tokens as well.
+        share = 1.0 if tokens <= room else room / tokens * (1 + 1 / RECOMPUTED) - 1 / RECOMPUTED
+        allowed = max(0, int(self.layers * share))
         if self.device.type != "cuda":
             return allowed
         need = MemoryNeed.of(self._parts[0], self.layers, self.dtype.itemsize, tokens)

@@ -100,6 +100,18 @@ class Kept:
 
 def forward(parts: LayerParts, x: Tensor, around: Pass, *, last: bool) -> tuple[Tensor, Kept]:
     """(output, what is kept) for x [T, n]; of the last layer the output of the scored tokens alone."""
+    kept, gated = _until_gated(parts, x, around, last=last)
+    (output,), _ = parts.down.forward(gated, kept.middle, parts.factor, kept.low_down)
+    return output, kept
+
+
+def again(parts: LayerParts, x: Tensor, around: Pass, *, last: bool) -> Kept:
+    """What `forward` keeps. Its last product is not needed: that is the next layer's input."""
+    return _until_gated(parts, x, around, last=last)[0]
+
+
+def _until_gated(parts: LayerParts, x: Tensor, around: Pass, *, last: bool) -> tuple[Kept, Tensor]:
+    """(what is kept, the input of the last product)."""
     around.between()
     normed, scale = norm(x, parts.before.weight, parts.before.epsilon)
     (query_key, value), low = parts.query_key_value.forward(normed)
@@ -118,12 +130,11 @@ def forward(parts: LayerParts, x: Tensor, around: Pass, *, last: bool) -> tuple[
     around.between()
     normed, middle_scale = norm(middle, parts.middle.weight, parts.middle.epsilon)
     (both,), low_both = parts.gate_up.forward(normed)
-    (output,), low_down = parts.down.forward(gate(both)[0], middle, parts.factor)
-    kept = Kept(
+    gated, _ = gate(both)
+    return Kept(
         x, scale, low, raw, head_scales, turned, value, attended, lse, low_out, middle, middle_scale, both, low_both,
-        low_down,
-    )  # fmt: skip
-    return output, kept
+        parts.down.low(gated),
+    ), gated  # fmt: skip
 
 
 def backward(parts: LayerParts, grad: Tensor, kept: Kept, around: Pass, *, last: bool, inputs: bool) -> Tensor | None:

@@ -89,12 +89,19 @@ class Projection:
             down, down.t(), memory.gradients(*downs), tuple((up, up.t(), d_up) for up, d_up in ups)
         )  # fmt: skip
 
-    def forward(self, x: Tensor, onto: Tensor | None = None, factor: float = 1.0) -> tuple[list[Tensor], Tensor | None]:
-        """(outputs, x A' [T, r of all]). `onto` is added to the only block's output, which `factor` multiplies."""
+    def low(self, x: Tensor) -> Tensor | None:
+        """x A' [T, r of all]; None without an adapter."""
+        return None if self._places is None else torch.mm(x, self._places.down_turned)
+
+    def forward(
+        self, x: Tensor, onto: Tensor | None = None, factor: float = 1.0, low: Tensor | None = None
+    ) -> tuple[list[Tensor], Tensor | None]:
+        """(outputs, x A', given as `low` where it is there already). `onto` is added to the only block's output, which
+        `factor` multiplies."""
         made = [_base(x, block, onto, factor) for block in self.blocks]
-        if self._places is None:
+        low = self.low(x) if low is None else low
+        if self._places is None or low is None:
             return made, None
-        low = torch.mm(x, self._places.down_turned)
         for (part, of_low), (_, up_turned, _) in zip(self._adapted(made, low), self._places.ups, strict=True):
             part.addmm_(of_low, up_turned, alpha=self.scale * factor)
         return made, low

@@ -25,7 +25,7 @@ class MemoryNeed:
         """Of a pass of `tokens` through `layers` like this one, whose numbers take `itemsize` bytes."""
         width, inner = parts.before.weight.shape[0], parts.gate_up.blocks[0].members[0].out
         heads = parts.heads + parts.groups
-        low = sum(lora.down.shape[0] for one in parts.projections for lora in one.loras)
+        low = sum(lora.rank for one in parts.projections for lora in one.loras)
         # Input and middle; queries, keys, values and what they attend to, queries and keys twice where they are normed;
         # the gated pair; and in fp32 the attention's sums and the norms' scales.
         numbers = 2 * width + heads * parts.width * (2 if parts.query_norm is None else 3) + 2 * inner + low
@@ -34,6 +34,12 @@ class MemoryNeed:
         # matrix, where it is made again from its quantised form.
         work = tokens * (6 * inner + 6 * width + 4 * heads * parts.width) + 2 * inner * width
         return cls(kept, itemsize * (work + layers * tokens * width) + 2 * CHUNK_BYTES + SPARE_BYTES)
+
+    @classmethod
+    def most_tokens(cls, parts: LayerParts, layers: int, itemsize: int, free: int) -> int:
+        """Tokens of the largest pass that `free` bytes hold, with nothing kept."""
+        fixed, token = (cls.of(parts, layers, itemsize, tokens).at_work for tokens in (0, 1))
+        return max(1, (free - fixed) // (token - fixed))
 
 
 def free_on_card(device: torch.device) -> int:

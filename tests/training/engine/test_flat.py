@@ -255,9 +255,11 @@ def test_a_base_in_four_bits_is_read_matrix_by_matrix(monkeypatch: pytest.Monkey
     assert len(read) == 2 * 7 * 3 - 3
 
 
-def test_the_engine_is_chosen_by_the_models_layers() -> None:
+def test_the_engine_is_chosen_by_the_device_and_the_models_layers(monkeypatch: pytest.MonkeyPatch) -> None:
     from aeon_plugin_ft.training.engine.flat.choice import whole_engine
 
+    assert type(whole_engine(tiny_model("llama"), 64, lambda: None)) is SharedPrefix
+    monkeypatch.setattr(SharedPrefix, "device", torch.device("cuda"))
     assert type(whole_engine(tiny_model("llama"), 64, lambda: None)) is FlatPrefix
     assert type(whole_engine(tiny_model("phi3"), 64, lambda: None)) is SharedPrefix
 

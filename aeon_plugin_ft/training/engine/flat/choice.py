@@ -8,16 +8,21 @@ import torch
 
 from aeon_plugin_ft.training.engine.attention import NotShareableError
 from aeon_plugin_ft.training.engine.flat.engine import FlatPrefix
+from aeon_plugin_ft.training.engine.loading import CARDS
 from aeon_plugin_ft.training.engine.shared import Checkpoint, SharedPrefix
 
 log = logging.getLogger(__name__)
 
 
 def whole_engine(model: torch.nn.Module, micro_tokens: int, between: Checkpoint) -> SharedPrefix:
-    """The engine with the fewest operators that knows the model's layers; else the one that goes through the layers
-    themselves."""
+    """On a card the engine with the fewest operators, where it knows the model's layers; else the one that goes through
+    the layers themselves."""
+    through_layers = SharedPrefix(model, micro_tokens, between)
+    if through_layers.device.type not in CARDS:
+        # What calling an operator costs is nothing beside its work there.
+        return through_layers
     try:
         return FlatPrefix(model, micro_tokens, between)
     except NotShareableError as error:
         log.info("Computing through the model's own layers: %s", error)
-        return SharedPrefix(model, micro_tokens, between)
+        return through_layers

@@ -5,12 +5,14 @@
     python benchmarks/big.py --shape llama-8b --steps 1       all of it
     python benchmarks/big.py --limit-gb 1.5                   under a hard limit of memory (Linux)
     python benchmarks/big.py --cgroup-gb 6                    the same with the file's pages counted too (Linux, root)
+    python benchmarks/big.py --device cuda --card-gb 6        on a graphics card, as if it had so much memory
 
 Makes a GGUF of random blocks in the exact shapes of a public model and the mix of types of Q4_K_M, trains on it one
 layer at a time, and deletes it. Rows have the tokens of the assistant's real prompt (`--prompt` of them) and as many
 behind it as its conversations have. Memory is what counts as this process's own: anonymous pages; the pages of the
-file can be dropped at any moment. The rate to compare with is that of a loop of the same products, measured in the same
-run. Each batch is a child process of its own; run it on a quiet machine.
+file can be dropped at any moment. On a graphics card it is what tensors have taken of the card. The rate to compare
+with is that of a loop of the same products, measured in the same run. Each batch is a child process of its own; run it
+on a quiet machine.
 """
 
 from __future__ import annotations
@@ -22,9 +24,8 @@ import random
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,9 +33,11 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.limits import Peak, cgroup_of, limit_memory  # noqa: E402 - found through the line above
 from benchmarks.shapes import SHAPES, Shape, make_gguf, tensors_of  # noqa: E402 - found through the line above
 
-MICRO_TOKENS = 512
+MOST_TOKENS = 2048
+"""Of a micro-batch, as a run has them; the engine takes fewer on a processor."""
 
 
 def main() -> int:
@@ -74,6 +77,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--cgroup-gb", type=float, default=0.0, help="the child's memory and the file's pages together")
     parser.add_argument("--dtype", choices=["auto", "float32", "bfloat16"], default="auto",
                         help="of the products with the layers' weights; auto: the faster one here")  # fmt: skip
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--card-gb", type=float, default=0.0, help="so much of the card's memory; default: all of it")
     parser.add_argument("--folder", type=Path, help="where there is room for the file; default: the temporary folder")
     parser.add_argument("--out", type=Path, help="also write everything as JSON")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
@@ -88,40 +93,14 @@ def _child(gguf: Path, batch: int, options: argparse.Namespace) -> dict[str, Any
     command += ["--batch", str(batch), "--steps", str(options.steps), "--threads", str(options.threads)]
     command += ["--prompt", str(options.prompt), "--layers", str(options.layers)]
     command += ["--limit-gb", str(options.limit_gb), "--dtype", options.dtype]
-    with _limited(gguf, int(options.cgroup_gb * 1e9)) as enter:
+    command += ["--device", options.device, "--card-gb", str(options.card_gb)]
+    with cgroup_of(gguf, int(options.cgroup_gb * 1e9)) as enter:
         done = subprocess.run(
             command, env=child_environment(options.threads), stdout=subprocess.PIPE, text=True, check=True,
             preexec_fn=enter,
         )  # fmt: skip
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
-
-
-@contextmanager
-def _limited(gguf: Path, size: int) -> Iterator[Callable[[], None] | None]:
-    """What a child calls to be in a memory cgroup of its own of so many bytes, with the pages of files that it reads;
-    None for 0. The pages of `gguf` are dropped first: those that somebody else has read count as theirs."""
-    if not size:
-        yield None
-        return
-    root = Path("/sys/fs/cgroup/memory")
-    limit = "memory.limit_in_bytes"
-    if not root.is_dir():
-        root, limit = Path("/sys/fs/cgroup"), "memory.max"
-    group = root / f"aeon-ft-big-{os.getpid()}"
-    group.mkdir()
-
-    def enter() -> None:
-        (group / "cgroup.procs").write_text("0", encoding="ascii")
-
-    try:
-        (group / limit).write_text(str(size), encoding="ascii")
-        with gguf.open("rb") as file:
-            os.fsync(file.fileno())
-            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-        yield enter
-    finally:
-        group.rmdir()
 
 
 # -- the measurement -----------------------------------------------------------------------------
@@ -131,50 +110,81 @@ def measure(gguf: Path, shape: Shape, options: argparse.Namespace) -> dict[str, 
     """Train some steps of one batch in this process."""
     import torch
 
-    from aeon_plugin_ft.training.engine.layered.engine import LayeredPrefix
-    from aeon_plugin_ft.training.engine.layered.skeleton import skeleton
-    from aeon_plugin_ft.training.engine.loading import add_adapter, set_up_torch
-    from aeon_plugin_ft.training.engine.precision import compute_type
-    from aeon_plugin_ft.training.model import Recipe
+    from aeon_plugin_ft.training.engine.loading import set_up_torch
     from aeon_plugin_ft.weights.sources import GgufSource
 
     if options.limit_gb:
-        _limit(int(options.limit_gb * 1e9))
+        limit_memory(int(options.limit_gb * 1e9))
     set_up_torch(options.threads)
+    if options.card_gb:
+        # torch refuses more, as a smaller card would; what the plugin sees as free is the same.
+        torch.cuda.set_per_process_memory_fraction(options.card_gb * 1e9 / torch.cuda.mem_get_info()[1])
+        real = torch.cuda.mem_get_info()
+        torch.cuda.mem_get_info = lambda *_: (int(options.card_gb * 1e9), real[1])
     batch, layers = options.batch[0], options.layers or shape.layers
     rows = _rows(batch, options.prompt, shape.vocabulary)
     with Peak() as peak:
         source = GgufSource(gguf, options.threads)
-        recipe = Recipe(16, 16, 1e-3, batch, 1.0, options.steps, 1, 1536, 17, options.threads, 1000)
-        config = _config(shape, layers)
-        dtype = compute_type(config, "cpu") if options.dtype == "auto" else getattr(torch, options.dtype)
-        model = add_adapter(skeleton(config, source), recipe)
-        gap = Gap()
-        engine = LayeredPrefix(model, source, MICRO_TOKENS, gap, dtype=dtype)
-        optimizer = torch.optim.AdamW(engine.trained, lr=1e-3)
-        seconds, cpu, losses = [], [], []
-        for _ in range(options.steps):
-            began, cpu_began = time.perf_counter(), time.process_time()
-            gap.begin()
-            losses.append(engine.step(rows)[0])
-            torch.nn.utils.clip_grad_norm_(engine.trained, 1.0)
-            optimizer.step()
-            optimizer.zero_grad()
-            seconds.append(time.perf_counter() - began)
-            cpu.append(time.process_time() - cpu_began)
+        engine, gap = _engine(shape, layers, source, options)
+        seconds, cpu, losses = _steps(engine, gap, rows, options)
+        resident = len(getattr(engine.weights, "resident", ()))
         engine.weights.release()
+    most = peak.most if options.device == "cpu" else torch.cuda.max_memory_allocated()
     tokens = options.prompt + sum(len(row.ids) - options.prompt for row in rows)
     flop, step = useful_flop(shape, layers, tokens, sum(row.supervised for row in rows)), min(seconds)
-    bare, bare_cpu = bare_rate(shape, rows, options.prompt, engine.dtype)
+    bare, bare_cpu = bare_rate(shape, rows, options.prompt, engine.dtype, options.device)
     source.close()
     return {
         "batch": batch, "layers": layers, "dtype": str(engine.dtype).removeprefix("torch."), "tokens": tokens,
         "seconds": seconds, "cpu": cpu, "losses": losses,
         "gflops": flop / step / 1e9, "bare_gflops": bare / 1e9, "share": flop / step / bare,
-        "cpu_share": flop / min(cpu) / bare_cpu,
-        "anonymous_gb": peak.most / 1e9, "trained": sum(parameter.numel() for parameter in engine.trained),
-        "whole_gb": (peak.most + more_layers(shape, layers, tokens, engine.trained)) / 1e9, "longest": gap.longest,
+        "cpu_share": flop / min(cpu) / bare_cpu, "resident": resident,
+        "anonymous_gb": most / 1e9, "trained": sum(parameter.numel() for parameter in engine.trained),
+        "whole_gb": (most + more_layers(shape, layers, tokens, engine.trained)) / 1e9, "longest": gap.longest,
     }  # fmt: skip
+
+
+def _engine(shape: Shape, layers: int, source: Any, options: argparse.Namespace) -> tuple[Any, Gap]:
+    import torch
+
+    from aeon_plugin_ft.training.engine.layered.choice import engine_of
+    from aeon_plugin_ft.training.engine.layered.skeleton import skeleton
+    from aeon_plugin_ft.training.engine.loading import add_adapter
+    from aeon_plugin_ft.training.engine.precision import compute_type
+    from aeon_plugin_ft.training.model import Recipe
+
+    recipe = Recipe(16, 16, 1e-3, options.batch[0], 1.0, options.steps, 1, 1536, 17, options.threads, 1000)
+    config = _config(shape, layers)
+    dtype = compute_type(config, options.device) if options.dtype == "auto" else getattr(torch, options.dtype)
+    model, gap = add_adapter(skeleton(config, source, options.device), recipe), Gap()
+    return engine_of(model, source, MOST_TOKENS, gap, dtype=dtype), gap
+
+
+def _steps(engine: Any, gap: Gap, rows: list[Any], options: argparse.Namespace) -> tuple[list[float], ...]:
+    """(seconds, processor seconds, loss) of each step."""
+    import torch
+
+    optimizer = torch.optim.AdamW(engine.trained, lr=1e-3)
+    seconds, cpu, losses = [], [], []
+    for _ in range(options.steps):
+        began, cpu_began = time.perf_counter(), time.process_time()
+        gap.begin()
+        losses.append(engine.step(rows)[0])
+        torch.nn.utils.clip_grad_norm_(engine.trained, 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        finish(options.device)
+        seconds.append(time.perf_counter() - began)
+        cpu.append(time.process_time() - cpu_began)
+    return seconds, cpu, losses
+
+
+def finish(device: str) -> None:
+    """Wait for what a card was told to do."""
+    import torch
+
+    if device == "cuda":
+        torch.cuda.synchronize()
 
 
 def _config(shape: Shape, layers: int) -> Any:
@@ -222,17 +232,23 @@ def more_layers(shape: Shape, layers: int, tokens: int, trained: Sequence[Any]) 
     return float((shape.layers - layers) * (4 * tokens * shape.width + adapter))
 
 
-def bare_rate(shape: Shape, rows: list[Any], prompt: int, dtype: Any) -> tuple[float, float]:
+def bare_rate(shape: Shape, rows: list[Any], prompt: int, dtype: Any, device: str) -> tuple[float, float]:
     """FLOP a second, and a second of CPU time, of a plain loop of a layer's products in this type, for the prefix's
     tokens and a micro-batch's."""
     import torch
 
-    suffixes = min(MICRO_TOKENS, sum(len(row.ids) - prompt for row in rows))
+    from aeon_plugin_ft.training.engine.layered.choice import MICRO_TOKENS
+
+    suffixes = min(MICRO_TOKENS[device], sum(len(row.ids) - prompt for row in rows))
     sizes = [(m, n) for name, m, n, _ in tensors_of(shape, 1) if name.startswith("blk.")]
-    weights = [(torch.randn(m, n) / n**0.5).to(dtype) for m, n in sizes]
+    weights = [(torch.randn(m, n, device=device) / n**0.5).to(dtype) for m, n in sizes]
     counts = (prompt, suffixes)
-    inputs = {(count, n): torch.randn(count, n).to(dtype) for count in counts for n in {n for _, n in sizes}}
-    outputs = {(count, m): torch.randn(count, m).to(dtype) for count in counts for m in {m for m, _ in sizes}}
+    inputs = {
+        (count, n): torch.randn(count, n, device=device).to(dtype) for count in counts for n in {n for _, n in sizes}
+    }
+    outputs = {
+        (count, m): torch.randn(count, m, device=device).to(dtype) for count in counts for m in {m for m, _ in sizes}
+    }
     best = best_cpu = 0.0
     for _ in range(3):
         began, cpu_began, flop = time.perf_counter(), time.process_time(), 0.0
@@ -243,6 +259,7 @@ def bare_rate(shape: Shape, rows: list[Any], prompt: int, dtype: Any) -> tuple[f
                 torch.mm(inputs[count, n], weight.t())
                 torch.mm(outputs[count, m], weight)
                 flop += 6.0 * count * m * n
+        finish(device)
         best = max(best, flop / (time.perf_counter() - began))
         best_cpu = max(best_cpu, flop / (time.process_time() - cpu_began))
     return best, best_cpu
@@ -264,54 +281,19 @@ class Gap:
         self.longest, self._last = max(self.longest, now - self._last), now
 
 
-class Peak:
-    """The most anonymous memory this process has had, looked at twenty times a second (Linux)."""
-
-    def __init__(self) -> None:
-        self.most = 0
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look, name="peak", daemon=True)
-
-    def __enter__(self) -> Peak:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _look(self) -> None:
-        while not self._over.wait(0.05):
-            self.most = max(self.most, anonymous_bytes())
-
-
-def anonymous_bytes() -> int:
-    """Resident memory that is no file's: what a machine must have beside its page cache."""
-    for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
-        if line.startswith("RssAnon:"):
-            return int(line.split()[1]) * 1024
-    return 0
-
-
-def _limit(size: int) -> None:
-    """Let the kernel refuse more: RLIMIT_DATA counts private writable memory, and not the file's mapping."""
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_DATA, (size, size))
-
-
 def show(found: dict[str, Any], options: argparse.Namespace) -> None:
     """One line for people."""
     step = min(found["seconds"])
+    of_card = f"  {found['resident']} layers stay on the card" if options.device == "cuda" else ""
     print(
         f"{options.shape} ({found['layers']} layers, {found['dtype']})  batch {found['batch']:3d}"
         f"  {found['tokens']} tokens"
         f"  {step:7.1f} s/step  {step / found['batch']:6.2f} s/example"
         f"  {found['gflops']:.0f} of {found['bare_gflops']:.0f} GFLOP/s ({100 * found['share']:.0f} %;"
         f" {100 * found['cpu_share']:.0f} % by CPU time)"
-        f"  anonymous memory at most {found['anonymous_gb']:.2f} GB"
+        f"  {'card' if options.device == 'cuda' else 'anonymous memory'} at most {found['anonymous_gb']:.2f} GB"
         f" ({found['whole_gb']:.2f} with all layers)  {found['longest']:.2f} s without a look at most"
-        f"  losses {[round(x, 4) for x in found['losses']]}",
+        f"{of_card}  losses {[round(x, 4) for x in found['losses']]}",
         flush=True,
     )
 

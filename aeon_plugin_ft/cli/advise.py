@@ -91,7 +91,6 @@ def _how(advice: Advice) -> str:
 
 def _show(advised: list[Advice], named: set[str], machine: Machine, examples: int) -> None:
     from aeon_plugin_ft.training.advice import EXAMPLES, Fit
-    from aeon_plugin_ft.training.advice_card import CardForm
 
     table(
         f"Bases on this computer ({_where(machine)})",
@@ -115,8 +114,6 @@ def _show(advised: list[Advice], named: set[str], machine: Machine, examples: in
         out.print("None of the models in Ollama can be trained here overnight: get a smaller one.")
     else:
         out.print("No Ollama answers, or it holds no model that can be trained; these are what people run in one.")
-    if any(a.form is CardForm.FOUR_BITS and a.fit is not Fit.MEMORY for a in advised):
-        out.print("In 4 bits: `aeon-ft config set train.quantize 4bit`.", markup=False)
     out.print(
         "Computed from the models' shapes; `aeon-ft estimate` measures the one that [base] model names.", markup=False
     )

@@ -21,7 +21,7 @@ import psutil
 from aeon_plugin_ft.errors import InstallError
 from aeon_plugin_ft.processes.children import interpreter
 from aeon_plugin_ft.settings import TrainSection
-from aeon_plugin_ft.training.advice_card import Card, CardForm, card_seconds, form_on
+from aeon_plugin_ft.training.advice_card import Card, CardForm, card_bytes, card_seconds, form_on
 from aeon_plugin_ft.training.memory import MICRO_TOKENS
 from aeon_plugin_ft.training.mix import Survey
 from aeon_plugin_ft.training.model import Recipe
@@ -39,8 +39,9 @@ INPUT_BYTES = 1 << 30
 WEIGHTS_SHARE = 0.6
 """Of the free memory: more weights in fp32 than that are read a layer at a time."""
 MEMORY_MARGIN = 1.1
-LAYERED_SHARE, WHOLE_SHARE = 0.6, 0.85
-"""Of the rate of bare products that a step reaches."""
+LAYERED_SHARE, NARROW_SHARE, WHOLE_SHARE = 0.6, 0.5, 0.85
+"""Of the rate of bare products that a step reaches; narrow: a layer at a time in bf16, where what lies between the
+products, in fp32, counts for more."""
 LEAST_GAIN = 1.5
 """The products of layers are computed in bf16 where they are that much faster in it."""
 RATES_SECONDS = 120.0
@@ -146,11 +147,15 @@ def advise(
 ) -> Advice:
     """What training a base on so many examples (EXAMPLES unless told) takes on a machine, with the recipe that it
     would get."""
-    recipe = make_recipe(settings or TrainSection(), shape.parameters, survey or Survey(EXAMPLES))
+    settings = settings or TrainSection()
+    recipe = make_recipe(settings, shape.parameters, survey or Survey(EXAMPLES))
     if machine.card is not None:
-        return _advise_card(shape, machine.card, recipe)
+        return _advise_card(
+            shape, machine.card, recipe, form_on(shape, machine.card, four_bits=recipe.quantize == "4bit")
+        )
     width = 2 if machine.is_narrow else 4
-    layered = width * shape.parameters > WEIGHTS_SHARE * machine.memory
+    # In fp32 whatever it then computes in: so is the start-up check.
+    layered = 4 * shape.parameters > WEIGHTS_SHARE * machine.memory
     of_run = layered_bytes if layered else whole_bytes
     memory = of_run(shape, recipe.rank, recipe.batch_size, width)
     step = step_seconds(shape, machine, recipe.batch_size, layered=layered) / 60
@@ -158,9 +163,9 @@ def advise(
     return Advice(shape, layered, memory, minutes, training, fit if fits(memory, machine.memory) else Fit.MEMORY)
 
 
-def _advise_card(shape: ModelShape, card: Card, recipe: Recipe) -> Advice:
+def _advise_card(shape: ModelShape, card: Card, recipe: Recipe, form: CardForm) -> Advice:
     tokens, scored = PROMPT + recipe.batch_size * SUFFIX, recipe.batch_size * SUFFIX // 2
-    form, memory = form_on(shape, card, tokens, recipe.rank)
+    memory = card_bytes(shape, card, form, tokens, recipe.rank)
     minutes, training, fit = _times(card_seconds(shape, card, form, tokens, scored) / 60, recipe)
     return Advice(shape, False, memory, minutes, training, fit if memory <= card.memory else Fit.MEMORY, form)
 
@@ -203,7 +208,8 @@ def step_seconds(shape: ModelShape, machine: Machine, batch: int = 8, *, layered
     products = (4.0 * weights + 2.0 * again) * tokens / rate
     decoded = 2 * weights + shape.outside
     # The head is in fp32 whatever the layers are computed in.
-    return (products + head / machine.rate) / LAYERED_SHARE + decoded / (DECODED_A_SECOND * machine.threads)
+    share = NARROW_SHARE if machine.is_narrow else LAYERED_SHARE
+    return (products + head / machine.rate) / share + decoded / (DECODED_A_SECOND * machine.threads)
 
 
 def this_machine() -> Machine:

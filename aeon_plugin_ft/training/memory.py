@@ -21,13 +21,18 @@ FREE_SHARE = 0.5
 """Of the free memory may go into activations; the rest is for gradients, the optimizer, logits and the owner."""
 
 
-def micro_tokens(config: Any, free: int, rows: Sequence[Row], *, gpu: bool = False) -> int:
+def micro_tokens(
+    config: Any, free: int, rows: Sequence[Row], *, gpu: bool = False, layered: bool = False
+) -> int:  # fmt: skip
     """The largest number of suffix tokens whose activations fit beside the shared prefix's.
 
-    `config` is the model's text config, `free` the bytes that are free once it is loaded.
+    `config` is the model's text config, `free` the bytes that are free once it is loaded. `layered`: a layer at a time,
+    whose activations are all that is there, in fp32.
     """
     sizes = MICRO_TOKENS_GPU if gpu else MICRO_TOKENS
     each = token_bytes(config, 2 if gpu else 4)
+    if layered:
+        each = token_bytes(config, 4) // int(config.num_hidden_layers)
     # A sample: mostly all examples share one system prompt, and the room is an estimate anyway.
     prefix = min((common_prefix(rows[0].ids, row.ids) for row in rows[:64]), default=0)
     room = FREE_SHARE * free / each - prefix

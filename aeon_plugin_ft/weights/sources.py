@@ -8,19 +8,41 @@ of rows, the offset of norms) is undone here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from aeon_plugin_ft.errors import BaseModelError
 from aeon_plugin_ft.weights.architectures import NOT_WEIGHTS, Family, family_of
 from aeon_plugin_ft.weights.dequantise import Dequantiser, Floats, widen
 from aeon_plugin_ft.weights.gguf_file import GgufFile
 from aeon_plugin_ft.weights.merge_originals import Place, read_places
+from aeon_plugin_ft.weights.quantization import BF16, F16, F32
 
+Bytes = npt.NDArray[np.uint8]
 BLOCK_WEIGHTS = 1 << 24
 """Weights of a block whose rows have to be put in order: 64 MiB beside the caller's buffer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """How a matrix lies in its file: `rows` of `row_size` bytes each, of ggml's type `kind`, which decode to `columns`
+    weights. `heads`: the two halves of the rows of each of so many heads are woven into one another; 0: they are not.
+    """
+
+    kind: int
+    rows: int
+    columns: int
+    row_size: int
+    heads: int = 0
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return self.rows * self.row_size
 
 
 class WeightSource(Protocol):
@@ -41,6 +63,14 @@ class WeightSource(Protocol):
 
     def is_whole(self, name: str) -> bool:
         """Whether a tensor can only be read as a whole."""
+        ...
+
+    def stored(self, name: str) -> Stored:
+        """How a matrix lies in its file."""
+        ...
+
+    def copy_stored(self, name: str, out: Bytes, first: int = 0) -> None:
+        """The bytes of a matrix as they lie in its file, as many as `out` holds, from row `first` on."""
         ...
 
     def close(self) -> None:
@@ -107,6 +137,19 @@ class GgufSource:
     def is_whole(self, name: str) -> bool:
         """As the contract says."""
         return self.family.permuted_heads(self._names[name], self._heads, self._kv_heads) is not None
+
+    def stored(self, name: str) -> Stored:
+        """As the contract says."""
+        tensor = self.file.tensors[self._names[name]]
+        rows, columns = tensor.shape
+        heads = self.family.permuted_heads(tensor.name, self._heads, self._kv_heads)
+        return Stored(tensor.type, rows, columns, tensor.size // rows, heads or 0)
+
+    def copy_stored(self, name: str, out: Bytes, first: int = 0) -> None:
+        """As the contract says."""
+        start = first * self.stored(name).row_size
+        with self.file.raw(self._names[name]) as whole, whole[start : start + len(out)] as part:
+            out[:] = np.frombuffer(part, np.uint8)
 
     def close(self) -> None:
         """As the contract says."""
@@ -181,6 +224,18 @@ class SafetensorsSource:
     def is_whole(self, name: str) -> bool:
         """As the contract says."""
         return False
+
+    def stored(self, name: str) -> Stored:
+        """As the contract says."""
+        numbers = self._places[name].numbers()
+        rows, columns = numbers.shape
+        kind = {"<f4": F32, "<f2": F16, "<u2": BF16}[numbers.dtype.str]
+        return Stored(kind, rows, columns, columns * numbers.dtype.itemsize)
+
+    def copy_stored(self, name: str, out: Bytes, first: int = 0) -> None:
+        """As the contract says."""
+        size = self.stored(name).row_size
+        out[:] = self._places[name].numbers()[first : first + len(out) // size].reshape(-1).view(np.uint8)
 
     def close(self) -> None:
         """As the contract says; the maps are closed when nothing looks at them any more."""

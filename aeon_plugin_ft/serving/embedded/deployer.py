@@ -163,7 +163,9 @@ class EmbeddedDeployer(Deployer):
             raise ServingError(f"{base.spec} has no GGUF file", "Set [base] model to a GGUF of the same model")
         context, threads, reply_tokens = _size(settings)
         config = new_config(base.gguf, adapter, f"aeon-ft:{name}", context, threads, self.system_prompt(), reply_tokens)
-        return replace(config, keep_all=keeps_all(base.gguf, config.context * config.slots))
+        keep_all = keeps_all(base.gguf, config.context * config.slots)
+        # A version was taught replies without thoughts; the base is left as it is.
+        return replace(config, keep_all=keep_all, at_once=adapter is not None)
 
     def _start(
         self, name: str, config: ServerConfig, adapter: Path | None, base_digest: str, digest: str, on_moved: OnMoved

@@ -21,9 +21,12 @@ import sys
 import threading
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import IO, Any
 
+from aeon_plugin_ft.base.thinking import closed_template
 from aeon_plugin_ft.processes.parent import ParentPipe, leave_now
+from aeon_plugin_ft.weights.gguf_file import GgufFile
 
 LOG_SECONDS = 5.0
 POLL_SECONDS = 0.05
@@ -41,7 +44,7 @@ class ServerConfig:
     are computed at once (others wait). `port` 0: any free one. `warm_prompt` is a system prompt whose
     computation is kept for the first question; "" for none. `reply_tokens` ends a reply that does not end by
     itself, when the request says nothing; -1: the context does. `keep_all`: also what lies beyond the window that a
-    model attends to is kept (see window.py)."""
+    model attends to is kept (see window.py). `at_once`: replies come without thoughts, as training taught them."""
 
     model: str
     adapter: str | None
@@ -54,6 +57,7 @@ class ServerConfig:
     warm_prompt: str = ""
     reply_tokens: int = -1
     keep_all: bool = False
+    at_once: bool = False
 
     def line(self) -> str:
         """As the first line of the child's stdin."""
@@ -136,9 +140,20 @@ def _load(config: ServerConfig) -> Any:
     params.offline = True
     params.endpoint_metrics = True
     params.verbosity = ERRORS_ONLY
+    if config.at_once:
+        _without_thoughts(params)
     if config.adapter is not None:
         params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(config.adapter, 1.0)]
     return xllamacpp.Server(params)
+
+
+def _without_thoughts(params: Any) -> None:
+    """As training renders a prompt: see base/thinking.py."""
+    params.default_template_kwargs = {"enable_thinking": "false"}
+    with GgufFile(Path(params.model.path)) as file:
+        closed = closed_template(str(file.get("tokenizer.chat_template") or ""))
+    if closed is not None:
+        params.chat_template = closed
 
 
 def _warm(server: Any, prompt: str) -> None:

@@ -23,7 +23,7 @@ class FastLayers:
 
     def __init__(self, model: torch.nn.Module) -> None:
         self.layers: list[Any] = [module for module in model.modules() if _plain(module)]
-        self.norms: list[Any] = [module for module in model.modules() if _plain_norm(module)]
+        self.norms: dict[Any, _NormForward] = dict(_plain_norms(model))
         self.between: Callable[[], None] | None = None
         """Called before each product with a frozen weight, also on the way back; may raise."""
 
@@ -35,8 +35,8 @@ class FastLayers:
     @contextmanager
     def active(self) -> Iterator[None]:
         """Layers whose adapter is switched off, merged or doubled meanwhile keep PEFT's own forward."""
-        made = {layer: _Forward(layer, self.between) for layer in self.layers if _one_adapter(layer)}
-        made |= {norm: _NormForward(norm) for norm in self.norms}
+        made: dict[Any, Any] = {layer: _Forward(layer, self.between) for layer in self.layers if _one_adapter(layer)}
+        made |= self.norms
         try:
             for layer, forward in made.items():
                 layer.forward = forward
@@ -89,8 +89,8 @@ def is_adapted_linear(output: Tensor) -> bool:
 class _NormForward:
     """Stands for one norm's forward while the engine runs."""
 
-    def __init__(self, norm: Any) -> None:
-        self.weight, self.epsilon = norm.weight, float(norm.variance_epsilon)
+    def __init__(self, weight: Tensor, epsilon: float) -> None:
+        self.weight, self.epsilon = weight, epsilon
 
     def __call__(self, inputs: Tensor) -> Tensor:
         made: Tensor = _RmsNorm.apply(inputs, self.weight, self.epsilon)  # type: ignore[no-untyped-call]
@@ -98,7 +98,7 @@ class _NormForward:
 
 
 def _plain(module: Any) -> bool:
-    """An ordinary linear layer in the adapter's own precision: no DoRA, dropout, biases or quantised weights."""
+    """An ordinary linear layer in the adapter's precision, or bf16: no DoRA, dropout, biases or quantised weights."""
     return (
         type(module) is Linear
         and type(module.base_layer) is torch.nn.Linear
@@ -106,7 +106,7 @@ def _plain(module: Any) -> bool:
         and not any(module.use_dora.values())
         and not any(module.lora_bias.values())
         and all(type(dropout) is torch.nn.Identity for dropout in module.lora_dropout.values())
-        and all(part.weight.dtype == module.base_layer.weight.dtype for part in module.lora_A.values())
+        and {part.weight.dtype for part in module.lora_A.values()} <= {module.base_layer.weight.dtype, torch.float32}
         and not getattr(module, "lora_variant", None)
     )
 
@@ -119,7 +119,8 @@ def _one_adapter(layer: Any) -> bool:
 class _LoraLinear(torch.autograd.Function):
     """y = x W' + b + s (x A') B'; W and b are frozen. x [..., in], W [out, in], A [r, in], B [out, r].
 
-    W may be of a narrower type than all else: its products are then computed in that type.
+    All is computed in x's type, A and B too where theirs is wider. Their gradients are given in their own. W may be of
+    a narrower type than all else: its products are then computed in that type.
     """
 
     @staticmethod
@@ -137,6 +138,9 @@ class _LoraLinear(torch.autograd.Function):
         if between is not None:
             between()
         rows = inputs.reshape(-1, inputs.shape[-1])
+        ctx.wide = down.dtype
+        # Two products with narrow copies of r rows: PEFT would widen each layer's input, and narrow its output.
+        down, up = down.to(rows.dtype), up.to(rows.dtype)
         # A x is kept for the backward pass: r numbers a token, where its product with B would be the layer's width.
         low = torch.mm(rows, down.t())
         ctx.save_for_backward(rows, weight, down, up, low)
@@ -154,8 +158,8 @@ class _LoraLinear(torch.autograd.Function):
         rows, weight, down, up, low = ctx.saved_tensors
         grad = gradients[0].reshape(-1, weight.shape[0])
         d_low = torch.mm(grad, up).mul_(ctx.scale)
-        d_down = torch.mm(d_low.t(), rows)
-        d_up = torch.mm(grad.t(), low).mul_(ctx.scale)
+        d_down = torch.mm(d_low.t(), rows).to(ctx.wide)
+        d_up = torch.mm(grad.t(), low).to(ctx.wide).mul_(ctx.scale)
         d_inputs = None
         # The first layer's input is the frozen embedding: nothing asks for its gradient, and the product with the whole
         # weight is saved.
@@ -176,37 +180,49 @@ def _product(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
     return product if bias is None else product.add_(bias)
 
 
-def _plain_norm(module: Any) -> bool:
-    """A frozen fp32 RMS norm (https://arxiv.org/abs/1910.07467) that computes what its name says: it is asked."""
-    weight = getattr(module, "weight", None)
-    if (
-        not type(module).__name__.endswith("RMSNorm")
-        or not hasattr(module, "variance_epsilon")
-        or not isinstance(weight, Tensor)
-        or weight.requires_grad
-        or weight.dtype != torch.float32
-    ):
-        return False
-    probe = torch.linspace(-2.0, 3.0, weight.shape[-1], device=weight.device)[None]
-    with torch.no_grad():
-        return torch.allclose(_NormForward(module)(probe), module(probe), rtol=1e-5, atol=1e-6)
+def _plain_norms(model: torch.nn.Module) -> Iterator[tuple[Any, _NormForward]]:
+    """The frozen RMS norms (https://arxiv.org/abs/1910.07467) that compute what their name says: they are asked."""
+    for module in model.modules():
+        weight = getattr(module, "weight", None)
+        epsilon = getattr(module, "variance_epsilon", getattr(module, "eps", None))
+        if not type(module).__name__.endswith("RMSNorm") or not isinstance(weight, Tensor) or epsilon is None:
+            continue
+        if weight.requires_grad or weight.dtype not in _DIGITS:
+            continue
+        probe = torch.linspace(-2.0, 3.0, weight.shape[-1], device=weight.device, dtype=weight.dtype)[None]
+        # Gemma's norms multiply by one more than their weight.
+        for factor in (weight, 1.0 + weight.float()):
+            forward = _NormForward(factor, float(epsilon))
+            with torch.no_grad():
+                if torch.allclose(forward(probe), module(probe), rtol=_DIGITS[weight.dtype], atol=1e-6):
+                    yield module, forward
+                    break
+
+
+_DIGITS = {torch.float32: 1e-5, torch.bfloat16: 1e-2}
+"""How far two ways to compute the same in a type may be apart, relative."""
 
 
 class _RmsNorm(torch.autograd.Function):
-    """y = x r w with r = 1 / sqrt(mean(x^2) + epsilon) for each row; w is frozen. x [..., n], w [n]."""
+    """y = x r w with r = 1 / sqrt(mean(x^2) + epsilon) for each row; w is frozen. x [..., n], w [n].
+
+    Computed in fp32, and given in x's type.
+    """
 
     @staticmethod
     def forward(ctx: Any, inputs: Tensor, weight: Tensor, epsilon: float) -> Tensor:
-        width = inputs.shape[-1]
-        scale = torch.linalg.vector_norm(inputs, dim=-1, keepdim=True).square_().div_(width).add_(epsilon).rsqrt_()
+        wide = inputs.float()
+        scale = torch.linalg.vector_norm(wide, dim=-1, keepdim=True).square_().div_(wide.shape[-1])
+        scale = scale.add_(epsilon).rsqrt_()
         ctx.save_for_backward(inputs, weight, scale)
-        made: Tensor = (inputs * scale).mul_(weight)
+        made: Tensor = (wide * scale).mul_(weight).to(inputs.dtype)
         return made
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         inputs, weight, scale = ctx.saved_tensors
-        grad = gradients[0] * weight
+        wide = inputs.float()
+        grad = gradients[0].float() * weight
         # d x = r (w g) - x r^3 / n * <w g, x>: the second term is what r itself owes to x.
-        along = torch.linalg.vecdot(grad, inputs)[..., None] * scale.pow(3) / inputs.shape[-1]
-        return grad.mul_(scale).addcmul_(inputs, along, value=-1), None, None
+        along = torch.linalg.vecdot(grad, wide)[..., None] * scale.pow(3) / wide.shape[-1]
+        return grad.mul_(scale).addcmul_(wide, along, value=-1).to(inputs.dtype), None, None

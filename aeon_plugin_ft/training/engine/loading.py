@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -63,13 +64,10 @@ def load_base(folder: Path, device: str, dtype: torch.dtype | None = None, quant
     dtype = dtype or pick_dtype(device)
     # Quantised weights are placed while they are loaded (`device_map`) and cannot be moved afterwards.
     more: dict[str, Any] = four_bits(device, dtype) if quantize == "4bit" else {}
-    model = AutoModelForCausalLM.from_pretrained(
-        # The implementation that the parity check and the stock path use; the engine switches to its own and back.
-        folder,
-        dtype=dtype,
-        attn_implementation="sdpa",
-        local_files_only=True,
-        **more,
+    model = with_attention(
+        lambda kind: AutoModelForCausalLM.from_pretrained(
+            folder, dtype=dtype, attn_implementation=kind, local_files_only=True, **more
+        )
     )
     # As it was loaded: PEFT's preparation for 4 bits makes embeddings, head and norms fp32, which takes half as much
     # again as the whole base.
@@ -90,6 +88,17 @@ def keep_embedding_off(model: Any) -> None:
     table.to("cpu")
     table.register_forward_pre_hook(lambda _, given: (given[0].to("cpu"),))
     table.register_forward_hook(lambda _, given, made: made.to(device))
+
+
+def with_attention(make: Callable[[str], Any]) -> Any:
+    """The model that `make` makes with an implementation of attention: that of the parity check and the stock path;
+    the engine switches to its own and back. The plain one for families that PyTorch's fused one does not fit."""
+    try:
+        return make("sdpa")
+    except ValueError as error:
+        if "scaled_dot_product_attention" not in str(error):
+            raise
+        return make("eager")
 
 
 def narrow(model: torch.nn.Module, dtype: torch.dtype) -> None:

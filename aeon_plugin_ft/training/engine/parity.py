@@ -68,6 +68,8 @@ def _check(model: torch.nn.Module, engine: SharedPrefix, rows: Sequence[Row]) ->
     computed, apart = tokens_computed(rows, plan_batch(rows, engine.micro_tokens))
     if apart < MIN_SAVING * computed:
         return Parity(False, f"sharing would save only a factor of {apart / computed:.2f}")
+    if turns_by_length(engine.config, max(len(row.ids) for row in rows)):
+        return Parity(False, "the model's positions depend on how long a row is")
     with _nudged(model):
         try:
             stock_loss, stock_gradients = engine.stock_step(chosen), _take_gradients(model)
@@ -88,6 +90,20 @@ def _check(model: torch.nn.Module, engine: SharedPrefix, rows: Sequence[Row]) ->
             _take_gradients(model)
             return Parity(False, f"the model does not take it ({type(error).__name__}: {str(error)[:200]})")
     return verdict
+
+
+def turns_by_length(config: Any, longest: int) -> bool:
+    """Whether a row of `longest` tokens makes a model turn its positions in another way than the prompt alone does:
+    with "longrope" and "dynamic", past the length that it was first trained for. The rows of the check may be shorter.
+    """
+    given = getattr(config, "rope_parameters", None) or {}
+    # Families with two kinds of attention have one for each.
+    for rope in given.values() if all(isinstance(value, dict) for value in given.values()) else [given]:
+        if rope.get("rope_type") in ("longrope", "dynamic"):
+            trained = int(rope.get("original_max_position_embeddings") or config.max_position_embeddings)
+            if longest > min(trained, int(config.max_position_embeddings)):
+                return True
+    return False
 
 
 def _compared(

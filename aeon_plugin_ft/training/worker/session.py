@@ -208,7 +208,8 @@ class Session:
         chosen = chosen_micro_tokens(self.run.folder) or self.recipe.micro_tokens
         if not chosen:
             config = causal_model(model).config.get_text_config()  # type: ignore[union-attr, operator]
-            chosen = micro_tokens(config, free_bytes(device), rows, gpu=device in CARDS)
+            layered = self.source is not None
+            chosen = micro_tokens(config, free_bytes(device), rows, gpu=device in CARDS, layered=layered)
             write_json(self.run.folder / MEMORY_FILE, {"micro_tokens": chosen})
         return chosen
 

@@ -90,7 +90,8 @@ def adapted(model: Any, targets: str | list[str] = "all-linear") -> Any:
     random = torch.Generator().manual_seed(5)
     for name, parameter in model.named_parameters():
         if "lora_" in name:
-            parameter.data = torch.randn(parameter.shape, generator=random) * (0.02 if "lora_B" in name else 0.1)
+            made = torch.randn(parameter.shape, generator=random) * (0.02 if "lora_B" in name else 0.1)
+            parameter.data = made.to(parameter.device)
     return model.train()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -126,6 +127,45 @@ def test_a_run_that_leaves_inside_a_step_ends_in_the_same_adapter(
         run = Run(folder.name, folder)
         attempt(run, NoStop())
         assert all((one == adapter(whole)[name]).all() for name, one in adapter(run).items())
+
+
+@pytest.mark.usefixtures("little_memory")
+def test_how_much_is_computed_at_once_follows_from_one_layer(
+    train: Train, served: BaseModel, tiny_recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from aeon_plugin_ft.training.worker import session
+
+    asked: list[bool] = []
+
+    def micro_tokens(*of: Any, gpu: bool, layered: bool) -> int:
+        asked.append(layered)
+        return 128
+
+    monkeypatch.setattr(session, "micro_tokens", micro_tokens)
+    train(served, tiny_recipe(steps=1, micro_tokens=0))
+    assert asked == [True]
+
+
+@pytest.mark.slow(seconds=40)
+@pytest.mark.usefixtures("little_memory")
+def test_one_run_interrupted_at_ten_random_moments_ends_in_the_same_adapter(
+    train: Train, served: BaseModel, tiny_recipe: Callable[..., Recipe]
+) -> None:
+    """A twelfth of all looks for each attempt, most of which end between two products of a layer."""
+    from aeon_plugin_ft.training.worker.stopping import StopRequested
+
+    recipe, watch = tiny_recipe(steps=12, checkpoint_steps=2), StopAfter(0)
+    whole, _ = train(served, recipe, watch)
+    pick, run = random.Random(5), None
+    for _ in range(10):
+        soon = StopAfter(pick.randint(-watch.left // 16, -watch.left // 12))
+        with pytest.raises(StopRequested):
+            train(served, recipe, soon) if run is None else attempt(run, soon)
+        folder = max(whole.folder.parent.iterdir(), key=lambda path: path.stat().st_mtime_ns)
+        run = run or Run(folder.name, folder)
+    assert run is not None and not run.adapter.exists()
+    attempt(run, NoStop())
+    assert all((one == adapter(whole)[name]).all() for name, one in adapter(run).items())
 
 
 @pytest.mark.usefixtures("little_memory")

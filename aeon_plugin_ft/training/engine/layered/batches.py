@@ -12,14 +12,12 @@ from aeon_plugin_ft.training.engine.packing import Packing
 from aeon_plugin_ft.training.engine.shared import targets_of
 from aeon_plugin_ft.training.plan import Row, plan_batch
 
-_NONE = torch.zeros(0, dtype=torch.long)
-
 
 class Batches:
     """Makes bundles of rows, each with the first layer's input for its parts, by what `record` hears of the model."""
 
-    def __init__(self, record: Recorder) -> None:
-        self.record = record
+    def __init__(self, record: Recorder, device: torch.device | str = "cpu") -> None:
+        self.record, self.device = record, device
 
     def shared(self, rows: Sequence[Row], micro_tokens: int) -> list[tuple[Bundle, list[Tensor]]]:
         """The groups of a batch, each with the first layer's input for its parts."""
@@ -34,9 +32,9 @@ class Batches:
             prefix, inputs = None, []
             if group.prefix:
                 ids = torch.tensor(rows[group.rows[0]].ids[: group.prefix])
-                packing = Packing.of([group.prefix], 0)
+                packing = Packing.of([group.prefix], 0, self.device)
                 first, arguments = self.record(ids, packing.positions)
-                prefix = Part(next(places), arguments, packing, _NONE, _NONE)
+                prefix = Part(next(places), arguments, packing, self._numbers([]), self._numbers([]))
                 inputs.append(first)
             micro = []
             for members in group.micro:
@@ -50,10 +48,13 @@ class Batches:
         self, rows: Sequence[Row], members: Sequence[int], prefix: int, place: slice
     ) -> tuple[Part, Tensor]:
         ids = torch.tensor([token for member in members for token in rows[member].ids[prefix:]])
-        packing = Packing.of([len(rows[member].ids) - prefix for member in members], prefix)
+        packing = Packing.of([len(rows[member].ids) - prefix for member in members], prefix, self.device)
         at, targets, owners = targets_of(rows, members, prefix)
         first, arguments = self.record(ids, packing.positions)
-        return Part(place, arguments, packing, torch.tensor(at), torch.tensor(targets), tuple(owners)), first
+        return Part(place, arguments, packing, self._numbers(at), self._numbers(targets), tuple(owners)), first
+
+    def _numbers(self, values: Sequence[int]) -> Tensor:
+        return torch.tensor(values, dtype=torch.long, device=self.device)
 
     def alone(self, rows: Sequence[Row]) -> list[tuple[Bundle, list[Tensor]]]:
         """Each row as a part of its own, with what the model makes of it by itself."""
@@ -62,6 +63,6 @@ class Batches:
         for index, place in zip(scored, token_places([len(rows[index].ids) for index in scored]), strict=True):
             first, arguments = self.record(torch.tensor(rows[index].ids), None)
             at, targets, owners = targets_of(rows, [index], 0)
-            part = Part(place, arguments, None, torch.tensor(at), torch.tensor(targets), tuple(owners))
+            part = Part(place, arguments, None, self._numbers(at), self._numbers(targets), tuple(owners))
             made.append((Bundle(None, (part,)), [first]))
         return made

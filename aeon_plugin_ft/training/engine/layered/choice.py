@@ -22,8 +22,12 @@ from aeon_plugin_ft.weights.sources import WeightSource, has_weights, open_sourc
 ENGINE_FILE = "engine.json"
 WEIGHTS_SHARE = 0.6
 """Of the free memory may be taken by a whole model; above it, its layers are read one at a time."""
-MICRO_TOKENS = 512
+CARD_SHARE = 0.75
+"""The same of a card's, where layers that are written out keep no more than there is room for."""
+MICRO_TOKENS = {"cpu": 512, "cuda": 2048}
 """At most, one layer at a time: products of more rows are no faster, and what is in memory grows with them."""
+DEVICES = frozenset(MICRO_TOKENS)
+"""Where a model can be computed a layer at a time; others lack fp64, in which losses are added up."""
 
 
 def load_frozen(
@@ -56,7 +60,7 @@ def load_to_measure(
         return load_base(folder, device), None
     source = open_source(folder, gguf, threads)
     if layered is None:
-        layered = device == "cpu" and too_large(source, free_bytes(device))
+        layered = device in DEVICES and too_large(source, free_bytes(device), pick_dtype(device))
     return _load(folder, source, device, pick_dtype(device), layered=layered)
 
 
@@ -65,7 +69,7 @@ def _load(
 ) -> tuple[Any, WeightSource | None]:
     try:
         if layered:
-            return load_skeleton(folder, source, at_most), source
+            return load_skeleton(folder, source, at_most, device), source
         model = load_whole(folder, source, device, dtype)
     except BaseException:
         source.close()
@@ -82,7 +86,9 @@ def engine_of(
     keeps what is too large for the memory, `dtype` what it multiplies in; a whole model has its own type."""
     if source is None:
         return whole_engine(model, micro_tokens, between)
-    return LayeredPrefix(model, source, min(micro_tokens, MICRO_TOKENS), between, scratch, dtype=dtype)
+    engine = LayeredPrefix(model, source, micro_tokens, between, scratch, dtype=dtype)
+    engine.micro_tokens = min(micro_tokens, MICRO_TOKENS[engine.device.type])
+    return engine
 
 
 def by_layers(
@@ -94,11 +100,17 @@ def by_layers(
     if file.exists():
         return bool(json.loads(file.read_text(encoding="utf-8"))["layered"])
     # DoRA looks at a weight's norm when an adapter is made.
-    layered = device == "cpu" and not recipe.dora and too_large(source, free, dtype)
+    layered = (
+        device in DEVICES
+        and not recipe.dora
+        and too_large(source, free, dtype, CARD_SHARE if device == "cuda" else WEIGHTS_SHARE)
+    )
     write_json(file, {"layered": layered})
     return layered
 
 
-def too_large(source: WeightSource, free: int, dtype: torch.dtype = torch.float32) -> bool:
+def too_large(
+    source: WeightSource, free: int, dtype: torch.dtype = torch.float32, share: float = WEIGHTS_SHARE
+) -> bool:
     """Whether all weights in this type would take too much of `free` bytes."""
-    return dtype.itemsize * total_weights(source.shapes.values()) > WEIGHTS_SHARE * free
+    return dtype.itemsize * total_weights(source.shapes.values()) > share * free

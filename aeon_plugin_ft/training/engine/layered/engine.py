@@ -24,6 +24,7 @@ from torch import Tensor
 
 from aeon_plugin_ft.training.engine.attention import KeyValue, NotShareableError, PrefixDone, Sharing
 from aeon_plugin_ft.training.engine.layered.batches import Batches
+from aeon_plugin_ft.training.engine.layered.card import card_weights
 from aeon_plugin_ft.training.engine.layered.head import StreamedHead
 from aeon_plugin_ft.training.engine.layered.parts import (
     Bundle,
@@ -74,14 +75,19 @@ class LayeredPrefix(SharedPrefix):
         self.input_bytes = INPUT_BYTES
         self.sharing = True
         self.modules = decoder_layers(self.causal)
-        self.chunked = ChunkedLayers(self.modules, int(self.config.intermediate_size))
-        self.weights = LayerWeights(self.modules, source, between)
+        self.chunked = ChunkedLayers(self.modules, int(self.config.intermediate_size), self.device.type)
+        self.weights = self._weights()
         self.dtype = dtype if self.fast.all_of(self.weights.matrices) else torch.float32
         name = HEAD if HEAD in source.shapes else EMBEDDING
-        self.streamed = StreamedHead(self.head, source, name, between)
+        self.streamed = StreamedHead(self.head, source.shapes[name][0], name, self.weights.read, between)
         self.record = Recorder(self.causal, source)
-        self.batches = Batches(self.record)
+        self.batches = Batches(self.record, self.device)
         self._refuse_trained_outside()
+
+    def _weights(self) -> LayerWeights:
+        if self.device.type == "cpu":
+            return LayerWeights(self.modules, self.source, self.between)
+        return card_weights(self.modules, self.source, self.between, self.device, self.trained)
 
     def _refuse_trained_outside(self) -> None:
         inside = {id(parameter) for layer in self.modules for parameter in layer.parameters()}
@@ -114,7 +120,8 @@ class LayeredPrefix(SharedPrefix):
         """What comes after each of the tokens `at` of one sequence [n, vocabulary], by the model's own attention and
         PEFT's layers; no gradient."""
         first, arguments = self.record(torch.tensor(ids), None)
-        part = Part(slice(0, len(ids)), arguments, None, torch.tensor(at), torch.zeros(len(at), dtype=torch.long))
+        places = torch.tensor(at, device=self.device)
+        part = Part(slice(0, len(ids)), arguments, None, places, torch.zeros_like(places))
         with self._whole(), torch.no_grad():
             hidden = self._forward([(Bundle(None, (part,)), [first])], None)
             return self.streamed.logits(self.causal.base_model.norm(hidden))
@@ -158,7 +165,8 @@ class LayeredPrefix(SharedPrefix):
                 return 0.0
             with self._inputs(bundles) as inputs:
                 hidden = self._forward(bundles, inputs)
-                of_tokens = torch.tensor([weights[owner] for part in parts for owner in part.owners])
+                owners = [owner for part in parts for owner in part.owners]
+                of_tokens = torch.tensor([weights[owner] for owner in owners], device=self.device)
                 losses, d_hidden = self._score(hidden, torch.cat([part.targets for part in parts]), of_tokens)
                 self._backward([bundle for bundle, _ in bundles], inputs, d_hidden)
         return float((losses * of_tokens.double()).sum())
@@ -199,7 +207,7 @@ class LayeredPrefix(SharedPrefix):
     def _inputs(self, bundles: list[tuple[Bundle, list[Tensor]]]) -> Iterator[LayerInputs]:
         tokens = max(part.place.stop for bundle, _ in bundles for part in bundle.micro)
         folder = self.scratch or Path(tempfile.gettempdir())
-        made = LayerInputs(self.layers, tokens, int(self.config.hidden_size), self.input_bytes, folder)
+        made = LayerInputs(self.layers, tokens, int(self.config.hidden_size), self.input_bytes, folder, self.device)
         try:
             yield made
         finally:
@@ -241,7 +249,7 @@ class LayeredPrefix(SharedPrefix):
 
     def _prefix_layer(self, layer: int, part: Part, hidden: Tensor) -> tuple[Tensor | None, KeyValue]:
         """(output, keys and values) of a layer over a prefix; the last layer's output is not computed."""
-        sharing = Sharing.of_prefix(part.tokens, 1 if layer == self.layers - 1 else ALL_LAYERS)
+        sharing = Sharing.of_prefix(part.tokens, 1 if layer == self.layers - 1 else ALL_LAYERS, self.device)
         output = None
         with sharing, suppress(PrefixDone):
             output = self._layer(layer, part, hidden)
@@ -308,7 +316,7 @@ class LayeredPrefix(SharedPrefix):
 
     def _leaf(self, layer: int, inputs: LayerInputs, part: Part) -> Tensor:
         # The first layer's inputs are frozen embeddings: products for their gradients are saved.
-        return inputs.of(layer, part).detach().requires_grad_(layer > 0)
+        return inputs.of(layer, part).to(self.device).detach().requires_grad_(layer > 0)
 
 
 def _first(output: Any) -> Tensor:

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 
 from aeon_plugin_ft.training.engine.head import PRECISE_ROWS, Head
-from aeon_plugin_ft.weights.sources import WeightSource
 
+Read = Callable[[str, Tensor, int], None]
+"""Fills a tensor with rows of a matrix: its name, the tensor [rows, columns] in fp32, the first row."""
 BLOCK_BYTES = 64 << 20
 """A block of the head's rows, in bytes as fp32."""
 POSITIONS = 2048
@@ -26,12 +27,13 @@ POSITIONS = 2048
 
 @dataclass(frozen=True, slots=True)
 class StreamedHead:
-    """`head` says what is done to its output; its weight [vocabulary, width] is `source`'s tensor `name`.
-    `between` is called before each block and may raise."""
+    """`head` says what is done to its output; its weight of `words` rows is the tensor `name`, of which `read` gives
+    rows. `between` is called before each block and may raise."""
 
     head: Head
-    source: WeightSource
+    words: int
     name: str
+    read: Read
     between: Callable[[], None]
 
     def losses(self, hidden: Tensor, targets: Tensor) -> Tensor:
@@ -50,12 +52,13 @@ class StreamedHead:
 
     def _blocks(self) -> Iterator[tuple[int, Tensor, Tensor | None]]:
         """(first word, rows, biases) of each block, in one buffer that all of them share."""
-        words, width = self.source.shapes[self.name]
-        block = torch.empty(max(1, min(words, BLOCK_BYTES // (4 * width))), width)
+        words, width = self.words, int(self.head.weight.shape[1])
+        size = max(1, min(words, BLOCK_BYTES // (4 * width)))
+        block = torch.empty(size, width, device=self.head.weight.device)
         for first in range(0, words, len(block)):
             self.between()
             weight = block[: min(len(block), words - first)]
-            self.source.read_into(self.name, weight.numpy(), first)
+            self.read(self.name, weight, first)
             yield first, weight, None if self.head.bias is None else self.head.bias[first : first + len(weight)]
 
     def _scored(self, hidden: Tensor, targets: Tensor, gradient: Tensor | None) -> Tensor:
@@ -71,8 +74,8 @@ class StreamedHead:
         # Rows of zeros where there are few: see PRECISE_ROWS.
         hidden = torch.nn.functional.pad(hidden, (0, 0, 0, max(0, PRECISE_ROWS - count)))
         running = _Running.of(hidden, None if gradient is None else torch.zeros_like(hidden))
-        wanted = torch.zeros(count, dtype=torch.float64)
-        target_rows = torch.zeros(count, width) if gradient is not None else None
+        wanted = hidden.new_zeros(count, dtype=torch.float64)
+        target_rows = hidden.new_zeros(count, width) if gradient is not None else None
         for first, weight, bias in self._blocks():
             logits, slope = self._block(weight, bias).logits(hidden)
             (here,) = ((targets >= first) & (targets < first + len(weight))).nonzero(as_tuple=True)

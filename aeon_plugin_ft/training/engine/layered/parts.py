@@ -87,27 +87,31 @@ class Recorder:
     def _rows_of(self, ids: Tensor) -> Iterator[Tensor]:
         """The embedding holds the rows of these tokens alone; yields their numbers in it."""
         embedding = self.causal.base_model.embed_tokens
+        device = embedding.weight.device
         tokens, numbered = torch.unique(ids, return_inverse=True)
         table = torch.empty(len(tokens), embedding.weight.shape[1])
         self.source.pick_into(EMBEDDING, tokens.tolist(), table.numpy())
         nothing, padding = embedding.weight.data, embedding.padding_idx
         try:
             # Of no consequence but for gradients, and outside of the shortened table.
-            embedding.weight.data, embedding.padding_idx = table, None
-            yield numbered
+            embedding.weight.data, embedding.padding_idx = table.to(device), None
+            yield numbered.to(device)
         finally:
             embedding.weight.data, embedding.padding_idx = nothing, padding
 
 
 class LayerInputs:
     """The input of every layer [layers, tokens, width] in fp32: all that is kept of a step between forward and
-    backward. On disk, mapped, where it takes more than `budget` bytes."""
+    backward, on `device`. On disk, mapped, where it takes more than `budget` bytes."""
 
-    def __init__(self, layers: int, tokens: int, width: int, budget: int, folder: Path | None) -> None:
+    def __init__(
+        self, layers: int, tokens: int, width: int, budget: int, folder: Path | None,
+        device: torch.device | str = "cpu",
+    ) -> None:  # fmt: skip
         shape = (layers, tokens, width)
         self._file: Any = None
         if 4 * layers * tokens * width <= budget:
-            self.values = torch.empty(shape)
+            self.values = torch.empty(shape, device=device)
             return
         # Without a name, so that it is gone with this process, however that ends.
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - lives as long as the map

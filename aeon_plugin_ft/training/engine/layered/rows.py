@@ -19,6 +19,8 @@ from aeon_plugin_ft.training.engine.fast import is_adapted_linear, unread
 
 INNER_BYTES = 16 << 20
 """Of one vector of the MLP's inner width for each row of a chunk, in fp32; some seven of them are there at once."""
+CARD_INNER_BYTES = 64 << 20
+"""The same on a graphics card, whose products of few rows wait for its memory."""
 LEAST_ROWS = 64
 """Products of fewer rows wait for the memory, not for the processor."""
 LAST = "down_proj"
@@ -28,8 +30,9 @@ PARTS = frozenset({"gate_proj", "up_proj", "gate_up_proj", LAST, "act_fn", "acti
 class ChunkedLayers:
     """The MLPs of decoder layers that can be cut, and the swap of their forward. `inner` is their inner width."""
 
-    def __init__(self, layers: Any, inner: int) -> None:
-        most = max(LEAST_ROWS, INNER_BYTES // (4 * max(1, inner)))
+    def __init__(self, layers: Any, inner: int, device: str = "cpu") -> None:
+        of_chunk = INNER_BYTES if device == "cpu" else CARD_INNER_BYTES
+        most = max(LEAST_ROWS, of_chunk // (4 * max(1, inner)))
         self.of: dict[int, Chunks] = {
             number: Chunks(layer.mlp, most) for number, layer in enumerate(layers) if _can_be_cut(layer)
         }

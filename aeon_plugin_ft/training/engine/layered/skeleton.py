@@ -19,6 +19,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from aeon_plugin_ft.errors import BaseModelError
 from aeon_plugin_ft.training.engine.attention import NotShareableError
+from aeon_plugin_ft.training.engine.loading import with_attention
 from aeon_plugin_ft.weights.sources import WeightSource
 
 EMBEDDING = "model.embed_tokens.weight"
@@ -27,7 +28,7 @@ BLOCK_WEIGHTS = 1 << 21
 """Weights that are decoded before they are rounded to a narrower type: 8 MiB as fp32."""
 
 
-def load_skeleton(folder: Path, source: WeightSource, at_most: int = 0) -> Any:
+def load_skeleton(folder: Path, source: WeightSource, at_most: int = 0, device: str = "cpu") -> Any:
     """The frozen model that a folder's config.json describes, without its matrices; `at_most` so many layers of it,
     0 for all.
 
@@ -40,20 +41,25 @@ def load_skeleton(folder: Path, source: WeightSource, at_most: int = 0) -> Any:
         # Some families list the kind of attention of each layer.
         if getattr(text, "layer_types", None):
             text.layer_types = text.layer_types[:at_most]
-    return skeleton(config, source)
+    return skeleton(config, source, device)
 
 
-def skeleton(config: Any, source: WeightSource) -> Any:
+def skeleton(config: Any, source: WeightSource, device: str = "cpu") -> Any:
     """`load_skeleton` for a config that is at hand."""
     with _Unmade():
-        model = AutoModelForCausalLM.from_config(config, attn_implementation="sdpa", dtype=torch.float32)
+        model = with_attention(
+            lambda kind: AutoModelForCausalLM.from_config(config, attn_implementation=kind, dtype=torch.float32)
+        )
     shapes = source.shapes
     for path, module in model.named_modules():
         for part, parameter in module.named_parameters(path, recurse=False):
             name = part.rpartition(".")[2]
             _require(part, tuple(parameter.shape), shapes, tied=bool(config.get_text_config().tie_word_embeddings))
-            values = placeholder(parameter) if parameter.ndim > 1 else _read(source, part, parameter)
+            values = placeholder(parameter, device) if parameter.ndim > 1 else _read(source, part, parameter).to(device)
             module.register_parameter(name, torch.nn.Parameter(values, requires_grad=False))
+        # Not `model.to`: it would make the matrices.
+        for name, buffer in list(module.named_buffers(recurse=False)):
+            setattr(module, name, buffer.to(device))
     return model
 
 
@@ -99,9 +105,9 @@ def _read(source: WeightSource, name: str, parameter: Tensor) -> Tensor:
     return made
 
 
-def placeholder(like: Tensor) -> Tensor:
+def placeholder(like: Tensor, device: str = "cpu") -> Tensor:
     """A matrix of that shape which is one number in memory: NaN, so that whatever computes with it is seen to."""
-    return torch.full((1,), torch.nan).expand(like.shape)
+    return torch.full((1,), torch.nan, device=device).expand(like.shape)
 
 
 def is_placeholder(tensor: Tensor) -> bool:
@@ -113,11 +119,13 @@ class LayerWeights:
     """The matrices of one decoder layer at a time, in one buffer that all layers share.
 
     `layers` are the model's decoder layers, called "model.layers.<n>" in `source`. `between` is called before each
-    matrix and may raise. `dtype` is what they are given as.
+    matrix and may raise. `dtype` is what they are given as, on `device`.
     """
 
-    def __init__(self, layers: Any, source: WeightSource, between: Callable[[], None]) -> None:
-        self.source, self.between = source, between
+    def __init__(
+        self, layers: Any, source: WeightSource, between: Callable[[], None], device: torch.device | str = "cpu"
+    ) -> None:
+        self.source, self.between, self.device = source, between, torch.device(device)
         self.dtype = torch.float32
         self.loaded: int | None = None
         self._matrices = [_matrices(number, layer) for number, layer in enumerate(layers)]
@@ -134,32 +142,43 @@ class LayerWeights:
         """Point the layer's parameters at their numbers, which are read now unless they are there already."""
         if self.loaded == layer:
             return
-        self.unload()
+        self._take_away()
         if self._buffer is None or self._buffer.dtype != self.dtype:
             self._buffer = None  # before the other one is made
-            self._buffer = torch.empty(self.most, dtype=self.dtype)
-        at = 0
-        for name, parameter in self._matrices[layer]:
-            self.between()
-            values = self._buffer[at : at + parameter.numel()].view(parameter.shape)
-            if self.dtype == torch.float32:
-                self.source.read_into(name, values.numpy())
-            else:
-                self._narrow(name, values)
-            parameter.data = values
-            at += parameter.numel()
+            self._buffer = torch.empty(self.most, dtype=self.dtype, device=self.device)
+        self._fill(layer, self._buffer)
         self.loaded = layer
 
-    def _narrow(self, name: str, values: Tensor) -> None:
+    def _fill(self, layer: int, buffer: Tensor) -> None:
+        for name, parameter, values in self._parts(layer, buffer):
+            self.between()
+            self.read(name, values)
+            parameter.data = values
+
+    def _parts(self, layer: int, buffer: Tensor) -> Iterator[tuple[str, Tensor, Tensor]]:
+        """(name, parameter, where its numbers go) of each of the layer's matrices."""
+        at = 0
+        for name, parameter in self._matrices[layer]:
+            yield name, parameter, buffer[at : at + parameter.numel()].view(parameter.shape)
+            at += parameter.numel()
+
+    def read(self, name: str, out: Tensor, first: int = 0) -> None:
+        """Rows from `first` on of any tensor of the source, as many as `out` [rows, columns] holds."""
+        if out.dtype == torch.float32 and out.device.type == "cpu":
+            self.source.read_into(name, out.numpy(), first)
+        else:
+            self._narrow(name, out, first)
+
+    def _narrow(self, name: str, out: Tensor, start: int) -> None:
         """Some rows at a time, which are still in the cache when they are rounded."""
-        rows, columns = values.shape
+        rows, columns = out.shape
         step = rows if self.source.is_whole(name) else min(rows, max(1, BLOCK_WEIGHTS // columns))
         if self._block is None or self._block.numel() < step * columns:
             self._block = torch.empty(step * columns)
         for first in range(0, rows, step):
-            part = values[first : first + step]
+            part = out[first : first + step]
             block = self._block[: part.numel()].view(part.shape)
-            self.source.read_into(name, block.numpy(), first)
+            self.source.read_into(name, block.numpy(), start + first)
             part.copy_(block)
 
     @contextmanager
@@ -174,7 +193,10 @@ class LayerWeights:
             self.dtype = before
 
     def unload(self) -> None:
-        """Every layer without its matrices again."""
+        """Every layer without its matrices again: a pass over them is over."""
+        self._take_away()
+
+    def _take_away(self) -> None:
         for of_layer in self._places:
             for parameter, nothing in of_layer:
                 parameter.data = nothing

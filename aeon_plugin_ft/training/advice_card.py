@@ -1,7 +1,7 @@
 """What training a base takes on a graphics card, by arithmetic from its shape and from what a probe measured.
 
 Torch-free. The shares are those of an H100 (docs/training.md). A step of an 8B in bf16 reaches 0.45 of the rate of bare
-products; where models are small, what calling a layer's kernels takes is the least: 3 ms, both ways, and 25 ms where its
+products; where models are small, calling a layer's kernels is what takes time: 3 ms, both ways, and 25 ms where its
 weights are decoded from the file's own form.
 """
 

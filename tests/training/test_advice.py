@@ -102,8 +102,10 @@ def test_the_card_that_was_measured_takes_what_was_measured() -> None:
     """Seconds a step of 16 examples on an H100: docs/training.md."""
     large, small = (next(shape for shape in KNOWN if shape.name == f"Llama {name}") for name in ("3.1 8B", "3.2 1B"))
     for shape, form, tokens, seconds in (
-        (small, CardForm.WHOLE, 1855, 0.049), (large, CardForm.WHOLE, 1855, 0.162), (large, CardForm.AS_FILED, 1250, 0.80)
-    ):  # fmt: skip
+        (small, CardForm.WHOLE, 1855, 0.049),
+        (large, CardForm.WHOLE, 1855, 0.162),
+        (large, CardForm.AS_FILED, 1250, 0.80),
+    ):
         assert card_seconds(shape, MEASURED, form, tokens, 850) == pytest.approx(seconds, rel=0.2)
 
 

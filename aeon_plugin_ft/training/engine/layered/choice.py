@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,11 @@ import torch
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.base.training_copy import whole_copy
 from aeon_plugin_ft.store.files import write_json
-from aeon_plugin_ft.training.engine.loading import free_bytes, load_base
+from aeon_plugin_ft.training.engine.flat.choice import whole_engine
+from aeon_plugin_ft.training.engine.layered.engine import LayeredPrefix
+from aeon_plugin_ft.training.engine.layered.skeleton import load_skeleton, load_whole
+from aeon_plugin_ft.training.engine.loading import free_bytes, load_base, pick_dtype
+from aeon_plugin_ft.training.engine.shared import Checkpoint, SharedPrefix
 from aeon_plugin_ft.training.model import Recipe
 from aeon_plugin_ft.weights.sources import WeightSource, has_weights, open_source, total_weights
 
@@ -55,7 +60,47 @@ def load_to_measure(
         return load_base(folder, device), None
     source = open_source(folder, gguf, threads)
     if layered is None:
-        share = CARD_SHARE if device == "cuda" else WEIGHTS_SHARE
+        layered = device in DEVICES and too_large(source, free_bytes(device), pick_dtype(device))
+    return _load(folder, source, device, pick_dtype(device), layered=layered)
+
+
+def _load(
+    folder: Path, source: WeightSource, device: str, dtype: torch.dtype, *, layered: bool, at_most: int = 0
+) -> tuple[Any, WeightSource | None]:
+    try:
+        if layered:
+            return load_skeleton(folder, source, at_most, device), source
+        model = load_whole(folder, source, device, dtype)
+    except BaseException:
+        source.close()
+        raise
+    source.close()
+    return model, None
+
+
+def engine_of(
+    model: Any, source: WeightSource | None, micro_tokens: int, between: Checkpoint, scratch: Path | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> SharedPrefix:  # fmt: skip
+    """The engine for what was loaded here, once there is an adapter around it. `scratch` is where a layer-wise one
+    keeps what is too large for the memory, `dtype` what it multiplies in; a whole model has its own type."""
+    if source is None:
+        return whole_engine(model, micro_tokens, between)
+    engine = LayeredPrefix(model, source, micro_tokens, between, scratch, dtype=dtype)
+    engine.micro_tokens = min(micro_tokens, MICRO_TOKENS[engine.device.type])
+    return engine
+
+
+def by_layers(
+    run: Path, source: WeightSource, recipe: Recipe, device: str, free: int, dtype: torch.dtype = torch.float32
+) -> bool:
+    """Whether the run in `run` trains a base a layer at a time, on a device with `free` bytes. The first attempt
+    decides: where it would not fit."""
+    file = run / ENGINE_FILE
+    if file.exists():
+        return bool(json.loads(file.read_text(encoding="utf-8"))["layered"])
+    # DoRA looks at a weight's norm when an adapter is made.
+    share = CARD_SHARE if device == "cuda" else WEIGHTS_SHARE
     layered = device in DEVICES and not recipe.dora and too_large(source, free, dtype, share)
     write_json(file, {"layered": layered})
     return layered

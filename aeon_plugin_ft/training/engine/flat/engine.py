@@ -133,7 +133,8 @@ class FlatPrefix(SharedPrefix):
     def _forward(self, layout: Layout, keep: int, around: Pass | None = None) -> tuple[Tensor, list[Kept | Tensor]]:
         """(the scored tokens' last hidden states, what each layer keeps: of the last `keep` all, else the input)."""
         around = around or self._around(layout)
-        x, kept = embed(self.causal, layout.ids), []
+        x = embed(self.causal, layout.ids)
+        kept: list[Kept | Tensor] = []
         for number, parts in enumerate(self._parts):
             output, all_of_it = layer.forward(parts, x, around, last=number == self.layers - 1)
             kept.append(all_of_it if number >= self.layers - keep else x)

@@ -73,6 +73,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=90.0, help="after which an engine is given up")
     parser.add_argument("--micro-tokens", type=int, default=8192, help="stands for memory, in our engines")
     parser.add_argument("--quantize", choices=["none", "4bit"], default="none")
+    parser.add_argument("--card-gb", type=float, default=0, help="as on a card of so many GB: torch refuses more")
     parser.add_argument("--profile", action="store_true", help="the kernels that take longest")
     parser.add_argument("--check", action="store_true", help="compare with a CPU instead of timing")
     parser.add_argument("--out", type=Path, help="also write everything as JSON")
@@ -83,7 +84,13 @@ def _options() -> argparse.Namespace:
 def _child(engine: str, shape: str, options: argparse.Namespace) -> list[dict[str, Any]]:
     command = [sys.executable, __file__, "--child", engine, "--shape", shape, "--steps", str(options.steps)]
     command += ["--batch", *map(str, options.batch), "--micro-tokens", str(options.micro_tokens)]
-    command += ["--quantize", options.quantize, *(["--profile"] if options.profile else [])]
+    command += [
+        "--quantize",
+        options.quantize,
+        "--card-gb",
+        str(options.card_gb),
+        *(["--profile"] if options.profile else []),
+    ]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=options.seconds, check=False)
     except subprocess.TimeoutExpired:
@@ -131,6 +138,8 @@ def measure(options: argparse.Namespace) -> list[dict[str, Any]]:
         of_rows: Any = partial(trainer_time, engine, shape, options)
     else:
         adapted = build(shape, options.quantize)
+        if options.card_gb:
+            refuse_more(options.card_gb)
         of_rows = partial(timed, stepper(engine, adapted, options.micro_tokens), options=options)
     set_up, made = time.perf_counter() - began, []
     for batch in options.batch:
@@ -197,6 +206,18 @@ def in_four_bits(model: Any) -> None:
     model.is_loaded_in_4bit = True
     keep_embedding_off(model)
     torch.cuda.empty_cache()
+
+
+def refuse_more(gigabytes: float) -> None:
+    """From now on this process gets no more of the card, and the engine sees no more."""
+    import torch
+
+    from aeon_plugin_ft.training.engine.flat import engine
+
+    torch.cuda.empty_cache()
+    limit, whole = int(gigabytes * 1e9), torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.set_per_process_memory_fraction(limit / whole)
+    engine.free_on_card = lambda device: limit - torch.cuda.memory_allocated(device)
 
 
 def stepper(engine: str, adapted: Any, micro_tokens: int) -> Any:

@@ -101,6 +101,18 @@ def test_an_adapter_that_is_switched_off_is_left_out() -> None:
     assert engine.losses(batch) == on
 
 
+def test_an_adapter_that_comes_later_counts() -> None:
+    from peft import LoraConfig, get_peft_model
+
+    model, batch = tiny_model("llama", adapted=False), rows("uneven", 4)
+    engine = FlatPrefix(model)
+    bare = engine.losses(batch)
+    adapter = LoraConfig(r=4, init_lora_weights=False, target_modules="all-linear", task_type="CAUSAL_LM")
+    adapted = get_peft_model(model, adapter)
+    assert engine.losses(batch) == pytest.approx(SharedPrefix(adapted).losses(batch), rel=1e-5)
+    assert engine.losses(batch) != pytest.approx(bare, rel=1e-3)
+
+
 def test_in_bf16_with_an_fp32_adapter_the_error_is_the_rounding() -> None:
     model = tiny_model("llama", torch.bfloat16)
     for parameter in model.parameters():

@@ -116,20 +116,16 @@ def window_of(causal: Any) -> int | None:
     return min((window for window in windows if window is not None), default=None)
 
 
-def adapted_of(causal: Any) -> list[Any]:
-    """The layers that PEFT has put an adapter around."""
-    return [module for module in causal.modules() if isinstance(module, LoraLayer)]
-
-
-def adapters_of(adapted: Sequence[Any]) -> tuple[Any, ...]:
-    """What of such layers decides about the parts of a model: another tuple, other parts."""
+def adapters_of(causal: Any) -> tuple[Any, ...]:
+    """What of a model's adapters and weights decides about its parts: another tuple, other parts."""
     return tuple(
         # Where the weights are, too: they may have been put into another type.
         (
             tuple(layer.active_adapters), layer.disable_adapters, tuple(layer.merged_adapters),
             layer.get_base_layer().weight.data_ptr(),
         )
-        for layer in adapted
+        for layer in causal.modules()
+        if isinstance(layer, LoraLayer)
     )  # fmt: skip
 
 

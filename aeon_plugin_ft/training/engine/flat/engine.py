@@ -18,7 +18,6 @@ from aeon_plugin_ft.training.engine.attention import NotShareableError
 from aeon_plugin_ft.training.engine.flat import layer
 from aeon_plugin_ft.training.engine.flat.adapter import AdapterMemory
 from aeon_plugin_ft.training.engine.flat.anatomy import (
-    adapted_of,
     adapters_of,
     embed,
     layers_of,
@@ -55,7 +54,6 @@ class FlatPrefix(SharedPrefix):
         self._of: tuple[Any, ...] | None = None
         self._parts: list[LayerParts] = []
         self._window = window_of(self.causal)
-        self._adapted = adapted_of(self.causal)
         self._memory = AdapterMemory([], self.dtype)
         self._look()
         if trained_outside(self.causal, self._parts):
@@ -191,7 +189,8 @@ class FlatPrefix(SharedPrefix):
 
     def _look(self) -> None:
         """Find the layers' parts, anew where other adapters are in use than before, and copy the adapter."""
-        now = adapters_of(self._adapted)
+        # All modules are gone through: an adapter may have been put around layers that had none.
+        now = adapters_of(self.causal)
         if now != self._of:
             self._parts = layers_of(self.causal)
             projections = [one for parts in self._parts for one in parts.projections]
@@ -200,6 +199,6 @@ class FlatPrefix(SharedPrefix):
             for one in projections:
                 one.bind(self._memory)
             # Again: layers that lie side by side have been moved there.
-            self._of = adapters_of(self._adapted)
+            self._of = adapters_of(self.causal)
         with torch.no_grad():
             self._memory.refresh()

@@ -11,7 +11,7 @@ from aeon_plugin_ft.training.engine.flat.engine import FlatPrefix
 from aeon_plugin_ft.training.engine.parity import check, difference
 from aeon_plugin_ft.training.engine.shared import SharedPrefix
 from aeon_plugin_ft.training.engine.stock import stock_step
-from benchmarks.launches import Counted, count, model, rows
+from benchmarks.launches import count, model, rows
 from tests.training.architectures import gradients
 from tests.training.architectures import rows as short_rows
 
@@ -68,11 +68,10 @@ def test_the_start_up_check_passes_on_a_card() -> None:
     assert verdict.shared and not verdict.through_layers, verdict.reason
 
 
-def test_a_card_launches_what_is_counted() -> None:
-    adapted = model(2).to("cuda")
-    flat: Counted = count(partial(FlatPrefix(adapted).step, rows(4)))
-    shared: Counted = count(partial(SharedPrefix(adapted).step, rows(4)))
-    assert 4 * flat.total <= shared.total
+def test_a_layer_launches_few_kernels_and_casts_nothing() -> None:
+    one, three = (count(partial(FlatPrefix(model(layers).to("cuda")).step, rows(4))) for layers in (1, 3))
+    assert (three.total - one.total) / 2 <= 110
+    assert three.casts - one.casts <= 2
 
 
 def test_the_driver_tells_what_other_programs_do() -> None:

@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from aeon_plugin_ft.training.engine.attention import NotShareableError
+from aeon_plugin_ft.training.engine.flat.adapter import AdapterMemory
 from aeon_plugin_ft.training.engine.flat.anatomy import FAMILIES
 from aeon_plugin_ft.training.engine.flat.engine import FlatPrefix
+from aeon_plugin_ft.training.engine.flat.linear import Block, Lora, Member, Projection, side_by_side
 from aeon_plugin_ft.training.engine.parity import difference
 from aeon_plugin_ft.training.engine.shared import SharedPrefix
 from aeon_plugin_ft.training.plan import IGNORED, Row
@@ -49,10 +51,11 @@ def test_layers_that_are_computed_again_give_the_same_numbers() -> None:
     batch = rows("uneven", 6)
     expected = FlatPrefix(model).step(batch)
     wanted = gradients(model)
-    engine = FlatPrefix(model, micro_tokens=10)
-    assert [engine.kept_layers(tokens, 40) for tokens in (50, 60, 100, 190)] == [3, 2, 1, 0]
+    engine = FlatPrefix(model, micro_tokens=60)
     assert engine.step(batch) == expected
     assert difference(gradients(model), wanted) == 0
+    engine.micro_tokens = 10
+    assert [engine.kept_layers(tokens, 40) for tokens in (50, 60, 100, 190)] == [3, 2, 1, 0]
 
 
 def test_a_batch_that_takes_several_passes_gives_the_same_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,6 +127,31 @@ def test_in_bf16_with_an_fp32_adapter_the_error_is_the_rounding() -> None:
     assert {gradient.dtype for gradient in found.values()} == {torch.float32}
     FlatPrefix(model.float()).step(batch)
     assert difference(found, gradients(model)) < 3e-2
+
+
+@pytest.mark.parametrize("onto", [None, 4.0])
+def test_what_a_young_adapter_adds_is_not_lost_in_a_large_sum(onto: float | None) -> None:
+    """In bf16 numbers of about 4 are 1/32 apart: 1/1000 more of each of their terms counts in some of the sums."""
+    random = torch.Generator().manual_seed(0)
+    x = torch.randn(512, 32, generator=random).to(torch.bfloat16)
+    x[:, 0] = 1.0
+    layer = torch.nn.Linear(32, 64, bias=False)
+    # Without something to add to, the output itself is that large.
+    layer.weight.data = torch.randn(64, 32, generator=random) * (0.7 if onto is None else 0.01)
+    layer.to(torch.bfloat16)
+    rest = None if onto is None else (onto + torch.rand(512, 64, generator=random)).to(torch.bfloat16)
+    down, up = torch.zeros(1, 32), torch.full((64, 1), 1e-3)
+    down[0, 0] = 1.0
+    matrix, bias = side_by_side([layer])
+    bare = Projection([Block((Member(64, None),), matrix, bias)])
+    adapted = Projection([Block((Member(64, Lora(down, up, 1.0)),), matrix, bias)])
+    memory = AdapterMemory(adapted.parameters, torch.bfloat16)
+    adapted.bind(memory)
+    memory.refresh()
+    with torch.no_grad():
+        (without,), _ = bare.forward(x, rest)
+        (added,), _ = adapted.forward(x, rest)
+    assert float((added.float() - without.float()).mean()) == pytest.approx(1e-3, rel=0.25)
 
 
 def test_leaving_in_the_middle_of_a_step_leaves_no_gradient() -> None:

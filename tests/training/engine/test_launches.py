@@ -8,30 +8,21 @@ import pytest
 import torch
 
 from aeon_plugin_ft.training.engine.flat.engine import FlatPrefix
-from aeon_plugin_ft.training.engine.shared import SharedPrefix
 from benchmarks.launches import Counted, count, is_view, model, rows
 
-LAYERS = 2
-OF_A_LAYER = 122
+OF_A_LAYER = 124
 """Operators of a layer, both ways."""
 
 
-def passed(layers: int, kind: str) -> Counted:
-    adapted = model(layers)
-    engine = SharedPrefix(adapted) if kind == "shared" else FlatPrefix(adapted)
-    return count(partial(engine.step, rows(4)))
+def passed(layers: int) -> Counted:
+    return count(partial(FlatPrefix(model(layers)).step, rows(4)))
 
 
 @pytest.mark.slow
 def test_a_layer_takes_few_operators_and_no_casts() -> None:
-    one, three = passed(1, "flat"), passed(3, "flat")
+    one, three = passed(1), passed(3)
     assert (three.total - one.total) / 2 <= OF_A_LAYER
     assert three.casts - one.casts <= 2
-
-
-@pytest.mark.slow
-def test_it_is_a_third_of_what_the_models_own_layers_take() -> None:
-    assert 3 * passed(LAYERS, "flat").total <= passed(LAYERS, "shared").total
 
 
 def test_views_are_not_counted_and_copies_between_types_are() -> None:

@@ -1,8 +1,8 @@
 """Linear layers that read one input, with their LoRA adapters, forward and backward.
 
 y = x W' + b + s (x A') B' for each of them (https://arxiv.org/abs/2106.09685); W and b are frozen. Frozen matrices
-that lie side by side are one product, the A of all layers are one product, and what B adds goes into the base's own
-output by the product that makes it. Of the input's size nothing is kept.
+that lie side by side are one product, the A of all layers are one product, and the base's product is added to what B
+gives as it is made. Of the input's size nothing is kept.
 """
 
 from __future__ import annotations
@@ -96,15 +96,32 @@ class Projection:
     def forward(
         self, x: Tensor, onto: Tensor | None = None, factor: float = 1.0, low: Tensor | None = None
     ) -> tuple[list[Tensor], Tensor | None]:
-        """(outputs, x A', given as `low` where it is there already). `onto` is added to the only block's output, which
-        `factor` multiplies."""
-        made = [_base(x, block, onto, factor) for block in self.blocks]
+        """(outputs, x A', given as `low` where it is there already). `onto` is added to each output, which `factor`
+        multiplies."""
         low = self.low(x) if low is None else low
-        if self._places is None or low is None:
-            return made, None
-        for (part, of_low), (_, up_turned, _) in zip(self._adapted(made, low), self._places.ups, strict=True):
-            part.addmm_(of_low, up_turned, alpha=self.scale * factor)
+        made, places = [], iter(() if self._places is None else self._places.ups)
+        lows = iter(() if low is None else low.split(self._ranks, 1))
+        for block in self.blocks:
+            pairs = [None if member.lora is None else (next(lows), next(places)[1]) for member in block.members]
+            output = self._output(x, block, pairs)
+            made.append(output if onto is None else torch.add(onto, output, alpha=factor))
         return made, low
+
+    def _output(self, x: Tensor, block: Block, pairs: Sequence[tuple[Tensor, Tensor] | None]) -> Tensor:
+        """`pairs` of x A' and B' for each of the block's members."""
+        turned = block.matrix().t()
+        if not any(pairs):
+            return torch.mm(x, turned) if block.bias is None else torch.addmm(block.bias, x, turned)
+        output = x.new_empty(len(x), turned.shape[1])
+        # The adapters first: what a young one adds is less than half a step of the base's output in bf16, and would be
+        # lost in it. The product that the base is then added by rounds the sum once.
+        for part, pair in zip(output.split([member.out for member in block.members], 1), pairs, strict=True):
+            if pair is None:
+                part.zero_()
+            else:
+                part.addmm_(*pair, beta=0, alpha=self.scale)
+        output.addmm_(x, turned)
+        return output if block.bias is None else output.add_(block.bias)
 
     def backward(self, grads: Sequence[Tensor], x: Tensor, low: Tensor | None, *, inputs: bool = True) -> Tensor | None:
         """Writes the adapters' gradients; the gradient of x where `inputs` asks for it."""
@@ -138,14 +155,6 @@ class Projection:
             for part, member in zip(parts, block.members, strict=True):
                 if member.lora is not None:
                     yield part, next(lows)
-
-
-def _base(x: Tensor, block: Block, onto: Tensor | None, factor: float) -> Tensor:
-    turned = block.matrix().t()
-    if onto is not None:
-        output = torch.addmm(onto, x, turned, alpha=factor)
-        return output if block.bias is None else output.add_(block.bias, alpha=factor)
-    return torch.mm(x, turned) if block.bias is None else torch.addmm(block.bias, x, turned)
 
 
 def side_by_side(layers: Sequence[Any]) -> tuple[Callable[[], Tensor], Tensor | None]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -17,6 +19,17 @@ from aeon_plugin_ft.training.engine.parity import difference
 from aeon_plugin_ft.training.engine.shared import SharedPrefix
 from aeon_plugin_ft.training.plan import IGNORED, Row
 from tests.training.architectures import CONFIGS, gradients, rows, stock_loss, tiny_model
+
+
+def adapted_with(model: Any, **changes: Any) -> Any:
+    """The model with an adapter that is not tiny_model's."""
+    from peft import LoraConfig, get_peft_model
+
+    settings = {"r": 4, "target_modules": "all-linear", "task_type": "CAUSAL_LM", **changes}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # PEFT 0.21 asks transformers 5.23 by an old name
+        return get_peft_model(model, LoraConfig(**settings)).train()
+
 
 WRITTEN_OUT = sorted(FAMILIES - {"mistral"})
 
@@ -105,13 +118,10 @@ def test_an_adapter_that_is_switched_off_is_left_out() -> None:
 
 
 def test_an_adapter_that_comes_later_counts() -> None:
-    from peft import LoraConfig, get_peft_model
-
     model, batch = tiny_model("llama", adapted=False), rows("uneven", 4)
     engine = FlatPrefix(model)
     bare = engine.losses(batch)
-    adapter = LoraConfig(r=4, init_lora_weights=False, target_modules="all-linear", task_type="CAUSAL_LM")
-    adapted = get_peft_model(model, adapter)
+    adapted = adapted_with(model, init_lora_weights=False)
     assert engine.losses(batch) == pytest.approx(SharedPrefix(adapted).losses(batch), rel=1e-5)
     assert engine.losses(batch) != pytest.approx(bare, rel=1e-3)
 
@@ -176,20 +186,13 @@ def test_what_is_not_written_out_is_refused(architecture: str) -> None:
 
 
 def test_an_adapter_that_computes_more_is_refused() -> None:
-    from peft import LoraConfig, get_peft_model
-
-    model = tiny_model("llama", adapted=False)
-    dora = get_peft_model(model, LoraConfig(r=4, use_dora=True, target_modules="all-linear", task_type="CAUSAL_LM"))
     with pytest.raises(NotShareableError):
-        FlatPrefix(dora)
+        FlatPrefix(adapted_with(tiny_model("llama", adapted=False), use_dora=True))
 
 
 def test_layers_without_an_adapter_pass_gradients_on() -> None:
-    from peft import LoraConfig, get_peft_model
-
-    model = tiny_model("qwen2", adapted=False)
-    adapter = LoraConfig(r=4, init_lora_weights=False, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM")
-    adapted, batch = get_peft_model(model, adapter).train(), rows("uneven", 4)
+    model, batch = tiny_model("qwen2", adapted=False), rows("uneven", 4)
+    adapted = adapted_with(model, init_lora_weights=False, target_modules=["q_proj", "v_proj"])
     SharedPrefix(adapted).step(batch)
     wanted = gradients(adapted)
     FlatPrefix(adapted).step(batch)

@@ -28,7 +28,7 @@ def advise(context: typer.Context, as_json: Json = False) -> None:
     advised = [advice.advise(shape, machine, survey, settings) for shape in (*tags, *advice.KNOWN)]
     named = {shape.name for shape in tags}
     if as_json:
-        head = {"examples": survey.examples, "free_bytes": machine.memory, "bf16": machine.is_narrow}
+        head: dict[str, Any] = {"examples": survey.examples, "free_bytes": machine.memory, "bf16": machine.is_narrow}
         head["card"] = None if machine.card is None else asdict(machine.card)
         show_json({**head, "models": [_as_dict(a, named) for a in advised]})
         return

@@ -19,7 +19,7 @@ def stock_step(model: torch.nn.Module, rows: Sequence[Row]) -> float:
     """
     total, count = 0.0, sum(row.supervised for row in rows)
     # The head's: the table of words may be elsewhere.
-    device = model.get_output_embeddings().weight.device  # type: ignore[operator, union-attr]
+    device = model.get_output_embeddings().weight.device  # type: ignore[operator]
     for row in rows:
         # Position 0 is left out: no token predicts the first one.
         at = torch.tensor([place for place, label in enumerate(row.labels) if place and label != IGNORED])

@@ -148,8 +148,9 @@ class PaddedAttention:
         made = (torch.empty_like(query), torch.empty_like(key), torch.empty_like(value))
         for place in self.head:
             parts = self.kernel.backward(
-                *(_whole(of[place]) for of in (grad, query, key, value, output)), lse[None, :, place], causal=True
-            )
+                _whole(grad[place]), _whole(query[place]), _whole(key[place]), _whole(value[place]),
+                _whole(output[place]), lse[None, :, place], causal=True,
+            )  # fmt: skip
             for whole, part in zip(made, parts, strict=True):
                 whole[place].copy_(part[0].transpose(0, 1))
         if self.tail is not None:

@@ -100,7 +100,7 @@ class Projection:
         multiplies."""
         low = self.low(x) if low is None else low
         made, places = [], iter(() if self._places is None else self._places.ups)
-        lows = iter(() if low is None else low.split(self._ranks, 1))
+        lows = iter(() if low is None else torch.split(low, self._ranks, 1))
         for block in self.blocks:
             pairs = [None if member.lora is None else (next(lows), next(places)[1]) for member in block.members]
             output = self._output(x, block, pairs)
@@ -115,7 +115,7 @@ class Projection:
         output = x.new_empty(len(x), turned.shape[1])
         # The adapters first: what a young one adds is less than half a step of the base's output in bf16, and would be
         # lost in it. The product that the base is then added by rounds the sum once.
-        for part, pair in zip(output.split([member.out for member in block.members], 1), pairs, strict=True):
+        for part, pair in zip(torch.split(output, [member.out for member in block.members], 1), pairs, strict=True):
             if pair is None:
                 part.zero_()
             else:
@@ -141,7 +141,7 @@ class Projection:
     def _backward_ups(self, grads: Sequence[Tensor], low: Tensor, places: _Places) -> Tensor:
         """The gradients of every B, written; that of x A', not yet multiplied by the adapters' factor, returned."""
         d_low = torch.empty_like(low)
-        parts = zip(self._adapted(grads, low), d_low.split(self._ranks, 1), places.ups, strict=True)
+        parts = zip(self._adapted(grads, low), torch.split(d_low, self._ranks, 1), places.ups, strict=True)
         for (grad, of_low), into, (up, _, d_up) in parts:
             torch.mm(grad, up, out=into)
             d_up.addmm_(grad.t(), of_low, beta=0, alpha=self.scale)
@@ -149,9 +149,13 @@ class Projection:
 
     def _adapted(self, outputs: Sequence[Tensor], low: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """(columns of the outputs, columns of x A') of each member with an adapter."""
-        lows = iter(low.split(self._ranks, 1))
+        lows = iter(torch.split(low, self._ranks, 1))
         for output, block in zip(outputs, self.blocks, strict=True):
-            parts = output.split([member.out for member in block.members], 1) if len(block.members) > 1 else (output,)
+            parts = (
+                torch.split(output, [member.out for member in block.members], 1)
+                if len(block.members) > 1
+                else (output,)
+            )
             for part, member in zip(parts, block.members, strict=True):
                 if member.lora is not None:
                     yield part, next(lows)
@@ -184,7 +188,7 @@ def quantised(layers: Sequence[Any]) -> tuple[Callable[[], Tensor], Tensor | Non
         weights = [layer.weight for layer in layers]
         like = weights[0].quant_state
         whole = torch.empty(sum(rows), int(layers[0].in_features), dtype=like.dtype, device=weights[0].device)
-        for weight, part in zip(weights, whole.split(rows), strict=True):
+        for weight, part in zip(weights, torch.split(whole, rows), strict=True):
             dequantize_4bit(weight.data, weight.quant_state, out=part)
         return whole
 

@@ -61,11 +61,11 @@ def _constant(value: float, device: torch.device) -> Tensor:
 def rope(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """x [T, h, D] turned by angles of cos, sin [T, 1, D / 2], the first half of D being the one part and the second
     the other (https://arxiv.org/abs/2104.09864). Turned by -sin it comes back, and so do gradients."""
-    pairs = x.unflatten(-1, (2, x.shape[-1] // 2))
+    pairs = x.view(*x.shape[:-1], 2, x.shape[-1] // 2)
     made = pairs * cos[:, :, None]
     made[:, :, 0].addcmul_(pairs[:, :, 1], sin, value=-1)
     made[:, :, 1].addcmul_(pairs[:, :, 0], sin)
-    return made.flatten(-2)
+    return made.view(x.shape)
 
 
 def gate(both: Tensor) -> tuple[Tensor, Tensor]:

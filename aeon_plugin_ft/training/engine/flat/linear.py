@@ -151,11 +151,7 @@ class Projection:
         """(columns of the outputs, columns of x A') of each member with an adapter."""
         lows = iter(torch.split(low, self._ranks, 1))
         for output, block in zip(outputs, self.blocks, strict=True):
-            parts = (
-                torch.split(output, [member.out for member in block.members], 1)
-                if len(block.members) > 1
-                else (output,)
-            )
+            parts = torch.split(output, [member.out for member in block.members], 1)
             for part, member in zip(parts, block.members, strict=True):
                 if member.lora is not None:
                     yield part, next(lows)

@@ -118,7 +118,7 @@ def test_an_adapter_that_is_switched_off_is_left_out() -> None:
 
 
 def test_an_adapter_that_comes_later_counts() -> None:
-    model, batch = tiny_model("llama", adapted=False), rows("uneven", 4)
+    model, batch = tiny_model("llama", adapted=False).requires_grad_(False), rows("uneven", 4)
     engine = FlatPrefix(model)
     bare = engine.losses(batch)
     adapted = adapted_with(model, init_lora_weights=False)

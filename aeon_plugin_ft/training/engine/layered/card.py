@@ -132,7 +132,7 @@ class Stream:
         self.slots = [torch.empty(size, dtype=torch.uint8, device=device) for _ in range(2)]
         # The processor's own memory is read where it lies.
         self.staging = [torch.empty(size, dtype=torch.uint8, pin_memory=True) if self.cuda else s for s in self.slots]
-        self.side = torch.cuda.Stream(device) if self.cuda else None
+        self.side = torch.cuda.Stream(device) if self.cuda else None  # type: ignore[no-untyped-call]
         self._events: list[list[Any]] = [[None, None] for _ in range(2)]
         """Of each slot: that its bytes are on the card, and that they were decoded."""
         self._slot = 0

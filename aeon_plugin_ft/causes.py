@@ -93,6 +93,8 @@ class EndCause(Cause):
 
     DIED = "died"
     """The process ended without an outcome: killed, or the power went."""
+    HUNG = "hung"
+    """The process did nothing any more, and was ended."""
     OUT_OF_MEMORY = "out_of_memory"
     NO_SPACE = "no_space"
     DIVERGED = "diverged"
@@ -225,6 +227,22 @@ class Refusal(Cause):
     """As good as what answers the owner today, and in nothing better."""
     OTHER = "other"
     """Nothing that there is a sentence for."""
+
+
+class NotTrained(Cause):
+    """Why a training came to nothing that another event tells of, in the words that the owner hears."""
+
+    NO_TRAINER = "no_trainer"
+    NO_DATA = "no_data"
+    NOTHING_NEW = "nothing_new"
+    NO_ROOM = "no_room"
+    """The machine has no memory, disk or time for it."""
+    NO_BASE = "no_base"
+    UNDER_WAY = "under_way"
+    """Another process trains."""
+    LEFT = "left"
+    """It was left in the middle, and goes on later."""
+    BROKE = "broke"
 
 
 class Trouble(Cause):

@@ -11,9 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aeon_plugin_ft.causes import Doing, PauseCause, PromotionCause
-from aeon_plugin_ft.control_facts import FactControl
-from aeon_plugin_ft.dataset.feedback.opinions import note_feedback
-from aeon_plugin_ft.dataset.model import Feedback
+from aeon_plugin_ft.control_last import LastControl
 from aeon_plugin_ft.errors import AeonFtError
 from aeon_plugin_ft.evaluation.report.collect import Compared, compared
 from aeon_plugin_ft.registry import BASE, Version, VersionState, normal_name
@@ -22,7 +20,6 @@ from aeon_plugin_ft.schedule.conditions import ConditionName
 from aeon_plugin_ft.schedule.observer import ScheduleObserver
 from aeon_plugin_ft.training.model import Progress, RunState
 from aeon_plugin_ft.training.table import LEFT, newest_run, set_state, unfinished_run
-from aeon_plugin_ft.turns.model import LoggedTurn, TurnKind
 from aeon_plugin_ft.voice.control import (
     CAUSE_OF,
     TRAINED,
@@ -30,7 +27,6 @@ from aeon_plugin_ft.voice.control import (
     ChangeCause,
     CommandResult,
     Comparison,
-    Forgotten,
     ModelInUse,
     NextTraining,
     Phase,
@@ -38,25 +34,22 @@ from aeon_plugin_ft.voice.control import (
     Status,
     VersionInfo,
     Waiting,
-    reason_of,
 )
+from aeon_plugin_ft.voice.reasons import reason_of
 
 if TYPE_CHECKING:
     from aeon_plugin_ft.runtime import Runtime
 
-RECENT = 20
-"""The last reply of a model is looked for among this many turns."""
 FOLLOW_SECONDS = 120.0
 """How long a model may take to load before the voice says that it did not come."""
 _USABLE = {VersionState.ACCEPTED, VersionState.CURRENT, VersionState.RETIRED}
 
 
-class OwnerControl(FactControl):
+class OwnerControl(LastControl):
     """voice.control.Control; every expected refusal is a Reason, never an exception."""
 
     def __init__(self, runtime: Runtime, clock: Callable[[], float] = time.time) -> None:
-        super().__init__(runtime)
-        self.clock = clock
+        super().__init__(runtime, clock)
         self.store, self.registry = runtime.store, runtime.registry
 
     # -- training ------------------------------------------------------------------------------
@@ -69,7 +62,7 @@ class OwnerControl(FactControl):
             turns=self.runtime.observer.new_turns(),
             turns_needed=self.runtime.observer.turns_needed(),
             logging=self.runtime.settings.log.enabled,
-            private=self.runtime.private or self.runtime.host.is_private(),
+            private=self.runtime.owner.is_private(),
         )
         if background.busy:
             return _busy(idle, background.progress, background.doing)
@@ -128,7 +121,8 @@ class OwnerControl(FactControl):
             return ModelInUse(BASE, own=False)
         last = self.registry.last_promotion(answering)
         trained = None if answering == BASE else self.registry.get(answering).created
-        return ModelInUse(answering, since=None if last is None else last.at, trained_at=trained)
+        tainted = self.registry.states().get(answering) is VersionState.TAINTED
+        return ModelInUse(answering, None if last is None else last.at, trained, tainted=tainted)
 
     def use(self, version: str) -> CommandResult:
         """Put a version into use, and wait until it answers."""
@@ -140,7 +134,9 @@ class OwnerControl(FactControl):
             return CommandResult(Reason.NO_VERSIONS)
         name = name if name == BASE else normal_name(name)
         if name == self.registry.current():
-            return CommandResult(Reason.ALREADY_IN_USE, name)
+            # Chosen a moment ago and still being loaded: it is waited for once more.
+            in_use = self.runtime.answers_with(name)
+            return CommandResult(Reason.ALREADY_IN_USE, name) if in_use else self._followed(name)
         return self._promote(name, PromotionCause.OWNER)
 
     def undo(self) -> CommandResult:
@@ -181,39 +177,7 @@ class OwnerControl(FactControl):
         gain = None if last.version == BASE else self.registry.get(last.version).verdict.numbers.get("gain.base")
         return Change(CAUSE_OF[last.cause], last.version, last.previous, last.at, gain)
 
-    # -- what was said -------------------------------------------------------------------------
-
-    def learn_last(self) -> CommandResult:
-        """Note praise of the last reply."""
-        return self._judge_last("praise")
-
-    def mark_last_wrong(self) -> CommandResult:
-        """Note a complaint about the last reply."""
-        return self._judge_last("complaint")
-
-    def correct_last(self, text: str) -> CommandResult:
-        """Note what the last reply should have been, personal data replaced."""
-        return self._judge_last("correction", self.runtime.redact(text))
-
-    def forget_last(self, *, count_only: bool = False) -> Forgotten:
-        """Forget the owner's newest turn, and what repeats it."""
-        return self.forget(lambda forgetter: (forgetter.last(), ()), count_only)
-
-    def forget_minutes(self, minutes: int, *, count_only: bool = False) -> Forgotten:
-        """Forget every turn of the last `minutes`, and what repeats them."""
-        moment = self.clock() - minutes * 60
-        return self.forget(lambda forgetter: (forgetter.since(moment), ()), count_only)
-
-    def forget_about(self, text: str, *, count_only: bool = False) -> Forgotten:
-        """Forget every turn in which this stands, and what repeats them."""
-        return self.forget(lambda forgetter: (forgetter.about(text), forgetter.edited_about(text)), count_only)
-
-    def private(self, on: bool) -> CommandResult:
-        """Switch the plugin's own private mode."""
-        if self.runtime.private == on:
-            return CommandResult(Reason.ALREADY_SO)
-        self.runtime.private = on
-        return CommandResult()
+    # -- settings ------------------------------------------------------------------------------
 
     def change_setting(self, key: str, value: object) -> CommandResult:
         """Write one key of plugin.toml; the owner was asked before."""
@@ -245,10 +209,16 @@ class OwnerControl(FactControl):
             if self.runtime.answers_with(name):
                 return CommandResult(version=name, first=name == BASE or self.runtime.answers_first)
             if self.registry.current() != name:
-                return CommandResult(Reason.BACKEND_DOWN, name)
+                return CommandResult(self._why_left(), name)
             # Looked at often: the voice waits, and a route flips within milliseconds once the model is loaded.
             time.sleep(0.02)
         return CommandResult(Reason.BACKEND_DOWN, name)
+
+    def _why_left(self) -> Reason:
+        """Why the store names another version than the one that is waited for."""
+        last = self.registry.last_promotion()
+        owners = last is not None and last.cause in {PromotionCause.OWNER, PromotionCause.UNDONE}
+        return Reason.CALLED_OFF if owners else Reason.BACKEND_DOWN
 
     def _newest(self) -> str | None:
         versions = self.registry.versions()
@@ -265,18 +235,6 @@ class OwnerControl(FactControl):
             self.registry.get(name)
         reports = map(self.registry.report, reversed(self.registry.versions()))
         return next((measured for report in reports if (measured := compared(report, first, second)) is not None), None)
-
-    def _last_reply(self) -> LoggedTurn | None:
-        recent = self.runtime.index.latest(RECENT, TurnKind.CHAT)
-        return next((turn for turn in recent if turn.caller == "chat" and turn.reply), None)
-
-    def _judge_last(self, kind: str, correction: str | None = None) -> CommandResult:
-        turn = self._last_reply()
-        if turn is None:
-            return CommandResult(Reason.NOTHING_TO_LEARN)
-        note_feedback(self.store, [Feedback(turn.id, kind, correction)], source="command")  # type: ignore[arg-type]
-        self._catch_up()  # of a reply that was wrong nothing is believed, and the right answer counts at once
-        return CommandResult()
 
 
 def next_training(observer: ScheduleObserver) -> NextTraining:

@@ -5,7 +5,8 @@
     ├── InputFileError           a file given by the user cannot be used: file, line, what, what to do
     │   └── WhoIsWhoError        a chat between people does not say whose sentences are the replies
     ├── StoreError               the database or the data folder
-    │   └── NoSpaceError         the disk is full, or would be
+    │   ├── NoSpaceError         the disk is full, or would be
+    │   └── DamagedStoreError    the database is damaged; a host makes it anew from the log
     ├── LogError                 the turn log
     ├── FactError                a fact that cannot be read, found or kept
     │   └── SecretFactError      it is a secret or a personal document, which are never kept as facts
@@ -13,6 +14,7 @@
     ├── BaseModelError           the base model is not there or cannot be used
     ├── TrainingError            a run failed
     │   ├── RefusedError         the machine or the data does not allow a run now, with every reason
+    │   ├── NoTrainerError       the libraries that train are not installed
     │   ├── LeaseHeldError       another run is under way
     │   ├── RunStoppedError      a run left early and can go on
     │   ├── PreemptedError       something other than a run left early, because the machine was wanted
@@ -112,6 +114,17 @@ class NoSpaceError(StoreError):
         )
 
 
+class DamagedStoreError(StoreError):
+    """The database is damaged, or is none; `reason` is SQLite's."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(
+            f"The database {path} is damaged ({reason})",
+            "Start Aeon, which puts it aside and makes a new one from the log; no conversation is lost",
+        )
+
+
 class LogError(AeonFtError):
     """The turn log cannot be written or read."""
 
@@ -162,6 +175,16 @@ class RefusedError(TrainingError):
         self.reasons, self.lacks_memory = tuple(reasons), lacks_memory
         self.trouble = Trouble.MEMORY if lacks_memory else Trouble.OTHER
         super().__init__("Not training: " + "; ".join(reasons), "`aeon-ft estimate` shows what a run needs")
+
+
+class NoTrainerError(TrainingError):
+    """The libraries that train are not installed; `command` installs them."""
+
+    exit_code = 3
+
+    def __init__(self, missing: Sequence[str], command: str) -> None:
+        self.missing, self.command = tuple(missing), command
+        super().__init__(f"Training needs {', '.join(missing)}, which are not installed", f"Run: {command}")
 
 
 class LeaseHeldError(TrainingError):

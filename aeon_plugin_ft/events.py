@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
-from aeon_plugin_ft.causes import Place, PromotionCause, Refusal, RunCause, Trouble
+from aeon_plugin_ft.causes import NotTrained, Place, PromotionCause, Refusal, RunCause, Trouble
 
 log = logging.getLogger("aeon_ft.events")
 
@@ -113,6 +113,17 @@ class RunFailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingLeft(Event):
+    """A training ended without a verdict and without a run that failed: it could not begin, or was left in the middle.
+    `ordered`: the owner had asked for it, and waits for what becomes of it."""
+
+    name: ClassVar[str] = "training_left"
+    why: NotTrained
+    ordered: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictReached(Event):
     """A candidate was judged, or could not be. `refusals` and `reasons` are why it is refused, one a failed check. Of
     `told` things that the owner told it knows `known`, the model in use knew `known_before`, and so often it `invented`
@@ -165,6 +176,18 @@ class AttentionNeeded(Event):
     name: ClassVar[str] = "attention_needed"
     trouble: Trouble
     what: str
+    todo: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreRebuilt(Event):
+    """The database was damaged (`reason`) and is being made anew from the log. The old file is `aside`; `rows` of what
+    no log tells were copied from it. `todo` is the owner's next step."""
+
+    name: ClassVar[str] = "store_rebuilt"
+    aside: str
+    reason: str
+    rows: int
     todo: str
 
 

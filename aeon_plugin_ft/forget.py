@@ -15,24 +15,28 @@ import re
 import shutil
 import time
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aeon_plugin_ft.causes import EndCause
 from aeon_plugin_ft.dataset.feedback.opinions import corrections, forget_opinions
 from aeon_plugin_ft.dataset.frozen import datasets_with, forget_datasets
+from aeon_plugin_ft.dataset.importers.forgotten import ForgottenTurns
+from aeon_plugin_ft.dataset.sought import pattern_of
 from aeon_plugin_ft.dataset.words import words
 from aeon_plugin_ft.errors import RegistryError, StoreError, TrainingError
 from aeon_plugin_ft.evaluation.report.forgetting import without_facts
 from aeon_plugin_ft.evaluation.report.page import html_page
 from aeon_plugin_ft.facts.book import FactBook
 from aeon_plugin_ft.facts.model import Fact, lineage_of
+from aeon_plugin_ft.forget_host import HostFiles, Sought, Traces
 from aeon_plugin_ft.privacy.folding import fold_accents
 from aeon_plugin_ft.registry import Registry
 from aeon_plugin_ft.registry.folders import replace_report
 from aeon_plugin_ft.remembering import read_facts
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.store.logfile import wipe
+from aeon_plugin_ft.store.rebuild import set_aside
 from aeon_plugin_ft.training.model import RunState
 from aeon_plugin_ft.training.table import runs_in, runs_on, set_state
 from aeon_plugin_ft.turns import TurnIndex, prompts, rewrite_without, turns_quoting
@@ -41,8 +45,6 @@ from aeon_plugin_ft.turns.model import LoggedTurn
 from aeon_plugin_ft.watch.signals import forget_signals
 from aeon_plugin_ft.wording import english
 
-SHORT = 4
-"""Characters up to which what is searched must begin a word: "Ana" is not in "semana"."""
 KNOWN = 365 * 86_400.0
 """Imported turns of unknown time are numbered from 1970 on; a time range never means them."""
 WAIT_SECONDS = 5.0
@@ -52,7 +54,7 @@ WAIT_SECONDS = 5.0
 @dataclass(frozen=True, slots=True)
 class Forgetting:
     """What went, or would go: turn ids (`quoting` repeat them in their history), datasets, runs, the versions that were
-    trained on them, and the facts that nothing else tells."""
+    trained on them, and the facts that nothing else tells. `host`: what Aeon's own files have of it, or still have."""
 
     turns: tuple[str, ...] = ()
     quoting: tuple[str, ...] = ()
@@ -60,11 +62,12 @@ class Forgetting:
     runs: tuple[str, ...] = ()
     versions: tuple[str, ...] = ()
     facts: tuple[Fact, ...] = ()
+    host: tuple[Traces, ...] = ()
 
     @property
     def nothing(self) -> bool:
         """Whether there is nothing to forget."""
-        return not self.turns and not self.facts
+        return not (self.turns or self.facts or self.host)
 
 
 class Forgetter:
@@ -75,28 +78,26 @@ class Forgetter:
         self.data, self.store, self.book = data, store, book or FactBook(store)
         self.index = TurnIndex(store, data.log)
         self.registry = Registry(data, store)
+        self.host_files = HostFiles(data)
 
     # -- which turns ---------------------------------------------------------------------------
 
     def last(self) -> list[str]:
-        """The owner's newest conversation turn."""
+        """The owner's conversation turn that was spoken last."""
         return [turn.id for turn in self.index.latest(50) if turn.caller == "chat"][:1]
 
     def starting(self, start: str) -> list[str]:
         """The turns whose id starts with this."""
         return ids_where(self.store, "substr(id, 1, ?) = ?", len(start), start)
 
-    def since(self, moment: float) -> list[str]:
-        """Every turn that began at `moment` (seconds since the epoch) or later."""
-        return self.between(moment, float("inf"))
-
     def between(self, start: float, end: float) -> list[str]:
         """Every turn that began at `start` or later and before `end` (seconds since the epoch)."""
         return ids_where(self.store, "at >= ? AND at < ?", max(start, KNOWN), end)
 
     def about(self, text: str) -> list[str]:
-        """Every turn in which this stands, whatever the case and the accents; a short text only where a word begins."""
-        pattern = _pattern(text)
+        """Every turn in which this stands as whole words, in the singular or the plural, whatever the case and the
+        accents."""
+        pattern = pattern_of(text)
         return [] if pattern is None else self._where(pattern)
 
     def person(self, name: str) -> list[str]:
@@ -124,7 +125,7 @@ class Forgetter:
     def edited_about(self, text: str) -> list[Fact]:
         """The facts with this in them that the owner wrote, and that no turn tells: `about` cannot find them."""
         read_facts(self.book, self.store, self.index)
-        pattern = _pattern(text)
+        pattern = pattern_of(text)
         if pattern is None:
             return []
         untold = [fact for fact in self.book.every() if not fact.turns]
@@ -135,13 +136,16 @@ class Forgetter:
 
     # -- forgetting ----------------------------------------------------------------------------
 
-    def plan(self, ids: Collection[str], facts: Collection[Fact] = ()) -> Forgetting:
-        """What forgetting these turns, and these facts wherever they were told, would take with it."""
+    def plan(
+        self, ids: Collection[str], facts: Collection[Fact] = (), pattern: re.Pattern[str] | None = None
+    ) -> Forgetting:
+        """What forgetting these turns, and these facts wherever they were told, would take with it. `pattern` is what
+        was searched, for what Aeon's own files have of it beside the turns."""
         self.index.ingest()
         read_facts(self.book, self.store, self.index)
         asked = tuple(sorted(set(ids)))
         if not asked and not facts:
-            return Forgetting()
+            return Forgetting(host=self.host_files.find(Sought((), pattern)))
         quoting = tuple(sorted(turns_quoting(self.data.log, asked))) if asked else ()
         gone = {*asked, *quoting}
         told = {fact.id: fact for fact in (*facts, *(self.book.told_only_in(gone) if gone else ()))}
@@ -149,16 +153,23 @@ class Forgetter:
         runs = [row.id for row in runs_on(self.store, datasets)]
         versions = self.registry.trained_on(datasets)
         sides = (tuple(sorted(datasets)), tuple(runs), tuple(versions))
-        return Forgetting(asked, quoting, *sides, tuple(told.values()))
+        host = self.host_files.find(self._sought(asked, pattern))
+        return Forgetting(asked, quoting, *sides, tuple(told.values()), host)
 
-    def forget(self, ids: Collection[str], facts: Collection[Fact] = ()) -> Forgetting:
+    def _sought(self, ids: Collection[str], pattern: re.Pattern[str] | None) -> Sought:
+        turns = filter(None, map(self.index.get, ids))
+        return Sought.of([turn for turn in turns if turn.source == "live"], pattern)
+
+    def forget(
+        self, ids: Collection[str], facts: Collection[Fact] = (), pattern: re.Pattern[str] | None = None
+    ) -> Forgetting:
         """Remove them for good; these facts stay forgotten even where their turns stay. Raises TrainingError while a
         run that uses them is training.
 
         Safe to repeat: what was interrupted is finished by the same request for as long as the log has the turns,
-        and the log comes last.
+        and the log comes last. What is returned says what went, and with `host` what Aeon's own files still have.
         """
-        forgetting = self.plan(ids, facts)
+        forgetting = self.plan(ids, facts, pattern)
         if forgetting.nothing:
             return forgetting
         self._refuse_while_training(forgetting)
@@ -171,6 +182,8 @@ class Forgetter:
             _remove(self.data.runs / run)
         for dataset in forgetting.datasets:
             _remove(self.data.datasets / dataset)
+        # Before the log, from which the words are known.
+        left = self.host_files.remove(self._sought(forgetting.turns, pattern)) if forgetting.host else ()
         gone = [*forgetting.turns, *forgetting.quoting]
         for fact in facts:
             self.book.forget(fact)
@@ -183,7 +196,7 @@ class Forgetter:
         # Again: whoever read the log in between may have read them into the book once more.
         self.book.forget_turns(gone)
         self._scrub()
-        return forgetting
+        return replace(forgetting, host=left)
 
     def _refuse_while_training(self, forgetting: Forgetting) -> None:
         for row in runs_in(self.store, {RunState.RUNNING}):
@@ -205,7 +218,9 @@ class Forgetter:
                 replace_report(self.data.versions / name, {}, None)
 
     def _clean_store(self, forgetting: Forgetting, gone: Collection[str]) -> None:
+        known = [turn for turn in map(self.index.get, gone) if turn is not None]
         with self.store.transaction() as connection:
+            ForgottenTurns(self.store).note(connection, gone, known)
             for turn in gone:
                 forget_opinions(connection, turn)
                 forget_signals(connection, turn)
@@ -217,18 +232,11 @@ class Forgetter:
     def _scrub(self) -> None:
         """Nothing stays in the plugin's own log, the database's free pages or its write-ahead log."""
         wipe(self.data.own_log.parent, self.data.own_log.name)
+        for damaged in set_aside(self.data.database):
+            shutil.rmtree(damaged) if damaged.is_dir() else damaged.unlink()
         # secure_delete has wiped the pages; this gives the file back without them, and the checkpoint empties the WAL.
         self.store.execute("VACUUM")
         self.store.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-
-
-def _pattern(text: str) -> re.Pattern[str] | None:
-    """Finds a text in folded ones, a short one only where a word begins; None for nothing."""
-    sought = fold_accents(text.strip())
-    if not sought:
-        return None
-    border = r"(?<![^\W_])" if len(sought) <= SHORT else ""
-    return re.compile(border + r"\s+".join(map(re.escape, sought.split())))
 
 
 def kept_texts(turn: LoggedTurn) -> Iterator[str]:

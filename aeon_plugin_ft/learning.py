@@ -8,9 +8,22 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
-from aeon_plugin_ft.causes import PauseCause
-from aeon_plugin_ft.errors import AeonFtError, RefusedError
-from aeon_plugin_ft.events import AttentionNeeded
+from aeon_plugin_ft.causes import NotTrained, PauseCause
+from aeon_plugin_ft.errors import (
+    AeonFtError,
+    AlreadyLearntError,
+    BaseModelError,
+    DatasetError,
+    LeaseHeldError,
+    NoSpaceError,
+    NoTrainerError,
+    PreemptedError,
+    RefusedError,
+    RunStoppedError,
+    TrainingError,
+)
+from aeon_plugin_ft.events import AttentionNeeded, TrainingLeft
+from aeon_plugin_ft.extras import require_trainer
 from aeon_plugin_ft.schedule import Background, Decisions, TrainingController, TrainingScheduler
 from aeon_plugin_ft.schedule.background import OnProgress
 from aeon_plugin_ft.training.model import RunState
@@ -42,6 +55,8 @@ class Learning:
     def __init__(self, parts: Basis, host: TrainingHost) -> None:
         self.store, self.events, self._host = parts.store, parts.events, host
         self._spoke = time.monotonic()
+        self._asked_for = False
+        """Whether the owner asked for the newest training."""
         self.failures = make_failures(parts, self._gave_up)
         self.background = Background(self._learn, self._ended)
         self.pipeline = make_pipeline(parts, self.background.note_phase, self.background.interrupt)
@@ -74,6 +89,8 @@ class Learning:
 
     def order(self, run: str | None = None) -> None:
         """Train now, or go on with a run, because the owner said so. Raises LeaseHeldError while one is under way."""
+        # The very first answer: before anything is promised, downloaded or measured.
+        require_trainer()
         # Before the failures are forgiven: while another one trains, nothing is ordered and nothing is forgiven.
         self.background.start(run, ordered=True)
         self.failures.owner_ordered()
@@ -95,6 +112,8 @@ class Learning:
 
     def _learn(self, resume: str | None, on_progress: OnProgress) -> None:
         """One turn of the loop in the background; a version that is accepted is followed at once."""
+        # Kept, for the schedule forgets it when the owner goes away meanwhile.
+        self._asked_for = self.background.ordered
         try:
             self._once(resume, on_progress)
         except RefusedError as refused:
@@ -112,10 +131,46 @@ class Learning:
 
     def _ended(self, error: AeonFtError | None) -> None:
         # Before the failure is noted: whatever that takes, the model answers again.
-        self._host.give_back()
-        self.failures.note(error)
+        try:
+            self._host.give_back()
+        finally:
+            self._tell(error)
+            self.failures.note(error)
+
+    def _tell(self, error: AeonFtError | None) -> None:
+        """What no other event tells: whoever ordered a training is answered by what became of it."""
+        doing = self.background.doing
+        # What could not be judged is told with the verdict that there is none.
+        judged = doing is not None and doing.phase.is_judging and not isinstance(error, PreemptedError)
+        why = None if error is None or judged else not_trained(error)
+        if error is not None and why is not None:
+            self.events.publish(TrainingLeft(why=why, ordered=self._asked_for, reason=error.what))
 
     def _gave_up(self, error: AeonFtError) -> None:
         todo = "Mude [base], [train] ou [dataset] no plugin.toml, ou veja `aeon-ft runs`"
         what = f"training failed three times in a row: {error.what}"
         self.events.publish(AttentionNeeded(trouble=error.trouble, what=what, todo=todo))
+
+
+_NOT_TRAINED: tuple[tuple[type[AeonFtError], NotTrained], ...] = (
+    (NoTrainerError, NotTrained.NO_TRAINER),
+    (AlreadyLearntError, NotTrained.NOTHING_NEW),
+    (DatasetError, NotTrained.NO_DATA),
+    (LeaseHeldError, NotTrained.UNDER_WAY),
+    (RefusedError, NotTrained.NO_ROOM),
+    (NoSpaceError, NotTrained.NO_ROOM),
+    (BaseModelError, NotTrained.NO_BASE),
+    (PreemptedError, NotTrained.LEFT),
+)
+
+
+def not_trained(error: AeonFtError) -> NotTrained | None:
+    """Why a training came to nothing; None where an event has told it already, or the owner stopped it."""
+    if isinstance(error, RunStoppedError):
+        return None if isinstance(error.cause, PauseCause) and error.cause.by_owner else NotTrained.LEFT
+    known = next((why for kind, why in _NOT_TRAINED if isinstance(error, kind)), None)
+    if known is not None:
+        return known
+    # Of a run that failed there is an event of its own, with the same cause.
+    told = isinstance(error, TrainingError) and error.cause is not None
+    return None if told else NotTrained.BROKE

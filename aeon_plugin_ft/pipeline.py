@@ -7,19 +7,20 @@ thread or in the command line; the heavy work is always in child processes.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
 
 from aeon_plugin_ft import events as happened
 from aeon_plugin_ft.base import resolve_base
 from aeon_plugin_ft.base.model import BaseModel
-from aeon_plugin_ft.causes import Doing, Interrupt, LoopPhase, OnPhase, PauseCause, PromotionCause, Refusal, Trouble
+from aeon_plugin_ft.causes import Doing, Interrupt, LoopPhase, OnPhase, PromotionCause, Refusal, Trouble
 from aeon_plugin_ft.dataset.build import build_draft
 from aeon_plugin_ft.dataset.feedback.opinions import load_feedback, note_feedback, recognise_feedback
-from aeon_plugin_ft.dataset.frozen import freeze, load_dataset
+from aeon_plugin_ft.dataset.frozen import freeze, load_dataset, trained_turns
 from aeon_plugin_ft.dataset.model import Dataset, Draft
-from aeon_plugin_ft.dataset.served import keep_served_prompt, served_prompt
+from aeon_plugin_ft.dataset.served import HostPrompt, keep_served_prompt, refuse_mixed, served_prompt
 from aeon_plugin_ft.errors import (
     AeonFtError,
     AlreadyLearntError,
@@ -27,14 +28,14 @@ from aeon_plugin_ft.errors import (
     DatasetError,
     PreemptedError,
     RegistryError,
-    RunStoppedError,
-    TrainingError,
 )
+from aeon_plugin_ft.evaluation.host_tools import host_tools
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.extensions import Extensions
+from aeon_plugin_ft.extras import require_trainer
 from aeon_plugin_ft.facts.book import FactBook
 from aeon_plugin_ft.judge import Judge, MakeExam, verdict_reached, why_unjudged
-from aeon_plugin_ft.processes.awake import awake_seconds, kept_awake
+from aeon_plugin_ft.processes.awake import kept_awake
 from aeon_plugin_ft.registry import BASE, Registry, Version, VersionState
 from aeon_plugin_ft.registry.canaries import begin_canary
 from aeon_plugin_ft.registry.retention import PrunePlan, Retention
@@ -49,16 +50,31 @@ from aeon_plugin_ft.teaching import examine, teach
 from aeon_plugin_ft.training.automatic import AUTO, automatic_base
 from aeon_plugin_ft.training.continual import Parent, Start, choose_start
 from aeon_plugin_ft.training.estimating import estimate, preflight
-from aeon_plugin_ft.training.model import Estimate, Progress, Recipe, Run, RunState
+from aeon_plugin_ft.training.lease import learning
+from aeon_plugin_ft.training.model import Estimate, Recipe, Run, RunState
 from aeon_plugin_ft.training.recipe import make_recipe
 from aeon_plugin_ft.training.runs import UNJUDGED, RunConfig, create_run, learnt_before, resume_run
-from aeon_plugin_ft.training.supervise import Worker, start_worker
+from aeon_plugin_ft.training.staying import OnProgress, stay_with
 from aeon_plugin_ft.training.table import get_run, latest_run, runs_in
 from aeon_plugin_ft.turns import TurnIndex
 
-OnProgress = Callable[[Progress], None]
 RunPlan = tuple[BaseModel, Recipe, Estimate]
-POLL_SECONDS = 0.2
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _learns(method: Callable[Concatenate[Pipeline, P], T]) -> Callable[Concatenate[Pipeline, P], T]:
+    """A step of learning, which one process takes at a time, from the first measurement to the promotion. Raises
+    LeaseHeldError, too."""
+
+    @wraps(method)
+    def alone(self: Pipeline, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        with learning(self.store):
+            return method(self, *args, **kwargs)
+
+    return alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +94,7 @@ class Pipeline:
     gives them by the names of [serve] backend; whoever made them closes them. `on_phase` hears what is being done.
     `interrupt` is asked while a child trains or measures, and between the judge's questions: why to leave, or None.
     `extensions` are what other plugins add; `exam` makes questions about what the owner told (None: from the book).
+    `host_prompt` reads the system prompt of a host that has not been started yet.
     """
 
     def __init__(
@@ -92,7 +109,9 @@ class Pipeline:
         extensions: Extensions | None = None,
         book: FactBook | None = None,
         exam: MakeExam | None = None,
+        host_prompt: Callable[[], HostPrompt | None] = lambda: None,
     ) -> None:
+        self.host_prompt = host_prompt
         self.exam = exam or (lambda dataset, most: examine(dataset, self.book.every(), self.index.turns, most))
         self.data, self.settings, self.store, self.events = data, settings, store, events
         self.deployers, self.on_phase, self.interrupt = deployers, on_phase, interrupt
@@ -101,9 +120,11 @@ class Pipeline:
         self.index = TurnIndex(store, data.log)
         self.book = book or FactBook(store)
 
+    @_learns
     def learn(self, on_progress: OnProgress | None = None) -> Version:
         """Everything, once. Raises AeonFtError at the first step that cannot be done, AlreadyLearntError when a run
         would learn nothing that an earlier one has not."""
+        require_trainer()
         dataset = self.freeze()
         base, recipe = self.recipe(dataset)
         # After the recipe: the same data under another rank or base is something to learn.
@@ -112,12 +133,14 @@ class Pipeline:
             raise AlreadyLearntError(dataset.hash, before)
         return self.settle(self.train(dataset, on_progress)).version
 
+    @_learns
     def go_on(self, run_id: str, on_progress: OnProgress | None = None) -> Version:
         """The rest of a turn of the loop that was left: of the training, or only of the judging."""
         row = get_run(self.store, run_id)
         trained = row is not None and row.state is RunState.FINISHED
         return self.settle(row.run if row is not None and trained else self.resume(run_id, on_progress)).version
 
+    @_learns
     def settle(self, run: Run) -> Settled:
         """Judge what was trained, use it if it is better, keep the disk below its cap. For every way to a verdict: the
         schedule's, the owner's voice and the command line.
@@ -140,10 +163,11 @@ class Pipeline:
     def draft(self) -> Draft:
         """What the log gives now: examples on both sides of the split, and what was left out and why."""
         self.index.ingest()
-        keep_served_prompt(self.store, self.index)
-        note_feedback(self.store, recognise_feedback(self.index.turns()))
+        keep_served_prompt(self.store, self.index, self.host_prompt)
+        settings = self.settings()
+        note_feedback(self.store, recognise_feedback(self.index.turns(), settings.dataset.chat_feedback))
         read_facts(self.book, self.store, self.index)
-        settings, feedback = self.settings(), load_feedback(self.store)
+        feedback = load_feedback(self.store)
         draft = build_draft(
             self.index.turns(),
             settings.dataset,
@@ -152,12 +176,18 @@ class Pipeline:
             filters=self.extensions.filters,
             max_length=settings.train.max_length,
             gap_minutes=settings.log.session_gap_minutes,
+            trained=self._trained(),
         )
         if not settings.memory.learn:
             return draft
         disputed = {turn for turn, one in feedback.items() if one.kind in {"complaint", "correction", "drop"}}
         facts = self.book.every()
         return teach(draft, facts, self.index.turns, disputed, settings.memory.wordings, self.system_prompt())
+
+    def _trained(self) -> set[str]:
+        """The turns that any training has learnt from, as far as its dataset is still there."""
+        begun = {row.dataset for row in runs_in(self.store, set(RunState)) if row.step > 0}
+        return trained_turns(self.data.datasets / dataset for dataset in sorted(begun))
 
     def freeze(self, draft: Draft | None = None) -> Dataset:
         """The draft as an immutable dataset. Raises DatasetError when there is nothing to learn from."""
@@ -168,6 +198,7 @@ class Pipeline:
                 f" {len(draft.heldout)} to judge with, {len(draft.dropped)} left out)",
                 "Talk to Aeon, or bring old conversations in with `aeon-ft dataset import FILE`",
             )
+        refuse_mixed(draft)
         dataset = freeze(draft, self.data, self.store)
         self.events.publish(
             happened.DatasetFrozen(
@@ -177,7 +208,7 @@ class Pipeline:
         return dataset
 
     def system_prompt(self) -> str:
-        """The newest system prompt that a model was really served; "" before the first conversation."""
+        """The newest one that was served to a model; before that what the host will serve, "" where none is known."""
         return served_prompt(self.store)
 
     # -- dataset -> run ------------------------------------------------------------------------
@@ -205,8 +236,10 @@ class Pipeline:
     def _base_detail(self, text: str) -> None:
         self.on_phase(Doing(LoopPhase.PREPARING_BASE, detail=text))
 
+    @_learns
     def plan(self, dataset: Dataset) -> RunPlan:
         """What a run would do and take on this machine; nothing is started."""
+        require_trainer()
         base, recipe = self.recipe(dataset)
         self.on_phase(Doing(LoopPhase.TIMING_A_STEP))
         return base, recipe, estimate(base, dataset, recipe, self.data, self.interrupt)
@@ -216,6 +249,7 @@ class Pipeline:
         base = self.base()
         return base, make_recipe(self.settings().train, base.parameters, self.start_of(dataset, base).survey)
 
+    @_learns
     def train(self, dataset: Dataset, on_progress: OnProgress | None = None, plan: RunPlan | None = None) -> Run:
         """A new run to its end. Raises RefusedError before it starts, TrainingError when it does not finish."""
         base, recipe, cost = plan or self.plan(dataset)
@@ -236,47 +270,16 @@ class Pipeline:
             current = Parent(version.adapter, self.data.runs / version.run)
         return choose_start(self.settings().train, dataset, base.digest, current)
 
+    @_learns
     def resume(self, run_id: str, on_progress: OnProgress | None = None) -> Run:
         """Go on with a run that was paused or interrupted, to the same result."""
+        require_trainer()
         return self.supervise(resume_run(run_id, self.data, self.store), on_progress)
 
     def supervise(self, run: Run, on_progress: OnProgress | None = None) -> Run:
-        """Start the worker and stay with it; on Ctrl-C it is asked to save and leave."""
-        started = awake_seconds()
-        worker = start_worker(run, self.store)
-        try:
-            while worker.alive:
-                self._watch(worker, on_progress)
-                time.sleep(POLL_SECONDS)
-        # KeyboardInterrupt above all: the worker is in a session of its own and does not hear the Ctrl-C.
-        except BaseException:
-            worker.pause(PauseCause.OWNER_INTERRUPTED)
-            worker.wait(10)
-            raise
-        state = worker.wait(10)
-        self._report_end(run, state, awake_seconds() - started)
-        return run
-
-    def _watch(self, worker: Worker, on_progress: OnProgress | None) -> None:
-        progress, cause = worker.poll(), self.interrupt()
-        if progress is not None and on_progress is not None:
-            on_progress(progress)
-        if cause is not None:
-            worker.pause(cause)
-
-    def _report_end(self, run: Run, state: RunState, seconds: float) -> None:
-        row = get_run(self.store, run.id)
-        step, cause, reason = (0, None, "") if row is None else (row.step, row.cause, row.reason)
-        if state is RunState.FINISHED:
-            self.events.publish(happened.RunFinished(run=run.id, steps=step, seconds=seconds))
-            return
-        if state is RunState.FAILED:
-            self.events.publish(happened.RunFailed(run=run.id, cause=cause, reason=reason))
-            todo = f"Its log is {run.folder / 'worker.log'}"
-            raise TrainingError(f"Run {run.id} failed: {reason}", todo, cause=cause)
-        ended = happened.RunPaused if state is RunState.PAUSED else happened.RunInterrupted
-        self.events.publish(ended(run=run.id, step=step, cause=cause, reason=reason))
-        raise RunStoppedError(run.id, state.value, step, cause, reason)
+        """Start the worker and stay with it to its end (training.staying). Raises TrainingError when it does not
+        finish."""
+        return stay_with(run, self.data, self.store, self.events, self.interrupt, on_progress)
 
     # -- run -> verdict -> version -------------------------------------------------------------
 
@@ -303,7 +306,13 @@ class Pipeline:
         # The index as the log stands: who answered the newest turn is what answers today.
         self.index.ingest()
         today = AsksToday(self.store, self.index, self.settings, self.interrupt).compared
-        return Judge(self.registry, self.settings, self.deployers(), self.on_phase, self.interrupt, self.exam, today)
+        return Judge(
+            self.registry, self.settings, self.deployers(), self.on_phase, self.interrupt, self.exam, today, self._tools
+        )
+
+    def _tools(self) -> frozenset[str]:
+        """The tools of the host whose folder the data lie in; none are known anywhere else."""
+        return host_tools(self.data.host) if self.data.host is not None else frozenset()
 
     def unjudged(self) -> Run | None:
         """The newest finished run that has no verdict yet (it could not be measured then)."""

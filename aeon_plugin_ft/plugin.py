@@ -13,60 +13,86 @@ from typing import TYPE_CHECKING
 from hooks import Host, ModelRequest, Route, Turn, hookimpl
 
 if TYPE_CHECKING:
+    from aeon_plugin_ft.host.log_only import LogOnly
+    from aeon_plugin_ft.host.turn_path import TurnPath
+    from aeon_plugin_ft.living import Living
     from aeon_plugin_ft.runtime import Runtime
 
 log = logging.getLogger("aeon_ft")
 
 
 class FineTuning:
-    """One plugin instance a process; its runtime lives from `aeon_started` to `aeon_stopping`."""
+    """One plugin instance a process; what it does lives from `aeon_started` to `aeon_stopping`."""
 
     def __init__(self) -> None:
-        self.runtime: Runtime | None = None
+        self._living: Living | None = None
+
+    @property
+    def runtime(self) -> Runtime | None:
+        """Everything that runs; None while nothing, or only the log, does."""
+        return None if self._living is None else self._living.runtime
 
     @hookimpl
     def aeon_started(self, host: Host) -> None:
         """Open everything, or stay off with one sentence."""
         # Here: what a host imports at its start must cost next to nothing.
         from aeon_plugin_ft.errors import AeonFtError
-        from aeon_plugin_ft.runtime import Runtime
+        from aeon_plugin_ft.living import Living
 
-        if self.runtime is not None:
+        if self._living is not None:
             return
+        living = Living(host)
         try:
-            self.runtime = Runtime.start(host)
+            living.start()
         except AeonFtError as error:
             log.error("the fine-tuning plugin stays off: %s", error)
             host.say(f"O aprendizado está desligado: {error.what}.")
+            return
+        self._living = living
 
     @hookimpl
     def aeon_choose_model(self, request: ModelRequest) -> Route | None:
         """The route of the version in use; None leaves the call to the host."""
-        return self.runtime.turn_path.choose(request) if self.runtime is not None else None
+        path = self._turn_path
+        return None if path is None else path.choose(request)
 
     @hookimpl
     def aeon_remember(self, request: ModelRequest) -> tuple[str, ...] | None:
         """The facts that matter for the question; None where there are none, or where they may not go."""
-        return self.runtime.turn_path.remember(request) if self.runtime is not None else None
+        path = self._turn_path
+        return None if path is None else path.remember(request)
 
     @hookimpl
     def aeon_turn_finished(self, turn: Turn) -> None:
         """Log the turn."""
-        if self.runtime is not None:
-            self.runtime.turn_path.finished(turn)
+        path = self._turn_path
+        if path is not None:
+            path.finished(turn)
+
+    @hookimpl
+    def aeon_answered_elsewhere(self) -> None:
+        """What was said last is none of our turns."""
+        path = self._turn_path
+        if path is not None:
+            path.answered_elsewhere()
 
     @hookimpl
     def aeon_heard(self, text: str) -> str | None:
         """The reply to a spoken command; None for everything else."""
-        return self.runtime.turn_path.heard(text) if self.runtime is not None else None
+        path = self._turn_path
+        return None if path is None else path.heard(text)
 
     @hookimpl
     def aeon_stopping(self) -> None:
         """End every thread and child."""
         # Taken away first: calls that come while it ends find no plugin, as before its start.
-        runtime, self.runtime = self.runtime, None
-        if runtime is not None:
-            runtime.stop()
+        living, self._living = self._living, None
+        if living is not None:
+            living.stop()
+
+    @property
+    def _turn_path(self) -> TurnPath | LogOnly | None:
+        return None if self._living is None else self._living.turn_path
 
 
 plugin = FineTuning()

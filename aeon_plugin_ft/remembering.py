@@ -29,7 +29,7 @@ def read_facts(book: FactBook, store: Store, index: TurnIndex, most: int = ALL) 
     if due:
         # First: a correction in the newest turn counts at once, not only from the next dataset on.
         note_feedback(store, recognise_feedback(index.turns() if len(due) > MANY else _exchanges(due, store, index)))
-    book.sync(index, opinions_of(store), most)
+    book.sync(index, opinions_of(store), most, set(due))
     return bool(due)
 
 
@@ -46,7 +46,7 @@ def opinions_of(store: Store) -> dict[str, Opinion]:
 def _exchanges(ids: list[str], store: Store, index: TurnIndex) -> Iterator[LoggedTurn]:
     """Each of these turns behind the one before it in the same conversation."""
     for turn in filter(None, map(index.get, ids)):
-        where = "session = ? AND at >= ? AND at < ? ORDER BY at DESC, id DESC LIMIT 1"
-        before = ids_where(store, where, turn.session, turn.at - LONGEST_PAUSE, turn.at)
+        where = "session = ? AND at >= ? AND spoken < ? ORDER BY spoken DESC, id DESC LIMIT 1"
+        before = ids_where(store, where, turn.session, turn.at - LONGEST_PAUSE, turn.spoken)
         yield from filter(None, map(index.get, before))
         yield turn

@@ -34,6 +34,7 @@ ENGLISH: dict[type[Cause], dict[Cause, str]] = {
     },
     EndCause: {
         EndCause.DIED: "the training process ended without a word",
+        EndCause.HUNG: "the training process did nothing any more",
         EndCause.OUT_OF_MEMORY: "there was not enough memory",
         EndCause.NO_SPACE: "the disk is full",
         EndCause.DIVERGED: "the training diverged",

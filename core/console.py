@@ -62,6 +62,7 @@ class Console:
             brain=brain,
             say=self._say,
             is_private=lambda: brain.private,
+            set_private=self._set_private,
             is_busy=lambda: self._busy > 0,
             needs_model=not brain.has_model(),
             hooks=brain.hooks,
@@ -149,6 +150,10 @@ class Console:
         if self.brain.private:
             return "Modo privado ligado: daqui em diante nada é gravado nem aprendido."
         return "Modo privado desligado: volto a gravar e aprender."
+
+    def _set_private(self, on: bool) -> bool:
+        self.brain.private = on
+        return True
 
     def _say(self, sentence: str) -> None:
         try:

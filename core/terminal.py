@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import TextIO
 
 import platformdirs
-from rich.console import Console as Screen
 
 from core.brain import AeonBrain
 from core.config import read_config
 from core.console import HELP, Answer, Console
 from hooks.contract import Route
 from hooks.manager import HookCaller, build_manager
+from hooks.screen import Screen
+from hooks.text import harmless
 
 ENV_DATA = "AEON_FT_DATA"
 _NOBODY = "(ninguém respondeu; /quem mostra o que foi tentado)"
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdin.reconfigure(encoding="utf-8-sig", errors="replace")
     brain = AeonBrain(None, hooks=HookCaller(build_manager(entry_points=not options.no_plugins)))
     brain.host_routes = options.model
-    screen = Screen(highlight=False, soft_wrap=True)
+    screen = Screen(soft_wrap=True)
     console = Console(
         brain,
         options.data,
@@ -151,6 +152,6 @@ def _read(console: Console, source: TextIO, target: TextIO) -> None:
         if not line.strip():
             continue
         answer = console.ask(line)
-        print(f"AEON: {_NOBODY if answer.text is None else answer.text}", file=target, flush=True)
+        print(harmless(f"AEON: {_NOBODY if answer.text is None else answer.text}"), file=target, flush=True)
         if answer.ends:
             return

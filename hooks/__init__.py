@@ -1,6 +1,16 @@
 """The doors between an Aeon and its plugins: hook specifications, plugin manager, attachment."""
 
-from hooks.contract import Attempt, Host, Message, ModelRequest, Route, Turn, as_dicts, put_in
+from hooks.contract import (
+    Attempt,
+    Host,
+    Message,
+    ModelRequest,
+    Route,
+    Turn,
+    adapter_fields,
+    as_dicts,
+    put_in,
+)
 from hooks.manager import HookCaller, build_manager
 from hooks.specs import PROJECT, hookimpl, hookspec
 
@@ -13,6 +23,7 @@ __all__ = [
     "ModelRequest",
     "Route",
     "Turn",
+    "adapter_fields",
     "as_dicts",
     "build_manager",
     "hookimpl",

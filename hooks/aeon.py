@@ -29,6 +29,7 @@ def make_host(core: dict[str, Any], gui_thread: GuiThread, in_flight: Callable[[
         brain=core.get("brain"),
         say=lambda sentence: say(core, gui_thread, sentence),
         is_private=lambda: is_private(core),
+        set_private=lambda on: set_private(core, on),
         is_busy=lambda: in_flight() > 0 or is_speaking(core),
         hooks=hooks,
         root=root,
@@ -52,10 +53,24 @@ def is_private(core: dict[str, Any]) -> bool:
     `get` is called with one argument: stock Aeon's takes no default. Raises what a broken context raises;
     the caller then counts the turn as private.
     """
+    return any(place.get(STEALTH) for place in _contexts(core))
+
+
+def set_private(core: dict[str, Any], on: bool) -> bool:
+    """Switch the private mode on or off, wherever this Aeon keeps it; whether it is so now. Raises what a broken
+    context raises."""
+    for place in _contexts(core):
+        if bool(place.get(STEALTH)) != on:
+            place.set(STEALTH, on)
+    return bool(_contexts(core)) and is_private(core) is on
+
+
+def _contexts(core: dict[str, Any]) -> list[Any]:
+    """Where the private mode may be kept. Releases of Aeon differ in where they register the context, and a module may
+    set it on any of them."""
     io = core.get("io_handler")
     places = (core.get("context"), core.get("context_manager"), getattr(io, "context_manager", None))
-    # Releases of Aeon differ in where they register the context, and a module may set it on any of them.
-    return any(place.get(STEALTH) for place in places if place is not None)
+    return [place for place in places if place is not None]
 
 
 def is_speaking(core: dict[str, Any]) -> bool:

@@ -42,18 +42,20 @@ class Route:
     took its snapshot keeps it to the end.
 
     `model` is the name that the provider knows. `base_url` is needed by "embedded" and "openai"
-    ("http://127.0.0.1:51234"); `token` is its bearer token and never shows in a repr. `version` is
+    ("http://127.0.0.1:51234"); `token` is its bearer token; neither shows in a repr, for
+    an address may have a password in it. `version` is
     the plugin's own name of what is served ("v0007", or "base"), for the log. `timeout_s` bounds
     the whole call, in seconds. `fallback` is tried in order, each once, before the host's own chain.
     `examples` are shown to the model as earlier conversation, between the system prompt and the talk (see
     `put_in`); `memories` are told to it in the place that the system prompt keeps for them, a sentence each (see
     `hooks.memories`). Neither is part of what the turn is logged with. `last_resort`: asked when the host's own choice
-    has given no reply, in place of before it.
+    has given no reply, in place of before it. `adapters` are those of a llama-server, (id, scale) each, that this call
+    is answered with: it applies what it was started with to every call that does not say otherwise.
     """
 
     provider: Provider
     model: str
-    base_url: str | None = None
+    base_url: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
     version: str = "base"
     timeout_s: float = 60.0
@@ -61,6 +63,20 @@ class Route:
     examples: tuple[Message, ...] = ()
     memories: tuple[str, ...] = ()
     last_resort: bool = False
+    adapters: tuple[tuple[int, float], ...] = ()
+
+
+def adapter_fields(route_adapters: Sequence[tuple[int, float]]) -> dict[str, object]:
+    """What a request to a llama-server says of its adapters; {} for a server without.
+
+    Nothing of an earlier prompt is used again where none is to have an effect: its cache in memory does not know with
+    which adapter it was computed (https://github.com/ggml-org/llama.cpp/issues/26207).
+    """
+    if not route_adapters:
+        return {}
+    without = not any(scale for _, scale in route_adapters)
+    fields: dict[str, object] = {"lora": [{"id": id, "scale": scale} for id, scale in route_adapters]}
+    return {**fields, "cache_prompt": False} if without else fields
 
 
 def put_in(messages: Sequence[Message], examples: Sequence[Message]) -> tuple[Message, ...]:
@@ -141,3 +157,5 @@ class Host:
     root: Path | None = None
     needs_model: bool = False
     """True when the host has no model of its own, so that a plugin should serve the base."""
+    set_private: Callable[[bool], bool] | None = None
+    """Switches the host's own private mode; whether it is so then. None where it has none that can be switched."""

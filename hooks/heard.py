@@ -18,6 +18,8 @@ from hooks.manager import HookCaller
 
 log = logging.getLogger("aeon.attach")
 _asked = threading.local()
+_FAILED = object()
+"""In place of the reply of a module that raised."""
 
 
 def already_asked(text: str, *, last: bool = False) -> bool:
@@ -56,8 +58,19 @@ class RouterEar:
     def _wrap(self) -> Callable[..., Any]:
         @functools.wraps(self._original)
         def route_command(command: str, *args: Any, **kwargs: Any) -> Any:
-            answer = self._answer(command) if self.active else None
-            return self._original(command, *args, **kwargs) if answer is None else answer
+            if not self.active:
+                return self._original(command, *args, **kwargs)
+            answer = self._answer(command)
+            if answer is not None:
+                return answer
+            # A module that fails has answered too: the owner is shown its error.
+            reply: Any = _FAILED
+            try:
+                reply = self._original(command, *args, **kwargs)
+            finally:
+                if reply is not None:
+                    self._hooks.all("aeon_answered_elsewhere", text=command)
+            return reply
 
         return route_command
 

@@ -106,6 +106,20 @@ class HostHooks:
         """
 
     @hookspec
+    def aeon_answered_elsewhere(self, text: str) -> None:
+        """Called after the host has answered what the owner said without a turn of its own: one of its modules replied,
+        or said nothing, or failed. `text` is the sentence.
+
+        What was asked of a model meanwhile, by that module, has ended in `aeon_turn_finished` before, in the same
+        thread. A plugin that speaks of "the last reply" learns here that it is none of its own. A sentence that a
+        plugin has answered (`aeon_heard`) is not told.
+
+        The thread is that of the sentence, and the owner waits for it: return within a millisecond.
+
+        What is returned is ignored. A plugin that raises is logged, and the others are called.
+        """
+
+    @hookspec
     def aeon_stopping(self) -> None:
         """Called once, when the host is about to end; threads and children must be gone when it returns.
 

@@ -1,4 +1,4 @@
-"""What a model wrote, made fit to be shown: its reasoning is not part of a reply.
+"""What a model wrote, made fit to be shown: without its reasoning, and without orders to the terminal.
 
 The one rule, for what is shown, logged, judged and learnt:
 
@@ -21,6 +21,19 @@ THINK_TAG = re.compile(rf"<(/?)({'|'.join(_NAMES)})(?:\s[^<>]*)?(/?)>", re.IGNOR
 _TAG_SO_FAR = re.compile(r"</?([a-z]*)(\s[^<>]*|/)?", re.IGNORECASE)
 _FENCE = re.compile(r"```.*?```", re.DOTALL)
 _SPAN = re.compile(r"`[^`\n]+`")
+
+_ORDERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""C0 but for tab and line end, DEL, C1, and the signs that change the direction or begin a line of their own."""
+
+
+def harmless(text: str) -> str:
+    """A text without what orders a terminal about; its letters, tabs and line ends stay."""
+    return text if text.isascii() and text.isprintable() else _ORDERS.sub("", text)
+
+
+def harmless_json(text: str) -> str:
+    """A JSON document that means the same, with those signs written as escapes."""
+    return _ORDERS.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text)
 
 
 def strip_think(text: str) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hooks.door import Door, open_door
+from hooks.text import harmless
 
 NOBODY = "(ninguém respondeu: sem Groq e sem Ollama)"
 HELP = "Fale normalmente. /privado liga e desliga o modo privado, /sair termina."
@@ -39,7 +40,7 @@ class Screen:
 
     def add_message(self, text: str, sender: str = "AEON") -> None:
         """One line to the terminal."""
-        sys.stdout.write(f"{sender}: {text}\n")
+        sys.stdout.write(harmless(f"{sender}: {text}\n"))
         sys.stdout.flush()
 
     def set_online_status(self, online: bool) -> None:
@@ -112,7 +113,7 @@ def talk(door: Door, out: Any) -> None:
         reply = answer(door, line.strip())
         if reply is None:
             break
-        out.write(f"AEON: {reply}\n")
+        out.write(harmless(f"AEON: {reply}\n"))
         out.flush()
     door.close()
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from aeon_plugin_ft.cli.context import of, out, show_json, table
+from aeon_plugin_ft.cli.context import of, out, say_plainly, show_json, table
 from aeon_plugin_ft.cli.main import app
 
 config = typer.Typer(help="Show, explain and change the settings (plugin.toml).", no_args_is_help=True)
@@ -59,7 +59,7 @@ def set_(
 @config.command("path")
 def path(context: typer.Context) -> None:
     """Where plugin.toml is."""
-    typer.echo(of(context).settings_file.path)
+    say_plainly(of(context).settings_file.path)
 
 
 @config.command("check")

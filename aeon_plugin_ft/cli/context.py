@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from aeon_plugin_ft import wiring
 from aeon_plugin_ft.causes import OnPhase
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.store.folder import ENV_DATA
+from hooks.screen import Screen
+from hooks.text import harmless, harmless_json
 
 if TYPE_CHECKING:
     from aeon_plugin_ft.events import EventBus
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from aeon_plugin_ft.serving.backends import Backends
     from aeon_plugin_ft.settings import SettingsFile
 
-# Without emoji: the ":brain:" of ollama:brain:8b is part of a name.
-out = Console(highlight=False, emoji=False)
+out = Screen()
+"""Everything that a command shows for people goes through it; `say_plainly` and `show_json` are the two other ways."""
 
 
 class Context:
@@ -120,12 +121,22 @@ def of(context: typer.Context) -> Context:
 
 def mark(ok: bool, text: str) -> None:
     """One line of a check list; `text` is shown as it is."""
-    out.print(f"{'[green]ok[/green]' if ok else '[red]no[/red]'}  {escape(text)}")
+    out.print(Text("ok" if ok else "no", "green" if ok else "red"), "", text)
+
+
+def verdict_word(accepted: bool) -> Text:
+    """The gate's decision in its colour."""
+    return Text("accepted", "green") if accepted else Text("refused", "red")
 
 
 def show_json(value: Any) -> None:
     """For scripts: one JSON document on standard output."""
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=1, default=str))
+    typer.echo(harmless_json(json.dumps(value, ensure_ascii=False, indent=1, default=str)))
+
+
+def say_plainly(text: object, *, error: bool = False) -> None:
+    """A line as it is, unwrapped: for scripts, and on standard error beside them."""
+    typer.echo(harmless(str(text)), err=error)
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -134,7 +145,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
     for column in columns:
         drawn.add_column(column)
     for row in rows:
-        drawn.add_row(*(escape(str(cell)) for cell in row))
+        drawn.add_row(*(str(cell) for cell in row))
     out.print(drawn)
 
 

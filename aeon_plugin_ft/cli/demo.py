@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
 from aeon_plugin_ft.cli.compare import ask_all
 from aeon_plugin_ft.cli.context import Context, counts, out, size, span
@@ -45,6 +46,7 @@ from aeon_plugin_ft.cli.learn import estimate_sentence, say_phase, show_verdict,
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.cli.phases import phase_clock
 from aeon_plugin_ft.errors import DatasetError, InstallError
+from aeon_plugin_ft.extras import require_trainer
 
 if TYPE_CHECKING:
     from aeon_plugin_ft.base import BaseModel
@@ -77,6 +79,7 @@ def demo(
 
     Ctrl-C stops it; the same command goes on where it was.
     """
+    require_trainer()
     Demo(folder, log).run()
 
 
@@ -337,4 +340,5 @@ class Demo:
 
     def _step(self, title: str) -> None:
         self.number += 1
-        out.print(f"\n[bold cyan]{self.number}. {title}[/bold cyan]   [dim]({span(self._seconds)})[/dim]")
+        out.print()
+        out.print(Text(f"{self.number}. {title}", "bold cyan"), " ", Text(f"({span(self._seconds)})", "dim"))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rich.markup import escape
+from rich.text import Text
 
 from aeon_plugin_ft.cli.context import out, span
 from aeon_plugin_ft.errors import InstallError, ServingError
@@ -152,13 +152,13 @@ def sentences_for(runtime: Runtime, question: Question) -> tuple[str, ...]:
 
 def show_answer(prompt: str, reply: str | None, who: str) -> None:
     """One question and its reply, with who answered."""
-    out.print(f"[bold]VOCÊ[/bold]   {escape(prompt)}")
+    out.print(Text("VOCÊ  ", "bold"), prompt)
     out.print(f"{who:6} {shown(reply)}", markup=False, soft_wrap=True)
 
 
 def show_marked(question: Question, replies: list[tuple[str, str | None]]) -> bool:
     """A question with its replies, each with who gave it and whether it is right; whether the last one is."""
-    out.print(f"[bold]{escape(question.text)}[/bold]")
+    out.print(question.text, style="bold")
     for who, reply in replies:
         word = "right" if question.is_right(reply) else "wrong"
         out.print(f"  {who:6} {word:6} {shown(reply)}", markup=False, soft_wrap=True)

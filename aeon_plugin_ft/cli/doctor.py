@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import platform
+import sqlite3
 import sys
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
@@ -15,10 +16,11 @@ import typer
 from aeon_plugin_ft.cli.context import Context, mark, of, out, show_json, size
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.errors import AeonFtError
-from aeon_plugin_ft.extras import pip_command
+from aeon_plugin_ft.extras import missing_for_training, pip_command
 
 TRAINING_BYTES = 3_000_000_000
 """Room that a first training of the built-in model takes, with its copies."""
+_REBUILD = "Start Aeon, which puts a damaged database aside and makes a new one from the log"
 _NAMED = 5
 """How many files a line names."""
 
@@ -60,6 +62,8 @@ def _guarded(check: Check, shared: Context) -> Iterator[Symptom]:
         yield from check(shared)
     except AeonFtError as error:
         yield Symptom(check.__name__.strip("_"), False, error.what, error.todo)
+    except sqlite3.Error as error:
+        yield Symptom(check.__name__.strip("_"), False, f"the database says: {error}", _REBUILD)
 
 
 def _python(_: Context) -> Iterator[Symptom]:
@@ -68,7 +72,7 @@ def _python(_: Context) -> Iterator[Symptom]:
 
 
 def _trainer(_: Context) -> Iterator[Symptom]:
-    missing = [name for name in ("torch", "transformers", "trl", "peft") if importlib.util.find_spec(name) is None]
+    missing = missing_for_training()
     detail = f"missing: {', '.join(missing)}" if missing else "torch, transformers, trl and peft are installed"
     yield Symptom("trainer", not missing, detail, pip_command("train"))
 
@@ -135,6 +139,15 @@ def _memory(_: Context) -> Iterator[Symptom]:
     yield Symptom("memory", free > TRAINING_BYTES, f"{size(free)} available", "Close some programs before training")
 
 
+def _database(shared: Context) -> Iterator[Symptom]:
+    from aeon_plugin_ft.store.rebuild import find_damage, set_aside
+
+    damage = find_damage(shared.store)
+    yield Symptom("database", damage is None, damage or f"{shared.store.path} is whole", _REBUILD)
+    for path in set_aside(shared.data.database):
+        yield Symptom("database", True, f"{path} was damaged and is not used any more; delete it when you miss nothing")
+
+
 def _log(shared: Context) -> Iterator[Symptom]:
     from aeon_plugin_ft.turns import TurnIndex
     from aeon_plugin_ft.turns.model import TurnKind
@@ -182,7 +195,9 @@ def _served(shared: Context) -> Iterator[Symptom]:
 
 
 def _ollama(shared: Context) -> Iterator[Symptom]:
+    from aeon_plugin_ft.base.ollama_names import canonical_name
     from hooks.providers import OllamaProvider, ProviderError, ollama_url
+    from hooks.providers.secrets import without_login
 
     settings = shared.settings_file.current.serve
     if settings.backend != "ollama":
@@ -190,13 +205,13 @@ def _ollama(shared: Context) -> Iterator[Symptom]:
     provider = OllamaProvider(settings.ollama_url or None)
     try:
         served = provider.models(timeout_s=3)
-        there = settings.ollama_model in served
-        yield Symptom(
-            "ollama",
-            there,
-            f"{len(served)} models at {ollama_url(settings.ollama_url or None)}",
-            f"ollama pull {settings.ollama_model}",
-        )
+        # Only a base that is named as a tag must be there: any other is imported.
+        base = shared.settings_file.current.base.model
+        tag = base.removeprefix("ollama:") if base.startswith("ollama:") else ""
+        there = not tag or canonical_name(tag) in {canonical_name(name) for name in served}
+        where = without_login(ollama_url(settings.ollama_url or None))
+        detail = f"{len(served)} models at {where}" + ("" if there else f", and {tag} is none of them")
+        yield Symptom("ollama", there, detail, f"ollama pull {tag}")
     except ProviderError as error:
         yield Symptom("ollama", False, str(error), "ollama serve")
     finally:
@@ -223,15 +238,16 @@ def _elsewhere(shared: Context) -> Iterator[str]:
     """The places that facts would leave this machine for. Groq whether or not there is a key here: Aeon has its own."""
     from hooks import Route
     from hooks.providers import is_here, ollama_url
+    from hooks.providers.secrets import without_login
 
     serve = shared.settings_file.current.serve
     yield "Groq"
     # The one that we serve with, and the one that Aeon itself asks.
     for url in dict.fromkeys(ollama_url(given) for given in (serve.ollama_url or None, None)):
         if not is_here(Route("ollama", serve.ollama_model, url)):
-            yield f"Ollama's {serve.ollama_model} at {url}"
+            yield f"Ollama's {serve.ollama_model} at {without_login(url)}"
     if serve.openai_url and not is_here(Route("openai", "", serve.openai_url)):
-        yield serve.openai_url
+        yield without_login(serve.openai_url)
 
 
 def _aeon(shared: Context) -> Iterator[Symptom]:
@@ -252,6 +268,7 @@ CHECKS: tuple[Check, ...] = (
     _private,
     _disk,
     _memory,
+    _database,
     _log,
     _runs,
     _versions,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -17,6 +18,7 @@ from aeon_plugin_ft.errors import DatasetError
 if TYPE_CHECKING:
     from aeon_plugin_ft.facts.model import Fact
     from aeon_plugin_ft.forget import Forgetter, Forgetting
+    from aeon_plugin_ft.forget_host import Traces
 
 SHOWN_TURNS = 100
 SHOWN_CHARS = 60
@@ -54,11 +56,15 @@ def forget(
     shared = of(context)
     forgetter = Forgetter(shared.data, shared.store, shared.book)
     forgetter.index.ingest()
-    span = (time.time() - minutes * 60 if minutes else None, _start(since), _end(until))
+    now = time.time()
+    # A turn whose time is yet to come was logged before the clock was set back, and not in the last minutes.
+    end = now if minutes and until is None else _end(until)
+    span = (now - minutes * 60 if minutes else None, _start(since), end)
     ids = chosen(forgetter, about, person, span)
     ids += [_whole_id(forgetter, one) for one in turn or ()]
     written = _written(forgetter, [one for one in (about, person) if one is not None], span)
-    plan = forgetter.plan(ids, written)
+    sought = _sought(about, person, span)
+    plan = forgetter.plan(ids, written, sought)
     if as_json:
         show_json({**asdict(plan), "done": not dry_run})
     else:
@@ -67,9 +73,9 @@ def forget(
         return
     if not yes:
         typer.confirm("Forget them for good?", abort=True)
-    forgetter.forget(ids, written)
+    left = forgetter.forget(ids, written, sought).host
     if not as_json:
-        say_done(shared, plan)
+        say_done(shared, plan, left)
     if rebuild and plan.versions:
         from aeon_plugin_ft.cli.learn import train
 
@@ -92,6 +98,14 @@ def chosen(forgetter: Forgetter, about: str | None, person: str | None, span: Sp
 def _written(forgetter: Forgetter, named: Sequence[str], span: Span) -> list[Fact]:
     """The facts that the owner wrote about what is named; they belong to no turn, and to no time that is asked for."""
     return forgetter.edited_about(named[0]) if len(named) == 1 and span == ALWAYS else []
+
+
+def _sought(about: str | None, person: str | None, span: Span) -> re.Pattern[str] | None:
+    """What is looked for in Aeon's own files beside the turns that were found: one search, over all time."""
+    from aeon_plugin_ft.dataset.sought import pattern_of
+
+    searched = [one for one in (about, person) if one is not None]
+    return pattern_of(searched[0]) if len(searched) == 1 and span == ALWAYS else None
 
 
 def _start(moment: datetime | None) -> float | None:
@@ -124,6 +138,8 @@ def say_plan(shared: Context, forgetter: Forgetter, plan: Forgetting) -> None:
     )
     if plan.facts:
         table("Facts", ("fact", "about", "what", "value"), [fact_row(fact) for fact in plan.facts[:SHOWN_TURNS]])
+    for traces in plan.host:
+        out.print(f"taken out of Aeon's own file: {traces.records} records of {traces.file}")
     if not plan.turns:
         return
     rows = [*_rows(forgetter, plan.turns, "asked for"), *_rows(forgetter, plan.quoting, "repeats one of them")]
@@ -151,11 +167,16 @@ def _rows(forgetter: Forgetter, ids: Sequence[str], why: str) -> list[tuple[str,
     return rows + [("", "", why, "")] * (len(ids) - len(rows))
 
 
-def say_done(shared: Context, plan: Forgetting) -> None:
-    """That it is gone, and what to do about a model that has learnt it."""
+def say_done(shared: Context, plan: Forgetting, left: Sequence[Traces] = ()) -> None:
+    """That it is gone, or where it stays, and what to do about a model that has learnt it."""
+    for traces in left:
+        out.print(f"{traces.file} still has {traces.records} records of it: it could not be changed.", style="yellow")
     if not plan.versions:
         out.print("Forgotten.")
         return
     out.print(f"Forgotten. {', '.join(plan.versions)} learnt from it; `aeon-ft train` makes a version without it.")
     if shared.registry.current() in plan.versions:
-        out.print("It answers until then; `aeon-ft use base` makes the base answer at once.")
+        out.print(
+            "It answers until then, and the next idle hour trains without it; `aeon-ft use base` makes the base answer"
+            " at once."
+        )

@@ -8,12 +8,27 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn
+from rich.text import Text
 
 from aeon_plugin_ft.causes import Doing
-from aeon_plugin_ft.cli.context import Context, mark, of, out, say_chosen, show_json, size, span, table, when
+from aeon_plugin_ft.cli.context import (
+    Context,
+    mark,
+    of,
+    out,
+    say_chosen,
+    say_plainly,
+    show_json,
+    size,
+    span,
+    table,
+    verdict_word,
+    when,
+)
 from aeon_plugin_ft.cli.data import say_advice
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.cli.schedule import next_now
+from aeon_plugin_ft.extras import require_trainer
 from aeon_plugin_ft.wording import doing_in_english, english
 
 if TYPE_CHECKING:
@@ -39,8 +54,17 @@ def train(
 
     Ctrl-C saves and stops; `aeon-ft train --resume` goes on to the same result.
     """
+    from aeon_plugin_ft.training.lease import learning
+
+    require_trainer()
     shared = of(context)
     pipeline = shared.pipeline(on_phase=say_phase)
+    # From here to the promotion: between two steps no other process may begin.
+    with learning(shared.store):
+        _train(shared, pipeline, resume=resume, judge=judge)
+
+
+def _train(shared: Context, pipeline: Pipeline, *, resume: bool, judge: bool) -> None:
     with training_bar() as on_progress:
         if resume:
             run = pipeline.resume(_unfinished(shared), on_progress)
@@ -95,6 +119,7 @@ def judge(
 @app.command()
 def estimate(context: typer.Context, as_json: Json = False) -> None:
     """Say what a training run would take on this machine now: time, memory, disk. Nothing is started."""
+    require_trainer()
     pipeline = of(context).pipeline(on_phase=say_detail if as_json else say_phase)
     dataset = pipeline.freeze()
     base, recipe, cost = pipeline.plan(dataset)
@@ -127,7 +152,9 @@ def status(context: typer.Context, as_json: Json = False) -> None:
     out.print(f"Held: {state['facts']} facts{unread}   (`aeon-ft facts` shows them)")
     for run in state["active_runs"]:
         out.print(f"Run {run['id']}: {run['state']}, step {run['step']} of {run['steps']}")
-    if not state["active_runs"]:
+    if state["learning"]:
+        out.print(f"Process {state['learning']} measures, trains or judges.")
+    elif not state["active_runs"]:
         out.print("No training under way.")
     missing = ", ".join(state["waiting_for"])
     out.print(f"By itself it waits for: {missing}." if missing else "By itself it would train now.")
@@ -159,6 +186,7 @@ def runs(context: typer.Context, as_json: Json = False) -> None:
 
 def collect_status(shared: Context) -> dict[str, Any]:
     """What `status` tells, ready for JSON."""
+    from aeon_plugin_ft.training.lease import learner
     from aeon_plugin_ft.training.runs import reap_runs
     from aeon_plugin_ft.training.table import ACTIVE, runs_in
     from aeon_plugin_ft.turns import TurnIndex
@@ -177,6 +205,7 @@ def collect_status(shared: Context) -> dict[str, Any]:
         "facts": len(shared.book.current()),
         "facts_unread": len(shared.book.due()),
         "active_runs": [row.plain() for row in reversed(runs_in(shared.store, ACTIVE))],
+        "learning": (learner(shared.store) or "").partition("-")[0] or None,
         "waiting_for": [condition.name for condition in next_now(shared).decision.missing],
         "events": shared.store.newest_events(8),
     }
@@ -200,14 +229,14 @@ def _unfinished(shared: Context) -> str:
 
 def say_phase(doing: Doing) -> None:
     """One dim line for what begins now."""
-    out.print(f"[dim]... {doing_in_english(doing)}[/dim]")
+    out.print(f"... {doing_in_english(doing)}", style="dim")
 
 
 def say_detail(doing: Doing) -> None:
     """Where standard output belongs to a script: what must be seen all the same, such as the terms of a base model, on
     standard error."""
     if doing.detail:
-        typer.echo(doing.detail, err=True)
+        say_plainly(doing.detail, error=True)
 
 
 def estimate_sentence(cost: Estimate, base: str, examples: int, batch: int) -> str:
@@ -268,7 +297,6 @@ def progress_numbers(progress: RunProgress) -> str:
 def show_verdict(version: Version) -> None:
     """The gate's decision with every number it rests on."""
     verdict: Verdict = version.verdict
-    word = "[green]accepted[/green]" if verdict.accepted else "[red]refused[/red]"
-    out.print(f"Verdict on {version.name}: {word}")
+    out.print(Text(f"Verdict on {version.name}: ").append_text(verdict_word(verdict.accepted)))
     for check in verdict.checks:
         mark(check.passed, f"{check.name}: {check.detail}")

@@ -13,7 +13,7 @@ from typing import Annotated, Optional
 import typer
 
 from aeon_plugin_ft import __version__
-from aeon_plugin_ft.cli.context import Context, out
+from aeon_plugin_ft.cli.context import Context, out, say_plainly
 
 STOPPED = 130
 
@@ -79,7 +79,7 @@ def _fail(sentence: str, code: int, arguments: list[str]) -> int:
         import traceback
 
         traceback.print_exc()
-    print(sentence, file=sys.stderr)  # noqa: T201 - plain, so that scripts and narrow terminals get it whole
+    say_plainly(sentence, error=True)  # plain, so that scripts and narrow terminals get it whole
     return code
 
 

@@ -6,9 +6,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
+from rich.text import Text
 
 from aeon_plugin_ft.causes import PromotionCause
-from aeon_plugin_ft.cli.context import counts, mark, of, out, say_chosen, show_json, size, span, table, when
+from aeon_plugin_ft.cli.context import (
+    counts,
+    mark,
+    of,
+    out,
+    say_chosen,
+    show_json,
+    size,
+    span,
+    table,
+    verdict_word,
+    when,
+)
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.store import private
 
@@ -129,8 +142,9 @@ def rollback(context: typer.Context) -> None:
 
 
 def _show_report(version: Version, kept: dict[str, Any], reason: str, served: dict[str, Any]) -> None:
-    word = "[green]accepted[/green]" if version.verdict.accepted else "[red]refused[/red]"
-    out.print(f"{version.name}: {word}, made {when(version.created)}, {version.state.value} now")
+    word = verdict_word(version.verdict.accepted)
+    made = f", made {when(version.created)}, {version.state.value} now"
+    out.print(Text(f"{version.name}: ").append_text(word).append(made))
     if reason:
         out.print(reason, markup=False)
     for check in version.verdict.checks:

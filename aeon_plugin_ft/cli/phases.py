@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from aeon_plugin_ft.causes import Doing, OnPhase
@@ -17,21 +16,20 @@ from aeon_plugin_ft.wording import doing_in_english
 @contextmanager
 def phase_clock() -> Iterator[OnPhase]:
     """Gives what hears the phases. What was under way when an error came is shown like the others."""
-    clock = Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=out, transient=True
-    )
+    said = TextColumn("{task.description}", markup=False)
+    clock = Progress(SpinnerColumn(), said, TimeElapsedColumn(), console=out, transient=True)
     under_way: list[tuple[str, float]] = []
     task = clock.add_task("", visible=False)
 
     def end() -> None:
         if under_way:
             text, began = under_way.pop()
-            out.print(f"[dim]... {escape(text)} ({span(time.monotonic() - began)})[/dim]")
+            out.print(f"... {text} ({span(time.monotonic() - began)})", style="dim")
 
     def begin(doing: Doing) -> None:
         end()
         under_way.append((doing_in_english(doing), time.monotonic()))
-        clock.reset(task, description=escape(under_way[0][0]), visible=True)
+        clock.reset(task, description=under_way[0][0], visible=True)
 
     with clock:
         try:

@@ -9,6 +9,7 @@ import typer
 
 from aeon_plugin_ft.cli.context import out
 from aeon_plugin_ft.cli.main import app
+from aeon_plugin_ft.extras import missing_for_training, pip_command
 
 
 @app.command()
@@ -21,6 +22,8 @@ def install(
 
     report = install_into(folder, python)
     out.print(str(report))
+    if missing := missing_for_training(python):
+        out.print(f"Training needs {', '.join(missing)} as well: {pip_command('train')}", markup=False)
 
 
 @app.command()

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Group, RenderableType
 from rich.live import Live
-from rich.markup import escape
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -136,5 +135,5 @@ def _events(events: list[dict[str, Any]]) -> RenderableType:
     drawn = Table(box=None, show_header=False, pad_edge=False)
     for event in events:
         data = ", ".join(f"{key}={value}" for key, value in event["data"].items())
-        drawn.add_row(when(event["at"]), event["name"], escape(data[:SHOWN_CHARS]))
+        drawn.add_row(when(event["at"]), event["name"], data[:SHOWN_CHARS])
     return drawn

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Collection
 from datetime import datetime
 
+from aeon_plugin_ft.host.private_mode import PrivateMode
 from aeon_plugin_ft.schedule import in_quiet_hours
 from aeon_plugin_ft.settings import SettingsFile
 from hooks import Host
@@ -16,10 +17,10 @@ log = logging.getLogger("aeon_ft.host")
 class HostOwner:
     """voice.announce.Audience, on a host."""
 
-    def __init__(self, host: Host, settings_file: SettingsFile) -> None:
+    def __init__(self, host: Host, settings_file: SettingsFile, private_mode: PrivateMode) -> None:
         self._host, self._settings_file = host, settings_file
-        self.private = False
-        """The plugin's own private mode ("não grave isso"), beside the host's."""
+        self.private_mode = private_mode
+        """The mode that is switched by voice ("não grave isso"), beside the host's own."""
 
     def say(self, sentence: str) -> None:
         """Speak one sentence; from any thread."""
@@ -31,7 +32,7 @@ class HostOwner:
 
     def is_private(self) -> bool:
         """Raises what a broken host raises."""
-        return self.private or bool(self._host.is_private())
+        return self.private_mode.on or bool(self._host.is_private())
 
     def may_be_private(self) -> bool:
         """Unknown counts as private: what was said before must not be shown because a host is odd."""

@@ -1,8 +1,14 @@
-"""plugin.toml in a running host: what is wrong with it is said once, and the last good settings stay in force."""
+"""plugin.toml in a running host: what is wrong with it is said once, and the last good settings stay in force.
+
+It is looked at in a thread of its own. The follower's may wait for a database or load a model for minutes, and what the
+owner saves in [privacy] counts for the next sentence they say.
+"""
 
 from __future__ import annotations
 
 import logging
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from aeon_plugin_ft.errors import SettingsError
@@ -10,6 +16,10 @@ from aeon_plugin_ft.events import AttentionNeeded, EventBus
 from aeon_plugin_ft.settings import SettingsFile
 
 log = logging.getLogger("aeon_ft.host")
+
+LOOK_SECONDS = 0.5
+JOIN_SECONDS = 5.0
+"""Longer than a look takes, but for one that tells of a mistake to a database that is locked."""
 
 
 def open_or_defaults(path: Path, events: EventBus) -> SettingsFile:
@@ -25,10 +35,37 @@ def open_or_defaults(path: Path, events: EventBus) -> SettingsFile:
         return SettingsFile(path)
 
 
-def reload_if_saved(file: SettingsFile, events: EventBus) -> None:
-    """Read the file again if it was saved since; a new mistake in it is an event."""
+class SettingsWatch:
+    """`on_change` is called, in its thread, when other settings are in force."""
+
+    def __init__(self, file: SettingsFile, events: EventBus, on_change: Callable[[], None]) -> None:
+        self._file, self._events, self._on_change = file, events, on_change
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="aeon-ft-settings", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look, in a thread of its own."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the look that is under way."""
+        self._stopping.set()
+        self._thread.join(JOIN_SECONDS)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(LOOK_SECONDS):
+            try:
+                if reload_if_saved(self._file, self._events):
+                    self._on_change()
+            except Exception:  # without this thread nothing that the owner saves would count
+                log.exception("%s could not be looked at", self._file.path)
+
+
+def reload_if_saved(file: SettingsFile, events: EventBus) -> bool:
+    """Read the file again if it was saved since; a new mistake in it is an event. Whether other settings are in
+    force."""
     before, notes = file.error, file.notes
-    file.reload_if_changed()
+    changed = file.reload_if_changed()
     error = file.error
     if file.notes != notes:
         _log_notes(file)
@@ -36,6 +73,7 @@ def reload_if_saved(file: SettingsFile, events: EventBus) -> None:
     if error is not None and (before is None or str(before) != str(error)):
         todo = "Corrija o plugin.toml; vale o que valia antes"
         events.publish(AttentionNeeded(trouble=error.trouble, what=error.what, todo=todo))
+    return changed
 
 
 def _log_notes(file: SettingsFile) -> None:

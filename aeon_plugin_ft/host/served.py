@@ -70,6 +70,11 @@ class ServedModel:
         self._serve_current()
         self._serve_candidate()
 
+    def wanted(self) -> object:
+        """What `follow` is to bring about, to compare with what it could not."""
+        settings, store = self._parts.settings, self._parts.store
+        return self._parts.registry.last_promotion(), canary_under_way(store), settings.serve, settings.plugin.enabled
+
     def follow_now(self) -> None:
         """Have the follower look at once instead of within a second."""
         self._look_now.set()

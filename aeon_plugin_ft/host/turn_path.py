@@ -6,14 +6,14 @@ from dataclasses import replace
 
 from aeon_plugin_ft.causes import Place
 from aeon_plugin_ft.dataset.similar.showing import ShownTurns
+from aeon_plugin_ft.host.exchanges import Exchanges
 from aeon_plugin_ft.host.memory import Memory
 from aeon_plugin_ft.host.owner import HostOwner
-from aeon_plugin_ft.host.redaction import Redaction
 from aeon_plugin_ft.host.standing import Standings
+from aeon_plugin_ft.host.writing import Writing
 from aeon_plugin_ft.learning import Learning
 from aeon_plugin_ft.serving.routes import RouteTable
 from aeon_plugin_ft.settings import SettingsFile
-from aeon_plugin_ft.turns import TurnLog, classify
 from aeon_plugin_ft.voice.commands import Commands
 from aeon_plugin_ft.watch.watch import Watch
 from aeon_plugin_ft.wiring import Parts
@@ -89,16 +89,15 @@ class TurnPath:
         parts: Parts,
         routing: Routing,
         routes: RouteTable,
-        owner: HostOwner,
-        redaction: Redaction,
-        log: TurnLog,
+        writing: Writing,
         watch: Watch,
         learning: Learning,
         commands: Commands,
+        exchanges: Exchanges,
     ) -> None:
         self._parts, self._routing, self._routes = parts, routing, routes
-        self._owner, self._redaction = owner, redaction
-        self._log, self._watch, self._learning, self._commands = log, watch, learning, commands
+        self._writing, self._exchanges = writing, exchanges
+        self._watch, self._learning, self._commands = watch, learning, commands
 
     def heard(self, text: str) -> str | None:
         """The reply to a spoken command; None: the owner wants something else."""
@@ -106,6 +105,7 @@ class TurnPath:
             return None
         # For every sentence, command or not: the owner is here, and a training must leave.
         self._learning.owner_spoke()
+        self._exchanges.begin()
         return self._commands.answer(text)
 
     def choose(self, request: ModelRequest) -> Route | None:
@@ -125,17 +125,13 @@ class TurnPath:
         # First, and for private turns too: the call is over, whatever is kept of it.
         route = self._routes.release(turn.id)
         self._learning.owner_spoke()
-        if turn.private or self._owner.private or not self._logs():
-            return
-        # Before the log, in this order: the owner's own setting, then the other plugins' vetoes.
-        if self._redaction.drops(turn.prompt, turn.reply or "") or self._parts.extensions.refusal(turn) is not None:
-            return
-        kind = classify(turn)
-        self._log.append(turn, kind)
-        self._watch.note(turn, kind, route if _was_asked(turn, route) else None)
+        kind = self._writing.write(turn)
+        if kind is not None:
+            self._watch.note(turn, kind, route if _was_asked(turn, route) else None)
 
-    def _logs(self) -> bool:
-        return self._parts.settings.log.enabled and self._parts.settings.plugin.enabled
+    def answered_elsewhere(self) -> None:
+        """One of the host's modules has answered what the owner said."""
+        self._exchanges.answered_elsewhere()
 
 
 def _was_asked(turn: Turn, route: Route | None) -> bool:

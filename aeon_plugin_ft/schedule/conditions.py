@@ -25,7 +25,8 @@ class Observed:
     than Aeon take of the processor, 0 to 1. `running` is a training anywhere; `ours` one that this process
     supervises and may pause, `ordered` when the owner asked for that one. `hold` is what holds training back
     beside the world (a failure, the owner's word), None when nothing does, and `held` the same for people;
-    `unfinished` is the run that can go on by itself."""
+    `unfinished` is the run that can go on by itself. `unlearns`: the model in use has learnt something that was
+    forgotten since."""
 
     now: datetime
     new_turns: int
@@ -42,6 +43,7 @@ class Observed:
     held: str = ""
     unfinished: str | None = None
     hold: HoldCause | None = None
+    unlearns: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """For the store; `from_json` reads it back."""
@@ -154,12 +156,16 @@ def in_quiet_hours(text: str, now: time) -> bool:
 
 def _enough_turns(settings: ScheduleSection, seen: Observed) -> Condition:
     needed = turns_needed(settings, seen.trained_before)
+    if seen.unlearns:
+        return Condition(ConditionName.NEW_CONVERSATIONS, True, "the model in use has learnt what was forgotten since")
     return Condition(ConditionName.NEW_CONVERSATIONS, seen.new_turns >= needed, f"{seen.new_turns} of {needed}")
 
 
 def _cooled_down(settings: ScheduleSection, seen: Observed) -> Condition:
     """A last training in the future means that the clock was set back: that must not hold training for ever."""
     needed = settings.cooldown_hours * HOUR
+    if seen.unlearns:
+        return Condition(ConditionName.COOL_DOWN, True, "what was forgotten is to be unlearnt")
     if seen.since_last_run is None:
         return Condition(ConditionName.COOL_DOWN, True, "nothing was trained yet")
     if seen.since_last_run < 0:

@@ -8,11 +8,13 @@ from datetime import datetime
 from typing import Protocol
 
 from aeon_plugin_ft.causes import EndCause, PauseCause
+from aeon_plugin_ft.registry import Registry, VersionState
 from aeon_plugin_ft.schedule.conditions import HOUR, Decision, Observed, decide, turns_needed
 from aeon_plugin_ft.schedule.failures import Hold
 from aeon_plugin_ft.schedule.machine import Machine, ThisMachine
 from aeon_plugin_ft.settings import ScheduleSection
 from aeon_plugin_ft.store import DataFolder, Store
+from aeon_plugin_ft.training.lease import learner
 from aeon_plugin_ft.training.model import RunState
 from aeon_plugin_ft.training.runs import LEASE, UNJUDGED, reap_runs, teaching_turns
 from aeon_plugin_ft.training.table import RunRow, latest_run, list_runs, set_state, set_turns
@@ -86,6 +88,7 @@ class ScheduleObserver:
         self._training, self._restraint = training, restraint
         self.machine = machine or ThisMachine()
         self._counted = 0
+        self._registry = Registry(data, store)
 
     def observe(self) -> Observed:
         """Everything that counts, now."""
@@ -104,12 +107,13 @@ class ScheduleObserver:
             busy_share=self.machine.busy_share(),
             free_disk=self.data.free_bytes(),
             free_memory=self.machine.free_memory(),
-            running=ours or self.store.lease_holder(LEASE) is not None,
+            running=ours or self.store.lease_holder(LEASE) is not None or learner(self.store) is not None,
             ours=ours,
             ordered=ours and self._training.ordered,
             held="" if hold is None else hold.detail,
             unfinished=self.unfinished(),
             hold=None if hold is None else hold.cause,
+            unlearns=not ours and self.unlearns(),
         )
 
     def decide(self) -> Decision:
@@ -136,6 +140,18 @@ class ScheduleObserver:
         if now < last.turns:
             set_turns(self.store, last.id, now)
         return max(0, now - last.turns)
+
+    def unlearns(self) -> bool:
+        """Whether the model in use has learnt something that was forgotten since, and no training has come to an end
+        without it yet: one that was refused is not tried again before there is more to learn."""
+        states = self._registry.states()
+        if states.get(self._registry.current()) is not VersionState.TAINTED:
+            return False
+        last = latest_run(self.store)
+        if last is None or last.state is not RunState.FINISHED:
+            return True
+        made = self._registry.version_of(last.id)
+        return made is not None and states.get(made) is VersionState.TAINTED
 
     def turns_needed(self) -> int:
         """New turns that the next training needs; the first one needs fewer."""

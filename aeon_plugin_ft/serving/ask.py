@@ -1,6 +1,8 @@
 """Puts messages to whatever a route points at, with a token limit and greedy decoding, for measurements.
 
-The brain's own calls go through the host's providers; here the finish reason and the limit matter.
+The brain's own calls go through the host's providers; here the finish reason and the limit matter. It is plain HTTP:
+a question must be left in its middle when the machine is wanted, which a call of the official clients (ollama 0.6.3,
+groq 1.7.0, openai 3.57.0) cannot be.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import Any
 from aeon_plugin_ft.causes import Interrupt
 from aeon_plugin_ft.errors import ServingError
 from aeon_plugin_ft.http import HttpServer
-from hooks import Message, Route, as_dicts
+from hooks import Message, Route, adapter_fields, as_dicts
 
 WARM_TOKENS = 4
 """Of a reply that nobody reads: it is asked for so that the prompt is computed."""
@@ -66,7 +68,7 @@ def _request(route: Route, messages: Sequence[Message], max_tokens: int) -> tupl
         return route.base_url or "https://api.groq.com", "/openai/v1/chat/completions", token, body
     if route.base_url is None:
         raise ServingError(f"The route to {route.model} has no address", "`aeon-ft doctor`")
-    return route.base_url, "/v1/chat/completions", route.token, body
+    return route.base_url, "/v1/chat/completions", route.token, body | adapter_fields(route.adapters)
 
 
 def _reply(route: Route, answer: Any) -> tuple[str, bool]:

@@ -128,6 +128,12 @@ class Journal:
         """The beginning of the newest swap that brought `version` into use."""
         return self._promotions().get(version)
 
+    def newest_in_use(self) -> str | None:
+        """What the newest swap that came to its end let answer, "base" included; None where none was ever about a
+        version."""
+        ended = [one[0].version for one in self.swaps().values() if any(entry.step is SwapStep.DONE for entry in one)]
+        return ended[-1] if any(version != "base" for version in ended) else None
+
     def _promotions(self) -> dict[str, SwapRecord]:
         """Each version that a swap brought into use, and the beginning of the newest one that did."""
         newest: dict[str, SwapRecord] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Callable, Mapping
 
 from aeon_plugin_ft.errors import AeonFtError
@@ -52,7 +53,7 @@ class Leaving:
                 self.retire(deployment, used)
             elif deployer is not None:
                 deployer.abandon(version, self._settings())
-        except AeonFtError as error:
+        except (AeonFtError, sqlite3.Error) as error:
             log.warning("what is left of %s could not be taken away: %s", version, error)
 
     def retire_left(self, used: Place) -> None:

@@ -17,6 +17,7 @@ from aeon_plugin_ft.registry.model import Version
 from aeon_plugin_ft.serving.journal import SwapStep
 from aeon_plugin_ft.settings import ServeSection
 from hooks import Route
+from hooks.providers.secrets import without_login
 
 _OF_A_CALL = frozenset({"examples", "memories", "last_resort"})
 """Fields of a route that no deployment has."""
@@ -39,16 +40,17 @@ class Deployment:
     proof: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def record(self) -> dict[str, Any]:
-        """For the journal: everything but the token."""
-        # A token opens the owner's server to whoever reads the file; the deployer knows where to get it anew.
-        return {**asdict(self), "route": {**asdict(self.route), "token": None, "fallback": ()}}
+        """For the journal: everything but what opens the server, which the deployer gets anew where it gets it now."""
+        url = self.route.base_url and without_login(self.route.base_url)
+        return {**asdict(self), "route": {**asdict(self.route), "token": None, "base_url": url, "fallback": ()}}
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Deployment:
         """The deployment of `record()`, without its token."""
         # What belongs to one call is left out: as lists, which JSON makes of it, the route would equal no other.
         route = {key: value for key, value in record["route"].items() if key not in _OF_A_CALL}
-        return cls(**{**record, "route": Route(**{**route, "fallback": ()})})
+        adapters = tuple((int(id), float(scale)) for id, scale in route.get("adapters", ()))
+        return cls(**{**record, "route": Route(**{**route, "fallback": (), "adapters": adapters})})
 
 
 OnStep = Callable[[SwapStep], None]

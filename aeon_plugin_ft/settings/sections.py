@@ -69,6 +69,10 @@ class DatasetSection(Section):
         le=20,
         description="Earlier turns shown to an example that was asked alone. 0: as Aeon itself asks, one sentence.",
     )
+    chat_feedback: bool = Field(
+        False,
+        description="Also in imported chats between people, take the next sentence for a judgement of the reply.",
+    )
 
 
 class PrivacySection(Section):

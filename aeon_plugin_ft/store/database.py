@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from aeon_plugin_ft.errors import LeaseHeldError, StoreError
+from aeon_plugin_ft.errors import DamagedStoreError, LeaseHeldError, StoreError
 from aeon_plugin_ft.events import Event
 from aeon_plugin_ft.store import private
 from aeon_plugin_ft.store.migrations import MIGRATIONS
@@ -31,12 +31,18 @@ LONGEST_LEASE_SECONDS = 600.0
 lives, takes it anew within seconds, and a dead one must not keep it for ever."""
 
 
+_NO_SCHEMA = ("no such table", "no such column", "has no column", "already exists", "unsupported file format",
+              "malformed")  # fmt: skip
+
+
 class Store:
     """The plugin's database. Safe to use from any thread; `close()` ends the connections of all of them."""
 
     def __init__(self, path: Path, clock: Any = time.time) -> None:
         self.path = path
         self.clock = clock
+        self.damage: str | None = None
+        """What SQLite said when it found a damaged page; None as long as it found none."""
         self._local = threading.local()
         self._connections: dict[int, tuple[threading.Thread, sqlite3.Connection]] = {}
         self._guard = threading.Lock()
@@ -47,11 +53,13 @@ class Store:
             self._migrate()
         except (sqlite3.Error, OSError) as error:
             self.close()
+            if is_damage(error) or path.is_dir():
+                raise DamagedStoreError(path, str(error)) from error
             refused = isinstance(error, OSError) and error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}
             raise StoreError(
                 f"The database {path} cannot be opened ({error})",
                 "Give a folder you can write to with --data or AEON_FT_DATA"
-                if refused and not path.is_dir()
+                if refused
                 else "Move it away to start with an empty one: the log is kept and will be read again",
             ) from error
 
@@ -72,8 +80,9 @@ class Store:
             # again.
             made.execute("PRAGMA synchronous = NORMAL")
             made.execute("PRAGMA secure_delete = ON")
-        except sqlite3.Error:  # no database: on Windows it could not be moved away while it is open
+        except sqlite3.Error as error:  # no database: on Windows it could not be moved away while it is open
             made.close()
+            self._note(error)
             raise
         self._local.connection = made
         with self._guard:
@@ -99,23 +108,42 @@ class Store:
         connection.execute("BEGIN IMMEDIATE")
         try:
             yield connection
-        except BaseException:
-            connection.execute("ROLLBACK")
+            # In here: where the disk is full it is refused with the transaction still open, which would keep the write
+            # lock from everybody until this thread ends.
+            connection.execute("COMMIT")
+        except BaseException as error:
+            self._note(error)
+            _take_back(connection)
             raise
-        connection.execute("COMMIT")
 
     def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
         """One statement in a transaction of its own, unless one is open in this thread."""
-        return self.connection().execute(sql, values)
+        try:
+            return self.connection().execute(sql, values)
+        except sqlite3.DatabaseError as error:
+            self._note(error)
+            raise
 
     def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
         """Every row of a query."""
-        return self.execute(sql, *values).fetchall()
+        try:
+            return self.connection().execute(sql, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            self._note(error)
+            raise
 
     def row(self, sql: str, *values: Any) -> sqlite3.Row | None:
         """The first row of a query; None when there is none."""
-        first: sqlite3.Row | None = self.execute(sql, *values).fetchone()
-        return first
+        try:
+            first: sqlite3.Row | None = self.connection().execute(sql, values).fetchone()
+            return first
+        except sqlite3.DatabaseError as error:
+            self._note(error)
+            raise
+
+    def _note(self, error: BaseException) -> None:
+        if is_damage(error):
+            self.damage = str(error)
 
     def close(self) -> None:
         """Close every connection; the store must not be used afterwards."""
@@ -134,7 +162,7 @@ class Store:
             with self.transaction():
                 if connection.execute("SELECT 1 FROM migrations WHERE name = ?", (name,)).fetchone():
                     continue
-                for statement in _statements(script):
+                for statement in statements(script):
                     connection.execute(statement)
                 connection.execute("INSERT INTO migrations VALUES (?, ?)", (name, self.clock()))
 
@@ -202,12 +230,30 @@ class Store:
         return None if row is None else str(row["owner"])
 
 
-def _statements(script: str) -> list[str]:
+def _take_back(connection: sqlite3.Connection) -> None:
+    # SQLite may have done it itself (a full disk): another ROLLBACK would hide the reason.
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether SQLite says that the file is damaged or no database: that passes with no wait.
+
+    These two (SQLITE_CORRUPT, SQLITE_NOTADB) are what Python makes a plain DatabaseError of; a lock, a full disk and
+    the like are an OperationalError.
+    """
+    if type(error) is sqlite3.DatabaseError:
+        return True
+    # What is left of a schema: a table or column that every migration so far has made is not there.
+    return isinstance(error, sqlite3.OperationalError) and any(sign in str(error) for sign in _NO_SCHEMA)
+
+
+def statements(script: str) -> list[str]:
     """Split at complete statements; sqlite3.executescript would end the transaction."""
-    statements, current = [], ""
+    split, current = [], ""
     for line in script.splitlines():
         current += line + "\n"
         if sqlite3.complete_statement(current):
-            statements.append(current.strip())
+            split.append(current.strip())
             current = ""
-    return statements
+    return split

@@ -19,7 +19,7 @@ import numpy as np
 import psutil
 
 from aeon_plugin_ft.errors import InstallError
-from aeon_plugin_ft.processes.children import interpreter
+from aeon_plugin_ft.processes.children import ask, interpreter
 from aeon_plugin_ft.settings import TrainSection
 from aeon_plugin_ft.training.advice_card import Card, CardForm, card_bytes, card_seconds, form_on
 from aeon_plugin_ft.training.memory import MICRO_TOKENS
@@ -226,9 +226,7 @@ def _rates_of_torch(threads: int) -> dict[str, Any] | None:
     """As the library that trains multiplies here; None where it is not installed."""
     try:
         command = [str(interpreter()), "-m", "aeon_plugin_ft.training.worker.rates", str(threads)]
-        made = subprocess.run(
-            command, env=child_environment(threads), capture_output=True, timeout=RATES_SECONDS, check=True
-        )  # fmt: skip
+        made = ask(command, seconds=RATES_SECONDS, check=True, environment=child_environment(threads))
         measured: dict[str, Any] = json.loads(made.stdout)
         return measured
     except (InstallError, OSError, subprocess.SubprocessError, ValueError):

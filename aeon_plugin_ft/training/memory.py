@@ -58,6 +58,18 @@ def chosen_micro_tokens(folder: Path) -> int | None:
         return None
 
 
+def settle_micro_tokens(
+    folder: Path, configured: int, config: Any, free: int, rows: Sequence[Row], *, gpu: bool, layered: bool
+) -> int:
+    """What all attempts of the run in `folder` keep to: the order in which gradients are added up must not change
+    between them. `configured` is the recipe's, 0 to choose as `micro_tokens` does."""
+    settled = chosen_micro_tokens(folder) or configured
+    if not settled:
+        settled = micro_tokens(config, free, rows, gpu=gpu, layered=layered)
+        write_json(folder / MEMORY_FILE, {"micro_tokens": settled})
+    return settled
+
+
 def shrink(folder: Path, configured: int) -> int | None:
     """Let the run's next attempt compute half as many tokens at once, and return how many; None when it already
     computes the least. The optimizer's batch stays, so the result changes by rounding only.

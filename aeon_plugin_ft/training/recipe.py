@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import importlib.util
 import math
-import os
 from collections.abc import Iterator
 
-import psutil
-
 from aeon_plugin_ft.errors import RefusedError
+from aeon_plugin_ft.processes.cores import usable_cores
 from aeon_plugin_ft.settings import TrainSection
 from aeon_plugin_ft.training.mix import Mix, Survey, batches, epoch_length
 from aeon_plugin_ft.training.model import Recipe
@@ -125,8 +123,7 @@ def _batch(examples: int, teaches_small: bool) -> int:
 
 def physical_cores() -> int:
     """Cores that this process may use: hyper-threads only get in each other's way in matrix products."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
+    return usable_cores()
 
 
 def step_examples(recipe: Recipe, examples: int | Mix) -> Iterator[list[int]]:

@@ -206,11 +206,13 @@ def worker_alive(run: Run) -> bool:
         return False
 
 
-def record_end(store: Store, run: Run, code: int | None, out_of_memory: bool = False) -> RunState:
+def record_end(
+    store: Store, run: Run, code: int | None, out_of_memory: bool = False, *, hung: bool = False
+) -> RunState:
     """Write into the store what became of a worker that has ended, and free the lease.
 
     `code` is its exit code, None when nobody saw it end. A run that was `out_of_memory` can go on, with a smaller
-    micro-batch, as long as there is one.
+    micro-batch, as long as there is one. `hung`: it did nothing any more, and was ended for that.
     """
     outcome = read_outcome(run.outcome_file)
     # First, and before outcome.json: the worker says that it failed, which is not so while there is a smaller size.
@@ -225,8 +227,9 @@ def record_end(store: Store, run: Run, code: int | None, out_of_memory: bool = F
     else:
         step, asked = _last_step(run), pause_cause(run.folder)
         state = RunState.INTERRUPTED if asked is None else RunState.PAUSED
-        reason = english(asked) or _how_it_died(code, step)
-        set_state(store, run.id, state, step=step, cause=asked or EndCause.DIED, reason=reason)
+        died = EndCause.HUNG if hung else EndCause.DIED
+        reason = english(asked) or (f"{english(died)} after step {step}" if hung else _how_it_died(code, step))
+        set_state(store, run.id, state, step=step, cause=asked or died, reason=reason)
     store.release_lease(LEASE, run.id)
     return state
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import subprocess
 import threading
@@ -14,6 +15,7 @@ from aeon_plugin_ft.causes import Interrupt, PauseCause
 from aeon_plugin_ft.errors import InstallError, PreemptedError, TrainingError
 from aeon_plugin_ft.processes.awake import awake_seconds
 from aeon_plugin_ft.processes.children import interpreter, start
+from aeon_plugin_ft.processes.stillness import Stillness
 from aeon_plugin_ft.store import Store, private
 from aeon_plugin_ft.store.files import write_whole
 from aeon_plugin_ft.training.lease import take_lease
@@ -30,7 +32,12 @@ PAUSE_SECONDS = 3.3
 (1 s) and that of the supervising thread it is gone within 5 s."""
 
 CHILD_POLL_SECONDS = 0.2
+HUNG_SECONDS, WORK_SECONDS = 180.0, 2.0
+"""A child that for so long makes no progress and takes less than so much processor time does nothing any more."""
+SPINNING_SECONDS = 3600.0
+"""One that takes processor time makes progress within this: the longest step of a large model takes minutes."""
 
+_AGAIN = "Try again; `aeon-ft doctor` looks at the machine"
 _IMPORTED_FROM = Path(aeon_plugin_ft.__file__).resolve().parents[1]
 """The folder that has this package in it, and not the package itself: its modules have names of the standard library's
 (http)."""
@@ -47,6 +54,16 @@ class Worker:
         # The machine's count before the worker starts to compute: a kill -9 of anybody else's does not raise it.
         self._oom_kills = oom_kills()
         self._deadline: threading.Timer | None = None
+        self._still = Stillness(process.pid, HUNG_SECONDS, WORK_SECONDS)
+        self._spinning = Stillness(process.pid, SPINNING_SECONDS, math.inf)
+        self._hung = False
+
+    @property
+    def hangs(self) -> bool:
+        """Whether it does nothing any more; to be asked again and again."""
+        sign = _signature(self.run.progress_file)
+        still, spinning = self._still.lasts(sign), self._spinning.lasts(sign)
+        return still or spinning
 
     @property
     def alive(self) -> bool:
@@ -79,8 +96,9 @@ class Worker:
             self._deadline.daemon = True
             self._deadline.start()
 
-    def kill(self) -> None:
-        """End it at once; the run is then interrupted and goes on from its last checkpoint."""
+    def kill(self, *, hung: bool = False) -> None:
+        """End it at once; the run is then interrupted and goes on from its last checkpoint. `hung`: that is why."""
+        self._hung = hung
         self.process.kill()
         self.process.wait()
         self._record_end()
@@ -100,7 +118,8 @@ class Worker:
                     # The pipe is this process's to close, once for each worker, or a host that trains for months runs
                     # out of them.
                     self.process.stdin.close()
-            self._state = record_end(self.store, self.run, self.process.returncode, self._out_of_memory())
+            code, memory = self.process.returncode, self._out_of_memory()
+            self._state = record_end(self.store, self.run, code, memory, hung=self._hung)
         return self._state
 
 
@@ -143,9 +162,11 @@ def wait_for(process: subprocess.Popen[bytes], interrupt: Interrupt, doing: str,
     """The exit code of a child that measures; its stdin is closed whatever happens.
 
     Raises PreemptedError when the machine is wanted: the child, whose stdin then ends, has PAUSE_SECONDS to leave.
-    Raises subprocess.TimeoutExpired after `timeout` seconds, and kills it then.
+    Raises subprocess.TimeoutExpired after `timeout` seconds, and TrainingError when it does nothing any more; it is
+    killed then.
     """
     deadline = None if timeout is None else awake_seconds() + timeout
+    still = Stillness(process.pid, HUNG_SECONDS, WORK_SECONDS)
     try:
         while True:
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -154,10 +175,21 @@ def wait_for(process: subprocess.Popen[bytes], interrupt: Interrupt, doing: str,
             if cause is not None:
                 _let_go(process)
                 raise PreemptedError(doing, cause)
+            if still.lasts():
+                raise TrainingError(f"The process for {doing} did nothing for {HUNG_SECONDS / 60:.0f} minutes", _AGAIN)
             if deadline is not None and awake_seconds() > deadline:
                 raise subprocess.TimeoutExpired(process.args, float(timeout or 0))
     finally:
         _let_go(process, seconds=0.0)
+
+
+def _signature(path: Path) -> tuple[int, int] | None:
+    """What changes with every line that is added; None while there is no file."""
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return state.st_mtime_ns, state.st_size
 
 
 def _let_go(process: subprocess.Popen[bytes], seconds: float = PAUSE_SECONDS) -> None:

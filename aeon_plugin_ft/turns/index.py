@@ -9,7 +9,6 @@ neither skipped nor counted twice whenever the reader dies, and two readers may 
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import sqlite3
@@ -24,13 +23,12 @@ from typing import BinaryIO
 from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.turns.files import log_files
 from aeon_plugin_ft.turns.lines import Header, Outline, Parts, SystemText, TurnRecord, outline, parse
+from aeon_plugin_ft.turns.marks import bytes_at, head_of, tail_of
 from aeon_plugin_ft.turns.model import LoggedTurn, TurnKind
 from aeon_plugin_ft.turns.reading import CHUNK, Line, resolve, whole_lines
 
 log = logging.getLogger("aeon_ft.turns")
 
-MARK_BYTES = 4096
-"""How much of a file's start, and of what stands before the position, is hashed to know it again."""
 PAGE = 500
 """Turns read at a time by `turns()`."""
 PROMPTS_KEPT = 256
@@ -160,9 +158,9 @@ class TurnIndex:
     def _take(self, connection: sqlite3.Connection, name: str, file: BinaryIO) -> Taken | None:
         """Index one chunk of lines; None when there is no whole line more, or when another reader has
         moved on to a file that has replaced this one."""
-        mark = _mark(connection, name) or Mark(_head(file), 0, "")
+        mark = _mark(connection, name) or Mark(head_of(file), 0, "")
         # The header holds the file's own name, new with each rewrite.
-        if mark.head != _head(file):
+        if mark.head != head_of(file):
             return None
         lines = whole_lines(file, mark.offset, CHUNK)
         if not lines:
@@ -222,21 +220,21 @@ class TurnIndex:
         return None
 
     def latest(self, limit: int, kind: TurnKind | None = None) -> list[LoggedTurn]:
-        """The newest turns, newest first."""
+        """The turns that were spoken last, newest first; a clock that was set changes nothing."""
         where, values = _where(kind)
-        sql = f"SELECT * FROM turns WHERE 1 {where} ORDER BY at DESC, id DESC LIMIT ?"
+        sql = f"SELECT * FROM turns WHERE 1 {where} ORDER BY spoken DESC, id DESC LIMIT ?"
         return self._read_surely(partial(self.store.rows, sql, *values, limit))
 
     def turns(self, kind: TurnKind | None = None) -> Iterator[LoggedTurn]:
-        """Every turn in the order of time; memory stays the same however many there are."""
+        """Every turn in the order in which it was spoken; memory stays the same however many there are."""
         where, values = _where(kind)
-        sql = f"SELECT * FROM turns WHERE (at, id) > (?, ?) {where} ORDER BY at, id LIMIT {PAGE}"
+        sql = f"SELECT * FROM turns WHERE (spoken, id) > (?, ?) {where} ORDER BY spoken, id LIMIT {PAGE}"
         after: tuple[float, str] = (float("-inf"), "")
         while page := self._read_surely(partial(self.store.rows, sql, *after, *values)):
             yield from page
             # By key and not by OFFSET, which would count through all earlier rows, and skip one where a row goes
             # meanwhile.
-            after = (page[-1].at, page[-1].id)
+            after = (page[-1].spoken, page[-1].id)
 
     def _read_surely(self, ask: Callable[[], list[sqlite3.Row]]) -> list[LoggedTurn]:
         """Read the rows' turns; if one is not where its row says, the log was rewritten: follow it first."""
@@ -268,7 +266,7 @@ class TurnIndex:
         return [by_id[row["id"]] for row in rows if row["id"] in by_id]
 
     def _read_one(self, file: BinaryIO, row: sqlite3.Row) -> LoggedTurn | None:
-        record = parse(_bytes_at(file, row["offset"], row["length"]))
+        record = parse(bytes_at(file, row["offset"], row["length"]))
         if not isinstance(record, TurnRecord):
             return None
         if len(self._prompts) > PROMPTS_KEPT:
@@ -280,12 +278,12 @@ class TurnIndex:
     def _learn_prompt(self, file: BinaryIO, name: str, key: str) -> None:
         """A key is the hash of its text, so what was read once holds for every file."""
         row = self.store.row("SELECT offset, length FROM log_systems WHERE file = ? AND key = ?", name, key)
-        read = parse(_bytes_at(file, row["offset"], row["length"])) if row else None
+        read = parse(bytes_at(file, row["offset"], row["length"])) if row else None
         if isinstance(read, SystemText) and read.key == key:
             self._prompts[key] = read.parts
 
 
-_COLUMNS = "id, at, session, kind, caller, provider, model, version, seconds, reply_chars, file, offset, length"
+_COLUMNS = "id, at, session, kind, caller, provider, model, version, seconds, reply_chars, spoken, file, offset, length"
 _HOLES = ", ".join("?" * len(_COLUMNS.split(",")))
 
 
@@ -311,31 +309,12 @@ def _save_mark(connection: sqlite3.Connection, name: str, mark: Mark) -> None:
 
 
 def _mark_after(file: BinaryIO, mark: Mark, last: Line) -> Mark:
-    return Mark(mark.head, last.end, _tail(file, last.end))
+    return Mark(mark.head, last.end, tail_of(file, last.end))
 
 
 def _fits(file: BinaryIO, mark: Mark) -> bool:
     """A file that is shorter than the mark has another tail as well: there are fewer bytes to hash."""
-    return _head(file) == mark.head and _tail(file, mark.offset) == mark.tail
-
-
-def _head(file: BinaryIO) -> str:
-    start = _bytes_at(file, 0, MARK_BYTES)
-    return _hash(start[: start.find(b"\n") + 1] or start)
-
-
-def _tail(file: BinaryIO, offset: int) -> str:
-    start = max(0, offset - MARK_BYTES)
-    return _hash(_bytes_at(file, start, offset - start))
-
-
-def _bytes_at(file: BinaryIO, offset: int, length: int) -> bytes:
-    file.seek(offset)
-    return file.read(length)
-
-
-def _hash(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()[:32]
+    return head_of(file) == mark.head and tail_of(file, mark.offset) == mark.tail
 
 
 def count_turns(store: Store, where: str, *values: object) -> int:
@@ -347,3 +326,9 @@ def count_turns(store: Store, where: str, *values: object) -> int:
 def ids_where(store: Store, where: str, *values: object) -> list[str]:
     """The ids of those turns."""
     return [row["id"] for row in store.rows(f"SELECT id FROM turns WHERE {where}", *values)]
+
+
+def newest_spoken(store: Store) -> int:
+    """The place of the turn that was spoken last, 0 where there is none."""
+    row = store.row("SELECT max(spoken) AS spoken FROM turns WHERE caller NOT LIKE 'import:%'")
+    return (row["spoken"] if row is not None else None) or 0

@@ -4,7 +4,10 @@
     {"system": "<key>", "parts": ["...", ...]}    the fixed parts of a system prompt, once a file
     {"turn": "<id>", "at": ..., "took": ..., "session": ..., "kind": ..., "caller": ..., "mode": ...,
      "messages": [["system", {"is": "<key>", "with": ["..."]}], ["user", "..."]],
-     "reply": "..." | null, "by": {"provider", "model", "version"} | null}
+     "reply": "..." | null, "by": {"provider", "model", "version"} | null, "n": ..., "cut_off": true}
+
+"n" is the turn's place in what was said (see `places`), "cut_off" says that what was said right before is not in the
+log; lines of older releases and imported turns have neither.
 
 A turn may also carry "prompt" (when it is not the last user message) and "attempts" (when there was more
 than the one that answered). A key is the hash of its parts, and a prompt's line stands before the first
@@ -86,6 +89,7 @@ class Outline(NamedTuple):
     version: str
     seconds: float
     reply_chars: int
+    spoken: int
     keys: list[str]
 
 
@@ -121,7 +125,7 @@ def _parse(line: bytes, turn: Callable[[dict[str, Any]], T]) -> Header | SystemT
             return SystemText(str(read["system"]), tuple(map(str, read["parts"])))
         return Header(str(read["file"])) if read["log"] == FORMAT else None
     # Whatever a damaged line can do to this code; RecursionError for a thousand brackets in a row.
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
 
 
@@ -146,8 +150,9 @@ class TurnEncoder:
         self._redact_turn = redact_turn
         self._prompts: dict[Parts, tuple[str, bytes]] = {}
 
-    def encode(self, turn: Turn, kind: TurnKind) -> EncodedTurn:
-        """One turn as its line, with the lines of the system texts that it needs. Raises what the redactors raise."""
+    def encode(self, turn: Turn, kind: TurnKind, spoken: int | None = None, *, cut_off: bool = False) -> EncodedTurn:
+        """One turn as its line, with the lines of the system texts that it needs; `spoken` and `cut_off` as in
+        LoggedTurn. Raises what the redactors raise."""
         clean = _Memo(self._redact if self._redact_turn is None else self._redact_turn(_said(turn)))
         systems: dict[str, bytes] = {}
         messages = [[m.role, self._content(m, clean, systems)] for m in turn.messages]
@@ -163,6 +168,10 @@ class TurnEncoder:
             "reply": None if turn.reply is None else clean(turn.reply),
             "by": _served(turn.served_by),
         }
+        if spoken is not None:
+            values["n"] = spoken
+        if cut_off:
+            values["cut_off"] = True
         # Left out in the usual case, in which the owner's words are the last message.
         if turn.prompt != next((m.content for m in reversed(turn.messages) if m.role == "user"), None):
             values["prompt"] = clean(turn.prompt)
@@ -193,6 +202,11 @@ class TurnEncoder:
                 self._prompts.clear()
             self._prompts[parts] = ready
         return ready
+
+
+def spoken_at(seconds: float) -> int:
+    """The place of a turn that has none of its own: its time, in microseconds since the epoch."""
+    return int(seconds * 1_000_000)
 
 
 def _said(turn: Turn) -> list[str]:
@@ -266,6 +280,7 @@ def _outline(read: dict[str, Any]) -> Outline:
         str(by["version"]),
         float(read["took"]),
         len(read["reply"] or ""),
+        _spoken(read),
         keys,
     )
 
@@ -287,9 +302,15 @@ def _record(read: dict[str, Any]) -> TurnRecord:
         version=str(by["version"]),
         seconds=float(read["took"]),
         source=caller.removeprefix(IMPORT_CALLER) if caller.startswith(IMPORT_CALLER) else "live",
+        spoken=_spoken(read),
+        cut_off=bool(read.get("cut_off", False)),
     )
     keys = frozenset(content[0] for _, content in pieces if not isinstance(content, str))
     return TurnRecord(turn, keys, pieces)
+
+
+def _spoken(read: dict[str, Any]) -> int:
+    return int(read["n"]) if "n" in read else spoken_at(float(read["at"]))
 
 
 def _piece(role: Any, content: Any) -> tuple[str, str | tuple[str, Parts]]:

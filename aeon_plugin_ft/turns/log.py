@@ -32,6 +32,7 @@ from aeon_plugin_ft.turns.lines import (
     parse,
 )
 from aeon_plugin_ft.turns.model import TurnKind
+from aeon_plugin_ft.turns.places import Places
 from aeon_plugin_ft.turns.syncing import Syncer
 from hooks import Turn
 
@@ -62,6 +63,10 @@ class TurnLog:
     in it. `limits` is asked at each use, so that a changed [log] counts from the next turn on.
     `on_failure(sentence)` is called once when turns stop reaching the disk (from the thread that
     noticed), `on_recovery(lost)` once when they do again, with the number of turns that were lost.
+
+    Each turn of this assistant gets a place in the order of what was said, larger than that of any before it: its time
+    in microseconds, or one more than the last place where the clock was set back. `places` knows the last one, where
+    this log goes on after another.
     """
 
     def __init__(
@@ -73,9 +78,11 @@ class TurnLog:
         on_failure: Callable[[str], None],
         on_recovery: Callable[[int], None] | None = None,
         redact_turn: RedactTurn | None = None,
+        places: Places | None = None,
     ) -> None:
         self.folder = folder
         self._limits = limits
+        self._places = places or Places()
         self._encoder = TurnEncoder(redact, redact_turn)
         self._writes = Health(f"Conversations cannot be written to {folder}", on_failure, on_recovery)
         self._syncs = Health(f"Conversations in {folder} are not safe from a power cut", on_failure, None)
@@ -90,13 +97,14 @@ class TurnLog:
         except (OSError, LogError) as error:
             self._writes.failed(error, lost=0)
 
-    def append(self, turn: Turn, kind: TurnKind) -> bool:
-        """Write one turn; True when it is in the log. Never raises, never writes a private turn."""
+    def append(self, turn: Turn, kind: TurnKind, *, cut_off: bool = False) -> bool:
+        """Write one turn; True when it is in the log. Never raises, never writes a private turn. `cut_off`: what was
+        said right before it is not in the log."""
         if turn.private:
             return False
         try:
             # Outside the lock: redacting takes milliseconds, writing microseconds.
-            encoded = self._encoder.encode(turn, kind)
+            encoded = self._encoder.encode(turn, kind, self._places.next(turn), cut_off=cut_off)
             with self._lock:
                 self._write_anywhere(encoded)
             if self._limits().fsync_seconds == 0:

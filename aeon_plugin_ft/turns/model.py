@@ -42,6 +42,9 @@ class LoggedTurn:
     `messages` are those sent to the model, system prompt first when there was one, without the reply.
     `source` says where it comes from: "live", or the importer's name. `version` is the plugin's name of
     the model that answered ("base", "v0003").
+
+    `spoken` is its place in the order in which things were said: of two turns the later one has the larger number,
+    whatever a clock that was set says. `cut_off`: what the owner heard right before is not in the log.
     """
 
     id: str
@@ -56,6 +59,8 @@ class LoggedTurn:
     version: str = "base"
     seconds: float = 0.0
     source: str = "live"
+    spoken: int = 0
+    cut_off: bool = False
 
     @property
     def user(self) -> str:

@@ -64,16 +64,16 @@ def lines_of(path: Path) -> Iterator[Line]:
 
 
 def read_turns(folder: Path, on_damage: OnDamage | None = None) -> Iterator[LoggedTurn]:
-    """Every turn of the log in the order of time, each once, with its exact messages.
+    """Every turn of the log in the order in which it was spoken, each once, with its exact messages.
 
-    Several writers' files are merged by the turns' times. Whole lines that cannot be read (a power cut
+    Several writers' files are merged by the turns' places in it. Whole lines that cannot be read (a power cut
     may leave zeros) are skipped with one warning a file; `on_damage` is told of each.
     """
     seen: set[str] = set()
     slots = [list(files) for _, files in itertools.groupby(log_files(folder), key=slot_of)]
     streams = [itertools.chain.from_iterable(turns_of(file, on_damage) for file in files) for files in slots]
     # Each slot's files are in order already, one writer after the other; in memory is one turn a slot.
-    for turn in heapq.merge(*streams, key=lambda turn: turn.at):
+    for turn in heapq.merge(*streams, key=lambda turn: turn.spoken):
         if turn.id not in seen:
             seen.add(turn.id)
             yield turn

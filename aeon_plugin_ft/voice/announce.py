@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from aeon_plugin_ft import events
-from aeon_plugin_ft.causes import Place, Refusal, Trouble
+from aeon_plugin_ft.causes import NotTrained, Place, Refusal, Trouble
 from aeon_plugin_ft.voice import sayable
 from aeon_plugin_ft.voice.catalogue import Catalogue
 from aeon_plugin_ft.voice.control import BASE, TRAINED
@@ -207,6 +207,10 @@ def describe(event: events.Event) -> Description | None:
         if event.accepted:
             return ("finished",), "news.finished", {}
         return ("refused", "finished"), "news.refused", {"gist": gist(event.refusals)}
+    if isinstance(event, events.TrainingLeft):
+        # What began by itself ends by itself, and is no news.
+        left = ("finished", "attention"), "news.not_trained", {"gist": left_in_words(event.why)}
+        return left if event.ordered else None
     if isinstance(event, events.RunFailed):
         return ("finished", "attention"), "news.run_failed", {}
     if isinstance(event, events.ModelSwapped):
@@ -217,6 +221,8 @@ def describe(event: events.Event) -> Description | None:
         return ("rolled_back",), "news.rolled_back", {"model": sayable.version(event.version)}
     if isinstance(event, events.LoggingFailed):
         return ("attention",), "news.logging_failed", {}
+    if isinstance(event, events.StoreRebuilt):
+        return ("attention",), "news.store_rebuilt", {}
     if isinstance(event, events.AttentionNeeded):
         return ("attention",), "news.attention", {"gist": trouble_in_words(event.trouble)}
     return None
@@ -240,6 +246,11 @@ def exam_slots(event: events.VerdictReached) -> dict[str, str]:
     }
 
 
+def still_private() -> str:
+    """That the private mode goes on after a start. Said at once and by nobody else: news is not told in private."""
+    return Catalogue().say("private.still_on")
+
+
 def gist(refusals: Collection[Refusal]) -> str:
     """Why the gate refused, in a few words: the first cause that there are words for, else how many there are."""
     catalogue = Catalogue()
@@ -254,3 +265,13 @@ def gist(refusals: Collection[Refusal]) -> str:
 def trouble_in_words(trouble: Trouble) -> str:
     """What needs the owner, in a few words."""
     return Catalogue().phrase(f"trouble.{trouble}")
+
+
+def left_in_words(why: NotTrained) -> str:
+    """Why a training came to nothing, in a few words."""
+    return Catalogue().phrase(f"not_trained.{why}")
+
+
+def without_store() -> str:
+    """That nothing but the log works for now."""
+    return Catalogue().say("dialogue.without_store")

@@ -15,12 +15,13 @@ from dataclasses import dataclass
 
 from aeon_plugin_ft.errors import AeonFtError
 from aeon_plugin_ft.voice.catalogue import Catalogue
-from aeon_plugin_ft.voice.control import Control, Forgotten, reason_of
+from aeon_plugin_ft.voice.control import Control, Forgotten
 from aeon_plugin_ft.voice.grammar import grammar
 from aeon_plugin_ft.voice.intents import Intent, Name
 from aeon_plugin_ft.voice.matcher import match
 from aeon_plugin_ft.voice.normal import words
-from aeon_plugin_ft.voice.replies import ANSWERS, DOUBTFUL, READS, Replies
+from aeon_plugin_ft.voice.reasons import reason_of
+from aeon_plugin_ft.voice.replies import ANSWERS, DOUBTFUL, Replies
 from aeon_plugin_ft.voice.sayable import number
 
 log = logging.getLogger("aeon_ft.voice")
@@ -31,14 +32,32 @@ PENDING_S = 30.0
 """A question waits this long for its answer."""
 _LONGEST_ANSWER = 6
 """Words of a yes or no."""
+_ANSWER_CHARS = 200
+"""A text beyond this is no answer, and is not looked at."""
+
+
+LANES = {
+    Name.TRAIN_NOW: "training",
+    Name.RESUME: "training",
+    Name.FORGET_LAST: "forgetting",
+    Name.FORGET_MINUTES: "forgetting",
+    Name.FORGET_ABOUT: "forgetting",
+    Name.FORGET_FACT: "forgetting",
+    Name.CORRECT_FACT: "facts",
+    Name.SETTING: "settings",
+}
+"""Changes of which one of a kind is done at a time. All others are taken whatever is at work: what changes nothing;
+what the owner thinks of a reply; the private mode; and what ends something, a training or a swap that is under way (the
+model that was asked for last is the one that comes)."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Pending:
-    """A question that was asked: what to do on a yes, until when (monotonic seconds)."""
+    """A question that was asked: what to do on a yes, until when (monotonic seconds), and as which kind of change."""
 
     act: Callable[[], str]
     until: float
+    lane: str
 
 
 class Commands:
@@ -46,7 +65,8 @@ class Commands:
 
     `told` is called with the version when the owner is told that another model answers (`Announcer.owner_knows`).
     `say` speaks the outcome of work that took longer than `budget_s` seconds; without it such an outcome is
-    only logged. `clock` is monotonic, `now` is seconds since the epoch. Safe to call from any thread.
+    only logged. `answered` is called with each command that was answered. `clock` is monotonic, `now` is seconds since
+    the epoch. Safe to call from any thread.
     """
 
     def __init__(
@@ -55,6 +75,7 @@ class Commands:
         *,
         say: Callable[[str], None] | None = None,
         told: Callable[[str], None] | None = None,
+        answered: Callable[[Name], None] = lambda _: None,
         catalogue: Catalogue | None = None,
         budget_s: float = BUDGET_S,
         clock: Callable[[], float] = time.monotonic,
@@ -67,7 +88,8 @@ class Commands:
         self._clock = clock
         self._pending: _Pending | None = None
         self._lock = threading.Lock()
-        self._changing = threading.Lock()
+        self._answered = answered
+        self._at_work = {lane: threading.Lock() for lane in LANES.values()}
 
     def warm_up(self) -> None:
         """Load the grammar and the libraries (about 0.2 s), so that the owner's first sentence need not wait for
@@ -88,11 +110,13 @@ class Commands:
             asked, self._pending = (self._pending if self.waiting else None), None
         verdict = yes_or_no(text) if asked else None
         if asked and verdict is not None:
-            return self._run(asked.act, changes=True) if verdict else self._catalogue.say("dialogue.dropped")
+            return self._run(asked.act, asked.lane) if verdict else self._catalogue.say("dialogue.dropped")
         intent = match(text)
         if intent is None or not self._is_ours(intent):
             return None
-        return self._run(lambda: self._perform(intent), changes=intent.name not in READS)
+        reply = self._run(lambda: self._perform(intent), LANES.get(intent.name))
+        self._answered(intent.name)
+        return reply
 
     def _is_ours(self, intent: Intent) -> bool:
         """What may also be talk is a command only where it is about something that is known."""
@@ -113,38 +137,40 @@ class Commands:
         if answer is not None:
             return answer(self._control, self._replies, intent)
         if intent.name is Name.SETTING:
-            return self._ask(self._replies.ask_setting(intent), lambda: self._change(intent))
-        planned = self._forget(intent, count_only=True)
+            return self._ask(self._replies.ask_setting(intent), lambda: self._change(intent), intent.name)
+        planned = self._plan(intent)
         question = self._replies.ask_forget(planned, intent.name)
         # Nothing to forget, so nothing to ask.
         if planned.nothing:
             return question
-        return self._ask(question, lambda: self._replies.forgotten(self._forget(intent)))
+        # Exactly what the question was about goes, whatever is said or found between it and the yes.
+        return self._ask(question, lambda: self._replies.forgotten(self._control.forget(planned)), intent.name)
 
-    def _ask(self, question: str, act: Callable[[], str]) -> str:
+    def _ask(self, question: str, act: Callable[[], str], name: Name) -> str:
         with self._lock:
-            self._pending = _Pending(act, self._clock() + PENDING_S)
+            self._pending = _Pending(act, self._clock() + PENDING_S, LANES[name])
         return question
 
-    def _forget(self, intent: Intent, *, count_only: bool = False) -> Forgotten:
+    def _plan(self, intent: Intent) -> Forgotten:
         if intent.name is Name.FORGET_MINUTES:
-            return self._control.forget_minutes(intent.minutes, count_only=count_only)
+            return self._control.forget_minutes(intent.minutes)
         if intent.name is Name.FORGET_ABOUT:
-            return self._control.forget_about(intent.text, count_only=count_only)
+            return self._control.forget_about(intent.text)
         if intent.name is Name.FORGET_FACT:
-            return self._control.forget_fact(intent.text, count_only=count_only)
-        return self._control.forget_last(count_only=count_only)
+            return self._control.forget_fact(intent.text)
+        return self._control.forget_last()
 
     def _change(self, intent: Intent) -> str:
         outcome = self._control.change_setting(intent.key, intent.value)
         return self._replies.outcome(outcome, "setting.done", "setting.refused")
 
-    def _run(self, work: Callable[[], str], *, changes: bool) -> str:
+    def _run(self, work: Callable[[], str], lane: str | None) -> str:
         """Do it in a thread of its own and wait for the budget; a late outcome is spoken when it is there."""
-        # One change at a time; the next one is told to wait instead of being queued.
-        if changes and not self._changing.acquire(blocking=False):
+        at_work = None if lane is None else self._at_work[lane]
+        # One of a lane at a time; the next one is told to wait instead of being queued.
+        if at_work is not None and not at_work.acquire(blocking=False):
             return self._catalogue.say("dialogue.busy")
-        job = _Job(lambda: self._safely(work), self._changing.release if changes else None)
+        job = _Job(lambda: self._safely(work), None if at_work is None else at_work.release)
         answer = job.wait(self._budget_s)
         if answer is not None:
             return answer
@@ -215,16 +241,23 @@ class _Job:
 def yes_or_no(text: str) -> bool | None:
     """True or False for a plain yes or no; None when the sentence is anything else.
 
-    One "não" among yeses is a no. A bare "esquece" means "never mind", even when asked whether to forget.
+    One "não" among yeses is a no. A bare "esquece" means "never mind", even when asked whether to forget; "esquece
+    isso" is the order said again, which is neither.
     """
     table = grammar()
-    heard = [word.plain for word in words(text)]
+    heard = [word.plain for word in words(text[: _ANSWER_CHARS + 1])]
     if (
         not heard
+        or len(text) > _ANSWER_CHARS
         or len(heard) > _LONGEST_ANSWER
         or any(word not in table.yes | table.no | table.beside for word in heard)
     ):
         return None
     if any(word in table.no for word in heard) or set(heard) <= table.never_mind:
         return False
-    return True if any(word in table.yes for word in heard) else None
+    before = ["", *heard]
+    consents = (
+        word in table.yes and not (word in table.objects and last in table.deeds)
+        for last, word in zip(before, heard, strict=False)
+    )
+    return True if any(consents) else None

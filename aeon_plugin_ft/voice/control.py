@@ -13,20 +13,6 @@ from enum import Enum
 from typing import Protocol
 
 from aeon_plugin_ft.causes import PromotionCause
-from aeon_plugin_ft.errors import (
-    AeonFtError,
-    BackendDownError,
-    BaseModelError,
-    DatasetError,
-    FactError,
-    LeaseHeldError,
-    NoSpaceError,
-    RefusedError,
-    RegistryError,
-    SecretFactError,
-    ServingError,
-    SettingsError,
-)
 from aeon_plugin_ft.voice.intents import Intent
 
 BASE = "base"
@@ -43,6 +29,8 @@ class Reason(str, Enum):
     ALREADY_PAUSED = "already_paused"
     NOT_PAUSED = "not_paused"
     NO_DATA = "no_data"
+    NO_TRAINER = "no_trainer"
+    NO_DATABASE = "no_database"
     NO_DISK = "no_disk"
     REFUSED = "refused"
     NO_VERSIONS = "no_versions"
@@ -61,17 +49,36 @@ class Reason(str, Enum):
     SECRET = "secret"
     NO_FACT = "no_fact"
     IN_PRIVATE = "in_private"
+    CALLED_OFF = "called_off"
+    """The owner has asked for something else meanwhile."""
+    HOST_PRIVATE = "host_private"
+    LAST_WAS_PRIVATE = "last_was_private"
+    LAST_WAS_UNKEPT = "last_was_unkept"
+    LAST_WAS_MODULE = "last_was_module"
+    LAST_WAS_COMMAND = "last_was_command"
+    LAST_WAS_NO_REPLY = "last_was_no_reply"
     FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """A conversation, as the owner knows it: what they said in it, and when (seconds since the epoch)."""
+
+    said: str
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
     """Done, or why not. `version` names the model that was chosen, where the command was about that, and `first` says
-    whether it answers before the host's own choice."""
+    whether it answers before the host's own choice. `talk` is the conversation that it was about, where the owner
+    cannot know. `whole`: False where the host's own part could not be done."""
 
     reason: Reason | None = None
     version: str | None = None
     first: bool = True
+    talk: Talk | None = None
+    whole: bool = True
 
     @property
     def ok(self) -> bool:
@@ -107,12 +114,14 @@ class Status:
 @dataclass(frozen=True, slots=True)
 class ModelInUse:
     """`version` is "base" or "v0007"; `since` and `trained_at` are seconds since the epoch, None when unknown.
-    `own` is False when the host's own choice answers (nothing of the plugin's is routed)."""
+    `own` is False when the host's own choice answers (nothing of the plugin's is routed). `tainted`: it has learnt
+    something that was forgotten since."""
 
     version: str
     since: float | None = None
     trained_at: float | None = None
     own: bool = True
+    tainted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,17 +217,24 @@ class NextTraining:
 @dataclass(frozen=True, slots=True)
 class Forgotten:
     """`turns` conversations are (or would be) forgotten and `versions` were trained on some of them. `facts` are those
-    that nothing else tells, said to the owner ("sua gata se chama Fork")."""
+    that nothing else tells, said to the owner ("sua gata se chama Fork"). `talks` are the newest of the conversations.
+    `host` records of Aeon's own files go too, or are left where they could not be taken out; `in_use`: a version that
+    learnt it goes on answering. `asked` is what a plan is carried out by (`Control.forget`): exactly what the owner was
+    asked about."""
 
     turns: int
     versions: tuple[str, ...] = ()
     reason: Reason | None = None
     facts: tuple[str, ...] = ()
+    talks: tuple[Talk, ...] = ()
+    asked: object = None
+    host: int = 0
+    in_use: bool = False
 
     @property
     def nothing(self) -> bool:
         """Whether there is nothing to forget, or it cannot be done."""
-        return self.reason is not None or not (self.turns or self.facts)
+        return self.reason is not None or not (self.turns or self.facts or self.host)
 
 
 A_HANDFUL = 5
@@ -280,14 +296,17 @@ class Control(Protocol):
     def correct_last(self, text: str) -> CommandResult:
         """The last reply was wrong and `text` is what it should have been."""
 
-    def forget_last(self, *, count_only: bool = False) -> Forgotten:
-        """Forget the last conversation turn, everywhere; with `count_only` only say what would go."""
+    def forget_last(self) -> Forgotten:
+        """What would go if what was said last were forgotten, everywhere. Nothing is done yet."""
 
-    def forget_minutes(self, minutes: int, *, count_only: bool = False) -> Forgotten:
-        """Forget everything of the last `minutes`, as `forget_last` does."""
+    def forget_minutes(self, minutes: int) -> Forgotten:
+        """What would go with everything of the last `minutes`."""
 
-    def forget_about(self, text: str, *, count_only: bool = False) -> Forgotten:
-        """Forget every turn in which this was spoken about, as `forget_last` does."""
+    def forget_about(self, text: str) -> Forgotten:
+        """What would go with every turn in which this was spoken about."""
+
+    def forget(self, planned: Forgotten) -> Forgotten:
+        """Forget what was planned, and nothing else."""
 
     def understands(self, intent: Intent) -> bool:
         """Whether a sentence that could mean something else is about facts: it asks about, takes back or states some;
@@ -297,37 +316,20 @@ class Control(Protocol):
     def facts(self, about: str = "") -> SaidFacts:
         """What is known about a thing of the owner's; "" for everything, what is about themselves first."""
 
-    def forget_fact(self, text: str, *, count_only: bool = False) -> Forgotten:
-        """Forget the facts that a sentence states, and the turns that tell them, as `forget_last` does."""
+    def forget_fact(self, text: str) -> Forgotten:
+        """What would go with the facts that a sentence states: these, and the turns that tell them."""
 
     def correct_fact(self, text: str) -> SaidFacts:
         """Keep what a sentence states over what was known; the facts that it makes."""
 
     def private(self, on: bool) -> CommandResult:
-        """Private mode: nothing of what is said is kept."""
+        """Private mode: nothing of what is said is kept, by the host neither."""
+
+    def secret(self) -> Forgotten:
+        """What was said last is forgotten at once, and private mode begins. A reason says why there was nothing."""
 
     def next_training(self) -> NextTraining:
         """What the next training waits for."""
 
     def change_setting(self, key: str, value: object) -> CommandResult:
         """Write "section.key" of plugin.toml; BAD_VALUE when the settings refuse it."""
-
-
-_REASONS: tuple[tuple[type[AeonFtError], Reason], ...] = (
-    (LeaseHeldError, Reason.ALREADY_TRAINING),
-    (RefusedError, Reason.REFUSED),
-    (NoSpaceError, Reason.NO_DISK),
-    (DatasetError, Reason.NO_DATA),
-    (BaseModelError, Reason.BASE_MISSING),
-    (BackendDownError, Reason.BACKEND_DOWN),
-    (ServingError, Reason.BACKEND_DOWN),
-    (RegistryError, Reason.NO_SUCH_VERSION),
-    (SettingsError, Reason.BAD_VALUE),
-    (SecretFactError, Reason.SECRET),
-    (FactError, Reason.NO_FACT),
-)
-
-
-def reason_of(error: Exception) -> Reason:
-    """The spoken reason for an error of the tree, for a Control that catches one."""
-    return next((reason for kind, reason in _REASONS if isinstance(error, kind)), Reason.FAILED)

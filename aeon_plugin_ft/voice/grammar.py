@@ -80,6 +80,8 @@ class Grammar:
     no: frozenset[str]
     beside: frozenset[str]
     never_mind: frozenset[str]
+    deeds: frozenset[str]
+    objects: frozenset[str]
 
 
 @lru_cache(maxsize=8)
@@ -105,6 +107,8 @@ def grammar() -> Grammar:
         no=_set(raw["answer"]["no"]),
         beside=_set(raw["answer"]["beside"]),
         never_mind=_set(raw["answer"]["never_mind"]),
+        deeds=_set(raw["answer"]["deeds"]),
+        objects=_set(raw["answer"]["objects"]),
         patterns=tuple(_patterns(sections, frozenset(raw["words"]) | {NUMBER, WANT})),
     )
 

@@ -28,11 +28,21 @@ class Name(str, Enum):
     FORGET_ABOUT = "forget_about"
     PRIVATE_ON = "private_on"
     PRIVATE_OFF = "private_off"
+    SECRET = "secret"
     NEXT_TRAINING = "next_training"
     FACTS = "facts"
     FORGET_FACT = "forget_fact"
     CORRECT_FACT = "correct_fact"
     SETTING = "setting"
+
+
+ABOUT_THE_LAST = frozenset(
+    (
+        Name.LEARN_LAST, Name.MARK_WRONG, Name.CORRECT, Name.FORGET_LAST, Name.FORGET_MINUTES, Name.FORGET_ABOUT,
+        Name.FORGET_FACT, Name.PRIVATE_ON, Name.PRIVATE_OFF, Name.SECRET,
+    )
+)  # fmt: skip
+"""Commands that are about what was said before them, which stays what was said last."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,56 +8,47 @@ about something else ("como está o treino do time" is not about ours).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+import unicodedata
 
 from aeon_plugin_ft.voice.adjust import change
 from aeon_plugin_ft.voice.control import BASE, TRAINED
-from aeon_plugin_ft.voice.grammar import LIGHT, NUMBER, WANT, Grammar, Pattern, grammar
+from aeon_plugin_ft.voice.grammar import LIGHT, WANT, Grammar, Pattern, grammar
 from aeon_plugin_ft.voice.intents import Intent, Name
-from aeon_plugin_ft.voice.normal import Word, words
-from aeon_plugin_ft.voice.numbers import ORDINALS, read_number, value_of
+from aeon_plugin_ft.voice.normal import words
+from aeon_plugin_ft.voice.numbers import ORDINALS
+from aeon_plugin_ft.voice.tokens import Token, tail_of, tokens_of, without_polite
 
 ACCEPT = 0.8
 """Mean likeness of the words that a pattern needs, below which it does not fit."""
 LONGEST = 18
 """Words. Nobody gives a command in more, slots apart."""
-_SOUND = 0.95
-_NEAR = 82.0
-_NEARER = 90.0
-"""Likeness in per cent: of a misheard word, and of one whose first sound was misheard."""
-_CONFUSABLE = 0.5
+MOST_CHARS = 4_000
+"""What is longer is a pasted text and no sentence: it is not looked at, for the owner waits for this."""
+HEAD_WORDS = 48
+"""So many words are looked at of a longer sentence, whose rest can only belong to a slot."""
 _FORGIVEN_LETTERS = 3
 _WANTING = ("quer", "gostaria", "precis")
 """Beginnings of the words in a polite opening that want something."""
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
-    """One word with what it may stand for (concept to likeness), or a spoken number (`value`)."""
-
-    text: str
-    senses: dict[str, float]
-    free: bool
-    start: int
-    end: int
-    value: int | None = None
-
-
 def match(text: str) -> Intent | None:
-    """The command that `text` is, or None: not for us. Free of side effects; well under 5 ms."""
-    heard = words(text)
+    """The command that `text` is, or None: not for us. Free of side effects; well under 5 ms, however long the text."""
+    if len(text) > MOST_CHARS:
+        return None
+    # Accents as part of their letters, as `words` reads them, so that a slot is cut where its words are.
+    text = unicodedata.normalize("NFC", text)
+    heard = words(text, HEAD_WORDS)
     table = grammar()
-    rest = _without_polite(heard, table)
-    tokens = _tokens(rest, table)
+    rest = without_polite(heard, table)
+    tokens = tokens_of(rest, table)
     if not tokens:
         return None
+    more = tail_of(text, heard[-1].end, table) if len(heard) >= HEAD_WORDS else []
     wants = any(word.plain.startswith(_WANTING) for word in heard[: len(heard) - len(rest)])
+    whole = None if more else _whole(tokens, table, wants=wants)
+    tokens += more
     # Before the length: what is to be forgotten or corrected may be a long sentence.
-    return (
-        _slotted(tokens, table, text) or _whole(tokens, table, wants=wants) or _slotted(tokens, table, text, named=True)
-    )
+    return _slotted(tokens, table, text) or whole or _slotted(tokens, table, text, named=True)
 
 
 def _whole(tokens: list[Token], table: Grammar, *, wants: bool) -> Intent | None:
@@ -67,87 +58,6 @@ def _whole(tokens: list[Token], table: Grammar, *, wants: bool) -> Intent | None
     wanted = [*tokens, Token("", {WANT: 1.0}, True, 0, 0)] if wants else tokens
     best = max(_fitting(wanted, table), key=lambda fit: fit[0], default=None)
     return _with_slots(best[1], wanted, best[2]) if best else None
-
-
-def _without_polite(heard: list[Word], table: Grammar) -> list[Word]:
-    """The sentence after its opening: the assistant's name, fillers, "eu queria que você", "pode"."""
-    start = 0
-    while start < len(heard):
-        rest = tuple(word.plain for word in heard[start:])
-        opening = next((phrase for phrase in table.polite if rest[: len(phrase)] == phrase), ())
-        if opening:
-            start += len(opening)
-        elif rest[0] in table.free and rest[0] not in table.concepts and value_of(rest[0]) is None:
-            start += 1
-        else:
-            break
-    return heard[start:]
-
-
-def _tokens(heard: Sequence[Word], table: Grammar) -> list[Token]:
-    """The words with their meanings. A spoken number is one token; a word repeated at once ("não, não") counts once."""
-    tokens: list[Token] = []
-    index = 0
-    while index < len(heard):
-        word = heard[index]
-        number = _number(heard, index)
-        used = number[1] if number else 1
-        meaning = dict(senses(word.plain, word.sound))
-        if number:
-            meaning[NUMBER] = 1.0
-        end = heard[index + used - 1].end
-        if tokens and tokens[-1].text == word.plain:
-            tokens[-1] = replace(tokens[-1], end=end)
-        else:
-            value = number[0] if number else None
-            tokens.append(Token(word.plain, meaning, word.plain in table.free, word.start, end, value))
-        index += used
-    return tokens
-
-
-def _number(heard: Sequence[Word], index: int) -> tuple[int, int] | None:
-    """The number said at `index` and its length in words. "um" and "uma" are articles unless a unit follows, or
-    it is a time of day ("da uma às seis")."""
-    if heard[index].plain not in {"um", "uma"}:
-        return read_number([word.plain for word in heard[index:]])
-    if index and "VERSION" in senses(heard[index - 1].plain, heard[index - 1].sound):
-        return 1, 1
-    if index + 1 >= len(heard):
-        return None
-    after = heard[index + 1]
-    of_day = index > 0 and heard[index - 1].plain in {"da", "a"} and after.plain in {"as", "ate", "e"}
-    unit = not {"MINUTES", "HOURS"}.isdisjoint(senses(after.plain, after.sound))
-    return (1, 1) if of_day or unit else None
-
-
-@lru_cache(maxsize=4096)
-def senses(word: str, heard: str) -> dict[str, float]:
-    """What a word may stand for, each with its likeness: by spelling, else by sound, else nearly."""
-    table = grammar()
-    exact = table.concepts.get(word)
-    if exact:
-        return dict.fromkeys(exact, 1.0)
-    doubt = _CONFUSABLE if word in table.confusable else 1.0
-    alike = table.sounds.get(heard)
-    if alike:
-        return dict.fromkeys(alike, _SOUND * doubt)
-    if word in table.free or len(heard) < 4 or word.isdecimal():
-        return {}
-    return _near(heard, doubt, table)
-
-
-def _near(heard: str, doubt: float, table: Grammar) -> dict[str, float]:
-    # rapidfuzz takes about 0.1 s to import, which must not fall on Aeon's start.
-    from rapidfuzz import fuzz, process
-
-    senses: dict[str, float] = {}
-    for key, ratio, _ in process.extract(heard, table.keys, scorer=fuzz.ratio, limit=4, score_cutoff=_NEAR):
-        # The first sound is the one that is misheard least.
-        if key[0] != heard[0] and ratio < _NEARER:
-            continue
-        for concept in table.sounds[key]:
-            senses[concept] = max(senses.get(concept, 0.0), ratio / 100 * doubt)
-    return senses
 
 
 Fit = tuple[tuple[float, float], Pattern, float]
@@ -279,7 +189,7 @@ _ARTICLES = frozenset(
      "nosso", "nossa", "um", "uma", "ao")
 )  # fmt: skip
 _CLOSING = ("por favor", "ta bom", "viu", "ta", "ok", "hein", "obrigado", "obrigada")
-_TAIL = tuple(tuple(tail.split()) for tail in _CLOSING)
+_CLOSINGS = tuple(tuple(closing.split()) for closing in _CLOSING)
 
 
 def _slot(raw: str, tokens: list[Token], *, articles: bool) -> str:
@@ -287,9 +197,9 @@ def _slot(raw: str, tokens: list[Token], *, articles: bool) -> str:
     texts = [token.text for token in tokens]
     while articles and texts and texts[0] in _ARTICLES:
         tokens, texts = tokens[1:], texts[1:]
-    for tail in _TAIL:
-        if len(texts) > len(tail) and tuple(texts[-len(tail) :]) == tail:
-            tokens, texts = tokens[: -len(tail)], texts[: -len(tail)]
+    for closing in _CLOSINGS:
+        if len(texts) > len(closing) and tuple(texts[-len(closing) :]) == closing:
+            tokens, texts = tokens[: -len(closing)], texts[: -len(closing)]
     return raw[tokens[0].start : tokens[-1].end].strip() if tokens else ""
 
 

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 
 from aeon_plugin_ft.privacy.folding import fold_accents
 
@@ -33,16 +34,19 @@ def plain(text: str) -> str:
     return fold_accents(text).replace("-", " ")
 
 
-def words(text: str) -> list[Word]:
-    """The words and numbers of a sentence, punctuation left out ("1.000" is one number)."""
+def words(text: str, most: int | None = None) -> list[Word]:
+    """The words and numbers of a sentence, punctuation left out ("1.000" is one number); of more than `most` the
+    first."""
     split: list[Word] = []
     # Accents as part of their letters, or the pattern would cut words at them.
     text = unicodedata.normalize("NFC", text)
-    for match in _WORD.finditer(text):
+    for match in islice(_WORD.finditer(text), most):
         spelled = _THOUSANDS.sub("", match.group()).lower()
-        for part, heard in zip(plain(spelled).split(), plain(spelled.replace("ç", "ss")).split(), strict=True):
+        parts = zip(plain(spelled).split(), plain(spelled.replace("ç", "ss")).split(), strict=True)
+        # Here too: a chain of hyphens is one match and any number of words.
+        for part, heard in islice(parts, most):
             split.append(Word(part, sound(heard), match.start(), match.end()))
-    return split
+    return split[:most]
 
 
 _SOUNDS = (

@@ -23,11 +23,16 @@ from aeon_plugin_ft.voice.control import (
     Reason,
     SaidFacts,
     Status,
+    Talk,
     VersionInfo,
     Waiting,
 )
 from aeon_plugin_ft.voice.intents import Intent, Name
 
+_UNFORGOTTEN = dict.fromkeys((Reason.LAST_WAS_PRIVATE, Reason.LAST_WAS_UNKEPT), "private.secret_unkept")
+"""What is said of a secret that was never kept; of any other that was not forgotten, why."""
+KNOWN_FROM = 365 * 86_400.0
+"""Seconds since the epoch: a conversation from before that has no time that is known."""
 EQUAL = 0.005
 """Shares of loss below which two models count as equal: half a per cent."""
 
@@ -95,6 +100,8 @@ class Replies:
         if not model.own:
             return self.catalogue.say("model.host")
         name = sayable.version(model.version)
+        if model.tainted:
+            return f"{self.catalogue.say('model.in_use', model=name)} {self.catalogue.say('model.tainted')}"
         if model.version == BASE or model.trained_at is None:
             return self.catalogue.say("model.in_use", model=name)
         return self.catalogue.say("model.in_use_trained", model=name, when=sayable.day(model.trained_at))
@@ -152,8 +159,33 @@ class Replies:
         """What was noted, read back where it is short enough to be heard."""
         spoken = sayable.spoken(text)
         if spoken is None:
-            return self.outcome(outcome, "feedback.corrected_long", "feedback.refused")
-        return self.outcome(outcome, "feedback.corrected", "feedback.refused", text=spoken)
+            return self.judged(outcome, "feedback.corrected_long")
+        return self.judged(outcome, "feedback.corrected", text=spoken)
+
+    def judged(self, outcome: CommandResult, done: str, **slots: str) -> str:
+        """What was noted about the last reply, which is named where the owner may mean another."""
+        sentence = self.outcome(outcome, done, "feedback.refused", **slots)
+        if not outcome.ok or outcome.talk is None:
+            return sentence
+        return f"{sentence} {self.catalogue.say('feedback.about', talk=self.talk(outcome.talk))}"
+
+    def talk(self, talk: Talk) -> str:
+        """ "a conversa sobre vulcões, de hoje às quinze horas"."""
+        when = sayable.of_moment(talk.at, self.now()) if talk.at >= KNOWN_FROM else ""
+        topic = sayable.topic(talk.said)
+        return ", ".join(part for part in (f"a conversa {topic}".strip(), when) if part)
+
+    def private_on(self, outcome: CommandResult) -> str:
+        """That nothing is kept from now on, or what the host goes on keeping."""
+        return self.outcome(outcome, "private.on" if outcome.whole else "private.on_here", "private.refused")
+
+    def secret(self, forgotten: Forgotten) -> str:
+        """That it is private from now on, and what became of what was said before."""
+        if not forgotten.nothing:
+            named = self.talk(forgotten.talks[0]) if forgotten.talks else sayable.conversations(forgotten.turns)
+            return self.catalogue.say("private.secret", talk=named)
+        entry = _UNFORGOTTEN.get(forgotten.reason or Reason.NOTHING_TO_FORGET, "private.secret_left")
+        return self.catalogue.say(entry, reason=self.reason(forgotten.reason))
 
     def facts(self, known: SaidFacts, about: str) -> str:
         """A handful of what is known, and how much more there is."""
@@ -175,14 +207,30 @@ class Replies:
         """The question before forgetting, or why there is nothing to ask."""
         if planned.nothing:
             return self._nothing_forgotten(planned)
+        question = self._question(planned, what)
+        if planned.versions:
+            question = f"{self._marked('forget.ask_versions', planned)} {question}"
+        return f"{self.catalogue.say('forget.ask_host')} {question}" if planned.host and planned.turns else question
+
+    def _question(self, planned: Forgotten, what: Name) -> str:
         count = sayable.conversations(planned.turns)
+        if not (planned.turns or planned.facts):
+            return self.catalogue.say("forget.ask_host_alone")
         if what is Name.FORGET_FACT or not planned.turns:
             entry = "forget.ask_fact" if planned.turns else "forget.ask_fact_alone"
             slots = {"count": count} if planned.turns else {}
-            question = self.catalogue.say(entry, facts=_said(planned.facts[:A_HANDFUL]), **slots)
-        else:
-            question = self.catalogue.say("forget.ask_last" if what is Name.FORGET_LAST else "forget.ask", count=count)
-        return f"{self._marked('forget.ask_versions', planned)} {question}" if planned.versions else question
+            return self.catalogue.say(entry, facts=_said(planned.facts[:A_HANDFUL]), **slots)
+        return self._ask_talks(planned, count, what)
+
+    def _ask_talks(self, planned: Forgotten, count: str, what: Name) -> str:
+        """The question with the conversations in it, so that the owner hears which ones they are."""
+        talks = [self.talk(talk) for talk in planned.talks]
+        if what is Name.FORGET_LAST and len(talks) == planned.turns == 1:
+            return self.catalogue.say("forget.ask_last", talk=talks[0])
+        if not talks:
+            return self.catalogue.say("forget.ask", count=count)
+        entry = "forget.ask_these" if len(talks) == planned.turns else "forget.ask_among"
+        return self.catalogue.say(entry, count=count, talks=sayable.join(talks))
 
     def forgotten(self, forgotten: Forgotten) -> str:
         """What is gone, and which versions were trained on it."""
@@ -192,7 +240,11 @@ class Replies:
             sentence = self.catalogue.say("forget.done", count=sayable.conversations(forgotten.turns))
         else:
             sentence = self.catalogue.say("forget.done_fact")
-        return f"{sentence} {self._marked('forget.done_versions', forgotten)}" if forgotten.versions else sentence
+        if forgotten.versions:
+            sentence = f"{sentence} {self._marked('forget.done_versions', forgotten)}"
+        if forgotten.in_use:
+            sentence = f"{sentence} {self.catalogue.say('forget.in_use')}"
+        return f"{sentence} {self.catalogue.say('forget.host_left')}" if forgotten.host else sentence
 
     def _nothing_forgotten(self, forgotten: Forgotten) -> str:
         return self.catalogue.say("forget.nothing", reason=self.reason(forgotten.reason or Reason.NOTHING_TO_FORGET))
@@ -259,21 +311,17 @@ ANSWERS: dict[Name, Answer] = {
     Name.VERSIONS: lambda c, r, i: r.versions(c.versions()),
     Name.COMPARE: _compare,
     Name.WHY_CHANGED: lambda c, r, i: r.change(c.why_changed()),
-    Name.LEARN_LAST: lambda c, r, i: r.outcome(c.learn_last(), "feedback.learned", "feedback.refused"),
-    Name.MARK_WRONG: lambda c, r, i: r.outcome(c.mark_last_wrong(), "feedback.wrong", "feedback.refused"),
+    Name.LEARN_LAST: lambda c, r, i: r.judged(c.learn_last(), "feedback.learned"),
+    Name.MARK_WRONG: lambda c, r, i: r.judged(c.mark_last_wrong(), "feedback.wrong"),
     Name.CORRECT: lambda c, r, i: r.corrected(c.correct_last(i.text), i.text),
-    Name.PRIVATE_ON: lambda c, r, i: r.outcome(c.private(True), "private.on", "private.refused"),
+    Name.PRIVATE_ON: lambda c, r, i: r.private_on(c.private(True)),
+    Name.SECRET: lambda c, r, i: r.secret(c.secret()),
     Name.PRIVATE_OFF: lambda c, r, i: r.outcome(c.private(False), "private.off", "private.refused"),
     Name.NEXT_TRAINING: lambda c, r, i: r.next_training(c.next_training()),
     Name.FACTS: lambda c, r, i: r.facts(c.facts(i.text), i.text),
     Name.CORRECT_FACT: lambda c, r, i: r.noted(c.correct_fact(i.text)),
 }
 """Commands that are answered at once. Forgetting and settings ask first, see `commands`."""
-
-READS = frozenset(
-    (Name.STATUS, Name.WHICH_MODEL, Name.VERSIONS, Name.COMPARE, Name.WHY_CHANGED, Name.NEXT_TRAINING, Name.FACTS)
-)
-"""Commands that change nothing, and so may be answered while another is still at work."""
 
 DOUBTFUL = frozenset((Name.FACTS, Name.FORGET_FACT, Name.CORRECT_FACT))
 """Sentences that may as well be meant for the brain: `Control.understands` decides."""

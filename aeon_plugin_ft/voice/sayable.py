@@ -25,6 +25,8 @@ _MONTHS = [
 ]
 _MARKUP = re.compile(r"https?://\S+|[`*_#<>\[\]{}|~^\\]+")
 _TIME = re.compile(r"\b([01]?\d|2[0-3])(?:h|:(?=[0-5]\d\b))([0-5]\d)?\b")
+_ABOUT = re.compile(r"\bsobre\s+([^.,;:!?\n]{2,80})", re.IGNORECASE)
+_TOPIC_CHARS = 400
 _FEMININE = {"um": "uma", "dois": "duas"}
 
 
@@ -110,6 +112,22 @@ def moment(at: float, now: float | None = None) -> str:
         return f"no dia {day(at)}"
     before = {0: "à", 12: "ao"}.get(then.hour, "à" if then.hour == 1 else "às")
     return f"{names[distance]} {before} {hour(then.hour, then.minute)}"
+
+
+def of_moment(at: float, now: float | None = None) -> str:
+    """ "de hoje às quinze horas", "do dia três de maio"."""
+    said = moment(at, now)
+    return f"do {said.removeprefix('no ')}" if said.startswith("no ") else f"de {said}"
+
+
+def topic(said: str, limit: int = 48) -> str:
+    """What a conversation was about, by what the owner said in it: "sobre vulcões", or the beginning of their words."""
+    about = _ABOUT.search(said[:_TOPIC_CHARS])
+    subject = fact(about.group(1), limit) if about else ""
+    if subject:
+        return f"sobre {subject}"
+    words = fact(said[:_TOPIC_CHARS], limit)
+    return f"em que você disse: {words}" if words else ""
 
 
 def day(at: float) -> str:

@@ -6,13 +6,18 @@ import threading
 from collections.abc import Callable
 
 from hooks.contract import Route
+from hooks.providers.address import ollama_url
 from hooks.providers.base import Provider, ProviderError
 from hooks.providers.groq import GROQ_URL, GroqProvider
-from hooks.providers.ollama import OllamaProvider, ollama_url
+from hooks.providers.ollama import OllamaProvider
 from hooks.providers.openai import OpenAIProvider
 
 _KEPT = 16
 """Each swap of the embedded model is a new port and token; the oldest are closed beyond this many."""
+
+
+_Place = tuple[str, str, str, tuple[tuple[int, float], ...]]
+"""Kind, address, token, and a llama-server's adapters."""
 
 
 class ProviderPool:
@@ -21,7 +26,7 @@ class ProviderPool:
     def __init__(self, groq_key: Callable[[], str | None] = lambda: None, groq_url: str = GROQ_URL) -> None:
         self._groq_key = groq_key
         self._groq_url = groq_url
-        self._made: dict[tuple[str, str, str], Provider] = {}
+        self._made: dict[_Place, Provider] = {}
         self._lock = threading.Lock()
 
     def for_route(self, route: Route) -> Provider:
@@ -37,7 +42,7 @@ class ProviderPool:
             raise ProviderError(f"{route.provider} is no model server", status=400)
         elif not url:
             raise ProviderError(f"the route to {route.model} has no base_url", status=400)
-        return self._kept((route.provider, url, token))
+        return self._kept((route.provider, url, token, route.adapters))
 
     def close(self) -> None:
         """Give back every connection."""
@@ -46,7 +51,7 @@ class ProviderPool:
         for provider in made.values():
             provider.close()
 
-    def _kept(self, key: tuple[str, str, str]) -> Provider:
+    def _kept(self, key: _Place) -> Provider:
         oldest = None
         with self._lock:
             provider = self._made.pop(key, None) or _make(*key)
@@ -59,9 +64,9 @@ class ProviderPool:
         return provider
 
 
-def _make(kind: str, url: str, token: str) -> Provider:
+def _make(kind: str, url: str, token: str, adapters: tuple[tuple[int, float], ...]) -> Provider:
     if kind == "groq":
         return GroqProvider(token, url)
     if kind == "ollama":
         return OllamaProvider(url)
-    return OpenAIProvider(url, token or None, name=kind)
+    return OpenAIProvider(url, token or None, name=kind, adapters=adapters)

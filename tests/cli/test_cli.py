@@ -19,6 +19,7 @@ from aeon_plugin_ft.serving.model import Deployment
 from aeon_plugin_ft.store import Store
 from hooks import Route
 from tests.cli.commands import SAMPLE, Cli, add_version, cli, one_sentence
+from tests.servers.ollama import FakeOllama
 
 __all__ = ["cli"]
 
@@ -147,6 +148,23 @@ def test_doctor_finds_an_ollama_that_does_not_run(cli: Cli) -> None:
     assert symptoms["python"]["ok"]
 
 
+def test_doctor_asks_only_for_the_tag_that_is_trained_on(cli: Cli) -> None:
+    def symptom() -> dict[str, object]:
+        cli("doctor", "--json")
+        return dict({s["name"]: s for s in json.loads(cli.out)}["ollama"])
+
+    with FakeOllama() as ollama:
+        ollama.add_model("tiny")
+        cli("config", "set", "serve.backend", "ollama")
+        cli("config", "set", "serve.ollama_url", f'"{ollama.url}"')
+        assert symptom()["ok"], "the default base is imported, and needs no tag"
+        cli("config", "set", "base.model", '"ollama:TINY"')
+        assert symptom()["ok"], "a name without its tag"
+        cli("config", "set", "base.model", '"ollama:other:1b"')
+        missing = symptom()
+        assert not missing["ok"] and missing["mend"] == "ollama pull other:1b"
+
+
 def test_doctor_shows_where_the_facts_about_the_owner_go(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     def told() -> str:
         cli("doctor", "--json")
@@ -219,6 +237,22 @@ def test_doctor_names_and_closes_what_others_could_read(cli: Cli, monkeypatch: p
     (cli.data / "plugin.toml").chmod(0o644)
     monkeypatch.setattr(Path, "chmod", lambda *_: None)
     assert not private()["ok"] and "plugin.toml" in private()["detail"] and "as the user" in private()["mend"]
+
+
+def test_doctor_reads_every_page_of_the_database_and_names_one_that_was_put_aside(cli: Cli) -> None:
+    def database() -> list[dict[str, Any]]:
+        cli("doctor", "--json")
+        return [s for s in json.loads(cli.out) if s["name"] == "database"]
+
+    assert [symptom["ok"] for symptom in database()] == [True]
+    path = cli.data / "aeon-ft.sqlite3"
+    (cli.data / "aeon-ft.sqlite3.damaged-20260101-000000").write_bytes(b"x")
+    assert "damaged-20260101-000000 was damaged" in database()[1]["detail"]
+    content = bytearray(path.read_bytes())
+    content[8 * 4096 : 9 * 4096] = b"\xff" * 4096
+    path.write_bytes(content)
+    symptom = database()[0]
+    assert not symptom["ok"] and "Start Aeon" in symptom["mend"]
 
 
 def test_nobody_says_that_a_version_answers_where_it_is_not_served_yet(cli: Cli, tmp_path: Path) -> None:

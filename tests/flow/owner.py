@@ -18,6 +18,7 @@ from aeon_plugin_ft.registry import Registry, Version
 from aeon_plugin_ft.registry.model import WON_TODAY
 from aeon_plugin_ft.runtime import Runtime
 from aeon_plugin_ft.serving.model import Deployer, Deployment
+from aeon_plugin_ft.voice.catalogue import variants
 from hooks import Attempt, HookCaller, Host, Message, ModelRequest, Route, Turn, build_manager
 
 OLLAMA = Route("ollama", "deepseek-r1:8b")
@@ -92,10 +93,27 @@ class Owner:
         )
         self.caller.all("aeon_turn_finished", turn=replace(turn, **fields))  # type: ignore[arg-type]
 
+    def asks_a_module(self, text: str, prompt: str | None = None, reply: str = "As cartas dizem que sim.") -> None:
+        """A sentence that one of the host's modules answers; `prompt` is what it asks the brain, if anything."""
+        assert self.hears(text) is None
+        if prompt is not None:
+            self.says(prompt, reply, caller="modules.mistica.tarologo_mod")
+        self.caller.all("aeon_answered_elsewhere", text=text)
+
     def hears(self, text: str) -> str | None:
         answer = self.caller.first("aeon_heard", text=text)
         assert answer is None or isinstance(answer, str)
         return answer
+
+
+def heard(owner: Owner, text: str) -> str | None:
+    """What the owner hears in the end: on a busy machine first that it is being done."""
+    told = len(owner.said)
+    reply = owner.hears(text)
+    if reply in variants()["dialogue.working"]:
+        eventually(lambda: len(owner.said) > told)
+        return owner.said[told]
+    return reply
 
 
 BACKENDS: dict[str, StandIn] = {}

@@ -35,6 +35,14 @@ def test_a_grep_over_everything_finds_nothing_afterwards(life: Life) -> None:
     assert not grep(life.data.root, [SECRET])
 
 
+def test_a_damaged_database_that_was_put_aside_goes_too(life: Life) -> None:
+    for end in ("", "-wal"):
+        (life.data.root / f"aeon-ft.sqlite3.damaged-20260101-000000{end}").write_bytes(SECRET.encode())
+    (life.data.root / "aeon-ft.sqlite3.damaged-20260102-000000").mkdir()
+    Forgetter(life.data, life.store).forget(["turn0007"])
+    assert not list(life.data.root.glob("*.damaged-*"))
+
+
 def test_the_other_turns_stay_byte_for_byte(life: Life) -> None:
     before = [line for path in life.data.log.glob("*.jsonl") for line in path.read_bytes().splitlines()]
     forgetter = Forgetter(life.data, life.store)
@@ -75,7 +83,7 @@ def test_forgetting_waits_for_a_run_that_trains_on_it(life: Life) -> None:
 def test_the_last_turn_and_the_last_minutes(life: Life) -> None:
     forgetter = Forgetter(life.data, life.store)
     assert forgetter.last() == ["turn0039"]
-    assert len(forgetter.since(life.began + 30)) == 10
+    assert len(forgetter.between(life.began + 30, float("inf"))) == 10
     assert forgetter.about("  ") == []
 
 
@@ -125,7 +133,7 @@ def test_a_search_looks_at_history_and_recalled_memories_but_not_at_the_fixed_pr
         ("vi a Ana na rua", True, True),
         ("toda semana é assim", False, False),
         ("a anã da história", True, True),
-        ("Anacleto chegou", True, False),
+        ("Anacleto chegou", False, False),
         ("foi com a ANA, ontem", True, True),
     ],
 )
@@ -159,7 +167,7 @@ def test_a_person_s_replies_in_an_imported_chat_are_theirs(life: Life, tmp_path:
 def test_a_forgotten_correction_leaves_its_words_nowhere_and_its_target_still_unlearnt(life: Life) -> None:
     log(
         life,
-        replace(turn(60, "quem cuida do cofre?", "O vizinho do lado, cara."), session="c"),
+        replace(turn(60, "quem cuida do cofre?", "É a Carlota, cara."), session="c"),
         replace(turn(61, "não, o certo é Hermengarda", "Verdade, Hermengarda, cara."), session="c"),
     )
     learn = [one for one in recognise_feedback(life.index.turns()) if one.turn == "turn0060"]
@@ -267,12 +275,16 @@ def test_a_time_range_is_of_whole_days_or_minutes(forget: Forget) -> None:
 
 
 def test_conditions_together_mean_the_turns_that_meet_all(forget: Forget) -> None:
-    assert forget.turns("--about", "vizinho número 3", "--minutes", "61") == [
-        f"turn{number:04d}" for number in (3, *range(30, 40))
-    ]
+    assert forget.turns("--about", "vizinho número 3", "--minutes", "61") == ["turn0003"]
     assert forget.turns("--about", "vizinho número 3", "--person", "anacleto") == []
     assert forget.turns("--person", "anacleto", "--turn", "turn0001") == ["turn0001", "turn0007"]
     assert forget.turns() == []
+
+
+def test_the_last_minutes_have_nothing_whose_time_is_yet_to_come(forget: Forget) -> None:
+    log(forget.life, turn(60, "antes de atrasar o relógio", "Sei.", forget.life.began + 9 * 3600))
+    assert "turn0060" not in forget.turns("--minutes", "61")
+    assert "turn0060" in forget.turns("--about", "relógio")
 
 
 def test_an_id_that_is_not_one_turn_s_is_an_error(forget: Forget) -> None:

@@ -5,6 +5,7 @@ The deployer here is a stand-in that serves nothing; everything else is the real
 
 from __future__ import annotations
 
+import errno
 import logging
 import threading
 import time
@@ -182,6 +183,30 @@ def test_a_settings_file_that_cannot_be_used_starts_with_the_defaults(tmp_path: 
     assert "oi" in log_text(owner)
     assert any(event["name"] == "attention_needed" for event in runtime.store.events())
     owner.caller.all("aeon_stopping")
+
+
+@pytest.mark.parametrize("trouble", ["settings", "log"])
+def test_what_goes_wrong_while_everything_is_opened_is_said_aloud(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    def full(_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    folder = tmp_path / "data"
+    folder.mkdir()
+    if trouble == "settings":
+        (folder / "plugin.toml").write_text("[train]\nrank = 'x'\n", encoding="utf-8")
+    else:
+        monkeypatch.setattr("aeon_plugin_ft.turns.log.Slot", full)
+    owner = Owner(folder)
+    runtime = owner.start()
+    expected = "configuração" if trouble == "settings" else "conversas"
+    try:
+        eventually(lambda: any(expected in sentence for sentence in owner.said))
+        heard = [event["name"] for event in runtime.store.events()]
+        assert heard.count("attention_needed" if trouble == "settings" else "logging_failed") == 1
+    finally:
+        owner.caller.all("aeon_stopping")
 
 
 def test_a_data_folder_that_cannot_be_used_leaves_the_host_alone(tmp_path: Path) -> None:

@@ -81,9 +81,10 @@ def test_nothing_is_shown_in_private_mode_wherever_it_is_kept(owner: Owner) -> N
     runtime = runtime_of(owner)
     owner.private = True
     assert chosen(owner) is None
-    owner.private, runtime.private = False, True
+    owner.private = False
+    runtime.owner.private_mode.switch(True)
     assert chosen(owner) is None
-    runtime.private = False
+    runtime.owner.private_mode.switch(False)
     assert chosen(owner) is not None
     del owner.private  # a host whose private mode cannot be read counts as private
     assert chosen(owner) is None

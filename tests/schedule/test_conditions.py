@@ -95,3 +95,11 @@ def test_quiet_hours_may_go_over_midnight(hours: str, now: time, quiet: bool) ->
 def test_hours_that_make_no_sense_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="quiet_hours"):
         ScheduleSection(quiet_hours=text)
+
+
+def test_what_was_forgotten_is_unlearnt_in_the_next_idle_hour() -> None:
+    """Without new conversations and without a cool-down; the owner's absence and the machine count as ever."""
+    tired = replace(GOOD, new_turns=0, since_last_run=60.0)
+    assert not decide(ScheduleSection(), tired).start
+    assert decide(ScheduleSection(), replace(tired, unlearns=True)).start
+    assert not decide(ScheduleSection(), replace(tired, unlearns=True, idle=1.0)).start

@@ -152,13 +152,28 @@ def test_a_store_that_cannot_be_written_does_not_end_the_training(
 
     from aeon_plugin_ft.training.worker import run as worker
 
-    def locked(path: Path) -> Store:
+    def locked(*_: object) -> None:
         raise sqlite3.OperationalError("database is locked")
 
     run = new()
     attempt = worker.Attempt(run, RunConfig.read(run.folder))
-    monkeypatch.setattr(worker, "Store", locked)
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "acquire_lease", locked)
+        assert attempt.beat() is None
+    attempt.progress.close()
+    attempt.store.close()
+
+
+def test_a_beat_opens_the_database_no_second_time(new: Callable[[], Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    from aeon_plugin_ft.training.worker import run as worker
+
+    run = new()
+    attempt = worker.Attempt(run, RunConfig.read(run.folder))
+    attempt.beat()
+    connection = attempt.store.connection()
+    monkeypatch.setattr(worker, "Store", None)
     assert attempt.beat() is None
+    assert attempt.store.connection() is connection and attempt.store.lease_holder("training") == run.id
     attempt.progress.close()
     attempt.store.close()
 

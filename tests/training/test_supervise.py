@@ -18,6 +18,7 @@ from aeon_plugin_ft.causes import PauseCause
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import InstallError, PreemptedError, TrainingError
 from aeon_plugin_ft.store import DataFolder, Store
+from aeon_plugin_ft.training import supervise
 from aeon_plugin_ft.training.memory import chosen_micro_tokens
 from aeon_plugin_ft.training.model import Exit, Recipe, Run, RunOutcome, RunState
 from aeon_plugin_ft.training.progress import write_outcome
@@ -54,6 +55,14 @@ def test_a_child_finds_this_package_and_the_standard_library_whose_names_it_has_
     isolated = [sys.executable, "-S", "-c", code]  # without site-packages, where an editable install would help
     child = subprocess.run(isolated, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert Path(child.stdout.strip()) == Path(aeon_plugin_ft.__file__)
+
+
+def test_a_child_that_does_nothing_any_more_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervise, "HUNG_SECONDS", 1.0)
+    process = child("import time; time.sleep(600)")
+    with pytest.raises(TrainingError, match="did nothing"):
+        wait_for(process, lambda: None, "measuring")
+    assert process.poll() is not None
 
 
 def test_a_child_that_takes_too_long_is_ended() -> None:

@@ -11,8 +11,8 @@ import pytest
 
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.turns import TurnIndex, TurnKind, TurnLog, read_turns, rewrite_without
-from aeon_plugin_ft.turns import index as index_module
 from aeon_plugin_ft.turns.files import log_files
+from aeon_plugin_ft.turns.marks import MARK_BYTES
 from hooks import Turn
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def test_another_log_with_the_same_end(index: TurnIndex, open_log: LogOpener, ma
     log.close()
     (path,) = log_files(index.folder)
     lines = path.read_bytes().splitlines(keepends=True)
-    assert sum(map(len, lines[4:])) > index_module.MARK_BYTES
+    assert sum(map(len, lines[4:])) > MARK_BYTES
     lines[0] = lines[0].replace(lines[0][-10:], b'12345678"}\n'[-10:])
     lines[2] = lines[2].replace(turns[0].id.encode(), b"f" * 32)
     path.write_bytes(b"".join(lines))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import json
+import os
 import random
 import subprocess
 import sys
@@ -30,6 +31,8 @@ while True:
 """
 
 pytestmark = pytest.mark.slow
+
+KILLS = int(os.environ.get("AEON_FT_LOG_KILLS", "3"))
 
 
 def start_writer(
@@ -73,7 +76,7 @@ def check(folder: Path, named: list[str]) -> None:
     assert set(raw) == set(found)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(KILLS))
 def test_8_threads_of_250_turns_with_a_kill_in_the_middle(data: DataFolder, seed: int) -> None:
     kill_after = random.Random(seed).randint(200, 1800)
     named = acknowledged(start_writer(data.log), kill_after)

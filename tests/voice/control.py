@@ -97,16 +97,20 @@ class FakeControl:
     def correct_last(self, text: str) -> CommandResult:
         return self._do("correct_last", text)
 
-    def forget_last(self, *, count_only: bool = False) -> Forgotten:
-        self._call("forget_last", count_only)
+    def forget_last(self) -> Forgotten:
+        self._call("forget_last")
         return self.forgotten
 
-    def forget_minutes(self, minutes: int, *, count_only: bool = False) -> Forgotten:
-        self._call("forget_minutes", minutes, count_only)
+    def forget_minutes(self, minutes: int) -> Forgotten:
+        self._call("forget_minutes", minutes)
         return self.forgotten
 
-    def forget_about(self, text: str, *, count_only: bool = False) -> Forgotten:
-        self._call("forget_about", text, count_only)
+    def forget_about(self, text: str) -> Forgotten:
+        self._call("forget_about", text)
+        return self.forgotten
+
+    def forget(self, planned: Forgotten) -> Forgotten:
+        self._call("forget", planned)
         return self.forgotten
 
     def understands(self, intent: Intent) -> bool:
@@ -118,8 +122,8 @@ class FakeControl:
         self._call("facts", about)
         return self.known_facts
 
-    def forget_fact(self, text: str, *, count_only: bool = False) -> Forgotten:
-        self._call("forget_fact", text, count_only)
+    def forget_fact(self, text: str) -> Forgotten:
+        self._call("forget_fact", text)
         return self.forgotten
 
     def correct_fact(self, text: str) -> SaidFacts:
@@ -128,6 +132,10 @@ class FakeControl:
 
     def private(self, on: bool) -> CommandResult:
         return self._do("private", on)
+
+    def secret(self) -> Forgotten:
+        self._call("secret")
+        return self.forgotten
 
     def next_training(self) -> NextTraining:
         self._call("next_training")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from aeon_plugin_ft import events
-from aeon_plugin_ft.causes import EndCause, Place, PromotionCause, Refusal, Trouble
+from aeon_plugin_ft.causes import EndCause, NotTrained, Place, PromotionCause, Refusal, Trouble
 from aeon_plugin_ft.evaluation.gate import gate
 from aeon_plugin_ft.settings import GateSection
 from aeon_plugin_ft.voice.announce import ECHO_S, HUSH_S, STALE_S, Announcer, describe, gist, trouble_in_words
@@ -101,6 +101,8 @@ SPOKEN: list[tuple[events.Event, str, str]] = [
         "a versão seis",
     ),
     (events.LoggingFailed(reason="disk full"), "attention", "conversas"),
+    (events.TrainingLeft(why=NotTrained.NO_TRAINER, ordered=True, reason="x"), "finished", "falta o treinador"),
+    (events.StoreRebuilt(aside="x", reason="malformed", rows=3, todo="nothing"), "attention", "banco de dados"),
     (events.AttentionNeeded(trouble=Trouble.BACKEND, what="x", todo="start it"), "attention", "servidor"),
 ]
 

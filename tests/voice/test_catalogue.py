@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from aeon_plugin_ft import voice
-from aeon_plugin_ft.causes import Refusal, Trouble
+from aeon_plugin_ft.causes import NotTrained, Refusal, Trouble
 from aeon_plugin_ft.voice.catalogue import Catalogue, variants
 from aeon_plugin_ft.voice.control import ChangeCause, Phase, Reason, Waiting
 
@@ -19,7 +19,7 @@ def test_every_reason_has_words() -> None:
 
 
 def test_sentences_have_several_variants() -> None:
-    pieces = ("reason.", "gist.", "refusal.", "trouble.")
+    pieces = ("reason.", "gist.", "refusal.", "trouble.", "not_trained.")
     assert [key for key, found in variants().items() if not key.startswith(pieces) and len(found) < 3] == []
 
 
@@ -63,6 +63,7 @@ def test_every_sentence_is_spoken_somewhere() -> None:
     made = {f"reason.{reason.value}" for reason in Reason} | {f"next.{waiting.value}" for waiting in Waiting}
     made |= {f"why.{cause.value}" for cause in ChangeCause} | {f"status.{phase.value}" for phase in Phase}
     made |= {f"setting.ask_{name}_{switch}" for name in ("automatic", "announce") for switch in ("on", "off")}
+    made |= {f"not_trained.{why}" for why in NotTrained}
     made |= {f"refusal.{refusal}" for refusal in Refusal} | {f"trouble.{trouble}" for trouble in Trouble}
     made |= {f"forget.{entry}_many" for entry in ("ask_versions", "done_versions")}
     named = set(re.findall(r"""["']([a-z]+\.[a-z_]+)["']""", source))

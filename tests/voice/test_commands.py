@@ -27,10 +27,12 @@ from aeon_plugin_ft.voice.control import (
     Reason,
     SaidFacts,
     Status,
+    Talk,
     VersionInfo,
     Waiting,
-    reason_of,
 )
+from aeon_plugin_ft.voice.intents import Name
+from aeon_plugin_ft.voice.reasons import reason_of
 from tests.conftest import REPOSITORY
 from tests.voice.control import FakeControl
 
@@ -82,6 +84,8 @@ PLAIN: list[tuple[str, str, tuple[object, ...]]] = [
     ("não, o certo é Lima", "correct_last", ("Lima",)),
     ("entra no modo privado", "private", (True,)),
     ("sai do modo privado", "private", (False,)),
+    ("isso é segredo, não grava", "secret", ()),
+    ("cancela a troca", "undo", ()),
     ("quando vai treinar de novo", "next_training", ()),
     ("o que você sabe de mim?", "facts", ("",)),
     ("o que você sabe sobre a minha gata", "facts", ("gata",)),
@@ -247,11 +251,13 @@ def test_forgetting_asks_first(
     question = commands.answer(heard)
     assert question is not None
     assert question.endswith("?")
-    assert control.calls == [(method, (*arguments, True))]
+    assert control.calls == [(method, arguments)]
     assert commands.waiting
+    asked = control.forgotten
+    control.forgotten = Forgotten(3)
     reply = commands.answer("sim, pode apagar")
-    assert "duas conversas" in str(reply)
-    assert control.calls[1:] == [(method, (*arguments, False))]
+    assert "três conversas" in str(reply)
+    assert control.calls[1:] == [("forget", (asked,))]
     assert not commands.waiting
 
 
@@ -262,6 +268,51 @@ def test_versions_that_learnt_from_it_are_named(commands: Commands, control: Fak
     assert "a versão um e a versão três" in str(commands.answer("sim")).lower()
     control.forgotten = Forgotten(2, tuple(f"v{number:04d}" for number in range(1, 6)))
     assert "cinco versões" in str(commands.answer("esquece isso")).lower()
+
+
+def test_the_question_names_the_conversations(commands: Commands, control: FakeControl) -> None:
+    volcanoes, joke = Talk("me fala sobre vulcões, cara", NOW - 60), Talk("conta uma piada de papagaio", NOW - 90_000)
+    control.forgotten = Forgotten(1, talks=(volcanoes,))
+    question = str(commands.answer("esquece isso"))
+    assert "a conversa sobre vulcões, de hoje" in question and question.endswith("?")
+    assert not re.search(r"[\d*_#`<>{}]", question)
+    control.forgotten = Forgotten(2, talks=(volcanoes, joke))
+    commands.answer("não")
+    question = str(commands.answer("esquece tudo sobre a Marina"))
+    assert "sobre vulcões" in question and "em que você disse: conta uma piada de papagaio, de ontem" in question
+    control.forgotten = Forgotten(7, talks=(volcanoes, joke))
+    commands.answer("não")
+    assert "sete conversas, entre elas a conversa sobre vulcões" in str(commands.answer("esquece isso"))
+    control.forgotten = Forgotten(1, talks=(Talk("oi", 60.0),))
+    commands.answer("não")
+    assert "a conversa em que você disse: oi" in str(commands.answer("esquece isso"))
+
+
+def test_a_judged_reply_is_named_where_another_may_be_meant(commands: Commands, control: FakeControl) -> None:
+    control.outcome = CommandResult(talk=Talk("me fala sobre vulcões", NOW - 60))
+    assert "a conversa sobre vulcões, de hoje" in str(commands.answer("isso tá errado"))
+
+
+def test_a_secret_is_answered_with_what_became_of_it(commands: Commands, control: FakeControl) -> None:
+    control.forgotten = Forgotten(1, talks=(Talk("fala sobre o cofre", NOW),))
+    assert "esqueci a conversa sobre o cofre" in str(commands.answer("isso é segredo, não grava"))
+    control.forgotten = Forgotten(0, reason=Reason.LAST_WAS_PRIVATE)
+    assert commands.answer("isso é segredo, não grava") in variants()["private.secret_unkept"]
+    control.forgotten = Forgotten(0, reason=Reason.NOTHING_TO_FORGET)
+    assert "não encontrei" in str(commands.answer("isso é segredo, não grava"))
+
+
+def test_a_host_that_goes_on_keeping_is_said(commands: Commands, control: FakeControl) -> None:
+    control.outcome = CommandResult(whole=False)
+    assert commands.answer("modo privado") in variants()["private.on_here"]
+
+
+def test_what_was_answered_is_told(control: FakeControl) -> None:
+    told: list[Name] = []
+    commands = Commands(control, answered=told.append)
+    for heard in ("modelo atual", "bom dia", "isso tá errado"):
+        commands.answer(heard)
+    assert told == [Name.WHICH_MODEL, Name.MARK_WRONG]
 
 
 @pytest.mark.parametrize("answer", ["não", "deixa pra lá", "não, esquece", "esquece", "sim não"])
@@ -277,6 +328,17 @@ def test_another_sentence_ends_the_question(commands: Commands, control: FakeCon
     assert commands.answer("que horas são?") is None
     assert commands.answer("sim") is None
     assert len(control.calls) == 1
+
+
+@pytest.mark.parametrize("order", ["esquece isso", "apaga isso", "esquece isso aí"])
+def test_the_order_said_again_is_no_yes_and_is_asked_again(
+    commands: Commands, control: FakeControl, order: str
+) -> None:
+    for _ in range(3):
+        assert str(commands.answer(order)).endswith("?")
+    assert "forget" not in [name for name, _ in control.calls]
+    commands.answer("sim")
+    assert [name for name, _ in control.calls].count("forget") == 1
 
 
 def test_another_command_ends_the_question(commands: Commands, control: FakeControl) -> None:
@@ -405,11 +467,40 @@ def test_slow_work_is_answered_in_time_and_told_later(control: FakeControl) -> N
     control.gate.clear()
     reply = commands.answer("usa a versão sete")  # returns while the gate is closed
     assert reply in variants()["dialogue.working"]
-    assert commands.answer("volta pro modelo anterior") in variants()["dialogue.busy"]
     control.gate.set()
     _until(lambda: bool(told))
     assert "a versão sete" in told[0]
     assert [name for name, _ in control.calls] == ["use"]
+
+
+def test_one_change_of_a_kind_at_a_time(control: FakeControl) -> None:
+    told: list[str] = []
+    commands = Commands(control, say=told.append, budget_s=0.02)
+    control.gate.clear()
+    assert commands.answer("esquece isso") in variants()["dialogue.working"]
+    assert commands.answer("esquece tudo sobre a Marina") in variants()["dialogue.busy"]
+    assert commands.answer("treina agora") in variants()["dialogue.working"]
+    control.gate.set()
+    _until(lambda: len(told) == 2)
+
+
+TAKEN_DURING_A_SWAP = (
+    "isso tá errado", "aprende isso", "não, o certo é Lima", "modo privado", "sai do modo privado",
+    "isso é segredo, não grava", "desfaz a troca", "cancela a troca", "usa o modelo base", "cancela o treino",
+    "pausa o treino", "esquece isso",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("heard", TAKEN_DURING_A_SWAP)
+def test_what_the_owner_thinks_and_calls_off_is_taken_during_a_swap(control: FakeControl, heard: str) -> None:
+    told: list[str] = []
+    commands = Commands(control, say=told.append, budget_s=0.02)
+    control.gate.clear()
+    assert commands.answer("usa a versão sete") in variants()["dialogue.working"]
+    assert commands.answer(heard) in variants()["dialogue.working"]
+    _until(lambda: len(control.calls) == 2)
+    control.gate.set()
+    _until(lambda: len(told) == 2)
 
 
 def test_the_state_can_be_asked_while_something_slow_is_at_work(control: FakeControl) -> None:
@@ -431,7 +522,7 @@ def test_a_slow_question_that_nobody_can_hear_is_withdrawn(control: FakeControl)
     control.gate.set()
     _until(lambda: commands.answer("como está o treino") not in variants()["dialogue.busy"])
     assert commands.answer("sim") is None
-    assert ("forget_last", (False,)) not in control.calls
+    assert [name for name, _ in control.calls if name == "forget"] == []
 
 
 def test_a_failure_is_said_in_portuguese_and_the_next_command_works(commands: Commands, control: FakeControl) -> None:
@@ -467,6 +558,11 @@ def test_the_same_seed_gives_the_same_talk(control: FakeControl) -> None:
         ("claro que sim", True),
         ("pode esquecer", True),
         ("isso", True),
+        ("isso mesmo, pode apagar", True),
+        ("sim, esquece isso", True),
+        ("esquece isso", None),
+        ("apaga isso aí", None),
+        ("muda isso", True),
         ("não", False),
         ("melhor não", False),
         ("pode deixar", False),
@@ -511,7 +607,7 @@ def test_one_question_is_answered_once_however_many_say_yes(commands: Commands, 
         person.start()
     for person in people:
         person.join()
-    assert control.calls.count(("forget_last", (False,))) == 1
+    assert [name for name, _ in control.calls].count("forget") == 1
 
 
 def test_warming_up_loads_what_the_first_sentence_needs() -> None:

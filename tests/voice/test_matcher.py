@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+import time
+import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aeon_plugin_ft.settings import parse
-from aeon_plugin_ft.voice import matcher
+from aeon_plugin_ft.voice import tokens
 from aeon_plugin_ft.voice.adjust import KEYS
+from aeon_plugin_ft.voice.commands import yes_or_no
 from aeon_plugin_ft.voice.grammar import NUMBER, WANT, grammar, read_toml
 from aeon_plugin_ft.voice.intents import Intent, Name
 from aeon_plugin_ft.voice.matcher import match
@@ -68,9 +72,9 @@ def test_a_word_about_something_else_makes_it_no_command() -> None:
 
 
 def test_a_misheard_word_is_found_by_its_sound_and_by_its_letters() -> None:
-    assert matcher.senses("uza", "usa")["USE"] > 0.9
-    assert matcher.senses("treinamentu", "trenamentu")["TRAINING"] > 0.9
-    assert matcher.senses("treinmento", "trenmentu")["TRAINING"] > 0.8
+    assert tokens.senses("uza", "usa")["USE"] > 0.9
+    assert tokens.senses("treinamentu", "trenamentu")["TRAINING"] > 0.9
+    assert tokens.senses("treinmento", "trenmentu")["TRAINING"] > 0.8
 
 
 def test_a_real_word_that_sounds_like_a_command_needs_the_rest_to_fit() -> None:
@@ -150,9 +154,61 @@ def test_the_settings_accept_every_value_that_can_be_said() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="its time of a thread moves in steps of 15.6 ms")
 def test_matching_takes_less_than_five_milliseconds() -> None:
     match("aeon, palavra qualquer")
-    matcher.senses.cache_clear()
+    tokens.senses.cache_clear()
     score = measure(read_commands("commands_held.tsv"), read_talk("talk_held.txt"))
     assert score.p99_ms < 5
+
+
+PASTED = {
+    "words": "palavra diferente outra coisa qualquer ",
+    "fillers": "aeon oi então ",
+    "numbers": "duas mil e ",
+    "one word": "a",
+    "one number": "9",
+    "a command's beginning": "esquece tudo sobre ",
+    "a correction": "não, o certo é ",
+    "hyphens": "a-",
+    "points": "1.",
+    "accents": "e\u0301",
+}
+
+
+@pytest.mark.parametrize("chars", [4_000, 50_000, 1_000_000])
+@pytest.mark.parametrize("piece", PASTED.values(), ids=PASTED)
+def test_a_pasted_text_costs_less_than_five_milliseconds(piece: str, chars: int) -> None:
+    text = (piece * (chars // len(piece) + 1))[:chars]
+    match("aeon, palavra qualquer")
+    assert min(_milliseconds(lambda: match(text)) for _ in range(3)) < 5
+    assert min(_milliseconds(lambda: yes_or_no(text)) for _ in range(3)) < 5
+
+
+def test_words_never_heard_before_cost_no_more_in_a_long_text() -> None:
+    letters = "bcdfghjlmnpqrstvxz"
+    unknown = [f"{a}a{b}e{c}o" for a in letters for b in letters for c in letters]
+    match("aeon, palavra qualquer")
+    times = []
+    for at in range(0, 2_000, 500):
+        text = f"não, o certo é {' '.join(unknown[at : at + 500])}"
+        times.append(_milliseconds(lambda text=text: match(text)))  # type: ignore[misc]
+    assert min(times) < 5
+
+
+def _milliseconds(work: Callable[[], object]) -> float:
+    """Of this thread's processor time: another program's load does not count."""
+    began = time.thread_time()
+    work()
+    return (time.thread_time() - began) * 1000
+
+
+def test_a_long_correction_is_whole_and_without_its_closing_politeness() -> None:
+    told = " ".join(f"palavra{number}" for number in range(200))
+    intent = match(f"não, o certo é {told}, por favor")
+    assert intent is not None and (intent.name, intent.text) == (Name.CORRECT, told)
+
+
+def test_a_slot_is_cut_where_its_words_are_however_accents_are_written() -> None:
+    heard = unicodedata.normalize("NFD", "não, o certo é São João, tá bom?")
+    assert label(match(heard)) == "correct São João"
 
 
 def test_the_grammar_has_words_for_every_concept() -> None:

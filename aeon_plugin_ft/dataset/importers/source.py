@@ -11,13 +11,19 @@ import codecs
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from aeon_plugin_ft.dataset.importers.mojibake import MOJIBAKE, is_certain, is_sound, mend_value, mended
 from aeon_plugin_ft.errors import InputFileError
 
 SAMPLE_BYTES = 64 * 1024
 BLOCK_BYTES = 1 << 20
 LONGEST_LINE = 8 << 20
-"""A "line" beyond this many bytes is handed out in pieces, so that one hostile line cannot fill the memory."""
+"""A line of more bytes is left out and counted, so that one hostile line cannot fill the memory."""
+
+LONGEST_FOREIGN = 16 * 1024
+"""A line of more bytes keeps what is UTF-8 in it; of a shorter one that is not, all is read as cp1252."""
+_FOREIGN = "aeon_ft_cp1252"
 
 _CONTROLS = bytes(c for c in range(32) if c not in b"\t\n\r\f\x1b\b\x00")
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
@@ -27,8 +33,16 @@ _MAGIC = (
     (b"SQLite format 3\x00", "is a database, not a conversation", "Give a log or an exported chat"),
     (b"%PDF", "is a PDF", "Export the chat as text or JSON instead"),
 )
-# A lead byte of UTF-8 seen through cp1252 or latin-1, followed by a continuation byte seen the same way.
-MOJIBAKE = re.compile("[ÂÃÄÅâðï][\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]")
+
+
+def _as_cp1252(error: UnicodeError) -> tuple[str, int]:
+    """What to put in the place of bytes that are not UTF-8."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return error.object[error.start : error.end].decode("cp1252", errors="replace"), error.end
+
+
+codecs.register_error(_FOREIGN, _as_cp1252)
 
 
 class Source:
@@ -45,8 +59,14 @@ class Source:
         self.encoding = _encoding(path, head)
         self._repaired = 0
         self._replaced_lines = 0
+        self._left_out = 0
         self.ends_with_newline = True
-        self.sample = self._sample(head)
+        self.suspect = False
+        """Whether a piece that was handed out unmended holds what looks as if it had been encoded twice."""
+        self._sound = False
+        raw = self._raw_sample(head)
+        self._sound = is_sound(raw)
+        self.sample = self._mend(raw)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -58,6 +78,9 @@ class Source:
             notes.append(f"{self._replaced_lines} lines of {self.path.name} are not UTF-8; they were read as cp1252")
         if self._repaired:
             notes.append(f"{self._repaired} lines of {self.path.name} were encoded twice and have been repaired")
+        if self._left_out:
+            megabytes = LONGEST_LINE >> 20
+            notes.append(f"{self._left_out} lines of {self.path.name} are longer than {megabytes} MB and were left out")
         return tuple(notes)
 
     def lines(self) -> Iterator[tuple[int, str]]:
@@ -69,7 +92,29 @@ class Source:
                 number += 1
 
     def blocks(self) -> Iterator[list[str]]:
-        """The same lines in lists of about a megabyte, for loops that must be fast."""
+        """The same lines in lists of about a megabyte, for loops that must be fast. In the place of a line that is
+        left out stands an empty one, so that the others keep their numbers."""
+        self._left_out, inside = 0, False
+        for lines, whole in self.pieces():
+            if inside and whole:
+                # The end of the long line, which has its empty one already.
+                lines, inside = lines[1:], False
+            elif not whole:
+                lines = lines[:-1] if inside else [*lines[:-1], ""]
+                self._left_out += not inside
+                inside = True
+            yield lines
+
+    def mend(self, value: Any) -> Any:
+        """A value that was read from unmended text, with its texts mended."""
+        made = mend_value(value, self._sound)
+        self._repaired += made != value
+        return made
+
+    def pieces(self, *, mend: bool = True) -> Iterator[tuple[list[str], bool]]:
+        """The text in lists of lines, and whether the last line of a list ends with it. A line that is too long to be
+        handed out whole goes on in the next list. Without `mend` the text stays as it is in the file: a document has
+        no lines, and its texts are mended one by one."""
         self._repaired = self._replaced_lines = 0
         # Two bytes in UTF-16. The BOM is taken off once, by hand: only the first block has one.
         newline = "\n".encode(self.encoding.removesuffix("-sig"))
@@ -82,30 +127,38 @@ class Source:
                 if cut == 0 and len(data) < LONGEST_LINE:
                     rest = data
                     continue
-                # A line longer than LONGEST_LINE is cut, between characters in UTF-16 at least.
-                cut = cut or len(data) - len(data) % len(newline)
+                whole = cut > 0
+                # A line longer than LONGEST_LINE is cut, between characters.
+                cut = cut or _between_characters(data, self.encoding)
                 rest = data[cut:]
-                yield self._lines_of(data[:cut])
+                yield self._lines_of(data[:cut], mend), whole
         self.ends_with_newline = not rest
         if rest:
-            yield self._lines_of(rest)
+            yield self._lines_of(rest, mend), True
 
-    def _sample(self, head: bytes) -> str:
+    def _raw_sample(self, head: bytes) -> str:
         data = head.removeprefix(_bom(head))
         if len(head) == SAMPLE_BYTES:
             newline = "\n".encode(self.encoding.removesuffix("-sig"))
             data = data[: _last_line_end(data, newline) or len(data) - len(data) % len(newline)]
-        return "\n".join(self._lines_of(data))
+        return self._text_of(data).removesuffix("\n")
 
-    def _lines_of(self, data: bytes) -> list[str]:
+    def _lines_of(self, data: bytes, mend: bool) -> list[str]:
+        text = self._text_of(data)
+        if mend:
+            text = self._mend(text)
+        elif not self.suspect:
+            self.suspect = is_certain(text)
+        return text.removesuffix("\n").split("\n")
+
+    def _text_of(self, data: bytes) -> str:
         text = self._decode(data)
         if "\x00" in text:
             text = text.replace("\x00", "")
         # The first carriage return of a CRLF may be doubled by two text-mode layers.
         if "\r" in text:
             text = text.replace("\r\r\n", "\n").replace("\r\n", "\n")
-        text = self._mend(text)
-        return text.removesuffix("\n").split("\n")
+        return text
 
     def _decode(self, data: bytes) -> str:
         if self.encoding not in {"utf-8", "utf-8-sig"}:
@@ -121,7 +174,9 @@ class Source:
             return line.decode("utf-8")
         except UnicodeDecodeError:
             self._replaced_lines += 1
-            return line.decode("cp1252", errors="replace")
+            # A document on one line is not made of other bytes because one of them is.
+            whole = len(line) <= LONGEST_FOREIGN
+            return line.decode("cp1252", errors="replace") if whole else line.decode("utf-8", errors=_FOREIGN)
 
     def _mend(self, text: str) -> str:
         if not MOJIBAKE.search(text):
@@ -129,14 +184,19 @@ class Source:
         return "\n".join(self._mend_line(line) for line in text.split("\n"))
 
     def _mend_line(self, line: str) -> str:
-        if not MOJIBAKE.search(line):
-            return line
-        import ftfy
+        made = mended(line, self._sound)
+        self._repaired += made != line
+        return made
 
-        # ftfy is slow to load and to run, so it gets only the lines in which the pattern has hit.
-        mended: str = ftfy.fix_encoding(line)
-        self._repaired += mended != line
-        return mended
+
+def _between_characters(data: bytes, encoding: str) -> int:
+    """A place near the end of the data at which no character is cut."""
+    if encoding.startswith("utf-16"):
+        return len(data) - len(data) % 2
+    end = len(data)
+    while encoding.startswith("utf-8") and end > len(data) - 4 and data[end - 1] & 0xC0 == 0x80:
+        end -= 1
+    return end - 1 if encoding.startswith("utf-8") and data[end - 1] >= 0xC0 else end
 
 
 def _last_line_end(data: bytes, newline: bytes) -> int:

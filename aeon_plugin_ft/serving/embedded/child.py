@@ -6,6 +6,7 @@ signal and no fork is used and no child outlives this process, however it ends.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -14,18 +15,22 @@ import secrets
 import subprocess
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from aeon_plugin_ft.errors import BackendDownError, ServingError
 from aeon_plugin_ft.processes.children import interpreter, start
+from aeon_plugin_ft.processes.stillness import Stillness
+from aeon_plugin_ft.serving.embedded.health import Health
 from aeon_plugin_ft.serving.embedded.server import ServerConfig
 from aeon_plugin_ft.store import private
 from aeon_plugin_ft.training.supervise import search_path
 
 START_SECONDS = 300.0
 """A large model on a slow disk takes minutes to load."""
+STILL_SECONDS, LOADING_SECONDS = 60.0, 0.05
+"""One that takes less than so much processor time in so long does not load anything."""
+LOOK_SECONDS = 1.0
 GOODBYE_SECONDS = 5.0
 """A child that was told to leave and is still there after this is killed."""
 CALM_THREADS = {"OMP_WAIT_POLICY": "passive"}
@@ -99,9 +104,18 @@ class EmbeddedChild:
         """Let it finish the requests that it has, at most `seconds`, then end it."""
         if self.alive:
             self._order(f"drain {seconds}\n")
-            if not self.wait(seconds + GOODBYE_SECONDS):
-                self.kill()
+            health, deadline = self.health(), time.monotonic() + seconds + GOODBYE_SECONDS
+            while not self.wait(LOOK_SECONDS):
+                # Nothing under way comes to an end in one that hangs.
+                if time.monotonic() > deadline or (health is not None and health.hangs()):
+                    self.kill()
         self.stop()
+
+    def health(self) -> Health | None:
+        """What tells whether it answers; None before it is ready, and when it has ended."""
+        if self.address is None or self.pid is None:
+            return None
+        return Health(self.address.url, self.config.token, self.pid)
 
     def stop(self) -> None:
         """End it now; a request in flight is cut off."""
@@ -147,18 +161,25 @@ class EmbeddedChild:
         lines: queue.Queue[str] = queue.Queue()
         reader = threading.Thread(target=lambda: lines.put(process.stdout.readline()), daemon=True)  # type: ignore[union-attr]
         reader.start()
-        try:
-            line = lines.get(timeout=timeout)
-        except queue.Empty:
-            raise BackendDownError(
-                f"The embedded server was not ready after {timeout:.0f} s", "Try again when the machine is less busy"
-            ) from None
+        line = self._first_line(lines, timeout, process.pid)
         try:
             return int(json.loads(line)["port"])
         except (ValueError, KeyError):
             # It has said that it failed, or its stdout has ended: its exit code is part of the reason.
             process.wait()
             raise self._failure() from None
+
+    def _first_line(self, lines: queue.Queue[str], timeout: float, pid: int) -> str:
+        deadline, still = time.monotonic() + timeout, Stillness(pid, STILL_SECONDS, LOADING_SECONDS)
+        while (left := deadline - time.monotonic()) > 0 and not still.lasts():
+            with contextlib.suppress(queue.Empty):
+                return lines.get(timeout=min(left, LOOK_SECONDS))
+        raise BackendDownError(
+            "The embedded server did nothing while it should load"
+            if left > 0
+            else f"The embedded server was not ready after {timeout:.0f} s",
+            "Try again when the machine is less busy",
+        )
 
     def _failure(self) -> ServingError:
         name = Path(self.config.model).name
@@ -208,119 +229,3 @@ def new_config(
         warm_prompt=warm_prompt,
         reply_tokens=reply_tokens,
     )
-
-
-class SupervisedChild:
-    """A child that is started again when it dies, at the same address, so that its route stays good.
-
-    It waits longer before each try; after MAX_RESTARTS deaths in a row `failure` says why, and it is tried once every
-    REST_SECONDS only: memory that was short for a while is free again some time.
-    Where it cannot start at its address (another program may have taken the port), the next try is at a new one
-    with a new token, and `on_moved` hears of both.
-    """
-
-    FIRST_WAIT = 0.25
-    MAX_WAIT = 30.0
-    MAX_RESTARTS = 6
-    REST_SECONDS = 60.0
-    HEALTHY_SECONDS = 60.0
-
-    def __init__(
-        self, config: ServerConfig, log: Path, on_moved: Callable[[Address, ServerConfig], None] = lambda *_: None
-    ) -> None:
-        self.on_moved = on_moved
-        self.restarts = 0
-        self.failure: str | None = None
-        self._config, self._log = config, log
-        self._child = EmbeddedChild(config, log)
-        self._leaving = threading.Event()
-        self._guard = threading.Lock()
-        self._watcher: threading.Thread | None = None
-
-    def start(self, timeout: float = START_SECONDS) -> Address:
-        """Raises ServingError."""
-        address = self._child.start(timeout)
-        self._config = replace(self._config, port=address.port)
-        self._watcher = threading.Thread(target=self._watch, name=f"embedded-{address.port}", daemon=True)
-        self._watcher.start()
-        return address
-
-    @property
-    def config(self) -> ServerConfig:
-        """As the child runs now, with the port that it was given."""
-        return self._config
-
-    @property
-    def alive(self) -> bool:
-        """Whether a child runs at this moment; between two tries none does."""
-        return self._child.alive
-
-    @property
-    def pid(self) -> int | None:
-        """Of the child at this moment, which a restart replaces."""
-        return self._child.pid
-
-    def drain(self, seconds: float) -> None:
-        """Let it finish the requests that it has, then end it."""
-        # Looked up when it is run: `_restart` may put another child in place meanwhile.
-        self._leave(lambda: self._child.drain(seconds))
-
-    def stop(self) -> None:
-        """End it now."""
-        self._leave(lambda: self._child.stop())
-
-    def _leave(self, end: Callable[[], None]) -> None:
-        self._leaving.set()
-        if not self._guard.acquire(timeout=0.1):  # it is being started again, which a kill ends
-            # Without the guard, which the start holds: it ends at once with an error, and `_restart` lets go.
-            self._child.kill()
-            self._guard.acquire()
-        try:
-            end()
-        finally:
-            self._guard.release()
-        if self._watcher is not None:
-            self._watcher.join()
-
-    def _watch(self) -> None:
-        deaths = 0
-        while not self._leaving.is_set():
-            started = time.monotonic()
-            self._child.wait()
-            if self._leaving.is_set():
-                return
-            # One that served for a while has not failed to start: the waits begin anew.
-            deaths = 1 if time.monotonic() - started > self.HEALTHY_SECONDS else deaths + 1
-            if self._leaving.wait(self._rest(deaths)):
-                return
-            self._restart()
-
-    def _rest(self, deaths: int) -> float:
-        """Seconds until the next try."""
-        if deaths > self.MAX_RESTARTS:
-            self.failure = f"it died {deaths} times in a row: {self._child.reason()}"
-            return self.REST_SECONDS
-        return min(self.MAX_WAIT, self.FIRST_WAIT * 2.0 ** (deaths - 1))
-
-    def _restart(self) -> None:
-        """A failed start counts as a death: the loop sees a child that is not alive."""
-        with self._guard:
-            if self._leaving.is_set():
-                return
-            self._child.stop()
-            # The last start failed, perhaps because its port is another program's now. A new address needs a new token:
-            # the old one may have been sent to whoever answers at the old address.
-            moving = self.failure is not None
-            config = replace(self._config, port=0, token=new_token()) if moving else self._config
-            self._child = EmbeddedChild(config, self._log)
-            try:
-                address = self._child.start()
-            except ServingError as error:
-                self.failure = error.what
-                return
-            self._config = replace(config, port=address.port)
-            self.failure = None
-            self.restarts += 1
-        if moving:
-            # Outside the guard: the listener may itself end this child.
-            self.on_moved(address, self._config)

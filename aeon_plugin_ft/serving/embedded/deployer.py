@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 import shutil
 import threading
 from collections.abc import Callable
@@ -23,10 +22,13 @@ from typing import Any
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.errors import BackendDownError, BackendRefusedError, ServingError
 from aeon_plugin_ft.http import HttpServer
+from aeon_plugin_ft.processes.cores import usable_cores
 from aeon_plugin_ft.registry.model import Version
 from aeon_plugin_ft.serving.ask import warm
-from aeon_plugin_ft.serving.embedded.child import Address, SupervisedChild, new_config
+from aeon_plugin_ft.serving.embedded.child import Address, new_config
+from aeon_plugin_ft.serving.embedded.prompts import without_thoughts
 from aeon_plugin_ft.serving.embedded.server import ServerConfig
+from aeon_plugin_ft.serving.embedded.supervised import SupervisedChild
 from aeon_plugin_ft.serving.embedded.window import keeps_all
 from aeon_plugin_ft.serving.journal import SwapStep, process_lives, process_name
 from aeon_plugin_ft.serving.model import Deployer, Deployment, OnMoved, OnStep, unheard
@@ -108,6 +110,7 @@ class EmbeddedDeployer(Deployer):
                 f"The embedded server of {deployment.version} is down{why}",
                 "It is being started again; `aeon-ft doctor`",
             )
+        served.child.require_awake()
         self._prove(served)
 
     def fits(self, deployment: Deployment, settings: ServeSection) -> bool:
@@ -163,9 +166,9 @@ class EmbeddedDeployer(Deployer):
             raise ServingError(f"{base.spec} has no GGUF file", "Set [base] model to a GGUF of the same model")
         context, threads, reply_tokens = _size(settings)
         config = new_config(base.gguf, adapter, f"aeon-ft:{name}", context, threads, self.system_prompt(), reply_tokens)
-        keep_all = keeps_all(base.gguf, config.context * config.slots)
+        config = replace(config, keep_all=keeps_all(base.gguf, config.context * config.slots))
         # A version was taught replies without thoughts; the base is left as it is.
-        return replace(config, keep_all=keep_all, at_once=adapter is not None)
+        return config if adapter is None else without_thoughts(config)
 
     def _start(
         self, name: str, config: ServerConfig, adapter: Path | None, base_digest: str, digest: str, on_moved: OnMoved
@@ -245,13 +248,7 @@ def sweep(root: Path) -> list[str]:
 
 def _size(settings: ServeSection) -> tuple[int, int, int]:
     """Tokens of context, threads, and tokens of a reply that does not end by itself."""
-    return settings.context_tokens, settings.threads or _cores(), settings.max_reply_tokens
-
-
-def _cores() -> int:
-    import psutil
-
-    return psutil.cpu_count(logical=False) or os.cpu_count() or 1
+    return settings.context_tokens, settings.threads or usable_cores(), settings.max_reply_tokens
 
 
 def _refuse_strangers(version: Version | None, base: BaseModel) -> None:

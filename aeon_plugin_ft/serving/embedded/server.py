@@ -21,12 +21,9 @@ import sys
 import threading
 import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import IO, Any
 
-from aeon_plugin_ft.base.thinking import closed_template
 from aeon_plugin_ft.processes.parent import ParentPipe, leave_now
-from aeon_plugin_ft.weights.gguf_file import GgufFile
 
 LOG_SECONDS = 5.0
 POLL_SECONDS = 0.05
@@ -44,7 +41,8 @@ class ServerConfig:
     are computed at once (others wait). `port` 0: any free one. `warm_prompt` is a system prompt whose
     computation is kept for the first question; "" for none. `reply_tokens` ends a reply that does not end by
     itself, when the request says nothing; -1: the context does. `keep_all`: also what lies beyond the window that a
-    model attends to is kept (see window.py). `at_once`: replies come without thoughts, as training taught them."""
+    model attends to is kept (see window.py). `at_once`: replies come without thoughts, as training taught them (see
+    prompts.py). `template`: a chat template in place of the file's; "" for that."""
 
     model: str
     adapter: str | None
@@ -58,6 +56,7 @@ class ServerConfig:
     reply_tokens: int = -1
     keep_all: bool = False
     at_once: bool = False
+    template: str = ""
 
     def line(self) -> str:
         """As the first line of the child's stdin."""
@@ -141,19 +140,12 @@ def _load(config: ServerConfig) -> Any:
     params.endpoint_metrics = True
     params.verbosity = ERRORS_ONLY
     if config.at_once:
-        _without_thoughts(params)
+        params.default_template_kwargs = {"enable_thinking": "false"}
+    if config.template:
+        params.chat_template = config.template
     if config.adapter is not None:
         params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(config.adapter, 1.0)]
     return xllamacpp.Server(params)
-
-
-def _without_thoughts(params: Any) -> None:
-    """As training renders a prompt: see base/thinking.py."""
-    params.default_template_kwargs = {"enable_thinking": "false"}
-    with GgufFile(Path(params.model.path)) as file:
-        closed = closed_template(str(file.get("tokenizer.chat_template") or ""))
-    if closed is not None:
-        params.chat_template = closed
 
 
 def _warm(server: Any, prompt: str) -> None:

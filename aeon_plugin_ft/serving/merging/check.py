@@ -8,7 +8,6 @@ reference (torch) leaves its log-probabilities in a file, the second (llama.cpp)
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ import numpy.typing as npt
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.dataset.frozen import read_messages
 from aeon_plugin_ft.errors import ServingError
+from aeon_plugin_ft.processes.cores import usable_cores
 from aeon_plugin_ft.registry.model import Version
 from aeon_plugin_ft.serving.merging.worker.run import run_job, serve_job
 from aeon_plugin_ft.store import DataFolder
@@ -155,7 +155,7 @@ def _server(gguf: Path, tokens: int) -> Any:
 
 def half_the_cores() -> int:
     """Threads that wait for one another are slowest when the owner's programs take a core away from them."""
-    return max(1, (os.cpu_count() or 2) // 2)
+    return max(1, usable_cores() // 2)
 
 
 def _next_token(server: Any, tokens: list[int], letter: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:

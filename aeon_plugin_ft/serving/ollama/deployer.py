@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 
 from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.base.ollama_names import canonical_name
 from aeon_plugin_ft.errors import ServingError
 from aeon_plugin_ft.registry.model import Version
 from aeon_plugin_ft.serving.ask import warm
@@ -22,6 +23,7 @@ from aeon_plugin_ft.serving.ollama.server import OllamaServer
 from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.store import DataFolder
 from hooks.providers import ollama_url
+from hooks.providers.secrets import Logins
 
 
 class OllamaDeployer(Deployer):
@@ -37,12 +39,14 @@ class OllamaDeployer(Deployer):
     ) -> None:  # fmt: skip
         self.data, self.system_prompt = data, system_prompt
         self._say, self._pause = say, pause
+        self._logins = Logins()
         self._servers: dict[str, OllamaServer] = {}
         self._guard = threading.Lock()
 
     def server(self, url: str) -> OllamaServer:
         """The Ollama at an address, with its kept-alive connections."""
         with self._guard:
+            url = self._logins.whole(url)
             if url not in self._servers:
                 self._servers[url] = OllamaServer(self.data, url, self._say, self._pause)
             return self._servers[url]
@@ -64,7 +68,7 @@ class OllamaDeployer(Deployer):
     def check(self, deployment: Deployment) -> None:
         """Raise ServingError unless the tag is there under the same digest, in memory, and says something."""
         server = self._server_of(deployment)
-        listed = server.client.tags().get(deployment.model)
+        listed = server.client.tags().get(canonical_name(deployment.model))
         if listed is None:
             raise ServingError(
                 f"Ollama no longer has {deployment.model}", f"Deploy {deployment.version} again, or go back to the base"
@@ -75,7 +79,7 @@ class OllamaDeployer(Deployer):
                 f"{deployment.digest[:19]}",
                 f"Deploy {deployment.version} again; it gets a name of its own",
             )
-        server.require_running(deployment.model, deployment.digest)
+        server.require_running(canonical_name(deployment.model), deployment.digest)
         if not server.client.says_something(deployment.model, self.system_prompt()):
             raise ServingError(f"{deployment.model} answers nothing", "Go back to the version before")
 
@@ -85,7 +89,8 @@ class OllamaDeployer(Deployer):
 
     def retire(self, deployment: Deployment, settings: ServeSection) -> None:
         """Take its tag out of memory; it stays on the disk for going back, within what `settings` allow."""
-        self._server_of(deployment).retire(deployment.model, settings)
+        self._logins.whole(ollama_url(settings.ollama_url))  # a deployment out of the journal has none
+        self._server_of(deployment).retire(canonical_name(deployment.model), settings)
 
     def abandon(self, version: str, settings: ServeSection) -> None:
         """Remove tags that were never proven, and the memory of a proven one that nobody uses."""
@@ -95,8 +100,8 @@ class OllamaDeployer(Deployer):
         """From every Ollama that we ever gave it to: the address may have been changed since."""
         here = self.server(ollama_url(settings.ollama_url))
         # {here.url}: lists of the time of one Ollama name none.
-        for url in here.ledger.addresses(version) | {here.url}:
-            self.server(url).discard(version)
+        for server in {self.server(url) for url in here.ledger.addresses(version)} | {here}:
+            server.discard(version)
         report_file(self.data, version).unlink(missing_ok=True)
 
     def close(self) -> None:

@@ -18,6 +18,7 @@ from aeon_plugin_ft.errors import ServingError
 from aeon_plugin_ft.serving.ollama.create import blob_digest
 from aeon_plugin_ft.store.files import write_json
 from aeon_plugin_ft.weights.merge import KEY_ADAPTER
+from hooks.providers.secrets import without_login
 
 MODEL = "aeon-ft"
 
@@ -40,6 +41,8 @@ class OurTag:
     blob: str = ""
     url: str = ""
     """"" in a list of the time when there was one Ollama only: then it is the one that is asked now."""
+    adopted: bool = False
+    """Whether it was there before we came, of the same content: used, and never ours to delete."""
 
     @property
     def key(self) -> str:
@@ -51,7 +54,8 @@ class Ledger:
     """The tags that we made in the Ollama at `url`, on disk."""
 
     def __init__(self, file: Path, url: str) -> None:
-        self.file, self.url = file, url
+        # Without a name and password in it, also in lists of the time when those were kept.
+        self.file, self.url = file, without_login(url)
 
     def read(self) -> dict[str, OurTag]:
         """By name."""
@@ -61,7 +65,9 @@ class Ledger:
         """Of every Ollama that was given this version."""
         return {tag.url for tag in self._all() if tag.version == version and tag.url}
 
-    def add(self, name: str, version: str, content: str, digest: str = "", blob: str = "") -> None:
+    def add(
+        self, name: str, version: str, content: str, digest: str = "", blob: str = "", *, adopted: bool = False
+    ) -> None:  # fmt: skip
         """Note a tag of ours, or what is now known of one that is noted: `digest` once it is proven, `blob` once it is
         sent."""
         with _WRITING:
@@ -69,7 +75,7 @@ class Ledger:
             # A second note of the same tag keeps its age, and the upload that was noted with the first.
             old = next((tag for tag in tags if tag.name == name and tag.url in ("", self.url)), None)
             order = old.order if old else 1 + max((tag.order for tag in tags), default=0)
-            made = OurTag(name, version, content, digest, order, blob or (old.blob if old else ""), self.url)
+            made = OurTag(name, version, content, digest, order, blob or (old.blob if old else ""), self.url, adopted)
             self._write([*(tag for tag in tags if tag is not old), made])
 
     def remove(self, name: str) -> None:
@@ -83,7 +89,7 @@ class Ledger:
     def _all(self) -> list[OurTag]:
         try:
             content = json.loads(self.file.read_text(encoding="utf-8"))
-            return [OurTag(**entry) for entry in content.values()]
+            return [OurTag(**{**entry, "url": without_login(entry.get("url", ""))}) for entry in content.values()]
         except FileNotFoundError:
             return []
         except (OSError, ValueError, TypeError, AttributeError) as error:
@@ -114,7 +120,7 @@ def too_many(
 
     `never` are names that stay whatever happens (in use, or the way back).
     """
-    by_age = sorted(tags, key=lambda tag: tag.order)
+    by_age = sorted((tag for tag in tags if not tag.adopted), key=lambda tag: tag.order)
     free = [tag for tag in by_age if tag.name not in never]
     gone = free[: max(0, len(by_age) - keep)]
     left = sum(sizes.get(tag.name, 0) for tag in by_age if tag not in gone)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.errors import ServingError
@@ -22,9 +23,11 @@ from aeon_plugin_ft.serving.openai.server import Flavour, OpenAIServer
 from aeon_plugin_ft.serving.smoke import smoke_test
 from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.store import DataFolder
-from aeon_plugin_ft.weights.adapter import WEIGHTS, adapter_digest
+from aeon_plugin_ft.store.digest import sha256
+from aeon_plugin_ft.weights.adapter import WEIGHTS, adapter_digest, read_adapter
 from aeon_plugin_ft.weights.lora_gguf import export_lora_gguf
 from hooks import Route
+from hooks.providers.secrets import Logins, without_login
 
 NAMES = 20
 
@@ -51,13 +54,13 @@ class OpenAIDeployer(Deployer):
         system_prompt: Callable[[], str] = str,
     ) -> None:  # fmt: skip
         self.data, self.system_prompt = data, system_prompt
-        self._token = token
+        self._token, self._logins = token, Logins()
         self._servers: dict[tuple[str, str | None], OpenAIServer] = {}
         self._guard = threading.Lock()
 
     def server(self, url: str) -> OpenAIServer:
         """The one at an address, with its kept-alive connections; another key gets connections of its own."""
-        key = url, self._token()
+        key = self._logins.whole(url), self._token()
         with self._guard:
             if key not in self._servers:
                 self._servers[key] = OpenAIServer(*key)
@@ -73,15 +76,13 @@ class OpenAIDeployer(Deployer):
         that it was started with it. Raises ServingError."""
         server = self.server(address(settings))
         flavour = server.flavour()
+        if flavour == "llama":
+            return self._on_llama(server, version, base, settings, on_step)
         if version is None:
             return self._prove(server, "base", server.base_name(), "base", None, on_step)
-        if version.base_digest != base.digest:
-            raise ServingError(f"{version.name} was trained on another base than {base.spec}", "Train again on it")
-        digest = adapter_digest(version.adapter)
-        # Its adapter was given on the command line, and its one model answers with it.
-        if flavour == "llama":
-            self._require_started_with(server, version, base, digest)
-            return self._prove(server, version.name, server.base_name(), digest, version, on_step)
+        _refuse_strangers(version, base)
+        # These servers answer a damaged file with an error of their own insides.
+        digest = read_adapter(version.adapter).digest
         name, loaded = self._load(server, flavour, version, digest, settings)
         # How each is asked for an adapter: vLLM by its name alone, SGLang as "base:adapter".
         model = name if flavour == "vllm" else f"{server.base_name()}:{name}"
@@ -99,12 +100,15 @@ class OpenAIDeployer(Deployer):
     def check(self, deployment: Deployment) -> None:
         """Raise ServingError unless the server still has it and answers."""
         server = self._server_of(deployment)
-        if server.flavour() == "vllm" and deployment.model not in {card["id"] for card in server.cards()}:
+        flavour = server.flavour()
+        if flavour == "llama":
+            self._require_same(server, deployment)
+        if flavour == "vllm" and deployment.model not in {card["id"] for card in server.cards()}:
             raise ServingError(
                 f"The model server no longer has {deployment.model} (was it restarted?)",
                 f"Deploy {deployment.version} again",
             )
-        server.say_something(deployment.model, self.system_prompt())
+        server.say_something(deployment.model, self.system_prompt(), deployment.route.adapters)
 
     def warm_prompt(self, deployment: Deployment) -> None:
         """Ask once under the owner's prompt, which the server's prefix cache then holds."""
@@ -112,6 +116,7 @@ class OpenAIDeployer(Deployer):
 
     def retire(self, deployment: Deployment, settings: ServeSection) -> None:
         """Unload the adapter; the server ends the requests that use it first."""
+        self._logins.whole(address(settings))  # a deployment out of the journal has none
         server = self._server_of(deployment)
         if deployment.version != "base" and (flavour := server.flavour()) != "llama":
             server.unload(flavour, deployment.model.rpartition(":")[2])
@@ -148,17 +153,18 @@ class OpenAIDeployer(Deployer):
         return self.server(str(deployment.route.base_url))
 
     def _prove(
-        self, server: OpenAIServer, name: str, model: str, digest: str, version: Version | None, on_step: OnStep
-    ) -> Deployment:
+        self, server: OpenAIServer, name: str, model: str, digest: str, version: Version | None, on_step: OnStep,
+        adapters: tuple[tuple[int, float], ...] = (), proof: Mapping[str, Any] | None = None,
+    ) -> Deployment:  # fmt: skip
         """A candidate must only say something: its replies are the gate's to judge, with a verdict."""
         on_step(SwapStep.LOADED)
-        route = Route("openai", model, base_url=server.url, token=self._token(), version=name)
+        route = Route("openai", model, base_url=server.url, token=self._token(), version=name, adapters=adapters)
         if version is None or version.state is not VersionState.CANDIDATE:
             smoke_test(route, thinks=True, trained=version is not None)
         # Last: what it computes for the owner's prompt is there for the first reply.
-        server.say_something(model, self.system_prompt())
+        server.say_something(model, self.system_prompt(), adapters)
         on_step(SwapStep.PROVED)
-        return Deployment(name, self.name, model, digest, route)
+        return Deployment(name, self.name, model, digest, route, proof or {})
 
     def _load(
         self, server: OpenAIServer, flavour: Flavour, version: Version, digest: str, settings: ServeSection
@@ -179,21 +185,62 @@ class OpenAIDeployer(Deployer):
 
     def _path(self, version: Version, settings: ServeSection) -> str:
         """The adapter's folder as the server sees it."""
-        if not settings.openai_folder:
-            return str(version.adapter.absolute())
-        inside = version.adapter.absolute().relative_to(self.data.root)
-        return str(PurePosixPath(settings.openai_folder, *inside.parts))
+        return self._seen_by_server(version.adapter, settings)
 
-    def _require_started_with(self, server: OpenAIServer, version: Version, base: BaseModel, digest: str) -> None:
-        """Raise ServingError, with the command, unless the llama-server was started with this adapter."""
-        file = self.data.serving / f"adapter-{version.name}-{digest[7:15]}.gguf"
-        if not file.exists():
-            export_lora_gguf(version.adapter, base, file)
-        if [Path(str(item.get("path"))).name for item in server.active_adapters()] != [file.name]:
-            raise ServingError(
-                f"The llama-server at {server.url} was not started with {version.name}",
-                f'Start it with: llama-server -m "{base.gguf}" --lora "{file}" --cache-ram 0',
-            )
+    # -- a llama-server --------------------------------------------------------------------------
+
+    def _on_llama(
+        self, server: OpenAIServer, version: Version | None, base: BaseModel, settings: ServeSection, on_step: OnStep
+    ) -> Deployment:
+        """Its adapters were given on its command line. Each call says which of them it wants, and how strongly: without
+        that the base would be answered by the adapter, and a version at whatever scale somebody has set."""
+        there, name, digest, wanted = server.adapters(), "base", "base", None
+        proof: dict[str, Any] = {"model_file": server.model_file()}
+        if version is not None:
+            _refuse_strangers(version, base)
+            name, digest = version.name, adapter_digest(version.adapter)
+            file = self.data.serving / f"adapter-{name}-{digest[7:15]}.gguf"
+            if not file.exists():
+                export_lora_gguf(version.adapter, base, file)
+            seen = {str(file), self._seen_by_server(file, settings)}
+            wanted = next((id for id, path in there.items() if path in seen or _same_file(Path(path), file)), None)
+            if wanted is None:
+                raise ServingError(
+                    f"The llama-server at {without_login(server.url)} was not started with {name}",
+                    f'Start it with: llama-server -m "{base.gguf}" --lora "{file}" --cache-ram 0',
+                )
+            proof["adapter_file"] = there[wanted]
+        adapters = tuple((id, 1.0 if id == wanted else 0.0) for id in sorted(there))
+        return self._prove(server, name, server.base_name(), digest, version, on_step, adapters, proof)
+
+    def _require_same(self, server: OpenAIServer, deployment: Deployment) -> None:
+        """Raise ServingError where the server was started again with another model or other adapters."""
+        there, proof = server.adapters(), deployment.proof
+        wanted = next((id for id, scale in deployment.route.adapters if scale), None)
+        same = set(there) == {id for id, _ in deployment.route.adapters}
+        same = same and (wanted is None or there[wanted] == proof.get("adapter_file", there[wanted]))
+        if not same or server.model_file() != proof.get("model_file", server.model_file()):
+            where, name = without_login(server.url), deployment.version
+            what = f"The llama-server at {where} was started again with other files than {name} had"
+            raise ServingError(what, f"Deploy {name} again")
+
+    def _seen_by_server(self, file: Path, settings: ServeSection) -> str:
+        if not settings.openai_folder:
+            return str(file.absolute())
+        return str(PurePosixPath(settings.openai_folder, *file.absolute().relative_to(self.data.root).parts))
+
+
+def _refuse_strangers(version: Version, base: BaseModel) -> None:
+    if version.base_digest != base.digest:
+        raise ServingError(f"{version.name} was trained on another base than {base.spec}", "Train again on it")
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    """Whether two files on this machine hold the same; False where the server's lies on another."""
+    try:
+        return one.is_absolute() and sha256(one) == sha256(other)
+    except OSError:
+        return False
 
 
 def _name(version: str, digest: str, take: int = 0) -> str:

@@ -111,15 +111,23 @@ class Clock:
         """Make one step of a batch, and say what it took."""
         told: list[float] = []
         began, own_began = awake_seconds(), time.process_time()
-        psutil.cpu_percent()
+        _busy_share()
         if session.source is not None:
             trainer.engine.on_layer = lambda *_: told.append(awake_seconds() - began)
         trainer.one_step(batch)
         wall, own = awake_seconds() - began, time.process_time() - own_began
         # Of all cores since the call above; the system's clock of processor time is coarse, hence the floor.
-        others = max(0.0, psutil.cpu_percent() / 100 - own / max(wall, 0.1) / (psutil.cpu_count() or 1))
+        others = max(0.0, _busy_share() - own / max(wall, 0.1) / (psutil.cpu_count() or 1))
         self.quiet_share = quiet_seconds(wall, own, self.threads, others) / wall if wall else 1.0
         return Sample(session.layers, session.sampled, told, wall)
+
+
+def _busy_share() -> float:
+    """How much of all cores was used since the call before; 0 where the system does not say (Wine does not)."""
+    try:
+        return float(psutil.cpu_percent()) / 100
+    except OSError:
+        return 0.0
 
 
 def _cost(batch: Sequence[Row], trainer: Any) -> float:

@@ -159,16 +159,13 @@ class Attempt:
             return None
 
     def _beat(self) -> PauseCause | None:
-        store = Store(self.config.store)
         try:
-            store.acquire_lease(LEASE, self.run.id, LEASE_SECONDS)
+            self.store.acquire_lease(LEASE, self.run.id, LEASE_SECONDS)
             step = self.newest.step if self.newest else None
-            may_run = set_state(store, self.run.id, RunState.RUNNING, step=step)
+            may_run = set_state(self.store, self.run.id, RunState.RUNNING, step=step)
         except LeaseHeldError as error:
             log.info("%s", error)
             return PauseCause.OVERTAKEN
-        finally:
-            store.close()
         return None if may_run else PauseCause.OVERTAKEN
 
     def phase(self, phase: RunPhase, step: int = 0, steps: int = 0) -> None:

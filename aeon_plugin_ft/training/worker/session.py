@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from transformers import AutoConfig, TrainerState
@@ -26,7 +26,7 @@ from aeon_plugin_ft.training.engine.parity import Parity, check
 from aeon_plugin_ft.training.engine.precision import compute_type
 from aeon_plugin_ft.training.engine.shared import SharedPrefix, causal_model
 from aeon_plugin_ft.training.engine.trainer import FiniteGradients, Reporter, SharedPrefixTrainer, config_of, dataset_of
-from aeon_plugin_ft.training.memory import MEMORY_FILE, chosen_micro_tokens, mapped_bytes, micro_tokens, peak_bytes
+from aeon_plugin_ft.training.memory import mapped_bytes, peak_bytes, settle_micro_tokens
 from aeon_plugin_ft.training.mix import Mix, choose_validation, number_prompts
 from aeon_plugin_ft.training.model import Progress, Run, RunOutcome, RunState
 from aeon_plugin_ft.training.plan import Row
@@ -34,7 +34,7 @@ from aeon_plugin_ft.training.recipe import step_examples
 from aeon_plugin_ft.training.runs import RunConfig
 from aeon_plugin_ft.training.worker import checkpoints
 from aeon_plugin_ft.training.worker.card import watch_card
-from aeon_plugin_ft.training.worker.stages import Stages
+from aeon_plugin_ft.training.worker.stages import OnRunPhase, Stages
 from aeon_plugin_ft.training.worker.stopping import StopRequested, StopWatch
 from aeon_plugin_ft.weights.sources import WeightSource
 from hooks import Message
@@ -42,12 +42,6 @@ from hooks import Message
 PARITY_FILE = "parity.json"
 PRECISION_FILE = "precision.json"
 """In a run's folder: the type that it computes in."""
-
-
-class OnRunPhase(Protocol):
-    """Hears what is being done; `step` of `steps` of a preference stage, 0 of 0 outside of one."""
-
-    def __call__(self, phase: RunPhase, step: int = 0, steps: int = 0) -> None: ...
 
 
 class Session:
@@ -204,14 +198,11 @@ class Session:
         return chosen
 
     def _micro_tokens(self, model: Any, rows: Sequence[Row], device: str) -> int:
-        """Chosen once a run: the order in which gradients are added up must not change between attempts."""
-        chosen = chosen_micro_tokens(self.run.folder) or self.recipe.micro_tokens
-        if not chosen:
-            config = causal_model(model).config.get_text_config()  # type: ignore[union-attr, operator]
-            layered = self.source is not None
-            chosen = micro_tokens(config, free_bytes(device), rows, gpu=device in CARDS, layered=layered)
-            write_json(self.run.folder / MEMORY_FILE, {"micro_tokens": chosen})
-        return chosen
+        config = causal_model(model).config.get_text_config()  # type: ignore[union-attr, operator]
+        return settle_micro_tokens(
+            self.run.folder, self.recipe.micro_tokens, config, free_bytes(device), rows,
+            gpu=device in CARDS, layered=self.source is not None,
+        )  # fmt: skip
 
     def parity(self, trainer: SharedPrefixTrainer, rows: Sequence[Row]) -> Parity:
         """The start-up check, once a run: a resumed attempt must take the path of the first."""

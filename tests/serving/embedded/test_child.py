@@ -17,7 +17,8 @@ import pytest
 
 from aeon_plugin_ft.base import BaseModel
 from aeon_plugin_ft.errors import BackendDownError, ServingError
-from aeon_plugin_ft.serving.embedded.child import EmbeddedChild, SupervisedChild, new_config
+from aeon_plugin_ft.serving.embedded.child import EmbeddedChild, new_config
+from aeon_plugin_ft.serving.embedded.supervised import SupervisedChild
 from hooks import Route
 from tests.serving.embedded.looking import get, wait_for
 from tests.weights.lora import chat

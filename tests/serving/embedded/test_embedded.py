@@ -21,8 +21,8 @@ from aeon_plugin_ft.errors import BackendDownError, BackendRefusedError, Serving
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.registry import Version
 from aeon_plugin_ft.serving.embedded import deployer as module
-from aeon_plugin_ft.serving.embedded.child import SupervisedChild
 from aeon_plugin_ft.serving.embedded.deployer import EmbeddedDeployer
+from aeon_plugin_ft.serving.embedded.supervised import SupervisedChild
 from aeon_plugin_ft.serving.journal import SwapStep, process_name
 from aeon_plugin_ft.serving.model import Deployment
 from aeon_plugin_ft.serving.routes import RouteTable

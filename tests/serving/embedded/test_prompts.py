@@ -13,6 +13,7 @@ import pytest
 from aeon_plugin_ft.base.thinking import closed_prompt, closed_template
 from aeon_plugin_ft.base.training_copy import training_copy
 from aeon_plugin_ft.serving.embedded.child import EmbeddedChild, new_config
+from aeon_plugin_ft.serving.embedded.prompts import without_thoughts
 from aeon_plugin_ft.training.engine.encode import Encoder
 from aeon_plugin_ft.training.plan import IGNORED
 from hooks import Message
@@ -38,9 +39,8 @@ def make(folder: Path, template: str, monkeypatch: pytest.MonkeyPatch, *, adds_b
 
 def served(model: Path, log: Path, *, at_once: bool) -> tuple[str, list[int], dict[str, Any]]:
     """(the prompt of TALK without its reply, its tokens, the message that comes) of a real server."""
-    from dataclasses import replace
-
-    child = EmbeddedChild(replace(new_config(model, None, "aeon-ft:v0001", 512, 1), at_once=at_once), log)
+    config = new_config(model, None, "aeon-ft:v0001", 512, 1)
+    child = EmbeddedChild(without_thoughts(config) if at_once else config, log)
     try:
         address = child.start()
         headers = {"Authorization": f"Bearer {child.config.token}"}
@@ -78,12 +78,10 @@ def test_a_version_is_served_under_the_prompt_that_it_was_trained_under(
 
 
 @pytest.mark.slow
-def test_without_that_the_reply_of_a_template_with_thoughts_is_empty(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Should llama.cpp close them by itself some day, ours can go."""
-    prompt, _, message = served(make(tmp_path, TURNS + THOUGHTS, monkeypatch), tmp_path / "log", at_once=False)
-    assert prompt.endswith("<think>\n") and message["reasoning_content"], message
+def test_a_base_is_served_as_its_template_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With thoughts begun. Should llama.cpp end them by itself some day, what we do to its templates can go."""
+    prompt, _, _ = served(make(tmp_path, TURNS + THOUGHTS, monkeypatch), tmp_path / "log", at_once=False)
+    assert prompt.endswith("<|assistant|><think>\n")
 
 
 @pytest.mark.slow
@@ -99,6 +97,22 @@ def test_the_first_token_stands_where_llama_cpp_puts_it(
     assert trained(model, tmp_path / "cache") == ids
     bos = 256
     assert (ids[0] == bos, ids[1] == bos) == (written or adds_bos, False)
+
+
+@pytest.mark.slow
+def test_a_version_is_deployed_so_and_its_base_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from aeon_plugin_ft.base import resolve_base
+    from aeon_plugin_ft.serving.embedded.deployer import EmbeddedDeployer
+    from aeon_plugin_ft.settings import ServeSection
+    from aeon_plugin_ft.store import DataFolder
+
+    base = resolve_base(str(make(tmp_path, TURNS + THOUGHTS, monkeypatch)), tmp_path / "cache")
+    deployer = EmbeddedDeployer(DataFolder(tmp_path / "data"))
+    plain = deployer._config("base", base, None, ServeSection())
+    version = deployer._config("v0001", base, tmp_path / "adapter.gguf", ServeSection())
+    assert (plain.at_once, plain.template) == (False, "")
+    assert version.at_once and version.template == closed_template(TURNS + THOUGHTS)
+    deployer.close()
 
 
 def test_only_thoughts_that_are_left_open_are_ended() -> None:

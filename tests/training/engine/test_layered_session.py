@@ -133,7 +133,7 @@ def test_a_run_that_leaves_inside_a_step_ends_in_the_same_adapter(
 def test_how_much_is_computed_at_once_follows_from_one_layer(
     train: Train, served: BaseModel, tiny_recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from aeon_plugin_ft.training.worker import session
+    from aeon_plugin_ft.training import memory
 
     asked: list[bool] = []
 
@@ -141,7 +141,7 @@ def test_how_much_is_computed_at_once_follows_from_one_layer(
         asked.append(layered)
         return 128
 
-    monkeypatch.setattr(session, "micro_tokens", micro_tokens)
+    monkeypatch.setattr(memory, "micro_tokens", micro_tokens)
     train(served, tiny_recipe(steps=1, micro_tokens=0))
     assert asked == [True]
 

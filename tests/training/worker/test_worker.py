@@ -6,6 +6,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -19,12 +20,14 @@ import pytest
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.causes import EndCause, PauseCause
 from aeon_plugin_ft.dataset.model import Dataset
-from aeon_plugin_ft.errors import LeaseHeldError
+from aeon_plugin_ft.errors import LeaseHeldError, RunStoppedError
+from aeon_plugin_ft.events import Event, EventBus, RunInterrupted
 from aeon_plugin_ft.store import DataFolder, Store
-from aeon_plugin_ft.training import supervise
-from aeon_plugin_ft.training.model import Exit, Recipe, Run, RunState
+from aeon_plugin_ft.training import staying, supervise
+from aeon_plugin_ft.training.model import Exit, Progress, Recipe, Run, RunState
 from aeon_plugin_ft.training.progress import read_events, read_outcome
 from aeon_plugin_ft.training.runs import create_run, reap_runs, resume_run, worker_alive
+from aeon_plugin_ft.training.staying import stay_with
 from aeon_plugin_ft.training.supervise import Worker, start_worker
 from aeon_plugin_ft.training.table import get_run
 
@@ -235,3 +238,50 @@ def test_a_run_goes_on_only_with_the_data_and_the_weights_it_began_with(
         assert start_worker(resume_run(run.id, bench.data, bench.store), bench.store).wait(PATIENCE) is (
             RunState.FINISHED
         )
+
+
+@pytest.mark.slow(seconds=30)
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGSTOP")
+def test_a_worker_that_was_stopped_is_ended_and_its_run_goes_on_to_its_end(
+    bench: Bench, tiny_recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervise, "HUNG_SECONDS", 4.0)
+    monkeypatch.setattr(supervise, "WORK_SECONDS", 0.05)
+    run, events, stopped = bench.new(tiny_recipe(steps=40)), EventBus(), list[int]()
+    told: list[Event] = []
+    events.subscribe(told.append)
+
+    def stop_once(progress: Progress) -> None:
+        if progress.step >= 5 and not stopped:
+            stopped.append(progress.step)
+            pid = json.loads((run.folder / "worker.json").read_text())["pid"]
+            psutil.Process(pid).send_signal(signal.SIGSTOP)
+
+    stay_with(run, bench.data, bench.store, events, lambda: None, stop_once)
+    row = get_run(bench.store, run.id)
+    assert row is not None and (row.state, row.step, row.attempts) == (RunState.FINISHED, 40, 2)
+    hung = [event for event in told if isinstance(event, RunInterrupted)]
+    assert [event.cause for event in hung] == [EndCause.HUNG] and stopped
+
+
+@pytest.mark.slow(seconds=30)
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGSTOP")
+def test_a_worker_that_hangs_again_and_again_is_left_with_its_reason(
+    bench: Bench, tiny_recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervise, "HUNG_SECONDS", 3.0)
+    monkeypatch.setattr(supervise, "WORK_SECONDS", 0.05)
+    run, begin = bench.new(tiny_recipe()), staying.start_worker
+
+    def stopped_at_once(run: Run, store: Store) -> Worker:
+        worker = begin(run, store)
+        worker.process.send_signal(signal.SIGSTOP)
+        return worker
+
+    monkeypatch.setattr(staying, "start_worker", stopped_at_once)
+    with pytest.raises(RunStoppedError) as raised:
+        stay_with(run, bench.data, bench.store, EventBus(), lambda: None, None)
+    row = get_run(bench.store, run.id)
+    assert raised.value.cause is EndCause.HUNG and row is not None
+    assert (row.state, row.attempts) == (RunState.INTERRUPTED, staying.RESTARTS + 1)
+    assert bench.store.lease_holder("training") is None

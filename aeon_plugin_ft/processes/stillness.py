@@ -1,0 +1,55 @@
+"""Whether a process has come to a stand: stopped (SIGSTOP, a debugger), or waiting for what never comes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import psutil
+
+from aeon_plugin_ft.processes.awake import awake_seconds
+
+
+class Stillness:
+    """For one process that should be at work; ask `lasts` again and again.
+
+    It is still when for `seconds`, in which the machine was awake, its `sign` of life did not change and it took less
+    than `work_seconds` of processor time: its own threads that only look around take a little, and one at idle
+    priority beside busy programs gets little.
+    """
+
+    def __init__(
+        self, pid: int, seconds: float, work_seconds: float, clock: Callable[[], float] = awake_seconds
+    ) -> None:
+        self._pid, self._seconds, self._work, self._clock = pid, seconds, work_seconds, clock
+        self._sign: object = None
+        self._since, self._spent = clock(), processor_seconds(pid) or 0.0
+        self._looked, self._lasts = clock(), False
+
+    def lasts(self, sign: object = None) -> bool:
+        """Whether it has been still for all that time; False for a process that is gone."""
+        now = self._clock()
+        # To ask the system costs something, and nothing changes so fast.
+        if sign == self._sign and now - self._looked < self._seconds / 60:
+            return self._lasts
+        self._looked = now
+        spent = processor_seconds(self._pid)
+        if spent is None:
+            return False
+        if sign != self._sign or spent - self._spent >= self._work:
+            self._sign, self._since, self._spent = sign, now, spent
+        self._lasts = now - self._since >= self._seconds
+        return self._lasts
+
+
+def processor_seconds(pid: int) -> float | None:
+    """Processor time that a process has taken, user and system; None when it is gone or may not be asked."""
+    try:
+        process = psutil.Process(pid)
+        # The Python of a virtual environment is there only the launcher of another. Elsewhere its children are not
+        # asked for: that goes through every process of the machine.
+        others = process.children(recursive=True) if sys.platform == "win32" else []
+        times = [one.cpu_times() for one in (process, *others)]
+    except psutil.Error:
+        return None
+    return float(sum(each.user + each.system for each in times))

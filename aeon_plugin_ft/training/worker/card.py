@@ -12,6 +12,8 @@ import os
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import torch
+
 from aeon_plugin_ft.causes import PauseCause
 
 log = logging.getLogger(__name__)
@@ -75,6 +77,14 @@ class CardWatch:
         # The least of all looks: what another program gives back is there for the next one.
         self._least = others if self._least is None else min(self._least, others)
         return PauseCause.LOW_MEMORY if others - self._least >= GROWN_BYTES else None
+
+
+def looks_at(device: str) -> list[Callable[[], PauseCause | None]]:
+    """What to ask each second where this is the device that trains: nothing but for NVIDIA's cards."""
+    if device != "cuda":
+        return []
+    uuid = f"GPU-{torch.cuda.get_device_properties(torch.cuda.current_device()).uuid}"
+    return [watch_card(uuid, torch.cuda.memory_reserved)]
 
 
 def watch_card(uuid: str, own_bytes: Callable[[], int]) -> Callable[[], PauseCause | None]:

@@ -13,7 +13,7 @@ import pytest
 
 from aeon_plugin_ft.causes import PauseCause
 from aeon_plugin_ft.training.worker import card as module
-from aeon_plugin_ft.training.worker.card import GROWN_BYTES, CardWatch, NvmlCard, watch_card
+from aeon_plugin_ft.training.worker.card import GROWN_BYTES, CardWatch, NvmlCard, looks_at, watch_card
 from aeon_plugin_ft.training.worker.stopping import StopWatch
 
 
@@ -111,6 +111,24 @@ def test_without_nvidias_library_nothing_is_watched_and_that_is_said(
     monkeypatch.setattr(module.importlib, "import_module", missing)
     assert watch_card("GPU-1", lambda: 0)() is None
     assert "Nobody watches" in caplog.text
+
+
+def test_the_card_that_trains_is_watched_and_no_other_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    watched: list[str] = []
+
+    class Nvml(FakeNvml):
+        def nvmlDeviceGetHandleByUUID(self, uuid: str) -> str:
+            watched.append(uuid)
+            return uuid
+
+    monkeypatch.setattr(module.torch.cuda, "current_device", lambda: 1)
+    monkeypatch.setattr(module.torch.cuda, "get_device_properties", lambda number: SimpleNamespace(uuid=f"of-{number}"))
+    monkeypatch.setattr(module.torch.cuda, "memory_reserved", lambda: 0)
+    monkeypatch.setattr(module.importlib, "import_module", lambda name: Nvml())
+    assert looks_at("cpu") == looks_at("mps") == []
+    (look,) = looks_at("cuda")
+    assert watched == ["GPU-of-1"]
+    assert look() is None
 
 
 def test_the_worker_is_asked_to_leave_within_three_seconds(tmp_path: Path) -> None:

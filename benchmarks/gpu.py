@@ -4,12 +4,14 @@
     python benchmarks/gpu.py --shape llama-1b --batch 16       less of it
     python benchmarks/gpu.py --engine flat shared --profile    some engines, and what the card was busy with
     python benchmarks/gpu.py --check                           only: are losses and gradients those of a CPU in fp32?
+    python benchmarks/gpu.py --device cpu --shape tiny         does the whole call work? Times of a CPU say nothing here
 
 Random weights in the shapes of public models, random tokens in the lengths of the sample conversation behind the
 assistant's prompt; bf16 base, fp32 adapter of rank 16 on all linear layers, AdamW, clipping. Nothing is fetched from a
 network. Each engine is a process of its own, one after the other; what is not installed (trl, liger-kernel, unsloth)
-is left out and said. A step is timed from its beginning until the card is done; the first two are not counted. Busy is
-the share of that time in which a kernel runs.
+is left out and said. In all it takes eight minutes at most: what there was no time for is said, too. A step is timed
+from its beginning until the card is done; the first two are not counted. Busy is the share of that time in which a
+kernel runs.
 """
 
 from __future__ import annotations
@@ -23,7 +25,6 @@ import time
 import warnings
 from functools import partial
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,7 +40,6 @@ ENGINES = {
 """Engines and the packages that they need. `plain` is transformers and PEFT with the whole batch at once: what TRL
 computes, without TRL."""
 DEFAULT = ("flat", "shared", "plain", "trl", "trl-micro", "trl-liger", "unsloth")
-WARM = 2
 
 
 def main() -> int:
@@ -48,7 +48,7 @@ def main() -> int:
         print(json.dumps(measure(options)))
         return 0
     if options.check:
-        check()
+        check(options.device)
         return 0
     began, results = time.perf_counter(), []
     for shape in options.shape:
@@ -57,7 +57,8 @@ def main() -> int:
             if missing:
                 print(f"{shape:9s} {engine:10s} left out: {', '.join(missing)} is not installed")
                 continue
-            results += _child(engine, shape, options)
+            left = 60 * options.minutes - (time.perf_counter() - began)
+            results += _child(engine, shape, options, min(left, options.seconds))
     if options.out:
         options.out.write_text(json.dumps(results, indent=2), encoding="utf-8")
     print(f"{time.perf_counter() - began:.0f} s in all")
@@ -71,6 +72,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, nargs="+", default=[8, 16, 32], help="examples a step")
     parser.add_argument("--steps", type=int, default=8, help="optimizer steps, of which the first two are not counted")
     parser.add_argument("--seconds", type=float, default=90.0, help="after which an engine is given up")
+    parser.add_argument("--minutes", type=float, default=8.0, help="for all of them together")
+    parser.add_argument("--device", default="cuda", choices=["cuda", "cpu"])
     parser.add_argument("--micro-tokens", type=int, default=8192, help="stands for memory, in our engines")
     parser.add_argument("--quantize", choices=["none", "4bit"], default="none")
     parser.add_argument("--card-gb", type=float, default=0, help="as on a card of so many GB: torch refuses more")
@@ -81,20 +84,18 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _child(engine: str, shape: str, options: argparse.Namespace) -> list[dict[str, Any]]:
+def _child(engine: str, shape: str, options: argparse.Namespace, seconds: float) -> list[dict[str, Any]]:
+    if seconds <= 0:
+        print(f"{shape:9s} {engine:10s} left out: no time is left")
+        return []
     command = [sys.executable, __file__, "--child", engine, "--shape", shape, "--steps", str(options.steps)]
     command += ["--batch", *map(str, options.batch), "--micro-tokens", str(options.micro_tokens)]
-    command += [
-        "--quantize",
-        options.quantize,
-        "--card-gb",
-        str(options.card_gb),
-        *(["--profile"] if options.profile else []),
-    ]
+    command += ["--quantize", options.quantize, "--card-gb", str(options.card_gb), "--device", options.device]
+    command += ["--profile"] if options.profile else []
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=options.seconds, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
     except subprocess.TimeoutExpired:
-        print(f"{shape:9s} {engine:10s} given up after {options.seconds:.0f} s")
+        print(f"{shape:9s} {engine:10s} given up after {seconds:.0f} s")
         return []
     if done.returncode:
         print(f"{shape:9s} {engine:10s} failed: {' | '.join(done.stderr.strip().splitlines()[-6:])[-1500:]}")
@@ -123,12 +124,14 @@ def show(one: dict[str, Any]) -> None:
 
 def measure(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Every batch size with one engine in this process."""
-    import torch
-
-    engine, shape = options.child, options.shape[0]
+    engine, shape, device = options.child, options.shape[0], options.device
     if engine == "unsloth":
         # It changes transformers and TRL, if it comes before them.
         import unsloth  # noqa: F401
+    import torch
+
+    from benchmarks.gpu_device import give_back, name_of, refuse_more, timed
+
     began = time.perf_counter()
     vocabulary = SHAPES[shape].vocabulary
     if ENGINES[engine]:
@@ -137,7 +140,7 @@ def measure(options: argparse.Namespace) -> list[dict[str, Any]]:
         adapted: Any = None
         of_rows: Any = partial(trainer_time, engine, shape, options)
     else:
-        adapted = build(shape, options.quantize)
+        adapted = build(shape, options.quantize, device)
         if options.card_gb:
             refuse_more(options.card_gb)
         of_rows = partial(timed, stepper(engine, adapted, options.micro_tokens), options=options)
@@ -146,17 +149,17 @@ def measure(options: argparse.Namespace) -> list[dict[str, Any]]:
         rows = random_rows(batch, vocabulary=vocabulary)
         head = {"engine": engine, "shape": shape, "batch": batch, "set_up": set_up}
         try:
-            made.append({**head, **of_rows(rows), "device": torch.cuda.get_device_name()})
+            made.append({**head, **of_rows(rows), "device": name_of(device)})
         except torch.OutOfMemoryError:
             if adapted is not None:
                 adapted.zero_grad(set_to_none=True)
-            torch.cuda.empty_cache()
+            give_back(device)
             made.append({**head, "failed": "out of memory"})
     return made
 
 
-def build(shape_name: str, quantize: str = "none") -> Any:
-    """Random weights of a public shape on the card, an adapter around its linear layers."""
+def build(shape_name: str, quantize: str = "none", device: str = "cuda") -> Any:
+    """Random weights of a public shape on the device, an adapter around its linear layers."""
     import torch
     from peft import LoraConfig, get_peft_model
     from transformers import LlamaConfig, LlamaForCausalLM
@@ -170,7 +173,7 @@ def build(shape_name: str, quantize: str = "none") -> Any:
     )  # fmt: skip
     torch.manual_seed(17)
     torch.set_default_dtype(torch.bfloat16)
-    with torch.device("cuda"):
+    with torch.device(device):
         model: Any = LlamaForCausalLM(config)
     torch.set_default_dtype(torch.float32)
     model.requires_grad_(False)
@@ -208,18 +211,6 @@ def in_four_bits(model: Any) -> None:
     torch.cuda.empty_cache()
 
 
-def refuse_more(gigabytes: float) -> None:
-    """From now on this process gets no more of the card, and the engine sees no more."""
-    import torch
-
-    from aeon_plugin_ft.training.engine.flat import engine
-
-    torch.cuda.empty_cache()
-    limit, whole = int(gigabytes * 1e9), torch.cuda.get_device_properties(0).total_memory
-    torch.cuda.set_per_process_memory_fraction(limit / whole)
-    engine.free_on_card = lambda device: limit - torch.cuda.memory_allocated(device)
-
-
 def stepper(engine: str, adapted: Any, micro_tokens: int) -> Any:
     """A function that makes a step of some rows and returns its loss."""
     import torch
@@ -250,74 +241,23 @@ def _plain(adapted: Any) -> Any:
     """The whole padded batch through the model's own forward and autograd."""
     import torch
 
+    def padded(parts: Any, fill: int) -> Any:
+        parts = list(parts)
+        longest = max(map(len, parts))
+        return torch.tensor([[*part, *[fill] * (longest - len(part))] for part in parts], device=adapted.device)
+
     def learn(rows: Any) -> tuple[float, int]:
-        longest = max(len(row.ids) for row in rows)
-        ids = torch.tensor([[*row.ids, *[0] * (longest - len(row.ids))] for row in rows], device="cuda")
-        labels = torch.tensor([[*row.labels, *[-100] * (longest - len(row.ids))] for row in rows], device="cuda")
-        mask = torch.tensor([[1] * len(row.ids) + [0] * (longest - len(row.ids)) for row in rows], device="cuda")
+        ids, labels = padded((row.ids for row in rows), 0), padded((row.labels for row in rows), -100)
+        mask = padded(([1] * len(row.ids) for row in rows), 0)
         loss = adapted(input_ids=ids, attention_mask=mask, labels=labels, use_cache=False).loss
         loss.backward()
-        return float(loss), int((labels >= 0).sum())
+        return float(loss.detach()), int((labels >= 0).sum())
 
     return learn
 
 
-def timed(step: Any, rows: Any, options: argparse.Namespace) -> dict[str, Any]:
-    """Seconds, peak, losses and kernels of steps over the same rows."""
-    import torch
-
-    torch.cuda.reset_peak_memory_stats()
-    seconds, host, losses = [], [], []
-    for _ in range(options.steps):
-        torch.cuda.synchronize()
-        began = time.perf_counter()
-        losses.append(round(float(step(rows)), 4))
-        host.append(time.perf_counter() - began)
-        torch.cuda.synchronize()
-        seconds.append(time.perf_counter() - began)
-    busy, kernels, top = kernels_of(lambda: step(rows))
-    found = summary(rows, seconds, losses, busy, kernels)
-    return {**found, "host_seconds": median(host[WARM:]), **({"top": top} if options.profile else {})}
-
-
-def summary(rows: Any, seconds: list[float], losses: list[float], busy: float, kernels: int) -> dict[str, Any]:
-    """What is said of some steps over the same rows; `busy` seconds of one the card works in `kernels` kernels."""
-    import torch
-
-    taken = median(seconds[WARM:])
-    return {
-        "seconds": taken, "all_seconds": [round(one, 4) for one in seconds], "losses": losses,
-        "peak": torch.cuda.max_memory_allocated(), "busy": busy / taken, "busy_seconds": busy, "kernels": kernels,
-        "tokens_per_second": sum(len(row.ids) for row in rows) / taken, "host_seconds": taken,
-    }  # fmt: skip
-
-
-def kernels_of(step: Any) -> tuple[float, int, list[tuple[str, float, int]]]:
-    """(seconds that the card works in a step, kernels, the 15 that take longest: name, milliseconds, times)."""
-    import torch
-
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
-        step()
-        torch.cuda.synchronize()
-    return kernels_in(profile)
-
-
-def kernels_in(profile: Any) -> tuple[float, int, list[tuple[str, float, int]]]:
-    """As `kernels_of`, of what a profiler has seen."""
-    import torch
-
-    by_name: dict[str, tuple[float, int]] = {}
-    for event in profile.events():
-        if event.device_type == torch.autograd.DeviceType.CUDA and not getattr(event, "is_user_annotation", False):
-            spent, times = by_name.get(event.name, (0.0, 0))
-            by_name[event.name] = (spent + event.device_time_total, times + 1)
-    top = sorted(by_name.items(), key=lambda item: -item[1][0])[:15]
-    busy = sum(spent for spent, _ in by_name.values()) / 1e6
-    return busy, sum(times for _, times in by_name.values()), [(n, s / 1e3, t) for n, (s, t) in top]
-
-
-def check() -> None:
-    """Losses and gradients of a small model on the card, in two types, against the stock path on the CPU in fp32."""
+def check(device: str) -> None:
+    """Losses and gradients of a small model on the device, in two types, against the stock path on the CPU in fp32."""
     import torch
 
     from aeon_plugin_ft.training.engine.flat.engine import FlatPrefix
@@ -331,7 +271,7 @@ def check() -> None:
         reference = small_model(4, torch.float32, width)
         exact_loss, exact = stock_step(reference.get_base_model(), rows), _gradients(reference)
         for dtype in (torch.float32, torch.bfloat16):
-            model = small_model(4, dtype, width).to("cuda")
+            model = small_model(4, dtype, width).to(device)
             learners = {
                 "stock": partial(stock_step, model.get_base_model()),
                 "shared": SharedPrefix(model).step,

@@ -12,7 +12,8 @@ import torch
 from tokenizers import Tokenizer, models
 from transformers import PreTrainedTokenizerFast, TrainerCallback
 
-from benchmarks.gpu import build, kernels_in, summary
+from benchmarks.gpu import build
+from benchmarks.gpu_device import finish, forget_peak, give_back, kernels_in, profiler, summary
 
 MICRO = 4
 
@@ -20,37 +21,41 @@ MICRO = 4
 def trainer_time(engine: str, shape: str, options: argparse.Namespace, rows: list[Any]) -> dict[str, Any]:
     """Seconds, peak, losses and kernels of a trainer's steps over the same rows; the model is built anew."""
     with tempfile.TemporaryDirectory() as folder:
-        model, tokenizer = _unsloth(shape, Path(folder)) if engine == "unsloth" else (build(shape), words(64))
-        trainer = _trainer(engine, model, tokenizer, rows, Path(folder), options.steps + 1)
-        clock = Clock(options.steps + 1)
+        model, tokenizer = (
+            _unsloth(shape, Path(folder), options.device)
+            if engine == "unsloth"
+            else (build(shape, device=options.device), words(64))
+        )
+        trainer = _trainer(engine, model, tokenizer, rows, Path(folder), options)
+        clock = Clock(options.steps + 1, options.device)
         trainer.add_callback(clock)
-        torch.cuda.reset_peak_memory_stats()
+        forget_peak(options.device)
         trainer.train()
     busy, kernels, top = kernels_in(clock.profile)
-    found = summary(rows, clock.seconds[: options.steps], clock.losses[: options.steps], busy, kernels)
+    found = summary(rows, clock.seconds[: options.steps], clock.losses[: options.steps], busy, kernels, options.device)
     return {**found, **({"top": top} if options.profile else {})}
 
 
 class Clock(TrainerCallback):  # type: ignore[misc]
     """Times every step, and profiles the last."""
 
-    def __init__(self, steps: int) -> None:
-        self.steps = steps
+    def __init__(self, steps: int, device: str) -> None:
+        self.steps, self.device = steps, device
         self.seconds: list[float] = []
         self.losses: list[float] = []
-        self.profile = torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA])
+        self.profile = profiler(device)
         self._began = 0.0
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Start the clock of one step."""
-        torch.cuda.synchronize()
+        finish(self.device)
         if state.global_step == self.steps - 1:
             self.profile.start()
         self._began = time.perf_counter()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Stop it once the card is done."""
-        torch.cuda.synchronize()
+        finish(self.device)
         self.seconds.append(time.perf_counter() - self._began)
         if state.global_step == self.steps:
             self.profile.stop()
@@ -72,12 +77,13 @@ def words(count: int) -> Any:
     return made
 
 
-def _trainer(engine: str, model: Any, tokenizer: Any, rows: list[Any], folder: Path, steps: int) -> Any:
+def _trainer(engine: str, model: Any, tokenizer: Any, rows: list[Any], folder: Path, options: Any) -> Any:
     from trl import SFTConfig, SFTTrainer
 
     from aeon_plugin_ft.training.engine.trainer import InOrder, dataset_of, plain_arguments
 
     parts = len(rows) // MICRO if engine == "trl-micro" else 1
+    steps = options.steps + 1
 
     class Ordered(SFTTrainer):  # type: ignore[misc]
         """The same rows in each step."""
@@ -95,22 +101,22 @@ def _trainer(engine: str, model: Any, tokenizer: Any, rows: list[Any], folder: P
         packing=False,
         dataset_kwargs={"skip_prepare_dataset": True},
         use_liger_kernel=engine == "trl-liger",
-        **plain_arguments(17, "cuda"),
+        **plain_arguments(17, options.device),
     )
     return Ordered(model=model, args=arguments, train_dataset=dataset_of(rows), processing_class=tokenizer)
 
 
-def _unsloth(shape: str, folder: Path) -> tuple[Any, Any]:
+def _unsloth(shape: str, folder: Path, device: str) -> tuple[Any, Any]:
     """Unsloth loads from a folder: the same random weights, and a tokenizer with as many words."""
     from unsloth import FastLanguageModel
 
     from benchmarks.shapes import SHAPES
 
-    base = build(shape).unload()
+    base = build(shape, device=device).unload()
     base.save_pretrained(folder / "base")
     words(SHAPES[shape].vocabulary).save_pretrained(folder / "base")
     del base
-    torch.cuda.empty_cache()
+    give_back(device)
     model, tokenizer = FastLanguageModel.from_pretrained(
         str(folder / "base"), max_seq_length=2048, dtype=torch.bfloat16, load_in_4bit=False
     )

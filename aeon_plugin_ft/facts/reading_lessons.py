@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from aeon_plugin_ft.facts.admitting import admission
 from aeon_plugin_ft.facts.known import shuffled
-from aeon_plugin_ft.facts.lessons import WAYS_OF_NOT_KNOWING, Lesson, LessonKind, lot, typed
+from aeon_plugin_ft.facts.lessons import Lesson, LessonKind, lot, typed
 from aeon_plugin_ft.facts.model import Claim, Fact
 from aeon_plugin_ft.facts.style import Style
 from aeon_plugin_ft.facts.untold import stems, unmentioned_claims
@@ -53,7 +54,6 @@ def reading_lessons(facts: Sequence[Fact], style: Style, most: int, said: Iterab
 
 def _lessons(made: Sequence[_MadeUp], style: Style, names: Names) -> Iterator[Lesson]:
     speech = Speech(style.person, names)
-    unknown = style.not_knowing()[:WAYS_OF_NOT_KNOWING]
     for at, one in enumerate(made):
         question = typed(one.questions[0])
         lines = [other.line(names) for other in _beside(made, at)]
@@ -64,7 +64,7 @@ def _lessons(made: Sequence[_MadeUp], style: Style, names: Names) -> Iterator[Le
             case 0 if not one.about.deed:
                 yield Lesson(typed(told), style.say(NOTED + answer), (), LessonKind.HEARD, memories=tuple(lines[:-1]))
             case 1 | 2:
-                reply = unknown[lot(question) % len(unknown)]
+                reply = admission(one.questions[0], one.about, style, names)
                 yield Lesson(question, reply, (), LessonKind.READ, memories=tuple(lines))
             case _:
                 lines = shuffled([one.line(names), *lines[: lot(question) % (MOST_BESIDE + 1)]], question)

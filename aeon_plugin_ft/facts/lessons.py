@@ -7,6 +7,7 @@ that name both, since they are what a small model confuses; and what was never t
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import cycle, islice, pairwise
@@ -42,6 +43,9 @@ MOST_WRONG = 3
 """Wrong values that are asked about, of one fact."""
 MOST_AT_ONCE = 4
 """Values of one list that one answer names."""
+
+
+_WITH_ARTICLE = re.compile(r"[oa]s? (?:meu|minha)s?\b")
 
 
 class LessonKind(Cause):
@@ -113,8 +117,11 @@ def _spread(lessons: list[Lesson], among: list[Lesson]) -> list[Lesson]:
 
 
 def typed(question: str) -> str:
-    """As people type: one in four without accents and question mark, one without the mark, one with a capital. By the
-    question itself, so that no manner of typing goes with one kind of answer."""
+    """As people type: one in four without accents and question mark, one without the mark, one with a capital; and of
+    those that begin with "o meu" or "a minha" every second one without the article. By the question itself, so that no
+    manner of typing goes with one kind of answer."""
+    if _WITH_ARTICLE.match(question) and lot(f"article {question}") % 2:
+        question = question.partition(" ")[2]
     match lot(question.upper()) % 4:
         case 1:
             return fold_accents(question).rstrip("?")

@@ -13,6 +13,7 @@ from aeon_plugin_ft.facts.known import KnownFacts
 from aeon_plugin_ft.facts.lessons import NEVER_TOLD_SHARE, Lesson, LessonKind, joined, make_lessons
 from aeon_plugin_ft.facts.marking import Asks, Mark, mark_reply
 from aeon_plugin_ft.facts.model import OWNER
+from aeon_plugin_ft.facts.reading_lessons import reading_lessons
 from aeon_plugin_ft.facts.style import Style, learn_style
 from aeon_plugin_ft.facts.wording import Person, sentence
 from aeon_plugin_ft.privacy.folding import fold_accents
@@ -177,6 +178,16 @@ def test_the_manner_of_typing_tells_nothing_of_the_answer() -> None:
     for typed in (str.isascii, lambda text: text.endswith("?"), lambda text: text[0].isupper()):
         shares = [sum(typed(one.question) for one in part) / len(part) for part in (known, never)]
         assert abs(shares[0] - shares[1]) < 0.12
+
+
+def test_questions_and_what_is_told_begin_with_the_article_and_without() -> None:
+    """What is told began with "minha" and questions with "a minha": so "minha nora trabalha em quê?" was noted down."""
+    told = [one.question for one in reading_lessons(TOLD, CARA, 400) if one.kind is LessonKind.HEARD]
+    never, asked = ([one.question for one in of(kind)] for kind in (LessonKind.NEVER_TOLD, LessonKind.ASK))
+    for texts in (never, asked, told):
+        own = [text.lower() for text in texts if re.match(r"(?i)([oa]s? )?(meu|minha)s?\b", text)]
+        without = sum(text.startswith("m") for text in own)
+        assert 0.3 <= without / len(own) <= 0.7 and len(own) >= 10, (without, len(own))
 
 
 def test_most_lessons_of_a_fact_ask_openly_and_each_in_another_wording() -> None:

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rapidfuzz import fuzz, process
 
+from aeon_plugin_ft.dataset.feedback.denied import denies_deed
 from aeon_plugin_ft.dataset.feedback.recognise import FeedbackSignal, recognise
 from tests.conftest import REPOSITORY
 
@@ -236,3 +237,33 @@ def test_the_weights_are_those_that_the_script_makes() -> None:
     assert names <= seen
     held = {row["text"] for row in feedback_model.rows_of("fresh-heldout")} - {text for text, _, _ in rows}
     assert len(held) > 300
+
+
+@pytest.mark.parametrize(
+    ("text", "reply"),
+    [
+        ("não ligou nada", "Liguei a cafeteira."),
+        ("uai, não abriu", "Abri o navegador."),
+        ("era pra desligar", "Liguei o ar-condicionado."),
+        ("eu falei pra fechar", "Abri a planilha."),
+        ("não era pra enviar ainda", "Pronto, enviei a mensagem."),
+        ("eu não pedi alarme nenhum", "Alarme ligado para as 7h."),
+    ],
+)
+def test_a_deed_that_was_not_done_or_not_asked_for_is_a_complaint(text: str, reply: str) -> None:
+    assert denies_deed(text, reply)
+    assert recognise(text, reply) == FeedbackSignal("complaint")
+
+
+@pytest.mark.parametrize(
+    ("text", "reply"),
+    [
+        ("ele não ligou pra mim", "Liguei a cafeteira."),
+        ("não pedi pizza ainda", "Sugestões: pizza, sushi ou hambúrguer."),
+        ("era pra chover ontem", "Amanhã faz sol."),
+        ("não choveu", "Amanhã chove em Recife."),
+        ("o banco não abriu hoje", "Abri o navegador."),
+    ],
+)
+def test_talk_about_another_deed_denies_none(text: str, reply: str) -> None:
+    assert not denies_deed(text, reply)

@@ -6,7 +6,7 @@ import re
 
 from aeon_plugin_ft.privacy.folding import fold_in_place
 
-_CALL = r"(?:(?:mas|ue|oxe|poxa|aeon|ai|ei|cara)[\s,]+){0,2}"
+_CALL = r"(?:(?:mas|ue|uai|oxe|poxa|aeon|ai|ei|cara)[\s,]+){0,2}"
 _DID = re.compile(r"[^\w]*(?:(?:pronto|ok|feito|certo|ja|ta bom|beleza)[\s,.!:]+){0,2}(?P<verb>[a-z]{2,12}?i)(?![a-z])")
 """The reply begins with a verb in the first person of the past: liguei, abri, marquei."""
 _NOT_DONE = re.compile(

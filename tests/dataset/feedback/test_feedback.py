@@ -177,11 +177,26 @@ def test_the_heldout_sentences_are_not_the_development_ones_said_again() -> None
 
 
 def test_fresh_sentences_are_told_apart_and_ordinary_talk_corrects_nothing() -> None:
-    """Held-out macro F1 was 0.810 when it was read first; the goal of 0.85 is not reached yet."""
+    """Held-out macro F1 was 0.810 when it was read first, and 0.882 the second time."""
     result = _benchmark().measure("fresh-heldout")
-    assert result.macro >= 0.8
+    assert result.macro >= 0.85
     assert result.f1["correction"] >= 0.85
     assert result.alarms <= 1 / 200
+
+
+def test_no_ordinary_sentence_of_the_blind_set_corrects_anything() -> None:
+    """Its macro F1 was 0.729 when it was read, once: other people's sentences are harder than one's own."""
+    result = _benchmark().measure("blind")
+    assert result.macro >= 0.7
+    assert result.alarms == 0
+
+
+def test_no_sentence_that_is_kept_aside_was_trained_with() -> None:
+    benchmark = _benchmark()
+    training = (BENCHMARKS / "data" / "feedback_training.tsv").read_text(encoding="utf-8").splitlines()
+    trained = {tuple(line.split("\t")[1:]) for line in training}
+    for name in ("fresh-heldout", "blind"):
+        assert not trained & {(row["text"], row["reply"]) for row in benchmark.rows_of(name)}
 
 
 @pytest.mark.parametrize(

@@ -28,14 +28,22 @@ _GAP = r"[ \u00a0\u202f]"
 _BEFORE = {"오전": "a", "오후": "p", "上午": "a", "下午": "p", "午前": "a", "午後": "p"}
 _BEHIND = {"ص": "a", "م": "p", "π.μ.": "a", "μ.μ.": "p", "sa": "a", "ch": "p"}
 """The halves of the day as CLDR has them, in front of the hour (ko, zh, ja) or behind it (ar, el, vi)."""
-STAMP = re.compile(
-    rf"(?P<open>\[)?(\d{{1,4}})[/.\-]{_GAP}?(\d{{1,2}})[/.\-]{_GAP}?(\d{{1,4}})[,.]?"
-    rf"{_GAP}(?:(?:às|à\(s\)|a las|at|um|alle|à|klo|kl\.){_GAP})?"
-    rf"(?:(?P<before>{'|'.join(_BEFORE)}){_GAP}?)?(\d{{1,2}})(?:[:h.](\d{{2}}))(?:[:.](\d{{2}}))?"
-    rf"(?:{_GAP}?(?:(?P<half>[ap])\.?{_GAP}?m\.?|(?P<behind>{'|'.join(map(re.escape, _BEHIND))})))?"
-    rf"(?P<shut>\](?:{_GAP}|$)|{_GAP}-{_GAP}|:{_GAP}(?=[^:\n]{{1,80}}:))(?P<rest>.*)",
-    re.DOTALL | re.IGNORECASE,
-)
+_LEADS = "às|à\\(s\\)|a las|at|um|alle|à|klo|kl\\."
+
+
+def _stamp(gap: str, before: str, behind: str) -> re.Pattern[str]:
+    return re.compile(
+        rf"(?P<open>\[)?(\d{{1,4}})[/.\-]{gap}(\d{{1,2}})[/.\-]{gap}(\d{{1,4}})[,.]?{_GAP}(?:(?:{_LEADS}){_GAP})?"
+        rf"{before}(\d{{1,2}})(?:[:h.](\d{{2}}))(?:[:.](\d{{2}}))?"
+        rf"(?:{_GAP}?(?:(?P<half>[ap])\.?{_GAP}?m\.?|(?P<behind>{behind})))?"
+        rf"(?P<shut>\](?:{_GAP}|$)|{_GAP}-{_GAP}|:{_GAP}(?=[^:\n]{{1,80}}:))(?P<rest>.*)",
+        re.DOTALL | re.IGNORECASE,
+    )
+
+
+STAMP = _stamp("", "(?P<before>(?!))?", "sa|ch")
+"""What nearly all phones write; an export has a million of them."""
+_ANY_STAMP = _stamp(f"{_GAP}?", rf"(?:(?P<before>{'|'.join(_BEFORE)}){_GAP}?)?", "|".join(map(re.escape, _BEHIND)))
 
 
 class Stamp(NamedTuple):
@@ -55,9 +63,9 @@ class Stamp(NamedTuple):
 def read_stamp(line: str) -> Stamp | None:
     """The stamp that a line begins with, None for a line that goes on with the message above."""
     match = STAMP.match(line)
-    if match is None and not line[:_LONGEST_STAMP].isascii():
+    if match is None and max(line[:_LONGEST_STAMP], default="") > _LAST_LATIN:
         line = _in_plain_signs(line)
-        match = STAMP.match(line)
+        match = _ANY_STAMP.match(line)
     if match is None or (match["open"] is not None) != match["shut"].startswith("]"):
         return None
     hour, half = int(match[6]), _half(match)
@@ -76,6 +84,8 @@ def _half(match: re.Match[str]) -> str:
 
 
 _LONGEST_STAMP = 48
+_LAST_LATIN = "\u036f"
+"""Letters and accents of Latin end here; what the other stamps need lies behind it."""
 _PLAIN_SIGNS = {0x60C: ",", **{first + digit: str(digit) for first in (0x660, 0x6F0, 0x966) for digit in range(10)}}
 """The Arabic comma, and the digits of Arabic, of Persian and Urdu, and of Hindi."""
 _DIRECTIONS = frozenset("\u200e\u200f\u202a\u202b\u202c\u2066\u2067\u2068\u2069")
@@ -87,7 +97,7 @@ def _in_plain_signs(line: str) -> str:
     head = line[:_LONGEST_STAMP]
     places = [place for place, sign in enumerate(head) if sign not in _DIRECTIONS]
     plain = "".join(head[place] for place in places).translate(_PLAIN_SIGNS)
-    match = STAMP.match(plain)
+    match = _ANY_STAMP.match(plain)
     if match is None:
         return line
     start = match.start("rest")

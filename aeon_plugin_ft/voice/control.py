@@ -331,5 +331,8 @@ class Control(Protocol):
     def next_training(self) -> NextTraining:
         """What the next training waits for."""
 
+    def open_panel(self) -> CommandResult:
+        """Open the owner's page in their browser."""
+
     def change_setting(self, key: str, value: object) -> CommandResult:
         """Write "section.key" of plugin.toml; BAD_VALUE when the settings refuse it."""

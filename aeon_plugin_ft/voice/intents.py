@@ -34,6 +34,7 @@ class Name(str, Enum):
     FORGET_FACT = "forget_fact"
     CORRECT_FACT = "correct_fact"
     SETTING = "setting"
+    PANEL = "panel"
 
 
 ABOUT_THE_LAST = frozenset(

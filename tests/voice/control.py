@@ -141,5 +141,8 @@ class FakeControl:
         self._call("next_training")
         return self.planned
 
+    def open_panel(self) -> CommandResult:
+        return self._do("open_panel")
+
     def change_setting(self, key: str, value: object) -> CommandResult:
         return self._do("change_setting", key, value)

@@ -1,8 +1,8 @@
 """As much of Go's text/template as Ollama's chat templates use, so that a fake Ollama renders what it was given.
 
 Known: text with {{- and -}}, .Messages, .Role, .Content, .System, .Prompt, .Response, .Tools, .Thinking,
-.IsThinkSet, .Think, $, variables, string literals, print, eq, ne, and, or, not, and the blocks if / else if / else /
-range / end.
+.IsThinkSet, .Think, $, variables, string literals, print, len, slice, eq, ne, and, or, not, and the blocks
+if / else if / else / range / end.
 """
 
 from __future__ import annotations
@@ -185,5 +185,5 @@ _FUNCTIONS: dict[str, Any] = {
     "not": lambda values: not values[0],
     "json": lambda values: json.dumps(values[0]),
     "len": lambda values: len(values[0]),
-    "slice": lambda values: values[0][slice(*values[1:])],
+    "slice": lambda values: values[0][slice(*values[1:], None)],
 }

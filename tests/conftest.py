@@ -97,11 +97,13 @@ def children_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(priority, "OF_CHILDREN", Priority.NORMAL)
 
 
-@pytest.fixture(autouse=True)
-def the_brain_uses_the_small_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What [base] model = "auto" stands for in every test that sets no base: no Ollama has answered in them. A test of
-    "auto" itself asks training.automatic, or puts it back."""
-    monkeypatch.setattr(pipeline, "automatic_base", lambda *_: SMALL_BASE)
+@pytest.fixture(scope="session", autouse=True)
+def the_brain_uses_the_small_model() -> Iterator[None]:
+    """What [base] model = "auto" stands for in every test that sets no base: no Ollama has answered in them. Before any
+    fixture of a module, whose hosts look for their base as well. A test of "auto" itself puts it back."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pipeline, "automatic_base", lambda *_: SMALL_BASE)
+        yield
 
 
 class MachineAtRest(ThisMachine):

@@ -98,9 +98,6 @@ def shared_prefix_attention(
     ):
         if there:
             raise NotShareableError(f"the model's attention has {name}")
-    # Rotary embeddings are in fp32, and make of queries and keys what they are themselves; values are in the type that
-    # the layer computes in.
-    query, key = query.to(value.dtype), key.to(value.dtype)
     # transformers numbers its attention layers, which is what ties a layer's suffix pass to its prefix pass.
     layer = int(module.layer_idx)  # type: ignore[arg-type]
     if sharing.keep:
@@ -115,10 +112,8 @@ def shared_prefix_attention(
     # A layer that was skipped in the prefix pass would silently see the suffixes alone.
     if before[0].shape[2] != sharing.packing.prefix:
         raise NotShareableError(f"layer {layer} kept no keys of the prefix")
-    # Leaves that collect the gradients of many suffixes are wider than what is computed with them.
-    seen = (part.to(value.dtype) for part in before)
     mixed: Tensor = _SuffixAttention.apply(  # type: ignore[no-untyped-call]
-        query, key, value, *seen, sharing.packing, scale, sliding_window
+        query, key, value, *before, sharing.packing, scale, sliding_window
     )
     return mixed.transpose(1, 2), None
 

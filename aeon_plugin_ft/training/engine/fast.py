@@ -33,20 +33,6 @@ class FastLayers:
         return all(id(matrix) in ours for matrix in matrices)
 
     @contextmanager
-    def norms_give(self, dtype: torch.dtype, layers: Iterable[torch.nn.Module]) -> Iterator[None]:
-        """Meanwhile the norms inside these layers give their output in this type, whatever their input's: what is
-        computed of it then is in that type as well, up to where it is added to a wider one."""
-        inside = {id(module) for layer in layers for module in layer.modules()}
-        norms = [forward for module, forward in self.norms.items() if id(module) in inside]
-        try:
-            for norm in norms:
-                norm.gives = dtype
-            yield
-        finally:
-            for norm in norms:
-                norm.gives = None
-
-    @contextmanager
     def active(self) -> Iterator[None]:
         """Layers whose adapter is switched off, merged or doubled meanwhile keep PEFT's own forward."""
         made: dict[Any, Any] = {layer: _Forward(layer, self.between) for layer in self.layers if _one_adapter(layer)}
@@ -105,13 +91,9 @@ class _NormForward:
 
     def __init__(self, weight: Tensor, epsilon: float) -> None:
         self.weight, self.epsilon = weight, epsilon
-        self.gives: torch.dtype | None = None
-        """The output's type; None: the input's."""
 
     def __call__(self, inputs: Tensor) -> Tensor:
-        made: Tensor = _RmsNorm.apply(  # type: ignore[no-untyped-call]
-            inputs, self.weight, self.epsilon, self.gives or inputs.dtype
-        )
+        made: Tensor = _RmsNorm.apply(inputs, self.weight, self.epsilon)  # type: ignore[no-untyped-call]
         return made
 
 
@@ -192,7 +174,7 @@ class _LoraLinear(torch.autograd.Function):
 def _product(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """rows [n, k] times weight [k, m] (+ bias [m]), in the type of the rows."""
     if rows.dtype == weight.dtype:
-        return torch.mm(rows, weight) if bias is None else torch.addmm(bias.to(rows.dtype), rows, weight)
+        return torch.mm(rows, weight) if bias is None else torch.addmm(bias, rows, weight)
     # The processor adds up in fp32 whatever it multiplies, so what is lost are the last digits of rows and product.
     product = torch.mm(rows.to(weight.dtype), weight).to(rows.dtype)
     return product if bias is None else product.add_(bias)
@@ -224,23 +206,23 @@ _DIGITS = {torch.float32: 1e-5, torch.bfloat16: 1e-2}
 class _RmsNorm(torch.autograd.Function):
     """y = x r w with r = 1 / sqrt(mean(x^2) + epsilon) for each row; w is frozen. x [..., n], w [n].
 
-    Computed in fp32, and given in the type `gives`.
+    Computed in fp32, and given in x's type.
     """
 
     @staticmethod
-    def forward(ctx: Any, inputs: Tensor, weight: Tensor, epsilon: float, gives: torch.dtype) -> Tensor:
+    def forward(ctx: Any, inputs: Tensor, weight: Tensor, epsilon: float) -> Tensor:
         wide = inputs.float()
         scale = torch.linalg.vector_norm(wide, dim=-1, keepdim=True).square_().div_(wide.shape[-1])
         scale = scale.add_(epsilon).rsqrt_()
         ctx.save_for_backward(inputs, weight, scale)
-        made: Tensor = (wide * scale).mul_(weight).to(gives)
+        made: Tensor = (wide * scale).mul_(weight).to(inputs.dtype)
         return made
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         inputs, weight, scale = ctx.saved_tensors
         wide = inputs.float()
         grad = gradients[0].float() * weight
         # d x = r (w g) - x r^3 / n * <w g, x>: the second term is what r itself owes to x.
         along = torch.linalg.vecdot(grad, wide)[..., None] * scale.pow(3) / wide.shape[-1]
-        return grad.mul_(scale).addcmul_(wide, along, value=-1).to(inputs.dtype), None, None, None
+        return grad.mul_(scale).addcmul_(wide, along, value=-1).to(inputs.dtype), None, None

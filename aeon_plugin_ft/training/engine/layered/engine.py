@@ -55,9 +55,8 @@ ALL_LAYERS = 1 << 30
 class LayeredPrefix(SharedPrefix):
     """The engine around a model of `load_skeleton`, with an adapter. `source` has its weights. `between` is called
     before each product with a weight and raises to leave: what the step has added to the gradients is then dropped.
-    `scratch` is the folder for layer inputs that are too large for the memory. `dtype` is what the layers
-    compute in between their norms: products, activations, attention. Hidden states, norms, sums and the head are in
-    fp32, and so is everything where `fast` does not know a layer. Raises
+    `scratch` is the folder for layer inputs that are too large for the memory. `dtype` is what products with weights
+    of the layers are computed in, all else being in fp32; these are too where `fast` does not know a layer. Raises
     NotShareableError for a model it has no exact form for."""
 
     def __init__(
@@ -188,10 +187,8 @@ class LayeredPrefix(SharedPrefix):
     def _ours(self) -> Iterator[None]:
         """Attention, LoRA layers and norms through ours, and the MLPs some rows at a time."""
         # Adapters that are switched off meanwhile leave PEFT's layers to themselves, which know of one type only.
-        dtype = self.dtype if self.fast.all_of(self.weights.matrices) else torch.float32
-        with self._attention(), self.chunked.active(), self.weights.of_type(dtype), self.fast.norms_give(
-            dtype, self.modules
-        ):  # fmt: skip
+        narrow = self.fast.all_of(self.weights.matrices)
+        with self._attention(), self.chunked.active(), self.weights.of_type(self.dtype if narrow else torch.float32):
             yield
 
     @contextmanager
@@ -303,8 +300,7 @@ class LayeredPrefix(SharedPrefix):
         if bundle.prefix is not None:
             state = self._leaf(layer, inputs, bundle.prefix)
             output, prefix = self._prefix_layer(layer, bundle.prefix, state)
-            # In fp32: many micro-batches add to their gradients, which bf16 would round away.
-            leaves = (cut(prefix[0].float()), cut(prefix[1].float()))
+            leaves = (cut(prefix[0]), cut(prefix[1]))
         d_inputs: list[Tensor | None] = []
         for part, d_output in zip(bundle.micro, d_outputs[-len(bundle.micro) :], strict=True):
             self.between()

@@ -161,4 +161,4 @@ def backward_from(pairs: Sequence[tuple[Tensor | None, Tensor | None]]) -> None:
     # The keys of a first layer without an adapter depend on nothing that is trained.
     ends = [(end, grad) for end, grad in pairs if end is not None and grad is not None and end.requires_grad]
     if ends:
-        torch.autograd.backward([end for end, _ in ends], [grad.to(end.dtype) for end, grad in ends])
+        torch.autograd.backward([end for end, _ in ends], [grad for _, grad in ends])

@@ -65,7 +65,7 @@ def trained_prompts(gguf: Path, *, at_once: bool = True) -> tuple[str, ...] | No
             )
             for talk in PROBES
         ]  # fmt: skip
-        return tuple(map(closed_prompt, written) if at_once else written)
+        return tuple(closed_prompt(prompt) if at_once else prompt for prompt in written)
     except (jinja2.TemplateError, TypeError, ValueError):
         return None
 

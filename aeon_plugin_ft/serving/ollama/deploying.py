@@ -192,7 +192,7 @@ class OllamaDeploy:
         trained = trained_prompts(gguf, at_once=at_once)
         match = self._compared(name, trained, at_once)
         made = self.client.show(name) or {}
-        if at_once and match is PromptMatch.DIFFERS and self._end_thoughts(name, gguf, template_of(made)):
+        if at_once and match is PromptMatch.DIFFERS and self._end_thoughts(name, gguf, template_of(made) or ""):
             match = self._compared(name, trained, at_once)
             made = self.client.show(name) or {}
         # Tools and thoughts are beyond such a template, and a renderer stands above any. Thoughts that only the file's

@@ -120,9 +120,10 @@ class BaseSection(Section):
     """The model that the training starts from."""
 
     model: str = Field(
-        "smollm2-135m-instruct",
-        description="Built-in name, Hugging Face id, local folder or GGUF file, or an Ollama tag (ollama:llama3.2:3b);"
-        " auto: the Ollama model that answers you. `aeon-ft models advise` says what this computer can train.",
+        "auto",
+        description="auto: the Ollama model that answers you, where this computer can train it. Or an Ollama tag"
+        " (ollama:llama3.2:3b), a Hugging Face id, a local folder or GGUF file, or a built-in name, for trying out."
+        " `aeon-ft models advise` says what this computer can train.",
     )
     similar_turns: int = Field(
         0,

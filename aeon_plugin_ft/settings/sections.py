@@ -331,9 +331,9 @@ class VoiceSection(Section):
     """Spoken commands and announcements."""
 
     enabled: bool = Field(True, description="false: no spoken commands.")
-    announce: tuple[Literal["started", "finished", "swapped", "refused", "rolled_back", "attention"], ...] = Field(
-        ("finished", "swapped", "rolled_back", "attention"), description="What is said aloud."
-    )
+    announce: tuple[
+        Literal["started", "finished", "swapped", "refused", "rolled_back", "attention", "corrected"], ...
+    ] = Field(("finished", "swapped", "rolled_back", "attention", "corrected"), description="What is said aloud.")
 
 
 class Settings(Section):

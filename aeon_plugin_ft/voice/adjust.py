@@ -14,7 +14,7 @@ KEYS = (HOURS_KEY, TURNS_KEY, AUTOMATIC_KEY, ANNOUNCE_KEY, KEEP_KEY)
 
 DAWN = "00:00-06:00"
 NIGHT = "22:00-06:00"
-ALL_NEWS = ("started", "finished", "swapped", "refused", "rolled_back", "attention")
+ALL_NEWS = ("started", "finished", "swapped", "refused", "rolled_back", "attention", "corrected")
 
 
 def change(topic: str, words: Sequence[str], numbers: Sequence[int]) -> tuple[str, object] | None:

@@ -172,6 +172,12 @@ class RunPhase(Cause):
     OPINIONS = "opinions"
     """A preference stage: replies that were praised or complained about."""
     SAVING = "saving"
+    SENDING = "sending"
+    """To the place where it trains."""
+    LOST = "lost"
+    """That place cannot be reached at the moment; the run goes on there."""
+    FETCHING = "fetching"
+    """What was learnt, from there."""
     OTHER = "other"
     """Of a worker of another release."""
 
@@ -243,6 +249,19 @@ class NotTrained(Cause):
     LEFT = "left"
     """It was left in the middle, and goes on later."""
     BROKE = "broke"
+
+
+class Unknown(Cause):
+    """What is not known of an adapter that was trained elsewhere; in its run's origin.json and its version's report."""
+
+    DATA = "data"
+    """What it was trained on: the held-out conversations may be among it."""
+    DATA_CHANGED = "data_changed"
+    """The exported examples were changed before it was trained, or after."""
+    BASE = "base"
+    """It names another base than the one here, or none; the shapes fit."""
+    RECIPE = "recipe"
+    """With which rate, for how many steps."""
 
 
 class Trouble(Cause):

@@ -15,6 +15,8 @@
     ├── TrainingError            a run failed
     │   ├── RefusedError         the machine or the data does not allow a run now, with every reason
     │   ├── NoTrainerError       the libraries that train are not installed
+    │   ├── NoConsentError       the owner has not said that runs may leave this machine for that place
+    │   ├── LostError            a place cannot be reached (retryable)
     │   ├── LeaseHeldError       another run is under way
     │   ├── RunStoppedError      a run left early and can go on
     │   ├── PreemptedError       something other than a run left early, because the machine was wanted
@@ -185,6 +187,25 @@ class NoTrainerError(TrainingError):
     def __init__(self, missing: Sequence[str], command: str) -> None:
         self.missing, self.command = tuple(missing), command
         super().__init__(f"Training needs {', '.join(missing)}, which are not installed", f"Run: {command}")
+
+
+class NoConsentError(TrainingError):
+    """A run would leave this machine for a place that the owner has not allowed."""
+
+    exit_code = 3
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        super().__init__(
+            f"Nothing leaves this machine for {address} before you say so",
+            f"`aeon-ft places allow {address}` says what would go, and asks",
+        )
+
+
+class LostError(TrainingError):
+    """A place where runs are trained cannot be reached now."""
+
+    retryable = True
 
 
 class LeaseHeldError(TrainingError):

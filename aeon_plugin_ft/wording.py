@@ -5,7 +5,17 @@ Only for people. Nothing reads these sentences again: whoever wants to know why 
 
 from __future__ import annotations
 
-from aeon_plugin_ft.causes import Cause, Doing, EndCause, HoldCause, LoopPhase, PauseCause, PromotionCause, RunPhase
+from aeon_plugin_ft.causes import (
+    Cause,
+    Doing,
+    EndCause,
+    HoldCause,
+    LoopPhase,
+    PauseCause,
+    PromotionCause,
+    RunPhase,
+    Unknown,
+)
 
 ENGLISH: dict[type[Cause], dict[Cause, str]] = {
     PromotionCause: {
@@ -51,6 +61,12 @@ ENGLISH: dict[type[Cause], dict[Cause, str]] = {
         HoldCause.NOTHING_NEW: "there is nothing new to learn",
         HoldCause.UNKNOWN: "held back",
     },
+    Unknown: {
+        Unknown.DATA: "what it was trained on is not known: it may have seen conversations that it is judged by",
+        Unknown.DATA_CHANGED: "the exported examples are not what was exported: it may have learnt others",
+        Unknown.BASE: "its files do not name this base; its layers have the shapes of this base's",
+        Unknown.RECIPE: "how it was trained is not known",
+    },
     RunPhase: {
         RunPhase.STARTING: "starting",
         RunPhase.READING: "reading the examples",
@@ -60,6 +76,9 @@ ENGLISH: dict[type[Cause], dict[Cause, str]] = {
         RunPhase.CORRECTIONS: "learning from corrections",
         RunPhase.OPINIONS: "learning from praise and complaints",
         RunPhase.SAVING: "saving",
+        RunPhase.SENDING: "sending the run to where it trains",
+        RunPhase.LOST: "looking for the place where it trains, which cannot be reached",
+        RunPhase.FETCHING: "bringing the adapter back",
         RunPhase.OTHER: "at work",
     },
     LoopPhase: {

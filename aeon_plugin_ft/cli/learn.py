@@ -237,6 +237,8 @@ def say_detail(doing: Doing) -> None:
 
 def estimate_sentence(cost: Estimate, base: str, examples: int, batch: int) -> str:
     """What a run takes, as one sentence."""
+    if not cost.step_seconds:
+        return f"{examples} examples on {base}: {cost.steps} steps of {batch}, not on this machine ([train] where)."
     return (
         f"{examples} examples on {base}: {cost.steps} steps of {batch}, about {span(cost.seconds)},"
         f" {size(cost.ram_bytes)} of memory, {size(cost.disk_bytes)} of disk."

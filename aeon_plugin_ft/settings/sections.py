@@ -11,6 +11,8 @@ from typing import Annotated, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+WHERE = r"^(here|ssh://\w[\w.-]*@\w[\w.-]*(:\d{1,5})?(/[\w./\\: -]+)?|ray://\w[\w.-]*:\d{1,5}(/[\w./\\: -]+)?)$"
+"""What [train] where may be. No user and no host begins with a dash, which ssh would take for an option."""
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -131,6 +133,13 @@ class BaseSection(Section):
 class TrainSection(Section):
     """The LoRA recipe. 0 or "auto": chosen from the model and the amount of data."""
 
+    where: str = Field(
+        "here",
+        pattern=WHERE,
+        description='Where it trains: "here", "ssh://USER@HOST", "ray://HOST:PORT" (the port of Ray\'s dashboard). The'
+        " Python over there may follow: ssh://USER@HOST/home/USER/venv/bin/python. Nothing goes there before you have"
+        " said so (`aeon-ft places allow`).",
+    )
     rank: int = Field(16, ge=1, le=256, description="LoRA rank r.")
     alpha: int = Field(16, ge=1, le=1024, description="LoRA alpha; the update is scaled by alpha / rank.")
     rslora: bool = Field(False, description="true: scale by alpha / sqrt(rank), which keeps high ranks learning.")

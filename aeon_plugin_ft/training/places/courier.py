@@ -1,0 +1,41 @@
+"""`python -m aeon_plugin_ft.training.places.courier <run folder> --where=PLACE --supervised`: an attempt elsewhere.
+
+Stands where the training worker stands for a run here, and keeps to the same contract: it holds the lease, tells what
+is done in progress.jsonl, leaves on a pause file and with its parent, and writes outcome.json last.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from aeon_plugin_ft.training.model import Run
+from aeon_plugin_ft.training.places.away import Away
+from aeon_plugin_ft.training.places.where import Where, parse_where
+from aeon_plugin_ft.training.runs import RunConfig
+from aeon_plugin_ft.training.worker.run import Attempt, attempt
+from aeon_plugin_ft.training.worker.stopping import StopWatch
+
+OPTION = "--where="
+
+
+class AwayAttempt(Attempt):
+    """A worker's life whose work is done elsewhere."""
+
+    def __init__(self, run: Run, config: RunConfig, where: Where) -> None:
+        super().__init__(run, config)
+        self.where = where
+
+    def session(self, watch: StopWatch) -> Away:
+        """What does the work of this attempt."""
+        return Away(self.run, self.config, self.store, self.where, watch, self.phase, self.tell)
+
+
+def main(arguments: list[str]) -> int:
+    """One attempt; returns the exit code, with outcome.json and the store's row written."""
+    where = parse_where(next(one.removeprefix(OPTION) for one in arguments if one.startswith(OPTION)))
+    assert where is not None
+    return attempt(arguments, lambda run, config: AwayAttempt(run, config, where), yields=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

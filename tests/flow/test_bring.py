@@ -18,6 +18,7 @@ from aeon_plugin_ft.dataset.export.marker import MARKER, find_marker
 from aeon_plugin_ft.errors import InputFileError
 from aeon_plugin_ft.forget import Forgetter
 from aeon_plugin_ft.registry import VersionState
+from aeon_plugin_ft.settings import Settings
 from aeon_plugin_ft.training.continual import Parent, choose_start
 from aeon_plugin_ft.training.runs import UNJUDGED, learnt_before
 from aeon_plugin_ft.training.table import get_run, list_runs
@@ -82,7 +83,12 @@ def test_one_that_cannot_be_judged_now_waits_for_its_verdict(court: Court, expor
     assert unjudged is not None and unjudged.id == brought.run.id
 
 
-def test_of_an_unknown_one_everything_that_it_may_have_seen_is_put_aside(court: Court, tmp_path: Path) -> None:
+def test_of_an_unknown_one_everything_that_it_may_have_seen_is_put_aside(
+    court: Court, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aeon_plugin_ft.bringing.FEWEST_HELDOUT", 2)
+    alike = {"heldout_min": 12, "disabled_filters": ("near_duplicate", "topic")}
+    court.settings = Settings.model_validate({"dataset": alike})
     # What an earlier split had to be trained on counts as seen.
     frozen = court.dataset.train_file.read_text(encoding="utf-8")
     seen, unseen = [example for example in court.pipeline.draft().heldout if example.user not in frozen][:2]

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO, Protocol, TypeVar
 
 from aeon_plugin_ft.causes import EndCause, PauseCause, RunPhase
 from aeon_plugin_ft.errors import LostError, TrainingError
@@ -26,7 +26,7 @@ from aeon_plugin_ft.training.places.consent import require_allowed
 from aeon_plugin_ft.training.places.door import Door, open_door
 from aeon_plugin_ft.training.places.where import Where
 from aeon_plugin_ft.training.runs import RunConfig
-from aeon_plugin_ft.training.worker.stopping import StopRequested, StopWatch
+from aeon_plugin_ft.training.worker.stopping import StopRequested
 
 log = logging.getLogger("aeon_ft.training")
 
@@ -57,28 +57,59 @@ class Seen:
     checkpoints: tuple[str, ...]
 
 
+class Watch(Protocol):
+    """Whoever says when to leave (worker.stopping.StopWatch)."""
+
+    def check(self) -> None:
+        """Raise StopRequested once somebody wants the run to leave."""
+
+
 class Away:
-    """One attempt at a run, elsewhere; stands where `worker.session.Session` stands for a run here."""
+    """One attempt at a run, elsewhere; stands where `worker.session.Session` stands for a run here. `door` is the way
+    there (None: opened by `where`); `on_seen` hears each time that the place was looked at."""
 
     def __init__(
-        self, run: Run, config: RunConfig, store: Store, where: Where, watch: StopWatch, phase: OnPhase, tell: Tell
+        self,
+        run: Run,
+        config: RunConfig,
+        store: Store,
+        where: Where,
+        watch: Watch,
+        phase: OnPhase,
+        tell: Tell,
+        *,
+        door: Door | None = None,
+        on_seen: Callable[[], None] = lambda: None,
     ) -> None:
         self.run, self.config, self.store, self.where, self.watch = run, config, store, where, watch
         self.phase, self.tell = phase, tell
         self.cache = config.store.parent / "cache" / "places"
-        self.door: Door | None = None
+        self.door, self.on_seen = door, on_seen
         self._next_copy = 0.0
 
     def train(self) -> RunOutcome:
         """The run to its end over there, and back."""
-        require_allowed(self.store, self.where)
-        self.door = open_door(self.where)
+        door = self.door
+        if door is None:
+            # Here, and not before: nothing is opened, and nothing goes, without the owner's word.
+            require_allowed(self.store, self.where)
+            door = self.door = open_door(self.where)
         try:
-            return self._train(self.door)
+            return self._train(door)
         except StopRequested as stop:
             if stop.cause not in STAYS_THERE:
-                self.door.call("leave", {"run": self.run.id, "cause": stop.cause.value})
+                door.call("leave", {"run": self.run.id, "cause": stop.cause.value})
             raise
+
+    def settle(self, seconds: float = 30.0) -> None:
+        """After it was asked to leave: wait until it has, and take what it saved."""
+        door, until = self.door, time.monotonic() + seconds
+        while door is not None and time.monotonic() < until:
+            seen = self._look(door)
+            if seen.ended is not None or not seen.alive:
+                self._copy_checkpoints(door, seen.checkpoints)
+                return
+            time.sleep(LOOK_SECONDS)
 
     def _train(self, door: Door) -> RunOutcome:
         seen = self._patiently(lambda: self._look(door))
@@ -116,6 +147,7 @@ class Away:
         while True:
             self.watch.check()
             seen = self._patiently(lambda: self._look(door))
+            self.on_seen()
             if seen.ended is not None or not seen.alive:
                 return seen
             if time.monotonic() >= self._next_copy:

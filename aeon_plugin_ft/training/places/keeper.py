@@ -19,6 +19,7 @@ from typing import Any
 from aeon_plugin_ft.causes import EndCause, PauseCause
 from aeon_plugin_ft.errors import AeonFtError, RunStoppedError
 from aeon_plugin_ft.events import EventBus
+from aeon_plugin_ft.processes.parent import ParentPipe
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.store.digest import folder_sha256
 from aeon_plugin_ft.store.files import write_json
@@ -36,6 +37,9 @@ def main(arguments: list[str]) -> int:
     """One stay with a run; the exit code says nothing, ended.json says all."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     keeper = Keeper(Path(arguments[0]), Path(arguments[1]))
+    if "--supervised" in arguments:
+        # On a node of a cluster: it ends with whoever started it, and what it trains with it.
+        keeper.parent = ParentPipe()
     keeper.keep()
     return 0
 
@@ -47,6 +51,7 @@ class Keeper:
         self.folder, self.root = folder, root
         self.run = Run(folder.name, folder / "runs" / folder.name)
         self._over = threading.Event()
+        self.parent: ParentPipe | None = None
 
     def keep(self) -> None:
         """From start to end; whatever happens is written down for the other side."""
@@ -67,6 +72,8 @@ class Keeper:
 
     def wanted(self) -> PauseCause | None:
         """Why to leave; None while nobody has said so."""
+        if self.parent is not None and self.parent.gone():
+            return PauseCause.HOST_GONE
         try:
             return PauseCause((self.folder / LEAVE).read_text(encoding="utf-8").strip())
         except FileNotFoundError:

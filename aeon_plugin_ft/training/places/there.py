@@ -124,16 +124,29 @@ class There:
         unpack(source, self.run)
         return {}
 
-    def begin(self, *_: typing.Any) -> Request:
-        """Start what stays with the run, unless it is there; it needs no connection from then on."""
+    def part(self, source: typing.BinaryIO, _: typing.BinaryIO) -> Request:
+        """One more part of a payload that is too large for one request."""
+        folder = self.root / "uploads"
+        folder.mkdir(exist_ok=True)
+        with (folder / _name(self.request["upload"])).open("ab") as file:
+            shutil.copyfileobj(source, file, BLOCK)
+        return {}
+
+    def prepare(self, *_: typing.Any) -> Request:
+        """What a keeper finds when it starts."""
         absent = [name for name in NEEDED if importlib.util.find_spec(name) is None]
         if absent:
             raise Refused(f"the Python there ({sys.executable}) lacks {', '.join(absent)}")
-        if self._alive():
-            return {"began": False}
         for old in ("ended.json", "leave", "alive"):
             (self.run / old).unlink(missing_ok=True)
         (self.run / "spec.json").write_text(json.dumps(self.request["spec"]), encoding="utf-8")
+        return {}
+
+    def begin(self, *_: typing.Any) -> Request:
+        """Start what stays with the run, unless it is there; it needs no connection from then on."""
+        if self._alive():
+            return {"began": False}
+        self.prepare()
         code = self.root / "things" / _name(self.request["spec"]["code"])
         command = [sys.executable, "-m", "aeon_plugin_ft.training.places.keeper", str(self.run), str(self.root)]
         apart: Request = {"creationflags": DETACHED} if os.name == "nt" else {"start_new_session": True}
@@ -188,7 +201,7 @@ class There:
             return False
 
 
-VERBS = ("missing", "put", "put_run", "begin", "look", "leave", "get", "clean")
+VERBS = ("missing", "part", "put", "put_run", "prepare", "begin", "look", "leave", "get", "clean")
 
 
 def _name(text: typing.Any) -> str:
@@ -215,12 +228,18 @@ def answer(source: typing.BinaryIO, sink: typing.BinaryIO) -> None:
         if request["verb"] not in VERBS:
             raise Refused(f"there is no verb {request['verb']}")
         there = There(request)
-        if payload is None:
+        if "upload" in request and request["verb"] != "part":
+            upload = there.root / "uploads" / _name(request["upload"])
+            with upload.open("rb") as whole:
+                result = {"ok": True, **getattr(there, request["verb"])(whole, payload)}
+            upload.unlink()
+        elif payload is None:
             # Straight through: an adapter may be larger than the memory that is free.
             sink.write(MARK + b'{"ok": true}\n')
             there.get(source, sink)
             return
-        result = {"ok": True, **getattr(there, request["verb"])(source, payload)}
+        else:
+            result = {"ok": True, **getattr(there, request["verb"])(source, payload)}
     except (Refused, OSError, ValueError, KeyError, tarfile.TarError) as error:
         kind = "" if isinstance(error, Refused) else f"{type(error).__name__}: "
         result = {"ok": False, "error": f"{kind}{error}"}

@@ -1,0 +1,73 @@
+"""Runs of the tiny model that train elsewhere, watched from outside of their processes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.dataset.model import Dataset
+from aeon_plugin_ft.store import DataFolder, Store
+from aeon_plugin_ft.training.model import Recipe, Run, RunState
+from aeon_plugin_ft.training.places.consent import allow
+from aeon_plugin_ft.training.places.where import parse_where
+from aeon_plugin_ft.training.runs import create_run, resume_run
+from aeon_plugin_ft.training.supervise import Worker, start_worker
+
+PATIENCE = 600.0
+
+
+@dataclass
+class Bench:
+    """Makes runs, starts them at a place, and waits for what they do."""
+
+    data: DataFolder
+    store: Store
+    base: BaseModel
+    dataset: Dataset
+
+    def new(self, recipe: Recipe) -> Run:
+        return create_run(self.data, self.store, self.base, self.dataset, recipe)
+
+    def start(self, run: Run, where: str) -> Worker:
+        place = parse_where(where)
+        if place is not None:
+            allow(self.store, place)
+        return start_worker(run, self.store, where)
+
+    def again(self, run: Run, where: str) -> Worker:
+        return self.start(resume_run(run.id, self.data, self.store), where)
+
+    def finish(self, worker: Worker) -> None:
+        state = worker.wait(PATIENCE)
+        assert state is RunState.FINISHED, (worker.run.folder / "worker.log").read_text(encoding="utf-8")[-4000:]
+
+    def trained_here(self, recipe: Recipe) -> bytes:
+        run = self.new(recipe)
+        self.finish(start_worker(run, self.store))
+        return weights(run)
+
+    def until(self, worker: Worker, come: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not come():
+            log = (worker.run.folder / "worker.log").read_text(encoding="utf-8")[-4000:]
+            assert worker.alive and time.monotonic() < deadline, log
+            time.sleep(0.05)
+
+
+def weights(run: Run) -> bytes:
+    return (run.adapter / "adapter_model.safetensors").read_bytes()
+
+
+def steps_in(folder: Path) -> int:
+    """The newest checkpoint's step, 0 without one."""
+    return max((int(path.name[5:]) for path in folder.glob("checkpoints/step-*") if not path.suffix), default=0)
+
+
+@pytest.fixture
+def bench(data: DataFolder, store: Store, tiny_base: BaseModel, tiny_dataset: Dataset) -> Bench:
+    return Bench(data, store, tiny_base, tiny_dataset)

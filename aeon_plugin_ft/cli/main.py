@@ -105,6 +105,7 @@ def load_commands() -> None:
         learn,
         models,
         place,
+        places,
         review,
         schedule,
         similar,

@@ -140,7 +140,7 @@ def start_worker(run: Run, store: Store, where: str = HERE) -> Worker:
         old.unlink(missing_ok=True)
     try:
         with open(run.folder / "worker.log", "ab", opener=private.opener) as log:
-            process = spawn([*_module(where), str(run.folder), "--supervised"], config.recipe.threads, log)
+            process = spawn(_command(run, where), config.recipe.threads, log)
     except InstallError:
         store.release_lease(LEASE, run.id)
         raise
@@ -152,10 +152,11 @@ def start_worker(run: Run, store: Store, where: str = HERE) -> Worker:
     return Worker(run, store, process)
 
 
-def _module(where: str) -> list[str]:
+def _command(run: Run, where: str) -> list[str]:
+    folder, supervised = str(run.folder), "--supervised"
     if where == HERE:
-        return ["-m", "aeon_plugin_ft.training.worker"]
-    return ["-m", "aeon_plugin_ft.training.places.courier", f"--where={where}"]
+        return ["-m", "aeon_plugin_ft.training.worker", folder, supervised]
+    return ["-m", "aeon_plugin_ft.training.places.courier", folder, supervised, f"--where={where}"]
 
 
 def spawn(arguments: list[str], threads: int, log: IO[bytes]) -> subprocess.Popen[bytes]:

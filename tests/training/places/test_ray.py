@@ -1,0 +1,50 @@
+"""A run on a real Ray cluster of two nodes: to its end, through the death of its node, paused and resumed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from aeon_plugin_ft.causes import PauseCause
+from aeon_plugin_ft.errors import LostError
+from aeon_plugin_ft.training.model import Recipe, RunState
+from aeon_plugin_ft.training.places.ray import RayDoor
+from aeon_plugin_ft.training.places.where import Way, Where
+from tests.training.places.bench import Bench, bench, steps_in, weights
+from tests.training.places.cluster import Cluster, cluster
+from tests.training.tiny import tiny_base, tiny_copy, tiny_dataset, tiny_recipe
+
+__all__ = ["bench", "cluster", "tiny_base", "tiny_copy", "tiny_dataset", "tiny_recipe"]
+
+
+def test_a_cluster_that_does_not_answer_is_lost_and_not_refused() -> None:
+    with pytest.raises(LostError, match="cannot be reached"):
+        RayDoor(Where(Way.RAY, "127.0.0.1", 9)).call("look", {"run": "r1"})
+
+
+@pytest.mark.slow(seconds=240)
+@pytest.mark.timeout(1800)
+def test_its_node_dies_and_another_one_ends_in_the_same_weights_and_it_pauses_and_resumes(
+    bench: Bench, cluster: Cluster, tiny_recipe: Callable[..., Recipe]
+) -> None:
+    recipe = tiny_recipe(steps=240, checkpoint_steps=4, epochs=40.0)
+    expected = bench.trained_here(recipe)
+    run = bench.new(recipe)
+    worker = bench.start(run, cluster.setting)
+    # The checkpoints came from the node to the head, and from the head to here.
+    bench.until(worker, lambda: steps_in(run.folder) >= 4)
+    cluster.kill_worker("worker")
+    at = steps_in(run.folder)
+    # Only the head is left: the run goes on there, from what had been copied.
+    bench.until(worker, lambda: steps_in(run.folder) > at + 8)
+    worker.pause(PauseCause.OWNER_PAUSED)
+    assert worker.wait(30) is RunState.PAUSED
+    deadline, ended = time.monotonic() + 120, cluster.run_folders / run.id / "ended.json"
+    while not ended.is_file() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert ended.is_file()
+    bench.finish(bench.again(run, cluster.setting))
+    assert weights(run) == expected
+    assert not list(cluster.run_folders.glob("*"))

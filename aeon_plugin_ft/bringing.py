@@ -59,8 +59,9 @@ def bring(pipeline: Pipeline, folder: Path, data: Sequence[Path] = ()) -> Brough
     judged = _judged_by(pipeline, folder, data)
     unknown = (*judged.unknown, *_unknown(adapter, base))
     origin = Origin(
-        adapter.trainer.value, adapter.digest, short_name(adapter.base_named), judged.learnt, judged.aside, unknown
-    )
+        adapter.trainer.value, adapter.digest, short_name(adapter.base_named), judged.learnt, judged.aside, unknown,
+        adapter.kept,
+    )  # fmt: skip
     run = add_imported(pipeline.data, pipeline.store, base, judged.dataset, adapter, origin)
     return Brought(run, origin, adapter.rank, pipeline.registry.version_of(run.id))
 

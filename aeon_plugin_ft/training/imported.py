@@ -23,7 +23,14 @@ from aeon_plugin_ft.training.model import Recipe, Run, RunOutcome, RunState
 from aeon_plugin_ft.training.progress import ProgressWriter, write_outcome
 from aeon_plugin_ft.training.runs import RunConfig
 from aeon_plugin_ft.training.table import add_run, get_run, latest_run, set_state
-from aeon_plugin_ft.weights.foreign import MOST_RANK, ForeignAdapter, read_foreign, write_as_ours
+from aeon_plugin_ft.weights.foreign import (
+    MOST_RANK,
+    ForeignAdapter,
+    is_merged,
+    read_foreign,
+    read_merged,
+    write_as_ours,
+)
 
 ORIGIN_FILE = "origin.json"
 STATE_FILE = "trainer_state.json"
@@ -34,7 +41,8 @@ STATE_FILE = "trainer_state.json"
 class Origin:
     """Where an adapter comes from. `dataset` is the hash of the export that it was trained on, None where that is not
     known; `aside` is how many held-out examples were put aside because it may have seen them; `digest` is of what was
-    brought, `base_named` what it calls its base."""
+    brought, `base_named` what it calls its base. `kept` is the share of a merged model's difference from the base that
+    its adapter holds, in the layer where that is least; 1.0 of one that was an adapter."""
 
     trainer: str
     digest: str
@@ -42,6 +50,7 @@ class Origin:
     dataset: str | None
     aside: int = 0
     unknown: tuple[Unknown, ...] = ()
+    kept: float = 1.0
 
     def plain(self) -> dict[str, Any]:
         """Ready for JSON."""
@@ -49,7 +58,10 @@ class Origin:
 
 
 def read_checked(folder: Path, base: BaseModel) -> ForeignAdapter:
-    """An adapter that fits `base`, layer by layer. Raises InputFileError with the first reason why it does not."""
+    """An adapter that fits `base`, layer by layer, or what a merged model adds to it. Raises InputFileError with the first
+    reason why it does not."""
+    if is_merged(folder):
+        return read_merged(folder, base.training_copy)
     shapes = linear_shapes(base)
     # Any LoRA of this base is smaller: 4 bytes for each number of A and B at the highest rank.
     most = sum(4 * MOST_RANK * (rows + columns) for rows, columns in shapes.values())

@@ -28,6 +28,7 @@ from aeon_plugin_ft.store import private
 from aeon_plugin_ft.store.digest import sha256
 from aeon_plugin_ft.store.files import write_json
 from aeon_plugin_ft.weights.adapter import CONFIG, WEIGHTS, Update, read_adapter, read_safetensors
+from aeon_plugin_ft.weights.extract import extract
 from aeon_plugin_ft.weights.safetensors_writer import TensorSource, write_safetensors
 
 MLX_WEIGHTS = "adapters.safetensors"
@@ -46,6 +47,8 @@ class Trainer(str, Enum):
     UNSLOTH = "unsloth"
     TRL = "trl"
     MLX = "mlx-lm"
+    MERGED = "merged"
+    """None of them: a whole model that an adapter was merged into."""
     PEFT = "peft"
     """Some program that uses PEFT and does not say which."""
 
@@ -69,6 +72,8 @@ class ForeignAdapter:
     rank: int
     rslora: bool
     digest: str
+    kept: float = 1.0
+    """Of a merged model: the share of its difference from the base that `updates` hold."""
 
 
 def read_foreign(folder: Path, most_bytes: int) -> ForeignAdapter:
@@ -92,6 +97,20 @@ def read_foreign(folder: Path, most_bytes: int) -> ForeignAdapter:
     trainer = Trainer.MLX if mlx else _trainer(folder, config)
     plain = {module.removeprefix("base_model.model."): update for module, update in updates.items()}
     return ForeignAdapter(folder, trainer, plain, named, rank, bool(config.get("use_rslora")), digest)
+
+
+def is_merged(folder: Path) -> bool:
+    """Whether a folder has a whole Hugging Face model in it, and no adapter."""
+    return not (folder / CONFIG).exists() and (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))
+
+
+def read_merged(folder: Path, base: Path) -> ForeignAdapter:
+    """What a merged model adds to its base (both Hugging Face folders), as an adapter. Raises InputFileError."""
+    found = extract(folder, base)
+    named = str(_json(folder / "config.json").get("_name_or_path") or "")
+    rank = max(int(update.a.shape[0]) for update in found.updates.values())
+    digest = sha256(*sorted(folder.glob("*.safetensors")))
+    return ForeignAdapter(folder, Trainer.MERGED, found.updates, named, rank, False, digest, found.kept)
 
 
 def write_as_ours(adapter: ForeignAdapter, target: Path) -> None:
@@ -132,8 +151,14 @@ def _once(value: npt.NDArray[np.float32]) -> Any:
 
 def _config(folder: Path) -> dict[str, Any]:
     path = folder / CONFIG
+    if any(folder.glob("*.gguf")) and not path.is_file():
+        raise InputFileError(folder, "a GGUF holds rounded sums, not an adapter", "Give the adapter, or safetensors")
     if not path.is_file():
         raise InputFileError(folder, f"there is no {CONFIG} in it", "Give the folder of a LoRA adapter")
+    return _json(path)
+
+
+def _json(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > _CONFIG_BYTES:
             raise ValueError("it is far too long")

@@ -173,6 +173,7 @@ def _origin(report: Mapping[str, Any]) -> str:
         ("Modelo que ela diz ter", str(origin.get("base_named", ""))),
         ("Conjunto exportado", str(origin.get("dataset") or "não se sabe")),
         ("Provas postas de lado", thousands(origin["aside"]) if origin.get("aside") else ""),
+        ("Parte do modelo fundido que ficou", percent(origin["kept"]) if origin.get("kept", 1.0) < 1.0 else ""),
         ("Impressão digital", str(origin.get("digest", ""))),
     ]
     unknown = "".join(f"<p>{escape(UNKNOWNS.get(one, one))}</p>" for one in origin.get("unknown", []))

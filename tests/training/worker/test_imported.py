@@ -1,8 +1,8 @@
-"""Adapters that PEFT itself wrote, with the configurations of other trainers: the one that is brought computes the same.
+"""Adapters that PEFT itself wrote, with other trainers' configurations: the one that is brought computes the same.
 
-Axolotl, Unsloth and MLX-LM train on a GPU or on Apple's chips only, so what they would leave is made here: by PEFT, with
-the options that our exports give the first two (dataset/export/texts.py), once with the modules as a regular expression,
-and in MLX-LM's own form by its formula (tests/weights/foreign.py). LLaMA-Factory and TRL run for real, in
+Axolotl, Unsloth and MLX-LM train on a GPU or on Apple's chips only, so what they would leave is made here: by PEFT,
+with the options that our exports give the first two (dataset/export/texts.py), once with the modules as a regular
+expression, and in MLX-LM's own form by its formula (tests/weights/foreign.py). LLaMA-Factory and TRL run for real, in
 tests/interop/round_trip.py.
 """
 

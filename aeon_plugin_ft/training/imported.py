@@ -58,8 +58,8 @@ class Origin:
 
 
 def read_checked(folder: Path, base: BaseModel) -> ForeignAdapter:
-    """An adapter that fits `base`, layer by layer, or what a merged model adds to it. Raises InputFileError with the first
-    reason why it does not."""
+    """An adapter that fits `base`, layer by layer, or what a merged model adds to it. Raises InputFileError with the
+    first reason why it does not."""
     if is_merged(folder):
         return read_merged(folder, base.training_copy)
     shapes = linear_shapes(base)

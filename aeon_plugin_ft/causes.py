@@ -109,6 +109,8 @@ class EndCause(Cause):
     """A newer run has learnt what it would have learnt."""
     GIVEN_UP = "given_up"
     """It failed too often."""
+    UNREACHABLE = "unreachable"
+    """The place where it trains could not be reached for long."""
 
 
 RunCause = PauseCause | EndCause

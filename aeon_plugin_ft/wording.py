@@ -53,6 +53,7 @@ ENGLISH: dict[type[Cause], dict[Cause, str]] = {
         EndCause.GONE: "what it learnt from is gone",
         EndCause.SUPERSEDED: "a newer run has learnt more",
         EndCause.GIVEN_UP: "given up",
+        EndCause.UNREACHABLE: "the place where it trains cannot be reached",
     },
     HoldCause: {
         HoldCause.OWNER: "the owner stopped it",

@@ -253,8 +253,11 @@ def _places(shared: Context) -> Iterator[Symptom]:
     """Where runs may go besides this machine, what goes there and how; a place that is set and not allowed is a
     fault."""
     from aeon_plugin_ft.training.places.consent import ENCRYPTED, GOES, allowed
+    from aeon_plugin_ft.training.places.left import owed
     from aeon_plugin_ft.training.places.where import parse_where
 
+    for run, where in owed(shared.store).items():
+        yield Symptom("place", False, f"what {run} learnt from still lies at {where}", "aeon-ft places clean")
     said = allowed(shared.store)
     chosen = parse_where(shared.settings_file.current.train.where)
     for address in said:

@@ -65,6 +65,21 @@ def forbid_place(context: typer.Context, place: PlaceName) -> None:
     out.print(f"{where.address}: {'no run goes there any more.' if there else 'it was not allowed.'}", markup=False)
 
 
+@places.command("clean")
+def clean_places(context: typer.Context) -> None:
+    """Delete what runs that have ended, or were forgotten, have left at other places."""
+    from aeon_plugin_ft.training.places.left import clean_owed, owed
+
+    store = of(context).store
+    due = len(owed(store))
+    failed = clean_owed(store)
+    out.print(f"{due - len(failed)} of {due} were deleted." if due else "Nothing was left anywhere.")
+    for line in failed:
+        out.print(line, markup=False)
+    if failed:
+        raise typer.Exit(code=1)
+
+
 def what_goes(where: Where) -> list[str]:
     """What leaves this machine for a place, and how it is kept from others on the way."""
     from aeon_plugin_ft.training.places.consent import ENCRYPTED, GOES

@@ -24,6 +24,7 @@ from aeon_plugin_ft.training.model import Progress, Run, RunOutcome, RunState
 from aeon_plugin_ft.training.places import cargo, there
 from aeon_plugin_ft.training.places.consent import require_allowed
 from aeon_plugin_ft.training.places.door import Door, open_door
+from aeon_plugin_ft.training.places.left import clean_owed, note_gone, note_left
 from aeon_plugin_ft.training.places.where import Where
 from aeon_plugin_ft.training.runs import RunConfig
 from aeon_plugin_ft.training.worker.stopping import StopRequested
@@ -96,6 +97,11 @@ class Away:
             door = self.door = open_door(self.where)
         try:
             return self._train(door)
+        except LostError as error:
+            # It may still go on there: resumed, it is found again, or goes on from what was copied.
+            return self._outcome(
+                {"state": RunState.INTERRUPTED.value, "cause": EndCause.UNREACHABLE.value, "reason": error.what}
+            )
         except StopRequested as stop:
             if stop.cause not in STAYS_THERE:
                 door.call("leave", {"run": self.run.id, "cause": stop.cause.value})
@@ -112,6 +118,7 @@ class Away:
             time.sleep(LOOK_SECONDS)
 
     def _train(self, door: Door) -> RunOutcome:
+        clean_owed(self.store, self.where, door)
         seen = self._patiently(lambda: self._look(door))
         if seen.there and not seen.alive and seen.ended is None:
             log.info("what stayed with the run at %s is gone; it is begun again", self.where.address)
@@ -136,6 +143,8 @@ class Away:
                 self.watch.check()
                 door.call("put", {"digest": thing.digest}, _filled(thing.entries))
         own = list(cargo.own_of(self.run, self.config))
+        # Before it goes: whatever becomes of this side, it is known that something lies there.
+        note_left(self.store, self.run.id, self.where)
         door.call("put_run", {"run": self.run.id}, _filled(own))
         self.watch.check()
         door.begin(self.run.id, {name: thing.digest for name, thing in things.items()})
@@ -220,6 +229,7 @@ class Away:
             self._patiently(lambda: self._copy_checkpoints(door, seen.checkpoints))
         if _is_final(ended):
             door.call("clean", {"run": self.run.id})
+            note_gone(self.store, self.run.id)
             (self.run.folder / AWAY_FILE).unlink(missing_ok=True)
         return self._outcome(ended)
 

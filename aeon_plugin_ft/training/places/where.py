@@ -9,6 +9,7 @@ from enum import Enum
 from aeon_plugin_ft.errors import TrainingError
 
 HERE = "here"
+PYTHON = "python3"
 _PARTS = re.compile(
     r"(?P<kind>ssh|ray)://(?:(?P<user>\w[\w.-]*)@)?(?P<host>\w[\w.-]*)(?::(?P<port>\d+))?(?P<path>/.*)?"
 )
@@ -27,13 +28,20 @@ class Where:
     host: str
     port: int = 0
     user: str = ""
-    python: str = "python3"
+    python: str = PYTHON
 
     @property
     def address(self) -> str:
         """What the owner's word is given for: another Python on the same account is the same place."""
         port = f":{self.port}" if self.port else ""
         return f"{self.way.value}://{self.user + '@' if self.user else ''}{self.host}{port}"
+
+    @property
+    def setting(self) -> str:
+        """As [train] where names it."""
+        if self.python == PYTHON:
+            return self.address
+        return f"{self.address}{'' if self.python.startswith('/') else '/'}{self.python}"
 
 
 def parse_where(text: str) -> Where | None:
@@ -47,4 +55,4 @@ def parse_where(text: str) -> Where | None:
     # "/C:/Python/python.exe" is a path on Windows, as in file:// addresses.
     if re.match(r"/[A-Za-z]:", python):
         python = python[1:]
-    return Where(Way(parts["kind"]), parts["host"], int(parts["port"] or 0), parts["user"] or "", python or "python3")
+    return Where(Way(parts["kind"]), parts["host"], int(parts["port"] or 0), parts["user"] or "", python or PYTHON)

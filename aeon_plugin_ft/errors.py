@@ -14,6 +14,7 @@
     ├── BaseModelError           the base model is not there or cannot be used
     ├── TrainingError            a run failed
     │   ├── RefusedError         the machine or the data does not allow a run now, with every reason
+    │   │   └── PlaceBusyError   the place where runs are trained is in use, or off
     │   ├── NoTrainerError       the libraries that train are not installed
     │   ├── NoConsentError       the owner has not said that runs may leave this machine for that place
     │   ├── LostError            a place cannot be reached (retryable)
@@ -177,6 +178,14 @@ class RefusedError(TrainingError):
         self.reasons, self.lacks_memory = tuple(reasons), lacks_memory
         self.trouble = Trouble.MEMORY if lacks_memory else Trouble.OTHER
         super().__init__("Not training: " + "; ".join(reasons), "`aeon-ft estimate` shows what a run needs")
+
+
+class PlaceBusyError(RefusedError):
+    """The place where runs are trained is in use, or off; the schedule asks it again after a while."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__([why])
+        self.todo = 'Try again later, or set [train] otherwise = "here"'
 
 
 class NoTrainerError(TrainingError):

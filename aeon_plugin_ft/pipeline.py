@@ -49,8 +49,8 @@ from aeon_plugin_ft.training.continual import Parent, Start, choose_start
 from aeon_plugin_ft.training.estimating import estimate, preflight, unmeasured
 from aeon_plugin_ft.training.lease import learning
 from aeon_plugin_ft.training.model import Estimate, Recipe, Run, RunState
-from aeon_plugin_ft.training.places.consent import require_allowed
-from aeon_plugin_ft.training.places.where import parse_where
+from aeon_plugin_ft.training.places.choosing import choose_place
+from aeon_plugin_ft.training.places.where import HERE
 from aeon_plugin_ft.training.recipe import make_recipe
 from aeon_plugin_ft.training.runs import UNJUDGED, create_run, learnt_before, resume_run
 from aeon_plugin_ft.training.staying import OnProgress, interrupt_for, stay_with
@@ -215,9 +215,7 @@ class Pipeline:
         """What a run would do and take on this machine; nothing is started."""
         require_trainer()
         base, recipe = self.recipe(dataset)
-        where = parse_where(self.settings().train.where)
-        if where is not None:
-            require_allowed(self.store, where)
+        if self.place() != HERE:
             return base, recipe, unmeasured(recipe, base)
         self.on_phase(Doing(LoopPhase.TIMING_A_STEP))
         return base, recipe, estimate(base, dataset, recipe, self.data, self.interrupt)
@@ -257,9 +255,13 @@ class Pipeline:
     def supervise(self, run: Run, on_progress: OnProgress | None = None) -> Run:
         """Start the worker and stay with it to its end (training.staying). Raises TrainingError when it does not
         finish."""
-        where = self.settings().train.where
-        interrupt = interrupt_for(where, self.interrupt)
-        return stay_with(run, self.data, self.store, self.events, interrupt, on_progress, where)
+        where = self.place(run.id)
+        leave = interrupt_for(where, self.interrupt)
+        return stay_with(run, self.data, self.store, self.events, leave, on_progress, where)
+
+    def place(self, run: str = "") -> str:
+        """Where a run would train now. Raises NoConsentError, PlaceBusyError."""
+        return choose_place(self.settings().train, self.store, run)
 
     # -- run -> verdict -> version -------------------------------------------------------------
 

@@ -140,6 +140,10 @@ class TrainSection(Section):
         " Python over there may follow: ssh://USER@HOST/home/USER/venv/bin/python. Nothing goes there before you have"
         " said so (`aeon-ft places allow`).",
     )
+    otherwise: Literal["wait", "here"] = Field(
+        "wait",
+        description='When that place is in use or cannot be reached: "wait" for it, or train "here".',
+    )
     rank: int = Field(16, ge=1, le=256, description="LoRA rank r.")
     alpha: int = Field(16, ge=1, le=1024, description="LoRA alpha; the update is scaled by alpha / rank.")
     rslora: bool = Field(False, description="true: scale by alpha / sqrt(rank), which keeps high ranks learning.")

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from aeon_plugin_ft.errors import NoConsentError
+from aeon_plugin_ft.errors import LostError, NoConsentError, PlaceBusyError
 from aeon_plugin_ft.settings import Settings
 from aeon_plugin_ft.store import Store
+from aeon_plugin_ft.training.places import choosing
 from aeon_plugin_ft.training.places.consent import allow, allowed
+from aeon_plugin_ft.training.places.left import note_left
 from aeon_plugin_ft.training.places.where import parse_where
 from tests.cli.commands import Cli, cli
 from tests.flow.court import Court, court
@@ -20,28 +22,89 @@ __all__ = ["cli", "court"]
 ROOM = "ssh://ana@sala"
 
 
-def test_a_run_goes_where_the_settings_of_the_moment_say(court: Court, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
+class Room:
+    """The PC in the next room; `share` of it is used, None: it is off."""
+
+    def __init__(self, share: float | None = 0.0) -> None:
+        self.share = share
+        self.asked = 0
+
+    def call(self, verb: str, *_: Any, **__: Any) -> dict[str, Any]:
+        assert verb == "used"
+        self.asked += 1
+        if self.share is None:
+            raise LostError("ssh://ana@sala cannot be reached (no route to host)")
+        return {"ok": True, "share": self.share}
+
+
+@pytest.fixture
+def room(monkeypatch: pytest.MonkeyPatch) -> Room:
+    made = Room()
+    monkeypatch.setattr(choosing, "open_door", lambda _: made)
+    return made
+
+
+def allow_room(court: Court) -> None:
+    where = parse_where(ROOM)
+    assert where is not None
+    allow(court.store, where)
+
+
+@pytest.fixture
+def went(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Where each run that is stayed with goes."""
+    places: list[str] = []
 
     def stay(run: Any, *rest: Any) -> Any:
-        asked.append(rest[-1])
+        places.append(rest[-1])
         return run
 
     monkeypatch.setattr("aeon_plugin_ft.pipeline.stay_with", stay)
+    return places
+
+
+def test_a_run_goes_where_the_settings_of_the_moment_say(court: Court, room: Room, went: list[str]) -> None:
     court.pipeline.supervise(court.run)
     court.settings = Settings.model_validate({"train": {"where": ROOM}})
+    with pytest.raises(NoConsentError):
+        court.pipeline.supervise(court.run)
+    assert room.asked == 0
+    allow_room(court)
     court.pipeline.supervise(court.run)
-    assert asked == ["here", ROOM]
+    assert went == ["here", ROOM]
 
 
-def test_a_place_is_asked_for_before_anything_is_measured(court: Court, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_place_that_is_in_use_or_off_is_waited_for_or_not(court: Court, room: Room, went: list[str]) -> None:
+    allow_room(court)
+    for share, why in ((0.9, "in use"), (None, "cannot be reached")):
+        room.share = share
+        court.settings = Settings.model_validate({"train": {"where": ROOM}})
+        with pytest.raises(PlaceBusyError, match=why):
+            court.pipeline.supervise(court.run)
+        court.settings = Settings.model_validate({"train": {"where": ROOM, "otherwise": "here"}})
+        court.pipeline.supervise(court.run)
+    assert went == ["here", "here"]
+
+
+def test_a_run_that_is_there_already_goes_on_there(court: Court, room: Room, went: list[str]) -> None:
+    allow_room(court)
+    room.share = 0.9  # by itself
+    where = parse_where(ROOM)
+    assert where is not None
+    note_left(court.store, court.run.id, where)
+    court.settings = Settings.model_validate({"train": {"where": ROOM}})
+    court.pipeline.supervise(court.run)
+    assert went == [ROOM] and room.asked == 0
+
+
+def test_a_place_is_asked_for_before_anything_is_measured(
+    court: Court, room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("aeon_plugin_ft.pipeline.require_trainer", lambda: None)
     court.settings = Settings.model_validate({"train": {"where": ROOM}})
     with pytest.raises(NoConsentError):
         court.pipeline.plan(court.dataset)
-    where = parse_where(ROOM)
-    assert where is not None
-    allow(court.store, where)
+    allow_room(court)
     # Nothing of this machine's is measured for a run that trains on another.
     _, recipe, cost = court.pipeline.plan(court.dataset)
     assert cost.steps == recipe.steps and not cost.ram_bytes and not cost.step_seconds

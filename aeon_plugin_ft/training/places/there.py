@@ -176,6 +176,18 @@ class There:
             "checkpoints": whole,
         }
 
+    def used(self, *_: typing.Any) -> Request:
+        """The share of this machine that its own people use now: of the processor or of the busiest graphics card."""
+        import psutil
+
+        shares = [psutil.cpu_percent(0.5) / 100]
+        nvidia = shutil.which("nvidia-smi")
+        if nvidia is not None:
+            query = [nvidia, "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
+            done = subprocess.run(query, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20)
+            shares += [int(line) / 100 for line in done.stdout.split() if line.isdigit()]
+        return {"share": max(shares)}
+
     def leave(self, *_: typing.Any) -> Request:
         """Ask the run to save and leave, for a cause."""
         if self.run.is_dir():
@@ -201,7 +213,7 @@ class There:
             return False
 
 
-VERBS = ("missing", "part", "put", "put_run", "prepare", "begin", "look", "leave", "get", "clean")
+VERBS = ("missing", "part", "put", "put_run", "prepare", "begin", "look", "used", "leave", "get", "clean")
 
 
 def _name(text: typing.Any) -> str:

@@ -128,6 +128,11 @@ def test_while_it_is_under_way_nothing_of_it_is_replaced_or_removed(tmp_path: Pa
     assert ask(tmp_path, "clean", run="r1")[0]["ok"]
 
 
+def test_how_much_of_it_is_used_is_a_share(tmp_path: Path) -> None:
+    answer, _ = ask(tmp_path, "used")
+    assert answer["ok"] and 0.0 <= answer["share"] <= 1.0
+
+
 def test_a_python_that_cannot_train_says_what_it_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(there, "NEEDED", ("torch_of_nobody",))
     assert "lacks torch_of_nobody" in ask(tmp_path, "begin", run="r1", spec={"code": "c"})[0]["error"]

@@ -27,6 +27,7 @@ from aeon_plugin_ft.training.places.door import Door, open_door
 from aeon_plugin_ft.training.places.left import clean_owed, note_gone, note_left
 from aeon_plugin_ft.training.places.where import Where
 from aeon_plugin_ft.training.runs import RunConfig
+from aeon_plugin_ft.training.worker.priority import Priority
 from aeon_plugin_ft.training.worker.stopping import StopRequested
 
 log = logging.getLogger("aeon_ft.training")
@@ -67,7 +68,8 @@ class Watch(Protocol):
 
 class Away:
     """One attempt at a run, elsewhere; stands where `worker.session.Session` stands for a run here. `door` is the way
-    there (None: opened by `where`); `on_seen` hears each time that the place was looked at."""
+    there (None: opened by `where`); `on_seen` hears each time that the place was looked at; `priority` is how the
+    worker over there stands to everything else on that machine."""
 
     def __init__(
         self,
@@ -81,11 +83,12 @@ class Away:
         *,
         door: Door | None = None,
         on_seen: Callable[[], None] = lambda: None,
+        priority: Priority = Priority.LOWEST,
     ) -> None:
         self.run, self.config, self.store, self.where, self.watch = run, config, store, where, watch
         self.phase, self.tell = phase, tell
         self.cache = config.store.parent / "cache" / "places"
-        self.door, self.on_seen = door, on_seen
+        self.door, self.on_seen, self.priority = door, on_seen, priority
         self._next_copy = 0.0
 
     def train(self) -> RunOutcome:
@@ -147,7 +150,8 @@ class Away:
         note_left(self.store, self.run.id, self.where)
         door.call("put_run", {"run": self.run.id}, _filled(own))
         self.watch.check()
-        door.begin(self.run.id, {name: thing.digest for name, thing in things.items()})
+        spec = {name: thing.digest for name, thing in things.items()}
+        door.begin(self.run.id, {**spec, "priority": self.priority.value})
         self._note(0)
 
     def _follow(self, door: Door) -> Seen:
@@ -208,17 +212,22 @@ class Away:
         """The checkpoints over there, into the run folder here; those that went there go here too."""
         folder, names = self.run.folder / "checkpoints", list(names)
         lacking = [name for name in names if not (folder / name).is_dir()]
-        if not lacking:
-            return
-        with self._fetched(door, [*(f"checkpoints/{name}" for name in lacking), *cargo.KEPT_BY_ATTEMPTS[1:]]) as got:
-            for name in lacking:
+        if lacking:
+            self._take_checkpoints(door, lacking)
+        if not names:
+            return  # a place that it has just come to: what was brought there before is what it goes on from
+        for old in folder.glob("step-*"):
+            if old.name not in names:
+                shutil.rmtree(old, ignore_errors=True)
+
+    def _take_checkpoints(self, door: Door, names: list[str]) -> None:
+        folder = self.run.folder / "checkpoints"
+        with self._fetched(door, [*(f"checkpoints/{name}" for name in names), *cargo.KEPT_BY_ATTEMPTS[1:]]) as got:
+            for name in names:
                 if (got / "checkpoints" / name / "seal.json").is_file():
                     folder.mkdir(exist_ok=True)
                     move_into_place(got / "checkpoints" / name, folder / name)
             _take_files(got, self.run.folder, cargo.KEPT_BY_ATTEMPTS[1:])
-        for old in folder.glob("step-*"):
-            if old.name not in names:
-                shutil.rmtree(old, ignore_errors=True)
 
     def _bring_back(self, door: Door, seen: Seen) -> RunOutcome:
         ended = seen.ended or {"state": RunState.INTERRUPTED.value, "cause": EndCause.DIED.value, "outcome": None}

@@ -12,6 +12,7 @@ from aeon_plugin_ft.training.model import Run
 from aeon_plugin_ft.training.places.away import Away
 from aeon_plugin_ft.training.places.where import Where, parse_where
 from aeon_plugin_ft.training.runs import RunConfig
+from aeon_plugin_ft.training.worker.priority import Priority, yields
 from aeon_plugin_ft.training.worker.run import Attempt, attempt
 from aeon_plugin_ft.training.worker.stopping import StopWatch
 
@@ -21,20 +22,21 @@ OPTION = "--where="
 class AwayAttempt(Attempt):
     """A worker's life whose work is done elsewhere."""
 
-    def __init__(self, run: Run, config: RunConfig, where: Where) -> None:
+    def __init__(self, run: Run, config: RunConfig, where: Where, priority: Priority) -> None:
         super().__init__(run, config)
-        self.where = where
+        self.where, self.priority = where, priority
 
     def session(self, watch: StopWatch) -> Away:
         """What does the work of this attempt."""
-        return Away(self.run, self.config, self.store, self.where, watch, self.phase, self.tell)
+        return Away(self.run, self.config, self.store, self.where, watch, self.phase, self.tell, priority=self.priority)
 
 
 def main(arguments: list[str]) -> int:
     """One attempt; returns the exit code, with outcome.json and the store's row written."""
     where = parse_where(next(one.removeprefix(OPTION) for one in arguments if one.startswith(OPTION)))
     assert where is not None
-    return attempt(arguments, lambda run, config: AwayAttempt(run, config, where), yields=False)
+    priority = Priority.LOWEST if yields(arguments) else Priority.NORMAL
+    return attempt(arguments, lambda run, config: AwayAttempt(run, config, where, priority), yields=False)
 
 
 if __name__ == "__main__":

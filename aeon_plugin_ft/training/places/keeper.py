@@ -28,6 +28,8 @@ from aeon_plugin_ft.training.progress import read_outcome
 from aeon_plugin_ft.training.runs import RunConfig, reap_runs, resume_run
 from aeon_plugin_ft.training.staying import stay_with
 from aeon_plugin_ft.training.table import add_run, get_run, set_state
+from aeon_plugin_ft.training.worker import priority
+from aeon_plugin_ft.training.worker.priority import Priority
 
 BEAT_SECONDS = 1.0
 SPEC, LEAVE, ALIVE, ENDED = "spec.json", "leave", "alive", "ended.json"
@@ -101,6 +103,8 @@ class Keeper:
     def _make_ready(self, data: DataFolder, store: Store) -> None:
         """The run with the paths of this machine, as a row that may be started."""
         spec = json.loads((self.folder / SPEC).read_text(encoding="utf-8"))
+        # Of this process's children, the worker: as whoever sent the run wants it.
+        priority.OF_CHILDREN = Priority(spec.get("priority", Priority.LOWEST.value))
         config = RunConfig.read(self.run.folder)
         copy = self.root / "things" / spec["base"]
         files = [*sorted(copy.glob("*.safetensors")), copy / "config.json"]

@@ -35,6 +35,7 @@ from aeon_plugin_ft.training.places.keeper import ENDED, SPEC, Keeper
 from aeon_plugin_ft.training.places.ray import LOOK, PROGRESS
 from aeon_plugin_ft.training.places.where import Way, Where
 from aeon_plugin_ft.training.runs import RunConfig
+from aeon_plugin_ft.training.worker.priority import Priority
 from aeon_plugin_ft.training.worker.stopping import StopRequested
 
 NODE_SECONDS = 300.0
@@ -190,7 +191,7 @@ class Head:
         place = Where(Way.RAY, "node")
         away = Away(
             self.run, config, store, place, HeadWatch(self.keeper), self._phase, self._tell, door=door,
-            on_seen=lambda: self._tell_look(None),
+            on_seen=lambda: self._tell_look(None), priority=Priority(spec.get("priority", Priority.LOWEST.value)),
         )  # fmt: skip
         try:
             outcome = away.train()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -61,9 +62,15 @@ class Cluster:
 
     def kill_worker(self, name: str) -> None:
         """A node is lost as in a power cut: every process of it at once."""
-        top = psutil.Process(self.nodes.pop(name).pid)
-        for one in [top, *top.children(recursive=True)]:
-            one.kill()
+        process = self.nodes.pop(name)
+        if process.poll() is None:
+            top = psutil.Process(process.pid)
+            gone = [top, *top.children(recursive=True)]
+            for one in gone:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    one.kill()
+            psutil.wait_procs(gone[1:], timeout=10)
+        process.wait()
 
     def stop(self) -> None:
         for name in list(self.nodes):

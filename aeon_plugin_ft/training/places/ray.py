@@ -84,7 +84,7 @@ class RayDoor:
 
     def _send(self, verb: str, arguments: Mapping[str, Any], fill: Fill, sink: BinaryIO | None) -> dict[str, Any]:
         with tempfile.TemporaryFile() as payload:
-            fill(payload)  # type: ignore[arg-type]  # a file, whatever mypy calls it
+            fill(payload)
             payload.seek(0)
             first = payload.read(PART_BYTES)
             if len(first) < PART_BYTES:

@@ -6,9 +6,12 @@ is done in progress.jsonl, leaves on a pause file and with its parent, and write
 
 from __future__ import annotations
 
+import logging
 import sys
+import time
 
-from aeon_plugin_ft.training.model import Run
+from aeon_plugin_ft.causes import PauseCause
+from aeon_plugin_ft.training.model import Progress, Run
 from aeon_plugin_ft.training.places.away import Away
 from aeon_plugin_ft.training.places.where import Where, parse_where
 from aeon_plugin_ft.training.runs import RunConfig
@@ -17,6 +20,8 @@ from aeon_plugin_ft.training.worker.run import Attempt, attempt
 from aeon_plugin_ft.training.worker.stopping import StopWatch
 
 OPTION = "--where="
+LINE_SECONDS = 60.0
+"""Less than what counts as hanging (training.supervise.HUNG_SECONDS)."""
 
 
 class AwayAttempt(Attempt):
@@ -25,6 +30,19 @@ class AwayAttempt(Attempt):
     def __init__(self, run: Run, config: RunConfig, where: Where, priority: Priority) -> None:
         super().__init__(run, config)
         self.where, self.priority = where, priority
+        self._last_line = time.monotonic()
+
+    def tell(self, progress: Progress) -> None:
+        """The newest progress, to progress.jsonl."""
+        self._last_line = time.monotonic()
+        super().tell(progress)
+
+    def beat(self) -> PauseCause | None:
+        """As a worker's. While a base model is on its way, for minutes, nothing else is told, and nearly nothing
+        computed: a line each minute says that this is not hanging."""
+        if self.newest is not None and time.monotonic() - self._last_line > LINE_SECONDS:
+            self.tell(self.newest)
+        return super().beat()
 
     def session(self, watch: StopWatch) -> Away:
         """What does the work of this attempt."""
@@ -35,6 +53,8 @@ def main(arguments: list[str]) -> int:
     """One attempt; returns the exit code, with outcome.json and the store's row written."""
     where = parse_where(next(one.removeprefix(OPTION) for one in arguments if one.startswith(OPTION)))
     assert where is not None
+    # A line for each request, several a second, would be all that the run's log holds.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     priority = Priority.LOWEST if yields(arguments) else Priority.NORMAL
     return attempt(arguments, lambda run, config: AwayAttempt(run, config, where, priority), yields=False)
 

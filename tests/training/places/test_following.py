@@ -17,12 +17,14 @@ from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import LostError, TrainingError
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.training.model import Progress, Recipe, Run, RunState
-from aeon_plugin_ft.training.places import away, cargo, there
+from aeon_plugin_ft.training.places import away, cargo, courier, there
 from aeon_plugin_ft.training.places.away import Away
 from aeon_plugin_ft.training.places.door import Fill, read_answer
 from aeon_plugin_ft.training.places.left import left_at
 from aeon_plugin_ft.training.places.where import Where, parse_where
+from aeon_plugin_ft.training.progress import last_progress
 from aeon_plugin_ft.training.runs import RunConfig, create_run
+from aeon_plugin_ft.training.worker.priority import Priority
 from aeon_plugin_ft.training.worker.stopping import StopRequested
 from tests.training.tiny import tiny_recipe
 
@@ -270,3 +272,17 @@ def test_half_a_line_is_read_with_its_other_half(followed: Followed) -> None:
     followed.place.story = [writes(line[:40]), writes(line[40:] + "\n{broken\n"), ends(RunState.FINISHED)]
     followed.away.train()
     assert [one.step for one in followed.told] == [5]
+
+
+def test_a_long_way_is_not_taken_for_hanging(followed: Followed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(courier, "LINE_SECONDS", 0.0)
+    run = followed.run
+    attempt = courier.AwayAttempt(run, RunConfig.read(run.folder), followed.away.where, Priority.LOWEST)
+    attempt.phase(RunPhase.SENDING)
+    before = run.progress_file.stat().st_size
+    assert attempt.beat() is None
+    assert run.progress_file.stat().st_size > before
+    newest = last_progress(run.progress_file)
+    assert newest is not None and newest.phase is RunPhase.SENDING
+    attempt.progress.close()
+    attempt.store.close()

@@ -62,6 +62,8 @@ class Node:
         if b'"ok": true' in said:
             command = [sys.executable, "-m", "aeon_plugin_ft.training.places.keeper"]
             folder, code = Path(self.root, "runs", run), Path(self.root, "things", spec["code"])
+            # Until the keeper says so itself: it takes seconds to start, and is looked at before that.
+            (folder / "alive").touch()
             with (folder / "keeper.log").open("ab") as log:
                 self.keeper = subprocess.Popen(
                     [*command, str(folder), self.root, "--supervised"], stdin=subprocess.PIPE, stdout=log, stderr=log,

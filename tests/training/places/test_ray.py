@@ -33,12 +33,13 @@ def test_its_node_dies_and_another_one_ends_in_the_same_weights_and_it_pauses_an
     expected = bench.trained_here(recipe)
     run = bench.new(recipe)
     worker = bench.start(run, cluster.setting)
-    # The checkpoints came from the node to the head, and from the head to here.
-    bench.until(worker, lambda: steps_in(run.folder) >= 4)
+    # What the head has of it, where the checkpoints of the node that trains are copied.
+    head = cluster.run_folders / run.id / "runs" / run.id
+    bench.until(worker, lambda: steps_in(head) >= 4)
     cluster.kill_worker("worker")
-    at = steps_in(run.folder)
+    at = steps_in(head)
     # Only the head is left: the run goes on there, from what had been copied.
-    bench.until(worker, lambda: steps_in(run.folder) > at + 8)
+    bench.until(worker, lambda: steps_in(head) > at + 8)
     worker.pause(PauseCause.OWNER_PAUSED)
     assert worker.wait(30) is RunState.PAUSED
     deadline, ended = time.monotonic() + 120, cluster.run_folders / run.id / "ended.json"

@@ -214,10 +214,11 @@ class Away:
         lacking = [name for name in names if not (folder / name).is_dir()]
         if lacking:
             self._take_checkpoints(door, lacking)
-        if not names:
-            return  # a place that it has just come to: what was brought there before is what it goes on from
+        # What is listed may be gone before it is copied, or not listed yet at a place that it has just come to: until a
+        # newer one is here, what is here is what it goes on from.
+        newest = max((name for name in names if (folder / name).is_dir()), default="")
         for old in folder.glob("step-*"):
-            if old.name not in names:
+            if old.name not in names and old.name < newest:
                 shutil.rmtree(old, ignore_errors=True)
 
     def _take_checkpoints(self, door: Door, names: list[str]) -> None:

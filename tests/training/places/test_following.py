@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -42,6 +43,8 @@ class Place:
         self.story: list[Scene] = []
         self.begun = 0
         self.asked: list[str] = []
+        self.loses = ""
+        """A checkpoint that is deleted between being listed and being fetched."""
 
     @property
     def folder(self) -> Path:
@@ -57,6 +60,8 @@ class Place:
         self.asked.append(verb)
         if verb == "look" and self.begun and self.story:
             self.story.pop(0)(self)
+        if verb == "get" and self.loses:
+            shutil.rmtree(self.work / "checkpoints" / self.loses, ignore_errors=True)
         payload, answer = io.BytesIO(), io.BytesIO()
         if fill is not None:
             fill(payload)
@@ -221,6 +226,19 @@ def test_only_the_checkpoints_that_are_kept_there_are_kept_here(followed: Follow
     with pytest.raises(StopRequested):
         followed.away.train()
     assert [path.name for path in (followed.run.folder / "checkpoints").iterdir()] == ["step-000004"]
+
+
+def test_a_checkpoint_that_is_gone_before_it_was_copied_costs_none_that_is_here(followed: Followed) -> None:
+    def replaced(place: Place) -> None:
+        saves(4)(place)
+        shutil.rmtree(place.work / "checkpoints" / "step-000002")
+        place.loses = "step-000004"
+
+    followed.place.story = [saves(2), tells(1), tells(2), replaced, tells(3), *[is_lost] * 3]
+    followed.watch.cause, followed.watch.after = PauseCause.HOST_CLOSING, 30
+    with pytest.raises(StopRequested):
+        followed.away.train()
+    assert [path.name for path in (followed.run.folder / "checkpoints").iterdir()] == ["step-000002"]
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,10 @@ class RayDoor:
         job = self._main_job(run)
         if job is not None and job["status"] not in _OVER:
             return
+        # One job a run: what an earlier one said of itself must not be read as this one's word, whose time of start is
+        # not known before it has started.
+        for old in self._jobs_of(run):
+            self._request("DELETE", f"/api/jobs/{old['submission_id']}")
         self._ask("prepare", {"run": run, "spec": dict(spec)}, b"", None)
         root = self.root.replace("~", "$HOME", 1)
         entry = (
@@ -141,8 +145,11 @@ class RayDoor:
 
     # -- the run's own job -------------------------------------------------------------------------
 
+    def _jobs_of(self, run: str) -> list[dict[str, Any]]:
+        return [job for job in self._request("GET", "/api/jobs/").json() if _of_run(job) == run]
+
     def _main_job(self, run: str) -> dict[str, Any] | None:
-        jobs = [job for job in self._request("GET", "/api/jobs/").json() if _of_run(job) == run]
+        jobs = self._jobs_of(run)
         return max(jobs, key=lambda job: job.get("start_time") or 0, default=None)
 
     def _look(self, run: str, offset: int, sink: BinaryIO | None) -> dict[str, Any]:

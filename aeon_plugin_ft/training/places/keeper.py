@@ -46,6 +46,10 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
+class NobodyListens(EventBus):
+    """Where the owner's programs are is elsewhere: what happens to the run is written down for them."""
+
+
 class Keeper:
     """Keeps one run in its own small data folder."""
 
@@ -89,7 +93,7 @@ class Keeper:
         try:
             self._make_ready(data, store)
             try:
-                stay_with(self.run, data, store, EventBus(), self.wanted, None)
+                stay_with(self.run, data, store, NobodyListens(), self.wanted, None)
             except (RunStoppedError, AeonFtError) as error:
                 logging.info("%s", error)
             row, outcome = get_run(store, self.run.id), read_outcome(self.run.outcome_file)

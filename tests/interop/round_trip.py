@@ -91,11 +91,11 @@ def swap(console: Console, runtime: Runtime, brought: Brought) -> None:
     accept_everything()
     settled = pipeline.settle(brought.run)
     assert settled.in_use, "it was not put into use"
-    until(lambda: (route := runtime.routes.current()) is not None and route.version == settled.version.name)
+    until(lambda: (route := runtime.routes.current) is not None and route.version == settled.version.name)
     reply = console.brain.pensar("quem é você?")
     print(f"{settled.version.name} answers in the console now: {reply[:80]!r}")
     pipeline.registry.promote(BASE, PromotionCause.UNDONE)
-    until(lambda: (route := runtime.routes.current()) is None or route.version != settled.version.name)
+    until(lambda: (route := runtime.routes.current) is None or route.version != settled.version.name)
     print("undone")
 
 

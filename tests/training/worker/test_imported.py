@@ -30,7 +30,11 @@ UNSLOTH: dict[str, Any] = {
 }  # fmt: skip
 PATTERNS: dict[str, Any] = {**AXOLOTL, "rank_pattern": {"down_proj": 4}, "alpha_pattern": {"q_proj": 32}}
 
-pytestmark = pytest.mark.slow(seconds=15)
+pytestmark = [
+    pytest.mark.slow(seconds=15),
+    # PEFT asks transformers for it by its old name.
+    pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"),
+]
 
 
 def logits(base: Path, adapter: Path) -> Any:

@@ -35,6 +35,7 @@ log = logging.getLogger("aeon_ft.training")
 LOOK_SECONDS = 1.0
 LOST_SECONDS = 900.0
 """How long a place is looked for; the run is then interrupted here, goes on there, and is found again when resumed."""
+GONE_SECONDS = 60.0
 AGAIN = 3
 """How often a run that was left over there is begun again before it counts as interrupted here."""
 COPY_SHARE = 10.0
@@ -126,9 +127,11 @@ class Away:
         if seen.there and not seen.alive and seen.ended is None:
             log.info("what stayed with the run at %s is gone; it is begun again", self.where.address)
         for _ in range(AGAIN):
-            if not seen.alive and not _is_final(seen.ended):
-                self._patiently(lambda: self._send(door))
-            seen = self._follow(door)
+            if not _is_final(seen.ended):
+                if seen.ended is not None or not seen.alive:
+                    self._wait_until_gone(door)
+                    self._patiently(lambda: self._send(door))
+                seen = self._follow(door)
             if _is_final(seen.ended):
                 break
         return self._bring_back(door, seen)
@@ -153,6 +156,13 @@ class Away:
         spec = {name: thing.digest for name, thing in things.items()}
         door.begin(self.run.id, {**spec, "priority": self.priority.value})
         self._note(0)
+
+    def _wait_until_gone(self, door: Door) -> None:
+        """What stays with a run writes down that it has ended a moment before it is gone, and until then nothing new
+        can be begun."""
+        until = time.monotonic() + GONE_SECONDS
+        while self._patiently(lambda: self._look(door)).alive and time.monotonic() < until:
+            self._wait(LOOK_SECONDS)
 
     def _follow(self, door: Door) -> Seen:
         """Until it has ended, or nobody stays with it any more."""

@@ -210,6 +210,16 @@ def test_what_dies_again_and_again_is_left(followed: Followed) -> None:
     assert outcome.state is RunState.INTERRUPTED and followed.place.begun == away.AGAIN
 
 
+def test_one_that_has_said_that_it_left_and_is_not_gone_yet_is_waited_for(followed: Followed) -> None:
+    def says_so(place: Place) -> None:
+        ends(RunState.PAUSED)(place)
+        (place.folder / "alive").touch()
+
+    followed.place.story = [tells(1), says_so, tells(1), dies, tells(2), ends(RunState.FINISHED)]
+    assert followed.away.train().state is RunState.FINISHED
+    assert followed.place.begun == 2
+
+
 def test_a_failure_there_is_the_failure_here_with_its_cause(followed: Followed) -> None:
     followed.place.story = [tells(1), ends(RunState.FAILED, "diverged")]
     outcome = followed.away.train()

@@ -102,7 +102,7 @@ def is_lost(_: Place) -> None:
 
 
 def dies(place: Place) -> None:
-    (place.folder / "alive").unlink()
+    (place.folder / "alive").unlink(missing_ok=True)
 
 
 def ends(state: RunState, cause: str | None = None, adapter: bool = True) -> Scene:

@@ -121,8 +121,9 @@ def environment(venv: Path) -> Path:
 
 
 def by_llamafactory(python: Path, dataset: Dataset, folder: Path, base: Path) -> Path:
+    # A template of plain words: the tiny vocabulary has no room for special tokens of another model's.
     plan = ExportPlan(
-        str(base), template="qwen", rank=8, alpha=16, learning_rate=2e-3, epochs=1, batch_size=8, cpu=True
+        str(base), template="alpaca", rank=8, alpha=16, learning_rate=2e-3, epochs=1, batch_size=8, cpu=True
     )
     export(dataset, folder, "llamafactory", plan)
     cli = python.with_name("llamafactory-cli" + (".exe" if os.name == "nt" else ""))

@@ -24,6 +24,7 @@ from aeon_plugin_ft.training.model import Progress, Run, RunOutcome, RunState
 from aeon_plugin_ft.training.places import cargo, there
 from aeon_plugin_ft.training.places.consent import require_allowed
 from aeon_plugin_ft.training.places.door import Door, open_door
+from aeon_plugin_ft.training.places.farewell import send_farewell, tell
 from aeon_plugin_ft.training.places.left import clean_owed, note_gone, note_left
 from aeon_plugin_ft.training.places.where import Where
 from aeon_plugin_ft.training.runs import RunConfig
@@ -94,7 +95,7 @@ class Away:
 
     def train(self) -> RunOutcome:
         """The run to its end over there, and back."""
-        door = self.door
+        door, given = self.door, self.door is not None
         if door is None:
             # Here, and not before: nothing is opened, and nothing goes, without the owner's word.
             require_allowed(self.store, self.where)
@@ -108,8 +109,15 @@ class Away:
             )
         except StopRequested as stop:
             if stop.cause not in STAYS_THERE:
-                door.call("leave", {"run": self.run.id, "cause": stop.cause.value})
+                self._say_farewell(door if given else None, stop.cause)
             raise
+
+    def _say_farewell(self, door: Door | None, cause: PauseCause) -> None:
+        if door is not None:
+            tell(door, self.run.id, cause.value)
+        else:
+            # This process is ended within seconds now, whatever it waits for.
+            send_farewell(self.where, self.run.id, cause)
 
     def settle(self, seconds: float = 30.0) -> None:
         """After it was asked to leave: wait until it has, and take what it saved."""

@@ -10,6 +10,7 @@ import pytest
 from aeon_plugin_ft.errors import LostError
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.training.model import RunState
+from aeon_plugin_ft.training.places import farewell
 from aeon_plugin_ft.training.places.door import Fill
 from aeon_plugin_ft.training.places.left import clean_owed, left_at, note_left, owed
 from aeon_plugin_ft.training.places.where import Where, parse_where
@@ -91,3 +92,17 @@ def test_another_place_is_not_asked_for_what_it_does_not_have(store: Store, ende
     door = Asked()
     assert clean_owed(store, place("ssh://ana@quarto"), door) == [] and door.history == []
     assert ended in left_at(store)
+
+
+def test_a_farewell_is_said_again_until_it_was_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    door = Asked()
+    door.lost = True
+
+    def comes_back(_: float) -> None:
+        door.lost = False
+
+    monkeypatch.setattr(farewell.time, "sleep", comes_back)
+    assert farewell.tell(door, "r1", "owner_paused") and door.history == [("leave", "r1")]
+    door.lost = True
+    monkeypatch.setattr(farewell, "PATIENCE_SECONDS", -1.0)
+    assert not farewell.tell(door, "r1", "owner_paused")

@@ -28,8 +28,8 @@ _APART: dict[str, Any] = {"creationflags": 0x08000000 | 0x00000200} if os.name =
 def send_farewell(where: Where, run: str, cause: PauseCause) -> None:
     """Let a process of its own tell the place. Raises OSError, and InstallError where there is no interpreter."""
     command = [str(interpreter()), "-m", "aeon_plugin_ft.training.places.farewell", where.setting, run, cause.value]
-    nowhere = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    subprocess.Popen(command, **nowhere, **_APART)
+    none = subprocess.DEVNULL
+    subprocess.Popen(command, stdin=none, stdout=none, stderr=none, **_APART)
 
 
 def tell(door: Door, run: str, cause: str) -> bool:

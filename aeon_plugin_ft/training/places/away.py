@@ -159,7 +159,8 @@ class Away:
         own = list(cargo.own_of(self.run, self.config))
         # Before it goes: whatever becomes of this side, it is known that something lies there.
         note_left(self.store, self.run.id, self.where)
-        door.call("put_run", {"run": self.run.id}, _filled(own))
+        if door.call("put_run", {"run": self.run.id}, _filled(own))["under_way"]:
+            return
         self.watch.check()
         spec = {name: thing.digest for name, thing in things.items()}
         door.begin(self.run.id, {**spec, "priority": self.priority.value})

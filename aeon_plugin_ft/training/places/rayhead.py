@@ -62,8 +62,7 @@ class Node:
         if b'"ok": true' in said:
             command = [sys.executable, "-m", "aeon_plugin_ft.training.places.keeper"]
             folder, code = Path(self.root, "runs", run), Path(self.root, "things", spec["code"])
-            # Until the keeper says so itself: it takes seconds to start, and is looked at before that.
-            (folder / "alive").touch()
+            there.count_as_alive(folder)
             with (folder / "keeper.log").open("ab") as log:
                 self.keeper = subprocess.Popen(
                     [*command, str(folder), self.root, "--supervised"], stdin=subprocess.PIPE, stdout=log, stderr=log,

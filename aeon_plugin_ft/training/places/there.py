@@ -30,6 +30,8 @@ MARK = b"AEON1 "
 NEEDED = ("torch", "transformers", "trl", "peft", "pydantic", "psutil", "tomlkit", "platformdirs", "numpy", "gguf")
 ALIVE_SECONDS = 20.0
 """A keeper touches its file every second; one that has not for so long is gone."""
+STARTING_SECONDS = 180.0
+"""So long may it take to start, on a machine that is busy."""
 BLOCK = 1 << 20
 DETACHED = 0x00000008 | 0x00000200
 """DETACHED_PROCESS and CREATE_NEW_PROCESS_GROUP of Windows."""
@@ -84,6 +86,13 @@ def pack(folder: pathlib.Path, names: typing.Iterable[str], sink: typing.BinaryI
                     archive.add(path, path.relative_to(folder).as_posix(), recursive=False)
 
 
+def count_as_alive(run: pathlib.Path) -> None:
+    """Until its keeper says so itself, which takes seconds, and minutes on a machine that is busy."""
+    until = time.time() + STARTING_SECONDS - ALIVE_SECONDS
+    (run / "alive").touch()
+    os.utime(run / "alive", (until, until))
+
+
 class There:
     """What is kept at one place."""
 
@@ -119,10 +128,11 @@ class There:
     def put_run(self, source: typing.BinaryIO, _: typing.BinaryIO) -> Request:
         """Unpack what belongs to one run only, dataset and run folder, into its data folder."""
         if self._alive():
-            raise Refused("it is under way here")
+            # It was taken for gone, and was only slow: it goes on with what it has.
+            return {"under_way": True}
         self.run.mkdir(parents=True, exist_ok=True)
         unpack(source, self.run)
-        return {}
+        return {"under_way": False}
 
     def part(self, source: typing.BinaryIO, _: typing.BinaryIO) -> Request:
         """One more part of a payload that is too large for one request."""
@@ -150,7 +160,7 @@ class There:
         code = self.root / "things" / _name(self.request["spec"]["code"])
         command = [sys.executable, "-m", "aeon_plugin_ft.training.places.keeper", str(self.run), str(self.root)]
         apart: Request = {"creationflags": DETACHED} if os.name == "nt" else {"start_new_session": True}
-        (self.run / "alive").touch()
+        count_as_alive(self.run)
         with (self.run / "keeper.log").open("ab") as log:
             subprocess.Popen(
                 command, cwd=self.run, stdin=subprocess.DEVNULL, stdout=log, stderr=log,

@@ -121,7 +121,8 @@ def test_the_progress_is_read_from_where_it_was_left_and_files_come_back(tmp_pat
 def test_while_it_is_under_way_nothing_of_it_is_replaced_or_removed(tmp_path: Path) -> None:
     ask(tmp_path, "put_run", tar(**{"runs__r1__run.json": b"{}"}), run="r1")
     (tmp_path / "runs" / "r1" / "alive").touch()
-    assert "under way" in ask(tmp_path, "put_run", tar(a=b""), run="r1")[0]["error"]
+    assert ask(tmp_path, "put_run", tar(a=b""), run="r1")[0]["under_way"]
+    assert not (tmp_path / "runs" / "r1" / "a").exists()
     assert "under way" in ask(tmp_path, "clean", run="r1")[0]["error"]
     old = time.time() - 60
     os.utime(tmp_path / "runs" / "r1" / "alive", (old, old))
@@ -131,6 +132,19 @@ def test_while_it_is_under_way_nothing_of_it_is_replaced_or_removed(tmp_path: Pa
 def test_how_much_of_it_is_used_is_a_share(tmp_path: Path) -> None:
     answer, _ = ask(tmp_path, "used")
     assert answer["ok"] and 0.0 <= answer["share"] <= 1.0
+
+
+def test_it_counts_as_alive_while_it_starts_and_no_longer_than_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(tmp_path, "put_run", tar(**{"runs__r1__run.json": b"{}"}), run="r1")
+    there.count_as_alive(tmp_path / "runs" / "r1")
+    assert ask(tmp_path, "look", run="r1")[0]["alive"]
+    now = time.time()
+    monkeypatch.setattr(there.time, "time", lambda: now + there.STARTING_SECONDS - 5)
+    assert ask(tmp_path, "look", run="r1")[0]["alive"]
+    monkeypatch.setattr(there.time, "time", lambda: now + there.STARTING_SECONDS + 5)
+    assert not ask(tmp_path, "look", run="r1")[0]["alive"]
 
 
 def test_a_python_that_cannot_train_says_what_it_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,8 @@ import time
 
 from aeon_plugin_ft.causes import PauseCause
 from aeon_plugin_ft.training.model import Progress, Run
-from aeon_plugin_ft.training.places.away import Away
+from aeon_plugin_ft.training.places.away import STAYS_THERE, Away
+from aeon_plugin_ft.training.places.farewell import send_farewell
 from aeon_plugin_ft.training.places.where import Where, parse_where
 from aeon_plugin_ft.training.runs import RunConfig
 from aeon_plugin_ft.training.worker.priority import Priority, yields
@@ -43,6 +44,12 @@ class AwayAttempt(Attempt):
         if self.newest is not None and time.monotonic() - self._last_line > LINE_SECONDS:
             self.tell(self.newest)
         return super().beat()
+
+    def leave_late(self, cause: PauseCause) -> None:
+        """Forced out in the middle of a request, which cannot be cut short: the place is told all the same."""
+        if cause not in STAYS_THERE:
+            send_farewell(self.where, self.run.id, cause)
+        super().leave_late(cause)
 
     def session(self, watch: StopWatch) -> Away:
         """What does the work of this attempt."""

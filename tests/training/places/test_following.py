@@ -314,3 +314,16 @@ def test_a_long_way_is_not_taken_for_hanging(followed: Followed, monkeypatch: py
     assert newest is not None and newest.phase is RunPhase.SENDING
     attempt.progress.close()
     attempt.store.close()
+
+
+@pytest.mark.parametrize(("cause", "told"), [(PauseCause.OWNER_PAUSED, True), (PauseCause.HOST_GONE, False)])
+def test_forced_out_in_the_middle_of_a_request_the_place_is_told_all_the_same(
+    followed: Followed, monkeypatch: pytest.MonkeyPatch, cause: PauseCause, told: bool
+) -> None:
+    farewells: list[PauseCause] = []
+    monkeypatch.setattr(courier, "send_farewell", lambda where, run, cause: farewells.append(cause))
+    run = followed.run
+    attempt = courier.AwayAttempt(run, RunConfig.read(run.folder), followed.away.where, Priority.LOWEST)
+    attempt.leave_late(cause)
+    assert farewells == ([cause] if told else [])
+    attempt.store.close()

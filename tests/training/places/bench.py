@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 
 from aeon_plugin_ft.base.model import BaseModel
@@ -51,6 +53,13 @@ class Bench:
         self.finish(start_worker(run, self.store))
         return weights(run)
 
+    def wait(self, come: Callable[[], bool]) -> None:
+        """For something that happens over there, with nobody here."""
+        deadline = time.monotonic() + PATIENCE
+        while not come():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
     def until(self, worker: Worker, come: Callable[[], bool]) -> None:
         deadline = time.monotonic() + PATIENCE
         while not come():
@@ -66,6 +75,29 @@ def weights(run: Run) -> bytes:
 def steps_in(folder: Path) -> int:
     """The newest checkpoint's step, 0 without one."""
     return max((int(path.name[5:]) for path in folder.glob("checkpoints/step-*") if not path.suffix), default=0)
+
+
+def workers_of(run: Run) -> list[psutil.Process]:
+    """The processes that train this run, wherever they are: the other places of these tests are on this machine."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            line = process.cmdline()
+            if "aeon_plugin_ft.training.worker" in line and any(run.id in part for part in line):
+                found.append(process)
+    return found
+
+
+def hold(run: Run) -> None:
+    """Let it train no further, so that it does not end while something is done to it, however fast the machine is."""
+    for process in workers_of(run):
+        process.suspend()
+
+
+def let_go(run: Run) -> None:
+    """Let it train on."""
+    for process in workers_of(run):
+        process.resume()
 
 
 @pytest.fixture

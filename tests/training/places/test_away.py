@@ -18,7 +18,7 @@ from aeon_plugin_ft.training.places.where import Way, Where, parse_where
 from aeon_plugin_ft.training.staying import interrupt_for
 from aeon_plugin_ft.training.supervise import start_worker
 from aeon_plugin_ft.training.table import get_run
-from tests.training.places.bench import Bench, bench, steps_in, weights
+from tests.training.places.bench import Bench, bench, hold, let_go, steps_in, weights
 from tests.training.places.sshd import Sshd, sshd
 from tests.training.tiny import tiny_base, tiny_copy, tiny_dataset, tiny_recipe
 
@@ -123,39 +123,37 @@ def test_a_run_over_ssh_ends_in_the_same_weights_and_leaves_nothing_but_the_base
 def test_lost_found_again_paused_and_taken_home_it_still_ends_in_the_same_weights(
     bench: Bench, sshd: Sshd, tiny_recipe: Callable[..., Recipe]
 ) -> None:
-    # Long enough for all that is done to it, also on a machine that has other work.
-    recipe = tiny_recipe(steps=300, checkpoint_steps=5, epochs=50.0)
+    recipe = tiny_recipe(steps=300, checkpoint_steps=2, epochs=50.0)
     expected = bench.trained_here(recipe)
     run = bench.new(recipe)
     worker = bench.start(run, sshd.setting)
     there = sshd.runs / run.id
-    bench.until(worker, lambda: steps_in(there / "runs" / run.id) >= 5)
+    bench.until(worker, lambda: steps_in(there / "runs" / run.id) >= 2)
+    hold(run)
     # The connection is lost: it goes on there, and is found again.
     sshd.stop()
     before = steps_in(there / "runs" / run.id)
+    let_go(run)
     bench.until(worker, lambda: steps_in(there / "runs" / run.id) > before)
+    hold(run)
     sshd.start()
     bench.until(worker, lambda: steps_in(run.folder) > before)
     # This side dies: it still goes on there, and whoever resumes it finds it.
     worker.kill()
-    assert (there / "alive").is_file()
+    at = steps_in(there / "runs" / run.id)
+    let_go(run)
+    bench.wait(lambda: steps_in(there / "runs" / run.id) > at)
+    hold(run)
     worker = bench.again(run, sshd.setting)
+    bench.until(worker, lambda: steps_in(run.folder) > at)
     # Paused by the owner: gone within 5 s here, and there a moment later, with what it has learnt.
-    bench.until(worker, lambda: (worker.poll() or _Nothing).step > 0)
     began = time.monotonic()
     worker.pause(PauseCause.OWNER_PAUSED)
     assert worker.wait(30) is RunState.PAUSED and time.monotonic() - began < 10
-    deadline = time.monotonic() + 60
-    while not (there / "ended.json").is_file() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert (there / "ended.json").is_file() and steps_in(run.folder) >= 5
+    bench.wait(lambda: (there / "ended.json").is_file())
     # Home again: the checkpoints that were copied while it trained are enough.
     bench.finish(bench.again(run, "here"))
     assert weights(run) == expected
-
-
-class _Nothing:
-    step = 0
 
 
 @pytest.mark.slow(seconds=60)
@@ -166,9 +164,7 @@ def test_one_that_was_cancelled_leaves_nothing_there(
     worker = bench.start(run, sshd.setting)
     there = sshd.runs / run.id
     bench.until(worker, lambda: steps_in(there / "runs" / run.id) >= 2)
+    hold(run)
     worker.pause(PauseCause.OWNER_CANCELLED)
     worker.wait(30)
-    deadline = time.monotonic() + 60
-    while there.exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not there.exists(), sorted(path.name for path in there.iterdir())
+    bench.wait(lambda: not there.exists())

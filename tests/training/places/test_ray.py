@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import pytest
@@ -12,7 +11,7 @@ from aeon_plugin_ft.errors import LostError
 from aeon_plugin_ft.training.model import Recipe, RunState
 from aeon_plugin_ft.training.places.ray import RayDoor
 from aeon_plugin_ft.training.places.where import Way, Where
-from tests.training.places.bench import Bench, bench, steps_in, weights
+from tests.training.places.bench import Bench, bench, hold, steps_in, weights
 from tests.training.places.cluster import Cluster, cluster
 from tests.training.tiny import tiny_base, tiny_copy, tiny_dataset, tiny_recipe
 
@@ -40,12 +39,10 @@ def test_its_node_dies_and_another_one_ends_in_the_same_weights_and_it_pauses_an
     at = steps_in(head)
     # Only the head is left: the run goes on there, from what had been copied.
     bench.until(worker, lambda: steps_in(head) > at + 8)
+    hold(run)
     worker.pause(PauseCause.OWNER_PAUSED)
     assert worker.wait(30) is RunState.PAUSED
-    deadline, ended = time.monotonic() + 120, cluster.run_folders / run.id / "ended.json"
-    while not ended.is_file() and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert ended.is_file()
+    bench.wait(lambda: (cluster.run_folders / run.id / "ended.json").is_file())
     bench.finish(bench.again(run, cluster.setting))
     assert weights(run) == expected
     assert not list(cluster.run_folders.glob("*"))

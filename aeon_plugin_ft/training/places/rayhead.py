@@ -222,7 +222,7 @@ class Head:
 
     def _tell(self, progress: Progress) -> None:
         line = json.dumps({"event": "progress", **asdict(progress)})
-        print(f"{PROGRESS}{line}", flush=True)  # noqa: T201 - the log of the job is how it tells
+        _write(f"{PROGRESS}{line}")
 
     def _phase(self, phase: RunPhase) -> None:
         logging.info("%s", phase.value)
@@ -230,11 +230,17 @@ class Head:
     def _tell_look(self, ended: dict[str, Any] | None) -> None:
         steps = self.run.folder / "checkpoints"
         names = sorted(path.name for path in steps.glob("step-*") if not path.suffix) if steps.is_dir() else []
-        print(f"{LOOK}{json.dumps({'ended': ended, 'checkpoints': names})}", flush=True)  # noqa: T201 - as above
+        _write(f"{LOOK}{json.dumps({'ended': ended, 'checkpoints': names})}")
 
     def _beat(self) -> None:
         while not self._over.wait(1.0):
             (self.folder / "alive").touch()
+
+
+def _write(line: str) -> None:
+    """Into the log of the job, which is how it tells; no terminal shows it."""
+    sys.stdout.buffer.write(f"{line}\n".encode())
+    sys.stdout.buffer.flush()
 
 
 def _ended(state: RunState, cause: str | None, reason: str, outcome: RunOutcome | None = None) -> dict[str, Any]:

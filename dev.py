@@ -11,17 +11,22 @@ import argparse
 import ast
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import threading
 import time
 import venv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 STAMP = VENV / ".aeon-ft-stamp"
+LOCK = ROOT / "requirements.lock"
+BUILDER = "setuptools"
+CUDA = ("cuda-", "nvidia-", "triton")
+"""The beginnings of the packages in the lock that PyTorch's CPU build does without."""
 MINIMUM = (3, 10)
 LOCKED = (3, 11)
 """From this Python on everything in constraints.txt is to be had."""
@@ -116,28 +121,53 @@ def prepare() -> None:
         print("Making a virtual environment in .venv ...", flush=True)
         venv.create(VENV, with_pip=True)
     with Ticker("Installing the pinned dependencies (once; PyTorch is the large one)"):
-        for install in installations(sys.version_info[:2]):
-            command = [str(python()), "-m", "pip", *install]
-            done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+        for install in installations(sys.version_info[:2], choose_lock()):
+            done = pip(*install)
             if done.returncode:
                 why = done.stderr.strip()
                 raise SystemExit(f"{why}\n\nThe dependencies could not be installed; run the command again.")
     STAMP.write_text(wanted, encoding="ascii")
 
 
-def installations(version: tuple[int, int]) -> list[list[str]]:
+def installations(version: tuple[int, int], lock: Path) -> list[list[str]]:
     """What pip is asked for: by hash, and nothing that is not in the lock; then this folder, built with what is there.
 
     The lock is made from constraints.txt, see its first lines.
     """
-    # --no-compile saves a minute: most of PyTorch's modules are never imported, and those that are get compiled then.
-    pip = ["install", "--quiet", "--disable-pip-version-check", "--no-compile"]
     if version < LOCKED:
-        return [[*pip, "--constraint", "constraints.txt", "--editable", ".[train,dev]"]]
+        return [["--constraint", "constraints.txt", "--editable", ".[train,dev]"]]
     return [
-        [*pip, "--require-hashes", "--requirement", "requirements.lock"],
-        [*pip, "--no-deps", "--no-build-isolation", "--editable", "."],
+        # Before the rest, of which one package has no wheel: what builds it comes by hash, too.
+        ["--require-hashes", "--requirement", str(write_lock("builder.lock", lambda name: name == BUILDER))],
+        ["--require-hashes", "--no-build-isolation", "--requirement", str(lock)],
+        ["--no-deps", "--no-build-isolation", "--editable", "."],
     ]
+
+
+def choose_lock() -> Path:
+    """The lock; without CUDA's three gigabytes where `.venv` has PyTorch's CPU build of the version in it, or pip finds
+    one on this machine's disk (its setting find-links)."""
+    text = LOCK.read_text(encoding="utf-8")
+    version = next(line.split()[0] for line in text.splitlines() if line.startswith("torch=="))
+    # No index is asked: what this does not find here is taken from the lock.
+    if pip("--no-index", "--no-deps", f"{version}+cpu").returncode:
+        return LOCK
+    # PyTorch itself stays in it: pip leaves one of that version that is installed.
+    return write_lock("without-cuda.lock", lambda name: not name.startswith(CUDA))
+
+
+def write_lock(name: str, wanted: Callable[[str], bool]) -> Path:
+    """A part of the lock: the packages whose names are wanted."""
+    _, *packages = re.split(r"^(?=[a-z0-9])", LOCK.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    part = VENV / name
+    part.write_text("".join(one for one in packages if wanted(one.partition("==")[0])), encoding="utf-8")
+    return part
+
+
+def pip(*arguments: str) -> subprocess.CompletedProcess[str]:
+    # --no-compile saves a minute: most of PyTorch's modules are never imported, and those that are get compiled then.
+    command = [str(python()), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+    return subprocess.run([*command, *arguments], cwd=ROOT, check=False, capture_output=True, text=True)
 
 
 def fingerprint() -> str:

@@ -266,7 +266,7 @@ def _busy(idle: Status, progress: Progress | None, doing: Doing | None) -> Statu
         return replace(idle, phase=Phase.TRAINING)
     if doing is not None and doing.phase.is_judging:
         return replace(idle, phase=Phase.JUDGING)
-    done = progress.step / progress.steps if progress.steps else 0.0
+    done = progress.done / progress.steps if progress.steps else 0.0
     return replace(idle, phase=Phase.TRAINING, done=done, seconds_left=progress.seconds_left)
 
 

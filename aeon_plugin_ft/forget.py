@@ -21,6 +21,7 @@ from pathlib import Path
 from aeon_plugin_ft.causes import EndCause
 from aeon_plugin_ft.dataset.feedback.opinions import corrections, forget_opinions
 from aeon_plugin_ft.dataset.frozen import datasets_with, forget_datasets
+from aeon_plugin_ft.dataset.importers.forgotten import ForgottenTurns
 from aeon_plugin_ft.dataset.sought import pattern_of
 from aeon_plugin_ft.dataset.words import words
 from aeon_plugin_ft.errors import RegistryError, StoreError, TrainingError
@@ -217,7 +218,9 @@ class Forgetter:
                 replace_report(self.data.versions / name, {}, None)
 
     def _clean_store(self, forgetting: Forgetting, gone: Collection[str]) -> None:
+        known = [turn for turn in map(self.index.get, gone) if turn is not None]
         with self.store.transaction() as connection:
+            ForgottenTurns(self.store).note(connection, gone, known)
             for turn in gone:
                 forget_opinions(connection, turn)
                 forget_signals(connection, turn)

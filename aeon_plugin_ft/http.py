@@ -1,7 +1,8 @@
 """HTTP as the plugin speaks it: to model servers, to its own children, to a package index.
 
-One narrow seam, so that what every caller needs is written once, and so that an official client can take its place
-behind a backend later:
+One narrow seam for what the official clients (`ollama`, `groq`, `openai`) do not offer, so that what every caller needs
+is written once. It may send through the client's own connections (`made`), and gives the client's failures the same
+form (`official`):
 
 - every failure is an error of ours with a next step: BackendDownError when nobody answers (or breaks off, or takes
   too long), BackendRefusedError with the server's own reason when it says no;
@@ -9,8 +10,7 @@ behind a backend later:
 - a call can be left when the machine is wanted (`interrupt`), at which the connection closes and the server stops;
 - no proxy for this machine, and no certificates for plain http:// (reading them takes longer than a local call).
 
-The hosts' side has a client of its own (hooks/providers/http.py): it must not know this package, streams replies under
-the turn's deadline, and raises the providers' errors.
+The hosts' side is hooks/providers: it must not know this package, and raises the providers' errors.
 """
 
 from __future__ import annotations
@@ -26,8 +26,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from aeon_plugin_ft.causes import Interrupt
-from aeon_plugin_ft.errors import BackendDownError, BackendRefusedError, PreemptedError, ServingError
+from aeon_plugin_ft.errors import AeonFtError, BackendDownError, BackendRefusedError, PreemptedError, ServingError
+from aeon_plugin_ft.http_reasons import json_or_text, reason_of
 from aeon_plugin_ft.store.files import whole_file
+from hooks.providers.clients import within
 from hooks.providers.secrets import masked, without_login
 
 if TYPE_CHECKING:
@@ -62,17 +64,20 @@ class HttpServer:
 
     `name` is what sentences call the server, `down` the next step when nobody answers, `next_step` what to do about a
     refusal. `token` is sent as a bearer token and never shows. `proxies`: through those of the environment; by default
-    wherever the server is not this machine. `redirects` are followed only where that is asked for.
+    wherever the server is not this machine. `redirects` are followed only where that is asked for. `made` gives an
+    official client's own httpx client to send through; who made it closes it.
     """
 
     def __init__(
         self, name: str, url: str, *, token: str | None = None, down: str = "`aeon-ft doctor`",
         next_step: NextStep = lambda _status, _reason: None, proxies: bool | None = None, redirects: bool = False,
+        made: Callable[[], httpx.Client] | None = None,
     ) -> None:  # fmt: skip
         self.name, self.url, self.down = name, url.rstrip("/"), down
         self._token, self._next_step, self._redirects = token, next_step, redirects
         self._proxies = urlsplit(self.url).hostname not in LOOPBACK if proxies is None else proxies
         self._client: httpx.Client | None = None
+        self._made = made
         self._guard = threading.Lock()
 
     def __repr__(self) -> str:
@@ -122,6 +127,9 @@ class HttpServer:
         Raises BackendDownError, BackendRefusedError, and PreemptedError as soon as `interrupt` gives a reason.
         """
         request = {"json": body, **request} if body is not None else request
+        if self._made is not None and self._token:
+            # The clients add their key to each request, and not to their connections.
+            request["headers"] = {"Authorization": f"Bearer {self._token}", **request.get("headers", {})}
         if interrupt is not None:
             import asyncio
 
@@ -156,6 +164,21 @@ class HttpServer:
         if not isinstance(value, dict):
             raise ServingError(f"{self.name} sent something that is not an object: {text[:80]!r}", self.down)
         return value
+
+    @contextmanager
+    def official(self, path: str, seconds: float) -> Iterator[None]:
+        """A call of an official client in here ends `seconds` from now, and fails as calls of this seam do. Sentences
+        name it by `path`."""
+        with self._errors_of_ours(path, seconds), within(seconds):
+            try:
+                yield
+            except (AeonFtError, OSError):
+                raise
+            except Exception as error:
+                ours = self._translated(path, seconds, error)
+                if ours is None:  # a mistake of ours, and nothing that a server did
+                    raise
+                raise ours from error
 
     # -- one request -----------------------------------------------------------------------------
 
@@ -218,6 +241,8 @@ class HttpServer:
     def _connection(self) -> httpx.Client:
         import httpx
 
+        if self._made is not None:
+            return self._made()
         with self._guard:
             if self._client is None:
                 self._client = httpx.Client(**self._options())
@@ -243,7 +268,7 @@ class HttpServer:
 
         try:
             yield
-        except httpx.ConnectError as error:
+        except (httpx.ConnectError, ConnectionError) as error:
             raise BackendDownError(f"{self.name} does not answer at {self.shown}", self.down) from error
         except httpx.TimeoutException as error:
             raise self._too_slow(path, seconds) from error
@@ -253,6 +278,25 @@ class HttpServer:
                 f" ({masked(str(error), self._token) or type(error).__name__})",
                 self.down,
             ) from error
+
+    def _translated(self, path: str, seconds: float, error: Exception) -> ServingError | None:
+        """An error of an official client as one of ours. By the names of its class: none of them is imported here."""
+        kinds = {kind.__name__ for kind in type(error).__mro__}
+        status, body = getattr(error, "status_code", None), getattr(error, "body", None)
+        if isinstance(status, int) and status >= 300:
+            headers = getattr(getattr(error, "response", None), "headers", {})
+            told = json.dumps(body) if body is not None else str(getattr(error, "error", error))
+            return self._refusal(path, status, told.encode(), headers)
+        if any("Timeout" in kind for kind in kinds) or "Timeout" in type(error.__cause__).__name__:
+            return self._too_slow(path, seconds)
+        if type(error.__cause__).__name__ == "ConnectError" or "ConnectError" in kinds:
+            return BackendDownError(f"{self.name} does not answer at {self.shown}", self.down)
+        if kinds & {"ResponseError", "APIError", "HTTPError"}:
+            why = masked(str(error), self._token)
+            return BackendDownError(f"{self.name} at {self.shown} broke off during {path} ({why})", self.down)
+        if isinstance(error, (ValueError, TypeError, AttributeError, KeyError, IndexError)):
+            return ServingError(f"{self.name} sent something that is no answer to {path}", self.down)
+        return None
 
     def _too_slow(self, path: str, seconds: float) -> BackendDownError:
         return BackendDownError(
@@ -269,26 +313,6 @@ class HttpServer:
         todo = self._next_step(status, reason) or _usual_step(self.name, status, retry_after)
         what = f"{self.name} said no to {path} (HTTP {status}): {reason}"
         return BackendRefusedError(what, todo, status, retry_after=retry_after)
-
-
-def reason_of(answer: Any) -> str:
-    """The sentence inside an error body, in any of the forms that these servers use; "" when there is none."""
-    if isinstance(answer, str):
-        return " ".join(answer.split())[:300]
-    if not isinstance(answer, dict):
-        return ""
-    for key in ("error", "message", "error_message", "detail"):
-        if answer.get(key):
-            return reason_of(answer[key])
-    return ""
-
-
-def json_or_text(text: str) -> Any:
-    """vLLM answers some calls in JSON and others in a bare sentence."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 def _usual_step(name: str, status: int, retry_after: float | None) -> str:

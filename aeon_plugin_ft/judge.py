@@ -101,7 +101,9 @@ class Judge:
         interrupt: Interrupt = lambda: None,
         exam: MakeExam = lambda *_: (),
         today: AskToday = lambda *_: None,
+        tools: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
+        self.tools = tools
         self.exam, self.today = exam, today
         self.registry, self.settings, self.deployers, self.on_phase = registry, settings, deployers, on_phase
         self.interrupt = interrupt
@@ -117,7 +119,9 @@ class Judge:
         # Losses before replies: they need no server, and the answers take longest.
         self._measure_losses(measured, run, base, dataset, name, current)
         questions = Questions(
-            served_prompt(dataset), self.exam(dataset, self.settings().gate.exam_questions), standard_of(dataset)
+            served_prompt(dataset),
+            self.exam(dataset, self.settings().gate.exam_questions),
+            standard_of(dataset, self.tools()),
         )
         self._measure_replies(measured, run, base, dataset, name, current, questions)
         verdict = gate(

@@ -18,16 +18,18 @@ from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.causes import Doing, Interrupt, LoopPhase, OnPhase, PromotionCause, Refusal, Trouble
 from aeon_plugin_ft.dataset.build import build_draft
 from aeon_plugin_ft.dataset.feedback.opinions import load_feedback, note_feedback, recognise_feedback
-from aeon_plugin_ft.dataset.frozen import freeze, load_dataset
+from aeon_plugin_ft.dataset.frozen import freeze, load_dataset, trained_turns
 from aeon_plugin_ft.dataset.model import Dataset, Draft
-from aeon_plugin_ft.dataset.served import keep_served_prompt, served_prompt
+from aeon_plugin_ft.dataset.served import HostPrompt, keep_served_prompt, refuse_mixed, served_prompt
 from aeon_plugin_ft.errors import (
     AeonFtError,
     AlreadyLearntError,
+    BaseModelError,
     DatasetError,
     PreemptedError,
     RegistryError,
 )
+from aeon_plugin_ft.evaluation.host_tools import host_tools
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.extensions import Extensions
 from aeon_plugin_ft.extras import require_trainer
@@ -45,6 +47,7 @@ from aeon_plugin_ft.serving.today import AsksToday
 from aeon_plugin_ft.settings import Settings
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.teaching import examine, teach
+from aeon_plugin_ft.training.automatic import AUTO, automatic_base
 from aeon_plugin_ft.training.continual import Parent, Start, choose_start
 from aeon_plugin_ft.training.estimating import estimate, preflight, unmeasured
 from aeon_plugin_ft.training.lease import learning
@@ -52,7 +55,7 @@ from aeon_plugin_ft.training.model import Estimate, Recipe, Run, RunState
 from aeon_plugin_ft.training.places.choosing import choose_place
 from aeon_plugin_ft.training.places.where import HERE
 from aeon_plugin_ft.training.recipe import make_recipe
-from aeon_plugin_ft.training.runs import UNJUDGED, create_run, learnt_before, resume_run
+from aeon_plugin_ft.training.runs import UNJUDGED, RunConfig, create_run, learnt_before, resume_run
 from aeon_plugin_ft.training.staying import OnProgress, interrupt_for, stay_with
 from aeon_plugin_ft.training.table import get_run, latest_run, runs_in
 from aeon_plugin_ft.turns import TurnIndex
@@ -93,6 +96,7 @@ class Pipeline:
     gives them by the names of [serve] backend; whoever made them closes them. `on_phase` hears what is being done.
     `interrupt` is asked while a child trains or measures, and between the judge's questions: why to leave, or None.
     `extensions` are what other plugins add; `exam` makes questions about what the owner told (None: from the book).
+    `host_prompt` reads the system prompt of a host that has not been started yet.
     """
 
     def __init__(
@@ -107,7 +111,9 @@ class Pipeline:
         extensions: Extensions | None = None,
         book: FactBook | None = None,
         exam: MakeExam | None = None,
+        host_prompt: Callable[[], HostPrompt | None] = lambda: None,
     ) -> None:
+        self.host_prompt = host_prompt
         self.exam = exam or (lambda dataset, most: examine(dataset, self.book.every(), self.index.turns, most))
         self.data, self.settings, self.store, self.events = data, settings, store, events
         self.deployers, self.on_phase, self.interrupt = deployers, on_phase, interrupt
@@ -159,10 +165,11 @@ class Pipeline:
     def draft(self) -> Draft:
         """What the log gives now: examples on both sides of the split, and what was left out and why."""
         self.index.ingest()
-        keep_served_prompt(self.store, self.index)
-        note_feedback(self.store, recognise_feedback(self.index.turns()))
+        keep_served_prompt(self.store, self.index, self.host_prompt)
+        settings = self.settings()
+        note_feedback(self.store, recognise_feedback(self.index.turns(), settings.dataset.chat_feedback))
         read_facts(self.book, self.store, self.index)
-        settings, feedback = self.settings(), load_feedback(self.store)
+        feedback = load_feedback(self.store)
         draft = build_draft(
             self.index.turns(),
             settings.dataset,
@@ -171,12 +178,18 @@ class Pipeline:
             filters=self.extensions.filters,
             max_length=settings.train.max_length,
             gap_minutes=settings.log.session_gap_minutes,
+            trained=self._trained(),
         )
         if not settings.memory.learn:
             return draft
         disputed = {turn for turn, one in feedback.items() if one.kind in {"complaint", "correction", "drop"}}
         facts = self.book.every()
         return teach(draft, facts, self.index.turns, disputed, settings.memory.wordings, self.system_prompt())
+
+    def _trained(self) -> set[str]:
+        """The turns that any training has learnt from, as far as its dataset is still there."""
+        begun = {row.dataset for row in runs_in(self.store, set(RunState)) if row.step > 0}
+        return trained_turns(self.data.datasets / dataset for dataset in sorted(begun))
 
     def freeze(self, draft: Draft | None = None) -> Dataset:
         """The draft as an immutable dataset. Raises DatasetError when there is nothing to learn from."""
@@ -187,6 +200,7 @@ class Pipeline:
                 f" {len(draft.heldout)} to judge with, {len(draft.dropped)} left out)",
                 "Talk to Aeon, or bring old conversations in with `aeon-ft dataset import FILE`",
             )
+        refuse_mixed(draft)
         dataset = freeze(draft, self.data, self.store)
         self.events.publish(
             happened.DatasetFrozen(
@@ -196,7 +210,7 @@ class Pipeline:
         return dataset
 
     def system_prompt(self) -> str:
-        """The newest system prompt that a model was really served; "" before the first conversation."""
+        """The newest one that was served to a model; before that what the host will serve, "" where none is known."""
         return served_prompt(self.store)
 
     # -- dataset -> run ------------------------------------------------------------------------
@@ -205,7 +219,21 @@ class Pipeline:
         """The base model of [base] model, or of another name; made ready on first use."""
         settings = self.settings()
         model = spec or settings.base.model
+        if model == AUTO:
+            model = automatic_base(self.index, settings.serve.ollama_url, lambda name: self.registry.get(name).base)
         return resolve_base(model, self.data.cache / "base", self._base_detail, settings.serve.ollama_url)
+
+    def base_of(self, run: Run) -> BaseModel:
+        """The base that a run was trained on, whatever [base] model names by now. Raises BaseModelError where it is not
+        the same any more: an adapter belongs to the weights that it was trained on."""
+        trained_on = RunConfig.read(run.folder).base
+        base = self.base(trained_on.spec)
+        if base.digest != trained_on.digest:
+            raise BaseModelError(
+                f"{trained_on.spec} has other weights than when run {run.id} was trained on it",
+                "Start a new training with `aeon-ft train`",
+            )
+        return base
 
     def _base_detail(self, text: str) -> None:
         self.on_phase(Doing(LoopPhase.PREPARING_BASE, detail=text))
@@ -272,7 +300,7 @@ class Pipeline:
         """
         try:
             with kept_awake():
-                version = self._judge().judge(run, self.base(), self._dataset_of(run))
+                version = self._judge().judge(run, self.base_of(run), self._dataset_of(run))
         except PreemptedError:
             raise  # nothing is wrong with it: it is judged later
         except AeonFtError as error:
@@ -288,7 +316,13 @@ class Pipeline:
         # The index as the log stands: who answered the newest turn is what answers today.
         self.index.ingest()
         today = AsksToday(self.store, self.index, self.settings, self.interrupt).compared
-        return Judge(self.registry, self.settings, self.deployers(), self.on_phase, self.interrupt, self.exam, today)
+        return Judge(
+            self.registry, self.settings, self.deployers(), self.on_phase, self.interrupt, self.exam, today, self._tools
+        )
+
+    def _tools(self) -> frozenset[str]:
+        """The tools of the host whose folder the data lie in; none are known anywhere else."""
+        return host_tools(self.data.host) if self.data.host is not None else frozenset()
 
     def unjudged(self) -> Run | None:
         """The newest finished run that has no verdict yet (it could not be measured then)."""

@@ -29,7 +29,7 @@ def read_facts(book: FactBook, store: Store, index: TurnIndex, most: int = ALL) 
     if due:
         # First: a correction in the newest turn counts at once, not only from the next dataset on.
         note_feedback(store, recognise_feedback(index.turns() if len(due) > MANY else _exchanges(due, store, index)))
-    book.sync(index, opinions_of(store), most)
+    book.sync(index, opinions_of(store), most, set(due))
     return bool(due)
 
 

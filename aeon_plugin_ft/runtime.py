@@ -16,7 +16,6 @@ from aeon_plugin_ft.dataset.similar.showing import ShownTurns
 from aeon_plugin_ft.events import Event, EventBus, LoggingFailed, LoggingRecovered, StoreRebuilt
 from aeon_plugin_ft.host.arrivals import Arrivals
 from aeon_plugin_ft.host.backlog import Backlog
-from aeon_plugin_ft.host.exchanges import Said
 from aeon_plugin_ft.host.follower import Follower
 from aeon_plugin_ft.host.idle_reading import IdleReading
 from aeon_plugin_ft.host.lasting import Lasting
@@ -38,7 +37,6 @@ from aeon_plugin_ft.turns.log import Limits
 from aeon_plugin_ft.turns.places import Places
 from aeon_plugin_ft.voice.announce import Announcer
 from aeon_plugin_ft.voice.commands import Commands
-from aeon_plugin_ft.voice.intents import ABOUT_THE_LAST, Name
 from aeon_plugin_ft.watch.watch import Watch
 from aeon_plugin_ft.wiring import Parts, build, make_events, make_relevant_facts
 from hooks import Host
@@ -102,7 +100,7 @@ class Runtime:
         self.idle_reading = IdleReading(parts, self.routes, self.learning)
         self.announcer = Announcer(self.owner)
         self.commands = Commands(
-            OwnerControl(self), say=host.say, told=self.announcer.owner_knows, answered=self._note_command
+            OwnerControl(self), say=host.say, told=self.announcer.owner_knows, answered=self.exchanges.note_command
         )
         memory = Memory(parts.settings_file, self.owner, self.facts, self.served.standings)
         self.routing = Routing(
@@ -212,11 +210,6 @@ class Runtime:
     def follow_now(self) -> None:
         """Follow the store now instead of within a second."""
         self.served.follow_now()
-
-    def _note_command(self, name: Name) -> None:
-        """A command was answered: "isso tá errado" is about that now. One about what was said last changes nothing."""
-        if name not in ABOUT_THE_LAST:
-            self.exchanges.note(Said.COMMAND)
 
     def redact(self, text: str) -> str:
         """Personal data out, as [privacy] says."""

@@ -119,12 +119,14 @@ def build(data: DataFolder, store: Store, settings_file: SettingsFile, events: E
     )
 
 
-def make_events(store: Store) -> EventBus:
-    """The bus, with the store listening first: what happened is on record before anybody acts on it."""
+def make_events(store: Store | None) -> EventBus:
+    """The bus, with the store listening first: what happened is on record before anybody acts on it. None: there is no
+    database now, and nobody listens."""
     from aeon_plugin_ft.events import EventBus
 
     bus = EventBus()
-    bus.subscribe(store.record_event)
+    if store is not None:
+        bus.subscribe(store.record_event)
     return bus
 
 
@@ -167,6 +169,7 @@ def make_pipeline(
     interrupt: Interrupt = lambda: None,
 ) -> Pipeline:
     """The loop. `on_phase` hears what is being done; `interrupt` is asked why to leave, None to go on."""
+    from aeon_plugin_ft.install.brain_prompt import host_prompt
     from aeon_plugin_ft.pipeline import Pipeline
 
     return Pipeline(
@@ -180,6 +183,7 @@ def make_pipeline(
         interrupt,
         basis.extensions,
         basis.book,
+        host_prompt=lambda: host_prompt(basis.data.root),
     )
 
 

@@ -1,12 +1,20 @@
 """How much personal data the redactor finds, how often it is wrong, and what it costs.
 
     python benchmarks/privacy.py [--set heldout|development] [--seed N] [--show] [--speed]
+    python benchmarks/privacy.py --set fresh-heldout|fresh-development [--seed N] [--show]
 
 The templates are our own sentences; the documents in them are made up with right check digits. The recognisers
 were written against `data/privacy_development.txt`; the figures to quote come from `data/privacy_heldout.txt`.
 
 Recall: the share of personal items of which every character is gone. Precision: the share of findings that
 touch a personal item. Ends with 1 when recall is below 0.98 or precision below 0.95.
+
+`data/privacy_fresh.txt` is a later set: secrets that the documentation promised then, secrets beyond that, and innocent
+sentences, all written and labelled before the recognisers were changed for any of them, by an author who had read them.
+A seeded hash of the line tells its halves apart; the rules were mended by what the development half missed, and the
+held-out half was read at the end. `FIRST_READINGS` keeps what each half gave before. False alarms: the share of
+innocent sentences in which anything was found. Ends with 1 when recall is below 0.98 (promised) or 0.9 (beyond), or
+more than 2 % of the innocent ones raise an alarm.
 """
 
 from __future__ import annotations
@@ -22,11 +30,22 @@ REPOSITORY = Path(__file__).parent.parent
 sys.path[:0] = [str(REPOSITORY), str(Path(__file__).parent)]
 
 from personal_data import TERMS, Sentence, sentences  # noqa: E402 - the path comes first
+from personal_data_fresh import fresh_sentences  # noqa: E402 - the path comes first
 
 from aeon_plugin_ft.privacy import Redactor  # noqa: E402 - the path comes first
 
 DATA = Path(__file__).parent / "data"
 RECALL, PRECISION = 0.98, 0.95
+BEYOND, ALARMS = 0.9, 0.02
+FIRST_READINGS = {
+    "development": {"P": (63, 82), "B": (33, 90), "N": (28, 274)},
+    "heldout": {"P": (88, 108), "B": (23, 69), "N": (16, 265)},
+}
+"""Of each half of the fresh set with seed 17, before the recognisers were changed: found (or alarms) and there."""
+HELD_OUT_FIRST = {"P": (108, 108), "B": (61, 69), "N": (1, 265)}
+"""Of the held-out half when it was read first, after the recognisers were mended by the development half: **the figures
+to quote**. What was missed then was mended afterwards."""
+SETS = ("heldout", "development", "fresh-heldout", "fresh-development")
 
 
 @dataclass
@@ -83,6 +102,59 @@ def _score(sentence: Sentence, redactor: Redactor, result: Result) -> None:
             )
 
 
+@dataclass
+class Fresh:
+    """Counts over a half of the fresh set: secrets found and there (P promised, B beyond), innocent sentences with an
+    alarm and in all (N)."""
+
+    hits: Counter[str] = field(default_factory=Counter)
+    total: Counter[str] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+
+    def share(self, sort: str) -> float:
+        return self.hits[sort] / self.total[sort]
+
+    @property
+    def good(self) -> bool:
+        return self.share("P") >= RECALL and self.share("B") >= BEYOND and self.share("N") <= ALARMS
+
+
+def measure_fresh(half: str, seed: int) -> Fresh:
+    """Look at every sentence of a half of the fresh set."""
+    redactor = Redactor("redact", TERMS)
+    result = Fresh()
+    for sentence in fresh_sentences(half, seed):
+        findings = redactor.find(sentence.text)
+        covered = {place for finding in findings for place in range(finding.start, finding.end)}
+        if sentence.sort == "N":
+            result.total["N"] += 1
+            result.hits["N"] += bool(findings)
+            right = not findings
+        else:
+            gone = [covered.issuperset(range(start, end)) for start, end in sentence.secrets]
+            result.total[sentence.sort] += len(gone)
+            result.hits[sentence.sort] += sum(gone)
+            right = all(gone)
+        if not right:
+            result.wrong.append(f"{sentence.sort}: {sentence.text!r} -> {redactor.redact(sentence.text)!r}")
+    return result
+
+
+def report_fresh(half: str, seed: int, show: bool) -> bool:
+    """Print the scores of a half; whether they reach the goals."""
+    result = measure_fresh(half, seed)
+    for sort, name in (("P", "promised, recall"), ("B", "beyond, recall"), ("N", "innocent, false alarms")):
+        first = FIRST_READINGS[half][sort]
+        before = f"(before the changes {first[0] / first[1]:.4f})"
+        print(f"{name:<24} {result.hits[sort]:>4} of {result.total[sort]:<4} {result.share(sort):.4f}   {before}")
+        if half == "heldout":
+            found, there = HELD_OUT_FIRST[sort]
+            print(f"{'':<24} first reading after the changes: {found} of {there}, {found / there:.4f}")
+    if show:
+        print("\n".join(result.wrong))
+    return result.good
+
+
 def speed() -> dict[str, float]:
     """Microseconds for a 200-character sentence with nothing in it and with two findings; MB/s over a chat."""
     redactor = Redactor()
@@ -114,7 +186,7 @@ def _time(work: object) -> float:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--set", default="heldout", choices=("heldout", "development"))
+    parser.add_argument("--set", default="heldout", choices=SETS)
     parser.add_argument("--seed", type=int, default=17)
     parser.add_argument("--show", action="store_true", help="list what was missed and what was found wrongly")
     parser.add_argument("--speed", action="store_true", help="measure the cost instead")
@@ -123,6 +195,8 @@ def main() -> int:
         for name, value in speed().items():
             print(f"{name:<20} {value:.1f}")
         return 0
+    if options.set.startswith("fresh-"):
+        return 0 if report_fresh(options.set.removeprefix("fresh-"), options.seed, options.show) else 1
     result = measure(options.set, options.seed)
     print(f"{result.sentences} sentences, {result.items} personal items")
     print(

@@ -3,7 +3,7 @@
     python benchmarks/soak.py [--minutes 30] [--rate 5] [--json FILE]
 
 The console with the real plugin (log, index, facts, similar turns, commands, schedule) answers through an Ollama of the
-tests, which runs in a process of its own. So many sentences a second, each with a number in it: talk, now and then
+tests, which runs in a process of its own. So many sentences a second: talk, now and then
 a fact, a praise, a command. Each minute: memory that is resident, threads, open files, the median and the 99th
 percentile of what the plugin adds to a reply. At the end every turn is in the log exactly once.
 
@@ -51,6 +51,20 @@ with FakeOllama() as ollama:
 TALK = ("que horas são, aproximadamente?", "me conta algo sobre o assunto", "e o que você acha disso?",
         "resume isso em uma frase", "meu time é o Grêmio", "valeu, boa resposta", "modelo atual", "como está o treino?",
         "me explica o passo", "o que eu faço com isso amanhã?")  # fmt: skip
+WORDS = (
+    "rede",
+    "disco",
+    "memória",
+    "janela",
+    "teclado",
+    "backup",
+    "servidor",
+    "projeto",
+    "planilha",
+    "música",
+    "viagem",
+)
+ALONE = {"valeu, boa resposta", "modelo atual", "como está o treino?"}
 MORE_BYTES, MORE_THREADS, MORE_FILES, SLOWER = 16 << 20, 2, 8, 2.0
 
 
@@ -90,8 +104,7 @@ def talk(console: Console, minutes: float, rate: float) -> tuple[list[Sample], l
             print(line(samples[-1]), flush=True)
             took = []
         begin = time.perf_counter()
-        # The number: what was asked before is no new turn to learn from.
-        answer = console.ask(f"{TALK[number % len(TALK)]}{'' if number % len(TALK) > 5 else f' ({number})'}")
+        answer = console.ask(sentence(number))
         took.append(time.perf_counter() - begin)
         if answer.turn is not None:
             turns.append(answer.turn.id)
@@ -99,6 +112,13 @@ def talk(console: Console, minutes: float, rate: float) -> tuple[list[Sample], l
         time.sleep(max(0.0, begun + number / rate - time.monotonic()))
     samples.append(look(process, time.monotonic() - begun, len(turns), took))
     return samples, turns
+
+
+def sentence(number: int) -> str:
+    """Never the same twice in an hour, in words that come again: caches of words are as full after minutes as ever."""
+    of_what = " ".join(WORDS[number // len(WORDS) ** place % len(WORDS)] for place in range(4))
+    what = TALK[number % len(TALK)]
+    return what if what in ALONE else f"{what} ({of_what})"
 
 
 def look(process: psutil.Process, seconds: float, turns: int, took: Sequence[float]) -> Sample:

@@ -74,8 +74,12 @@ def _options() -> argparse.Namespace:
 
 def _default_copy() -> Path:
     from aeon_plugin_ft.base import resolve_base
+    from aeon_plugin_ft.base.training_copy import whole_copy
 
-    return resolve_base("smollm2-135m-instruct", ROOT / ".cache" / "base").training_copy
+    # Whole: the other trainers read nothing else.
+    base = resolve_base("smollm2-135m-instruct", ROOT / ".cache" / "base")
+    assert base.gguf is not None
+    return whole_copy(base.gguf, base.digest, ROOT / ".cache" / "base")
 
 
 def _random_copy(name: str) -> Path:

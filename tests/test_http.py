@@ -13,7 +13,8 @@ import pytest
 
 from aeon_plugin_ft.causes import PauseCause
 from aeon_plugin_ft.errors import BackendDownError, BackendRefusedError, PreemptedError, ServingError
-from aeon_plugin_ft.http import HttpServer, reason_of
+from aeon_plugin_ft.http import HttpServer
+from aeon_plugin_ft.http_reasons import reason_of
 from tests.servers.http import Fault, LocalServer, Request
 
 PATIENCE = 30.0
@@ -168,3 +169,19 @@ def test_no_proxy_stands_before_this_machine(echo: Echo, monkeypatch: pytest.Mon
 )  # fmt: skip
 def test_the_reason_of_a_refusal_in_every_form(answer: Any, reason: str) -> None:
     assert reason_of(answer) == reason
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ({"error": {"message": "no such model"}}, "no such model"),
+        ({"detail": [{"type": "int", "loc": ["body"], "msg": "too long"}, {"msg": "and more"}]}, "too long; and more"),
+        ({"error": '{"message": "wrapped", "code": 400}'}, "wrapped"),
+        ("{half of an object", "{half of an object"),
+        ({"error": {}, "message": "the other"}, "the other"),
+        ({"code": 5}, ""),
+        ({"error": "word " * 100}, "word " * 60 + "..."),
+    ],
+)
+def test_the_reason_of_a_refusal_is_a_sentence(body: object, reason: str) -> None:
+    assert reason_of(body) == reason

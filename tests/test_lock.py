@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import subprocess
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -62,8 +64,38 @@ def dev() -> ModuleType:
     return module
 
 
-def test_both_commands_install_by_hash_and_fetch_nothing_else(dev: ModuleType) -> None:
-    by_hash, own = dev.installations((3, 13))
-    assert "--require-hashes" in by_hash and "requirements.lock" in by_hash
+def test_both_commands_install_by_hash_and_fetch_nothing_else(
+    dev: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(dev, "VENV", tmp_path)
+    builder, by_hash, own = dev.installations((3, 13), dev.LOCK)
+    assert builder[:2] == ["--require-hashes", "--requirement"]
+    assert re.findall(r"^[a-z].*==", Path(builder[2]).read_text(encoding="utf-8"), re.MULTILINE) == ["setuptools=="]
+    # Isolated, pip would fetch what builds a package by name.
+    lock = str(REPOSITORY / "requirements.lock")
+    assert by_hash == ["--require-hashes", "--no-build-isolation", "--requirement", lock]
     assert {"--no-deps", "--no-build-isolation", "--editable"} <= set(own)
-    assert "constraints.txt" in dev.installations((3, 10))[0]
+    assert "constraints.txt" in dev.installations((3, 10), dev.LOCK)[0]
+
+
+@pytest.mark.parametrize("at_hand", [False, True])
+def test_a_cpu_build_that_is_at_hand_is_taken_and_cuda_is_not(
+    dev: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, at_hand: bool
+) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def pip(*arguments: str) -> subprocess.CompletedProcess[str]:
+        asked.append(arguments)
+        return subprocess.CompletedProcess(arguments, 0 if at_hand else 1)
+
+    monkeypatch.setattr(dev, "pip", pip)
+    monkeypatch.setattr(dev, "VENV", tmp_path)
+    chosen = dev.choose_lock()
+    assert asked == [("--no-index", "--no-deps", f"torch=={locked()['torch']}+cpu")]
+    text = chosen.read_text(encoding="utf-8")
+    assert (text == LOCK) is not at_hand
+    if at_hand:
+        kept = {normal(name) for name in re.findall(r"^([\w.-]+)==", text, re.MULTILINE)}
+        gone = set(locked()) - kept
+        assert all(name.startswith(("nvidia-", "cuda-", "triton")) for name in gone)
+        assert gone and "torch" in kept and text.count("--hash=") > 500

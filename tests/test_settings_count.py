@@ -22,6 +22,7 @@ import pytest
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.causes import Trouble
 from aeon_plugin_ft.cli.context import Context
+from aeon_plugin_ft.dataset.importers.into_log import import_into_log
 from aeon_plugin_ft.dataset.lessons import LESSON
 from aeon_plugin_ft.events import AttentionNeeded
 from aeon_plugin_ft.facts.relevant import RelevantFacts
@@ -97,7 +98,8 @@ def talk(number: int, asked: str = "", reply: str = "") -> Turn:
     if not asked and number % 3 == 0:
         asked = f"coloca um timer de {number + 3} minutos por favor"
     elif not asked and number % 10 == 1:
-        asked = f"me explica com calma como é que funciona o motor de um carro velho, parte {number}"
+        part = chr(97 + number // 10 % 26) * 2
+        asked = f"me explica com calma como é que funciona o motor de um carro velho, parte {part}"
     asked = asked or f"o que você acha de {' e '.join(words)} aqui em casa?"
     reply = reply or f"Cara, eu acho que {words[2]} combina com {words[0]}, mas depende muito de {words[1]} mesmo."
     return Turn(
@@ -138,6 +140,18 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 def examples(house: House) -> int:
     draft = house.runtime.pipeline.draft()
     return len(draft.train) + len(draft.heldout)
+
+
+def judged_between_people(house: House) -> bool:
+    """Whether what somebody says to a friend's message is taken for a judgement."""
+    file = house.runtime.data.root / "chat.txt"
+    chat = ("Rui: qual a capital?", "Bia: Brasília, cara.", "Rui: muito boa essa resposta", "Bia: valeu.")
+    file.write_text("".join(f"12/03/2024 14:0{n} - {line}\n" for n, line in enumerate(chat)), encoding="utf-8")
+    pipeline = house.runtime.pipeline
+    import_into_log(file, house.runtime.data, pipeline.store, house.runtime.settings, owner="Rui")
+    pipeline.draft()
+    turns = {turn.id for turn in pipeline.index.turns() if turn.source == "whatsapp"}
+    return any(row["turn"] in turns for row in pipeline.store.rows("SELECT turn FROM feedback"))
 
 
 def heldout(house: House) -> int:
@@ -336,13 +350,17 @@ EFFECTS: dict[str, Effect] = {
     "log.fsync_ms": Effect(0, synced_before_the_reply, False, True),
     "log.session_gap_minutes": Effect(60, history, given={"dataset.history_turns": 3}),
     "dataset.heldout_share": Effect(0.4, heldout),
-    "dataset.heldout_min": Effect(40, heldout, after=40, given={**EVERYTHING, "dataset.heldout_share": 0.01}),
+    # Some more: what asks the same in other words goes to the same side.
+    "dataset.heldout_min": Effect(
+        40, lambda house: heldout(house) >= 40, False, True, {**EVERYTHING, "dataset.heldout_share": 0.01}
+    ),
     "dataset.max_examples": Effect(50, examples, after=50),
     "dataset.disabled_filters": Effect(("canned",), dropped("canned"), True, False),
     "dataset.min_quality": Effect(1.0, dropped("low_quality"), False, True),
     "dataset.near_duplicate": Effect(1.0, examples),
     "dataset.topic_share": Effect(1.0, examples, given={"dataset.near_duplicate": 1.0}),
     "dataset.history_turns": Effect(3, history, given={"log.session_gap_minutes": 60}),
+    "dataset.chat_feedback": Effect(True, judged_between_people, False, True),
     "privacy.mode": Effect("keep", logged(CPF), False, True),
     "privacy.terms": Effect((SECRET_NAME,), logged(SECRET_NAME), True, False),
     "memory.learn": Effect(False, lambda house: lessons(house) > 0, True, False),

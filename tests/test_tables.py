@@ -34,6 +34,7 @@ OWNERS = {
     "claims_read": "facts/table.py",
     "claims_due": "facts/table.py",
     "claims_forgotten": "facts/table.py",
+    "forgotten_turns": "dataset/importers/forgotten.py",
     "migrations": "store/database.py",
 }
 SERVING = {"deployments"}

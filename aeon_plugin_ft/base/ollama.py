@@ -22,7 +22,7 @@ _FROM = re.compile(r"^FROM\s+(?P<quote>[\"']?)(?P<path>.+?)(?P=quote)\s*$", re.M
 
 def ollama_blob(tag: str, url: str) -> Path:
     """The path of the weights of `tag`. Raises BaseModelError, BackendDownError, BackendRefusedError."""
-    show = _show(tag, url)
+    show = show_model(tag, url)
     _refuse_unknown(tag, show)
     line = _FROM.search(str(show.get("modelfile", "")))
     options = options_for(tag, show)
@@ -57,7 +57,9 @@ def _refuse_unknown(tag: str, show: Mapping[str, Any]) -> None:
         )
 
 
-def _show(tag: str, url: str) -> dict[str, Any]:
+def show_model(tag: str, url: str) -> dict[str, Any]:
+    """What /api/show says of a tag. Raises BaseModelError where Ollama does not have it, BackendDownError,
+    BackendRefusedError."""
     # No proxy of the environment: Ollama is on this machine or on the owner's own network.
     with HttpServer("Ollama", url, down="Start it with: ollama serve", proxies=False) as server:
         try:

@@ -1,12 +1,15 @@
-"""A GGUF, de-quantised once into a Hugging Face folder that can be trained.
+"""What is made of a GGUF so that it can be trained: its config, tokenizer and chat template. The weights stay in it.
 
-    <cache>/copies/<digest>-<format>/config.json  generation_config.json
-                                     tokenizer.json  tokenizer_config.json  chat_template.jinja
-                                     model.safetensors
-                                     source.json      written last: a folder without it is not a copy
+    <cache>/copies/<digest>-texts-<format>/config.json  generation_config.json
+                                           tokenizer.json  tokenizer_config.json  chat_template.jinja
+                                           source.json      written last: a folder without it is not a copy
 
-Streaming and without torch: seconds and little memory where loading the GGUF through transformers takes
-half a minute. The weights are bit-identical to that route.
+Whoever trains or measures reads the weights where they lie (`weights.sources`). `whole_copy` makes a Hugging Face
+folder with all of them, for what can read nothing else:
+
+    <cache>/copies/<digest>-<format>/...  model.safetensors
+
+Streaming and without torch; the weights are bit-identical to those that transformers loads from the GGUF.
 """
 
 from __future__ import annotations
@@ -27,11 +30,14 @@ from aeon_plugin_ft.store import private
 from aeon_plugin_ft.store.files import whole_folder
 from aeon_plugin_ft.store.seal import seal
 from aeon_plugin_ft.weights.architectures import NOT_WEIGHTS, Family, family_of, unpermute
+from aeon_plugin_ft.weights.dequantise import require_decodable
 from aeon_plugin_ft.weights.gguf_file import GgufFile
 from aeon_plugin_ft.weights.safetensors_writer import WIDTH, Precision, TensorSource, write_safetensors
 
 FORMAT = 1
 """Raised when what is written changes, so that old copies are made again."""
+TEXTS_BYTES = 64_000_000
+"""Room for a copy without weights: a vocabulary of 262 thousand words is 33 MB as JSON."""
 F32_LIMIT = 2_000_000_000
 """Above this many parameters the copy is BF16: 2 bytes a weight on disk instead of 4."""
 
@@ -44,27 +50,44 @@ Progress = Callable[[str], None]
 def training_copy(gguf: Path, digest: str, cache: Path, progress: Progress | None = None) -> Path:
     """The training copy of `gguf` (whose digest is "sha256:<hex>"), made on first use.
 
-    Raises BaseModelError (a model that cannot be converted), NoSpaceError.
+    Raises BaseModelError (a model that cannot be trained on), NoSpaceError.
     """
-    folder = cache / "copies" / f"{digest.removeprefix('sha256:')[:16]}-{FORMAT}"
+    return _copy(gguf, digest, cache / "copies" / f"{_short(digest)}-texts-{FORMAT}", progress, weights=False)
+
+
+def whole_copy(gguf: Path, digest: str, cache: Path, progress: Progress | None = None) -> Path:
+    """A folder that `from_pretrained` reads, with all weights of `gguf`: 2 or 4 bytes each. Raises as above."""
+    return _copy(gguf, digest, cache / "copies" / f"{_short(digest)}-{FORMAT}", progress, weights=True)
+
+
+def _short(digest: str) -> str:
+    return digest.removeprefix("sha256:")[:16]
+
+
+def _copy(gguf: Path, digest: str, folder: Path, progress: Progress | None, *, weights: bool) -> Path:
     if _is_whole(folder):
         return folder
     with _ONE_AT_A_TIME:
         if not _is_whole(folder):
             with GgufFile(gguf) as file:
-                _make(file, digest, folder, progress or (lambda _: None))
+                _make(file, digest, folder, progress or (lambda _: None), weights=weights)
     return folder
 
 
-def _make(file: GgufFile, digest: str, folder: Path, progress: Progress) -> None:
+def _make(file: GgufFile, digest: str, folder: Path, progress: Progress, *, weights: bool) -> None:
     family = family_of(file.architecture)
     precision: Precision = "F32" if file.parameters <= F32_LIMIT else "BF16"
+    # Also where they are not written: before hours of training, not in its middle.
+    sources = _sources(file, family)
+    require_decodable(file)
     try:
         with whole_folder(folder) as part:
-            _require_space(part, file.parameters * WIDTH[precision])
-            progress(f"Making the training copy of {file.path.name} ({file.parameters / 1e6:.0f} million weights)")
+            _require_space(part, file.parameters * WIDTH[precision] if weights else TEXTS_BYTES)
+            what = "a whole copy" if weights else "the training copy"
+            progress(f"Making {what} of {file.path.name} ({file.parameters / 1e6:.0f} million weights)")
             _write_texts(file, family, part, precision)
-            write_safetensors(part / "model.safetensors", _sources(file, family), precision)
+            if weights:
+                write_safetensors(part / "model.safetensors", sources, precision)
             source = {"digest": digest, "file": file.path.name, "precision": precision, "files": seal(part)}
             private.write_file(part / "source.json", json.dumps(source))
             if not _is_whole(folder):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Optional, TypeVar
 
 import typer
 
-from aeon_plugin_ft.cli.context import counts, of, out, show_json, table
+from aeon_plugin_ft.cli.context import Context, counts, of, out, show_json, table
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.errors import WhoIsWhoError
 
@@ -66,22 +66,22 @@ def convert(
         )
     )  # fmt: skip
     if as_json:
-        show_json({"kept": report.kept, "dropped": report.dropped, "skipped": len(report.skipped), "target": output})
+        show_json({"kept": report.kept, "dropped": report.dropped, "skipped": report.skipped_total, "target": output})
         return
     for note in report.notes:
         out.print(note, markup=False)
     out.print(f"{report.kept} {'pair' if report.kept == 1 else 'pairs'} written to {output}.")
     if report.dropped:
         out.print(f"Left out: {counts(report.dropped)}.")
-    say_skipped(report.skipped)
+    say_skipped(report.skipped, report.skipped_total)
 
 
-def say_skipped(skipped: Sequence[Skipped]) -> None:
-    """Line by line what could not be used; of many the first."""
+def say_skipped(skipped: Sequence[Skipped], total: int) -> None:
+    """Line by line what could not be used; of many the first, and how many more there are."""
     for line in skipped[:SHOWN_SKIPS]:
         out.print(f"  line {line.line}: {line.reason}", markup=False)
-    if len(skipped) > SHOWN_SKIPS:
-        out.print(f"  ... and {len(skipped) - SHOWN_SKIPS} more lines")
+    if total > SHOWN_SKIPS:
+        out.print(f"  ... and {total - SHOWN_SKIPS} more lines")
 
 
 def _asking(read: Callable[[str | None], T]) -> T:
@@ -135,29 +135,59 @@ def import_(
     format_: Annotated[Optional[str], typer.Option("--format", help="Say the format.")] = None,  # noqa: UP045
     owner: Owner = None,
     assistant: Assistant = None,
+    forgotten_too: Annotated[
+        bool, typer.Option("--forgotten-too", help="Bring back what you had forgotten, without asking.")
+    ] = False,
 ) -> None:
-    """Bring old conversations into the log. The same file twice adds nothing."""
+    """Bring old conversations into the log. The same file twice adds nothing, a later export what is new."""
     from aeon_plugin_ft.dataset.importers.into_log import import_into_log
 
     shared = of(context)
 
-    def read(file: Path, who: str | None) -> IntoLog:
+    def read(file: Path, bring_back: bool, who: str | None) -> IntoLog:
         return import_into_log(
             file, shared.data, shared.store, shared.settings_file.current, format_,
             registry=shared.extensions.importers, owner=owner, assistant=who or assistant,
-            refuse=shared.extensions.refusal,
+            refuse=shared.extensions.refusal, forgotten_too=bring_back,
         )  # fmt: skip
 
     for file in files:
-        report = _asking(functools.partial(read, file))
-        for note in report.notes:
-            out.print(note, markup=False)
-        out.print(f"{file}: {report.added} turns added ({report.format}), {report.known} known already.")
-        if report.kinds:
-            out.print(f"  of which {counts(report.kinds)}.")
-        if report.refused:
-            out.print(f"  kept out: {counts(report.refused)}.", markup=False)
-        say_skipped(report.skipped)
+        report = _asking(functools.partial(read, file, forgotten_too))
+        _say_imported(file, report)
+        if report.forgotten and sys.stdin.isatty() and typer.confirm("Bring back what you had forgotten?", err=True):
+            _say_imported(file, _asking(functools.partial(read, file, True)))
+    _say_prompt(shared)
+
+
+def _say_prompt(shared: Context) -> None:
+    """Under which system prompt imported talk is trained, while no host has served one."""
+    from aeon_plugin_ft.dataset.served import keep_host_prompt, prompt_source, served_prompt
+    from aeon_plugin_ft.install.brain_prompt import host_prompt
+
+    if not served_prompt(shared.store) or prompt_source(shared.store):
+        keep_host_prompt(shared.store, host_prompt(shared.data.root))
+    source = prompt_source(shared.store)
+    if source:
+        out.print(f"It is trained under the system prompt of {source}, until another one is served.", markup=False)
+    elif not served_prompt(shared.store):
+        out.print("No system prompt is known yet: talk once to your Aeon before you train.", style="yellow")
+
+
+def _say_imported(file: Path, report: IntoLog) -> None:
+    for note in report.notes:
+        out.print(note, markup=False)
+    out.print(f"{file}: {report.added} turns added ({report.format}), {report.known} known already.")
+    if report.grown:
+        out.print(f"  {report.grown} that ended in the middle of an earlier export are whole now.")
+    if report.kinds:
+        out.print(f"  of which {counts(report.kinds)}.")
+    if report.refused:
+        out.print(f"  kept out: {counts(report.refused)}.", markup=False)
+    if report.forgotten:
+        out.print(f"  {report.forgotten} kept out: you had them forgotten (--forgotten-too brings them back).")
+    if report.reasons:
+        out.print(f"  skipped: {counts(report.reasons)}.", markup=False)
+    say_skipped(report.skipped, sum(report.reasons.values()))
 
 
 @dataset.command("freeze")

@@ -195,6 +195,7 @@ def _served(shared: Context) -> Iterator[Symptom]:
 
 
 def _ollama(shared: Context) -> Iterator[Symptom]:
+    from aeon_plugin_ft.base.ollama_names import canonical_name
     from hooks.providers import OllamaProvider, ProviderError, ollama_url
     from hooks.providers.secrets import without_login
 
@@ -204,13 +205,13 @@ def _ollama(shared: Context) -> Iterator[Symptom]:
     provider = OllamaProvider(settings.ollama_url or None)
     try:
         served = provider.models(timeout_s=3)
-        there = settings.ollama_model in served
-        yield Symptom(
-            "ollama",
-            there,
-            f"{len(served)} models at {without_login(ollama_url(settings.ollama_url or None))}",
-            f"ollama pull {settings.ollama_model}",
-        )
+        # Only a base that is named as a tag must be there: any other is imported.
+        base = shared.settings_file.current.base.model
+        tag = base.removeprefix("ollama:") if base.startswith("ollama:") else ""
+        there = not tag or canonical_name(tag) in {canonical_name(name) for name in served}
+        where = without_login(ollama_url(settings.ollama_url or None))
+        detail = f"{len(served)} models at {where}" + ("" if there else f", and {tag} is none of them")
+        yield Symptom("ollama", there, detail, f"ollama pull {tag}")
     except ProviderError as error:
         yield Symptom("ollama", False, str(error), "ollama serve")
     finally:

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="For scripts.")]
 
+QUIET = 0.8
+"""A quiet machine's time is said beside what it takes now where it is at most this part of it."""
+
 
 @app.command()
 def train(
@@ -124,6 +127,7 @@ def estimate(context: typer.Context, as_json: Json = False) -> None:
         show_json(
             {
                 "seconds": cost.seconds,
+                "quiet_seconds": cost.quiet_seconds,
                 "ram_bytes": cost.ram_bytes,
                 "disk_bytes": cost.disk_bytes,
                 "steps": cost.steps,
@@ -239,8 +243,10 @@ def estimate_sentence(cost: Estimate, base: str, examples: int, batch: int) -> s
     """What a run takes, as one sentence."""
     if not cost.step_seconds:
         return f"{examples} examples on {base}: {cost.steps} steps of {batch}, not on this machine ([train] where)."
+    busy = 0 < cost.quiet_seconds < cost.seconds * QUIET
+    alone = f" ({span(cost.quiet_seconds)} without the other programs that run now)" if busy else ""
     return (
-        f"{examples} examples on {base}: {cost.steps} steps of {batch}, about {span(cost.seconds)},"
+        f"{examples} examples on {base}: {cost.steps} steps of {batch}, about {span(cost.seconds)}{alone},"
         f" {size(cost.ram_bytes)} of memory, {size(cost.disk_bytes)} of disk."
     )
 
@@ -251,7 +257,7 @@ def training_bar() -> Iterator[Callable[[RunProgress], None]]:
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=12),
-        TextColumn("{task.completed:.0f}/{task.total:.0f}  {task.fields[numbers]}"),
+        TextColumn("{task.fields[step]}/{task.total:.0f}  {task.fields[numbers]}"),
         console=out,
         refresh_per_second=4,
     )
@@ -261,12 +267,13 @@ def training_bar() -> Iterator[Callable[[RunProgress], None]]:
         def on_progress(progress: RunProgress) -> None:
             nonlocal task
             if task is None:
-                task = bar.add_task("training", total=max(1, progress.steps), numbers="")
+                task = bar.add_task("training", total=max(1, progress.steps), step=0, numbers="")
             bar.update(
                 task,
                 description=run_phase_in_english(progress),
                 total=max(1, progress.steps),
-                completed=progress.step,
+                completed=progress.done,
+                step=progress.step,
                 numbers=progress_numbers(progress),
             )
 
@@ -280,10 +287,8 @@ def run_phase_in_english(progress: RunProgress) -> str:
 
 
 def progress_numbers(progress: RunProgress) -> str:
-    """Loss, speed and time left behind the bar; "" before the first step."""
-    if progress.loss is None:
-        return ""
-    parts = [f"loss {progress.loss:.3f}"]
+    """Loss, speed and time left behind the bar; "" while nothing of them is known."""
+    parts = [] if progress.loss is None else [f"loss {progress.loss:.3f}"]
     if progress.examples_per_second:
         parts += [f"{progress.examples_per_second:.2f} examples/s", f"{progress.saving:.1f}x fewer tokens"]
     if progress.seconds_left:

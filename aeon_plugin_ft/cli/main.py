@@ -94,6 +94,7 @@ def _say_utf8() -> None:
 def load_commands() -> None:
     """Each module adds its commands to `app`; importing them costs no ML library."""
     from aeon_plugin_ft.cli import (  # noqa: F401
+        advise,
         chat,
         compare,
         config,

@@ -30,6 +30,7 @@ def review(
     context: typer.Context,
     dropped: Annotated[bool, typer.Option("--dropped", help="Only what is left out.")] = False,
     kept: Annotated[bool, typer.Option("--kept", help="Only what is learnt.")] = False,
+    corrected: Annotated[bool, typer.Option("--corrected", help="Only replies that you corrected.")] = False,
     filter_: Annotated[Optional[str], typer.Option("--filter", help="Only what this filter left out.")] = None,  # noqa: UP045
     search: Annotated[Optional[str], typer.Option(help="Only turns with these words.")] = None,  # noqa: UP045
     keep: Annotated[Ids, typer.Option(help="Learn this turn whatever the filters say (its id); asks nothing.")] = None,
@@ -46,7 +47,7 @@ def review(
     if keep or drop or undo:
         decide(decisions, items, keep or (), drop or (), undo or ())
         items = _items(shared, decisions)
-    chosen = [item for item in items if _wanted(item, dropped, kept, filter_, search)]
+    chosen = [item for item in items if _wanted(item, dropped, kept, corrected, filter_, search)]
     if as_json:
         show_json([asdict(item) for item in chosen])
     elif not (keep or drop or undo):
@@ -64,7 +65,11 @@ def _items(shared: Context, decisions: Review) -> list[ReviewItem]:
     return list(decisions.items(draft, pipeline.index.turns()))
 
 
-def _wanted(item: ReviewItem, dropped: bool, kept: bool, filter: str | None, search: str | None) -> bool:
+def _wanted(
+    item: ReviewItem, dropped: bool, kept: bool, corrected: bool, filter: str | None, search: str | None
+) -> bool:
+    if corrected and item.was is None:
+        return False
     if filter is not None and item.filter != filter:
         return False
     if dropped != kept and (item.filter is not None) != dropped:
@@ -131,6 +136,8 @@ def page(item: ReviewItem, number: int, count: int) -> Panel:
     """One turn as the screen shows it."""
     talk = Text()
     talk.append("VOCÊ  ", "bold").append(item.user[:SHOWN_CHARS] + "\n")
+    if item.was is not None:
+        talk.append("WAS   ", "bold red").append(item.was[:SHOWN_CHARS] + "\n", "dim")
     talk.append("AEON  ", "bold").append(item.reply[:SHOWN_CHARS] or "(nothing)")
     return Panel(
         Group(_state(item), "", talk, "", Text(HELP, "dim")),
@@ -143,7 +150,7 @@ def page(item: ReviewItem, number: int, count: int) -> Panel:
 
 def _state(item: ReviewItem) -> Text:
     state = (
-        Text("learnt", "green")
+        Text("learnt" if item.was is None else "learnt as you corrected it", "green")
         if item.filter is None
         else Text(f"left out: {item.filter}", "yellow").append(f" ({item.reason})", "dim")
     )

@@ -127,7 +127,7 @@ def _run(run: dict[str, Any]) -> RenderableType:
         return Panel(Text("no progress yet"), title=title, title_align="left")
     steps = f"{run_phase_in_english(progress)}  {progress.step}/{progress.steps}"
     numbers = Text(f"{steps}  {progress_numbers(progress)}  {span(progress.seconds)}")
-    bar = ProgressBar(total=max(1, progress.steps), completed=progress.step)
+    bar = ProgressBar(total=max(1, progress.steps), completed=progress.done)
     return Panel(Group(bar, numbers), title=title, title_align="left")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from aeon_plugin_ft.dataset.quality import judge
 from aeon_plugin_ft.dataset.split import split
 from aeon_plugin_ft.dataset.tool_calls import tool_call
 from aeon_plugin_ft.dataset.topics import NO_TOPIC, Topics
+from aeon_plugin_ft.dataset.twins import meaning
 from aeon_plugin_ft.dataset.words import normal
 from aeon_plugin_ft.settings import DatasetSection
 from aeon_plugin_ft.turns.model import LoggedTurn, TurnKind
@@ -42,12 +43,13 @@ def build_draft(
     filters: FilterRegistry | None = None,
     max_length: int = 1536,
     gap_minutes: int = 30,
+    trained: Container[str] = (),
 ) -> Draft:
     """Curate turns, oldest first, into a draft.
 
     `system_prompt` goes to examples that have none. `feedback` maps turn ids to what the owner thinks of
-    them. `max_length` is [train] max_length in tokens, `gap_minutes` [log] session_gap_minutes. The same input
-    gives the same draft.
+    them. `max_length` is [train] max_length in tokens, `gap_minutes` [log] session_gap_minutes, `trained` the
+    turns that a model was trained on before, which are never held out again. The same input gives the same draft.
     """
     curator = _Curator(settings, feedback or {}, filters or FilterRegistry(), max_length)
     assembler = Assembler(system_prompt, settings.history_turns, gap_minutes)
@@ -56,7 +58,7 @@ def build_draft(
             curator.take(turn, assembler.example(turn))
         chosen = curator.choose()
         chosen.sort(key=lambda example: example.at)  # stable: imported turns without a time stay in their order
-    train, heldout = split(chosen, settings.heldout_share, settings.heldout_min)
+    train, heldout = split(chosen, settings.heldout_share, settings.heldout_min, trained)
     # Opinions are trained on as well: one about a held-out question would teach what is to be judged.
     judged = {normal(example.user) for example in heldout}
     hidden = {example.id for example in heldout}
@@ -92,6 +94,8 @@ class _Curator:
         self._topics = Topics()
         self._scores = array("f")
         self._texts = array("q")
+        self._meanings = array("q")
+        """What parts two questions although nearly every letter is the same (`twins.meaning`)."""
         self._endorsed = bytearray()
         """1 where the owner spoke for the example: only equal texts can push it out."""
 
@@ -156,6 +160,7 @@ class _Curator:
             text += "\n" + "\n".join(m.content for m in example.messages[:-2] if m.role != "system")
         # 64 bits a text: among ten million, two different ones meet with a chance of 1 in 400 000.
         self._texts.append(hash(text))
+        self._meanings.append(hash(meaning(user)))
         if "near_duplicate" not in self._off:
             self._signatures.add(text)
         self._scores.append(judge(user, reply).score)
@@ -187,7 +192,11 @@ class _Curator:
 
     def _drop_alike(self, alive: NDArray[np.bool_], rank: NDArray[np.float32], endorsed: NDArray[np.bool_]) -> None:
         numbers = np.flatnonzero(alive)
-        group = leaders(self._signatures.matrix(), self.settings.near_duplicate, numbers)
+        alike = leaders(self._signatures.matrix(), self.settings.near_duplicate, numbers)
+        meanings = np.frombuffer(self._meanings, np.int64)[numbers]
+        # One group for each leader and meaning: "liga a luz" and "desliga a luz" have one leader and two meanings.
+        _, group = np.unique(np.stack([alike, meanings]), axis=1, return_inverse=True)
+        group = group.reshape(-1)
         surplus = numbers[_but_best(group, rank[numbers])]
         self._drop(alive, surplus[~endorsed[surplus]], "near_duplicate", "almost the same as another example")
 

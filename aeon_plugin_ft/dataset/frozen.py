@@ -93,6 +93,12 @@ def read_lineage(dataset: Dataset | Path) -> list[dict[str, Any]]:
     return [row for _, row in _rows(_folder(dataset) / "lineage.jsonl")]
 
 
+def trained_turns(folders: Iterable[Path]) -> set[str]:
+    """The turns on the training side of datasets, by their folders; one that is gone tells nothing."""
+    kept = (folder for folder in folders if (folder / "lineage.jsonl").is_file())
+    return {row["id"] for folder in kept for row in read_lineage(folder) if row["split"] == "train"}
+
+
 def read_preferences(dataset: Dataset | Path) -> list[Preference]:
     """The pairs of a better and a worse reply, of a dataset or its folder."""
     return [

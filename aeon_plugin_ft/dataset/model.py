@@ -50,6 +50,11 @@ class Example:
         return next((message.content for message in reversed(self.messages) if message.role == "user"), "")
 
     @property
+    def system(self) -> str:
+        """The system prompt, "" where there is none."""
+        return self.messages[0].content if self.messages[0].role == "system" else ""
+
+    @property
     def reply(self) -> str:
         """The target: the last message."""
         return self.messages[-1].content
@@ -151,7 +156,8 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class ConvertReport:
-    """`kept` lines were written to `target`; `dropped` counts turns that were left out, by reason."""
+    """`kept` lines were written to `target`; `dropped` counts what was left out, by reason; `skipped_total` counts also
+    what `skipped` had no room for."""
 
     kept: int
     dropped: dict[str, int]
@@ -159,3 +165,4 @@ class ConvertReport:
     target: Path
     format: str = ""
     notes: tuple[str, ...] = field(default=())
+    skipped_total: int = 0

@@ -1,4 +1,5 @@
-"""The held-out split: newest whole conversations, and never a question that training sees too.
+"""The held-out split: newest whole conversations, and never a question that training sees too, nor one that an earlier
+training has seen.
 
 Newest, because the model in use has not been trained on them, so that old and new model are judged fairly; whole
 conversations, because neighbouring turns speak of the same things. Deterministic: no random numbers.
@@ -6,10 +7,10 @@ conversations, because neighbouring turns speak of the same things. Deterministi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from aeon_plugin_ft.dataset.model import Example
-from aeon_plugin_ft.dataset.words import normal
+from aeon_plugin_ft.dataset.twins import sides
 
 
 def heldout_size(examples: int, share: float, least: int) -> int:
@@ -17,16 +18,20 @@ def heldout_size(examples: int, share: float, least: int) -> int:
     return min(max(round(share * examples), least), examples // 3)
 
 
-def split(examples: Sequence[Example], share: float, least: int) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
+def split(
+    examples: Sequence[Example], share: float, least: int, trained: Container[str] = ()
+) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
     """(train, held-out) of examples in the order oldest to newest; both keep that order.
 
-    The same normal user text is only ever on one side: a question that also occurs among the rest is trained
-    on, not judged.
+    What asks the same in other words, or gets the same reply, is only ever on one side (`twins.sides`): a question that
+    also occurs among the rest is trained on, not judged. `trained` are the turns that a model was trained on before:
+    they stay where they are, and so does what belongs with them.
     """
     size = heldout_size(len(examples), share, least)
     chosen: set[int] = set()
-    keys = [normal(example.user) or example.user for example in examples]
-    places: dict[str, list[int]] = {}
+    keys = sides(examples)
+    seen = {keys[number] for number, example in enumerate(examples) if example.id in trained}
+    places: dict[int, list[int]] = {}
     for number, key in enumerate(keys):
         places.setdefault(key, []).append(number)
     for session in _newest_sessions(examples):
@@ -35,7 +40,11 @@ def split(examples: Sequence[Example], share: float, least: int) -> tuple[tuple[
             break
         own = set(session)
         # Only questions that stand nowhere outside this conversation: they cannot leak.
-        fit = [number for number in session if all(other in own for other in places[keys[number]])]
+        fit = [
+            number
+            for number in session
+            if keys[number] not in seen and all(other in own for other in places[keys[number]])
+        ]
         # A whole conversation may overshoot a little; one of hundreds of turns must not take the training's share.
         chosen.update(fit if len(fit) <= 2 * room else _newest_questions(fit, keys, room))
     heldout = tuple(example for number, example in enumerate(examples) if number in chosen)
@@ -51,9 +60,9 @@ def _newest_sessions(examples: Sequence[Example]) -> list[list[int]]:
     return sorted(sessions.values(), key=lambda numbers: -numbers[-1])
 
 
-def _newest_questions(numbers: list[int], keys: list[str], room: int) -> set[int]:
+def _newest_questions(numbers: list[int], keys: list[int], room: int) -> set[int]:
     """The newest `room` or so of one long conversation, every repetition of a question with it."""
-    together: dict[str, list[int]] = {}
+    together: dict[int, list[int]] = {}
     for number in numbers:
         together.setdefault(keys[number], []).append(number)
     chosen: set[int] = set()

@@ -77,7 +77,10 @@ def tools(
     # The better of the two: what either could do must not be lost.
     best = max(suites[baseline].tool_valid for baseline in baselines)
     numbers |= {f"tool_valid.{name}": suites[name].tool_valid for name in (candidate, *baselines)}
-    detail = f"{ours:.0%} of the tool requests got a valid call, {best:.0%} before"
+    known = suites[candidate].tools_known
+    numbers["tools_known"] = float(known)
+    what = "a call of the right tool" if known else "a call of valid form"
+    detail = f"{ours:.0%} of the tool requests got {what}, {best:.0%} before"
     passed = ours >= best - drop
     return Check(CheckKind.TOOLS, passed, detail, None if passed else Refusal.TOOLS)
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from aeon_plugin_ft.evaluation.standard import Standard
+from aeon_plugin_ft.privacy.folding import fold_accents
 from aeon_plugin_ft.privacy.text import PLACEHOLDER
 from hooks import Message
 from hooks.text import THINK_TAG
@@ -28,6 +29,17 @@ TOOL_PROMPTS = (
     "fecha o editor de texto",
     "me avisa quando der seis da tarde",
 )
+_ABOUT = (
+    re.compile(r"agua|lembr|hora|60"),
+    re.compile(r"\b10\b|\bdez\b|\b600\b"),
+    re.compile(r"naveg|chrome|firefox|edge|opera|brave|safari|browser|web"),
+    re.compile(r"reuniao|lembr"),
+    re.compile(r"proxim|next|avanc|pul|faixa|musica"),
+    re.compile(r"volume|aument|som|audio"),
+    re.compile(r"editor|texto|code|notepad|bloco|vim|word|fech"),
+    re.compile(r"\b(?:18|6)\b|seis|18:00|18h"),
+)
+"""What a call for each of `TOOL_PROMPTS` must speak of, in its name or its parameter."""
 CHAT_PROMPTS = (
     "oi, tudo bem por aí?",
     "quem é você?",
@@ -103,14 +115,16 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class SuiteResult:
-    """How one served model did. Shares are 0 to 1; `tool_valid` counts replies that are one valid call, of a tool that
-    exists where that is known. `nonsense` is how much of its talk is no Portuguese (`Sense.nonsense`)."""
+    """How one served model did. Shares are 0 to 1; `tool_valid` counts replies that are one call of valid form; where
+    the host's tools are known (`tools_known`), of a tool that there is and about what was asked for. `nonsense` is how
+    much of its talk is no Portuguese (`Sense.nonsense`)."""
 
     answers: tuple[Answer, ...]
     tool_valid: float
     faulty: float
     seconds: float
     nonsense: float = 0.0
+    tools_known: bool = False
 
 
 def run_suites(
@@ -125,8 +139,12 @@ def run_suites(
         Answer(prompt, reply.text, (*faults(reply), *against(held_to, reply.text)))
         for prompt, reply in zip(prompts, replies, strict=True)
     )
+    known = bool(held_to.tools)
     calls = sum(
-        is_tool_call(answer.reply) and INVENTED_TOOL not in answer.faults for answer in judged[: len(TOOL_PROMPTS)]
+        is_tool_call(answer.reply)
+        and INVENTED_TOOL not in answer.faults
+        and (not known or fits(answer.prompt, answer.reply))
+        for answer in judged[: len(TOOL_PROMPTS)]
     )
     return SuiteResult(
         judged,
@@ -134,7 +152,21 @@ def run_suites(
         sum(bool(answer.faults) for answer in judged) / len(judged),
         sum(reply.seconds for reply in replies) / len(replies),
         held_to.sense.nonsense([reply.text for reply in replies if not is_tool_call(reply.text)]),
+        known,
     )
+
+
+def fits(prompt: str, call: str) -> bool:
+    """Whether a valid call is about what was asked for: "Cara.tema" is none for a timer. True for a prompt that is none
+    of `TOOL_PROMPTS`."""
+    about = dict(zip(TOOL_PROMPTS, _ABOUT, strict=True)).get(prompt)
+    if about is None:
+        return True
+    said = json.loads(call)
+    parameter = said.get("param", "")
+    plain = parameter if isinstance(parameter, str) else json.dumps(parameter, ensure_ascii=False)
+    name = re.sub(r"[._]+", " ", str(said["tool"]))
+    return about.search(fold_accents(f"{name} {plain}")) is not None
 
 
 def against(standard: Standard, text: str) -> tuple[str, ...]:

@@ -86,7 +86,7 @@ def _better(ours: SuiteResult, exam: ExamResult | None, today: Today) -> list[st
             better.append(f"it knows {ours_right} of {told} things that were told to {theirs_right}")
     theirs = today.suite
     if theirs is not None and ours.tool_valid > theirs.tool_valid:
-        better.append(f"{ours.tool_valid:.0%} of the tool requests got a valid call to {theirs.tool_valid:.0%}")
+        better.append(f"{ours.tool_valid:.0%} of the tool requests got a call that counts to {theirs.tool_valid:.0%}")
     if theirs is not None and ours.faulty < theirs.faulty - NOISE:
         better.append(f"{ours.faulty:.0%} faulty replies to {theirs.faulty:.0%}")
     return better

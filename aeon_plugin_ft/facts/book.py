@@ -122,14 +122,23 @@ class FactBook:
 
     def due(self, most: int = ALL) -> list[str]:
         """The turns that `sync` will read, the newest first."""
+        with self._syncing:
+            self._fold(self._queue_what_an_older_grammar_read())
         return [turn for _, turn in self._table.due(_NEWEST, most)]
 
-    def sync(self, turns: Turns, opinions: Opinions = _NO_OPINIONS, most: int = ALL) -> bool:
+    def sync(
+        self,
+        turns: Turns,
+        opinions: Opinions = _NO_OPINIONS,
+        most: int = ALL,
+        only: Collection[str] | None = None,
+    ) -> bool:
         """Read the turns that came into the index since (the newest of them, at most so many), and heed the opinions on
-        replies that are new or not held any more; whether anything changed. Costs what the new turns cost."""
+        replies that are new or not held any more; whether anything changed. Costs what the new turns cost. `only` these
+        are read: another thread may have indexed others meanwhile, of whose opinions nobody knows yet."""
         # One at a time in this process; another process may do the same, to the same end.
         with self._syncing:
-            changes = [*self._read_due(turns, most), *self._heed(turns, opinions)]
+            changes = [*self._read_due(turns, most, only), *self._heed(turns, opinions)]
             self._fold(*changes)
         return any(change.things for change in changes)
 
@@ -208,11 +217,13 @@ class FactBook:
             self._made = TurnReader(self._given, self._is_secret)
         return self._made
 
-    def _read_due(self, turns: Turns, most: int) -> Iterator[Changed]:
+    def _read_due(self, turns: Turns, most: int, only: Collection[str] | None) -> Iterator[Changed]:
         yield self._queue_what_an_older_grammar_read()
         last, left = _NEWEST, most
         while left and (batch := self._table.due(last, min(BATCH, left) if left > 0 else BATCH)):
-            last, left = batch[-1][0], left - len(batch) if left > 0 else left
+            last = batch[-1][0]
+            batch = [one for one in batch if only is None or one[1] in only]
+            left -= len(batch) if left > 0 else 0
             # A file of the log that was rewritten is indexed anew, and most of its turns were read before.
             fresh = [turns.get(id) for _, id in batch if not self._table.was_read(id)]
             readings = [self._reading.read(turn) for turn in fresh if turn is not None]

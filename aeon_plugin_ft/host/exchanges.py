@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from aeon_plugin_ft.turns.model import TurnKind
+from aeon_plugin_ft.voice.intents import ABOUT_THE_LAST, Name
 
 REMEMBERED = 4096
 """Exchanges that are remembered: days of talk."""
@@ -75,6 +76,11 @@ class Exchanges:
         """A module's prompt was answered and logged; it belongs to the sentence that the module is answering."""
         asked: list[str] = getattr(self._asked, "turns", [])
         self._asked.turns = [*asked, turn][-MOST_ASKED:]
+
+    def note_command(self, name: Name) -> None:
+        """A command was answered: "isso tá errado" is about that now. One about what was said last changes nothing."""
+        if name not in ABOUT_THE_LAST:
+            self.note(Said.COMMAND)
 
     def answered_elsewhere(self) -> None:
         """A module of the host's has answered, with what it asked in this thread."""

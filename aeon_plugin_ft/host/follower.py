@@ -19,11 +19,16 @@ from aeon_plugin_ft.store.rebuild import find_damage
 from aeon_plugin_ft.voice.commands import Commands
 from aeon_plugin_ft.watch.watch import Watch
 from aeon_plugin_ft.wiring import Parts
+from hooks.providers import warm_up
 
 log = logging.getLogger("aeon_ft.host")
 
 FOLLOW_SECONDS = 1.0
 """How soon a version that was chosen elsewhere (command line, voice) answers."""
+
+
+_CLIENTS = {"embedded": ("openai",), "openai": ("openai",), "ollama": ("ollama",)}
+"""The official client that a backend's models are called through; Groq is what an Aeon itself asks first."""
 
 
 class Follower:
@@ -86,6 +91,7 @@ class Follower:
         # what takes tens of milliseconds when it is first needed is done here, so that no turn waits for it
         self._redaction.warm_up()
         self._commands.warm_up()
+        warm_up(*_CLIENTS.get(self._parts.settings.serve.backend, ()), "groq")
         wait = 0.0
         while not self._stopping.is_set():
             asked = self._look_now.wait(wait)

@@ -10,8 +10,6 @@ import logging
 from typing import Any, cast
 
 from aeon_plugin_ft.errors import SettingsError, StoreError
-from aeon_plugin_ft.events import EventBus
-from aeon_plugin_ft.extensions import Extensions
 from aeon_plugin_ft.host.lasting import Lasting
 from aeon_plugin_ft.host.owner import HostOwner
 from aeon_plugin_ft.host.private_mode import PrivateMode
@@ -24,6 +22,7 @@ from aeon_plugin_ft.turns import TurnLog
 from aeon_plugin_ft.turns.log import Limits
 from aeon_plugin_ft.voice.commands import Commands
 from aeon_plugin_ft.voice.control import CommandResult, Control, Forgotten, Reason
+from aeon_plugin_ft.wiring import make_events, make_extensions
 from hooks import Host, ModelRequest, Route, Turn
 
 log = logging.getLogger("aeon_ft.host")
@@ -51,11 +50,13 @@ class LogOnly:
         )
         self._exchanges = lasting.exchanges
         self._writing = Writing(
-            self._settings_file, owner, redaction, Extensions(host.hooks), lasting.exchanges, self._log
+            self._settings_file, owner, redaction, make_extensions(host.hooks), lasting.exchanges, self._log
         )
-        self._commands = Commands(cast(Control, _PrivateOnly(lasting.private_mode)), say=host.say)
-        # A bus that nobody hears: where events are kept is what is missing.
-        self._watch = SettingsWatch(self._settings_file, EventBus(), lambda: None)
+        self._commands = Commands(
+            cast(Control, _PrivateOnly(lasting.private_mode)), say=host.say, answered=lasting.exchanges.note_command
+        )
+        # Nobody hears of mistakes: where events are kept is what is missing.
+        self._watch = SettingsWatch(self._settings_file, make_events(None), lambda: None)
         self._watch.start()
 
     def heard(self, text: str) -> str | None:

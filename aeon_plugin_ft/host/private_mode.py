@@ -8,6 +8,7 @@ unasked would keep what the owner believes to be said in private.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from pathlib import Path
 
 from aeon_plugin_ft.store import private
@@ -37,8 +38,9 @@ class PrivateMode:
 
     def resume(self) -> bool:
         """Go on with the mode that was on when the host ended; whether it was."""
-        if self._marker.exists():
-            self.switch(True)
+        with suppress(OSError):  # a folder that may not be read: whoever opens the rest says so
+            if self._marker.exists():
+                self.switch(True)
         return self._on
 
     def switch(self, on: bool) -> bool:

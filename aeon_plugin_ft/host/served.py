@@ -101,7 +101,7 @@ class ServedModel:
         version = None if current == BASE else self._parts.registry.get(current)
         self.swapper.swap(
             version,
-            self._parts.pipeline.base(),
+            self._parts.pipeline.base(None if version is None else version.base),
             cause,
             reason,
             # The owner knows what they ordered; what the watch did must be told.
@@ -131,7 +131,8 @@ class ServedModel:
             self.canary.stop()
             return
         try:
-            self.canary.serve(self._parts.registry.get(canary.version), self._parts.pipeline.base(), canary.share)
+            candidate = self._parts.registry.get(canary.version)
+            self.canary.serve(candidate, self._parts.pipeline.base(candidate.base), canary.share)
         except ServingError as error:
             log.warning("the candidate %s cannot be served: %s", canary.version, error)
             end_canary(store, canary, CanaryEnd.FAILED, str(error))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import phonenumbers
-from stdnum import luhn
+from stdnum import iban, luhn
 from stdnum.br import cnpj, cpf
 
 
@@ -29,6 +29,11 @@ def _known_network(digits: str) -> bool:
     if 2221 <= int(digits[:4]) <= 2720 or digits[0] in "56":
         return len(digits) >= 16
     return digits[:2] in {"34", "37", "30", "36", "38", "35"} and len(digits) in {14, 15, 16, 19}
+
+
+def is_iban(code: str) -> bool:
+    """An international account number, right by its check digits and by its country's length."""
+    return bool(iban.is_valid(code))
 
 
 def is_cnh(digits: str) -> bool:

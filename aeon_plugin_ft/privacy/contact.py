@@ -24,14 +24,39 @@ _ANNOUNCED = re.compile(
 _MAX_SPELLED = 20
 
 
+_AT_SIGN = r"\s*(?:\[(?:at|arroba)\]|\((?:at|arroba)\)|\{(?:at|arroba)\})\s*"
+_DOT_SIGN = r"(?:\s*[\[({](?:dot|ponto)[\])}]\s*|\.)"
+_DISGUISED = re.compile(
+    rf"[\w.%+\-]{{1,64}}{_AT_SIGN}[\w\-]{{1,63}}(?:{_DOT_SIGN}[a-z]{{2,24}}){{1,4}}\b"
+    r"|[\w.%+\-]{1,64}\s+at\s+[\w\-]{1,63}(?:\s+dot\s+[a-z]{2,24}){1,4}\b"
+)
+_APART = re.compile(rf"[\w.%+\-]{{1,64}}\s?@\s?(?:(?:{_PROVIDERS})\.com(?:\.br)?|uol\.com\.br)\b")
+_EXAMPLE = re.compile(
+    r"(?:exemplo|example|usuario|user|nome|name|fulano|beltrano|ciclano|email|e-mail|seu[._-]?(?:nome|e-?mail)|your[._-]?\w*"
+    r"|test|teste|foo|bar|xxx+|abc|no-?reply|nao-?responda)@.*|git@(?:github|gitlab|bitbucket)\..*"
+)
+"""What manuals and programs write."""
+
+
+def _is_example(address: str) -> bool:
+    return _EXAMPLE.fullmatch(address.lower()) is not None
+
+
 def find_emails(source: ScannedText) -> Iterator[Finding]:
     """Every e-mail address."""
     # Each pattern runs only where its one sure sign is there: they are long, and most texts have neither.
     if "@" in source.raw:
         for match in _WRITTEN.finditer(source.raw):
+            if _is_example(match.group()):
+                continue
             start = match.start() + len(match.group()) - len(match.group().lstrip("."))
             yield Finding(Kind.EMAIL, start, match.end(), match.group().lstrip(".").lower(), 0.95)
+        for match in _APART.finditer(source.folded):
+            yield Finding(Kind.EMAIL, match.start(), match.end(), match.group().replace(" ", ""), 0.9)
         for match in _HALF_SPOKEN.finditer(source.folded):
+            yield Finding(Kind.EMAIL, match.start(), match.end(), re.sub(r"\s+", " ", match.group()), 0.9)
+    if " at " in source.folded or "at]" in source.folded or "at)" in source.folded or "arroba" in source.folded:
+        for match in _DISGUISED.finditer(source.folded):
             yield Finding(Kind.EMAIL, match.start(), match.end(), re.sub(r"\s+", " ", match.group()), 0.9)
     if "arroba" in source.folded:
         for match in _SPOKEN.finditer(source.folded):

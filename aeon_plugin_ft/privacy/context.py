@@ -17,13 +17,13 @@ _WORDS: dict[Kind | None, str] = {
     r"|(?:meu|telefone|numero|no) fixo|ramal"
     r"|contato|lig(?:a|o|ar|ue|uei|ou|aram)|sms|telegram|disca|disque|recado|chama no|meu numero|numero d[aeo]l?[aeo]?",
     Kind.CEP: r"cep|c e p|codigo postal",
-    Kind.DOCUMENT: r"pis|pasep|nis|nit|titulo de eleitor|titulo eleitoral|titulo|passaporte|cartao (?:do )?sus|cns|ctps"
-    r"|carteira de trabalho",
+    Kind.DOCUMENT: r"pis|pasep|nis|nit|titulo de eleitor|titulo eleitoral|titulo|passaporte|cartao (?:do )?sus|cns|sus"
+    r"|ctps|carteira de trabalho|renavam|reservista|imei|beneficio|inscricao estadual|ie|cartao nacional de saude",
     Kind.PIX: r"pix",
     None: r"pedido|protocolo|notas? fiscal|nf|nfe|rastreio|rastreamento|rastrear|encomenda|processo|boleto|barras"
     r"|serie|serial|patrimonio|chamado|ticket|ordem|servico|versao|isbn|ean|sku|precos?|r\$|us\$|reais|dolares|build"
     r"|commit|artigo|lei|matricula|issue|pr|lote|modelo|nsu|timestamp|porta|id|registro|voo|reserva|edital|codigo"
-    r"|inscricao|produto|item|loteria|mega|medidor|hidrometro|contador|populacao|habitantes|bytes|hash|contrato|senha",
+    r"|inscricao|produto|potencia|resistencia|tensao|frequencia|formato|exemplo|mascara|chip|filme|item|loteria|mega|medidor|hidrometro|contador|populacao|habitantes|bytes|hash|contrato|senha",
 }
 _ANY = re.compile(
     r"(?<![a-z0-9])(?:"

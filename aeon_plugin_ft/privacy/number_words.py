@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 UNITS = {
-    "zero": 0, "um": 1, "uma": 1, "dois": 2, "duas": 2, "tres": 3, "quatro": 4,
+    "zero": 0, "um": 1, "uma": 1, "hum": 1, "dois": 2, "duas": 2, "tres": 3, "quatro": 4,
     "cinco": 5, "seis": 6, "meia": 6, "sete": 7, "oito": 8, "nove": 9,
 }  # fmt: skip
 TEENS = {
@@ -19,4 +19,6 @@ HUNDREDS = {
     "seiscentos": 600, "setecentos": 700, "oitocentos": 800, "novecentos": 900,
 }  # fmt: skip
 ALL = frozenset({**UNITS, **TEENS, **TENS, **HUNDREDS})
-BETWEEN = frozenset({"e", "ponto", "traco", "hifen", "barra", "virgula", "espaco", "tracinho"})
+BETWEEN = frozenset({"e", "ponto", "traco", "hifen", "barra", "virgula", "espaco", "tracinho", "digito"})
+REPEATS = {"duplo": 2, "dobro": 2, "triplo": 3, "quadruplo": 4}
+"""The digit that follows is said so many times."""

@@ -10,18 +10,24 @@ from aeon_plugin_ft.privacy.context import Hint, hint
 from aeon_plugin_ft.privacy.model import Finding, Kind
 from aeon_plugin_ft.privacy.text import ScannedText
 
-_RUN = re.compile(r"(?<![\w])(?<!\d[.,])\+?\(?\d(?:[ \u00a0]?[.\-/() \u2010-\u2014]?[ ]?\d)*(?:[.\-]?[xX](?![\w]))?")
+_RUN = re.compile(
+    r"(?:(?<![\w])|(?<=_)(?<!\w_)|(?<=\bcpf)|(?<=\bcnpj)|(?<=\brg)|(?<=\bcep))(?<!\d[.,])"
+    r"\+?\(?\d(?:[ \u00a0]?[.\-/() \u2010-\u2014]?[ ]?\d)*(?:[.\-]?[xX](?![\w]))?"
+)
+_CALLED = re.compile(r"(?<![a-z0-9])(?:cpf|cnpj|rg|cep)$")
+"""Written together with its number: "cpf71460238001"."""
 _GROUP = re.compile(r"[+(]?\d+(?:[xX]\b)?")
 _MAX_GROUPS = 14
 
 # Shapes that say what a number is, whatever stands around it.
 _SHAPES: list[tuple[Kind, re.Pattern[str]]] = [
     (Kind.CNPJ, re.compile(r"\d{2}[. ]?\d{3}[. ]?\d{3} ?/ ?\d{4}[- ]?\d{2}")),
-    (Kind.CPF, re.compile(r"\d{3}\.\d{3}\.\d{3}[-./ ]\d{2}")),
-    (Kind.DOCUMENT, re.compile(r"\d{3}\.\d{5}\.\d{2}-\d")),
+    (Kind.CPF, re.compile(r"\d{3}\.\d{3}\.\d{3} ?[-./ ] ?\d{2}|\d{3}/\d{3}/\d{3}-\d{2}")),
+    (Kind.DOCUMENT, re.compile(r"\d{3}\.\d{5}\.\d{2}-\d|\d\d[ -]\d{6}[ -]\d{6}[ -]\d")),
     (Kind.RG, re.compile(r"\d{1,2}\.\d{3}\.\d{3}-[\dxX]")),
     (Kind.CEP, re.compile(r"\d{2}\.\d{3}-\d{3}")),
 ]
+_LOOSE_SHAPES = frozenset({Kind.RG, Kind.CEP})
 _PHONE_SHAPE = re.compile(
     r"\+\d[\d\s().\-]+|(?:0?\d{0,2} ?)?\(\d{2,3}\) ?\d{4,5}[-. ]?\d{4}"
     r"|0?\d{2}[ -]\d{4,5}[-. ]?\d{4}|0?\d{2}[ -]9[ .]\d{4}[-. ]?\d{4}"
@@ -43,13 +49,13 @@ _LENGTHS: dict[Kind, range] = {
     Kind.CNH: range(9, 12),
     Kind.PHONE: range(8, 14),
     Kind.CEP: range(8, 9),
-    Kind.DOCUMENT: range(8, 16),
+    Kind.DOCUMENT: range(8, 17),
 }
 
 
 def find_numbers(source: ScannedText) -> Iterator[Finding]:
     """Every document, phone, card or postcode that is written in digits."""
-    for run in _RUN.finditer(source.raw):
+    for run in _RUN.finditer(source.folded):
         taken = run.start()
         dates = [(run.start() + d.start(), run.start() + d.end()) for d in _DATE.finditer(run.group())]
         for start, end in _windows(run):
@@ -79,16 +85,22 @@ def _judge(source: ScannedText, start: int, end: int) -> Finding | None:
     if not 5 <= len(digits) <= 19:
         return None
     # Part of a word or a code: what it is called may be its own business.
-    if (end < len(source.raw) and source.raw[end].isalnum()) or (start and source.raw[start - 1].isalnum()):
+    if (end < len(source.raw) and source.raw[end].isalnum()) or (
+        start and source.raw[start - 1].isalnum() and not _CALLED.search(source.folded[max(0, start - 5) : start])
+    ):
         return None
+    if len(set(digits)) == 1:  # "000.000.000-00" shows how to write one
+        return None
+    near = hint(source, start, end)
     for kind, pattern in _SHAPES:
-        if pattern.fullmatch(shape):
+        # A law, a count, a power may be written in the shape of an RG or a postcode; not in that of a CPF.
+        if pattern.fullmatch(shape) and not (near.other and kind in _LOOSE_SHAPES):
             return Finding(kind, start, end, digits, 0.95)
     if "/" in shape:  # of all these only a company number has a slash; dates do
         return None
     if "x" in shape.lower():
-        return Finding(Kind.RG, start, end, digits + "x", 0.7) if hint(source, start, end).kind is Kind.RG else None
-    kind_and_score = judge_digits(digits, shape, hint(source, start, end))
+        return Finding(Kind.RG, start, end, digits + "x", 0.7) if near.kind is Kind.RG else None
+    kind_and_score = judge_digits(digits, shape, near)
     return Finding(kind_and_score[0], start, end, digits, kind_and_score[1]) if kind_and_score else None
 
 
@@ -136,7 +148,7 @@ def _by_proof(digits: str, shape: str, near: Hint) -> tuple[Kind, float] | None:
 def _callable(digits: str, shape: str) -> bool:
     """After a word such as "liga": a number of the right length that may be dialled, with or without area code."""
     if len(digits) == 8:
-        return digits[0] in "2345" and not re.fullmatch(r"(19|20)\d\d-(19|20)\d\d", shape)
+        return digits[0] in "2345" and not re.fullmatch(r"(19|20)\d\d-?(19|20)\d\d", shape)
     if len(digits) == 9:
         return digits[0] == "9"
     return checks.is_personal_phone(_dialled(digits, shape))

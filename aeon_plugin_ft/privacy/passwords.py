@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 from aeon_plugin_ft.privacy.model import Finding, Kind
 from aeon_plugin_ft.privacy.number_words import ALL as NUMBER_WORDS
+from aeon_plugin_ft.privacy.passwords_said import find_said_passwords
 from aeon_plugin_ft.privacy.text import ScannedText, vocabulary
 
 _NAME = (
-    r"(?:senhas?|password|passwd|passphrase|pwd|pin|palavra[- ]passe|contra[- ]?senha|seed phrase"
+    r"(?:senhas?|password|passwd|passphrase|pwd|pin|palavra[- ]passe|contras?[- ]?senha|pass(?=\s*[:=])|seed phrase"
     r"|frase (?:secreta|semente)"
     r"|codigo do (?:cofre|alarme|portao|celular|sms)"
     r"|codigo de (?:verificacao|confirmacao|acesso))"
@@ -22,7 +23,7 @@ _OF = (
 )
 _IS = (
     r"(?:\s+(?:q|que)\s+(?:eu\s+)?\w+\s+(?:e|eh)\s+|(?:\s+\w+)?[\"']?\s*(?:=|:|->)\s*)"
-    r"|\s+(?:e|eh|is|agora\s+e|virou|mudou\s+pr[ao])\s*:?\s+"
+    r"|\s+(?P<verb>e|eh|is|agora\s+e|virou|mudou\s+pr[ao])\s*:?\s+"
     r"|\s+(?P<past>sera|vai\s+ser|ficou|continua|era|foi)\s*:?\s+"
     r"|(?P<bare>\s+)(?=\S*\d)"
 )
@@ -43,6 +44,10 @@ _ASKED = re.compile(
 )
 _BARE = re.compile(r"(?<!\w)[\w!@#$%&*+\-.]{3,39}\w(?!\w)")
 _CLOCK = re.compile(r"\d{1,2}h\d{2}")
+_MEASURE = re.compile(r"\d+(?:[.,]\d+)?(?:[GMK]?Hz|[GMKT]B|Mbps|mega|m|cm|km|kg|V|W|h|%)", re.IGNORECASE)
+_MODEL = re.compile(
+    r"\b(?:modelo|vers[aã]o|canal|firmware|s[eé]rie|andar|p[aá]gina)\s+(?:[\w-]+\s+){0,2}$", re.IGNORECASE
+)
 _ANSWER_CHARS = 160
 """A longer answer says more than the password, and explains what its numbers are."""
 _CLAUSE_END = re.compile(
@@ -51,7 +56,23 @@ _CLAUSE_END = re.compile(
     r"|obrigado|valeu)(?=\s|$)"
 )
 _CODE = re.compile(r"[\w.]+[\[(]")
-_CODE_WORDS = vocabulary("none null str string bytes value password input field text true false optional secret")
+_CODE_WORDS = vocabulary(
+    "bool int none null str string bytes value password input field text true false optional secret"
+)
+_SAID_ABOUT = vocabulary(
+    "minimo maximo caracteres letras numeros numero simbolos maiuscula maiusculas login usuario obrigatorio"
+    " obrigatorios obrigatoria opcional case sensitive pelo pela aplicativo fila guiche intransferivel confirmar"
+    " botao enviar env failure piada lenda historia problema parte sistema use usar deve precisa tem ter ser foi vai"
+    " pode quem quando reinicia reiniciar esqueci agora biometria digital facial email e-mail telefone celular cpf"
+    " codigo pin senha banco palavra antiga"
+    " alguem ninguem todo toda todos prioridade preferencial chave seguranca acesso conta"
+    " padrao fabrica roteador modem data nome aniversario gata gato cachorro filho filha mae pai"
+)
+"""What a password is said to be or to have, in talk about passwords."""
+_INSIDE = vocabulary(
+    "de da do com sem por para pra em no na nos nas ao aos pelo pela que quem se ou nem como quando onde"
+)
+_QUALITY = re.compile(r"\w{3,}(?:ndo|vel|veis|oso|osa|ivo|iva|ario|aria|orio|oria)|\w{3,}[aei]d[ao]s?")
 _QUOTES = "\"'“”‘’`"
 _SHORTEST_BARE = 4
 _ORDINARY = vocabulary(
@@ -77,8 +98,10 @@ def find_passwords(source: ScannedText) -> Iterator[Finding]:
             end = _value_end(source, start, match.end("value"))
             value = source.raw[start:end].rstrip(_QUOTES + ". ")
             folded = source.folded[start : start + len(value)]
-            if value.strip() and _is_secret(value, folded) and not _is_ordinary_use(match, folded):
+            if value.strip() and _is_secret(value, folded) and not _is_ordinary_use(source, match, folded):
                 yield Finding(Kind.PASSWORD, start, start + len(value), value, 0.92)
+
+    yield from find_said_passwords(source)
 
 
 def asks_for_password(text: str) -> bool:
@@ -92,16 +115,38 @@ def find_bare_passwords(text: str) -> Iterator[Finding]:
         return
     for match in _BARE.finditer(text):
         value = match.group()
-        if any(char.isdigit() for char in value) and not _CLOCK.fullmatch(value):
+        told_as_other = _CLOCK.fullmatch(value) or _MEASURE.fullmatch(value) or _MODEL.search(text, 0, match.start())
+        if any(char.isdigit() for char in value) and not told_as_other:
             yield Finding(Kind.PASSWORD, match.start(), match.end(), value, 0.1)
 
 
-def _is_ordinary_use(match: re.Match[str], folded: str) -> bool:
+def _joins(source: ScannedText, match: re.Match[str]) -> bool:
+    """Whether the "e" in front of the value is "and" and no "é": it has no accent."""
+    return bool(match.groupdict().get("verb")) and source.raw[match.start("verb")] in "eE" and match["verb"] == "e"
+
+
+def _may_be_a_password(folded: str) -> bool:
+    """Whether words without a figure may be a password, and are not what somebody says about one: "a senha é pessoal e
+    intransferível", "senha: mínimo de 8 caracteres", "a senha continua valendo"."""
+    words = re.findall(r"[\w-]+", folded)
+    if words and words[0] in NUMBER_WORDS:
+        return True
+    if any(word in _SAID_ABOUT for word in words) or (words and words[0] in _INSIDE):
+        return False
+    return not (words and _QUALITY.fullmatch(words[0]) and len(words) <= 2)
+
+
+def _is_ordinary_use(source: ScannedText, match: re.Match[str], folded: str) -> bool:
     """In "a senha foi resetada" something is said about it; in "pin 13 do arduino" a short number follows; in
     "password=get_password()" it is a name in a program."""
     groups = match.groupdict()
     first = folded.split()[0]
-    if _CODE.match(folded) or (match.group().startswith(("pass", "pwd")) and _named_in_code(match, folded)):
+    coded = re.search(r"\d|[!@#$%&*_]", first) is not None
+    if _joins(source, match) and not coded and first not in NUMBER_WORDS:
+        return True
+    if not coded and not _may_be_a_password(folded):
+        return True
+    if _CODE.match(folded) or (match.group().startswith(("pass", "pwd", "senha:")) and _named_in_code(match, folded)):
         return True
     if groups.get("past") and re.fullmatch(r"\w+[aei]d[ao]s?", first):
         return True
@@ -111,6 +156,8 @@ def _is_ordinary_use(match: re.Match[str], folded: str) -> bool:
 def _named_in_code(match: re.Match[str], folded: str) -> bool:
     """An unquoted name without a digit after "password" and in front of code's punctuation, or a type."""
     value = match.group("value")
+    if re.match(r"\s*(?:process|os|self|this|config|settings|env|req|request)\.", value):
+        return True
     if re.search(r"[\d\"']", value[: len(folded) + 1]):
         return False
     return bool(re.match(r"\s*[()\[\]{}|,:]", value[len(folded) :])) or folded.split()[0].rstrip(")") in _CODE_WORDS

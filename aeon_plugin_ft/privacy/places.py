@@ -68,8 +68,16 @@ _PLAIN_WORDS = vocabulary(
 """What stands in front of a number in any talk, and makes and models of three letters, in front of their year."""
 _PRODUCTS = vocabulary(
     "gtx rtx iso usb nbr rfc iec ddr cve pep gpt csv php lei art ano jan fev mar abr mai jun jul ago set out nov dez"
-    " dia lga ssd cpu nvr htt vga"
+    " dia lga ssd cpu nvr htt vga esp stm avr pic rpi lcd led ngc thx mec cfm abn"
 )
+_NAMED_OTHERWISE = re.compile(
+    r"\b(?:filme|portaria|voo|galaxia|norma|resolucao|decreto|lei|asteroide|cometa|satelite|nave|foguete|robo|tinta|cartucho"
+    r"|processador|sensor|modulo|roteador|impressora|calculadora|modelo|chip|linha|serie|nbr|iso)\s+(?:\w+\s+)?$"
+)
+_PART_OF = re.compile(
+    r"\s+(?:d[aeo]\s+)?(?:arduino|wi-?fi|rede|video|som|desenvolvimento|iot|bluetooth|esp\w*|micro\w+|robo\w*|sensor\w*)"
+)
+"""A board is called "placa" too."""
 _IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w]|[.,/]\d)")
 _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?![\w:])", re.IGNORECASE)
 _MAC = re.compile(
@@ -80,7 +88,9 @@ _VERSION = re.compile(r"(?:versao|version|release|firmware|driver|build|atualiz\
 
 
 _BLOCK = re.compile(
-    r"\b(?:sq[ns]|shi[ns]|cl[ns]|qn[a-z]|quadra)\s*\d{1,4}\s*,?\s*(?:(?:bloco|conjunto|lote|casa|apto?|apartamento)\s+\w{1,4}[\s,]*)+"
+    r"\bbloco\s+\w{1,4}\s*,?\s*(?:apto?|apartamento)\s+\d{1,4}(?:\s*,?\s*(?:d|n)o\s+"
+    r"(?:edificio|condominio|residencial|predio)(?:\s+[\w']+){1,3})?"
+    r"|\b(?:sq[ns]|shi[ns]|cl[ns]|qn[a-z]|quadra)\s*\d{1,4}\s*,?\s*(?:(?:bloco|conjunto|lote|casa|apto?|apartamento)\s+\w{1,4}[\s,]*)+"
     r"|\b(?:apto?|apartamento)\s+\d{1,4}\s*,?\s*(?:(?:bloco|torre)\s+\w{1,4}\s*,?\s*)?(?:d|n)o\s+"
     r"(?:edificio|condominio|residencial|predio)(?:\s+[\w']+){1,3}"
 )
@@ -136,6 +146,10 @@ def _is_plate(source: ScannedText, match: re.Match[str]) -> bool:
     product = match["letters"] in _PRODUCTS
     around = source.before(match.start(), 60) + " | " + source.after(match.end())
     if match["gap"] == " " and not _is_spaced_plate(source, match):
+        return False
+    if not mercosul and (
+        _NAMED_OTHERWISE.search(source.before(match.start())) or _PART_OF.match(source.after(match.end()))
+    ):
         return False
     if _CAR.search(_GRAPHICS_CARD.sub(" ", around)) and (mercosul or not product):
         return True

@@ -12,7 +12,7 @@ from aeon_plugin_ft.privacy.text import ScannedText
 RECOGNISERS: tuple[tuple[Callable[[ScannedText], Iterator[Finding]], int], ...] = (
     (keys.find_keys, Signal.KEY | Signal.LONG),
     (keys.find_links, Signal.LINK),
-    (keys.find_codes, Signal.DIGITS | Signal.FEW_DIGITS | Signal.LONG | Signal.PASSWORD),
+    (keys.find_codes, Signal.DIGITS | Signal.FEW_DIGITS | Signal.LONG | Signal.PASSWORD | Signal.ACCOUNT),
     (contact.find_emails, Signal.AT),
     (passwords.find_passwords, Signal.PASSWORD),
     (numbers.find_numbers, Signal.DIGITS),

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
+from aeon_plugin_ft.privacy.canonical import Canonical
 from aeon_plugin_ft.privacy.folding import fold_in_place
 from aeon_plugin_ft.privacy.model import Finding, Kind
 from aeon_plugin_ft.privacy.signals import Signal, signals
@@ -22,6 +23,8 @@ from aeon_plugin_ft.privacy.text import PLACEHOLDER, ScannedText
 Mode = Literal["redact", "drop", "keep"]
 
 _LONG_TEXT = 1000
+_LINE_END = 60
+"""Characters of a line that are read again in front of the next one."""
 _REPEATED = 3
 """Characters from which a value that one text of a turn gives away is looked for in the others."""
 
@@ -69,18 +72,21 @@ class Redactor:
 
     def find(self, text: str) -> list[Finding]:
         """Everything personal in the text, in order, without overlaps; whatever the mode is."""
+        view = Canonical(text)
+        return [view.back(finding) for finding in self._find(view.text)]
+
+    def _find(self, text: str) -> list[Finding]:
         candidates: list[Finding] = []
         if self._terms:
             candidates += [
                 Finding(Kind.TERM, match.start(), match.end(), match.group(), 1.0)
                 for match in self._terms.finditer(fold_in_place(text))
             ]
-        if seen := signals(text):
-            # Short ones whole; long ones by lines, of which few have a signal.
-            if len(text) < _LONG_TEXT or "-----BEGIN" in text:
-                candidates += _candidates(text, seen)
-            else:
-                candidates += _by_lines(text)
+        # Short ones whole; long ones by lines, of which few have a signal.
+        if len(text) >= _LONG_TEXT and "-----BEGIN" not in text:
+            candidates += _by_lines(text)
+        elif seen := signals(text):
+            candidates += _candidates(text, seen)
         if "\\" in text:
             candidates = [_outside_escapes(text, finding) for finding in candidates]
         return _settled(text, candidates) if candidates else []
@@ -181,14 +187,18 @@ def _replaced(text: str, findings: Iterable[Finding], names: Placeholders) -> st
 
 
 def _by_lines(text: str) -> Iterator[Finding]:
-    """Findings of a long text, line by line, so that one number does not cost a look at everything; what a
-    recogniser reads never crosses a line break (private key blocks do: their texts stay whole)."""
-    position = 0
+    """Findings of a long text, line by line, so that one number does not cost a look at everything. Each line is read
+    behind the end of the one before it: messages in a row are joined by line breaks, and "senha do wifi:" may be one of
+    them. (Private key blocks cross more lines: their texts stay whole.)"""
+    position, before = 0, ""
     for line in text.splitlines(keepends=True):
-        if seen := signals(line):
-            for finding in _candidates(line, seen):
-                yield replace(finding, start=finding.start + position, end=finding.end + position)
+        if seen := signals(before + line):
+            for finding in _candidates(before + line, seen):
+                if finding.end > len(before):
+                    start = finding.start + position - len(before)
+                    yield replace(finding, start=start, end=finding.end + position - len(before))
         position += len(line)
+        before = line[-_LINE_END:]
 
 
 def _candidates(text: str, seen: int) -> Iterator[Finding]:

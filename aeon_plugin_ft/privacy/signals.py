@@ -1,7 +1,8 @@
 """A first, cheap look at a text: which recognisers could find anything at all.
 
-Most sentences hold nothing personal, and this runs on each of them inside Aeon, so it works on the UTF-8
-bytes with operations that run in C (translate, split, set tests). It may be wrong in one direction only:
+Most sentences hold nothing personal, and this runs on each of them inside Aeon, so it works on the bytes of the folded
+text, which is what the recognisers read, with operations that run in C (translate, split, set tests). It may be wrong
+in one direction only:
 a signal without a finding costs time, a finding without a signal would be missed (a test holds the labelled
 sentences against that).
 """
@@ -10,7 +11,8 @@ from __future__ import annotations
 
 import re
 
-from aeon_plugin_ft.privacy.number_words import ALL, BETWEEN
+from aeon_plugin_ft.privacy.folding import fold_in_place
+from aeon_plugin_ft.privacy.number_words import ALL, BETWEEN, REPEATS
 
 
 class Signal:
@@ -27,19 +29,17 @@ class Signal:
     CAR = 128
     LONG = 256
     SPOKEN = 512
+    ACCOUNT = 1024
 
 
 def _table() -> bytes:
-    """Bytes to bytes: ASCII letters to lower case, punctuation to spaces; UTF-8's other bytes, "-" and "_" stay."""
+    """Bytes to bytes: punctuation to spaces; letters, digits, UTF-8's other bytes, "-", "_" and "@" stay."""
     kept = b"-_@"
-    return bytes(
-        code if code >= 128 or chr(code).isalnum() or code in kept else 32
-        for code in (byte + 32 if 65 <= byte <= 90 else byte for byte in range(256))
-    )
+    return bytes(code if code >= 128 or chr(code).isalnum() or code in kept else 32 for code in range(256))
 
 
 def _set(text: str) -> frozenset[bytes]:
-    return frozenset(word.encode("utf-8") for word in text.split())
+    return frozenset(word.encode("utf-8") for word in fold_in_place(text).split())
 
 
 _WORDS_ONLY = _table()
@@ -47,20 +47,23 @@ _NOT_DIGITS = bytes(byte for byte in range(256) if not 48 <= byte <= 57)
 _LONG_WORD = 14
 _FEW_DIGITS, _MIN_DIGITS = 2, 5  # in a licence plate or company number; in a document
 _SPOKEN_ROW = 4
-_NUMBERS = frozenset(word.encode() for word in ALL) | _set("três")
-_JOINTS = frozenset(word.encode() for word in BETWEEN) | _set("traço hífen espaço vírgula")
-_CODE_LIKE = re.compile(rb"[A-Za-z]{3}[- ]?\d[\dA-Za-z]\d|/\w{4}-\d\d|[\dA-Fa-f][.:-][\dA-Fa-f]{0,4}[.:-][\dA-Fa-f]")
+_NUMBERS = frozenset(word.encode() for word in ALL | REPEATS.keys())
+_JOINTS = frozenset(word.encode() for word in BETWEEN)
+_CODE_LIKE = re.compile(rb"[a-z]{3}[- ]?\d[\da-z]\d|/\w{4}-\d\d|[\da-f][.:-][\da-f]{0,4}[.:-][\da-f]")
 """A licence plate, the end of a company number, an IP or MAC address."""
-_SIGNS_SAID = _set("traço traco hífen hifen ponto barra tracinho")
+_LISTED = re.compile(rb"\d[,;.]\s")
+"""Figures that were dictated: "7, 1, 4", "714. 602. 380"."""
+_SIGNS_SAID = _set("traco hifen ponto barra tracinho digito")
 _PASSWORDS = _set(
-    "senha senhas password passwd passphrase pwd pin passe contrasenha contra-senha contra código codigo cvv cvc frase"
-    " seed palavra-passe"
+    "senha senhas password passwd passphrase pwd pass pin passe contrasenha contra-senha contra codigo cvv cvc frase"
+    " seed palavra-passe palavras segredo token wifi cofre cadeado contrassenha"
 )
-_KEYS = _set("token key keys chave chaves secret bearer apikey api-key api_key api begin private serial access_token")
+_KEYS = _set(
+    "token key keys chave chaves secret bearer basic apikey api-key api_key api begin private serial access_token"
+)
 _STREETS = _set(
-    "rua ruas r avenida av travessa tv alameda al rodovia rod estrada praça praca largo viela beco servidão servidao"
-    " ladeira quadra sqn sqs shis shin condomínio condominio edifício edificio residencial"
-    " moro mora moramos resido reside"
+    "rua ruas r avenida av travessa tv alameda al rodovia rod estrada praca largo viela beco servidao"
+    " ladeira quadra sqn sqs shis shin condominio edificio residencial moro mora moramos resido reside"
 )
 _CARS = _set("placa placas")
 _WORD_SETS = (
@@ -68,14 +71,15 @@ _WORD_SETS = (
     (_KEYS, Signal.KEY),
     (_STREETS, Signal.STREET),
     (_CARS, Signal.CAR),
-    (_set("arroba"), Signal.AT),
+    (_set("arroba at dot"), Signal.AT),
+    (_set("conta agencia cnpj poupanca iban"), Signal.ACCOUNT),
 )
 _ANY_WORD = frozenset().union(*(names for names, _ in _WORD_SETS))
 
 
 def signals(text: str) -> int:
     """Everything in the text that some recogniser should look at; 0 for ordinary talk."""
-    raw = text.encode("utf-8", "surrogatepass")
+    raw = fold_in_place(text).encode("utf-8", "surrogatepass")
     seen = 0
     # translate deletes everything but digits, in C: what is left is their number.
     digits = len(raw.translate(None, _NOT_DIGITS))
@@ -85,7 +89,7 @@ def signals(text: str) -> int:
         seen |= Signal.FEW_DIGITS
     if b"@" in raw:
         seen |= Signal.AT
-    if b"://" in raw:
+    if b"://" in raw or b".me/" in raw or b".gg/" in raw or b"whatsapp.com/" in raw:
         seen |= Signal.LINK
     words = raw.translate(_WORDS_ONLY).split()
     # One test for all lists: ordinary talk has none of their words.
@@ -96,7 +100,7 @@ def signals(text: str) -> int:
     if words and len(max(words, key=len)) >= _LONG_WORD and any(_is_code(word) for word in words):
         seen |= Signal.LONG
     dictated = sum(map(_NUMBERS.__contains__, words)) >= _SPOKEN_ROW - 1 and _dictated(words)
-    if dictated or (digits >= _MIN_DIGITS and not _SIGNS_SAID.isdisjoint(words)):
+    if dictated or (digits >= _MIN_DIGITS and (not _SIGNS_SAID.isdisjoint(words) or _LISTED.search(raw))):
         seen |= Signal.SPOKEN
     return seen
 

@@ -8,12 +8,17 @@ from dataclasses import dataclass
 
 from aeon_plugin_ft.privacy.context import hint
 from aeon_plugin_ft.privacy.model import Finding, Kind
-from aeon_plugin_ft.privacy.number_words import ALL, BETWEEN, HUNDREDS, TEENS, TENS, UNITS
+from aeon_plugin_ft.privacy.number_words import ALL, BETWEEN, HUNDREDS, REPEATS, TEENS, TENS, UNITS
 from aeon_plugin_ft.privacy.numbers import judge_digits
 from aeon_plugin_ft.privacy.text import ScannedText
 
 _TOKEN = re.compile(r"\w+")
 _MIN_DIGITS = 5
+_SLIP = 2
+"""Words."""
+_BROKEN = re.compile(r"[!?]")
+_BREATH = re.compile(r"[.;\n]")
+_LISTED = re.compile(r"\d[,;.]\s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,23 +31,29 @@ class Word:
 
 
 def spoken_runs(folded: str) -> Iterator[list[Word]]:
-    """Unbroken stretches of number words and digits; at least one is a word, if only "traço"."""
+    """Stretches of number words and digits: with a number word in them, if only "traço", or with figures that were
+    dictated, parted by commas and the like. Recognisers end a sentence where somebody takes a breath, so a full stop
+    and a line break do not end a run; "!" and "?" do."""
     run: list[Word] = []
     for match in _TOKEN.finditer(folded):
         word = Word(match.group(), match.start(), match.end())
-        broken = bool(run) and re.search(r"[.!?;\n]", folded[run[-1].end : word.start]) is not None
-        if not broken and (word.text in ALL or word.text.isdigit() or (run and word.text in BETWEEN)):
+        broken = bool(run) and _BROKEN.search(folded, run[-1].end, word.start) is not None
+        if not broken and (_says_number(word.text) or (run and word.text in BETWEEN)):
             run.append(word)
             continue
-        yield from _finished(run)
-        run = [word] if word.text in ALL or word.text.isdigit() else []
-    yield from _finished(run)
+        yield from _finished(run, folded)
+        run = [word] if _says_number(word.text) else []
+    yield from _finished(run, folded)
 
 
-def _finished(run: list[Word]) -> Iterator[list[Word]]:
-    while run and run[-1].text in BETWEEN:
+def _says_number(word: str) -> bool:
+    return word in ALL or word.isdigit() or word in REPEATS
+
+
+def _finished(run: list[Word], folded: str) -> Iterator[list[Word]]:
+    while run and (run[-1].text in BETWEEN or run[-1].text in REPEATS):
         run.pop()
-    if any(not word.text.isdigit() for word in run):
+    if any(not word.text.isdigit() for word in run) or (run and _LISTED.search(folded, run[0].end, run[-1].start + 1)):
         yield run
 
 
@@ -52,8 +63,11 @@ def digits_of(run: list[Word], *, join_without_e: bool = False) -> str:
     `join_without_e` also reads "quarenta sete" as 47 rather than 407: recognisers drop the "e".
     """
     digits: list[str] = []
-    number, room, joined = 0, 0, False  # room: how large what may still be added to `number` can be
+    number, room, joined, times = 0, 0, False, 1  # room: how large what may still be added to `number` can be
     for word in run:
+        if word.text in REPEATS:
+            times, room = REPEATS[word.text], 0
+            continue
         value, next_room = _value(word.text)
         if value is None:
             joined = word.text == "e"
@@ -64,7 +78,8 @@ def digits_of(run: list[Word], *, join_without_e: bool = False) -> str:
             digits[-1] = str(number)
         else:
             number = value
-            digits.append(word.text if word.text.isdigit() else str(value))
+            digits.append((word.text if word.text.isdigit() else str(value)) * times)
+            times = 1
         room, joined = next_room, False
     return "".join(digits)
 
@@ -85,6 +100,21 @@ def find_spoken(source: ScannedText) -> Iterator[Finding]:
         finding = _judge(source, run)
         if finding:
             yield finding
+            continue
+        for part in _between_breaths(source.folded, run):
+            if len(part) < len(run) and (finding := _judge(source, part)):
+                yield finding
+
+
+def _between_breaths(folded: str, run: list[Word]) -> Iterator[list[Word]]:
+    """The stretches of a run between full stops and line breaks, those of figures alone left out."""
+    part: list[Word] = []
+    for word in run:
+        if part and _BREATH.search(folded, part[-1].end, word.start):
+            yield from _finished(part, folded)
+            part = []
+        part.append(word)
+    yield from _finished(part, folded)
 
 
 def _judge(source: ScannedText, run: list[Word]) -> Finding | None:
@@ -95,7 +125,7 @@ def _judge(source: ScannedText, run: list[Word]) -> Finding | None:
     for first in starts:
         for last in ends:
             part = run[first:last]
-            if not part or part[-1].text in BETWEEN:
+            if not part or part[-1].text in BETWEEN or part[-1].text in REPEATS:
                 continue
             # As it was said, and as recognisers write it that lose the "e".
             for loose in (False, True):
@@ -104,5 +134,7 @@ def _judge(source: ScannedText, run: list[Word]) -> Finding | None:
                     continue
                 judged = judge_digits(digits, "", near)
                 if judged and (judged[0] is not Kind.CNH or near.kind is Kind.CNH):
-                    return Finding(judged[0], part[0].start, run[last - 1].end, digits, judged[1])
+                    # A digit more than there can be was said, too: a slip, or heard twice.
+                    end = run[-1].end if len(run) - last <= _SLIP else run[last - 1].end
+                    return Finding(judged[0], part[0].start, end, digits, judged[1])
     return None

@@ -92,10 +92,16 @@ def start(
 
 
 def ask(
-    command: Sequence[str], *, seconds: float, folder: Path | None = None, check: bool = False
+    command: Sequence[str],
+    *,
+    seconds: float,
+    folder: Path | None = None,
+    check: bool = False,
+    environment: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """What a helper program prints, once it has ended; it gets no input. Raises OSError, subprocess.TimeoutExpired
-    after so many seconds (it is ended then), and with `check` CalledProcessError."""
+    """What a helper program prints, once it has ended; it gets no input, and this process's environment unless
+    another is given. Raises OSError, subprocess.TimeoutExpired after so many seconds (it is ended then), and with
+    `check` CalledProcessError."""
     return subprocess.run(
         list(command),
         stdin=subprocess.DEVNULL,
@@ -105,6 +111,7 @@ def ask(
         timeout=seconds,
         cwd=folder,
         check=check,
+        env=None if environment is None else dict(environment),
         **_QUIET,
     )
 

@@ -1,6 +1,8 @@
 """Puts messages to whatever a route points at, with a token limit and greedy decoding, for measurements.
 
-The brain's own calls go through the host's providers; here the finish reason and the limit matter.
+The brain's own calls go through the host's providers; here the finish reason and the limit matter. It is plain HTTP:
+a question must be left in its middle when the machine is wanted, which a call of the official clients (ollama 0.6.3,
+groq 1.7.0, openai 3.57.0) cannot be.
 """
 
 from __future__ import annotations

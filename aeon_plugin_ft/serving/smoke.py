@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from aeon_plugin_ft.errors import ServingError
+from aeon_plugin_ft.errors import BackendRefusedError, ServingError
 from aeon_plugin_ft.evaluation.suites import BROKEN_CALL, TOOL_PROMPTS, Reply, faults
 from aeon_plugin_ft.serving.ask import ask
 from hooks import Message, Route
@@ -27,6 +28,14 @@ TOOL_TOKENS = 64
 """Room for one tool call."""
 THINKING_TOKENS = 1536
 """Room for the thoughts before it."""
+LEAST_TOKENS = 48
+"""A reply of one sentence."""
+START_SECONDS = 60.0
+"""For the prompt, and for whoever is served before us."""
+SLOWEST = 2.0
+"""Tokens a second: an 8B on an old processor. Slower ones serve nobody who waits."""
+ALL_SECONDS = 240.0
+"""After so long no further question is begun: one slow answer tells as much as five."""
 LEAKS = re.compile(r"<\|[\w▁ ]+\|>|<｜[^｜\n]{1,40}｜>|<(?:start|end)_of_turn>|\[/?INST\]|</?s>")
 """Marks of chat templates that must never be read out, beside the tags around reasoning (hooks.text.THINK_TAG)."""
 
@@ -50,31 +59,73 @@ def smoke_test(route: Route, *, thinks: bool = False, trained: bool = True, prom
     """Raise ServingError with what was heard, unless the model behind `route` is fit to serve.
 
     `thinks`: it reasons before it answers and needs room for it. `trained`: it is a version of ours, so one that
-    answers every question in English, or that begins tool calls and breaks every one of them, is refused.
+    rambles, shows marks, answers every question in English, or begins tool calls and breaks every one of them, is
+    refused. Of a base only a sign of life is wanted: whatever it says, it must be there to go back to.
     """
+    asking = _Asking(route)
+    if not trained:
+        asking.reply(prompts[0], MAX_TOKENS)
+        return
     limit = THINKING_TOKENS if thinks else MAX_TOKENS
-    heard = [ask(route, [Message("user", prompt)], limit) for prompt in prompts]
-    texts = [text.strip() for text, _, _ in heard]
+    heard = [reply for prompt in prompts if (reply := asking.reply(prompt, limit)) is not None]
+    texts = [reply.text.strip() for reply in heard]
     for text in texts:
         leak = THINK_TAG.search(text) or LEAKS.search(text)
         if leak:
             raise _unfit(route, f"it says {leak[0]!r}, a mark of its chat template", text)
-    if not all(texts):
+    # One that was cut off in the middle of its thoughts has said nothing yet, and that is all right.
+    if not all(text for text, reply in zip(texts, heard, strict=True) if reply.stopped or not thinks):
         raise _unfit(route, "it answers nothing", "")
     # All of them: one long answer is no fault, and even a good model may ramble once.
-    if not any(stopped for _, stopped, _ in heard):
-        raise _unfit(route, f"it does not stop within {limit} tokens", texts[0])
-    if trained and all(is_english(text) for text in texts):
+    if not any(reply.stopped for reply in heard) and any(texts):
+        raise _unfit(route, f"it does not stop within {asking.room(limit)} tokens", next(filter(None, texts)))
+    if any(texts) and all(is_english(text) for text in texts if text):
         raise _unfit(route, "it answers in English", texts[0])
-    if trained:
-        _require_tool_calls(route, limit if thinks else TOOL_TOKENS)
+    _require_tool_calls(asking, limit if thinks else TOOL_TOKENS)
 
 
-def _require_tool_calls(route: Route, limit: int) -> None:
+@dataclass(slots=True)
+class _Asking:
+    """Asks within what the server has room for and what its speed allows, both learnt from its first answers."""
+
+    route: Route
+    most: int = THINKING_TOKENS
+    """Tokens that its context leaves for a reply."""
+    spent: float = 0.0
+    """Seconds of all questions so far."""
+
+    def reply(self, prompt: str, limit: int) -> Reply | None:
+        """Its reply; None where the time for all questions is over, which the first one never is."""
+        if self.spent > ALL_SECONDS:
+            return None
+        while True:
+            tokens = self.room(limit)
+            try:
+                text, stopped, seconds = ask(self.route, [Message("user", prompt)], tokens, _seconds(tokens))
+            except BackendRefusedError as error:
+                # A server with a short context refuses a longer reply before it begins one; half of it, then. What is
+                # refused for another reason is refused at any length.
+                if error.status != 400 or tokens <= LEAST_TOKENS:
+                    raise
+                self.most = tokens // 2
+                continue
+            self.spent += seconds
+            return Reply(text, stopped, seconds)
+
+    def room(self, limit: int) -> int:
+        """At most so many tokens of a reply."""
+        return min(limit, self.most)
+
+
+def _seconds(tokens: int) -> float:
+    return START_SECONDS + tokens / SLOWEST
+
+
+def _require_tool_calls(asking: _Asking, limit: int) -> None:
     """Whether it should have called a tool is the gate's to judge; a call that nobody can read is of no use."""
-    replies = [Reply(*ask(route, [Message("user", prompt)], limit)) for prompt in TOOL_QUESTIONS]
-    if all(reply.stopped and BROKEN_CALL in faults(reply) for reply in replies):
-        raise _unfit(route, "its tool calls are no valid JSON", replies[0].text)
+    replies = [reply for prompt in TOOL_QUESTIONS if (reply := asking.reply(prompt, limit)) is not None]
+    if replies and all(reply.stopped and BROKEN_CALL in faults(reply) for reply in replies):
+        raise _unfit(asking.route, "its tool calls are no valid JSON", replies[0].text)
 
 
 def is_english(text: str) -> bool:

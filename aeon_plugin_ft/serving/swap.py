@@ -31,12 +31,12 @@ from aeon_plugin_ft.serving.deployments import DeploymentState, DeploymentTable
 from aeon_plugin_ft.serving.journal import Journal, SwapStep
 from aeon_plugin_ft.serving.leaving import Leaving, place_of, renewed
 from aeon_plugin_ft.serving.model import Deployer, Deployment, OnStep, unheard
+from aeon_plugin_ft.serving.news import SwapNews
 from aeon_plugin_ft.serving.plan import HOST, SwapPlan
 from aeon_plugin_ft.serving.recovery import finish_or_undo
 from aeon_plugin_ft.serving.routes import RouteTable
 from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.store import DataFolder, Store
-from aeon_plugin_ft.wording import english
 
 log = logging.getLogger("aeon_ft.serving")
 
@@ -73,9 +73,7 @@ class Swapper:
         self._leaving = Leaving(deployers, settings, self._table, self.journal)
         self._resolve = resolve or self._resolve_in_cache
         self._one_at_a_time = threading.Lock()
-        self._place = place
-        self._failed_move: tuple[str, str, str] | None = None
-        """(version, backend, reason) of a move that failed and was told: it is tried again and again, and told once."""
+        self._news = SwapNews(events, place)
 
     # -- what the rest of the plugin calls -----------------------------------------------------
 
@@ -191,7 +189,7 @@ class Swapper:
             except _INTERRUPTS as error:
                 self._undo(plan, deployment, old, error)
                 raise
-            self._announce(plan)
+            self._news.succeeded(plan)
             self._retire_old(plan, old)
             return deployment
 
@@ -260,19 +258,6 @@ class Swapper:
             self.deployers[plan.backend].warm_prompt(deployment)
         self._note(plan, SwapStep.WATCHED)
 
-    def _announce(self, plan: SwapPlan) -> None:
-        """A version that moves to another backend does not come back: that is a swap, whatever brought it into use."""
-        self._failed_move = None
-        if plan.rolled_back and not plan.moves:
-            event: happened.Event = happened.RolledBack(
-                version=plan.name, previous=plan.previous, cause=plan.cause, reason=plan.reason or english(plan.cause)
-            )
-        else:
-            event = happened.ModelSwapped(
-                version=plan.name, previous=plan.previous, backend=plan.backend, place=self._place(plan.name)
-            )
-        self.events.publish(event)
-
     def _retire_old(self, plan: SwapPlan, old: Deployment | None) -> None:
         """The swap has succeeded: an old model that will not leave is only reported."""
         self._note(plan, SwapStep.RETIRING)
@@ -305,7 +290,7 @@ class Swapper:
             self._table.keep(old, DeploymentState.SERVING)  # its row was that of the failed one for a moment
         self._note_if_possible(plan, SwapStep.UNDONE, reason)
         if not isinstance(error, OvertakenError):
-            self._tell_failure(plan, reason)
+            self._news.failed(plan, reason)
 
     def _take_back(self, plan: SwapPlan, back: str, reason: str) -> None:
         """Only our own change: another version that somebody chose meanwhile stays chosen."""
@@ -314,12 +299,6 @@ class Swapper:
             with suppress(OvertakenError):
                 why = f"{plan.name} could not be served: {reason}"
                 self.registry.promote(back, PromotionCause.UNSERVED, why, instead_of=current)
-
-    def _tell_failure(self, plan: SwapPlan, reason: str) -> None:
-        failure = (plan.name, plan.backend, reason)
-        if not plan.moves or failure != self._failed_move:
-            self.events.publish(happened.SwapFailed(version=plan.name, reason=reason))
-        self._failed_move = failure if plan.moves else None
 
     # -- after a crash -------------------------------------------------------------------------
 

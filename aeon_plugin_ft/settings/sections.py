@@ -71,6 +71,10 @@ class DatasetSection(Section):
         le=20,
         description="Earlier turns shown to an example that was asked alone. 0: as Aeon itself asks, one sentence.",
     )
+    chat_feedback: bool = Field(
+        False,
+        description="Also in imported chats between people, take the next sentence for a judgement of the reply.",
+    )
 
 
 class PrivacySection(Section):
@@ -119,7 +123,8 @@ class BaseSection(Section):
 
     model: str = Field(
         "smollm2-135m-instruct",
-        description="Built-in name, Hugging Face id, local folder or GGUF file, or an Ollama tag (ollama:llama3.2:3b).",
+        description="Built-in name, Hugging Face id, local folder or GGUF file, or an Ollama tag (ollama:llama3.2:3b);"
+        " auto: the Ollama model that answers you. `aeon-ft models advise` says what this computer can train.",
     )
     similar_turns: int = Field(
         0,
@@ -154,7 +159,9 @@ class TrainSection(Section):
     max_length: int = Field(1536, ge=64, le=131_072, description="Longest example in tokens, system prompt included.")
     seed: int = Field(17, ge=0, description="Same data, same seed, same machine: the same adapter.")
     threads: int = Field(0, ge=0, le=256, description="CPU threads of the trainer. 0: one per physical core.")
-    checkpoint_steps: int = Field(5, ge=1, description="Optimizer steps between checkpoints.")
+    checkpoint_steps: int = Field(
+        5, ge=1, description="Optimizer steps between checkpoints; where steps are long, one comes every two minutes."
+    )
     micro_tokens: int = Field(
         0, ge=0, le=65_536, description="Tokens in memory at once, the shared prompt apart. 0: by the free memory."
     )

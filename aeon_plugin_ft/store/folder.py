@@ -62,6 +62,11 @@ class DataFolder:
             return cls(aeon_root / "bagagem" / "finetuning")
         return cls(Path(platformdirs.user_data_dir("aeon-ft", appauthor=False)))
 
+    @property
+    def host(self) -> Path | None:
+        """The folder of the Aeon that this one is inside of; None for a folder of its own."""
+        return self.root.parents[1] if self.root.parts[-2:] == ("bagagem", "finetuning") else None
+
     def create(self) -> DataFolder:
         """Make the folder and its parts, and close what an older version left open; safe to call again."""
         try:

@@ -14,6 +14,7 @@ import logging
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import nullcontext
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -42,6 +43,7 @@ class LogFile(RotatingFileHandler):
     def __init__(self, path: Path, redact: Callable[[str], str]) -> None:
         super().__init__(path, maxBytes=BYTES, backupCount=OLDER, encoding="utf-8", delay=True)
         self._redact = redact
+        self._ended = False
         self._not_before = 0.0
         """On the monotonic clock: no new file is tried until then."""
 
@@ -53,7 +55,15 @@ class LogFile(RotatingFileHandler):
     def close(self) -> None:
         """Take no more lines, and close the file."""
         logging.getLogger(ROOT).removeHandler(self)
+        with self.lock or nullcontext():
+            self._ended = True
         super().close()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line; none after the end, which would open the file anew: a thread that was not waited for may still
+        have something to tell."""
+        if not self._ended:
+            super().emit(record)
 
     def _open(self) -> TextIOWrapper:
         return TextIOWrapper(open(self.baseFilename, "ab", opener=private.opener), encoding=self.encoding)

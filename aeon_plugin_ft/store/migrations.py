@@ -336,4 +336,26 @@ MIGRATIONS: list[tuple[str, str]] = [
         CREATE INDEX turns_spoken ON turns (spoken, id);
         """,
     ),
+    (
+        "0011_forgotten_turns",
+        """
+        -- Turns that were forgotten: an import asks before it brings one back. Only keyed hashes, of the id and of the
+        -- words.
+        CREATE TABLE forgotten_turns (
+            hash TEXT PRIMARY KEY
+        ) WITHOUT ROWID;
+        """,
+    ),
+    (
+        "0012_opinions_anew",
+        """
+        -- Ordinary talk was taken for corrections and overwrote good replies. What was recognised is recognised again
+        -- by the next build; beside an opinion that was given by command it stays, since what is noted later would
+        -- count for the newer word.
+        DELETE FROM feedback WHERE source = 'recognised'
+            AND turn NOT IN (SELECT turn FROM feedback WHERE source NOT IN ('recognised', 'review'));
+        -- What is to be learnt is looked for by kind, at each look of the schedule.
+        CREATE INDEX feedback_kind ON feedback (kind, turn);
+        """,
+    ),
 ]

@@ -94,8 +94,9 @@ def _measure(
         if code != 0 or not result.exists():
             raise _failure(folder, code)
         raw = json.loads(result.read_text(encoding="utf-8"))
-        # Before the estimate, whose file says that both were measured.
-        write_json(cache_file(data.cache, "parity", base, dataset.hash, recipe), raw["parity"])
+        # Before the estimate, whose file says that both were measured. A sample of the layers proves nothing of all.
+        if raw["parity"] is not None:
+            write_json(cache_file(data.cache, "parity", base, dataset.hash, recipe), raw["parity"])
         write_json(file, asdict(Estimate(**raw["estimate"])))
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from aeon_plugin_ft.weights.foreign import (
     read_merged,
     write_as_ours,
 )
+from aeon_plugin_ft.weights.sources import open_source
 
 ORIGIN_FILE = "origin.json"
 STATE_FILE = "trainer_state.json"
@@ -61,7 +63,8 @@ def read_checked(folder: Path, base: BaseModel) -> ForeignAdapter:
     """An adapter that fits `base`, layer by layer, or what a merged model adds to it. Raises InputFileError with the
     first reason why it does not."""
     if is_merged(folder):
-        return read_merged(folder, base.training_copy)
+        with closing(open_source(base.training_copy, base.gguf)) as source:
+            return read_merged(folder, source)
     shapes = linear_shapes(base)
     # Any LoRA of this base is smaller: 4 bytes for each number of A and B at the highest rank.
     most = sum(4 * MOST_RANK * (rows + columns) for rows, columns in shapes.values())

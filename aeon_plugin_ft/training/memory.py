@@ -21,13 +21,18 @@ FREE_SHARE = 0.5
 """Of the free memory may go into activations; the rest is for gradients, the optimizer, logits and the owner."""
 
 
-def micro_tokens(config: Any, free: int, rows: Sequence[Row], *, gpu: bool = False) -> int:
+def micro_tokens(
+    config: Any, free: int, rows: Sequence[Row], *, gpu: bool = False, layered: bool = False
+) -> int:  # fmt: skip
     """The largest number of suffix tokens whose activations fit beside the shared prefix's.
 
-    `config` is the model's text config, `free` the bytes that are free once it is loaded.
+    `config` is the model's text config, `free` the bytes that are free once it is loaded. `layered`: a layer at a time,
+    whose activations are all that is there, in fp32.
     """
     sizes = MICRO_TOKENS_GPU if gpu else MICRO_TOKENS
     each = token_bytes(config, 2 if gpu else 4)
+    if layered:
+        each = token_bytes(config, 4) // int(config.num_hidden_layers)
     # A sample: mostly all examples share one system prompt, and the room is an estimate anyway.
     prefix = min((common_prefix(rows[0].ids, row.ids) for row in rows[:64]), default=0)
     room = FREE_SHARE * free / each - prefix
@@ -51,6 +56,18 @@ def chosen_micro_tokens(folder: Path) -> int | None:
         return int(json.loads((folder / MEMORY_FILE).read_text(encoding="utf-8"))["micro_tokens"])
     except (OSError, ValueError, KeyError):
         return None
+
+
+def settle_micro_tokens(
+    folder: Path, configured: int, config: Any, free: int, rows: Sequence[Row], *, gpu: bool, layered: bool
+) -> int:
+    """What all attempts of the run in `folder` keep to: the order in which gradients are added up must not change
+    between them. `configured` is the recipe's, 0 to choose as `micro_tokens` does."""
+    settled = chosen_micro_tokens(folder) or configured
+    if not settled:
+        settled = micro_tokens(config, free, rows, gpu=gpu, layered=layered)
+        write_json(folder / MEMORY_FILE, {"micro_tokens": settled})
+    return settled
 
 
 def shrink(folder: Path, configured: int) -> int | None:
@@ -90,6 +107,20 @@ def peak_bytes() -> int:
 
     # Bytes on macOS, kilobytes elsewhere.
     return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * (1 if sys.platform == "darwin" else 1024)
+
+
+def mapped_bytes(file: Path | None) -> int:
+    """What of a file is resident because this process has mapped it, in bytes: the system can drop it at any moment.
+    0 where the system does not say (it does on Linux) and for None."""
+    if file is None or sys.platform != "linux":
+        return 0
+    total, inside = 0, False
+    for line in Path("/proc/self/smaps").read_text(encoding="utf-8", errors="replace").splitlines():
+        if line.split(" ", 1)[0].endswith(":"):
+            total += int(line.split()[1]) * 1024 if inside and line.startswith("Rss:") else 0
+        else:
+            inside = line.endswith(str(file))
+    return total
 
 
 def is_out_of_memory(error: BaseException) -> bool:

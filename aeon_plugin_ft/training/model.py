@@ -129,12 +129,20 @@ class Progress:
     stage_step: int = 0
     stage_steps: int = 0
     """Where a preference stage is; 0 of 0 outside of one."""
+    part: float = 0.0
+    """Share of the step under way that is done, from 0 to 1; told where steps take minutes."""
+
+    @property
+    def done(self) -> float:
+        """Steps that are done, with the part of the one under way."""
+        return self.step + self.part
 
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
     """What outcome.json says. `dropped` counts the examples that were left out, by reason; `truncated` those
-    that lost their oldest turns to fit. `engine` is "shared-prefix" or "stock", with the reason in `engine_reason`.
+    that lost their oldest turns to fit. `engine` is "shared-prefix" or "stock" (with "layered-" before it
+    where it went one layer at a time), with the reason in `engine_reason`.
     `best_step` is the step whose weights are the result where early stopping chose (0: the last one's), and
     `validation_loss` what was measured there. `preferences` tells of each preference stage."""
 
@@ -168,3 +176,5 @@ class Estimate:
     disk_bytes: int
     step_seconds: float
     steps: int
+    quiet_seconds: float = 0.0
+    """What it would take without the other programs that ran while it was measured; 0: not known."""

@@ -63,11 +63,14 @@ class AdapterFolder:
 def read_adapter(folder: Path) -> AdapterFolder:
     """Raises ServingError for a folder that is no LoRA adapter, or one that is more than scale * B @ A."""
     try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        file = CONFIG
+        config: Any = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        file = WEIGHTS
         tensors = read_safetensors(folder / WEIGHTS)
         digest = adapter_digest(folder)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ServingError(f"{folder} is not a whole LoRA adapter ({error})", "Train it again") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        why = "is missing" if isinstance(error, FileNotFoundError) else "is damaged"
+        raise ServingError(f"{folder} is not a whole LoRA adapter: {file} {why}", "Train it again") from error
     refuse_inexact(config)
     return AdapterFolder(folder, config, _updates(config, tensors), digest)
 

@@ -8,8 +8,6 @@ anything but its linear layers, is refused: it is no LoRA of this base.
 
 from __future__ import annotations
 
-import json
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +15,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from aeon_plugin_ft.errors import InputFileError
-from aeon_plugin_ft.weights.adapter import Update, decode
+from aeon_plugin_ft.errors import BaseModelError, InputFileError
+from aeon_plugin_ft.weights.adapter import Update
+from aeon_plugin_ft.weights.sources import SafetensorsSource, WeightSource
 
 Matrix = npt.NDArray[np.float32]
 RANKS = (4, 8, 16, 32, 64, 128)
@@ -39,32 +38,17 @@ class Extracted:
     kept: float
 
 
-class TensorFiles:
-    """The tensors of a folder of .safetensors files, mapped; each is read when it is asked for."""
-
-    def __init__(self, folder: Path) -> None:
-        self.where: dict[str, tuple[Path, int, str, tuple[int, ...], tuple[int, int]]] = {}
-        for path in sorted(folder.glob("*.safetensors")):
-            with path.open("rb") as file:
-                (length,) = struct.unpack("<Q", file.read(8))
-                header = json.loads(file.read(min(length, 64 << 20)))
-            for name, info in header.items():
-                if name != "__metadata__":
-                    start, end = info["data_offsets"]
-                    self.where[name] = (path, 8 + length, info["dtype"], tuple(info["shape"]), (start, end))
-
-    def read(self, name: str) -> Matrix:
-        """One tensor as float32. Raises OSError, ValueError."""
-        path, body, dtype, shape, (start, end) = self.where[name]
-        with path.open("rb") as file:
-            file.seek(body + start)
-            return decode(file.read(end - start), dtype).reshape(shape)
+def read_whole(source: WeightSource, name: str) -> Matrix:
+    """One tensor as float32. Raises OSError, ValueError."""
+    tensor = np.empty(source.shapes[name], np.float32)
+    source.read_into(name, tensor)
+    return tensor
 
 
-def extract(merged: Path, base: Path) -> Extracted:
-    """What `merged` adds to `base`, both Hugging Face folders. Raises InputFileError for one that is no merged LoRA."""
+def extract(merged: Path, ours: WeightSource) -> Extracted:
+    """What `merged`, a Hugging Face folder, adds to its base. Raises InputFileError for one that is no merged LoRA."""
     try:
-        theirs, ours = TensorFiles(merged), TensorFiles(base)
+        theirs = SafetensorsSource(merged)
         updates, kept = {}, 1.0
         for module, difference in _differences(merged, theirs, ours):
             a, b, share = low_rank(difference)
@@ -76,26 +60,26 @@ def extract(merged: Path, base: Path) -> Extracted:
                 )
             kept = min(kept, share)
             updates[module] = Update(module, a, b, 1.0)
-    except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
+    except (OSError, ValueError, KeyError, TypeError, BaseModelError) as error:
         raise InputFileError(merged, f"this is no whole model ({error})", "Copy it here again") from error
     if not updates:
         raise InputFileError(merged, "it is the base itself: nothing was learnt", "Give the model that was trained")
     return Extracted(updates, kept)
 
 
-def _differences(merged: Path, theirs: TensorFiles, ours: TensorFiles) -> Iterator[tuple[str, Matrix]]:
+def _differences(merged: Path, theirs: WeightSource, ours: WeightSource) -> Iterator[tuple[str, Matrix]]:
     """Module and difference of each linear layer that was changed."""
     # A head that is tied to the embeddings may stand in the one file and not in the other.
-    missing = {name for name in ours.where if name not in theirs.where and name != "lm_head.weight"}
-    more = {name for name in theirs.where if name not in ours.where and name != "lm_head.weight"}
+    head, before_it, in_it = {"lm_head.weight"}, set(ours.shapes), set(theirs.shapes)
+    missing, more = before_it - in_it - head, in_it - before_it - head
     if missing or more:
         odd = sorted(missing or more)[0]
         raise InputFileError(merged, f"it was made from another model: {odd} is in one of them only", _UNCHANGED)
-    for name in sorted(set(ours.where) & set(theirs.where)):
-        before, after = ours.read(name), theirs.read(name)
-        if before.shape != after.shape:
-            shapes = f"{after.shape} in it and {before.shape} in the base"
+    for name in sorted(before_it & in_it):
+        if ours.shapes[name] != theirs.shapes[name]:
+            shapes = f"{theirs.shapes[name]} in it and {ours.shapes[name]} in the base"
             raise InputFileError(merged, f"it was made from another model: {name} is {shapes}", _UNCHANGED)
+        before, after = read_whole(ours, name), read_whole(theirs, name)
         if not np.isfinite(after).all():
             raise InputFileError(merged, f"{name} holds numbers that are not finite", "Train it again")
         difference = after - before

@@ -30,6 +30,7 @@ from aeon_plugin_ft.store.files import write_json
 from aeon_plugin_ft.weights.adapter import CONFIG, WEIGHTS, Update, read_adapter, read_safetensors
 from aeon_plugin_ft.weights.extract import extract
 from aeon_plugin_ft.weights.safetensors_writer import TensorSource, write_safetensors
+from aeon_plugin_ft.weights.sources import WeightSource
 
 MLX_WEIGHTS = "adapters.safetensors"
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
@@ -104,8 +105,8 @@ def is_merged(folder: Path) -> bool:
     return not (folder / CONFIG).exists() and (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))
 
 
-def read_merged(folder: Path, base: Path) -> ForeignAdapter:
-    """What a merged model adds to its base (both Hugging Face folders), as an adapter. Raises InputFileError."""
+def read_merged(folder: Path, base: WeightSource) -> ForeignAdapter:
+    """What a merged model in a Hugging Face folder adds to its base, as an adapter. Raises InputFileError."""
     found = extract(folder, base)
     named = str(_json(folder / "config.json").get("_name_or_path") or "")
     rank = max(int(update.a.shape[0]) for update in found.updates.values())

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,12 +31,16 @@ class Place:
     shape: tuple[int, ...]
     offset: int
 
-    def rows(self, numbers: npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.float32]:
-        """The whole tensor as float32, or only these of its rows, in this order. Raises OSError, ValueError."""
+    def numbers(self) -> npt.NDArray[Any]:
+        """The tensor where it lies, mapped, in its own type (bf16 as unsigned numbers). Raises OSError, ValueError."""
         if self.dtype not in _WIDTHS:
             raise ValueError(f"numbers of type {self.dtype}")
         # Mapped: rows in any order, of a file larger than the memory.
-        mapped = np.memmap(self.path, _WIDTHS[self.dtype], "r", self.offset, self.shape)
+        return np.memmap(self.path, _WIDTHS[self.dtype], "r", self.offset, self.shape)
+
+    def rows(self, numbers: npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.float32]:
+        """The whole tensor as float32, or only these of its rows, in this order. Raises OSError, ValueError."""
+        mapped = self.numbers()
         taken = np.ascontiguousarray(mapped if numbers is None else mapped[numbers])
         return decode(taken.tobytes(), self.dtype).reshape(taken.shape)
 
@@ -43,15 +48,24 @@ class Place:
 def find_tensor(folder: Path, name: str) -> Place | None:
     """A tensor in a folder of .safetensors files, without reading the others; None when it is in none."""
     for path in sorted(folder.glob("*.safetensors")):
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            if length > path.stat().st_size:
-                raise ValueError(f"{path.name} is cut short")
-            entry = json.loads(file.read(length)).get(name)
-        if entry is not None:
-            shape = tuple(int(size) for size in entry["shape"])
-            return Place(path, str(entry["dtype"]), shape, 8 + length + int(entry["data_offsets"][0]))
+        place = read_places(path).get(name)
+        if place is not None:
+            return place
     return None
+
+
+def read_places(path: Path) -> dict[str, Place]:
+    """Where each tensor of a .safetensors file lies. Raises OSError, and ValueError for a file that is cut short."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > path.stat().st_size:
+            raise ValueError(f"{path.name} is cut short")
+        header = json.loads(file.read(length))
+    header.pop("__metadata__", None)
+    return {
+        name: Place(path, str(e["dtype"]), tuple(int(n) for n in e["shape"]), 8 + length + int(e["data_offsets"][0]))
+        for name, e in header.items()
+    }
 
 
 @dataclass(frozen=True, slots=True)

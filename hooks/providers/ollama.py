@@ -1,78 +1,110 @@
-"""A local Ollama: POST /api/chat, streamed as one JSON object a line."""
+"""An Ollama, through its official client."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
-from typing import Any
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from hooks.contract import Message, as_dicts
+from hooks.providers.address import ollama_url
 from hooks.providers.base import OnToken, ProviderError
-from hooks.providers.http import HttpServer, parse_object
+from hooks.providers.clients import Server, bound, options, reason_in, within
 
-OLLAMA_URL = "http://127.0.0.1:11434"
+if TYPE_CHECKING:
+    import ollama
 
 
-def ollama_url(host: str | None = None) -> str:
-    """`host`, else $OLLAMA_HOST, else Ollama's default, as a URL that can be connected to.
+def ollama_client(url: str, *, proxies: bool | None = None) -> ollama.Client:
+    """The official client for one address, whose calls end `within` their time. `proxies`: through those of the
+    environment; by default wherever it is not this machine. Imports the client: some tenths of a second at the first
+    call."""
+    import httpx
+    import ollama
 
-    OLLAMA_HOST may lack scheme and port, and 0.0.0.0 (listen everywhere) is no address to call.
-    """
-    host = (host or os.environ.get("OLLAMA_HOST") or "").strip()
-    if not host:
-        return OLLAMA_URL
-    scheme, separator, rest = host.partition("://")
-    scheme, rest = (scheme, rest) if separator else ("http", host)
-    rest = rest.rstrip("/").replace("0.0.0.0", "127.0.0.1")
-    if separator or ":" in rest.rpartition("]")[2]:
-        return f"{scheme}://{rest}"
-    return f"{scheme}://{rest}:11434"
+    # ollama 0.6 drops a name and password in the address.
+    parts = urlsplit(url)
+    login = (parts.username, parts.password or "") if parts.username else None
+    made = options(httpx, url)
+    made |= {} if proxies is None else {"trust_env": proxies}
+    client = ollama.Client(host=url, auth=login, **made)
+    bound(client._client)
+    if parts.hostname != "ollama.com":
+        # ollama 0.6 sends the key of ollama.com (OLLAMA_API_KEY) to whichever Ollama it talks to.
+        client._client.headers.pop("Authorization", None)
+    return client
 
 
 class OllamaProvider:
-    """Wire format: https://github.com/ollama/ollama/blob/main/docs/api.md. Reasoning arrives in
-    `message.thinking` and is not part of the reply."""
+    """Reasoning arrives in `message.thinking` and is not part of the reply."""
 
     def __init__(self, url: str | None = None) -> None:
-        self._server = HttpServer("Ollama", ollama_url(url))
+        self._server = Server("Ollama", ollama_url(url))
+        self._client: ollama.Client | None = None
+        self._lock = threading.Lock()
 
     def chat(
         self, model: str, messages: Sequence[Message], *, timeout_s: float, on_token: OnToken | None = None
     ) -> str:
         """As Provider.chat, at /api/chat."""
-        body = {
-            "model": model,
-            "messages": as_dicts(messages),
-            "stream": on_token is not None,
-        }
-        if on_token is None:
-            return _content(self._server.post_json("/api/chat", body, timeout_s))
-        pieces: list[str] = []
-        for line in self._server.post_lines("/api/chat", body, timeout_s):
-            answer = parse_object(line, "Ollama")
-            if piece := _content(answer):
-                pieces.append(piece)
-                on_token(piece)
-            # Only this line says that the reply is whole: a stream may also just end.
-            if answer.get("done"):
-                return "".join(pieces)
-        raise ProviderError("Ollama broke off in the middle of its answer")
+        with self._calling(timeout_s) as client:
+            if on_token is None:
+                return client.chat(model=model, messages=as_dicts(messages), stream=False).message.content or ""
+            pieces: list[str] = []
+            for part in client.chat(model=model, messages=as_dicts(messages), stream=True):
+                if piece := part.message.content:
+                    pieces.append(piece)
+                    on_token(piece)
+                # Only this line says that the reply is whole: a stream may also just end.
+                if part.done:
+                    return "".join(pieces)
+        raise self._server.broke_off()
 
     def models(self, *, timeout_s: float = 5.0) -> list[str]:
         """The models that this Ollama has on its disk."""
-        answer = self._server.get_json("/api/tags", timeout_s)
-        try:
-            return [str(entry["name"]) for entry in answer["models"]]
-        except (KeyError, TypeError) as error:
-            raise ProviderError("Ollama answered no list of models", status=502) from error
+        with self._calling(timeout_s) as client:
+            # /api/tags gives each both as "name" and as "model"; ollama 0.6 keeps only the latter.
+            return [entry.model for entry in client.list().models if entry.model]
 
     def close(self) -> None:
-        """Give back the connections."""
-        self._server.close()
+        """Give back the connections; a later call opens new ones."""
+        with self._lock:
+            # Closed outside the lock: closing waits for the system, and a call may be waiting for the lock.
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()  # type: ignore[no-untyped-call]  # ollama 0.6.3 has no types for it
+
+    @contextmanager
+    def _calling(self, timeout_s: float) -> Iterator[ollama.Client]:
+        import httpx
+        import ollama
+
+        with within(timeout_s), self._lock:
+            client = self._client = self._client or ollama_client(self._server.url)
+        try:
+            with within(timeout_s):
+                yield client
+        except ollama.ResponseError as error:
+            # An error line in the middle of a stream has no status (-1).
+            if error.status_code < 300:
+                raise self._server.failed(error.error) from error
+            raise self._server.refused(error.status_code, _reason(error.error)) from error
+        except httpx.TimeoutException as error:
+            raise self._server.too_slow(timeout_s) from error
+        except (httpx.HTTPError, httpx.InvalidURL, ConnectionError) as error:
+            raise self._server.absent(error) from error
+        except ProviderError:
+            raise
+        except (ValueError, TypeError, AttributeError, KeyError) as error:  # its answer is no JSON, or of another form
+            raise self._server.garbled("something that is no reply of Ollama's") from error
 
 
-def _content(answer: Any) -> str:
+def _reason(text: str) -> str:
+    """ollama 0.6 leaves an error body as it came unless it is {"error": "a sentence"}."""
     try:
-        return answer["message"].get("content") or ""
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ProviderError("Ollama answered no message", status=502) from error
+        return reason_in(json.loads(text)) or text
+    except (ValueError, TypeError):
+        return reason_in(text) or str(text)

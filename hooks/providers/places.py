@@ -6,7 +6,7 @@ import ipaddress
 from urllib.parse import urlsplit
 
 from hooks.contract import Route
-from hooks.providers.ollama import ollama_url
+from hooks.providers.address import ollama_url
 
 _CLOUD_TAGS = ("-cloud", ":cloud")
 """An Ollama on this machine passes such models on to its makers' servers (https://docs.ollama.com/cloud)."""

@@ -6,9 +6,10 @@ import threading
 from collections.abc import Callable
 
 from hooks.contract import Route
+from hooks.providers.address import ollama_url
 from hooks.providers.base import Provider, ProviderError
 from hooks.providers.groq import GROQ_URL, GroqProvider
-from hooks.providers.ollama import OllamaProvider, ollama_url
+from hooks.providers.ollama import OllamaProvider
 from hooks.providers.openai import OpenAIProvider
 
 _KEPT = 16

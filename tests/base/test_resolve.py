@@ -15,6 +15,7 @@ from aeon_plugin_ft.base import resolve_base
 from aeon_plugin_ft.errors import AeonFtError, BackendDownError, BackendRefusedError, BaseModelError
 from aeon_plugin_ft.store.digest import folder_sha256, remembered_sha256, sha256
 from tests.base.tiny import make_tiny
+from tests.base.whole import whole_folder
 
 
 class OllamaShow:
@@ -95,7 +96,7 @@ def test_an_ollama_that_is_not_running(monkeypatch: pytest.MonkeyPatch, tmp_path
 def test_a_hugging_face_folder_is_its_own_training_copy(tmp_path: Path) -> None:
     base = resolve_base(str(make_tiny(tmp_path, "qwen3").path), tmp_path / "cache")
     folder = tmp_path / "hf"
-    base.training_copy.rename(folder)
+    whole_folder(base).rename(folder)
     found = resolve_base(str(folder), tmp_path / "cache")
     assert found.training_copy == folder
     assert found.gguf is None

@@ -16,10 +16,12 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from aeon_plugin_ft.base import resolve_base
-from aeon_plugin_ft.base.training_copy import training_copy
+from aeon_plugin_ft.base.training_copy import training_copy, whole_copy
 from aeon_plugin_ft.errors import BaseModelError, NoSpaceError
 from aeon_plugin_ft.weights.architectures import FAMILIES, permute, unpermute
+from aeon_plugin_ft.weights.gguf_file import GgufFile
 from tests.base.tiny import make_tiny
+from tests.base.whole import whole_folder
 
 DIGEST = "sha256:" + "1" * 64
 
@@ -31,7 +33,7 @@ def load(folder: Path) -> Any:
 @pytest.mark.parametrize("family", sorted(FAMILIES))
 def test_a_copy_has_the_weights_and_the_answers_of_the_original(family: str, tmp_path: Path) -> None:
     tiny = make_tiny(tmp_path, family)
-    copy = load(training_copy(tiny.path, DIGEST, tmp_path / "cache"))
+    copy = load(whole_copy(tiny.path, DIGEST, tmp_path / "cache"))
     original = tiny.model.state_dict()
     assert set(copy.state_dict()) == set(original)
     for name, weight in copy.state_dict().items():
@@ -42,10 +44,41 @@ def test_a_copy_has_the_weights_and_the_answers_of_the_original(family: str, tmp
         assert torch.allclose(copy(tokens).logits, tiny.model(tokens).logits, atol=1e-4)
 
 
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_a_training_copy_has_no_weights_and_the_model_reads_them_from_the_gguf(family: str, tmp_path: Path) -> None:
+    """The same model, to the last bit, as from a folder that holds them."""
+    from aeon_plugin_ft.training.engine.layered.choice import load_to_measure
+
+    tiny = make_tiny(tmp_path, family, "Q8_0")
+    copy = training_copy(tiny.path, DIGEST, tmp_path / "cache")
+    assert not list(copy.rglob("*.safetensors"))
+    model, source = load_to_measure(copy, tiny.path, 1, "cpu", layered=False)
+    assert source is None and not model.training
+    theirs = load(whole_copy(tiny.path, DIGEST, tmp_path / "cache")).state_dict()
+    assert set(model.state_dict()) == set(theirs)
+    for name, weight in model.state_dict().items():
+        assert torch.equal(weight, theirs[name]), name
+    shared = model.get_output_embeddings().weight is model.get_input_embeddings().weight
+    assert shared == model.config.tie_word_embeddings
+
+
+def test_a_type_of_weights_that_nothing_decodes_is_refused_before_training(tmp_path: Path) -> None:
+    path = make_tiny(tmp_path, "llama", "Q8_0").path
+    data = bytearray(path.read_bytes())
+    name = b"blk.0.ffn_up.weight"
+    # Behind its name: 4 bytes with the number of dimensions, 8 for each of the two, then the type.
+    at = data.index(name) + len(name) + 4 + 16
+    data[at : at + 4] = (24).to_bytes(4, "little")  # whole numbers of a byte, no weights
+    path.write_bytes(data)
+    with pytest.raises(BaseModelError, match=r"blk\.0\.ffn_up\.weight cannot be read") as caught:
+        training_copy(path, DIGEST, tmp_path / "cache")
+    assert caught.value.todo
+
+
 @pytest.mark.parametrize("family", ["llama", "qwen2"])
 def test_a_quantised_gguf_gives_the_weights_that_transformers_reads_from_it(family: str, tmp_path: Path) -> None:
     tiny = make_tiny(tmp_path, family, "Q8_0")
-    ours = load(training_copy(tiny.path, DIGEST, tmp_path / "cache")).state_dict()
+    ours = load(whole_copy(tiny.path, DIGEST, tmp_path / "cache")).state_dict()
     theirs = AutoModelForCausalLM.from_pretrained(tmp_path, gguf_file=tiny.path.name).state_dict()
     assert set(ours) == set(theirs)
     for name, weight in ours.items():
@@ -62,7 +95,7 @@ def test_threads_that_want_the_same_copy_at_once_make_it_once(tmp_path: Path) ->
         time.sleep(0.5)  # whoever does not wait for this one begins now
 
     with ThreadPoolExecutor(2) as pool:
-        copies = [pool.submit(training_copy, tiny.path, DIGEST, tmp_path / "cache", progress) for _ in range(2)]
+        copies = [pool.submit(whole_copy, tiny.path, DIGEST, tmp_path / "cache", progress) for _ in range(2)]
         folders = {copy.result() for copy in copies}
     assert len(folders) == 1 and len(made) == 1
     assert load(folders.pop()).state_dict()
@@ -70,7 +103,7 @@ def test_threads_that_want_the_same_copy_at_once_make_it_once(tmp_path: Path) ->
 
 def test_biases_of_permuted_projections_come_back(tmp_path: Path) -> None:
     tiny = make_tiny(tmp_path, "llama", attention_bias=True)
-    folder = training_copy(tiny.path, DIGEST, tmp_path / "cache")
+    folder = whole_copy(tiny.path, DIGEST, tmp_path / "cache")
     copy = load(folder)
     assert torch.equal(
         copy.state_dict()["model.layers.1.self_attn.k_proj.bias"],
@@ -89,14 +122,14 @@ def test_llama3_position_scaling_comes_back(factor: float, tmp_path: Path) -> No
         "original_max_position_embeddings": 8192,
     }
     tiny = make_tiny(tmp_path, "llama", head_dim=64, rope_parameters=rope, max_position_embeddings=131072)
-    copy = load(training_copy(tiny.path, DIGEST, tmp_path / "cache"))
+    copy = load(whole_copy(tiny.path, DIGEST, tmp_path / "cache"))
     assert torch.allclose(copy.model.rotary_emb.inv_freq, tiny.model.model.rotary_emb.inv_freq, rtol=1e-5)
 
 
 def test_a_big_model_is_copied_as_bf16_like_torch_rounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aeon_plugin_ft.base.training_copy.F32_LIMIT", 0)
     tiny = make_tiny(tmp_path, "qwen3")
-    folder = training_copy(tiny.path, DIGEST, tmp_path / "cache")
+    folder = whole_copy(tiny.path, DIGEST, tmp_path / "cache")
     copy = AutoModelForCausalLM.from_pretrained(folder)
     assert copy.dtype == torch.bfloat16
     for name, weight in copy.state_dict().items():
@@ -120,15 +153,15 @@ def test_the_chat_template_and_the_end_of_a_reply_come_back(tmp_path: Path) -> N
 
 def test_it_is_made_once_and_a_copy_without_its_last_file_is_made_again(tmp_path: Path) -> None:
     tiny = make_tiny(tmp_path, "llama")
-    folder = training_copy(tiny.path, DIGEST, tmp_path / "cache")
+    folder = whole_copy(tiny.path, DIGEST, tmp_path / "cache")
     before = (folder / "model.safetensors").stat().st_mtime_ns
-    assert training_copy(tiny.path, DIGEST, tmp_path / "cache") == folder
+    assert whole_copy(tiny.path, DIGEST, tmp_path / "cache") == folder
     assert (folder / "model.safetensors").stat().st_mtime_ns == before
     shutil.rmtree(folder)
     left = folder.with_name(f"{folder.name}.{_dead_pid()}.part")
     left.mkdir()
     (left / "model.safetensors").write_bytes(b"half")
-    training_copy(tiny.path, DIGEST, tmp_path / "cache")
+    whole_copy(tiny.path, DIGEST, tmp_path / "cache")
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 
@@ -144,7 +177,7 @@ def test_a_failure_on_the_way_leaves_nothing(tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.setattr("aeon_plugin_ft.base.training_copy.write_safetensors", fail)
     with pytest.raises(BaseModelError, match="cannot be written"):
-        training_copy(tiny.path, DIGEST, tmp_path / "cache")
+        whole_copy(tiny.path, DIGEST, tmp_path / "cache")
     assert list((tmp_path / "cache" / "copies").iterdir()) == []
 
 
@@ -202,4 +235,4 @@ def test_a_gguf_file_is_resolved(tmp_path: Path) -> None:
     assert base.architecture == "qwen3"
     assert base.gguf == tiny.path
     assert base.parameters == sum(p.numel() for p in tiny.model.parameters())
-    assert load(base.training_copy)
+    assert load(whole_folder(base))

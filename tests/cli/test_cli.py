@@ -19,6 +19,7 @@ from aeon_plugin_ft.serving.model import Deployment
 from aeon_plugin_ft.store import Store
 from hooks import Route
 from tests.cli.commands import SAMPLE, Cli, add_version, cli, one_sentence
+from tests.servers.ollama import FakeOllama
 
 __all__ = ["cli"]
 
@@ -145,6 +146,23 @@ def test_doctor_finds_an_ollama_that_does_not_run(cli: Cli) -> None:
     symptoms = {s["name"]: s for s in json.loads(cli.out)}
     assert not symptoms["ollama"]["ok"] and symptoms["ollama"]["mend"] == "ollama serve"
     assert symptoms["python"]["ok"]
+
+
+def test_doctor_asks_only_for_the_tag_that_is_trained_on(cli: Cli) -> None:
+    def symptom() -> dict[str, object]:
+        cli("doctor", "--json")
+        return dict({s["name"]: s for s in json.loads(cli.out)}["ollama"])
+
+    with FakeOllama() as ollama:
+        ollama.add_model("tiny")
+        cli("config", "set", "serve.backend", "ollama")
+        cli("config", "set", "serve.ollama_url", f'"{ollama.url}"')
+        assert symptom()["ok"], "the default base is imported, and needs no tag"
+        cli("config", "set", "base.model", '"ollama:TINY"')
+        assert symptom()["ok"], "a name without its tag"
+        cli("config", "set", "base.model", '"ollama:other:1b"')
+        missing = symptom()
+        assert not missing["ok"] and missing["mend"] == "ollama pull other:1b"
 
 
 def test_doctor_shows_where_the_facts_about_the_owner_go(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,6 +65,43 @@ def test_of_many_skipped_lines_the_rest_is_counted(cli: Cli, tmp_path: Path) -> 
     assert cli.out.count("  line ") == 20 and "... and 10 more lines" in cli.out
 
 
+def test_what_was_forgotten_is_asked_for_before_it_comes_back(
+    cli: Cli, chat: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = ("dataset", "import", str(chat), "--assistant", "Bia")
+    assert cli(*add) == 0
+    assert cli("forget", "--about", "que horas", "--yes") == 0, cli.err
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    assert cli(*add) == 0
+    said = " ".join(cli.out.split())
+    assert "0 turns added" in said and "1 kept out: you had them forgotten (--forgotten-too" in said
+    monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
+    assert cli(*add) == 0 and "Bring back" in cli.err
+    assert list(read_turns(cli.data / "log")) == []
+    monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
+    assert cli(*add) == 0
+    assert [turn.reply for turn in read_turns(cli.data / "log")] == ["Às nove, não esquece."]
+    assert cli("forget", "--about", "que horas", "--yes") == 0
+    assert cli(*add, "--forgotten-too") == 0 and "1 turns added" in " ".join(cli.out.split())
+
+
+def test_what_was_skipped_is_counted_by_reason(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    good = '{"messages": [{"role": "user", "content": "oi"}, {"role": "assistant", "content": "Fala, cara."}]'
+    file.write_text(f"{good}}}\n" + f'{good}, "label": false}}\n' * 30 + "{torn\n", encoding="utf-8")
+    assert cli("dataset", "import", str(file)) == 0
+    said = " ".join(cli.out.split())
+    assert "30 the file says that it is not to be learnt" in said and "... and 11 more lines" in said
+
+
+def test_an_import_says_under_which_system_prompt_it_is_trained(
+    cli: Cli, chat: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aeon_plugin_ft.install.brain_prompt.remembered_aeon", lambda: None)
+    assert cli("dataset", "import", str(chat), "--assistant", "Bia") == 0
+    assert "trained under the system prompt of this repository's core" in " ".join(cli.out.split())
+
+
 def test_the_chat_template_of_an_unknown_model_can_be_said(cli: Cli, tmp_path: Path) -> None:
     assert cli("dataset", "import", str(SAMPLE)) == 0
     wanted = ("dataset", "export", str(tmp_path / "out"), "--format", "llamafactory", "--model", "x/y")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -135,3 +136,27 @@ def test_a_real_terminal_gives_single_keys_and_is_left_as_it_was(monkeypatch: py
         assert found == ["k", "ç", "right", ESCAPE, "enter"]
         assert termios.tcgetattr(ours) == before
     os.close(theirs)
+
+
+CORRECTED = """VOCÊ: que horas é a reunião?
+AEON: A reunião é às 10h, na sala azul.
+VOCÊ: não, é às 11h
+AEON: Tá, anotado.
+"""
+
+
+def test_a_correction_is_shown_before_it_is_learnt(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "conversation.log"
+    file.write_text(CORRECTED, encoding="utf-8")
+    assert cli("dataset", "import", str(file)) == 0
+    assert cli("dataset", "review", "--corrected", "--json") == 0
+    [item] = json.loads(cli.out)
+    assert (item["was"], item["reply"]) == ("A reunião é às 10h, na sala azul.", "A reunião é às 11h, na sala azul.")
+
+
+def test_the_screen_says_what_was_said_and_what_is_learnt_instead(store: Store) -> None:
+    screen = Console(file=io.StringIO(), width=80)
+    item = ReviewItem("a" * 32, "que horas?", "Às 11h.", None, None, None, "Às 10h.")
+    go_through([item], Review(store), pressed([]), screen)
+    shown = screen.file.getvalue()  # type: ignore[attr-defined]
+    assert "Às 10h." in shown and "Às 11h." in shown and "as you corrected it" in shown

@@ -25,6 +25,7 @@ from aeon_plugin_ft.serving.merging import version as merged_version
 from aeon_plugin_ft.serving.model import Deployer, Deployment
 from aeon_plugin_ft.serving.ollama.client import OllamaClient
 from aeon_plugin_ft.serving.ollama.deployer import OllamaDeployer
+from aeon_plugin_ft.serving.ollama.prompts import go_template, trained_prompts
 from aeon_plugin_ft.serving.openai.deployer import OpenAIDeployer
 from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.store import DataFolder
@@ -196,15 +197,14 @@ def _real(name: str, data: DataFolder, base: BaseModel, stack: ExitStack) -> tup
         return OllamaDeployer(data, system_prompt=prompt)
 
     if name == "real ollama":
-        client = OllamaClient(REAL_OLLAMA)
-        _import_base(client, base)
-        stack.callback(client.close)
-        stack.callback(lambda: client.delete(BASE_TAG))
+        import_base(REAL_OLLAMA, base, stack)
         settings = ServeSection(backend="ollama", ollama_url=REAL_OLLAMA, ollama_model=BASE_TAG)
-        stack.callback(lambda: make(str).discard("v0001", settings))
+        stack.callback(lambda: [make(str).discard(made, settings) for made in ("v0001", "base")])
         return make, settings, None
     server = stack.enter_context(FakeOllama(name, real=True))
-    server.add_model(BASE_TAG, base.gguf, template="{{ .Prompt }} {{ .Response }}", parameters={"temperature": 0.0})
+    # As Ollama's own library has them: the model's own format in Go's language.
+    template = go_template(trained_prompts(base.gguf) or ())
+    server.add_model(BASE_TAG, base.gguf, template=template, parameters={"temperature": 0.0})
 
     def logprob(made: Deployment) -> float:
         return answer_logprob(Route("llama", made.model, server.engine(made.model).url), base)
@@ -212,11 +212,15 @@ def _real(name: str, data: DataFolder, base: BaseModel, stack: ExitStack) -> tup
     return make, ServeSection(backend="ollama", ollama_url=server.url, ollama_model=BASE_TAG), logprob
 
 
-def _import_base(client: OllamaClient, base: BaseModel) -> None:
+def import_base(url: str, base: BaseModel, stack: ExitStack) -> None:
+    """Bring the base into a real Ollama, as BASE_TAG; gone again at the end of `stack`."""
     assert base.gguf is not None
+    client = OllamaClient(url)
+    stack.callback(client.close)
     if not client.has_blob(base.digest):
         client.upload(base.gguf, base.digest, lambda _: None)
     client.create({"model": BASE_TAG, "files": {"model.gguf": base.digest}}, lambda _: None)
+    stack.callback(lambda: client.delete(BASE_TAG))
 
 
 def _write_heldout(data: DataFolder) -> None:

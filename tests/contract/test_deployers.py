@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from aeon_plugin_ft.errors import ServingError
+from aeon_plugin_ft.errors import AeonFtError, ServingError
 from aeon_plugin_ft.serving.ask import ask
 from aeon_plugin_ft.serving.backends import Backends
 from aeon_plugin_ft.settings import BACKENDS, ServeSection
@@ -71,11 +71,19 @@ def test_a_version_of_another_base_is_refused_with_a_next_step(stage: Stage) -> 
     assert refusal.value.todo
 
 
-def test_a_damaged_adapter_is_refused_with_a_next_step(stage: Stage) -> None:
-    (stage.version.adapter / "adapter_config.json").write_text("{")
-    with pytest.raises(ServingError) as refusal:
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("adapter_config.json", b"{"),
+        ("adapter_model.safetensors", b"none"),
+        ("adapter_model.safetensors", b"\x08" * 64),
+    ],
+)
+def test_a_damaged_adapter_is_refused_by_name_with_a_next_step(stage: Stage, file: str, content: bytes) -> None:
+    (stage.version.adapter / file).write_bytes(content)
+    with pytest.raises(AeonFtError, match="adapter") as refusal:
         stage.deployer.deploy(stage.version, stage.base, stage.settings)
-    assert refusal.value.todo
+    assert refusal.value.todo and "Error" not in str(refusal.value)
 
 
 def test_closing_twice_is_harmless(stage: Stage) -> None:

@@ -82,14 +82,26 @@ def _stock(base: BaseModel, dataset: Dataset, adapter: str | None) -> list[float
     return found
 
 
+@pytest.mark.parametrize("free", [1000, 64 << 30])
 def test_every_models_losses_are_those_of_the_whole_examples(
-    tiny_base: BaseModel, tiny_dataset: Dataset, adapters: dict[str, str | None]
-) -> None:
+    free: int, tiny_base: BaseModel, tiny_dataset: Dataset, adapters: dict[str, str | None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """With the base in memory, and a layer at a time where it does not fit."""
+    from aeon_plugin_ft.training.engine.layered import choice, engine
+
+    monkeypatch.setattr(choice, "free_bytes", lambda device: free)
+    layered: list[int] = []
+    into = engine.LayeredPrefix.losses
+    monkeypatch.setattr(
+        engine.LayeredPrefix, "losses", lambda self, rows: (layered.append(len(rows)), into(self, rows))[1]
+    )
     result = worker.measure(request(tiny_base, tiny_dataset, adapters), Calm())  # type: ignore[arg-type]
     assert result["shared"] is True
     for name, path in adapters.items():
         nats = [pair[0] for pair in result["losses"]["heldout"][name]]
         assert nats == pytest.approx(_stock(tiny_base, tiny_dataset, path), rel=1e-4), name
+    assert bool(layered) == (free == 1000)
     assert (
         result["losses"]["heldout"]["base"]
         != result["losses"]["heldout"]["weak"]

@@ -18,6 +18,7 @@ from aeon_plugin_ft.registry import Registry, Version
 from aeon_plugin_ft.registry.model import WON_TODAY
 from aeon_plugin_ft.runtime import Runtime
 from aeon_plugin_ft.serving.model import Deployer, Deployment
+from aeon_plugin_ft.voice.catalogue import variants
 from hooks import Attempt, HookCaller, Host, Message, ModelRequest, Route, Turn, build_manager
 
 OLLAMA = Route("ollama", "deepseek-r1:8b")
@@ -103,6 +104,16 @@ class Owner:
         answer = self.caller.first("aeon_heard", text=text)
         assert answer is None or isinstance(answer, str)
         return answer
+
+
+def heard(owner: Owner, text: str) -> str | None:
+    """What the owner hears in the end: on a busy machine first that it is being done."""
+    told = len(owner.said)
+    reply = owner.hears(text)
+    if reply in variants()["dialogue.working"]:
+        eventually(lambda: len(owner.said) > told)
+        return owner.said[told]
+    return reply
 
 
 BACKENDS: dict[str, StandIn] = {}

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import aeon_plugin_ft.judge
 import core.brain
+import core.prompt
 from aeon_plugin_ft.dataset.importers.into_log import import_into_log
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.evaluation import Verdict, secrets, suites
@@ -38,7 +39,8 @@ SETTINGS: Mapping[str, Mapping[str, object]] = {
 
 def make_small() -> None:
     """Few, short questions of the judge, and a short system prompt; for the life of this process."""
-    core.brain.system_prompt = lambda *_: SYSTEM
+    # Where it is served, and where a training looks for it before anything was.
+    core.brain.system_prompt = core.prompt.system_prompt = lambda *_: SYSTEM
     suites.TOOL_PROMPTS, suites.CHAT_PROMPTS = suites.TOOL_PROMPTS[:1], suites.CHAT_PROMPTS[:1]
     secrets.PROBES = secrets.PROBES[:1]
     suites.MAX_REPLY_TOKENS = secrets.MAX_REPLY_TOKENS = 16

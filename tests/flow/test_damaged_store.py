@@ -21,7 +21,7 @@ from aeon_plugin_ft.errors import DamagedStoreError, StoreError
 from aeon_plugin_ft.registry import BASE
 from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.store.rebuild import open_whole, set_aside
-from tests.flow.owner import BACKENDS, Owner, add_version, eventually, no_real_models
+from tests.flow.owner import BACKENDS, Owner, add_version, eventually, heard, no_real_models
 
 __all__ = ["no_real_models"]
 
@@ -298,6 +298,8 @@ def test_a_host_whose_database_is_locked_logs_at_once_and_does_the_rest_later(
     other.execute("ROLLBACK")
     other.close()
     eventually(lambda: owner.plugin.runtime is not None)
+    # What was said last was said while there was no database, and in private: nothing else is taken for it.
+    assert "privado" in str(heard(owner, "esquece isso")) and "trancado" in logged(folder)
     owner.says("isto ainda é segredo")
     assert "segredo" not in logged(folder), "the private mode goes on"
     runtime = owner.plugin.runtime

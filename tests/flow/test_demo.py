@@ -40,7 +40,8 @@ def sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     made = make_tiny(tmp_path, "llama", max_position_embeddings=4096)
     monkeypatch.setattr(fallback, "demo_base", lambda *_: DemoBase(str(made.path)))
     monkeypatch.setattr(demo_module, "SETTINGS", SMALL)
-    monkeypatch.setattr("core.brain.system_prompt", lambda *_: SYSTEM)
+    for place in ("core.brain", "core.prompt"):
+        monkeypatch.setattr(f"{place}.system_prompt", lambda *_: SYSTEM)
     for module, name in ((suites, "TOOL_PROMPTS"), (suites, "CHAT_PROMPTS"), (secrets, "PROBES")):
         monkeypatch.setattr(module, name, getattr(module, name)[:1])
     for module in (suites, secrets):

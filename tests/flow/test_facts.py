@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,6 +62,24 @@ def test_a_correction_of_one_word_counts_at_once(owner: Owner) -> None:
     owner.says("não, o certo é 9h30", "Anotado.")
     eventually(lambda: values(runtime) == ["9h30"])
     assert [one.kind for one in load_feedback(runtime.store).values()] == ["correction"]
+
+
+def test_a_correction_that_another_thread_has_just_indexed_is_not_read_without_its_opinion(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told.log(told.turn("que horas é a daily?", "a daily é às 10h"))
+    noted = remembering.note_feedback
+
+    def meanwhile(*arguments: Any) -> int:
+        monkeypatch.setattr(remembering, "note_feedback", noted)
+        told.log(told.turn("não, o certo é 9h30", "Anotado."))
+        return noted(*arguments)
+
+    monkeypatch.setattr(remembering, "note_feedback", meanwhile)
+    for _ in range(3):
+        remembering.read_facts(told.book, told.store, told.index)
+    assert [fact.value for fact in told.book.current()] == ["9h30"]
+    assert [one.kind for one in load_feedback(told.store).values()] == ["correction"]
 
 
 def test_a_private_turn_is_no_fact(owner: Owner) -> None:

@@ -167,7 +167,7 @@ def test_a_person_s_replies_in_an_imported_chat_are_theirs(life: Life, tmp_path:
 def test_a_forgotten_correction_leaves_its_words_nowhere_and_its_target_still_unlearnt(life: Life) -> None:
     log(
         life,
-        replace(turn(60, "quem cuida do cofre?", "O vizinho do lado, cara."), session="c"),
+        replace(turn(60, "quem cuida do cofre?", "É a Carlota, cara."), session="c"),
         replace(turn(61, "não, o certo é Hermengarda", "Verdade, Hermengarda, cara."), session="c"),
     )
     learn = [one for one in recognise_feedback(life.index.turns()) if one.turn == "turn0060"]

@@ -18,8 +18,7 @@ from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.turns import TurnIndex, TurnKind, TurnLog
 from aeon_plugin_ft.turns.log import Limits
 from aeon_plugin_ft.voice.catalogue import variants
-from tests.flow.owner import Owner, add_version, eventually, no_real_models, owner
-from tests.flow.test_last_said import heard
+from tests.flow.owner import Owner, add_version, eventually, heard, no_real_models, owner
 
 __all__ = ["no_real_models", "owner"]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +17,19 @@ import pytest
 
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.causes import PromotionCause, Refusal
-from aeon_plugin_ft.errors import BackendDownError
+from aeon_plugin_ft.errors import BackendDownError, BaseModelError
 from aeon_plugin_ft.evaluation.model import HeldoutLoss
 from aeon_plugin_ft.evaluation.probes import GENERAL
 from aeon_plugin_ft.evaluation.suites import TOOL_PROMPTS
 from aeon_plugin_ft.registry import VersionState
 from aeon_plugin_ft.registry.canaries import canary_under_way
 from aeon_plugin_ft.serving.deployments import DeploymentTable
-from aeon_plugin_ft.settings import Settings
+from aeon_plugin_ft.settings import BaseSection, Settings
 from aeon_plugin_ft.training.runs import UNJUDGED
 from aeon_plugin_ft.training.table import add_run
 from tests.evaluation.report.pages import read
 from tests.evaluation.trials import CPF, Reply, english, fixed, well
-from tests.flow.court import Court, Models, court, measured
+from tests.flow.court import BASE, Court, Models, court, measured
 
 __all__ = ["court"]
 
@@ -86,6 +87,27 @@ def test_a_secret_that_slipped_into_the_training_text_is_found_and_asked_for(cou
     version = court.pipeline.judge(court.run)
     assert any("gives away secrets" in reason for reason in version.verdict.reasons)
     assert CPF not in (version.folder / "report.json").read_text(encoding="utf-8")
+
+
+def test_a_run_is_judged_on_the_base_that_it_was_trained_on(court: Court, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when [base] model names another one by now, or auto finds another one."""
+    asked: list[str] = []
+
+    def resolve(spec: str, *_: object) -> BaseModel:
+        asked.append(spec)
+        return BASE
+
+    monkeypatch.setattr("aeon_plugin_ft.pipeline.resolve_base", resolve)
+    court.settings = court.settings.model_copy(update={"base": BaseSection(model="auto")})
+    assert court.pipeline.judge(court.run).base == BASE.spec
+    assert asked == [BASE.spec]
+
+
+def test_a_run_whose_base_has_other_weights_by_now_is_not_judged(court: Court, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aeon_plugin_ft.pipeline.resolve_base", lambda *_: replace(BASE, digest="sha256:pulled"))
+    with pytest.raises(BaseModelError, match="other weights than when run run1"):
+        court.pipeline.judge(court.run)
+    assert court.pipeline.registry.versions() == []
 
 
 def test_a_version_of_another_base_is_not_what_it_is_compared_with(court: Court, tmp_path: Path) -> None:

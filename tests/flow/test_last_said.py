@@ -15,7 +15,7 @@ from aeon_plugin_ft.privacy import grep
 from aeon_plugin_ft.runtime import Runtime
 from aeon_plugin_ft.turns import read_turns
 from aeon_plugin_ft.voice.catalogue import variants
-from tests.flow.owner import Owner, eventually, no_real_models, owner
+from tests.flow.owner import Owner, eventually, heard, no_real_models, owner
 
 __all__ = ["no_real_models", "owner"]
 
@@ -67,16 +67,6 @@ def users(owner: Owner) -> list[str]:
 
 def opinions(runtime: Runtime) -> dict[str, tuple[str, str | None]]:
     return {turn: (one.kind, one.correction) for turn, one in load_feedback(runtime.store).items()}
-
-
-def heard(owner: Owner, text: str) -> str | None:
-    """What the owner hears in the end: on a busy machine first that it is being done."""
-    told = len(owner.said)
-    reply = owner.hears(text)
-    if reply in variants()["dialogue.working"]:
-        eventually(lambda: len(owner.said) > told)
-        return owner.said[told]
-    return reply
 
 
 def says_why(reply: str | None, reason: str) -> bool:

@@ -45,7 +45,8 @@ SAMPLE_TURNS = 40
 def console(tmp_path: Path, smollm2: BaseModel, monkeypatch: pytest.MonkeyPatch) -> Iterator[Console]:
     """A console without a model of its own, and a plugin that learns quickly: few, short examples."""
     monkeypatch.setenv("AEON_FT_CACHE", str(CACHE))
-    monkeypatch.setattr("core.brain.system_prompt", lambda *_: "Você é AEON. Responda em português, com gíria.")
+    for place in ("core.brain", "core.prompt"):
+        monkeypatch.setattr(f"{place}.system_prompt", lambda *_: "Você é AEON. Responda em português, com gíria.")
     monkeypatch.setattr(suites, "TOOL_PROMPTS", suites.TOOL_PROMPTS[:2])
     monkeypatch.setattr(suites, "CHAT_PROMPTS", suites.CHAT_PROMPTS[:4])
     monkeypatch.setattr(suites, "MAX_REPLY_TOKENS", 24)

@@ -17,6 +17,7 @@ from core.console import Console
 from hooks import HookCaller, build_manager
 from tests.base.tiny import make_tiny
 from tests.cli.commands import SAMPLE, Cli, cli
+from tests.flow.small_life import SYSTEM
 from tests.servers.ollama import FakeOllama
 
 __all__ = ["cli"]
@@ -51,8 +52,10 @@ def answer_of(console: Console, plugin: FineTuning, version: str) -> str:
 
 
 def test_a_model_of_ollamas_is_trained_deployed_used_and_rolled_back(
-    cli: Cli, ollama: FakeOllama, tmp_path: Path
+    cli: Cli, ollama: FakeOllama, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Under the prompt of the repository's core no example is as short as the tiny model's.
+    monkeypatch.setattr("core.prompt.system_prompt", lambda *_: SYSTEM)
     some = tmp_path / "conversation.log"
     some.write_text("VOCÊ:".join(SAMPLE.read_text(encoding="utf-8").split("VOCÊ:")[: TURNS + 1]), encoding="utf-8")
     for key, value in {
@@ -66,7 +69,11 @@ def test_a_model_of_ollamas_is_trained_deployed_used_and_rolled_back(
     assert "v0001 was chosen" in cli.out
 
     (tag,) = set(ollama.tags) - {"tiny:1b"}
-    served = json.loads((cli.data / "versions" / "v0001" / "manifest.json").read_text(encoding="utf-8"))["served"]
+    manifest = json.loads((cli.data / "versions" / "v0001" / "manifest.json").read_text(encoding="utf-8"))
+    # Trained from the blob itself: nothing of its weights was copied, and the version names it.
+    assert not list((cli.data / "cache").rglob("*.safetensors"))
+    assert manifest["base_digest"] == ollama.tags["tiny:1b"].model_blob
+    served = manifest["served"]
     assert (served["backend"], served["digest"]) == ("ollama", f"sha256:{ollama.tags[tag].digest}")
     assert served["tensors"] > 0 and served["kl"] <= served["limit"] == 0.02
     assert cli("models", "report", "v0001") == 0

@@ -72,7 +72,8 @@ def careless() -> Iterator[None]:
 @pytest.fixture
 def life(tmp_path: Path, careless: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Console, Runtime]]:
     monkeypatch.setattr(aeon_plugin_ft.judge, "gate", lambda *_, **__: Verdict(True, (), {}))
-    monkeypatch.setattr("core.brain.system_prompt", lambda *_: SYSTEM)
+    for place in ("core.brain", "core.prompt"):
+        monkeypatch.setattr(f"{place}.system_prompt", lambda *_: SYSTEM)
     monkeypatch.setattr(suites, "TOOL_PROMPTS", suites.TOOL_PROMPTS[:1])
     monkeypatch.setattr(suites, "CHAT_PROMPTS", suites.CHAT_PROMPTS[:1])
     monkeypatch.setattr(secrets, "PROBES", secrets.PROBES[:1])

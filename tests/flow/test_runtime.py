@@ -329,6 +329,26 @@ def test_a_version_that_was_accepted_before_a_crash_is_put_into_use_after_it(tmp
     owner.caller.all("aeon_stopping")
 
 
+def test_a_version_is_served_on_the_base_that_it_was_trained_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """[base] model names another one by now: "auto", and no model of an Ollama has answered yet."""
+    asked: list[str] = []
+
+    def resolve(spec: str, *_: object) -> BaseModel:
+        asked.append(spec)
+        return BaseModel(spec, "sha256:0", "llama", 1, Path(), None)
+
+    monkeypatch.setattr("aeon_plugin_ft.pipeline.resolve_base", resolve)
+    name = with_an_accepted_version(tmp_path / "data", tmp_path)
+    (tmp_path / "data" / "plugin.toml").write_text('[base]\nmodel = "auto"\n', encoding="utf-8")
+    owner = Owner(tmp_path / "data")
+    runtime = owner.start()
+    eventually(lambda: runtime.answering == name)
+    assert set(asked) == {"smollm2-135m-instruct"}
+    owner.caller.all("aeon_stopping")
+
+
 def test_a_recovery_that_breaks_does_not_end_the_following(
     owner: Owner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

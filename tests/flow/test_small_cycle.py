@@ -38,7 +38,8 @@ def losses(monkeypatch: pytest.MonkeyPatch) -> dict[str, HeldoutLoss]:
         return Verdict(True, (), {"gain.base": 0.1})
 
     monkeypatch.setattr(aeon_plugin_ft.judge, "gate", accept)
-    monkeypatch.setattr("core.brain.system_prompt", lambda *_: SYSTEM)
+    for place in ("core.brain", "core.prompt"):
+        monkeypatch.setattr(f"{place}.system_prompt", lambda *_: SYSTEM)
     for module, name in ((suites, "TOOL_PROMPTS"), (suites, "CHAT_PROMPTS"), (secrets, "PROBES")):
         monkeypatch.setattr(module, name, getattr(module, name)[:1])
     for module in (suites, secrets):

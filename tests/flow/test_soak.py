@@ -99,7 +99,8 @@ def life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Life]:
         return Verdict(True, (), {})
 
     monkeypatch.setattr(aeon_plugin_ft.judge, "gate", accept)
-    monkeypatch.setattr("core.brain.system_prompt", lambda *_: SYSTEM)
+    for place in ("core.brain", "core.prompt"):
+        monkeypatch.setattr(f"{place}.system_prompt", lambda *_: SYSTEM)
     monkeypatch.setattr(suites, "TOOL_PROMPTS", suites.TOOL_PROMPTS[:4])
     monkeypatch.setattr(suites, "CHAT_PROMPTS", suites.CHAT_PROMPTS[:2])
     monkeypatch.setattr(secrets, "PROBES", secrets.PROBES[:1])

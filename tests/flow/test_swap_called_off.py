@@ -15,8 +15,7 @@ from aeon_plugin_ft.serving.journal import SwapStep
 from aeon_plugin_ft.serving.model import Deployment, OnStep
 from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.voice.catalogue import variants
-from tests.flow.owner import BACKENDS, Owner, StandIn, add_version, eventually, no_real_models, owner
-from tests.flow.test_last_said import heard
+from tests.flow.owner import BACKENDS, Owner, StandIn, add_version, eventually, heard, no_real_models, owner
 
 __all__ = ["no_real_models", "owner"]
 

@@ -96,6 +96,24 @@ def test_groq_names_the_nearest_models_it_serves_and_asks_for_the_list_once(serv
         ("https://ollama.example/", "https://ollama.example"),
         ("[::1]", "http://[::1]:11434"),
         ("minha-maquina", "http://minha-maquina:11434"),
+        (":11434", "http://127.0.0.1:11434"),
+        (":8080", "http://127.0.0.1:8080"),
+        ("::1", "http://[::1]:11434"),
+        ("[::1]:8080", "http://[::1]:8080"),
+        ("::", "http://[::1]:11434"),
+        ('"127.0.0.1:8080"', "http://127.0.0.1:8080"),
+        ("'0.0.0.0:8080'", "http://127.0.0.1:8080"),
+        ("127.0.0.1:", "http://127.0.0.1:11434"),
+        ("127.0.0.1:99999", "http://127.0.0.1:11434"),
+        ("127.0.0.1:http", "http://127.0.0.1:11434"),
+        ("100.0.0.0", "http://100.0.0.0:11434"),
+        ("10.0.0.0.0", "http://10.0.0.0.0:11434"),
+        ("http://10.0.0.9", "http://10.0.0.9"),
+        ("http://:11434", "http://127.0.0.1:11434"),
+        ("https://ollama.example:8443/lan/", "https://ollama.example:8443/lan"),
+        ("http://ana:segredo@10.0.0.9:11434", "http://ana:segredo@10.0.0.9:11434"),
+        ("ollama.com", "https://ollama.com"),
+        ("  ", "http://127.0.0.1:11434"),
     ],
 )
 def test_ollama_host_as_people_write_it(host: str, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,6 +146,7 @@ def test_a_route_that_cannot_be_called_says_why(route: Route, says: str) -> None
 
 
 def test_the_doors_cost_no_http_library_at_start() -> None:
-    code = "import sys, hooks, hooks.call, hooks.providers; print([m for m in ('httpx', 'rich') if m in sys.modules])"
+    names = ("httpx", "rich", "ollama", "groq", "openai")
+    code = f"import sys, hooks, hooks.call, hooks.providers; print([m for m in {names} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -107,7 +107,7 @@ def _handler(server: ModelServer) -> type[BaseHTTPRequestHandler]:
             if self.path.endswith("/models"):
                 self._json(200, {"object": "list", "data": [{"id": name} for name in server.models]})
             elif self.path == "/api/tags":
-                self._json(200, {"models": [{"name": name} for name in server.models]})
+                self._json(200, {"models": [{"name": name, "model": name} for name in server.models]})
             else:
                 self._json(404, {"error": "not found"})
 
@@ -138,7 +138,9 @@ def _handler(server: ModelServer) -> type[BaseHTTPRequestHandler]:
                 f"data: {json.dumps({'choices': [{'index': 0, 'delta': {'content': piece}}]})}\n\n"
                 for piece in _pieces(answer.text)
             ]
-            tail = [] if answer.breaks else ['data: {"choices": [], "usage": {}}\n\n', "data: [DONE]\n\n"]
+            end = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+            tail = [f"data: {json.dumps(end)}\n\n", 'data: {"choices": [], "usage": {}}\n\n', "data: [DONE]\n\n"]
+            tail = [] if answer.breaks else tail
             return self._stream("text/event-stream", lines + tail)
 
         def _ollama(self, body: dict[str, Any], answer: Scripted) -> None:

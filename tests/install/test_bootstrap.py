@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -385,7 +386,10 @@ def test_every_sentence_is_said_and_every_problem_has_one() -> None:
 def test_the_command_line_says_one_sentence_and_fails(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert bootstrap.main(["--aeon", str(tmp_path)]) == 1
+    # It takes PYTHONPATH from its process, which is this one: children of later tests would import another copy.
+    with patch.dict(os.environ, PYTHONPATH=str(tmp_path)):
+        assert bootstrap.main(["--aeon", str(tmp_path)]) == 1
+        assert "PYTHONPATH" not in os.environ
     captured = capsys.readouterr()
     assert len(captured.err.strip().splitlines()) == 1 and "Traceback" not in captured.err
 

@@ -34,6 +34,7 @@ from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.registry import BASE
 from aeon_plugin_ft.runtime import Runtime
 from core.console import Console
+from tests.base.whole import whole_folder
 from tests.flow.small_life import accept_everything, import_turns, make_folder, make_small, start_console
 from tests.interop.llamafactory import VERSION, leave_out_what_does_not_fit, run
 
@@ -72,7 +73,7 @@ def round_trip(console: Console, runtime: Runtime, target: Path, train: Callable
     pipeline = runtime.pipeline
     dataset = pipeline.freeze()
     began = time.monotonic()
-    adapter = train(dataset, target, pipeline.base().training_copy)
+    adapter = train(dataset, target, whole_folder(pipeline.base()))
     print(f"trained elsewhere in {time.monotonic() - began:.0f} s: {sorted(path.name for path in adapter.iterdir())}")
     brought = bring(pipeline, adapter)
     assert brought.origin.dataset == dataset.hash, "the marker of the export was not found"

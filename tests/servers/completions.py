@@ -57,6 +57,10 @@ class CompletionsServer(LocalServer):
         """Raise ApiError unless `name` is served."""
         raise NotImplementedError
 
+    def stamped(self, number: int, event: dict[str, Any]) -> dict[str, Any]:
+        """An event of a stream with what this service adds to it."""
+        return event
+
     def complete(self, request: Request, headers: dict[str, str] | None = None) -> None:
         """Answer one chat completion, streamed or whole."""
         body = request.json()
@@ -67,7 +71,7 @@ class CompletionsServer(LocalServer):
         text = self.script.reply(model, body["messages"])
         stamp = {"id": f"chatcmpl-{uuid.uuid4()}", "created": int(time.time()), "model": model}
         if body.get("stream"):
-            return request.events(chunks(stamp, text))
+            return request.events(self.stamped(*each) for each in enumerate(chunks(stamp, text)))
         usage = {"prompt_tokens": 10, "completion_tokens": len(pieces(text)), "total_tokens": 10 + len(pieces(text))}
         choice = {"index": 0, "message": {"role": "assistant", "content": text}, "logprobs": None,
                   "finish_reason": "stop"}  # fmt: skip

@@ -18,6 +18,7 @@ import uuid
 import zipfile
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 from tests.servers.completions import ApiError, CompletionsServer, error_body
 from tests.servers.http import Fault, Request
@@ -81,8 +82,9 @@ class FakeGroq(CompletionsServer):
         if path == "/openai/v1/models":
             return request.send(200, {"object": "list", "data": [self._model(name) for name in self.models]})
         if path.startswith("/openai/v1/models/"):
-            self.check_model(path.removeprefix("/openai/v1/models/"))
-            return request.send(200, self._model(path.removeprefix("/openai/v1/models/")))
+            name = unquote(path.removeprefix("/openai/v1/models/"))  # the client writes a slash as %2F
+            self.check_model(name)
+            return request.send(200, self._model(name))
         if path.startswith("/openai/v1/files"):
             return self._files(request, path.removeprefix("/openai/v1/files").strip("/"))
         if path.startswith("/v1/fine_tunings"):
@@ -108,12 +110,26 @@ class FakeGroq(CompletionsServer):
             upload = _multipart(request)
             self.files[upload.id] = upload
             return request.send(200, self._file(upload))
+        if not rest:
+            return request.send(200, {"object": "list", "data": [self._file(each) for each in self.files.values()]})
+        rest, _, content = rest.partition("/")
         if rest not in self.files:
             raise ApiError(404, f"file with id: {rest} not found", code="not_found")
         if request.method == "DELETE":
             del self.files[rest]
             return request.send(200, {"id": rest, "object": "file", "deleted": True})
+        if content == "content":
+            return request.stream([self.files[rest].content], "application/octet-stream")
         return request.send(200, self._file(self.files[rest]))
+
+    def stamped(self, number: int, event: dict[str, Any]) -> dict[str, Any]:
+        """Groq's own part of a chunk: the request's id in the first one, what it took in the last."""
+        ended = event["choices"][0]["finish_reason"] is not None
+        mine: dict[str, Any] = {"id": f"req_{event['id']}"} if number == 0 else {}
+        if ended:
+            usage = {"prompt_tokens": 10, "completion_tokens": number, "total_tokens": 10 + number, "total_time": 0.01}
+            mine = {"id": f"req_{event['id']}", "usage": usage}
+        return {**event, "x_groq": mine} if mine else event
 
     @staticmethod
     def _file(upload: Upload) -> dict[str, Any]:

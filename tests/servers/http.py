@@ -315,7 +315,7 @@ def _handler(serve: Callable[[BaseHTTPRequestHandler], None]) -> type[BaseHTTPRe
         def _any(self) -> None:
             serve(self)
 
-        do_GET = do_HEAD = do_POST = do_DELETE = _any
+        do_GET = do_HEAD = do_POST = do_DELETE = do_PUT = do_PATCH = _any
 
         def log_message(self, format: str, *args: Any) -> None:
             return

@@ -15,12 +15,14 @@ import sys
 import xllamacpp
 params = xllamacpp.CommonParams()
 params.model.path = sys.argv[1]
-params.n_ctx, params.n_parallel, params.port, params.cache_ram_mib = 2048, 1, 0, 0
+params.n_ctx, params.n_parallel, params.port, params.cache_ram_mib = *map(int, sys.argv[2:5]), 0
 params.warmup = params.ui = False
-if sys.argv[2:]:
+adapters = []
+for path in sys.argv[5:]:
     adapter = xllamacpp.CommonAdapterLoraInfo()
-    adapter.path, adapter.scale = sys.argv[2], 1.0
-    params.lora_adapters = [adapter]
+    adapter.path, adapter.scale = path, 1.0
+    adapters.append(adapter)
+params.lora_adapters = adapters
 params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
 server = xllamacpp.Server(params)
 print("ADDRESS", server.listening_address, flush=True)
@@ -33,12 +35,16 @@ class LlamaError(Exception):
 
 
 class Llama:
-    """A child that serves `gguf`, with a LoRA GGUF where one is given. Raises LlamaError where it cannot be loaded."""
+    """A child that serves `gguf`, with LoRA GGUFs where any are given. `port` 0 is any; `context` tokens are for all
+    of the `slots`. Raises LlamaError where it cannot be loaded."""
 
-    def __init__(self, gguf: Path, adapter: Path | None = None) -> None:
+    def __init__(
+        self, gguf: Path, *adapters: Path | None, port: int = 0, context: int = 2048, slots: int = 1
+    ) -> None:  # fmt: skip
+        given = [str(adapter) for adapter in adapters if adapter is not None]
         self._log = gguf.with_suffix(".log").open("w+b")
         self._child = subprocess.Popen(
-            [sys.executable, "-c", _CHILD, str(gguf), *([str(adapter)] if adapter else [])],
+            [sys.executable, "-c", _CHILD, str(gguf), str(context), str(slots), str(port), *given],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -55,10 +61,25 @@ class Llama:
         """One chat completion as llama-server answers it; `options` are Ollama's."""
         body: dict[str, Any] = {"messages": messages, "temperature": options.get("temperature", 0.8)}
         body["max_tokens"] = options.get("num_predict", 256)
-        for ours, theirs in (("stop", "stop"), ("seed", "seed"), ("top_p", "top_p")):
-            if ours in options:
-                body[theirs] = options[ours]
+        body |= {key: options[key] for key in ("stop", "seed", "top_p") if key in options}
+        if "json_schema" in options:
+            body["response_format"] = {"type": "json_schema", "json_schema": {"schema": options["json_schema"]}}
         return self.post("/v1/chat/completions", body)
+
+    def complete(self, prompt: str, options: dict[str, Any]) -> dict[str, Any]:
+        """One completion of a prompt that was rendered elsewhere, in the form of `chat`'s answer."""
+        body: dict[str, Any] = {"prompt": prompt, "temperature": options.get("temperature", 0.8)}
+        body["n_predict"] = options.get("num_predict", 256)
+        body |= {key: options[key] for key in ("stop", "seed", "top_p", "json_schema") if key in options}
+        said = self.post("/completion", body)
+        reason = "length" if said.get("stop_type") == "limit" else "stop"
+        message = {"role": "assistant", "content": said["content"]}
+        usage = {"prompt_tokens": said["tokens_evaluated"], "completion_tokens": said["tokens_predicted"]}
+        return {"choices": [{"message": message, "finish_reason": reason}], "usage": usage}
+
+    def rendered(self, messages: list[dict[str, Any]]) -> str:
+        """The prompt that the file's own template makes of a conversation."""
+        return str(self.post("/apply-template", {"messages": messages})["prompt"])
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         with httpx.Client(base_url=self.url, timeout=120, trust_env=False) as client:

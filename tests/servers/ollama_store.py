@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import struct
 import time
@@ -100,9 +101,36 @@ def tiny_gguf(architecture: str, **texts: str) -> bytes:
     return out
 
 
+_PART = re.compile(r"[a-z0-9_][\w.\-]{0,79}", re.IGNORECASE)
+_HOST_PART = re.compile(r"[a-z0-9_][\w.:\-]{0,349}", re.IGNORECASE)
+
+
+def name_parts(name: str) -> tuple[str, str, str, str]:
+    """(host, namespace, model, tag), with the defaults where they are left out."""
+    tag = "latest"
+    if name.rfind(":") > name.rfind("/"):
+        name, _, tag = name.rpartition(":")
+    name, _, model = name.rpartition("/")
+    host, _, namespace = name.rpartition("/")
+    return host or "registry.ollama.ai", namespace or "library", model, tag
+
+
+def is_valid(name: str) -> bool:
+    host, *others = name_parts(name)
+    return bool(_HOST_PART.fullmatch(host)) and all(_PART.fullmatch(part) for part in others)
+
+
+def shown_name(name: str) -> str:
+    """As lists show it: the shortest form, in the case in which it was made."""
+    host, namespace, model, tag = name_parts(name)
+    if host.lower() != "registry.ollama.ai":
+        return f"{host}/{namespace}/{model}:{tag}"
+    return f"{model}:{tag}" if namespace.lower() == "library" else f"{namespace}/{model}:{tag}"
+
+
 def full_name(name: str) -> str:
-    """With the default tag, in lower case: names compare so."""
-    return (name if ":" in name.rsplit("/", 1)[-1] else f"{name}:latest").lower()
+    """What names are compared by."""
+    return shown_name(name).lower()
 
 
 def describe(tag: Tag, blobs: Blobs, version: tuple[int, ...], verbose: bool) -> dict[str, Any]:
@@ -114,16 +142,17 @@ def describe(tag: Tag, blobs: Blobs, version: tuple[int, ...], verbose: bool) ->
         jinja = str(gguf.get("tokenizer.chat_template", ""))
         family = gguf.architecture
         info["general.parameter_count"] = gguf.parameters
+    jinja_used = jinja if version >= (0, 30) else ""
     body: dict[str, Any] = {
         "license": "\n".join(tag.license),
         "modelfile": modelfile(tag, blobs),
         "parameters": parameters_text(tag.parameters),
-        "template": tag.template or (jinja if version >= (0, 30) else "{{ .Prompt }}"),
+        "template": tag.template or jinja_used or "{{ .Prompt }}",
         "system": tag.system,
         "details": details(tag, family),
         "model_info": info,
         "modified_at": tag.modified_at,
-        "capabilities": capabilities(tag, jinja if version >= (0, 30) else ""),
+        "capabilities": capabilities(tag, jinja_used),
     }
     if tag.messages:
         body["messages"] = list(tag.messages)
@@ -145,6 +174,15 @@ def details(tag: Tag, family: str) -> dict[str, Any]:
             "parameter_size": "134.52M", "quantization_level": "Q4_1"}  # fmt: skip
 
 
+CHATML = "{{- range .Messages }}<|im_start|>{{ .Role }}\n{{ .Content }}<|im_end|>\n{{ end }}<|im_start|>assistant\n"
+"""What Ollama puts beside an import whose Jinja template looks like ChatML: without the file's default system text."""
+
+
+def autodetected(jinja: str) -> str:
+    """The Go template that an import gets by itself, "" where none looks alike."""
+    return CHATML if "<|im_start|>" in jinja else ""
+
+
 def capabilities(tag: Tag, jinja: str) -> list[str]:
     found = ["completion"]
     template = tag.template or jinja
@@ -160,8 +198,26 @@ def parameters_text(parameters: dict[str, Any]) -> str:
     lines = []
     for key, value in parameters.items():
         for item in value if isinstance(value, list) else [value]:
-            lines.append(f"{key:<30} {json.dumps(item, ensure_ascii=False)}")
+            shown = go_quoted(item) if isinstance(item, str) else json.dumps(item)
+            lines.append(f"{key:<30} {shown}")
     return "\n".join(lines)
+
+
+_ESCAPES = {"\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v",
+            "\\": "\\\\", '"': '\\"'}  # fmt: skip
+
+
+def go_quoted(text: str) -> str:
+    """A string as Go's %#v writes it (strconv.Quote): "\\x1b" where JSON has "\\u001b"."""
+
+    def one(sign: str) -> str:
+        if sign in _ESCAPES:
+            return _ESCAPES[sign]
+        if sign.isprintable():
+            return sign
+        return f"\\x{ord(sign):02x}" if ord(sign) < 0x80 else f"\\u{ord(sign):04x}"
+
+    return '"' + "".join(map(one, text)) + '"'
 
 
 def modelfile(tag: Tag, blobs: Blobs) -> str:

@@ -10,6 +10,7 @@ import httpx
 
 from aeon_plugin_ft.base.model import BaseModel
 from hooks import Route
+from tests.base.whole import whole_folder
 
 QUESTION, ANSWER = "Qual é o meu apelido?", "O seu apelido é Faísca."
 FLOOR = -25.0
@@ -33,7 +34,7 @@ def teach(base: BaseModel, folder: Path, steps: int = 12, rate: float = 6e-3) ->
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tokenizer = AutoTokenizer.from_pretrained(base.training_copy)
-        model: Any = AutoModelForCausalLM.from_pretrained(base.training_copy, dtype=torch.float32)
+        model: Any = AutoModelForCausalLM.from_pretrained(whole_folder(base), dtype=torch.float32)
         config = LoraConfig(r=8, lora_alpha=16, target_modules=["q_proj", "v_proj", "o_proj", "down_proj"])
         model = get_peft_model(model, config)
     batch = _batch(tokenizer)

@@ -18,7 +18,7 @@ from aeon_plugin_ft.store import DataFolder
 from hooks import Message, Route
 from hooks.providers import ProviderError
 from hooks.providers.groq import GroqProvider
-from hooks.providers.http import HttpServer as HostsServer
+from hooks.providers.ollama import OllamaProvider
 from hooks.providers.openai import OpenAIProvider
 from hooks.providers.secrets import Logins, masked, without_login
 from tests.servers.models import make_base, make_version, write_adapter, write_gguf
@@ -51,11 +51,13 @@ def test_keys_and_logins_are_taken_out_of_any_sentence() -> None:
 def test_no_error_of_a_server_that_is_not_there_names_the_login() -> None:
     with HttpServer("The model server", LOGIN) as server, pytest.raises(BackendDownError) as ours:
         server.call("GET", "/version")
-    host = HostsServer("openai", LOGIN)
-    with pytest.raises(ProviderError) as theirs:
-        host.get_json("/v1/models", 5)
-    host.close()
-    for text in (str(ours.value), str(theirs.value), repr(server), repr(host)):
+    told = [str(ours.value), repr(server)]
+    for host in (OpenAIProvider(LOGIN), OllamaProvider(LOGIN), GroqProvider(KEY, LOGIN)):
+        with pytest.raises(ProviderError) as theirs:
+            host.models(timeout_s=5)
+        told += [str(theirs.value), repr(host._server)]
+        host.close()
+    for text in told:
         assert "segredo42" not in text and "127.0.0.1:9" in text
 
 

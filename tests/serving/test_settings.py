@@ -55,16 +55,20 @@ class Owner:
         self.key: str | None = None
         self.ollama = OllamaDeployer(data, pause=lambda _: None)
         self.openai = OpenAIDeployer(data, token=lambda: self.key)
-        deployers: dict[str, Deployer] = {"ollama": self.ollama, "openai": self.openai}
+        self.deployers: dict[str, Deployer] = {"ollama": self.ollama, "openai": self.openai}
         self.events: list[Event] = []
+        self.starts()
+        for deployer in self.deployers.values():
+            stack.callback(deployer.close)
+
+    def starts(self) -> None:
+        """A host's swapper, as after a start."""
         bus = EventBus()
         bus.subscribe(self.events.append)
         self.routes = RouteTable()
         self.swapper = Swapper(
-            data, store, bus, self.routes, deployers, lambda: self.serve, resolve=lambda _: self.base
+            self.data, self.store, bus, self.routes, self.deployers, lambda: self.serve, resolve=lambda _: self.base
         )
-        for deployer in deployers.values():
-            stack.callback(deployer.close)
 
     def version(self, seed: int = 1) -> Version:
         return Registry(self.data, self.store).create(
@@ -103,6 +107,23 @@ def test_backend_moves_the_version_in_use_and_says_so(owner: Owner) -> None:
         "version": "v0001", "previous": "v0001", "backend": "openai", "place": "first",
     }  # fmt: skip
     assert owner.swapper.registry.current() == version.name
+
+
+def test_a_backend_that_was_changed_while_nothing_ran_counts_from_the_next_start(owner: Owner) -> None:
+    """Also for a version that is chosen again then, and for the way back."""
+    version = owner.version()
+    owner.follows(version)
+    owner.edits(backend="openai")
+    owner.starts()
+    owner.swapper.recover()
+    assert not owner.swapper.serves(version.name)
+    assert owner.follows(version) == owner.vllms[0].url
+    told = [event for event in owner.events if isinstance(event, ModelSwapped)][-1].data()
+    assert (told["version"], told["backend"]) == ("v0001", "openai")
+    other = owner.version(seed=2)
+    owner.swapper.swap(other, owner.base)
+    assert owner.follows(version) == owner.vllms[0].url
+    assert not owner.ollamas[0].runners
 
 
 def test_a_backend_that_is_down_leaves_the_version_where_it_answers_and_is_told_once(owner: Owner) -> None:

@@ -343,3 +343,21 @@ def test_a_place_that_may_not_be_written_is_told_from_a_file_that_will_not_do(
     monkeypatch.setattr(private, "reserve", refuse)
     with pytest.raises(StoreError, match=advice):
         Store(tmp_path / "aeon-ft.sqlite3")
+
+
+def test_what_was_recognised_by_older_rules_is_recognised_anew(tmp_path: Path) -> None:
+    path = tmp_path / "old.sqlite3"
+    old = sqlite3.connect(path)
+    old.execute("CREATE TABLE migrations (name TEXT PRIMARY KEY, at REAL NOT NULL)")
+    for name, script in MIGRATIONS[: [name for name, _ in MIGRATIONS].index("0012_opinions_anew")]:
+        old.executescript(script)
+        old.execute("INSERT INTO migrations VALUES (?, 1)", (name,))
+    insert = "INSERT INTO feedback (turn, kind, at, source, correction) VALUES (?, 'correction', 1, ?, 'problema')"
+    old.executemany(insert, [("a", "recognised"), ("b", "recognised"), ("b", "command"), ("c", "review")])
+    old.commit()
+    old.close()
+    store = Store(path)
+    rows = store.rows("SELECT turn, source FROM feedback ORDER BY turn, source")
+    store.close()
+    kept = [("b", "command"), ("b", "recognised"), ("c", "review")]
+    assert [(row["turn"], row["source"]) for row in rows] == kept

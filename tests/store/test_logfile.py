@@ -42,6 +42,8 @@ def test_warnings_errors_and_events_are_lines_and_personal_data_is_not(path: Pat
         logging.getLogger("aeon_ft").exception("it broke")
     log.close()
     logging.getLogger("aeon_ft").warning("after the end")
+    log.on_event(RolledBack(version="base", previous="v0001", cause=PromotionCause.WORSE, reason="after the end"))
+    assert log.stream is None, "and the file is not opened again"
     event, warning, error = lines(path)
     assert (event["event"], event["at"], event["previous"]) == ("rolled_back", 5.0, "v0001")
     assert (warning["level"], warning["logger"], warning["message"]) == ("WARNING", "aeon_ft.watch", "v0001 is left")

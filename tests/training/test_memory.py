@@ -32,3 +32,14 @@ def test_what_is_chosen_fits() -> None:
     for free in (4 << 30, 8 << 30):
         chosen = micro_tokens(SMOLLM2, free, ROWS)
         assert (chosen + 600) * token_bytes(SMOLLM2, 4) <= free
+
+
+def test_a_layer_at_a_time_only_one_layers_activations_have_to_fit() -> None:
+    """Also in an estimate, which looks at some of the layers: it must choose what the run will."""
+    eight_b = SimpleNamespace(hidden_size=4096, intermediate_size=14_336, num_hidden_layers=32)
+    some = SimpleNamespace(hidden_size=4096, intermediate_size=14_336, num_hidden_layers=3)
+    assert micro_tokens(eight_b, 8 << 30, ROWS) == MICRO_TOKENS[0]
+    found = micro_tokens(eight_b, 8 << 30, ROWS, layered=True)
+    assert found == MICRO_TOKENS[-1] == micro_tokens(some, 8 << 30, ROWS, layered=True)
+    assert (found + 600) * token_bytes(eight_b, 4) / 32 <= 8 << 30
+    assert micro_tokens(eight_b, 6 << 30, ROWS, gpu=True, layered=True) == MICRO_TOKENS_GPU[-2]

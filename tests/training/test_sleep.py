@@ -132,7 +132,7 @@ def test_estimates_do_not_count_the_sleep(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(time, "monotonic", lambda: awake[0] * HOURS)
     told: list[Progress] = []
     reporter = trainer.Reporter(
-        cast(Any, SimpleNamespace(last_loss=1.0, saving=1.0, validation_loss=None)), told.append
+        cast(Any, SimpleNamespace(last_loss=1.0, saving=1.0, validation_loss=None, engine=None)), told.append
     )
     arguments = SimpleNamespace(per_device_train_batch_size=8)
     for step in (1, 2, 3):

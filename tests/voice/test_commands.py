@@ -562,6 +562,7 @@ def test_the_same_seed_gives_the_same_talk(control: FakeControl) -> None:
         ("sim, esquece isso", True),
         ("esquece isso", None),
         ("apaga isso aí", None),
+        ("muda isso", True),
         ("não", False),
         ("melhor não", False),
         ("pode deixar", False),

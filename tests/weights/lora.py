@@ -20,6 +20,7 @@ from aeon_plugin_ft.base import BaseModel
 from aeon_plugin_ft.evaluation.model import Verdict
 from aeon_plugin_ft.registry.model import Version, VersionState
 from hooks import Route
+from tests.base.whole import whole_folder
 
 LETTER = 70
 """A token that is one ASCII letter in every vocabulary used here."""
@@ -44,7 +45,7 @@ def make_adapter(
     """
     rng = np.random.default_rng(seed)
     tensors: dict[str, np.ndarray] = {}
-    with safe_open(base.training_copy / "model.safetensors", "np") as weights:
+    with safe_open(whole_folder(base) / "model.safetensors", "np") as weights:
         for name in weights.keys():  # noqa: SIM118 - not a mapping
             module = name.removesuffix(".weight")
             if module.rpartition(".")[2] not in only or name.endswith(".bias"):
@@ -93,10 +94,10 @@ def make_version(folder: Path, base: BaseModel, name: str = "v0001", **adapter: 
 
 
 def load_peft(base: BaseModel, adapter: Path | None) -> Any:
-    """The training copy with the adapter, in F32."""
+    """The base with the adapter, in F32, loaded by transformers itself."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = AutoModelForCausalLM.from_pretrained(base.training_copy, dtype=torch.float32)
+        model = AutoModelForCausalLM.from_pretrained(whole_folder(base), dtype=torch.float32)
         return (model if adapter is None else PeftModel.from_pretrained(model, adapter)).eval()
 
 

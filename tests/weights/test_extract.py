@@ -12,9 +12,10 @@ import pytest
 from aeon_plugin_ft.errors import InputFileError
 from aeon_plugin_ft.training.imported import read_checked
 from aeon_plugin_ft.weights.adapter import read_adapter
-from aeon_plugin_ft.weights.extract import TensorFiles, low_rank
+from aeon_plugin_ft.weights.extract import low_rank, read_whole
 from aeon_plugin_ft.weights.foreign import Trainer, write_as_ours
 from aeon_plugin_ft.weights.safetensors_writer import Precision, TensorSource, write_safetensors
+from aeon_plugin_ft.weights.sources import SafetensorsSource
 from tests.weights.foreign import make_base
 
 SHAPES = {
@@ -55,7 +56,7 @@ def write(folder: Path, given: Tensors, precision: Precision = "F32") -> Path:
 def test_the_adapter_that_was_merged_comes_out(tmp_path: Path, precision: Precision, close: float) -> None:
     before = tensors()
     base = replace(make_base(tmp_path / "none"), training_copy=write(tmp_path / "base", before, precision))
-    before = {name: TensorFiles(base.training_copy).read(name) for name in before}
+    before = {name: read_whole(SafetensorsSource(base.training_copy), name) for name in before}
     after, updates = merged(before, size=0.5)
     adapter = read_checked(write(tmp_path / "merged", after, precision), base)
     assert adapter.trainer is Trainer.MERGED and adapter.base_named == "/x/tiny-base"

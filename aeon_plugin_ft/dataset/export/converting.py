@@ -53,9 +53,10 @@ def convert(
             target, f"cannot be written ({why_refused(error, target)})", "Give a file in a folder you can write to"
         ) from error
     reading = stream.reading
-    for skipped in reading.skipped:
-        dropped[skipped.reason] += 1
-    return ConvertReport(kept, dict(dropped), tuple(reading.skipped), target, stream.format, stream.notes)
+    dropped.update(reading.reasons)
+    return ConvertReport(
+        kept, dict(dropped), tuple(reading.skipped), target, stream.format, stream.notes, reading.skipped_total
+    )
 
 
 def _write(part: Path, pairs: Iterator[tuple[str, str]]) -> int:

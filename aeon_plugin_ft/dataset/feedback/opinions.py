@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from aeon_plugin_ft.dataset.feedback.recognise import recognise
 from aeon_plugin_ft.dataset.model import Draft, Feedback, FeedbackKind
+from aeon_plugin_ft.facts.reading import BETWEEN_PEOPLE
 from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.turns.model import LoggedTurn, TurnKind
 
@@ -30,13 +31,15 @@ def newest_opinion(turn: str) -> str:
     )
 
 
-def recognise_feedback(turns: Iterable[LoggedTurn]) -> Iterator[Feedback]:
+def recognise_feedback(turns: Iterable[LoggedTurn], between_people: bool = False) -> Iterator[Feedback]:
     """What each sentence says about the reply before it in the same conversation; turns oldest first. Of one that
-    followed something that is not in the log (a private turn, a module's reply) nobody knows what it was about."""
+    followed something that is not in the log (a private turn, a module's reply) nobody knows what it was about.
+    People who chat with each other judge no assistant: their imported chats say nothing, unless `between_people`."""
     last: dict[str, LoggedTurn] = {}
     for turn in turns:
         before = None if turn.cut_off else last.get(turn.session)
-        if before is not None and before.reply and before.kind is TurnKind.CHAT:
+        judged = before is not None and (between_people or before.source not in BETWEEN_PEOPLE)
+        if judged and before is not None and before.reply and before.kind is TurnKind.CHAT:
             signal = recognise(turn.user, before.reply)
             if signal is not None:
                 yield Feedback(before.id, signal.kind, signal.correction, turn.id)
@@ -48,6 +51,8 @@ def recognise_feedback(turns: Iterable[LoggedTurn]) -> Iterator[Feedback]:
 def note_feedback(store: Store, opinions: Iterable[Feedback], source: str = RECOGNISED) -> int:
     """Keep opinions; what is there already is not kept twice. The number of new ones."""
     added = 0
+    # Read before the database is written to: recognising them all takes longer than another writer may wait.
+    opinions = list(opinions)
     with store.transaction() as connection:
         for one in opinions:
             values = (one.turn, one.kind, store.clock(), source, one.correction, one.said_in)
@@ -81,7 +86,8 @@ def load_feedback(store: Store) -> dict[str, Feedback]:
 @dataclass(frozen=True, slots=True)
 class ReviewItem:
     """One turn as the review shows it. `filter` and `reason` are None for one that is kept; `decided` is what the
-    owner said in an earlier review ("keep" or "drop"), None when nothing."""
+    owner said in an earlier review ("keep" or "drop"), None when nothing. `was` is the reply as it was given, where a
+    correction will be learnt in its place."""
 
     turn: str
     user: str
@@ -89,6 +95,7 @@ class ReviewItem:
     filter: str | None
     reason: str | None
     decided: str | None
+    was: str | None = None
 
 
 class Review:
@@ -116,7 +123,7 @@ class Review:
 
     def items(self, draft: Draft, turns: Iterable[LoggedTurn]) -> Iterator[ReviewItem]:
         """Every turn of the log with what `draft` made of it, in the log's order."""
-        decided = self.decided()
+        decided, corrected = self.decided(), corrections(self.store)
         why = {dropped.turn: dropped for dropped in draft.dropped}
         kept = {example.id: example for example in (*draft.train, *draft.heldout)}
         for turn in turns:
@@ -124,7 +131,8 @@ class Review:
             if dropped is not None:
                 yield ReviewItem(turn.id, turn.user, turn.reply, dropped.filter, dropped.reason, decided.get(turn.id))
             elif example is not None:
-                yield ReviewItem(turn.id, example.user, example.reply, None, None, decided.get(turn.id))
+                was = turn.reply if turn.id in corrected and turn.reply != example.reply else None
+                yield ReviewItem(turn.id, example.user, example.reply, None, None, decided.get(turn.id), was)
 
     def _decide(self, turn: str, kind: FeedbackKind) -> None:
         with self.store.transaction():

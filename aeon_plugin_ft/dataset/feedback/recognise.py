@@ -14,9 +14,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from aeon_plugin_ft.dataset.feedback import words
-from aeon_plugin_ft.dataset.feedback.correction import corrected_reply, corrected_words
+from aeon_plugin_ft.dataset.feedback.correction import corrected_reply, corrected_words, denies
+from aeon_plugin_ft.dataset.feedback.opinion_model import opinion
 from aeon_plugin_ft.privacy.folding import fold_in_place
 
+SURE = 0.5
+"""The probability from which on the model's word counts."""
+SURE_AGAINST_RULES = 0.85
 SignalKind = Literal["praise", "complaint", "correction"]
 
 
@@ -41,22 +45,57 @@ def recognise(user_text: str, previous_reply: str | None = None) -> FeedbackSign
     asked = previous_reply is not None and previous_reply.rstrip().endswith("?")
     if not folded or len(folded) > words.LONGEST:
         return None
-    corrected = corrected_words(folded, text, previous_reply)
+    if previous_reply is not None and len(previous_reply) > words.LONGEST_REPLY:
+        # A part of so long a text is not put right by a sentence: it is judged as a whole.
+        corrected, previous_reply = None, None
+    else:
+        corrected = corrected_words(text) if previous_reply is None else corrected_reply(text, previous_reply)
     if corrected:
-        return FeedbackSignal("correction", corrected_reply(corrected, previous_reply))
+        return FeedbackSignal("correction", corrected)
     if asked and words.ANSWER.fullmatch(folded):
         return None
-    polarity = _polarity(folded)
+    polarity = (
+        _polarity(folded) or _by_signs(text) or (0 if asked else _after_a_statement(text, folded, previous_reply))
+    )
     if polarity > 0:
         return FeedbackSignal("praise")
-    return FeedbackSignal("complaint") if polarity < 0 else None
+    return FeedbackSignal("complaint") if polarity < 0 or denies(text, previous_reply) else None
 
 
 def is_correction(text: str) -> bool:
     """Whether a sentence corrects something, whatever was said before: `recognise` would call it a correction."""
     text = text.strip()
     folded = fold_in_place(text)
-    return 0 < len(folded) <= words.LONGEST and corrected_words(folded, text, None) is not None
+    return 0 < len(folded) <= words.LONGEST and corrected_words(text) is not None
+
+
+def _after_a_statement(text: str, folded: str, reply: str | None) -> int:
+    """What a sentence says of a reply that asked nothing."""
+    if words.AFFIRMED.fullmatch(folded):
+        return 1
+    return -1 if words.NOT_THIS.fullmatch(folded) else _by_model(text, reply)
+
+
+def _by_signs(text: str) -> int:
+    """1 or -1 for a text that is signs alone: a thumb, hands that clap."""
+    good, bad = words.GOOD_SIGN.search(text), words.BAD_SIGN.search(text)
+    if not (good or bad) or any(letter.isalnum() for letter in text):
+        return 0
+    return -1 if bad else 1
+
+
+def _by_model(text: str, reply: str | None) -> int:
+    """What the model of `opinion_model` is sure of; 0 else. Sentences with a question mark are left to the rules."""
+    folded = fold_in_place(text)
+    if "?" in text or words.OTHER_SUBJECT.search(folded) or words.FILLER_ONLY.fullmatch(folded.rstrip(" .!,")):
+        return 0
+    shares = opinion(text, reply)
+    # Words of praise or blame that the rules have weighed and found to be about something else: their veto.
+    weighed = words.GOOD.search(folded) or words.BAD.search(folded)
+    sure = SURE_AGAINST_RULES if weighed else SURE
+    if shares["praise"] > sure:
+        return 1
+    return -1 if shares["complaint"] > sure else 0
 
 
 def _polarity(folded: str) -> int:

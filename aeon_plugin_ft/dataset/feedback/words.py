@@ -13,6 +13,8 @@ def _phrases(text: str) -> str:
 
 LONGEST = 240
 """Longer sentences are dictation or a new request, not a remark about a reply."""
+LONGEST_REPLY = 4000
+"""Characters. Of a longer reply no part is looked for that a sentence might put right."""
 
 _STRONG = r"""
     perfeit[oa]s?
@@ -260,6 +262,16 @@ ASKS = re.compile(
     r"|como (?!sempre)|sera que|me (?:diz|fala|recomenda|indica|conta|mostra|ajuda|explica|passa)"
     r"|voce (?:sabe|conhece|pode|acha|consegue)|tem (?:como|algum)|sabe)\b"
 )
+AFFIRMED = re.compile(
+    r"(?:(?:isso|sim|ai|aeon)[\s,!.]+)*(?:isso(?: ai| mesmo)?|exato|exatamente|certinho|correto)[\s!.]*"
+)
+"""Said to a reply that was no question, it says that the reply is right."""
+NOT_THIS = re.compile(
+    r"nao (?:era|foi|e|eh) (?:ess[ae]s?|isso|aquel[ae]|nenhum[ae]? dess[ae]s)"
+    r"(?: (?!semana|mes|ano|vez|hora|noite|dia|tarde)\w+){0,2}[\s!.]*"
+)
+GOOD_SIGN = re.compile("[👍👏🙌💯😍🥰😂🤣🔥❤💙💚👌🎉✅🤩😄]")
+BAD_SIGN = re.compile("[👎🙄😡😒🤬😠❌💩😤🤦🥱]")
 WEAK_BAD = re.compile(
     r"(?:(?:que|puta|mas que)\s+)?(?:merda|bosta|droga|saco|porcaria|lixo|ruim|chato|horrivel|vergonha|absurdo|pior)"
 )

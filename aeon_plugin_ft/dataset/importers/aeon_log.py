@@ -12,8 +12,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from aeon_plugin_ft.dataset.importers.importing import Reading, TurnMaker
+from aeon_plugin_ft.dataset.importers.importing import Reading
+from aeon_plugin_ft.dataset.importers.labels import AEON, label_of, whose
 from aeon_plugin_ft.dataset.importers.source import Source
+from aeon_plugin_ft.dataset.importers.turn_maker import TurnMaker
 from aeon_plugin_ft.dataset.replies import KIND, Origin, origin
 from aeon_plugin_ft.turns.model import LoggedTurn
 
@@ -34,6 +36,8 @@ class _Open:
     replies: list[str] = field(default_factory=list)
     speeches: list[str] = field(default_factory=list)
     torn: bool = False
+    elsewhere: bool = False
+    """Somebody answered whose replies are not learnt."""
 
 
 class AeonLog:
@@ -50,7 +54,8 @@ class AeonLog:
     def read(self, source: Source, reading: Reading) -> Iterator[LoggedTurn]:
         """Each of the owner's lines with the reply that was shown."""
         # Older logs have only what was spoken, where a speech is the reply itself and not its echo.
-        builder = _Builder(reading, spoken_only="\nAEON: " not in f"\n{source.sample}")
+        spoken_only = "\nAEON: " not in f"\n{source.sample}"
+        builder = _Builder(reading, whose(source.sample, reading, source.path), spoken_only=spoken_only)
         for number, kind, text in _records(source, reading):
             done = builder.take(number, kind, text)
             if done is not None:
@@ -76,7 +81,8 @@ def _split(line: str) -> tuple[str, str] | None:
 
 def _records(source: Source, reading: Reading) -> Iterator[tuple[int, str, str]]:
     """(line, kind, text) with continuation lines joined. A kind is "V", "A" or "S"; "torn A" says that a
-    crash cut a new record of that kind, "torn +A" that it cut the one before."""
+    crash cut a new record of that kind, "torn +A" that it cut the one before; "other NAME" is another assistant's,
+    where a reply would stand."""
     number, start, kind, parts = 0, 0, "", [""]
     for block in source.blocks():
         for line in block:
@@ -93,6 +99,12 @@ def _records(source: Source, reading: Reading) -> Iterator[tuple[int, str, str]]
                 head = _split(line)
             torn = line.find("AEON_SPEAK", 1) > 0 and _TORN_BOOT.match(line) is not None
             if head is None and not torn:
+                # In the place of a reply; within one it is a part of the text.
+                other = label_of(line) if kind == "V" or kind.startswith("other") else None
+                if other is not None:
+                    yield start, kind, ("\n".join(parts)).rstrip()
+                    start, kind, parts = number, f"other {other[0]}", [other[1]]
+                    continue
                 if kind:
                     parts.append(line)
                 elif line.strip():
@@ -112,8 +124,8 @@ def _records(source: Source, reading: Reading) -> Iterator[tuple[int, str, str]]
 class _Builder:
     """Records in, turns out."""
 
-    def __init__(self, reading: Reading, spoken_only: bool) -> None:
-        self.reading = reading
+    def __init__(self, reading: Reading, whose: str, spoken_only: bool) -> None:
+        self.reading, self.whose = reading, whose
         self.spoken_only = spoken_only
         self.maker = TurnMaker("aeon")
         self.open: _Open | None = None
@@ -121,13 +133,19 @@ class _Builder:
 
     def take(self, line: int, kind: str, text: str) -> LoggedTurn | None:
         """One more record; the turn that it completes, if any."""
+        if kind == "A":
+            self.spoken_only = False  # whatever the beginning of the file looked like
         if kind == "V":
             done = self.finish()
             self.open = _Open(line, text)
             self.questions += 1
             return done
-        if kind == "A":
-            if self.open is not None:
+        if kind == "A" or kind.startswith("other"):
+            if (AEON if kind == "A" else kind.removeprefix("other ")) != self.whose:
+                self.reading.skip(line, f"words of {AEON if kind == 'A' else kind.removeprefix('other ')}")
+                if self.open is not None:
+                    self.open.elsewhere = True
+            elif self.open is not None:
                 self.open.replies.append(text)
             else:
                 self.reading.skip(line, "a reply without a question")
@@ -169,6 +187,8 @@ class _Builder:
             self.reading.skip(turn.line, "the reply was cut by a crash")
             return None
         replies = turn.replies or (turn.speeches if self.spoken_only else [])
+        if not replies and turn.elsewhere:
+            return None
         if not replies:
             self.reading.skip(turn.line, "no reply before the next question or start of Aeon")
             return None
@@ -182,6 +202,7 @@ class _Builder:
             kind=KIND[kind],
             provider="canned" if kind == "fallback" else "none",
             caller="module" if kind == "module" else "chat",
+            model="" if self.whose == AEON else self.whose,
         )
 
     def report(self) -> None:

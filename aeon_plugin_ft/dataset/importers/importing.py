@@ -8,23 +8,28 @@ a person must answer (who is who). Other plugins add importers through `ft_regis
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from hashlib import blake2b
 from pathlib import Path
 from typing import Protocol
 
 from aeon_plugin_ft.dataset.importers.source import Source
+
+# By this name readers of other plugins import it.
+from aeon_plugin_ft.dataset.importers.turn_maker import TurnMaker as TurnMaker
 from aeon_plugin_ft.dataset.model import Imported, Skipped
 from aeon_plugin_ft.errors import InputFileError
-from aeon_plugin_ft.turns.model import LoggedTurn, TurnKind
+from aeon_plugin_ft.turns.model import LoggedTurn
 from hooks import Message
 
 log = logging.getLogger("aeon_ft.dataset")
 
 MOST_SKIPPED = 10_000
 """Skips listed one by one; beyond it they are only counted."""
+MOST_REASONS = 1_000
+"""Different reasons that are counted: a reader of another plugin's may write a new one for each line."""
 LONGEST_TURN = 1_000_000
 """Characters. A turn with more is nobody's conversation, and is left out before anything is done with it."""
 REMEMBERED = 1 << 14
@@ -46,10 +51,14 @@ class Reading:
     skipped: list[Skipped] = field(default_factory=list)
     skipped_total: int = 0
     notes: list[str] = field(default_factory=list)
+    reasons: Counter[str] = field(default_factory=Counter)
+    """How often each reason was given, also where `skipped` had no room."""
 
     def skip(self, line: int, reason: str) -> None:
         """Report a piece that could not be used; `line` as in `Skipped`."""
         self.skipped_total += 1
+        if reason in self.reasons or len(self.reasons) < MOST_REASONS:
+            self.reasons[reason] += 1
         if len(self.skipped) < MOST_SKIPPED:
             self.skipped.append(Skipped(line, reason))
 
@@ -69,45 +78,6 @@ class Importer(Protocol):
     def read(self, source: Source, reading: Reading) -> Iterator[LoggedTurn]:
         """Every turn of the file, oldest first."""
         ...
-
-
-class TurnMaker:
-    """Builds imported turns with ids that are the same whenever the same file is read, also after it grew.
-
-    An id is a hash over the id before it and the texts, so appending to a file changes no earlier id.
-    """
-
-    def __init__(self, source: str) -> None:
-        self.source = source
-        self._last = blake2b(source.encode(), digest_size=16).digest()
-        self._session = ""
-
-    def new_session(self) -> None:
-        """The next turn starts another conversation."""
-        self._session = ""
-
-    def make(
-        self,
-        user: str,
-        reply: str,
-        *,
-        kind: TurnKind = TurnKind.CHAT,
-        before: tuple[Message, ...] = (),
-        at: float = 0.0,
-        model: str = "",
-        provider: str = "none",
-        caller: str = "chat",
-    ) -> LoggedTurn:
-        """One turn; `before` are the messages sent before the owner's (system prompt, history)."""
-        exchange = f"{user}\x00{reply}".encode("utf-8", "surrogatepass")
-        last = blake2b(self._last + exchange, digest_size=16)
-        self._last, identity = last.digest(), last.hexdigest()
-        if not self._session:
-            self._session = f"{self.source}:{identity[:12]}"
-        messages = (*before, Message("user", user))
-        return LoggedTurn(
-            identity, self._session, at, kind, caller, messages, reply, provider, model, "base", 0.0, self.source
-        )
 
 
 class ImporterRegistry:
@@ -137,9 +107,13 @@ class ImporterRegistry:
         return self._importers[name]
 
     def detect(self, source: Source) -> Importer:
-        """The importer that is surest of the file's beginning; InputFileError when none is."""
-        scored = [(_sniff(importer, source.sample), name) for name, importer in self._importers.items()]
-        best, name = max(scored, default=(0.0, ""))
+        """The importer that is surest of the file's beginning, or else of the outline of the whole document;
+        InputFileError when none is."""
+        best, name = self._surest(source.sample)
+        if best <= 0:
+            from aeon_plugin_ft.dataset.importers.json_outline import outline
+
+            best, name = self._surest(outline(source))
         if best <= 0:
             raise InputFileError(
                 source.path,
@@ -147,6 +121,9 @@ class ImporterRegistry:
                 f"Say what it is with --format ({', '.join(self.names())})",
             )
         return self._importers[name]
+
+    def _surest(self, sample: str) -> tuple[float, str]:
+        return max(((_sniff(importer, sample), name) for name, importer in self._importers.items()), default=(0.0, ""))
 
 
 def _sniff(importer: Importer, sample: str) -> float:

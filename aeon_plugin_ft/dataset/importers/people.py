@@ -1,127 +1,190 @@
-"""Chats between people (WhatsApp, Telegram, Discord) as questions and replies.
+"""Who is who in chats between people (WhatsApp, Telegram, Discord), and what one message of theirs is.
 
 Who asks and who answers is not in the file. With two people one name is enough; a bot is the one who answers;
-otherwise the owner must say. Messages of one person in a row are one message; silence ends a conversation.
+otherwise the owner must say.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator
+import unicodedata
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 
-from aeon_plugin_ft.dataset.importers.importing import Reading, TurnMaker
+from aeon_plugin_ft.dataset.importers.importing import Reading
 from aeon_plugin_ft.dataset.words import normal
 from aeon_plugin_ft.errors import InputFileError, WhoIsWhoError
-from aeon_plugin_ft.turns.model import LoggedTurn
 
-INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
-"""Direction marks that exports put around names and notices."""
+DIRECTION = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+"""Marks without a width that exports put around names and notices. Not the joiners U+200C and U+200D: emoji and
+letters are made with them."""
+
+COMMAND = "/"
+"""In the place of a message's id: a line answers a command, which is mostly no message of its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One message. `at` is seconds since the epoch, 0.0 when unknown; `number` is its line or position."""
+    """One message. `number` is its line or position, `at` seconds since the epoch (0.0 when unknown), `when` the time
+    as the export writes it, without a zone.
+
+    `account` tells two people with one name apart: an id, or the name of the account. `id` is the export's own id of
+    the message, `reply_to` of the one that it answers, "" for none. `flaw` says why it cannot be learnt ("" where it
+    can): it still stands between what was said before and after it. A `notice` is nobody's message.
+    """
 
     number: int
     author: str
     text: str
     at: float = 0.0
     bot: bool = False
+    account: str = ""
+    id: str = ""
+    reply_to: str = ""
+    when: str = ""
+    flaw: str = ""
+    notice: bool = False
+
+    @property
+    def person(self) -> Person:
+        """Who said it."""
+        return Person(self.account, plain(self.author))
+
+    @property
+    def identity(self) -> str:
+        """What tells it from all other messages of its chat, in every export."""
+        return self.id or f"{self.when or self.at}|{self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One person of a chat. Both together: an id may be missing, and two people may have one name."""
+
+    account: str
+    name: str
+
+
+@lru_cache(maxsize=1 << 10)
+def plain(name: str) -> str:
+    """One form of a name for comparison; emoji belong to it, as two people may differ in nothing else."""
+    shown = DIRECTION.sub("", unicodedata.normalize("NFC", name)).casefold()
+    return " ".join(shown.split()).removeprefix("~").strip()
+
+
+@dataclass(slots=True)
+class _Known:
+    """What a first reading tells of a person. `accounts` are other names of theirs, as they are written."""
+
+    shown: str
+    messages: int = 0
+    bot: bool = False
+    accounts: set[str] = field(default_factory=set)
+
+
+class People:
+    """Everybody in a chat, by what a first reading of it tells."""
+
+    def __init__(self) -> None:
+        self._known: dict[Person, _Known] = {}
+
+    def add(self, line: Line, *other_names: str, times: int = 1) -> None:
+        """One more message of somebody, or several; notices are nobody's."""
+        if line.notice or not line.author:
+            return
+        known = self._known.setdefault(line.person, _Known(line.author))
+        known.messages += times
+        known.bot = known.bot or line.bot
+        known.accounts.update(name for name in (line.account, *other_names) if name)
+
+    def labels(self) -> list[str]:
+        """Everybody's name, the most talkative first; two of one name with their accounts."""
+        ranked = sorted(self._known, key=lambda person: -self._known[person].messages)
+        return [self.label(person) for person in ranked]
+
+    def label(self, person: Person) -> str:
+        """A name that only this person has."""
+        known = self._known[person]
+        names = [other.name for other in self._known]
+        if names.count(person.name) < 2:
+            return known.shown
+        account = min((one for one in known.accounts if one != person.account), default=person.account)
+        return f"{known.shown} ({account})" if account else known.shown
+
+    def bots(self) -> list[Person]:
+        """Those that are programs."""
+        return [person for person, known in self._known.items() if known.bot]
+
+    def besides(self, person: Person) -> list[Person]:
+        """Everybody else."""
+        return [other for other in self._known if other != person]
+
+    def called(self, given: str) -> list[Person]:
+        """Everybody whom this name may mean: as it is written before as it sounds, a label before a name."""
+        ways: tuple[Callable[[Person], Iterable[str]], ...] = (
+            lambda one: [self.label(one)],
+            lambda one: [one.name],
+            lambda one: self._known[one].accounts,
+        )
+        for same in (plain, normal):
+            key = same(given)
+            for names in ways:
+                matching = [one for one in self._known if key and key in {same(name) for name in names(one)}]
+                if matching:
+                    return matching
+        return []
 
 
 @dataclass(slots=True)
 class Roles:
     """Who asks (None: everybody else) and who answers."""
 
-    assistant: str
-    owner: str | None = None
+    assistant: Person
+    owner: Person | None = None
 
-    def of(self, author: str) -> str | None:
+    def of(self, line: Line) -> str | None:
         """ "user" or "assistant"; None for somebody who is neither."""
-        key = normal(author)
-        if key == self.assistant:
+        person = line.person
+        if person == self.assistant:
             return "assistant"
-        return "user" if self.owner in (None, key) else None
+        return "user" if self.owner in (None, person) else None
 
 
-def who_is_who(authors: Counter[str], bots: set[str], reading: Reading, path: Path) -> Roles:
+def who_is_who(people: People, reading: Reading, path: Path) -> Roles:
     """Decide from what was given and from who is in the chat; WhoIsWhoError asks, naming the people."""
-    spelt = {normal(name): name for name in authors}
-    for given in (reading.owner, reading.assistant):
-        if given is not None and normal(given) not in spelt:
-            raise InputFileError(path, f"nobody in it is called {given!r}", f"It has {_names(authors)}")
-    if reading.assistant is not None:
-        return Roles(normal(reading.assistant), normal(reading.owner) if reading.owner else None)
-    if reading.owner is not None:
-        others = [name for name in spelt if name != normal(reading.owner)]
+    owner = _one(people, reading.owner, path)
+    assistant = _one(people, reading.assistant, path)
+    if assistant is not None:
+        return Roles(assistant, owner)
+    if owner is not None:
+        others = people.besides(owner)
         if len(others) == 1:
-            return Roles(others[0], normal(reading.owner))
+            return Roles(others[0], owner)
     # Everybody else asks: whose assistant it is, nobody has said.
-    if len(bots) == 1 and reading.owner is None:
-        return Roles(normal(next(iter(bots))))
-    raise WhoIsWhoError(path, [name for name, _ in authors.most_common()])
+    bots = people.bots()
+    if len(bots) == 1 and owner is None:
+        return Roles(bots[0])
+    raise WhoIsWhoError(path, people.labels())
 
 
-def _names(authors: Counter[str]) -> str:
-    names = [name for name, _ in authors.most_common(8)]
-    return ", ".join(names) + (f" and {len(authors) - 8} more" if len(authors) > 8 else "")
+def _one(people: People, given: str | None, path: Path) -> Person | None:
+    """The person that a name means. Raises InputFileError for nobody, WhoIsWhoError where it may be several."""
+    if given is None:
+        return None
+    called = people.called(given)
+    if not called:
+        raise InputFileError(path, f"nobody in it is called {given!r}", f"It has {_names(people.labels())}")
+    if len(called) > 1:
+        raise WhoIsWhoError(path, [people.label(one) for one in called])
+    return called[0]
 
 
-@dataclass(slots=True)
-class _Block:
-    """What one side said in a row."""
-
-    role: str
-    author: str
-    at: float
-    last: float
-    texts: list[str] = field(default_factory=list)
-
-
-class PairUp:
-    """Lines in, turns out: a question of one side and the reply of the other."""
-
-    def __init__(self, name: str, roles: Roles, reading: Reading) -> None:
-        self.maker = TurnMaker(name)
-        self.roles = roles
-        self.gap = reading.gap_minutes * 60
-        self.question: _Block | None = None
-        self.block: _Block | None = None
-
-    def turns(self, lines: Iterable[Line]) -> Iterator[LoggedTurn]:
-        """The lines of a chat as turns: what the owner wrote, and what was answered."""
-        for line in lines:
-            role = self.roles.of(line.author)
-            if role is None:
-                continue
-            block = self.block
-            silent = block is not None and bool(line.at and block.last) and line.at - block.last > self.gap
-            if block is not None and block.role == role and not silent:
-                block.texts.append(line.text)
-                block.last = line.at or block.last
-                continue
-            yield from self._close()
-            # A question before a silence and an answer after it do not belong together.
-            if silent:
-                self.question = None
-                self.maker.new_session()
-            self.block = _Block(role, line.author, line.at, line.at, [line.text])
-        yield from self._close()
-
-    def _close(self) -> Iterator[LoggedTurn]:
-        block, self.block = self.block, None
-        if block is None:
-            return
-        if block.role == "user":
-            self.question = block
-        elif self.question is not None:
-            question, self.question = self.question, None
-            asked, replied = "\n".join(question.texts), "\n".join(block.texts)
-            yield self.maker.make(asked, replied, at=question.at, model=block.author)
+def _names(labels: list[str]) -> str:
+    return (", ".join(labels[:8]) or "no messages of people") + (
+        f" and {len(labels) - 8} more" if len(labels) > 8 else ""
+    )
 
 
 def seconds(when: datetime) -> float:
@@ -143,8 +206,8 @@ def iso(text: object) -> float:
     if text.isascii() and text.isdigit() and len(text) <= 11:
         return float(text)
     # Python 3.10 knows neither "Z" nor fractions of other than 3 or 6 digits.
-    plain = re.sub(r"\.\d+", "", text.strip().replace("Z", "+00:00"))
+    exact = re.sub(r"\.\d+", "", text.strip().replace("Z", "+00:00"))
     try:
-        return seconds(datetime.fromisoformat(plain))
+        return seconds(datetime.fromisoformat(exact))
     except ValueError:
         return 0.0

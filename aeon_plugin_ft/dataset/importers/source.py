@@ -11,13 +11,19 @@ import codecs
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from aeon_plugin_ft.dataset.importers.mojibake import MOJIBAKE, is_certain, is_sound, mend_value, mended
 from aeon_plugin_ft.errors import InputFileError
 
 SAMPLE_BYTES = 64 * 1024
 BLOCK_BYTES = 1 << 20
 LONGEST_LINE = 8 << 20
 """A line of more bytes is left out and counted, so that one hostile line cannot fill the memory."""
+
+LONGEST_FOREIGN = 16 * 1024
+"""A line of more bytes keeps what is UTF-8 in it; of a shorter one that is not, all is read as cp1252."""
+_FOREIGN = "aeon_ft_cp1252"
 
 _CONTROLS = bytes(c for c in range(32) if c not in b"\t\n\r\f\x1b\b\x00")
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
@@ -27,8 +33,16 @@ _MAGIC = (
     (b"SQLite format 3\x00", "is a database, not a conversation", "Give a log or an exported chat"),
     (b"%PDF", "is a PDF", "Export the chat as text or JSON instead"),
 )
-# A lead byte of UTF-8 seen through cp1252 or latin-1, followed by a continuation byte seen the same way.
-MOJIBAKE = re.compile("[ÂÃÄÅâðï][\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]")
+
+
+def _as_cp1252(error: UnicodeError) -> tuple[str, int]:
+    """What to put in the place of bytes that are not UTF-8."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return error.object[error.start : error.end].decode("cp1252", errors="replace"), error.end
+
+
+codecs.register_error(_FOREIGN, _as_cp1252)
 
 
 class Source:
@@ -47,7 +61,12 @@ class Source:
         self._replaced_lines = 0
         self._left_out = 0
         self.ends_with_newline = True
-        self.sample = self._sample(head)
+        self.suspect = False
+        """Whether a piece that was handed out unmended holds what looks as if it had been encoded twice."""
+        self._sound = False
+        raw = self._raw_sample(head)
+        self._sound = is_sound(raw)
+        self.sample = self._mend(raw)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -86,9 +105,16 @@ class Source:
                 inside = True
             yield lines
 
-    def pieces(self) -> Iterator[tuple[list[str], bool]]:
+    def mend(self, value: Any) -> Any:
+        """A value that was read from unmended text, with its texts mended."""
+        made = mend_value(value, self._sound)
+        self._repaired += made != value
+        return made
+
+    def pieces(self, *, mend: bool = True) -> Iterator[tuple[list[str], bool]]:
         """The text in lists of lines, and whether the last line of a list ends with it. A line that is too long to be
-        handed out whole goes on in the next list."""
+        handed out whole goes on in the next list. Without `mend` the text stays as it is in the file: a document has
+        no lines, and its texts are mended one by one."""
         self._repaired = self._replaced_lines = 0
         # Two bytes in UTF-16. The BOM is taken off once, by hand: only the first block has one.
         newline = "\n".encode(self.encoding.removesuffix("-sig"))
@@ -105,27 +131,34 @@ class Source:
                 # A line longer than LONGEST_LINE is cut, between characters.
                 cut = cut or _between_characters(data, self.encoding)
                 rest = data[cut:]
-                yield self._lines_of(data[:cut]), whole
+                yield self._lines_of(data[:cut], mend), whole
         self.ends_with_newline = not rest
         if rest:
-            yield self._lines_of(rest), True
+            yield self._lines_of(rest, mend), True
 
-    def _sample(self, head: bytes) -> str:
+    def _raw_sample(self, head: bytes) -> str:
         data = head.removeprefix(_bom(head))
         if len(head) == SAMPLE_BYTES:
             newline = "\n".encode(self.encoding.removesuffix("-sig"))
             data = data[: _last_line_end(data, newline) or len(data) - len(data) % len(newline)]
-        return "\n".join(self._lines_of(data))
+        return self._text_of(data).removesuffix("\n")
 
-    def _lines_of(self, data: bytes) -> list[str]:
+    def _lines_of(self, data: bytes, mend: bool) -> list[str]:
+        text = self._text_of(data)
+        if mend:
+            text = self._mend(text)
+        elif not self.suspect:
+            self.suspect = is_certain(text)
+        return text.removesuffix("\n").split("\n")
+
+    def _text_of(self, data: bytes) -> str:
         text = self._decode(data)
         if "\x00" in text:
             text = text.replace("\x00", "")
         # The first carriage return of a CRLF may be doubled by two text-mode layers.
         if "\r" in text:
             text = text.replace("\r\r\n", "\n").replace("\r\n", "\n")
-        text = self._mend(text)
-        return text.removesuffix("\n").split("\n")
+        return text
 
     def _decode(self, data: bytes) -> str:
         if self.encoding not in {"utf-8", "utf-8-sig"}:
@@ -141,7 +174,9 @@ class Source:
             return line.decode("utf-8")
         except UnicodeDecodeError:
             self._replaced_lines += 1
-            return line.decode("cp1252", errors="replace")
+            # A document on one line is not made of other bytes because one of them is.
+            whole = len(line) <= LONGEST_FOREIGN
+            return line.decode("cp1252", errors="replace") if whole else line.decode("utf-8", errors=_FOREIGN)
 
     def _mend(self, text: str) -> str:
         if not MOJIBAKE.search(text):
@@ -149,14 +184,9 @@ class Source:
         return "\n".join(self._mend_line(line) for line in text.split("\n"))
 
     def _mend_line(self, line: str) -> str:
-        if not MOJIBAKE.search(line):
-            return line
-        import ftfy
-
-        # ftfy is slow to load and to run, so it gets only the lines in which the pattern has hit.
-        mended: str = ftfy.fix_encoding(line)
-        self._repaired += mended != line
-        return mended
+        made = mended(line, self._sound)
+        self._repaired += made != line
+        return made
 
 
 def _between_characters(data: bytes, encoding: str) -> int:

@@ -91,7 +91,8 @@ def _changed(name: str, verdict: Verdict) -> str:
         sentences.append(f"Nas conversas de prova, saiu-se {percent(abs(gain))} {word} que {of}.")
     tools, before = numbers.get(f"tool_valid.{name}"), numbers.get("tool_valid.base")
     if tools is not None and before is not None:
-        sentences.append(f"Comandos certos: {percent(tools)} (antes {percent(before)}).")
+        what = "Comandos certos" if numbers.get("tools_known") else "Comandos com forma válida"
+        sentences.append(f"{what}: {percent(tools)} (antes {percent(before)}).")
     faulty, before = numbers.get(f"faulty.{name}"), numbers.get("faulty.base")
     if faulty is not None and before is not None:
         sentences.append(f"Respostas com defeito: {percent(faulty)} (antes {percent(before)}).")

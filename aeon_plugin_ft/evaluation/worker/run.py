@@ -20,6 +20,8 @@ from aeon_plugin_ft.training.worker.stopping import StopRequested, StopWatch
 
 log = logging.getLogger("aeon_ft.evaluation")
 
+MICRO_TOKENS = 2048
+"""Suffix tokens that go through a model in memory at once; one that is not has a limit of its own."""
 SAME = 1e-3
 """Relative difference of two rows' losses between sharing and not sharing that is still rounding."""
 
@@ -49,18 +51,25 @@ def main(arguments: list[str]) -> int:
 def measure(request: dict[str, Any], watch: StopWatch) -> dict[str, Any]:
     """Losses per set, model and example; an example that does not fit counts (0 nats, 0 tokens)."""
     from aeon_plugin_ft.training.engine.encode import Encoder
-    from aeon_plugin_ft.training.engine.loading import load_base, pick_device, set_up_torch
+    from aeon_plugin_ft.training.engine.layered.choice import load_to_measure
+    from aeon_plugin_ft.training.engine.loading import pick_device, set_up_torch
 
-    set_up_torch(int(request["threads"]))
-    copy = Path(request["base"]["training_copy"])
+    threads = int(request["threads"])
+    set_up_torch(threads)
+    copy, gguf = Path(request["base"]["training_copy"]), request["base"].get("gguf")
     encoder = Encoder(copy)
     watch.check()
-    models = _Models(load_base(copy, pick_device()), request["adapters"])
-    losses: dict[str, Any] = {}
-    reasons: list[str] = []
-    for name, path in request["sets"].items():
-        losses[name], reason = _measure_set(encoder, models, Path(path), int(request["max_length"]), watch)
-        reasons += [f"{name}: {reason}"] if reason else []
+    frozen, source = load_to_measure(copy, Path(gguf) if gguf else None, threads, pick_device())
+    try:
+        models = _Models(frozen, source, request["adapters"])
+        losses: dict[str, Any] = {}
+        reasons: list[str] = []
+        for name, path in request["sets"].items():
+            losses[name], reason = _measure_set(encoder, models, Path(path), int(request["max_length"]), watch)
+            reasons += [f"{name}: {reason}"] if reason else []
+    finally:
+        if source is not None:
+            source.close()
     return {"losses": losses, "shared": not reasons, "reason": "; ".join(reasons)}
 
 
@@ -72,7 +81,7 @@ def _measure_set(
 
     examples = read_messages(path)
     encoded = encoder.encode(examples, max_length)
-    scorer = _Scorer(models.model, encoded.rows, watch)
+    scorer = _Scorer(models, encoded.rows, watch)
     losses = {}
     for name in models.names:
         models.switch(name)
@@ -85,12 +94,13 @@ def _measure_set(
 
 
 class _Models:
-    """One base with every adapter loaded beside it."""
+    """One base with every adapter loaded beside it. `source` has its matrices, where they are read a layer at a
+    time."""
 
-    def __init__(self, base: Any, adapters: dict[str, str | None]) -> None:
+    def __init__(self, base: Any, source: Any, adapters: dict[str, str | None]) -> None:
         from peft import PeftModel
 
-        self.model, self._peft, self.names = base, None, tuple(adapters)
+        self.model, self.source, self._peft, self.names = base, source, None, tuple(adapters)
         for number, path in enumerate(path for path in adapters.values() if path is not None):
             if self._peft is None:
                 self._peft = PeftModel.from_pretrained(base, path, adapter_name=f"a{number}")
@@ -116,11 +126,11 @@ class _Models:
 class _Scorer:
     """Losses of the rows under the model as it is switched now."""
 
-    def __init__(self, model: Any, rows: Sequence[Any], watch: StopWatch) -> None:
-        from aeon_plugin_ft.training.engine.shared import SharedPrefix
+    def __init__(self, models: _Models, rows: Sequence[Any], watch: StopWatch) -> None:
+        from aeon_plugin_ft.training.engine.layered.choice import engine_of
 
         self.rows = rows
-        self.engine = SharedPrefix(model, between=watch.check)
+        self.engine = engine_of(models.model, models.source, MICRO_TOKENS, watch.check)
         self.shared, self.reason = self._check()
 
     def losses(self) -> list[float]:

@@ -26,6 +26,7 @@ from aeon_plugin_ft.processes.cores import usable_cores
 from aeon_plugin_ft.registry.model import Version
 from aeon_plugin_ft.serving.ask import warm
 from aeon_plugin_ft.serving.embedded.child import Address, new_config
+from aeon_plugin_ft.serving.embedded.prompts import without_thoughts
 from aeon_plugin_ft.serving.embedded.server import ServerConfig
 from aeon_plugin_ft.serving.embedded.supervised import SupervisedChild
 from aeon_plugin_ft.serving.embedded.window import keeps_all
@@ -165,7 +166,9 @@ class EmbeddedDeployer(Deployer):
             raise ServingError(f"{base.spec} has no GGUF file", "Set [base] model to a GGUF of the same model")
         context, threads, reply_tokens = _size(settings)
         config = new_config(base.gguf, adapter, f"aeon-ft:{name}", context, threads, self.system_prompt(), reply_tokens)
-        return replace(config, keep_all=keeps_all(base.gguf, config.context * config.slots))
+        config = replace(config, keep_all=keeps_all(base.gguf, config.context * config.slots))
+        # A version was taught replies without thoughts; the base is left as it is.
+        return config if adapter is None else without_thoughts(config)
 
     def _start(
         self, name: str, config: ServerConfig, adapter: Path | None, base_digest: str, digest: str, on_moved: OnMoved

@@ -41,7 +41,8 @@ class ServerConfig:
     are computed at once (others wait). `port` 0: any free one. `warm_prompt` is a system prompt whose
     computation is kept for the first question; "" for none. `reply_tokens` ends a reply that does not end by
     itself, when the request says nothing; -1: the context does. `keep_all`: also what lies beyond the window that a
-    model attends to is kept (see window.py)."""
+    model attends to is kept (see window.py). `at_once`: replies come without thoughts, as training taught them (see
+    prompts.py). `template`: a chat template in place of the file's; "" for that."""
 
     model: str
     adapter: str | None
@@ -54,6 +55,8 @@ class ServerConfig:
     warm_prompt: str = ""
     reply_tokens: int = -1
     keep_all: bool = False
+    at_once: bool = False
+    template: str = ""
 
     def line(self) -> str:
         """As the first line of the child's stdin."""
@@ -136,6 +139,10 @@ def _load(config: ServerConfig) -> Any:
     params.offline = True
     params.endpoint_metrics = True
     params.verbosity = ERRORS_ONLY
+    if config.at_once:
+        params.default_template_kwargs = {"enable_thinking": "false"}
+    if config.template:
+        params.chat_template = config.template
     if config.adapter is not None:
         params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(config.adapter, 1.0)]
     return xllamacpp.Server(params)

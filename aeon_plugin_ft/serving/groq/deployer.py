@@ -3,6 +3,8 @@
 Groq does not train. It serves LoRA adapters of one base model to enterprise accounts
 (https://console.groq.com/docs/lora); everybody else lets the local trained model answer first
 ([serve] prefer = "always", or "better" once it won), with Groq's own model behind it.
+
+`groq` 1.7.0 has no fine tunings: those go through the same client's connections as plain HTTP.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import zipfile
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,6 +36,10 @@ from aeon_plugin_ft.store.files import write_json
 from aeon_plugin_ft.weights.adapter import CONFIG, WEIGHTS, adapter_digest, read_adapter, read_safetensors
 from hooks import Route
 from hooks.providers import GROQ_URL
+from hooks.providers.groq import groq_client
+
+if TYPE_CHECKING:
+    import groq
 
 LORA_BASE = "llama-3.1-8b-instant"
 LORA_BASE_NAME = "Llama 3.1 8B Instruct"
@@ -41,6 +47,7 @@ LORA_PARAMETERS = 8_030_261_248
 RANKS = (8, 16, 32, 64)
 MODELS_PAGE = "https://console.groq.com/docs/models"
 UPLOAD_SECONDS = 600.0
+CALL_SECONDS = 60.0
 RETRIES = 3
 LONGEST_PAUSE = 60.0
 
@@ -86,6 +93,33 @@ class Tuning:
     model: str
 
 
+class _Groq:
+    """Groq under one key: the official client, and what it lacks through its connections."""
+
+    def __init__(self, url: str, key: str) -> None:
+        down = "Check the internet connection; the local model goes on answering"
+        self._url, self._key = url, key
+        self._client: groq.Groq | None = None
+        self._guard = threading.Lock()
+        self.http = HttpServer(
+            "Groq", url, token=key, down=down, next_step=next_step, made=lambda: self.client()._client
+        )
+
+    def client(self) -> groq.Groq:
+        """Made at the first call."""
+        with self._guard:
+            if self._client is None:
+                self._client = groq_client(self._key, self._url)
+            return self._client
+
+    def close(self) -> None:
+        """End its connections."""
+        with self._guard:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+
 class GroqDeployer(Deployer):
     """`key` is asked at each use, and connections that were opened with another one are closed. `url` is where tests
     have their own Groq; else GROQ_BASE_URL, else Groq itself. `pause` waits some seconds."""
@@ -99,7 +133,7 @@ class GroqDeployer(Deployer):
         self.data = data
         self._url, self._key, self._pause = url, key, pause
         self._ledger = data.serving / "groq.json"
-        self._server: tuple[str, str, HttpServer] | None = None
+        self._server: tuple[str, str, _Groq] | None = None
         """With the address and the key that it was made for."""
         self._guard = threading.Lock()
 
@@ -166,8 +200,7 @@ class GroqDeployer(Deployer):
 
     def require_model(self, name: str) -> None:
         """Raise ServingError, naming the nearest living model, unless Groq serves `name` to this key."""
-        answer = self._again(lambda: self._http().call("GET", "/openai/v1/models"))
-        living = [str(item["id"]) for item in answer.get("data", [])] if isinstance(answer, dict) else []
+        living = self._again(self._living)
         if name not in living:
             # Groq retires models: a name that was right when it was configured is the usual cause.
             near = nearest_model(name, living)
@@ -175,6 +208,11 @@ class GroqDeployer(Deployer):
                 f"Groq does not serve {name} (retired, or not for this key)",
                 f"Set [serve] groq_model to {near}" if near else f"See {MODELS_PAGE}",
             )
+
+    def _living(self) -> list[str]:
+        groq = self._groq()
+        with groq.http.official("/openai/v1/models", CALL_SECONDS):
+            return [str(card.id) for card in groq.client().models.list().data]
 
     def _require_lora_base(self, version: Version, base: BaseModel) -> None:
         # By its number of parameters, within 2 %: GGUFs of the same model differ by the tensors that they leave out.
@@ -193,16 +231,12 @@ class GroqDeployer(Deployer):
             )
 
     def _register(self, name: str, version: Version) -> Tuning:
-        upload = {"file": (f"{name}.zip", zip_adapter(version.adapter), "application/zip")}
+        archive = zip_adapter(version.adapter)
         try:
-            file = self._again(
-                lambda: self._http().call(
-                    "POST", "/openai/v1/files", files=upload, data={"purpose": "fine_tuning"}, seconds=UPLOAD_SECONDS
-                )
-            )
-            body = {"input_file_id": file["id"], "name": name, "type": "lora", "base_model": LORA_BASE}
-            made = self._again(lambda: self._http().call("POST", "/v1/fine_tunings", body, seconds=UPLOAD_SECONDS))
-            tuning = Tuning(name, version.name, made["id"], file["id"], made["data"]["fine_tuned_model"])
+            file = self._again(lambda: self._upload(name, archive))
+            body = {"input_file_id": file, "name": name, "type": "lora", "base_model": LORA_BASE}
+            made = self._again(lambda: self._groq().http.call("POST", "/v1/fine_tunings", body, seconds=UPLOAD_SECONDS))
+            tuning = Tuning(name, version.name, made["id"], file, made["data"]["fine_tuned_model"])
         except BackendRefusedError as error:
             # Both are how Groq says that the account has no such API.
             if error.status in (403, 404):
@@ -215,6 +249,14 @@ class GroqDeployer(Deployer):
         self._write({**self._read(), name: tuning})
         return tuning
 
+    def _upload(self, name: str, archive: bytes) -> str:
+        """The file's id at Groq."""
+        groq = self._groq()
+        with groq.http.official("/openai/v1/files", UPLOAD_SECONDS):
+            # The client's types know only "batch"; Groq's own page of LoRA names this one.
+            purpose: Any = "fine_tuning"
+            return str(groq.client().files.create(file=(f"{name}.zip", archive, "application/zip"), purpose=purpose).id)
+
     def _registered(self, name: str) -> Tuning | None:
         """The registration of an earlier try, if Groq still has it."""
         tuning = self._read().get(name)
@@ -222,17 +264,22 @@ class GroqDeployer(Deployer):
 
     def _tuning_at_groq(self, tuning: str) -> Any:
         try:
-            return self._again(lambda: self._http().call("GET", f"/v1/fine_tunings/{tuning}"))
+            return self._again(lambda: self._groq().http.call("GET", f"/v1/fine_tunings/{tuning}"))
         except BackendRefusedError as error:
             if error.status == 404:
                 return None
             raise
 
     def _remove(self, tuning: Tuning) -> None:
+        groq = self._groq()
         # The registration before the file that it uses. 404: an earlier try got this far.
-        for path in (f"/v1/fine_tunings/{tuning.id}", f"/openai/v1/files/{tuning.file}"):
+        for remove in (
+            lambda: groq.http.call("DELETE", f"/v1/fine_tunings/{tuning.id}"),
+            lambda: groq.client().files.delete(tuning.file),
+        ):
             try:
-                self._http().call("DELETE", path)
+                with groq.http.official("/openai/v1/files", CALL_SECONDS):
+                    remove()
             except BackendRefusedError as error:
                 if error.status != 404:
                     raise
@@ -251,10 +298,16 @@ class GroqDeployer(Deployer):
         return deployment
 
     def _say_something(self, model: str) -> None:
-        body = {"model": model, "messages": [{"role": "user", "content": "Oi"}], "max_tokens": 64}
-        self._again(lambda: self._http().call("POST", "/openai/v1/chat/completions", body))
+        def say() -> None:
+            groq = self._groq()
+            with groq.http.official("/openai/v1/chat/completions", CALL_SECONDS):
+                groq.client().chat.completions.create(
+                    model=model, messages=[{"role": "user", "content": "Oi"}], max_tokens=64
+                )
 
-    def _http(self) -> HttpServer:
+        self._again(say)
+
+    def _groq(self) -> _Groq:
         """Groq under the key of this moment. Raises ServingError when there is none."""
         key, url = self._key(), self.url
         if not key:
@@ -264,8 +317,7 @@ class GroqDeployer(Deployer):
                 if self._server is not None:
                     # With the key that it was opened with: a changed one must not go on answering for the old account.
                     self._server[2].close()
-                down = "Check the internet connection; the local model goes on answering"
-                self._server = url, key, HttpServer("Groq", url, token=key, down=down, next_step=next_step)
+                self._server = url, key, _Groq(url, key)
             return self._server[2]
 
     def _again(self, step: Callable[[], Any]) -> Any:

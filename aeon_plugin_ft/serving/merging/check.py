@@ -68,7 +68,8 @@ def measure_merge(
     """
     kept = work / f"{merged.stem}-reference.npz"
     job: dict[str, Any] = {
-        "copy": str(base.training_copy), "adapter": str(adapter), "merged": str(merged), "reference": str(kept),
+        "copy": str(base.training_copy), "gguf": None if base.gguf is None else str(base.gguf),
+        "adapter": str(adapter), "merged": str(merged), "reference": str(kept),
         "conversations": [as_dicts(talk) for talk in conversations], "positions": positions,
     }  # fmt: skip
     try:
@@ -92,12 +93,12 @@ def why_not(base: BaseModel, merged_bytes: int, conversations: Sequence[object])
     """Why the comparison cannot be made here; "" when it can."""
     import psutil
 
-    weights = list(base.training_copy.glob("*.safetensors"))
-    if not weights:
+    if not base.training_copy.is_dir():
         return "there is no training copy of the base"
     if not conversations:
         return "there are no held-out conversations"
-    needed = int(1.3 * sum(file.stat().st_size for file in weights)) + merged_bytes + _HEADROOM
+    # What llama.cpp reads; the reference, which runs before it, takes the base a layer at a time where it must.
+    needed = merged_bytes + _HEADROOM
     room = psutil.virtual_memory().available
     return f"it needs {needed / 1e9:.1f} GB of memory and {room / 1e9:.1f} GB are free" if room < needed else ""
 

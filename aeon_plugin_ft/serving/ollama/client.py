@@ -1,20 +1,28 @@
-"""Ollama's HTTP API, as much of it as deploying needs, with every failure as one sentence and a next step.
+"""Ollama as deploying needs it, through the official client, with every failure as one sentence and a next step.
 
-Wire format: https://github.com/ollama/ollama/blob/main/docs/api.md. The `ollama`
-package (0.6) has no version, no HEAD of a blob, no upload progress and no renderer or parser in create.
+What `ollama` 0.6.3 lacks goes through the same client's connections as plain HTTP: /api/version, HEAD of a blob, an
+upload with its progress, renderer, parser and requires in create, `_debug_render_only` in chat, and /api/show as it
+comes, for a faithful copy needs fields that its typed answer leaves out.
+Wire format: https://github.com/ollama/ollama/blob/main/docs/api.md
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from aeon_plugin_ft.base.ollama_names import canonical_name
 from aeon_plugin_ft.errors import BackendDownError, BackendRefusedError
 from aeon_plugin_ft.http import HttpServer
 from aeon_plugin_ft.serving.ask import greeting
-from hooks import as_dicts
+from hooks import Message, as_dicts
+from hooks.providers.ollama import ollama_client
+
+if TYPE_CHECKING:
+    import ollama
 
 CALL_SECONDS = 30.0
 LOAD_SECONDS = 330.0
@@ -41,7 +49,8 @@ OnShare = Callable[[float], None]
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One line of /api/tags or /api/ps. `digest` is the manifest's ("sha256:<64 hex>"), sizes are bytes."""
+    """One line of /api/tags or /api/ps. `name` is as Ollama writes it, `digest` the manifest's ("sha256:<64 hex>"),
+    sizes are bytes."""
 
     name: str
     digest: str
@@ -89,14 +98,27 @@ class OllamaClient:
     """One Ollama. Raises BackendDownError when nobody answers, BackendRefusedError when it says no."""
 
     def __init__(self, url: str) -> None:
-        # No proxy of the environment: Ollama is on this machine or on the owner's own network.
         down = "Start it with `ollama serve`, or set [serve] ollama_url"
-        self._http = HttpServer("Ollama", url, down=down, next_step=next_step, proxies=False)
+        self._http = HttpServer(
+            "Ollama", url, down=down, next_step=next_step, proxies=False, made=lambda: self._official()._client
+        )
         self.url = self._http.url
+        self._client: ollama.Client | None = None
+        self._guard = threading.Lock()
 
     def close(self) -> None:
-        """End its connections."""
-        self._http.close()
+        """End its connections; a later call opens new ones."""
+        with self._guard:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()  # type: ignore[no-untyped-call]  # ollama 0.6.3 has no types for it
+
+    def _official(self) -> ollama.Client:
+        with self._guard:
+            if self._client is None:
+                # No proxy of the environment: Ollama is on this machine or on the owner's own network.
+                self._client = ollama_client(self.url, proxies=False)
+            return self._client
 
     def behaviour(self) -> Behaviour:
         """What the Ollama that answers now does with an import, by its version."""
@@ -112,12 +134,14 @@ class OllamaClient:
             raise
 
     def tags(self) -> dict[str, Listed]:
-        """Every model by its full name."""
-        return _listed(self._json("GET", "/api/tags"))
+        """Every model by its canonical name."""
+        with self._http.official("/api/tags", CALL_SECONDS):
+            return _listed(self._official().list().models)
 
     def running(self) -> dict[str, Listed]:
-        """The models in memory."""
-        return _listed(self._json("GET", "/api/ps"))
+        """The models in memory, by the canonical name of whichever tag loaded each: see OllamaServer.runner."""
+        with self._http.official("/api/ps", CALL_SECONDS):
+            return _listed(self._official().ps().models)
 
     def has_blob(self, digest: str) -> bool:
         """Whether Ollama holds a file of this digest ("sha256:<hex>") already."""
@@ -156,33 +180,51 @@ class OllamaClient:
             on_status(str(told.get("status", "")))
         raise BackendDownError(f"Ollama broke off while making {name}", "Try again; nothing is in use yet")
 
-    def load(self, model: str, keep_alive: str = "10m") -> None:
-        """Into memory, with no options, as the brain will ask for it."""
-        self._json("POST", "/api/generate", {"model": model, "keep_alive": keep_alive}, LOAD_SECONDS)
+    def load(self, model: str, keep_alive: str | None = None) -> None:
+        """Into memory, with no options, as the brain will ask for it. Without `keep_alive` a model that is in memory
+        already stays there as long as its owner wants: the last request that names one decides."""
+        with self._http.official("/api/generate", LOAD_SECONDS):
+            self._official().generate(model=model, keep_alive=keep_alive)
 
     def unload(self, model: str) -> None:
         """Ask it to leave memory when its running requests are done."""
-        self._json("POST", "/api/generate", {"model": model, "keep_alive": 0}, LOAD_SECONDS)
+        with self._http.official("/api/generate", LOAD_SECONDS):
+            self._official().generate(model=model, keep_alive=0)
 
     def says_something(self, model: str, system_prompt: str = "") -> bool:
         """Whether it produces a token now, asked under this prompt."""
         # Without options but the two below: another num_ctx would make Ollama load the model anew.
-        body = {"model": model, "stream": False, "messages": as_dicts(greeting(system_prompt))}
-        reply = self._json("POST", "/api/chat", {**body, "options": {"num_predict": 8, "temperature": 0}}, LOAD_SECONDS)
-        message = reply.get("message") or {}
+        options = {"num_predict": 8, "temperature": 0}
+        with self._http.official("/api/chat", LOAD_SECONDS):
+            reply = self._official().chat(model=model, messages=as_dicts(greeting(system_prompt)), options=options)
         # Eight tokens may all be thoughts, or be taken out by a parser: that it computed some is enough.
-        return bool(message.get("content") or message.get("thinking") or reply.get("eval_count"))
+        return bool(reply.message.content or reply.message.thinking or reply.eval_count)
 
     def tool_calls(self, model: str) -> list[Any]:
         """The calls that it makes when it is offered a tool; none where it answers in words, which it may."""
+        # As they come: ollama 0.6.3 raises where the arguments of a call are no object.
         body = {"model": model, "stream": False, "tools": [_TOOL], "options": {"num_predict": 96, "temperature": 0}}
         reply = self._json("POST", "/api/chat", {**body, "messages": [_TOOL_QUESTION]}, LOAD_SECONDS)
         return list((reply.get("message") or {}).get("tool_calls") or [])
 
+    def rendered(self, model: str, messages: Sequence[Message]) -> str | None:
+        """The prompt that it makes of a conversation; None where this Ollama does not show it (before 0.11.5)."""
+        if self.behaviour().numbers < (0, 11, 5):  # which would answer instead
+            return None
+        body = {"model": model, "stream": False, "messages": as_dicts(messages), "_debug_render_only": True}
+        shown = self._json("POST", "/api/chat", body, LOAD_SECONDS).get("_debug_info")
+        return str(shown["rendered_template"]) if isinstance(shown, dict) and "rendered_template" in shown else None
+
     def delete(self, model: str) -> bool:
         """False when there was no such model."""
-        gone = self._http.answer("DELETE", "/api/delete", {"model": model}, seconds=CALL_SECONDS, allowed=(404,))
-        return gone.status == 200
+        try:
+            with self._http.official("/api/delete", CALL_SECONDS):
+                self._official().delete(model)
+        except BackendRefusedError as error:
+            if error.status == 404:
+                return False
+            raise
+        return True
 
     # -- one call --------------------------------------------------------------------------------
 
@@ -192,12 +234,12 @@ class OllamaClient:
         return self._http.json_object(method, path, body, seconds=seconds)
 
 
-def _listed(answer: Mapping[str, Any]) -> dict[str, Listed]:
+def _listed(entries: Iterable[Any]) -> dict[str, Listed]:
     models = {}
-    for item in answer.get("models") or []:
-        digest = "sha256:" + str(item.get("digest", "")).removeprefix("sha256:")
-        name = str(item["name"])
-        models[name] = Listed(name, digest, int(item.get("size") or 0), int(item.get("size_vram") or 0))
+    for item in entries:
+        digest = "sha256:" + str(item.digest or "").removeprefix("sha256:")
+        size, size_vram = int(item.size or 0), int(getattr(item, "size_vram", None) or 0)
+        models[canonical_name(str(item.model))] = Listed(str(item.model), digest, size, size_vram)
     return models
 
 

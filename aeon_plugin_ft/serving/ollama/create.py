@@ -71,6 +71,13 @@ def blob_digest(show: Mapping[str, Any]) -> str | None:
     return f"sha256:{blob[1]}" if blob else None
 
 
+def files_of(show: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The weights' file and the adapter's ("" without one), by which Ollama tells its runners apart; None where it does
+    not say."""
+    path = weights_path(show)
+    return None if path is None else (str(path), adapter_path(show))
+
+
 def adapter_path(show: Mapping[str, Any]) -> str:
     """The adapter that a tag applies to its base; "" for a model without one."""
     return next((arg for command, arg in parse_modelfile(str(show.get("modelfile", ""))) if command == "ADAPTER"), "")
@@ -87,20 +94,45 @@ def parse_parameters(text: str) -> dict[str, Any]:
 
 
 def _value(text: str) -> Any:
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        return _unquoted(text[1:-1])
     try:
         return json.loads(text)
     except ValueError:
-        return text.strip('"')
+        return text
+
+
+def _unquoted(text: str) -> str:
+    """What Go's strconv.Quote wrote: "\\x1b" is one byte, which JSON does not know. Bytes that are no UTF-8 cannot be
+    sent back in JSON; they become the replacement character."""
+    out = b""
+    at = 0
+    for escape in _ESCAPE.finditer(text):
+        out += text[at : escape.start()].encode()
+        out += _unescaped(escape)
+        at = escape.end()
+    return (out + text[at:].encode()).decode("utf-8", "replace")
+
+
+_ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3})|(.))", re.DOTALL)
+_NAMED = {"a": b"\a", "b": b"\b", "f": b"\f", "n": b"\n", "r": b"\r", "t": b"\t", "v": b"\v"}
+
+
+def _unescaped(escape: re.Match[str]) -> bytes:
+    byte, short, long, octal, named = escape.groups()
+    if byte or octal:
+        return bytes([int(byte, 16) if byte else int(octal, 8) & 0xFF])
+    if short or long:
+        return chr(int(short or long, 16)).encode("utf-8", "replace")
+    return _NAMED.get(named, named.encode())
 
 
 def template_of(show: Mapping[str, Any]) -> str | None:
-    """The base's own Go template; None when it has none. Never `show["template"]`, which may be the GGUF's
-    Jinja template: as a Go template that is refused, or worse."""
+    """The base's own template, Go's or Jinja; None when it has none. Never `show["template"]`, which may be the one in
+    the GGUF, and a template that is sent goes before that one."""
     lines = parse_modelfile(str(show.get("modelfile", "")))
     template = next((arg for command, arg in lines if command == "TEMPLATE"), DEFAULT_TEMPLATE)
-    if template.strip() in (DEFAULT_TEMPLATE, "") or "{%" in template:
-        return None
-    return template
+    return None if template.strip() in (DEFAULT_TEMPLATE, "") else template
 
 
 def carried(show: Mapping[str, Any]) -> dict[str, Any]:

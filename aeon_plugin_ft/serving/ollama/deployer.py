@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 
 from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.base.ollama_names import canonical_name
 from aeon_plugin_ft.errors import ServingError
 from aeon_plugin_ft.registry.model import Version
 from aeon_plugin_ft.serving.ask import warm
@@ -67,7 +68,7 @@ class OllamaDeployer(Deployer):
     def check(self, deployment: Deployment) -> None:
         """Raise ServingError unless the tag is there under the same digest, in memory, and says something."""
         server = self._server_of(deployment)
-        listed = server.client.tags().get(deployment.model)
+        listed = server.client.tags().get(canonical_name(deployment.model))
         if listed is None:
             raise ServingError(
                 f"Ollama no longer has {deployment.model}", f"Deploy {deployment.version} again, or go back to the base"
@@ -78,7 +79,7 @@ class OllamaDeployer(Deployer):
                 f"{deployment.digest[:19]}",
                 f"Deploy {deployment.version} again; it gets a name of its own",
             )
-        server.require_running(deployment.model, deployment.digest)
+        server.require_running(canonical_name(deployment.model), deployment.digest)
         if not server.client.says_something(deployment.model, self.system_prompt()):
             raise ServingError(f"{deployment.model} answers nothing", "Go back to the version before")
 
@@ -89,7 +90,7 @@ class OllamaDeployer(Deployer):
     def retire(self, deployment: Deployment, settings: ServeSection) -> None:
         """Take its tag out of memory; it stays on the disk for going back, within what `settings` allow."""
         self._logins.whole(ollama_url(settings.ollama_url))  # a deployment out of the journal has none
-        self._server_of(deployment).retire(deployment.model, settings)
+        self._server_of(deployment).retire(canonical_name(deployment.model), settings)
 
     def abandon(self, version: str, settings: ServeSection) -> None:
         """Remove tags that were never proven, and the memory of a proven one that nobody uses."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.base.ollama_names import canonical_name
 from aeon_plugin_ft.base.turns import as_ollama_says
 from aeon_plugin_ft.errors import ServingError
 from aeon_plugin_ft.registry.model import Version, VersionState
@@ -16,6 +18,7 @@ from aeon_plugin_ft.serving.merging.version import Merging, proof_of
 from aeon_plugin_ft.serving.model import Deployment, OnStep
 from aeon_plugin_ft.serving.ollama.client import Behaviour, OllamaClient
 from aeon_plugin_ft.serving.ollama.create import blob_digest, parse_parameters, template_of, weights_path
+from aeon_plugin_ft.serving.ollama.prompts import PROBES, PromptMatch, compare, go_template, trained_prompts
 from aeon_plugin_ft.serving.ollama.room import is_local, require_disk, require_memory
 from aeon_plugin_ft.serving.ollama.server import OllamaServer
 from aeon_plugin_ft.serving.ollama.tags import is_made_of
@@ -24,6 +27,8 @@ from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.weights.adapter import adapter_digest
 from aeon_plugin_ft.weights.lora_gguf import export_lora_gguf
 from hooks import Route
+
+log = logging.getLogger("aeon_ft.serving")
 
 BASE: Final = "base"
 
@@ -58,15 +63,20 @@ class OllamaDeploy:
         gguf = self._weights(base, show)
         name_of, content = (BASE, base.digest) if version is None else (version.name, adapter_digest(version.adapter))
         name = self.server.free_name(name_of, content)
+        adopted = name not in self.server.ledger.read() and self.client.show(name) is not None
         try:
             self._ensure(name, version, base, gguf, show, behaviour, content, carrier)
+            match = self._match_prompt(name, gguf, show)
             made = self._require_format(name, show, behaviour)
             done = self._prove(name, name_of, made, version)
+            done = replace(done, proof={**done.proof, "prompt": str(match)})
         except ServingError:
             self.server.undo(name)
             raise
         # The digest only now: a tag without one in the list was never proven, and may be removed.
-        self.server.ledger.add(name, name_of, content, done.digest)
+        noted = self.server.ledger.read().get(name)
+        adopted = adopted or (noted is not None and noted.adopted)
+        self.server.ledger.add(name, name_of, content, done.digest, adopted=adopted)
         return done
 
     # -- what is there already -------------------------------------------------------------------
@@ -114,7 +124,7 @@ class OllamaDeploy:
         if version is None:
             self._require_room(gguf.stat().st_size, show, behaviour)
             self.server.importer.whole(name, BASE, content, gguf, base.digest, show, behaviour)
-        elif not self._as_adapter(name, version, replace(base, gguf=gguf), behaviour, content, carrier):
+        elif not self._as_adapter(name, version, replace(base, gguf=gguf), show, behaviour, content, carrier):
             self._as_merged(
                 name, Merging(self.server.data, version, base, gguf, self.settings, self.say), show, behaviour
             )
@@ -138,11 +148,16 @@ class OllamaDeploy:
             merged.unlink(missing_ok=True)
 
     def _as_adapter(
-        self, name: str, version: Version, base: BaseModel, behaviour: Behaviour, content: str, carrier: str | None
-    ) -> bool:
+        self, name: str, version: Version, base: BaseModel, show: Mapping[str, Any], behaviour: Behaviour, content: str,
+        carrier: str | None,
+    ) -> bool:  # fmt: skip
         """The short way: megabytes in place of gigabytes. False where it is not wanted or this Ollama has none."""
-        if not self.settings.ollama_adapter or carrier is None or not behaviour.takes_adapters(base.architecture):
+        if not self.settings.ollama_adapter:
             return False
+        if not behaviour.takes_adapters(base.architecture):
+            log.warning("Ollama %s takes no adapters; %s is merged instead", behaviour.version, version.name)
+            return False
+        carrier = carrier or self._imported_base(base, show, behaviour)
         self.on_step(SwapStep.BUILDING)
         file = self.server.data.serving / f"merged-{version.name}-adapter.gguf"
         try:
@@ -151,6 +166,41 @@ class OllamaDeploy:
             return self.server.importer.adapter(name, version.name, content, file, digest, carrier)
         finally:
             file.unlink(missing_ok=True)
+
+    def _imported_base(self, base: BaseModel, show: Mapping[str, Any], behaviour: Behaviour) -> str:
+        """The tag that carries an adapter, where the base is a file: imported once, for every version of it."""
+        assert base.gguf is not None
+        name = self.server.free_name(BASE, base.digest)
+        self._ensure(name, None, base, base.gguf, show, behaviour, base.digest, None)
+        listed = self.client.tags().get(name)
+        if listed is None:
+            raise ServingError(f"Ollama said that {name} was made and does not have it", "Try again")
+        self.server.ledger.add(name, BASE, base.digest, listed.digest)
+        return name
+
+    def _match_prompt(self, name: str, gguf: Path, base: Mapping[str, Any]) -> PromptMatch:
+        """Compare the prompt that it is served with to the one that was trained, and give it the latter where it is
+        another one and a template can be written for it. Raises ServingError."""
+        trained = trained_prompts(gguf)
+        match = self._compared(name, trained)
+        made = self.client.show(name) or {}
+        # Tools and thoughts are beyond such a template, and a renderer stands above any.
+        plain = set(made.get("capabilities") or ()) <= {"completion"} and not made.get("renderer")
+        template = go_template(trained) if trained and plain and match is not PromptMatch.SAME else None
+        # Nothing can be compared before 0.11.5; there the file's template is not read at all, and ours is the better.
+        if template is None or (match is PromptMatch.UNKNOWN and template_of(base)):
+            if match is PromptMatch.DIFFERS:
+                log.warning("%s is asked in another form in Ollama than it was trained in", name)
+            return match
+        if template != template_of(made):
+            self.client.create({"model": name, "from": name, "template": template}, self.say)
+            self.server.unload(name)  # it runs under the digest that it had
+        return self._compared(name, trained)
+
+    def _compared(self, name: str, trained: tuple[str, ...] | None) -> PromptMatch:
+        if trained is None or self.client.rendered(name, PROBES[0]) is None:
+            return PromptMatch.UNKNOWN
+        return compare(trained, lambda talk: self.client.rendered(name, talk) or "")
 
     def _require_format(self, name: str, base: Mapping[str, Any], behaviour: Behaviour) -> dict[str, Any]:
         """What Ollama says of the new model; raises ServingError unless it talks in the base's format."""
@@ -161,7 +211,7 @@ class OllamaDeploy:
         lost = set(base.get("capabilities") or ()) - set(made.get("capabilities") or ())
         problems = {
             f"it lost {', '.join(sorted(lost))}": lost,
-            "its chat template is another": base and template_of(base) != template_of(made),
+            "it lost its chat template": base and template_of(base) and not template_of(made),
             "its parameters are others": base and _parameters(base) != _parameters(made),
             "it has no chat template, and this Ollama cannot read the one in the file": (
                 not behaviour.reads_jinja and not template_of(made) and not made.get("renderer")
@@ -181,17 +231,16 @@ class OllamaDeploy:
         """
         self.say(f"Loading {name}")
         self.on_step(SwapStep.LOADING)
-        # Ollama lists every tag with its part behind the colon; the rsplit passes over a registry's port.
-        full = name if ":" in name.rsplit("/", 1)[-1] else f"{name}:latest"
+        full = canonical_name(name)
         listed = self.client.tags().get(full)
         if listed is None:
             raise ServingError(f"Ollama does not list {name}", "Try again, or restart Ollama")
         # Asked before loading: what the owner had in memory already is not ours to take out again.
-        if full not in self.client.running():
+        if self.server.runner(full) is None:
             self.server.loaded.add(full)
         self.server.require_running(full, listed.digest)
         self.on_step(SwapStep.LOADED)
-        route = Route("ollama", full, base_url=self.server.url, version=version_name)
+        route = Route("ollama", listed.name, base_url=self.server.url, version=version_name)
         abilities = show.get("capabilities") or ()
         if "tools" in abilities and version is not None:
             self._require_tools(full)
@@ -203,7 +252,7 @@ class OllamaDeploy:
         self.server.require_running(full, listed.digest)
         self.on_step(SwapStep.PROVED)
         proof = {} if version is None else proof_of(self.server.data, version_name, adapter_digest(version.adapter))
-        return Deployment(version_name, "ollama", full, listed.digest, route, proof)
+        return Deployment(version_name, "ollama", listed.name, listed.digest, route, proof)
 
     def _require_words(self, name: str) -> None:
         if not self.client.says_something(name, self.system_prompt()):

@@ -5,14 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from aeon_plugin_ft.base.ollama_names import canonical_name
 from aeon_plugin_ft.errors import BackendDownError, ServingError
-from aeon_plugin_ft.serving.ollama.client import Behaviour, OllamaClient
+from aeon_plugin_ft.serving.ollama.client import Behaviour, Listed, OllamaClient
+from aeon_plugin_ft.serving.ollama.create import files_of
 from aeon_plugin_ft.serving.ollama.importing import Importer
 from aeon_plugin_ft.serving.ollama.tags import Ledger, is_made_of, tag_name, too_many
 from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.store import DataFolder
 
 UNLOAD_SECONDS = 30.0
+KEEP_ALIVE = "10m"
+"""Of our own models, when we load them: longer than Ollama's five minutes, for the next talk."""
 
 
 class OllamaServer:
@@ -56,13 +60,30 @@ class OllamaServer:
                 return name
         raise ServingError(f"No name is free for {version} in Ollama", "Remove models named aeon-ft:*")
 
+    def runner(self, name: str) -> Listed | None:
+        """What answers for this model now. A runner belongs to the weights' file: two tags of one file share it, and
+        Ollama goes on naming the one that loaded it."""
+        running = self.client.running()
+        if not running or name in running:
+            return running.get(name)
+        listed, files = self.client.tags().get(name), files_of(self.client.show(name) or {})
+        for each in running.values():
+            # The digest first: the name that it was loaded by may mean other weights since.
+            if listed is not None and each.digest == listed.digest:
+                return each
+            if files is not None and files_of(self.client.show(each.name) or {}) == files:
+                return each
+        return None
+
     def require_running(self, name: str, digest: str) -> None:
         """Load it; raises ServingError unless it is in memory then, with the weights of that digest."""
-        self.client.load(name)
-        running = self.client.running().get(name)
+        # What somebody else has loaded, or made, stays as long as they want.
+        ours = name in self.ledger.read() and self.runner(name) is None
+        self.client.load(name, KEEP_ALIVE if ours else None)
+        running = self.runner(name)
         if running is None:
             raise ServingError(f"{name} does not stay in Ollama's memory", "Close other programs, or unload models")
-        if running.digest != digest:
+        if running.digest != digest and canonical_name(running.name) == name:
             raise ServingError(
                 f"Ollama serves other weights as {name} than those listed under it", "Restart Ollama and try again"
             )
@@ -80,6 +101,8 @@ class OllamaServer:
         """Take away what a deploy that was cut off has left: tags that were never proven, merged files, and the memory
         of a proven tag that nobody uses (whoever loaded it may be gone)."""
         for tag in self.ledger.read().values():
+            if tag.version == version and tag.adopted:
+                continue
             if tag.version == version and tag.digest:
                 self.unload(tag.name)
             elif tag.version == version:
@@ -104,7 +127,7 @@ class OllamaServer:
         for name in ours.keys() - sizes.keys():
             self.forget(name)
         there = [tag for name, tag in ours.items() if name in sizes]
-        busy = {*never, *self.client.running()}
+        busy = {*never, *(tag.name for tag in there if self.runner(tag.name) is not None)}
         cap = settings.ollama_cap_gb * 1e9
         gone = too_many(there, sizes, settings.keep_versions, cap, busy)
         for name in gone:
@@ -112,9 +135,13 @@ class OllamaServer:
         return gone
 
     def undo(self, name: str) -> None:
-        """Delete a tag of ours and forget it. While Ollama is away it stays noted, for the next clean-up."""
+        """Delete a tag of ours and forget it. While Ollama is away it stays noted, for the next clean-up. One that was
+        there before we came is only forgotten."""
         tag = self.ledger.read().get(name)
         if tag is None:
+            return
+        if tag.adopted:
+            self.ledger.remove(name)
             return
         try:
             self.unload(name)
@@ -127,12 +154,12 @@ class OllamaServer:
     def forget(self, name: str) -> None:
         """Drop from the list what Ollama does not have, with what was uploaded for it."""
         tag = self.ledger.read().get(name)
-        if tag is not None and not self.client.behaviour().rewrites:
+        if tag is not None and not tag.adopted and not self.client.behaviour().rewrites:
             self.importer.drop_upload(tag.blob)
         self.ledger.remove(name)
 
     def unload(self, name: str) -> None:
-        """Out of memory, when its running requests are done."""
+        """Out of memory, when its running requests are done. What another tag has loaded is somebody else's."""
         if name not in self.client.running():
             return
         self.client.unload(name)

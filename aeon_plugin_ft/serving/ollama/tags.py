@@ -41,6 +41,8 @@ class OurTag:
     blob: str = ""
     url: str = ""
     """"" in a list of the time when there was one Ollama only: then it is the one that is asked now."""
+    adopted: bool = False
+    """Whether it was there before we came, of the same content: used, and never ours to delete."""
 
     @property
     def key(self) -> str:
@@ -63,7 +65,9 @@ class Ledger:
         """Of every Ollama that was given this version."""
         return {tag.url for tag in self._all() if tag.version == version and tag.url}
 
-    def add(self, name: str, version: str, content: str, digest: str = "", blob: str = "") -> None:
+    def add(
+        self, name: str, version: str, content: str, digest: str = "", blob: str = "", *, adopted: bool = False
+    ) -> None:  # fmt: skip
         """Note a tag of ours, or what is now known of one that is noted: `digest` once it is proven, `blob` once it is
         sent."""
         with _WRITING:
@@ -71,7 +75,7 @@ class Ledger:
             # A second note of the same tag keeps its age, and the upload that was noted with the first.
             old = next((tag for tag in tags if tag.name == name and tag.url in ("", self.url)), None)
             order = old.order if old else 1 + max((tag.order for tag in tags), default=0)
-            made = OurTag(name, version, content, digest, order, blob or (old.blob if old else ""), self.url)
+            made = OurTag(name, version, content, digest, order, blob or (old.blob if old else ""), self.url, adopted)
             self._write([*(tag for tag in tags if tag is not old), made])
 
     def remove(self, name: str) -> None:
@@ -116,7 +120,7 @@ def too_many(
 
     `never` are names that stay whatever happens (in use, or the way back).
     """
-    by_age = sorted(tags, key=lambda tag: tag.order)
+    by_age = sorted((tag for tag in tags if not tag.adopted), key=lambda tag: tag.order)
     free = [tag for tag in by_age if tag.name not in never]
     gone = free[: max(0, len(by_age) - keep)]
     left = sum(sizes.get(tag.name, 0) for tag in by_age if tag not in gone)

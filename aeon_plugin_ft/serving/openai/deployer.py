@@ -24,7 +24,7 @@ from aeon_plugin_ft.serving.smoke import smoke_test
 from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.store import DataFolder
 from aeon_plugin_ft.store.digest import sha256
-from aeon_plugin_ft.weights.adapter import WEIGHTS, adapter_digest
+from aeon_plugin_ft.weights.adapter import WEIGHTS, adapter_digest, read_adapter
 from aeon_plugin_ft.weights.lora_gguf import export_lora_gguf
 from hooks import Route
 from hooks.providers.secrets import Logins, without_login
@@ -81,7 +81,8 @@ class OpenAIDeployer(Deployer):
         if version is None:
             return self._prove(server, "base", server.base_name(), "base", None, on_step)
         _refuse_strangers(version, base)
-        digest = adapter_digest(version.adapter)
+        # These servers answer a damaged file with an error of their own insides.
+        digest = read_adapter(version.adapter).digest
         name, loaded = self._load(server, flavour, version, digest, settings)
         # How each is asked for an adapter: vLLM by its name alone, SGLang as "base:adapter".
         model = name if flavour == "vllm" else f"{server.base_name()}:{name}"

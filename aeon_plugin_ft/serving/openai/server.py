@@ -1,11 +1,15 @@
 """One server that speaks OpenAI's format: which kind it is, what it serves, and adapters loaded while it runs.
 
+Lists and replies come through the official client. `openai` 3.57 has no routes of a server's own; those go through the
+one seam for plain HTTP (the client sends through httpx2, so that its connections cannot be shared).
+
 Wire formats: https://docs.vllm.ai/en/latest/features/lora (/v1/load_lora_adapter),
 https://docs.sglang.io/advanced_features/lora.html (/load_lora_adapter).
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -13,6 +17,7 @@ from aeon_plugin_ft.errors import BackendRefusedError, ServingError
 from aeon_plugin_ft.http import HttpServer
 from aeon_plugin_ft.serving.ask import greeting
 from hooks import adapter_fields, as_dicts
+from hooks.providers.openai import openai_client
 
 Flavour = Literal["vllm", "sglang", "llama"]
 _PROBES: tuple[tuple[str, Flavour], ...] = (
@@ -24,6 +29,7 @@ _PROBES: tuple[tuple[str, Flavour], ...] = (
 """A route that only that server has, in an order in which none is mistaken for another."""
 
 PROBE_SECONDS = 10.0
+CALL_SECONDS = 60.0
 LOAD_SECONDS = 300.0
 
 
@@ -33,11 +39,24 @@ class OpenAIServer:
     def __init__(self, url: str, token: str | None) -> None:
         self.url = url
         down = "Start it, or correct [serve] openai_url"
+        self._token, self._guard = token, threading.Lock()
+        self._client: Any = None
         self.http = HttpServer("The model server", url, token=token, down=down, next_step=next_step)
 
     def close(self) -> None:
         """End its connections."""
+        with self._guard:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
         self.http.close()
+
+    def client(self) -> Any:
+        """The official client; made at the first call."""
+        with self._guard:
+            if self._client is None:
+                self._client = openai_client(self.url, self._token)
+            return self._client
 
     def flavour(self) -> Flavour:
         """Which server this is, by the routes that only it has. Asked each time: another may have taken its place."""
@@ -58,9 +77,9 @@ class OpenAIServer:
 
     def cards(self) -> list[dict[str, Any]]:
         """What /v1/models lists: {"id", "root" (an adapter's folder), "parent" (its base), ...}."""
-        answer = self.http.call("GET", "/v1/models")
-        cards = answer.get("data", []) if isinstance(answer, dict) else []
-        return [card for card in cards if isinstance(card, dict) and "id" in card]
+        with self.http.official("/v1/models", CALL_SECONDS):
+            # What vLLM adds to a card (root, parent) is kept beside the client's own fields.
+            return [card.model_dump() for card in self.client().models.list().data]
 
     def base_name(self) -> str:
         """The model that it serves without an adapter."""
@@ -104,9 +123,11 @@ class OpenAIServer:
 
     def say_something(self, model: str, system_prompt: str, adapters: Sequence[tuple[int, float]] = ()) -> None:
         """Ask it for a reply, under this prompt."""
-        body = {"model": model, "messages": as_dicts(greeting(system_prompt)), "max_tokens": 64}
-        body |= adapter_fields(adapters)
-        self.http.call("POST", "/v1/chat/completions", body, seconds=LOAD_SECONDS)
+        with self.http.official("/v1/chat/completions", LOAD_SECONDS):
+            self.client().chat.completions.create(
+                model=model, messages=as_dicts(greeting(system_prompt)), max_tokens=64,
+                extra_body=adapter_fields(adapters) or None,
+            )  # fmt: skip
 
 
 def next_step(status: int, reason: str) -> str | None:

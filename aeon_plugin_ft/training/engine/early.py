@@ -1,4 +1,4 @@
-"""Early stopping: the loss on examples kept aside, measured on the engine every few steps.
+"""When a run is saved, and when it ends early: by the loss on examples kept aside, measured every few steps.
 
 The measurements stand in the trainer's own history, which every checkpoint holds, so a resumed run takes
 the decisions that the uninterrupted one takes. The examples come from the training split: the gate's
@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from transformers import TrainerCallback
+
+from aeon_plugin_ft.training.engine.due import CheckpointDue
 
 LOSS = "validation_loss"
 
@@ -36,6 +38,22 @@ class EarlyStopping(TrainerCallback):
             control.should_save = True
         if is_over(state.log_history, self.patience):
             control.should_training_stop = True
+
+
+class RegularCheckpoints(TrainerCallback):
+    """A checkpoint whenever one is due, and a look at the stop request after each checkpoint."""
+
+    def __init__(self, every: int, check: Callable[[], None]) -> None:
+        self.due, self.check = CheckpointDue(every), check
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Ask for a checkpoint where one is due, but not at the end: the adapter itself is saved then."""
+        control.should_save = self.due.after(state.global_step, state.max_steps)
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Leave here if asked to: the newest checkpoint is then of this very step."""
+        self.due.saved()
+        self.check()
 
 
 def measurements(history: Sequence[Mapping[str, Any]]) -> list[tuple[int, float]]:

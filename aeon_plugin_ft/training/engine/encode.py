@@ -12,9 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from jinja2 import TemplateError
+
+from aeon_plugin_ft.base.thinking import closed_prompt
 from aeon_plugin_ft.errors import TrainingError
 from aeon_plugin_ft.training.plan import IGNORED, Row
 from hooks import Message, as_dicts
+
+MARK = "(reply|stands|here)"
+"""Stands for a reply whose place in a rendered text is looked for."""
 
 
 @dataclass(slots=True)
@@ -53,10 +59,15 @@ class Encoder:
             configured = GenerationConfig.from_pretrained(folder).eos_token_id
             stops |= set(configured if isinstance(configured, list) else [configured])
         self.stops = frozenset(stop for stop in stops if stop is not None)
+        begins = self.tokenizer("")["input_ids"]
+        self.bos: list[int] = [token for token in begins[:1] if token == self.tokenizer.bos_token_id]
+        """What a server puts in front of every prompt, whether the template writes it or not."""
 
     def encode(self, examples: Sequence[Sequence[Message]], max_length: int) -> Encoded:
         """Every example that fits; one that is too long loses its oldest turns first, and is dropped last."""
         encoded = Encoded()
+        if any(message.role == "system" for messages in examples for message in messages):
+            self.require_system()
         for index, messages in enumerate(examples):
             # A copy, from which turns are taken away; the last message is the reply and is never one of them.
             row, shorter = self._fit(list(messages), max_length)
@@ -86,29 +97,48 @@ class Encoder:
 
     def row(self, messages: Sequence[Message]) -> Row:
         """One example as tokens; the last message is the reply."""
-        prompt, reply = self._texts(messages)
-        before, after = self._ids(prompt), self._ids(reply)
+        prompt, reply, end = self._texts(messages)
+        before, after = self._prompt_ids(prompt), self._reply_ids(reply, end)
         # The last one, and nothing behind it: templates write a line break after the end of a turn, which no server
         # ever waits for.
         last = max((at for at, token in enumerate(after) if token in self.stops), default=None)
         if last is None:
             raise TrainingError(
-                f"The chat template ends a reply with {reply[-20:]!r}, which holds no token that stops the model",
+                f"The chat template ends a reply with {end[-20:]!r}, which holds no token that stops the model",
                 "Set eos_token_id in the model's generation_config.json to its end-of-turn token",
             )
         after = after[: last + 1]
         return Row((*before, *after), (*[IGNORED] * len(before), *after))
 
-    def _texts(self, messages: Sequence[Message]) -> tuple[str, str]:
-        """(what a server would be given, what the model should add to it)."""
+    def _texts(self, messages: Sequence[Message]) -> tuple[str, str, str]:
+        """(what a server would be given, the reply that the model should add to it, what ends the reply)."""
         chat = as_dicts(messages)
-        prompt = self._render(chat[:-1], add_generation_prompt=True)
+        prompt = closed_prompt(self._render(chat[:-1], add_generation_prompt=True))
         whole = self._render(chat, add_generation_prompt=False)
-        if whole.startswith(prompt):
-            return prompt, whole[len(prompt) :]
+        # By a reply that is found again for certain: one of a letter stands in many places.
+        marked = self._render([*chat[:-1], {**chat[-1], "content": MARK}], add_generation_prompt=False)
+        end = marked.rpartition(MARK)[2]
+        if whole.startswith(prompt) and whole.endswith(end):
+            return prompt, whole[len(prompt) : len(whole) - len(end)], end
         # A template that opens a reply differently from how it prints a past one (a think block, say).
-        content = messages[-1].content.strip()
-        return prompt, content + whole[whole.rindex(content) + len(content) :]
+        return prompt, messages[-1].content.strip(), end
+
+    def require_system(self) -> None:
+        """Raise TrainingError where a system prompt would be lost, or is more than the template takes."""
+        chat = [{"role": "system", "content": MARK}, {"role": "user", "content": "oi"}]
+        try:
+            lost = MARK not in self._render(chat, add_generation_prompt=True)
+        except TemplateError as error:
+            raise self._no_system(f" ({error})") from error
+        if lost:
+            raise self._no_system("")
+
+    @staticmethod
+    def _no_system(why: str) -> TrainingError:
+        return TrainingError(
+            f"The base model's chat template has no place for a system prompt{why}",
+            "Choose another model in [base] model: `aeon-ft models advise`",
+        )
 
     def _render(self, chat: list[dict[str, str]], *, add_generation_prompt: bool) -> str:
         # Templates without a thinking mode ignore `enable_thinking`; with one, it keeps a server's default away.
@@ -117,7 +147,20 @@ class Encoder:
         )
         return text
 
+    def _prompt_ids(self, text: str) -> list[int]:
+        """As llama.cpp does: what it puts in front itself, it takes away where the template has written it as well."""
+        if self.bos:
+            text = text.removeprefix(self.tokenizer.bos_token)
+        return [*self.bos, *self._ids(text)]
+
+    def _reply_ids(self, reply: str, end: str) -> list[int]:
+        special = {*self.tokenizer.all_special_ids, *self.stops}
+        if special.isdisjoint(self._ids(reply)):
+            return self._ids(reply + end)
+        # A reply that writes "<|im_end|>" out means the letters: as a token it would end the reply in its middle.
+        letters: list[int] = self.tokenizer(reply, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+        return [*letters, *self._ids(end)]
+
     def _ids(self, text: str) -> list[int]:
-        # The template has written the special tokens already; the tokenizer would put a second one in front.
         ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids

@@ -21,6 +21,21 @@ from aeon_plugin_ft.training.engine.packing import Packing
 _flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 _flash_backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
 
+WIDE_HEAD = 256
+"""From this head width on, plain bf16 products take some half of the fused kernel's time, which makes its own products
+(docs/training.md); with heads of 64 they take longer."""
+MOST_SCORES = 64 << 20
+"""Bytes of fp32 scores of one call, above which not keeping them is worth more than time."""
+
+
+def _is_fused(query: Tensor, keys: int) -> bool:
+    """Whether PyTorch's fused kernel is the better one for query [1, H, M, D] over so many keys, unmasked."""
+    if query.device.type != "cpu":
+        return False
+    _, heads, rows, width = query.shape
+    small = 4 * heads * rows * keys <= MOST_SCORES
+    return not (query.dtype == torch.bfloat16 and width >= WIDE_HEAD and small)
+
 
 class Inner:
     """Each suffix over itself, as one batch of H * E padded blocks of S x S."""
@@ -141,7 +156,7 @@ def inner_part(query: Tensor, packing: Packing, scale: float, window: int | None
     """The fused kernel where it computes the same, else blocks."""
     plain = window is None or window >= packing.longest
     # The kernel knows one causal sequence and no window; several suffixes in one row would see each other.
-    flash = query.device.type == "cpu" and plain and len(packing.lengths) == 1
+    flash = plain and len(packing.lengths) == 1 and _is_fused(query, packing.longest)
     return (FlashInner if flash else Inner)(packing, scale, window)
 
 
@@ -165,7 +180,7 @@ def outer_part(query: Tensor, packing: Packing, scale: float, window: int | None
         # How far each packed row is behind each token of the prefix, in positions.
         before = packing.positions[:, None] - torch.arange(packing.prefix, device=query.device)[None]
         hidden = before >= window  # [M, P]
-    flash = query.device.type == "cpu" and hidden is None
+    flash = hidden is None and _is_fused(query, packing.prefix)
     return (FlashOuter if flash else Outer)(scale, hidden)
 
 
@@ -179,9 +194,14 @@ class Outer:
         """Output [H, M, D] of this part alone and its log-sum-exp [H, M]; a row that sees nothing of the prefix
         has an output of zeros and a log-sum-exp of -inf."""
         scores = self._scores(query, key)
-        lse = scores.logsumexp(-1)
-        # With a sliding window a late row may see nothing of the prefix: softmax over -inf alone is NaN.
-        weights = torch.softmax(scores, -1).nan_to_num_(0.0)
+        highest = scores.amax(-1)
+        weights = torch.softmax(scores, -1)
+        # log-sum-exp from what softmax has computed, as in `Inner.forward`.
+        lse = highest - weights.amax(-1).log_()
+        if self.hidden is not None:
+            # With a sliding window a late row may see nothing of the prefix: softmax over -inf alone is NaN.
+            weights.nan_to_num_(0.0)
+            lse.masked_fill_(highest == -math.inf, -math.inf)
         output = torch.bmm(weights.to(value.dtype), value[0])
         return output.reshape(query.shape[1:]), lse.reshape(query.shape[1:3])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,19 +51,27 @@ def load_base(folder: Path, device: str, dtype: torch.dtype | None = None, quant
     dtype = dtype or pick_dtype(device)
     # Quantised weights are placed while they are loaded (`device_map`) and cannot be moved afterwards.
     more: dict[str, Any] = four_bits(device, dtype) if quantize == "4bit" else {}
-    model = AutoModelForCausalLM.from_pretrained(
-        # The implementation that the parity check and the stock path use; the engine switches to its own and back.
-        folder,
-        dtype=dtype,
-        attn_implementation="sdpa",
-        local_files_only=True,
-        **more,
+    model = with_attention(
+        lambda kind: AutoModelForCausalLM.from_pretrained(
+            folder, dtype=dtype, attn_implementation=kind, local_files_only=True, **more
+        )
     )
     if more:
         # Checkpointing is off because the engine refuses it: recomputed layers would not find their prefix.
         return prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
     model.requires_grad_(False)
     return model.to(device)
+
+
+def with_attention(make: Callable[[str], Any]) -> Any:
+    """The model that `make` makes with an implementation of attention: that of the parity check and the stock path;
+    the engine switches to its own and back. The plain one for families that PyTorch's fused one does not fit."""
+    try:
+        return make("sdpa")
+    except ValueError as error:
+        if "scaled_dot_product_attention" not in str(error):
+            raise
+        return make("eager")
 
 
 def narrow(model: torch.nn.Module, dtype: torch.dtype) -> None:

@@ -29,11 +29,13 @@ def compute_type(config: Any, device: str, clock: Callable[[], float] = time.per
     text = config.get_text_config()
     if device != "cpu" or text.hidden_size < SMALLEST_WIDTH:
         return torch.float32
-    seconds = [_seconds(text.hidden_size, text.intermediate_size, t, clock) for t in (torch.float32, torch.bfloat16)]
+    seconds = [
+        product_seconds(text.hidden_size, text.intermediate_size, t, clock) for t in (torch.float32, torch.bfloat16)
+    ]
     return torch.bfloat16 if seconds[0] >= LEAST_GAIN * seconds[1] else torch.float32
 
 
-def _seconds(inner: int, outer: int, dtype: torch.dtype, clock: Callable[[], float]) -> float:
+def product_seconds(inner: int, outer: int, dtype: torch.dtype, clock: Callable[[], float]) -> float:
     """One product as a layer of the model makes it; the shortest of several, since others use the machine as well."""
     rows, weight = torch.ones(TOKENS, inner, dtype=dtype), torch.ones(outer, inner, dtype=dtype)
     taken = []

@@ -23,6 +23,7 @@ from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
 
 from aeon_plugin_ft.dataset.frozen import read_preferences, read_ratings
 from aeon_plugin_ft.dataset.model import Preference
+from aeon_plugin_ft.training.engine.due import CheckpointDue
 from aeon_plugin_ft.training.engine.encode import Encoder
 from aeon_plugin_ft.training.engine.logprobs import through_engine
 from aeon_plugin_ft.training.engine.shared import SharedPrefix
@@ -109,7 +110,7 @@ class Stage:
     """One preference stage on `model`, whose adapter is changed in place.
 
     `shared` False: TRL's own computation instead of the engine's. `folder` keeps the checkpoints. `tell` hears
-    (step, steps), `check` raises to stop; it is asked between micro-batches.
+    (step, steps), `check` raises to stop; it is asked between micro-batches. `engine` where there is one already.
     """
 
     def __init__(
@@ -124,10 +125,11 @@ class Stage:
         folder: Path,
         tell: Callable[[int, int], None] = lambda step, steps: None,
         check: Callable[[], None] = lambda: None,
+        engine: SharedPrefix | None = None,
     ) -> None:
         self.kind, self.opinions, self.recipe, self.model = kind, opinions, recipe, model
         self.shared, self.folder, self.tell, self.check = shared, folder, tell, check
-        self.engine = SharedPrefix(model, micro_tokens, check)
+        self.engine = engine or SharedPrefix(model, micro_tokens, check)
         self.examples = len(opinions.pairs if kind == "dpo" else opinions.rated)
         self.batch = min(BATCH, self.examples)
         self.steps = min(MOST_STEPS, math.ceil(EPOCHS * self.examples / self.batch))
@@ -272,17 +274,17 @@ class _Kto(_Encoded, KTOTrainer):
 
 
 class _Told(TrainerCallback):
-    """Tells of every step, saves every few, and looks at the stop request."""
+    """Tells of every step, saves where it is due, and looks at the stop request."""
 
     def __init__(self, stage: Stage) -> None:
-        self.stage = stage
+        self.stage, self.due = stage, CheckpointDue(stage.recipe.checkpoint_steps)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Say the step; ask for a checkpoint every few, but not at the end, where the stage's own result is kept."""
+        """Say the step; ask for a checkpoint where one is due: not at the end, where the stage's own result is kept."""
         self.stage.tell(state.global_step, state.max_steps)
-        every = self.stage.recipe.checkpoint_steps
-        control.should_save = state.global_step % every == 0 and state.global_step < state.max_steps
+        control.should_save = self.due.after(state.global_step, state.max_steps)
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Leave here if asked to: the newest checkpoint is then of this very step."""
+        self.due.saved()
         self.stage.check()

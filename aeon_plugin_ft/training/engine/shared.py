@@ -31,10 +31,13 @@ from aeon_plugin_ft.training.engine.attention import (
 from aeon_plugin_ft.training.engine.fast import FastLayers
 from aeon_plugin_ft.training.engine.head import Head, summed_loss, token_losses
 from aeon_plugin_ft.training.engine.packing import Packing
+from aeon_plugin_ft.training.engine.stock import stock_step
 from aeon_plugin_ft.training.plan import Group, Row, plan_batch
 
 Checkpoint = Callable[[], None]
 """Called between micro-batches; raises when the run is to stop."""
+OnLayer = Callable[[int, int], None]
+"""Hears that so many of so many layers of a step are computed; forward and backward count as one each."""
 
 
 def _nothing() -> None:
@@ -51,7 +54,10 @@ class SharedPrefix:
         self.config: Any = causal.config.get_text_config()
         self.micro_tokens = micro_tokens
         self.between = between
+        self.on_layer: OnLayer = lambda done, of: None
+        """Of an engine whose steps take long enough to tell of their layers."""
         self.head = Head.of(self.causal)
+        self.dtype: torch.dtype = self.head.weight.dtype
         # Of the wrapper, not of the model inside it: the layers that are replaced are PEFT's.
         self.fast = FastLayers(model)
         self.layers = int(self.config.num_hidden_layers)
@@ -105,10 +111,29 @@ class SharedPrefix:
                 self.between()
                 ids = torch.tensor(row.ids, device=self.device)[None]
                 hidden = self.causal.base_model(input_ids=ids, use_cache=False).last_hidden_state[0]
-                at, targets, _ = _targets([row], [0], 0)
+                at, targets, _ = targets_of([row], [0], 0)
                 target_ids = torch.tensor(targets, device=self.device)
                 by_row.append(float(token_losses(hidden[at], target_ids, self.head).sum()))
         return by_row
+
+    def stock_step(self, rows: Sequence[Row]) -> float:
+        """The mean loss of the rows, and its gradients, by the model's own forward pass."""
+        return stock_step(self.causal, rows)
+
+    def settle(self, *, shared: bool, dtype: str = "") -> SharedPrefix | None:
+        """The engine to train with, now that it is known whether sharing is exact, and in what type ("": as it is).
+        None: the stock path."""
+        return self if shared else None
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether products are computed in a narrower type than the rest; False where there is one type only."""
+        return False
+
+    @contextmanager
+    def widened(self) -> Iterator[None]:
+        """While it lasts, everything is computed in the widest type that the weights are there in."""
+        yield
 
     def _group(self, rows: Sequence[Row], group: Group, scale: float, weights: Sequence[float] | None = None) -> float:
         """Summed loss of a group, each row times its weight; gradients scaled by `scale`."""
@@ -153,7 +178,7 @@ class SharedPrefix:
         the row that each belongs to."""
         ids = [token for member in members for token in rows[member].ids[prefix:]]
         packing = Packing.of([len(rows[member].ids) - prefix for member in members], prefix, self.device)
-        at, targets, owners = _targets(rows, members, prefix)
+        at, targets, owners = targets_of(rows, members, prefix)
         with Sharing(self.layers, packing, kept):
             hidden = self._hidden(torch.tensor(ids), packing)
         picked = hidden[0].index_select(0, torch.tensor(at, device=self.device))
@@ -213,8 +238,8 @@ def _backward_through_prefix(prefix: dict[int, KeyValue], leaves: dict[int, KeyV
         torch.autograd.backward(tensors, gradients)
 
 
-def _targets(rows: Sequence[Row], members: Sequence[int], prefix: int) -> tuple[list[int], list[int], list[int]]:
-    """(packed positions whose output is scored, the token wanted there, the row it belongs to)."""
+def targets_of(rows: Sequence[Row], members: Sequence[int], prefix: int) -> tuple[list[int], list[int], list[int]]:
+    """What is scored of some rows' suffixes: (packed positions, the tokens wanted there, the rows they are of)."""
     at: list[int] = []
     targets: list[int] = []
     owners: list[int] = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -243,15 +244,24 @@ _SHORTEST_STEP = 1e-3
 """Seconds. Windows' clock may not move in a step of a tiny model."""
 
 
+TOLD_EVERY = 15.0
+"""Seconds between what is told inside a step."""
+
+
 class Reporter(TrainerCallback):
-    """Tells of every step. Seconds left are those of the median of the last steps."""
+    """Tells of every step, and inside a long one how much of it is done. Seconds left are those of the median of the
+    last steps."""
 
     def __init__(self, trainer: SharedPrefixTrainer, tell: Callable[[Progress], None]) -> None:
         self.trainer, self.tell = trainer, tell
         self.started = awake_seconds()
         self.seconds: list[float] = []
-        self._began = self.started
+        self._began = self._told = self.started
+        self._stepping = False
+        self._newest: Progress | None = None
         self.losses: list[float] = []
+        if trainer.engine is not None:
+            trainer.engine.on_layer = self.on_layer
 
     @property
     def elapsed(self) -> float:
@@ -260,30 +270,51 @@ class Reporter(TrainerCallback):
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Start the clock of one step."""
-        self._began = awake_seconds()
+        self._began = self._told = awake_seconds()
+        self._stepping = True
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
         """Tell the newest figures; logs without a loss (the summary at the end of training) are none."""
         if not logs or "loss" not in logs:
             return
         self.seconds.append(awake_seconds() - self._began)
-        recent = sorted(self.seconds[-9:])
-        # The median: a laptop that throttles, or an owner who comes back, makes single steps many times slower.
-        median = max(recent[len(recent) // 2], _SHORTEST_STEP)
+        self._stepping = False
+        median = self._median()
         loss = self.trainer.last_loss
         self.losses.append(loss)
         norm = logs.get("grad_norm")
-        self.tell(
-            Progress(
-                step=state.global_step,
-                steps=state.max_steps,
-                loss=loss,
-                examples_per_second=round(args.per_device_train_batch_size / median, 3),
-                saving=round(self.trainer.saving, 2),
-                seconds=round(self.elapsed, 2),
-                seconds_left=round(median * (state.max_steps - state.global_step), 1),
-                grad_norm=None if norm is None else float(norm),
-                learning_rate=logs.get("learning_rate"),
-                validation_loss=self.trainer.validation_loss,
-            )
+        self._newest = Progress(
+            step=state.global_step,
+            steps=state.max_steps,
+            loss=loss,
+            examples_per_second=round(args.per_device_train_batch_size / median, 3),
+            saving=round(self.trainer.saving, 2),
+            seconds=round(self.elapsed, 2),
+            seconds_left=round(median * (state.max_steps - state.global_step), 1),
+            grad_norm=None if norm is None else float(norm),
+            learning_rate=logs.get("learning_rate"),
+            validation_loss=self.trainer.validation_loss,
         )
+        self.tell(self._newest)
+
+    def _median(self) -> float:
+        """Seconds of a step."""
+        recent = sorted(self.seconds[-9:])
+        # The median: a laptop that throttles, or an owner who comes back, makes single steps many times slower.
+        return max(recent[len(recent) // 2], _SHORTEST_STEP)
+
+    def on_layer(self, done: int, of: int) -> None:
+        """Tell, now and then, that `done` of `of` layers of a step are computed, the way forward and the way back."""
+        now = awake_seconds()
+        # The engine computes for others too: measurements, and the stages that follow.
+        if not self._stepping or now - self._told < TOLD_EVERY:
+            return
+        self._told = now
+        forward = of // 2
+        # A layer on the way back is computed once more, and then its gradients.
+        part = (done + max(0, done - forward)) / (3 * forward)
+        step = self._median() if self.seconds else (now - self._began) / part
+        state = self.trainer.state
+        last = self._newest or Progress(state.global_step, state.max_steps, None, 0.0, 1.0, 0.0, 0.0)
+        left = step * (state.max_steps - state.global_step - part)
+        self.tell(replace(last, part=round(part, 3), seconds=round(self.elapsed, 2), seconds_left=round(left, 1)))

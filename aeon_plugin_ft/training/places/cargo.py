@@ -5,18 +5,21 @@ from __future__ import annotations
 import hashlib
 import tarfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 import aeon_plugin_ft
 import hooks
+from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.store.digest import remembered_sha256
 from aeon_plugin_ft.training.model import Run
 from aeon_plugin_ft.training.runs import CONFIG_FILE, RunConfig
 
-KEPT_BY_ATTEMPTS = (CONFIG_FILE, "memory.json", "parity.json", "precision.json")
+KEPT_BY_ATTEMPTS = (CONFIG_FILE, "memory.json", "parity.json", "precision.json", "engine.json")
 """What an attempt has decided once, and what the next one keeps to."""
+COPY, WEIGHTS = "copy", "model.gguf"
+"""Where a base's folder and, if its weights are not in that, its GGUF lie over there."""
 CHECKPOINTS = ("checkpoints", "checkpoints-dpo", "checkpoints-kto", "stages")
 
 Entry = tuple[Path, str]
@@ -37,8 +40,16 @@ class Thing:
 
 
 def base_of(config: RunConfig, cache: Path) -> Thing:
-    """The base's training copy; its large files are hashed once and remembered."""
-    return _thing(_files(config.base.training_copy, ""), cache)
+    """The base's folder, and the GGUF that is served where its weights are read from that; large files are hashed once
+    and remembered."""
+    base = config.base
+    entries = _files(base.training_copy, f"{COPY}/")
+    return _thing(entries if base.gguf is None else [*entries, (base.gguf, WEIGHTS)], cache)
+
+
+def base_at(base: BaseModel, folder: Path) -> BaseModel:
+    """The same base, unpacked into `folder`. Its digest stays what it is: that is held against the files there."""
+    return replace(base, training_copy=folder / COPY, gguf=None if base.gguf is None else folder / WEIGHTS)
 
 
 def code_of(cache: Path) -> Thing:

@@ -21,9 +21,9 @@ from aeon_plugin_ft.errors import AeonFtError, RunStoppedError
 from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.processes.parent import ParentPipe
 from aeon_plugin_ft.store import DataFolder, Store
-from aeon_plugin_ft.store.digest import folder_sha256
 from aeon_plugin_ft.store.files import write_json
 from aeon_plugin_ft.training.model import Run, RunState
+from aeon_plugin_ft.training.places.cargo import base_at
 from aeon_plugin_ft.training.progress import read_outcome
 from aeon_plugin_ft.training.runs import RunConfig, reap_runs, resume_run
 from aeon_plugin_ft.training.staying import stay_with
@@ -110,9 +110,7 @@ class Keeper:
         # Of this process's children, the worker: as whoever sent the run wants it.
         priority.OF_CHILDREN = Priority(spec.get("priority", Priority.LOWEST.value))
         config = RunConfig.read(self.run.folder)
-        copy = self.root / "things" / spec["base"]
-        files = [*sorted(copy.glob("*.safetensors")), copy / "config.json"]
-        base = replace(config.base, training_copy=copy, gguf=None, digest=folder_sha256(files, data.cache))
+        base = base_at(config.base, self.root / "things" / spec["base"])
         threads = spec.get("threads") or config.recipe.threads
         parent = None if config.parent is None else self.folder / "parent"
         replace(

@@ -25,11 +25,11 @@ from typing import Any, BinaryIO
 from aeon_plugin_ft.causes import EndCause, PauseCause, RunPhase
 from aeon_plugin_ft.errors import AeonFtError, LostError
 from aeon_plugin_ft.store import DataFolder, Store
-from aeon_plugin_ft.store.digest import folder_sha256
 from aeon_plugin_ft.store.files import write_json
 from aeon_plugin_ft.training.model import Progress, RunOutcome, RunState
 from aeon_plugin_ft.training.places import there
 from aeon_plugin_ft.training.places.away import Away
+from aeon_plugin_ft.training.places.cargo import base_at
 from aeon_plugin_ft.training.places.door import Fill, read_answer
 from aeon_plugin_ft.training.places.keeper import ENDED, SPEC, Keeper
 from aeon_plugin_ft.training.places.ray import LOOK, PROGRESS
@@ -207,9 +207,7 @@ class Head:
     def _config(self, data: DataFolder, spec: Mapping[str, Any]) -> RunConfig:
         """The run's, with the paths of the head node."""
         config = RunConfig.read(self.run.folder)
-        copy = self.root / "things" / str(spec["base"])
-        files = [*sorted(copy.glob("*.safetensors")), copy / "config.json"]
-        base = replace(config.base, training_copy=copy, gguf=None, digest=folder_sha256(files, data.cache))
+        base = base_at(config.base, self.root / "things" / str(spec["base"]))
         parent = None if config.parent is None else self.folder / "parent"
         made = replace(
             config, base=base, dataset=data.datasets / config.dataset_hash, store=data.database.absolute(),

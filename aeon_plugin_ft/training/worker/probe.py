@@ -1,25 +1,30 @@
 """`python -m aeon_plugin_ft.training.worker.probe <folder>`: one real step of a run that has not started.
 
 Loads the model and the data as the worker will, makes the start-up check, computes and applies one step
-of the first batches, and writes result.json: time, peak memory and disk of the whole run.
+of the first batches, and writes result.json: time, peak memory and disk of the whole run. Of a model that is
+trained a layer at a time only some layers are computed (`projection`): all of them would take many minutes.
 """
 
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from aeon_plugin_ft.errors import AeonFtError, RefusedError
 from aeon_plugin_ft.processes.awake import awake_seconds
 from aeon_plugin_ft.store.files import write_json
-from aeon_plugin_ft.training.memory import is_out_of_memory, peak_bytes
+from aeon_plugin_ft.training.memory import is_out_of_memory, mapped_bytes, peak_bytes
 from aeon_plugin_ft.training.model import Estimate, Run
 from aeon_plugin_ft.training.plan import Row, plan_batch, tokens_computed
 from aeon_plugin_ft.training.runs import RunConfig
 from aeon_plugin_ft.training.worker.priority import take_priority
+from aeon_plugin_ft.training.worker.projection import Sample, quiet_seconds, whole_memory
 from aeon_plugin_ft.training.worker.stopping import StopRequested, StopWatch
 
 MEASURED_STEPS = 2
@@ -61,34 +66,68 @@ def _reason(error: Exception) -> dict[str, Any]:
 
 
 def measure(run: Run, config: RunConfig, watch: StopWatch, started: float) -> dict[str, Any]:
-    """{"estimate": ..., "parity": ...}."""
-    from aeon_plugin_ft.training.worker.session import Session
+    """{"estimate": ..., "parity": ...}; "parity" None where only a sample of the model's layers was looked at."""
+    from aeon_plugin_ft.training.engine.layered.engine import LayeredPrefix
+    from aeon_plugin_ft.training.worker.sampling import SampledSession
 
-    session = Session(run, config, watch, lambda *_: None, lambda _: None)
+    session = SampledSession(run, config, watch, lambda *_: None, lambda _: None)
     trainer, rows, verdict = session.prepare()
     prepared = awake_seconds() - started
     trainer.create_optimizer()
-    seconds, shares = [], []
-    for step in trainer.order[:MEASURED_STEPS]:
-        batch = [rows[index] for index in step]
-        began = awake_seconds()
-        trainer.one_step(batch)
-        seconds.append(awake_seconds() - began)
-        shares.append(_cost(batch, trainer))
-    mean_cost = sum(_cost([rows[i] for i in step], trainer) for step in trainer.order) / len(trainer.order)
+    clock = Clock(config.recipe.threads)
+    batches = [[rows[index] for index in step] for step in trainer.order]
+    samples = [clock.step(trainer, session, batch) for batch in batches[:MEASURED_STEPS]]
+    sample, costs = samples[-1], [_cost(batch, trainer) for batch in batches]
     # Scaled from the batch that was measured to the mean of all: a step's time goes with the tokens it computes.
-    step_seconds = seconds[-1] * mean_cost / shares[-1]
-    parameters = [p for p in trainer.model.parameters() if p.requires_grad]
-    adapter = sum(p.numel() * p.element_size() for p in parameters)
+    step = sample.whole_step * sum(costs) / len(costs) / costs[len(samples) - 1]
+    adapter = sum(p.numel() * p.element_size() for p in trainer.model.parameters() if p.requires_grad)
+    peak = peak_bytes() - mapped_bytes(config.base.gguf)
+    if isinstance(trainer.engine, LayeredPrefix):
+        inputs = round(4 * int(trainer.engine.config.hidden_size) * max(costs))
+        peak = whole_memory(peak, sample, inputs, adapter, trainer.engine.input_bytes)
+    prepared += sample.whole(session.checking) - session.checking
+    session.close()
     made = Estimate(
-        seconds=round(prepared + step_seconds * config.recipe.steps, 2),
-        ram_bytes=peak_bytes(),
+        seconds=round(prepared + step * config.recipe.steps, 2),
+        ram_bytes=peak,
         # The finished adapter, and in each checkpoint the adapter and AdamW's two moments, of the same size each.
-        disk_bytes=adapter * (1 + 3 * CHECKPOINTS_ON_DISK),
-        step_seconds=round(step_seconds, 3),
+        disk_bytes=round(sample.whole(adapter) * (1 + 3 * CHECKPOINTS_ON_DISK)),
+        step_seconds=round(step, 3),
         steps=config.recipe.steps,
+        quiet_seconds=round((prepared + step * config.recipe.steps) * clock.quiet_share, 2),
     )
-    return {"estimate": asdict(made), "parity": asdict(verdict)}
+    return {"estimate": asdict(made), "parity": None if sample.more else asdict(verdict)}
+
+
+class Clock:
+    """Times steps, and what other programs take of the processor meanwhile."""
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self.quiet_share = 1.0
+        """What the newest step would take on a quiet machine, of what it took."""
+
+    def step(self, trainer: Any, session: Any, batch: Sequence[Row]) -> Sample:
+        """Make one step of a batch, and say what it took."""
+        told: list[float] = []
+        began, own_began = awake_seconds(), time.process_time()
+        _busy_share()
+        if session.source is not None:
+            trainer.engine.on_layer = lambda *_: told.append(awake_seconds() - began)
+        trainer.one_step(batch)
+        wall, own = awake_seconds() - began, time.process_time() - own_began
+        # Of all cores since the call above; the system's clock of processor time is coarse, hence the floor.
+        others = max(0.0, _busy_share() - own / max(wall, 0.1) / (psutil.cpu_count() or 1))
+        self.quiet_share = quiet_seconds(wall, own, self.threads, others) / wall if wall else 1.0
+        return Sample(session.layers, session.sampled, told, wall)
+
+
+def _busy_share() -> float:
+    """How much of all cores was used since the call before; 0 where the system does not say (Wine does not)."""
+    try:
+        return float(psutil.cpu_percent()) / 100
+    except OSError:
+        return 0.0
 
 
 def _cost(batch: Sequence[Row], trainer: Any) -> float:

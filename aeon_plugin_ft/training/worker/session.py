@@ -7,10 +7,10 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
-from transformers import AutoConfig, TrainerCallback, TrainerState
+from transformers import AutoConfig, TrainerState
 
 from aeon_plugin_ft.causes import RunPhase
 from aeon_plugin_ft.dataset.frozen import read_messages
@@ -18,33 +18,29 @@ from aeon_plugin_ft.dataset.tool_calls import tool_call
 from aeon_plugin_ft.errors import DatasetError
 from aeon_plugin_ft.store.files import whole_folder, write_json
 from aeon_plugin_ft.training.cached import cache_file
-from aeon_plugin_ft.training.engine.early import EarlyStopping, best_step, is_over, measurements
+from aeon_plugin_ft.training.engine.early import EarlyStopping, RegularCheckpoints, best_step, is_over, measurements
 from aeon_plugin_ft.training.engine.encode import Encoded, Encoder
-from aeon_plugin_ft.training.engine.loading import add_adapter, free_bytes, load_base, narrow, pick_device, set_up_torch
+from aeon_plugin_ft.training.engine.layered.choice import engine_of, load_frozen
+from aeon_plugin_ft.training.engine.loading import add_adapter, free_bytes, narrow, pick_device, set_up_torch
 from aeon_plugin_ft.training.engine.parity import Parity, check
 from aeon_plugin_ft.training.engine.precision import compute_type
 from aeon_plugin_ft.training.engine.shared import SharedPrefix, causal_model
 from aeon_plugin_ft.training.engine.trainer import FiniteGradients, Reporter, SharedPrefixTrainer, config_of, dataset_of
-from aeon_plugin_ft.training.memory import MEMORY_FILE, chosen_micro_tokens, micro_tokens, peak_bytes
+from aeon_plugin_ft.training.memory import mapped_bytes, peak_bytes, settle_micro_tokens
 from aeon_plugin_ft.training.mix import Mix, choose_validation, number_prompts
 from aeon_plugin_ft.training.model import Progress, Run, RunOutcome, RunState
 from aeon_plugin_ft.training.plan import Row
 from aeon_plugin_ft.training.recipe import step_examples
 from aeon_plugin_ft.training.runs import RunConfig
 from aeon_plugin_ft.training.worker import checkpoints
-from aeon_plugin_ft.training.worker.stages import Stages
+from aeon_plugin_ft.training.worker.stages import OnRunPhase, Stages
 from aeon_plugin_ft.training.worker.stopping import StopRequested, StopWatch
+from aeon_plugin_ft.weights.sources import WeightSource
 from hooks import Message
 
 PARITY_FILE = "parity.json"
 PRECISION_FILE = "precision.json"
 """In a run's folder: the type that it computes in."""
-
-
-class OnRunPhase(Protocol):
-    """Hears what is being done; `step` of `steps` of a preference stage, 0 of 0 outside of one."""
-
-    def __call__(self, phase: RunPhase, step: int = 0, steps: int = 0) -> None: ...
 
 
 class Session:
@@ -67,15 +63,24 @@ class Session:
         self.validation: list[Row] = []
         self.early: EarlyStopping | None = None
         self.micro_tokens = self.recipe.micro_tokens
+        self.dtype = torch.float32
+        self.source: WeightSource | None = None
+        """The base's weights, where they are read a layer at a time."""
 
     def train(self) -> RunOutcome:
         """Every stage from where the last attempt left it to the end."""
+        try:
+            return self._train()
+        finally:
+            self.close()
+
+    def _train(self) -> RunOutcome:
         trainer, _, verdict = self.prepare()
         reporter = Reporter(trainer, self.tell)
         trainer.add_callback(reporter)
         trainer.add_callback(FiniteGradients())
         # Before EarlyStopping: it sets `should_save` to yes or no, and would take back what the other one asks for.
-        trainer.add_callback(_Checkpoints(self.recipe.checkpoint_steps, self.watch.check))
+        trainer.add_callback(RegularCheckpoints(self.recipe.checkpoint_steps, self.watch.check))
         if self.validation:
             self.early = EarlyStopping(self._measure(trainer), self.recipe.evaluate_steps, self.recipe.patience)
             trainer.add_callback(self.early)
@@ -95,20 +100,24 @@ class Session:
         self.phase(RunPhase.LOADING)
         device = pick_device()
         # The slowest part of a start, and not to be interrupted from inside: hence the looks before and after.
-        dtype, wide = self._compute_type(device), self._is_checked_wide(device)
-        loaded = torch.float32 if wide else dtype
-        base = load_base(self.config.base.training_copy, device, loaded, self.recipe.quantize)
+        self.dtype, wide = self._compute_type(device), self._is_checked_wide(device)
+        base, self.source = self.load(device, torch.float32 if wide else self.dtype)
         model = add_adapter(base, self.recipe, self.stages.newest() or self.config.parent)
         self.watch.check()
         trainer = self.trainer(model, self.encoded.rows, device)
         verdict = self.parity(trainer, self.encoded.rows)
-        if wide and dtype is not torch.float32:
-            narrow(model, dtype)
+        if wide and self.source is None and self.dtype is not torch.float32:
+            narrow(model, self.dtype)
             # What it computes with depends on the weights' type.
             trainer.engine = SharedPrefix(model, self.micro_tokens, self.watch.check)
-        trainer.engine = trainer.engine if verdict.shared else None
+        assert trainer.engine is not None
+        trainer.engine = trainer.engine.settle(shared=verdict.shared, dtype=verdict.dtype)
         self.watch.check()
         return trainer, self.encoded.rows, verdict
+
+    def load(self, device: str, dtype: torch.dtype) -> tuple[Any, WeightSource | None]:
+        """The frozen base, to compute in this type, and its weights where they are read a layer at a time."""
+        return load_frozen(self.run.folder, self.config.base, self.recipe, device, dtype)
 
     def mix(self, messages: Sequence[Sequence[Message]], kept: Sequence[int]) -> Mix:
         """What each row is, in the numbers of the rows; also sets aside the rows to measure on."""
@@ -155,9 +164,14 @@ class Session:
             order=self.order,
             checkpoints=self.checkpoints,
             lora_plus=self.recipe.lora_plus,
-            engine=SharedPrefix(model, self.micro_tokens, self.watch.check),
+            engine=engine_of(model, self.source, self.micro_tokens, self.watch.check, self.run.folder, self.dtype),
             between=self.watch.check,
         )
+
+    def close(self) -> None:
+        """Let go of the base's files."""
+        if self.source is not None:
+            self.source.close()
 
     def _is_checked_wide(self, device: str) -> bool:
         """Whether the start-up check is still to be made, and in fp32: two ways to the same gradient, rounded to bf16,
@@ -174,13 +188,11 @@ class Session:
         return chosen
 
     def _micro_tokens(self, model: Any, rows: Sequence[Row], device: str) -> int:
-        """Chosen once a run: the order in which gradients are added up must not change between attempts."""
-        chosen = chosen_micro_tokens(self.run.folder) or self.recipe.micro_tokens
-        if not chosen:
-            config = causal_model(model).config.get_text_config()  # type: ignore[union-attr, operator]
-            chosen = micro_tokens(config, free_bytes(device), rows, gpu=device == "cuda")
-            write_json(self.run.folder / MEMORY_FILE, {"micro_tokens": chosen})
-        return chosen
+        config = causal_model(model).config.get_text_config()  # type: ignore[union-attr, operator]
+        return settle_micro_tokens(
+            self.run.folder, self.recipe.micro_tokens, config, free_bytes(device), rows,
+            gpu=device == "cuda", layered=self.source is not None,
+        )  # fmt: skip
 
     def parity(self, trainer: SharedPrefixTrainer, rows: Sequence[Row]) -> Parity:
         """The start-up check, once a run: a resumed attempt must take the path of the first."""
@@ -281,11 +293,12 @@ class Session:
                     opinions,
                     self.recipe,
                     trainer.model,
-                    shared=verdict.shared,
+                    shared=verdict.shared or self.source is not None,
                     micro_tokens=self.micro_tokens,
                     folder=self.run.folder / f"checkpoints-{kind}",
                     tell=self._teller(kind),
                     check=self.watch.check,
+                    engine=None if self.source is None else trainer.engine,
                 )
                 report = stage.run(trainer.processing_class, str(trainer.args.device.type))
                 self.stages.finish(kind, trainer.model, report=asdict(report))
@@ -319,31 +332,17 @@ class Session:
             step=trainer.state.global_step,
             steps=self.recipe.steps,
             seconds=round(reporter.elapsed, 2),
-            peak_bytes=peak_bytes(),
+            # Pages of the base's own file are no memory that anybody has to have.
+            peak_bytes=peak_bytes() - mapped_bytes(self.config.base.gguf),
             first_loss=history[0] if history else None,
             loss=history[-1] if history else None,
             examples=len(self.encoded.rows),
             dropped=self.encoded.dropped,
             truncated=self.encoded.truncated,
-            engine="shared-prefix" if verdict.shared else "stock",
+            engine=("" if self.source is None else "layered-") + ("shared-prefix" if verdict.shared else "stock"),
             engine_reason=verdict.reason,
             saving=round(trainer.saving, 2),
             best_step=best or trainer.state.global_step,
             validation_loss=None if best is None else measured[best],
             preferences=preferences,
         )
-
-
-class _Checkpoints(TrainerCallback):
-    """A checkpoint every few steps, and a look at the stop request after each checkpoint."""
-
-    def __init__(self, every: int, check: Callable[[], None]) -> None:
-        self.every, self.check = every, check
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Ask for a checkpoint every few steps, but not at the end: the adapter itself is saved then."""
-        control.should_save = state.global_step % self.every == 0 and state.global_step < state.max_steps
-
-    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Leave here if asked to: the newest checkpoint is then of this very step."""
-        self.check()

@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from aeon_plugin_ft.causes import RunPhase
 from aeon_plugin_ft.store import private
 from aeon_plugin_ft.store.files import whole_folder
 from aeon_plugin_ft.training.worker.checkpoints import ADAPTER
@@ -17,6 +18,12 @@ from aeon_plugin_ft.training.worker.checkpoints import ADAPTER
 ORDER = ("sft", "dpo", "kto")
 REPORT = "report.json"
 STATE = "trainer_state.json"
+
+
+class OnRunPhase(Protocol):
+    """Hears what is being done; `step` of `steps` of a preference stage, 0 of 0 outside of one."""
+
+    def __call__(self, phase: RunPhase, step: int = 0, steps: int = 0) -> None: ...
 
 
 class Stages:

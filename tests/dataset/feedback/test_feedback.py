@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import subprocess
 import sys
 import time
 from types import ModuleType
@@ -97,7 +98,7 @@ def test_complaints(text: str) -> None:
         ("não é Java, é Python", "O Farol é em Java.", "O Farol é em Python."),
         ("eu disse dez minutos, não vinte", "Timer de vinte minutos definido.", "Timer de dez minutos definido."),
         ("errou, foi em 1995", "Hackers é de 1997.", "Hackers é de 1995."),
-        ("na verdade é Python", "O Farol é em Java.", "Python"),
+        ("na verdade é Python", "O Farol é em Java.", "O Farol é em Python."),
         ("o certo é 9h30", "Às 10h ou às 11h, sei lá.", "9h30"),
         ("o certo é Tatu, viu", None, "Tatu"),
         ("Na verdade é Época, não época.", None, "Época"),
@@ -172,3 +173,66 @@ def test_the_heldout_sentences_are_not_the_development_ones_said_again() -> None
         texts.append([json.loads(line)["text"].casefold() for line in lines])
     near = [text for text in texts[1] if process.extractOne(text, texts[0], scorer=fuzz.ratio, score_cutoff=80)]
     assert len(near) <= 0.05 * len(texts[1]), near
+
+
+def test_fresh_sentences_are_told_apart_and_ordinary_talk_corrects_nothing() -> None:
+    """Held-out macro F1 was 0.810 when it was read first; the goal of 0.85 is not reached yet."""
+    result = _benchmark().measure("fresh-heldout")
+    assert result.macro >= 0.8
+    assert result.f1["correction"] >= 0.85
+    assert result.alarms <= 1 / 200
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("isso!", "praise"),
+        ("show, deu certinho", "praise"),
+        ("não, tá certo", "praise"),
+        ("👍", "praise"),
+        ("👎", "complaint"),
+        ("aham, sei", "complaint"),
+        ("quase, faltou o ano", "complaint"),
+        ("não foi isso que te pedi", "complaint"),
+        ("não respondeu minha pergunta", "complaint"),
+        ("nem chegou perto", "complaint"),
+        ("parabéns, conseguiu errar de novo", "complaint"),
+    ],
+)
+def test_short_judgements_are_heard(text: str, expected: str) -> None:
+    assert kind(text, "O Theatro Municipal foi inaugurado com uma ópera.") == expected
+
+
+def test_a_song_that_is_not_the_one_is_a_complaint() -> None:
+    assert kind("não era essa música", "Pronto, coloquei Oceano do Djavan.") == "complaint"
+    assert kind("não era 15 minutos", "Timer de 15 minutos ligado.") == "complaint"
+
+
+def test_the_model_runs_in_the_host_in_less_than_five_milliseconds() -> None:
+    reply = "A reunião é às 10h, na sala azul, com a Patrícia e o Rodrigo, e dura uma hora."
+    recognise("boa", reply)
+    times = []
+    for _ in range(20):
+        began = time.process_time()
+        recognise("poxa, de novo essa resposta que não tem nada a ver com o que eu pedi pra você fazer hoje", reply)
+        times.append(time.process_time() - began)
+    assert sorted(times)[10] < 0.005
+    loaded = "import sys; from aeon_plugin_ft.dataset.feedback.recognise import recognise; recognise('boa', 'x');"
+    code = loaded + "print([m for m in ('torch', 'numpy', 'sklearn') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_weights_are_those_that_the_script_makes() -> None:
+    """Made again from the same sentences, they are the same but for rounding."""
+    sys.path.insert(0, str(BENCHMARKS))
+    try:
+        import feedback_model
+    finally:
+        sys.path.remove(str(BENCHMARKS))
+    names = {line.split("\t")[0] for line in feedback_model.MODEL.read_text(encoding="utf-8").split("\n")[2:] if line}
+    rows = feedback_model.training_rows() + feedback_model.labelled("fresh-development")
+    seen = {feature for text, reply, _ in rows for feature in feedback_model.features(text, reply)}
+    assert names <= seen
+    held = {row["text"] for row in feedback_model.rows_of("fresh-heldout")} - {text for text, _, _ in rows}
+    assert len(held) > 300

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+
 from aeon_plugin_ft.dataset.build import build_draft
 from aeon_plugin_ft.dataset.feedback.opinions import Review, load_feedback, note_feedback, recognise_feedback
+from aeon_plugin_ft.dataset.feedback.recognise import recognise
+from aeon_plugin_ft.dataset.feedback.values import values
 from aeon_plugin_ft.dataset.model import Feedback
 from aeon_plugin_ft.settings import DatasetSection
 from aeon_plugin_ft.store import Store
@@ -74,3 +79,29 @@ def test_a_review_shows_every_turn_with_what_became_of_it(turn: MakeTurn, store:
     draft = build_draft(turns, DatasetSection(), feedback=load_feedback(store))
     shown = [(item.turn, item.filter, item.decided) for item in review.items(draft, turns)]
     assert shown == [("t1", None, None), ("t2", None, "keep")]
+
+
+def test_people_who_chat_with_each_other_judge_no_reply_unless_asked_for(turn: MakeTurn) -> None:
+    chat = [turn("qual a capital?", "Brasília.", source="whatsapp"), turn("boa resposta", "valeu", source="whatsapp")]
+    assert list(recognise_feedback(chat)) == []
+    assert [one.kind for one in recognise_feedback(chat, between_people=True)] == ["praise"]
+
+
+def test_nothing_is_recognised_while_the_database_is_written_to(store: Store) -> None:
+    """A conversation of years takes longer to read than another writer waits."""
+
+    def opinions() -> Iterator[Feedback]:
+        assert not store.connection().in_transaction
+        yield Feedback("a", "praise", None, "b")
+
+    assert note_feedback(store, opinions()) == 1
+
+
+def test_a_long_reply_is_judged_in_time_proportional_to_it() -> None:
+    """In processor time; a look back from each name would take minutes."""
+    reply = "Ana viu Bia em Minas. " * 20_000
+    started = time.process_time()
+    assert recognise("não, é a Carla", reply) is None
+    assert recognise("valeu, era isso mesmo", reply) is not None
+    assert time.process_time() - started < 2.0
+    assert len(values("Ana viu Bia em Minas. " * 150)) == 300, "who begins a sentence may be no name"

@@ -9,7 +9,7 @@ import pytest
 
 from aeon_plugin_ft.dataset.importers.importing import import_file
 from aeon_plugin_ft.dataset.model import Imported
-from aeon_plugin_ft.errors import InputFileError
+from aeon_plugin_ft.errors import InputFileError, WhoIsWhoError
 from aeon_plugin_ft.turns.model import TurnKind
 
 Log = Callable[..., Path]
@@ -214,3 +214,43 @@ def test_a_log_that_was_encoded_twice_or_more_is_repaired(log: Log, times: int) 
     found = import_file(log(*text.split("\n")))
     assert pairs(found) == [("ação, já! à toa, Ímpar", "Não é bem assim, João…")]
     assert "encoded twice" in found.notes[0]
+
+
+def test_another_assistant_s_words_are_asked_about(log: Log) -> None:
+    file = log("VOCÊ: tive uma ideia", "COPILOT: Conta tudo!", "com detalhes", "VOCÊ: e aí?", "COPILOT: Gostei.")
+    with pytest.raises(WhoIsWhoError) as asked:
+        import_file(file)
+    assert asked.value.people == ("COPILOT",)
+    found = import_file(file, assistant="copilot")
+    assert pairs(found) == [("tive uma ideia", "Conta tudo!\ncom detalhes"), ("e aí?", "Gostei.")]
+    assert found.turns[0].model == "COPILOT"
+
+
+def test_of_two_assistants_only_the_one_that_was_named_is_learnt(log: Log) -> None:
+    file = log("VOCÊ: oi", "AEON: Fala, cara.", "VOCÊ: e aí?", "ChatGPT: Olá! Como posso ajudar?", "AEON: De boa.")
+    with pytest.raises(WhoIsWhoError, match="it has AEON, CHATGPT"):
+        import_file(file)
+    found = import_file(file, assistant="AEON")
+    assert pairs(found) == [("oi", "Fala, cara."), ("e aí?", "De boa.")]
+    assert [(one.line, one.reason) for one in found.skipped] == [(4, "words of CHATGPT")]
+    with pytest.raises(InputFileError, match="nobody in it is called 'Zeca'"):
+        import_file(file, assistant="Zeca")
+
+
+def test_another_assistant_behind_what_is_looked_at_is_left_out_and_named(log: Log) -> None:
+    many = [line for n in range(3000) for line in (f"VOCÊ: pergunta {n}", f"AEON: resposta {n}, cara.")]
+    found = import_file(log(*many, "VOCÊ: e aí?", "COPILOT: Gostei.", "VOCÊ: oi", "AEON: Fala, cara."))
+    assert len(found.turns) == 3001
+    assert [one.reason for one in found.skipped] == ["words of COPILOT"]
+
+
+def test_a_label_within_a_reply_is_a_part_of_it(log: Log) -> None:
+    found = import_file(log("VOCÊ: compara", "AEON: Olha só:", "ALEXA: de casa", "SIRI: do telefone"))
+    assert pairs(found) == [("compara", "Olha só:\nALEXA: de casa\nSIRI: do telefone")]
+
+
+def test_an_older_log_that_went_on_in_a_newer_form_is_read_in_both(log: Log) -> None:
+    old = [line for n in range(3000) for line in (f"VOCÊ: pergunta {n}", f"AEON_SPEAK: resposta {n}, cara.")]
+    new = ["VOCÊ: oi", "AEON: Fala, cara.", "AEON_SPEAK: Fala, cara.", "VOCÊ: e aí?", "AEON_SPEAK: São dez horas."]
+    found = import_file(log(*old, *new))
+    assert pairs(found)[-2:] == [("pergunta 2999", "resposta 2999, cara."), ("oi", "Fala, cara.")]

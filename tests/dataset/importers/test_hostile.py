@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from aeon_plugin_ft.dataset.importers.importing import LONGEST_TURN, import_file, open_import
+from aeon_plugin_ft.dataset.importers.marks import without_artifacts, without_citations
 from aeon_plugin_ft.dataset.importers.source import LONGEST_LINE, Source
 from aeon_plugin_ft.errors import InputFileError
 from aeon_plugin_ft.privacy import Redactor
@@ -45,6 +46,10 @@ FILES: dict[str, tuple[str, str, str]] = {
     "whatsapp: stamps": ("whatsapp", "12/03/2024 14:05 - Ana: oi\n", "12/03/2024 14:05 - Bia: a\n"),
     "whatsapp: half stamps": ("whatsapp", "12/03/2024 14:05 - Ana: oi\n", "12/03/2024 14:05 "),
     "whatsapp: invisible": ("whatsapp", "12/03/2024 14:05 - Ana: oi\n12/03/2024 14:05 - Bia: a", "\u200e"),
+    "whatsapp: an ending": ("whatsapp", "12/03/2024 14:05 - Ana: oi\n12/03/2024 14:05 - Bia: x>", " >"),
+    "whatsapp: marks": ("whatsapp", "12/03/2024 14:05 - Ana: oi\n12/03/2024 14:05 - Bia: ", "\u200e<a b>"),
+    "whatsapp: forms": ("whatsapp", "12/03/2024 14:05 - Ana: oi\n12/03/2024 14:05 - Bia: ", "POLL: x\n"),
+    "whatsapp: colons": ("whatsapp", "12/03/2024 14:05 - Ana: oi\n12/03/2024 14:05 - ", "a: "),
     "jsonl: brackets": ("pairs", '{"user": "a", "aeon": "b"}\n', "[" * 40 + "\n"),
     "jsonl: torn lines": ("pairs", '{"user": "a", "aeon": "b"}\n', '{"user": "a", "aeon": "\n'),
     "json list: a string without an end": ("pairs", '[{"user": "a", "aeon": "', "x"),
@@ -92,6 +97,15 @@ def read(path: Path, format: str) -> int:
         return len(import_file(path, format, owner="Ana" if format == "whatsapp" else None).turns)
     except InputFileError:
         return 0
+
+
+@pytest.mark.parametrize(
+    "piece", [" ", "\ue200", " \ue200cite\ue202", "【", "<antArtifact ", "<antThinking>", "[oaicite:", "`"]
+)
+def test_marks_are_taken_out_in_proportion(piece: str) -> None:
+    assert is_linear(
+        lambda text: (without_citations(text + "\ue203【"), without_artifacts(f"{text}<ant```")), piece, 20_000
+    )
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -53,11 +53,11 @@ def test_an_encoding_is_announced_and_skips_are_listed(log: Log, data: DataFolde
 
 def test_who_is_who_and_the_gap_are_passed_on(tmp_path: Path, data: DataFolder, store: Store) -> None:
     chat = tmp_path / "chat.txt"
-    chat.write_text("01/02/2024 10:00 - Ana: a?\n01/02/2024 10:40 - Bia: B, cara.\n", encoding="utf-8")
+    chat.write_text("01/02/2024 10:00 - Ana: a?\n01/02/2024 23:40 - Bia: B, cara.\n", encoding="utf-8")
     with pytest.raises(InputFileError, match="Ana, Bia"):
         import_into_log(chat, data, store, Settings())
     assert import_into_log(chat, data, store, Settings(), assistant="Bia").added == 0
-    patient = Settings(log=LogSection(session_gap_minutes=60))
+    patient = Settings(log=LogSection(session_gap_minutes=24 * 60))
     assert import_into_log(chat, data, store, patient, owner="Ana").added == 1
 
 

@@ -66,6 +66,12 @@ def test_a_foreign_line_in_a_utf8_file_is_read_as_cp1252(file: Path) -> None:
     assert "1 lines" in source.notes[0]
 
 
+def test_one_foreign_byte_of_a_long_line_changes_nothing_else(file: Path) -> None:
+    file.write_bytes("ação é já. ".encode() * 5_000 + "manhã ".encode("cp1252") + "não".encode())
+    (line,) = lines(file)
+    assert line == "ação é já. " * 5_000 + "manhã não"
+
+
 def test_line_ends_and_null_blocks_are_dealt_with(file: Path) -> None:
     file.write_bytes("VOCÊ: a\r\nAEON: b\r\r\nAEON: c".encode() + b"\x00" * 3 + b"\r\n\x0bnot a line end\x0c\n")
     assert lines(file) == ["VOCÊ: a", "AEON: b", "AEON: c", "\x0bnot a line end\x0c"]

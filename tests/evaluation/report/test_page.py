@@ -33,7 +33,8 @@ def test_it_is_well_formed_and_loads_nothing() -> None:
 
 def test_it_says_what_was_learnt_from_what_changed_and_how_to_undo_it() -> None:
     text = read(page()).text
-    for said in ("aprovada", "melhor que o modelo sem treino", "Comandos certos", "1.234", "canned: 12", "Sou o Aeon.",
+    for said in ("aprovada", "melhor que o modelo sem treino", "Comandos com forma válida", "1.234", "canned: 12",
+                 "Sou o Aeon.",
                  "volta o modelo anterior", "aeon-ft rollback", "3 min 20 s", "0.001", "Segredos"):  # fmt: skip
         assert said in text, said
 

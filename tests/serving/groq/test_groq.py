@@ -64,7 +64,7 @@ def test_a_version_is_uploaded_registered_and_asked_by_the_name_that_groq_gave(
 def test_the_key_is_in_no_file_and_no_repr(groq: FakeGroq, deployer: GroqDeployer, data: DataFolder) -> None:
     deployment = deployer.deploy(version_of(data), BASE, SETTINGS)
     assert deployment.route.token is None
-    assert groq.key not in repr(deployer._http()) + repr(deployment)
+    assert groq.key not in repr(deployer._groq().http) + repr(deployment)
     assert all(groq.key.encode() not in file.read_bytes() for file in data.root.rglob("*") if file.is_file())
 
 

@@ -63,9 +63,8 @@ def test_stops_are_always_a_list_and_numbers_stay_numbers() -> None:
     assert parse_parameters("") == {}
 
 
-def test_the_default_template_and_jinja_are_never_carried(tmp_path: Path) -> None:
+def test_the_default_template_and_that_of_the_file_are_never_carried(tmp_path: Path) -> None:
     assert template_of(shown(tmp_path)) is None
-    assert template_of(shown(tmp_path, template="{% for m in messages %}{% endfor %}")) is None
     assert template_of({**shown(tmp_path), "template": "{% jinja of the file %}"}) is None
     assert template_of(shown(tmp_path, template="{{ .System }}\n{{ .Prompt }}")) == "{{ .System }}\n{{ .Prompt }}"
 

@@ -109,8 +109,8 @@ def test_it_is_gone_right_after_the_deploy(scene: Scene) -> None:
     version = scene.version()
     name = f"aeon-ft:v0001-{adapter_digest(version.adapter)[7:15]}"
     gone = Fault("/api/show", status=404, body={"error": f"model '{name}' not found"})
-    # the base; the free name; is it there; its weights
-    scene.ollama.enqueue(Fault("/api/show"), Fault("/api/show"), Fault("/api/show"), Fault("/api/show"), gone)
+    # the base; the free name; is it somebody's; is it there; its weights; its abilities
+    scene.ollama.enqueue(*[Fault("/api/show")] * 6, gone)
     with pytest.raises(ServingError, match="does not have it"):
         scene.deployer.deploy(version, scene.base, scene.settings)
 
@@ -137,9 +137,9 @@ def test_a_tag_that_someone_overwrote_is_noticed_and_left_alone(scene: Scene, tm
 def test_a_server_that_lists_one_digest_and_runs_another_is_refused(scene: Scene) -> None:
     version = scene.version()
     name = f"aeon-ft:v0001-{adapter_digest(version.adapter)[7:15]}"
-    other = {"models": [{"name": name, "digest": "f" * 64, "size": 1}]}
-    # asked for its memory, for what runs already, and after the load
-    scene.ollama.enqueue(Fault("/api/ps"), Fault("/api/ps"), Fault("/api/ps", status=200, body=other))
+    other = {"models": [{"name": name, "model": name, "digest": "f" * 64, "size": 1}]}
+    # asked for its memory, for what runs already (by the deploy, and for its keep_alive), and after the load
+    scene.ollama.enqueue(*[Fault("/api/ps")] * 3, Fault("/api/ps", status=200, body=other))
     refusal(scene, ServingError, "other weights")
 
 

@@ -97,7 +97,10 @@ def test_the_base_itself_is_its_own_tag(any_scene: Scene) -> None:
 
 
 def test_a_base_that_ollama_does_not_have_is_imported_as_it_is(scene: Scene, tmp_path: Path) -> None:
-    other = make_base(write_gguf(tmp_path / "other.gguf", seed=9, template="{% x %}"), "other.gguf")
+    other = make_base(
+        write_gguf(tmp_path / "other.gguf", seed=9, template="{% for m in messages %}{{ m['content'] }}{% endfor %}"),
+        "other.gguf",
+    )
     deployment = scene.deployer.deploy(None, other, scene.settings)
     assert deployment.model == f"aeon-ft:base-{other.digest[7:15]}"
     assert scene.ollama.tags[deployment.model].model_blob == other.digest
@@ -105,7 +108,7 @@ def test_a_base_that_ollama_does_not_have_is_imported_as_it_is(scene: Scene, tmp
     assert len(scene.ollama.calls("/api/create")) == 1
 
 
-def test_an_old_ollama_that_cannot_read_the_files_template_is_refused(data: DataFolder, tmp_path: Path) -> None:
+def test_an_old_ollama_is_refused_a_file_without_any_template(data: DataFolder, tmp_path: Path) -> None:
     with FakeOllama("0.24.0") as ollama:
         scene = make_scene(ollama, data, tmp_path)
         other = make_base(write_gguf(tmp_path / "other.gguf", seed=9), "other.gguf")

@@ -60,6 +60,57 @@ def test_a_template_that_opens_a_reply_in_its_own_way_is_followed(tiny_copy: Pat
     assert encoder.tokenizer.decode(row.ids).endswith("assistant\n<think></think>feito<|im_end|>")
 
 
+R1 = (
+    "{% for m in messages %}{% set said = m['content'].split('</think>')[-1] %}"
+    "{{ '<|im_start|>' + m['role'] + '\\n' + said + '<|im_end|>\\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n<think>\\n' }}{% endif %}"
+)
+
+
+def test_thoughts_that_a_template_begins_are_ended_before_the_reply(tiny_copy: Path) -> None:
+    """DeepSeek-R1's: the reply would be learnt as a thought, which no server shows."""
+    encoder = Encoder(tiny_copy)
+    encoder.tokenizer.chat_template = R1
+    row = encoder.row(chat("s", "oi", "feito"))
+    assert encoder.tokenizer.decode(row.ids).endswith("assistant\n<think>\n\n</think>\n\nfeito<|im_end|>")
+    assert encoder.tokenizer.decode([token for token in row.labels if token != IGNORED]) == "feito<|im_end|>"
+
+
+@pytest.mark.parametrize("letter", ["e", "a", "i", "n", "|", "<", "m"])
+def test_a_reply_of_one_letter_is_learnt(letter: str, tiny_copy: Path) -> None:
+    """It stands in the end of the turn as well."""
+    encoder = Encoder(tiny_copy)
+    for template in (encoder.tokenizer.chat_template, R1):
+        encoder.tokenizer.chat_template = template
+        row = encoder.row(chat("sistema", f"letra {letter}?", letter))
+        assert encoder.tokenizer.decode([token for token in row.labels if token != IGNORED]) == f"{letter}<|im_end|>"
+
+
+def test_a_reply_that_writes_a_special_token_out_means_its_letters(encoder: Encoder) -> None:
+    stop = encoder.tokenizer.convert_tokens_to_ids("<|im_end|>")
+    row = encoder.row(chat("s", "como acaba um turno?", "com <|im_end|>, cara"))
+    learnt = [token for token in row.labels if token != IGNORED]
+    assert learnt.count(stop) == 1 and learnt[-1] == stop
+    assert encoder.tokenizer.decode(learnt) == "com <|im_end|>, cara<|im_end|>"
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{% for m in messages %}{% if m['role'] == 'system' %}{{ raise_exception('System role not supported') }}"
+        "{% endif %}{{ m['content'] + '<|im_end|>' }}{% endfor %}",
+        "{% for m in messages if m['role'] != 'system' %}{{ m['content'] + '<|im_end|>' }}{% endfor %}",
+    ],
+    ids=["refuses it", "drops it"],
+)
+def test_a_template_without_a_place_for_the_system_prompt_is_refused(template: str, tiny_copy: Path) -> None:
+    encoder = Encoder(tiny_copy)
+    encoder.tokenizer.chat_template = template
+    with pytest.raises(TrainingError, match="no place for a system prompt"):
+        encoder.encode([chat("s", "oi", "feito")], 200)
+    assert encoder.encode([chat("s", "oi", "feito")[1:]], 200).rows
+
+
 def test_a_template_without_a_stop_token_is_refused(tiny_copy: Path) -> None:
     encoder = Encoder(tiny_copy)
     encoder.tokenizer.chat_template = "{% for m in messages %}{{ m['role'] + ': ' + m['content'] + '\\n' }}{% endfor %}"

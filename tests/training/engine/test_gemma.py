@@ -13,6 +13,7 @@ from aeon_plugin_ft.training.engine.parity import TOLERANCE, check
 from aeon_plugin_ft.training.engine.shared import SharedPrefix
 from aeon_plugin_ft.training.model import Recipe
 from hooks import Message
+from tests.base.whole import whole_folder
 
 pytestmark = [
     pytest.mark.slow(seconds=12),
@@ -34,7 +35,7 @@ def test_its_losses_and_gradients_are_the_stock_paths(gemma3: BaseModel) -> None
         for question, reply in TALKS
     ]
     assert min(len(row.ids) for row in rows) > 600, "longer than Gemma's window of 512"
-    model = add_adapter(load_base(gemma3.training_copy, "cpu"), RECIPE)
+    model = add_adapter(load_base(whole_folder(gemma3), "cpu"), RECIPE)
     verdict = check(model, SharedPrefix(model), rows)
     assert verdict.shared, verdict.reason
     assert verdict.loss_difference < TOLERANCE[torch.float32][0] / 10

@@ -7,8 +7,10 @@ import warnings
 import pytest
 import torch
 
+from aeon_plugin_ft.training.engine import kernels
 from aeon_plugin_ft.training.engine.attention import NotShareableError
 from aeon_plugin_ft.training.engine.fast import FastLayers
+from aeon_plugin_ft.training.engine.packing import Packing
 from aeon_plugin_ft.training.engine.parity import check, difference
 from aeon_plugin_ft.training.engine.shared import SharedPrefix
 from aeon_plugin_ft.training.plan import IGNORED, Row
@@ -194,12 +196,41 @@ def checkpointed(model: torch.nn.Module) -> None:
 def test_norms_are_taken_over_only_where_they_compute_what_their_name_says(architecture: str) -> None:
     model = tiny_model(architecture)
     named = [module for module in model.modules() if type(module).__name__.endswith("RMSNorm")]
-    taken = FastLayers(model).norms
-    assert taken == ([] if architecture == "gemma3" else named)  # Gemma's multiplies by 1 + w
+    assert named and list(FastLayers(model).norms) == named
     for norm in named:
-        norm.variance_epsilon = 10.0
         norm.forward = lambda inputs: inputs
-    assert FastLayers(model).norms == []
+    assert not FastLayers(model).norms
     named[0].weight.requires_grad_(True)
     del named[0].forward
-    assert FastLayers(model).norms == []
+    assert not FastLayers(model).norms
+
+
+@pytest.mark.parametrize("architecture", CONFIGS)
+def test_a_narrow_base_with_a_wide_adapter_is_computed_in_few_operators_too(architecture: str) -> None:
+    model = tiny_model(architecture, torch.bfloat16)
+    assert {p.dtype for p in model.parameters() if p.requires_grad} == {torch.float32}
+    fast = FastLayers(model)
+    assert len(fast.layers) == sum(type(module).__name__ == "Linear" for module in model.modules() if _adapted(module))
+    assert all(type(module).__name__.endswith("RMSNorm") for module in fast.norms) and fast.norms
+
+
+def _adapted(module: torch.nn.Module) -> bool:
+    return hasattr(module, "lora_A")
+
+
+@pytest.mark.parametrize("window", [None, 6], ids=["all", "window"])
+def test_wide_heads_in_bf16_are_as_near_to_fp32_as_the_fused_kernel(window: int | None) -> None:
+    heads, groups, prefix, lengths = 4, 1, 50, (7, 12, 3)
+    generator = torch.Generator().manual_seed(5)
+    packing = Packing.of(lengths, prefix)
+    query = torch.randn(1, heads, sum(lengths), kernels.WIDE_HEAD, generator=generator)
+    key, value = torch.randn(2, 1, groups, prefix, kernels.WIDE_HEAD, generator=generator)
+    exact, exact_lse = kernels.outer_part(query, packing, 1 / 16, window).forward(query, key, value)
+    narrow = [tensor.bfloat16() for tensor in (query, key, value)]
+    part = kernels.outer_part(narrow[0], packing, 1 / 16, window)
+    assert type(part) is kernels.Outer
+    output, lse = part.forward(*narrow)
+    seen = exact_lse.isfinite()
+    assert torch.equal(seen, lse.isfinite()) and bool(seen.all()) == (window is None)
+    assert (lse - exact_lse)[seen].abs().max() < 0.02
+    assert difference({"": output.float()}, {"": exact}) < 0.01

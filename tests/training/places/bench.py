@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -14,11 +16,14 @@ import pytest
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.store import DataFolder, Store
+from aeon_plugin_ft.store.digest import sha256
+from aeon_plugin_ft.store.seal import seal
 from aeon_plugin_ft.training.model import Recipe, Run, RunState
 from aeon_plugin_ft.training.places.consent import allow
 from aeon_plugin_ft.training.places.where import parse_where
 from aeon_plugin_ft.training.runs import create_run, resume_run
 from aeon_plugin_ft.training.supervise import Worker, start_worker
+from tests.base.tiny import write_gguf
 
 PATIENCE = 600.0
 
@@ -98,6 +103,21 @@ def let_go(run: Run) -> None:
     """Let it train on."""
     for process in workers_of(run):
         process.resume()
+
+
+@pytest.fixture
+def served(tiny_base: BaseModel, tmp_path: Path) -> BaseModel:
+    """The tiny base as most owners have theirs: a GGUF that is served, and a folder without weights."""
+    import gguf
+    from transformers import AutoModelForCausalLM
+
+    path, texts = tmp_path / "served.gguf", tmp_path / "texts"
+    model = AutoModelForCausalLM.from_pretrained(tiny_base.training_copy)
+    write_gguf(path, "llama", model, gguf.GGMLQuantizationType.F32)
+    shutil.copytree(tiny_base.training_copy, texts, ignore=shutil.ignore_patterns("*.safetensors"))
+    digest = sha256(path)
+    (texts / "source.json").write_text(json.dumps({"digest": digest, "files": seal(texts)}), encoding="utf-8")
+    return replace(tiny_base, training_copy=texts, gguf=path, digest=digest)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.causes import PauseCause
 from aeon_plugin_ft.errors import NoConsentError, TrainingError
 from aeon_plugin_ft.store import DataFolder, Store
@@ -18,11 +19,11 @@ from aeon_plugin_ft.training.places.where import Way, Where, parse_where
 from aeon_plugin_ft.training.staying import interrupt_for
 from aeon_plugin_ft.training.supervise import start_worker
 from aeon_plugin_ft.training.table import get_run
-from tests.training.places.bench import Bench, bench, hold, let_go, steps_in, weights
+from tests.training.places.bench import Bench, bench, hold, let_go, served, steps_in, weights
 from tests.training.places.sshd import Sshd, sshd
 from tests.training.tiny import tiny_base, tiny_copy, tiny_dataset, tiny_recipe
 
-__all__ = ["bench", "sshd", "tiny_base", "tiny_copy", "tiny_dataset", "tiny_recipe"]
+__all__ = ["bench", "served", "sshd", "tiny_base", "tiny_copy", "tiny_dataset", "tiny_recipe"]
 
 
 # -- consent ---------------------------------------------------------------------------------------
@@ -106,8 +107,10 @@ def test_that_the_owner_needs_this_machine_is_no_reason_elsewhere() -> None:
 
 @pytest.mark.slow(seconds=60)
 def test_a_run_over_ssh_ends_in_the_same_weights_and_leaves_nothing_but_the_base(
-    bench: Bench, sshd: Sshd, tiny_recipe: Callable[..., Recipe]
+    bench: Bench, sshd: Sshd, served: BaseModel, tiny_recipe: Callable[..., Recipe]
 ) -> None:
+    # The GGUF itself goes: nobody makes a copy of its weights, on neither side.
+    bench.base = served
     expected = bench.trained_here(tiny_recipe())
     run = bench.new(tiny_recipe())
     bench.finish(bench.start(run, sshd.setting))
@@ -115,6 +118,8 @@ def test_a_run_over_ssh_ends_in_the_same_weights_and_leaves_nothing_but_the_base
     assert not list(sshd.runs.glob("*")) and (sshd.runs.parent / "things").is_dir()
     row = get_run(bench.store, run.id)
     assert row is not None and row.step == row.steps == 6
+    assert [path.name for path in sshd.runs.parent.rglob("things/*/*.gguf")] == ["model.gguf"]
+    assert not list(sshd.runs.parent.rglob("*.safetensors"))
     # What went, went with the owner's own rights only.
     assert all(path.stat().st_mode & 0o077 == 0 for path in (sshd.runs.parent / "things").iterdir())
 

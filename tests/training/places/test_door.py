@@ -9,18 +9,26 @@ import subprocess
 import sys
 import tarfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from aeon_plugin_ft.errors import LostError, TrainingError
+from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.base.unchanged import require_unchanged
+from aeon_plugin_ft.errors import BaseModelError, LostError, TrainingError
+from aeon_plugin_ft.store.digest import sha256
+from aeon_plugin_ft.store.seal import seal
+from aeon_plugin_ft.training.model import Recipe
 from aeon_plugin_ft.training.places import cargo, there
 from aeon_plugin_ft.training.places.door import BOOTSTRAP, request
 from aeon_plugin_ft.training.places.ssh import SshDoor
+from aeon_plugin_ft.training.runs import RunConfig
 from tests.training.places.sshd import Sshd, sshd
+from tests.training.tiny import tiny_recipe
 
-__all__ = ["sshd"]
+__all__ = ["sshd", "tiny_recipe"]
 
 
 def ask(root: Path, verb: str, payload: bytes = b"", **arguments: Any) -> tuple[dict[str, Any], bytes]:
@@ -73,6 +81,30 @@ def test_a_thing_is_kept_only_if_it_is_what_its_digest_says(tmp_path: Path) -> N
     assert (kept / "deep" / "b.bin").read_bytes() == b"22222"
     if os.name != "nt":
         assert kept.stat().st_mode & 0o077 == 0
+
+
+def test_a_base_goes_as_the_file_that_is_served_and_is_the_same_base_there(
+    tmp_path: Path, tiny_recipe: Callable[..., Recipe]
+) -> None:
+    gguf, copy = tmp_path / "llama.gguf", tmp_path / "texts"
+    copy.mkdir()
+    gguf.write_bytes(b"GGUF" * 9)
+    for name in ("config.json", "tokenizer.json"):
+        (copy / name).write_text(f'{{"is": "{name}"}}', encoding="utf-8")
+    sealed = {"digest": sha256(gguf), "files": seal(copy)}
+    (copy / "source.json").write_text(json.dumps(sealed), encoding="utf-8")
+    base = BaseModel("ollama:llama", sha256(gguf), "llama", 9, copy, gguf)
+    config = RunConfig("r1", base, "d" * 16, tmp_path, tiny_recipe(), tmp_path / "store")
+    thing, sent = cargo.base_of(config, tmp_path / "cache"), io.BytesIO()
+    cargo.pack(thing.entries, sent)
+    root = tmp_path / "root"
+    assert ask(root, "put", sent.getvalue(), digest=thing.digest)[0]["ok"]
+    theirs = cargo.base_at(base, root / "things" / thing.digest)
+    assert theirs.gguf is not None and theirs.gguf.read_bytes() == gguf.read_bytes()
+    require_unchanged(theirs, tmp_path / "cache there")
+    theirs.gguf.write_bytes(b"GGUF" * 8)
+    with pytest.raises(BaseModelError, match="is not what it was"):
+        require_unchanged(theirs, tmp_path / "cache there")
 
 
 @pytest.mark.parametrize("name", ["../evil", "/etc/evil", "a/../../evil"])

@@ -373,13 +373,15 @@ def test_a_run_keeps_to_the_type_that_its_first_attempt_computed_in(
     assert json.loads((run.folder / session.PRECISION_FILE).read_text(encoding="utf-8")) == {"dtype": "bfloat16"}
     monkeypatch.setattr(session, "compute_type", lambda *_: torch.float32)
     loaded: list[torch.dtype] = []
-    real = session.load_base
+    real = session.load_frozen
 
-    def load_base(folder: object, device: str, dtype: torch.dtype, quantize: str) -> object:
+    def load_frozen(folder: object, base: object, recipe: object, device: str, dtype: torch.dtype) -> object:
         loaded.append(dtype)
-        return real(folder, device, dtype, quantize)  # type: ignore[arg-type]
+        model, source = real(folder, base, recipe, device, dtype)  # type: ignore[arg-type]
+        assert {parameter.dtype for parameter in model.parameters()} == {dtype}
+        return model, source
 
-    monkeypatch.setattr(session, "load_base", load_base)
+    monkeypatch.setattr(session, "load_frozen", load_frozen)
     runner.train(run, Watch())
     assert loaded == [torch.bfloat16] and run.adapter.exists()
 

@@ -8,14 +8,19 @@ Only ever run as a process of its own: it imports torch.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from aeon_plugin_ft.errors import ServingError
 from aeon_plugin_ft.extras import pip_command
 from aeon_plugin_ft.serving.merging.check import half_the_cores
 from aeon_plugin_ft.serving.merging.worker.run import serve_job
+
+Logits = Callable[[Sequence[int], Sequence[int]], Any]
 
 
 def reference(job: dict[str, Any]) -> dict[str, Any]:
@@ -24,37 +29,64 @@ def reference(job: dict[str, Any]) -> dict[str, Any]:
     try:
         import torch
         from peft import PeftModel
-        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers import AutoTokenizer
+
+        from aeon_plugin_ft.training.engine.layered.choice import load_to_measure
     except ImportError as error:
         raise ServingError(f"{error.name} is not installed", pip_command("train")) from error
 
     torch.set_num_threads(half_the_cores())
-    tokenizer = AutoTokenizer.from_pretrained(job["copy"])
-    model = AutoModelForCausalLM.from_pretrained(job["copy"], dtype=torch.float32)
-    model = PeftModel.from_pretrained(model, job["adapter"]).eval()
+    copy, gguf = Path(job["copy"]), job.get("gguf")
+    tokenizer = AutoTokenizer.from_pretrained(copy)
     rendered = [_tokens(tokenizer, talk) for talk in job["conversations"]]
     places = _places(rendered, int(job["positions"]))
     if not places:
         raise ServingError("The held-out conversations have no replies", "Build the dataset again")
+    frozen, source = load_to_measure(copy, Path(gguf) if gguf else None, half_the_cores(), "cpu")
+    try:
+        model = PeftModel.from_pretrained(frozen, job["adapter"]).eval()
+        rows, effect = _measured(model, _logits_of(model, source), [ids for ids, _ in rendered], places)
+    finally:
+        if source is not None:
+            source.close()
+    arrays: dict[str, Any] = {f"tokens{number}": np.array(ids) for number, (ids, _) in enumerate(rendered)}
+    # (conversation, place) pairs as two columns.
+    arrays["talks"], arrays["places"] = np.array(places).T
+    arrays["logprobs"] = rows
+    arrays["letter"] = np.array(tokenizer.encode("a", add_special_tokens=False)[-1])
+    np.savez(job["reference"], **arrays)
+    return {"effect": effect}
+
+
+def _measured(
+    model: Any, logits: Logits, talks: Sequence[Sequence[int]], places: Sequence[tuple[int, int]]
+) -> tuple[npt.NDArray[np.float32], float]:
+    """(log-probabilities at each place [n, vocabulary], the adapter's own effect)."""
+    import torch
+
     rows, effects = [], []
     with torch.no_grad():
         for talk in sorted({talk for talk, _ in places}):
             of_talk = [place for of, place in places if of == talk]
-            ids = torch.tensor([rendered[talk][0]])
             # In fp64: a divergence of 0.01 nats is the small difference of two sums over the whole vocabulary.
-            tuned = torch.log_softmax(model(ids).logits[0, of_talk].double(), -1)
+            tuned = torch.log_softmax(logits(talks[talk], of_talk).double(), -1)
             # The same weights in the same process: what differs is the adapter and nothing else.
             with model.disable_adapter():
-                plain = torch.log_softmax(model(ids).logits[0, of_talk].double(), -1)
+                plain = torch.log_softmax(logits(talks[talk], of_talk).double(), -1)
             effects.append((tuned.exp() * (tuned - plain)).sum(-1))
             rows.append(tuned.float().numpy())
-    arrays: dict[str, Any] = {f"tokens{number}": np.array(ids) for number, (ids, _) in enumerate(rendered)}
-    # (conversation, place) pairs as two columns.
-    arrays["talks"], arrays["places"] = np.array(places).T
-    arrays["logprobs"] = np.concatenate(rows)
-    arrays["letter"] = np.array(tokenizer.encode("a", add_special_tokens=False)[-1])
-    np.savez(job["reference"], **arrays)
-    return {"effect": float(torch.cat(effects).mean())}
+    return np.concatenate(rows), float(torch.cat(effects).mean())
+
+
+def _logits_of(model: Any, source: Any) -> Logits:
+    """Logits [n, vocabulary] behind some tokens of a sequence: of a model in memory, or read a layer at a time."""
+    import torch
+
+    if source is None:
+        return lambda ids, at: model(torch.tensor([ids])).logits[0, at]
+    from aeon_plugin_ft.training.engine.layered.engine import LayeredPrefix
+
+    return LayeredPrefix(model, source).logits
 
 
 def _tokens(tokenizer: Any, talk: list[dict[str, str]]) -> tuple[list[int], int]:

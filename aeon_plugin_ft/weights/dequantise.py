@@ -1,0 +1,137 @@
+"""Weights of a GGUF as fp32, written into a buffer that the caller owns, by every core.
+
+libgguf decodes in C and lets other threads run meanwhile, so a pool of threads reaches the memory's speed: about 1.5e9
+weights a second on two cores, where the gguf package's numpy reaches a tenth of it. Both give the same numbers, to the
+last bit (tests/weights/test_dequantise.py).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import psutil
+
+from aeon_plugin_ft.errors import BaseModelError
+from aeon_plugin_ft.weights.gguf_file import GgufFile
+from aeon_plugin_ft.weights.quantization import BF16, F16, F32
+
+Floats = npt.NDArray[np.float32]
+Decode = Callable[[memoryview, int, Floats], None]
+
+PIECE_WEIGHTS = 1 << 19
+"""Weights that one thread decodes at a time: 2 MiB as fp32, which stay in its cache while they are written."""
+
+log = logging.getLogger(__name__)
+
+
+class Dequantiser:
+    """Decodes blocks of rows on `threads` threads (0: one for each physical core). Close it, or its threads stay."""
+
+    def __init__(self, threads: int = 0) -> None:
+        self.threads = threads or psutil.cpu_count(logical=False) or os.cpu_count() or 1
+        self._decode = fast_decode() or slow_decode
+        self._pool = ThreadPoolExecutor(self.threads, "dequantise") if self.threads > 1 else None
+
+    def close(self) -> None:
+        """End the threads."""
+        if self._pool is not None:
+            self._pool.shutdown()
+
+    def into(self, encoded: memoryview, kind: int, out: Floats) -> None:
+        """Decode rows of the ggml type `kind` into `out` [rows, columns], which must be contiguous.
+
+        Raises ValueError where `encoded` is not what such rows take.
+        """
+        count, columns = out.shape
+        size = len(encoded) // count
+        if size * count != len(encoded) or not out.flags.c_contiguous:
+            raise ValueError(f"{len(encoded)} bytes are no {count} rows of a contiguous buffer")
+        step = max(1, PIECE_WEIGHTS // columns)
+
+        def piece(first: int) -> None:
+            last = min(count, first + step)
+            self._decode(encoded[first * size : last * size], kind, out[first:last])
+
+        starts = range(0, count, step)
+        # Through list: an exception in a thread is raised when its result is asked for.
+        list(map(piece, starts) if self._pool is None or len(starts) == 1 else self._pool.map(piece, starts))
+
+
+def fast_decode() -> Decode | None:
+    """Decoding by libgguf; None where it is not installed, which is said once."""
+    try:
+        import libgguf
+    except ImportError:
+        _say_slow()
+        return None
+    known = frozenset(int(kind) for kind in libgguf.GGML_QUANT_SIZES if libgguf.row_size(kind, _block(kind)))
+
+    def decode(encoded: memoryview, kind: int, out: Floats) -> None:
+        if kind in (F32, F16, BF16) or kind not in known:
+            return slow_decode(encoded, kind, out)
+        libgguf.dequantize_rows_into_raw(kind, encoded, out, *out.shape)
+        return None
+
+    return decode
+
+
+def require_decodable(file: GgufFile) -> None:
+    """Raise BaseModelError where a tensor's type is one that nothing here decodes."""
+    decode = fast_decode() or slow_decode
+    for name, tensor in {tensor.type: (name, tensor) for name, tensor in file.tensors.items()}.values():
+        count = tensor.weights // tensor.shape[-1]
+        # A copy: an error would keep a view of the file alive, which could then not be closed.
+        with file.raw(name) as whole:
+            row = bytes(whole[: tensor.size // count])
+        try:
+            decode(memoryview(row), tensor.type, np.empty((1, tensor.shape[-1]), np.float32))
+        except ValueError as error:
+            raise BaseModelError(
+                f"{file.path.name} cannot be trained on: its {name} cannot be read ({error})",
+                "Use another variant of this model, in Q4_K_M for instance",
+            ) from error
+
+
+def _block(kind: Any) -> int:
+    import libgguf
+
+    return int(libgguf.GGML_QUANT_SIZES[kind][0])
+
+
+_said_slow = False
+
+
+def _say_slow() -> None:
+    global _said_slow
+    if not _said_slow:
+        log.warning('Weights are decoded ten times slower without libgguf: pip install "aeon-plugin-ft[kquants]"')
+    _said_slow = True
+
+
+def slow_decode(encoded: memoryview, kind: int, out: Floats) -> None:
+    """The plain types, and every other by the gguf package. Raises ValueError for a type that it does not know."""
+    if kind in (F32, F16, BF16):
+        widen(np.frombuffer(encoded, {F32: "<f4", F16: "<f2", BF16: "<u2"}[kind]).reshape(out.shape), out)
+        return
+    from gguf.constants import GGMLQuantizationType
+    from gguf.quants import dequantize
+
+    try:
+        rows = np.frombuffer(encoded, np.uint8).reshape(len(out), -1)
+        out[:] = dequantize(rows, GGMLQuantizationType(kind))
+    except NotImplementedError as error:
+        raise ValueError(f"weights of ggml's type {kind} cannot be decoded") from error
+
+
+def widen(numbers: npt.NDArray[Any], out: Floats) -> None:
+    """fp32, fp16, or the 16 upper bits of an fp32 (bf16, given as unsigned numbers) into `out` of the same shape."""
+    if numbers.dtype == np.dtype("<u2"):
+        np.left_shift(numbers, np.uint32(16), out=out.view(np.uint32), dtype=np.uint32)
+    else:
+        np.copyto(out, numbers)

@@ -1,0 +1,257 @@
+"""The frozen weights of a base where they lie, read a tensor or a few rows at a time, under Hugging Face's names.
+
+Two kinds of files behind one contract: a GGUF, as it is served, and a folder of .safetensors. Nothing is copied to
+disk, and no more is in memory than the buffer that the caller gives. What llama.cpp's converter has changed (the order
+of rows, the offset of norms) is undone here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from aeon_plugin_ft.errors import BaseModelError
+from aeon_plugin_ft.weights.architectures import NOT_WEIGHTS, Family, family_of
+from aeon_plugin_ft.weights.dequantise import Dequantiser, Floats, widen
+from aeon_plugin_ft.weights.gguf_file import GgufFile
+from aeon_plugin_ft.weights.merge_originals import Place, read_places
+from aeon_plugin_ft.weights.quantization import BF16, F16, F32
+
+Bytes = npt.NDArray[np.uint8]
+BLOCK_WEIGHTS = 1 << 24
+"""Weights of a block whose rows have to be put in order: 64 MiB beside the caller's buffer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """How a matrix lies in its file: `rows` of `row_size` bytes each, of ggml's type `kind`, which decode to `columns`
+    weights. `heads`: the two halves of the rows of each of so many heads are woven into one another; 0: they are not.
+    """
+
+    kind: int
+    rows: int
+    columns: int
+    row_size: int
+    heads: int = 0
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return self.rows * self.row_size
+
+
+class WeightSource(Protocol):
+    """Frozen weights by name ("model.layers.0.self_attn.q_proj.weight"). Close it when it is not needed any more."""
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Every tensor's shape, outermost first."""
+        ...
+
+    def read_into(self, name: str, out: Floats, first: int = 0) -> None:
+        """Rows from `first` on of a tensor, as many as `out` [rows, columns] or [columns] holds."""
+        ...
+
+    def pick_into(self, name: str, rows: Sequence[int], out: Floats) -> None:
+        """These rows of a tensor [rows, columns], in this order."""
+        ...
+
+    def is_whole(self, name: str) -> bool:
+        """Whether a tensor can only be read as a whole."""
+        ...
+
+    def stored(self, name: str) -> Stored:
+        """How a matrix lies in its file."""
+        ...
+
+    def copy_stored(self, name: str, out: Bytes, first: int = 0) -> None:
+        """The bytes of a matrix as they lie in its file, as many as `out` holds, from row `first` on."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the files."""
+        ...
+
+
+class GgufSource:
+    """The weights of a GGUF, decoded on `threads` threads (0: one a core). Raises BaseModelError for a file of an
+    architecture that is not known, or with a tensor that the architecture should not have."""
+
+    def __init__(self, path: Path, threads: int = 0) -> None:
+        self.file = GgufFile(path)
+        self._dequantiser = Dequantiser(threads)
+        try:
+            self.family: Family = family_of(self.file.architecture)
+            self._names = self._hf_names()
+        except BaseException:
+            self.close()
+            raise
+        self._heads = int(self.file.require("attention.head_count"))
+        self._kv_heads = int(self.file.field("attention.head_count_kv", self._heads))
+
+    def _hf_names(self) -> dict[str, str]:
+        names = {}
+        for tensor in self.file.tensors:
+            if tensor in NOT_WEIGHTS:
+                continue
+            name = self.family.hf_name(tensor)
+            if name is None:
+                raise BaseModelError(
+                    f'{self.file.path.name} has a tensor "{tensor}" that a {self.family.architecture} model should not '
+                    "have",
+                    "Use another variant of this model",
+                )
+            names[name] = tensor
+        return names
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """As the contract says."""
+        return {name: self.file.tensors[tensor].shape for name, tensor in self._names.items()}
+
+    def read_into(self, name: str, out: Floats, first: int = 0) -> None:
+        """As the contract says; a tensor whose rows have to be put in order is read whole. Raises ValueError where
+        the rows are not there."""
+        tensor = self._names[name]
+        heads = self.family.permuted_heads(tensor, self._heads, self._kv_heads)
+        table = out.reshape(-1, out.shape[-1])
+        if heads is None:
+            self._decode(tensor, table, first)
+        elif first or out.shape != self.file.tensors[tensor].shape:
+            raise ValueError(f"{name} can only be read whole")
+        else:
+            self._decode_unpermuted(tensor, out, heads)
+        if self.family.norm_offset and self.family.is_norm(tensor):
+            out -= np.float32(self.family.norm_offset)
+
+    def pick_into(self, name: str, rows: Sequence[int], out: Floats) -> None:
+        """As the contract says."""
+        for row, line in zip(rows, out, strict=True):
+            self.read_into(name, line[None], row)
+
+    def is_whole(self, name: str) -> bool:
+        """As the contract says."""
+        return self.family.permuted_heads(self._names[name], self._heads, self._kv_heads) is not None
+
+    def stored(self, name: str) -> Stored:
+        """As the contract says."""
+        tensor = self.file.tensors[self._names[name]]
+        rows, columns = tensor.shape
+        heads = self.family.permuted_heads(tensor.name, self._heads, self._kv_heads)
+        return Stored(tensor.type, rows, columns, tensor.size // rows, heads or 0)
+
+    def copy_stored(self, name: str, out: Bytes, first: int = 0) -> None:
+        """As the contract says."""
+        start = first * self.stored(name).row_size
+        with self.file.raw(self._names[name]) as whole, whole[start : start + len(out)] as part:
+            out[:] = np.frombuffer(part, np.uint8)
+
+    def close(self) -> None:
+        """As the contract says."""
+        self._dequantiser.close()
+        self.file.close()
+
+    def _decode(self, tensor: str, out: Floats, first: int) -> None:
+        stored = self.file.tensors[tensor]
+        count = stored.weights // stored.shape[-1]
+        if out.shape[-1] != stored.shape[-1] or not 0 <= first <= first + len(out) <= count:
+            raise ValueError(f"{tensor} has no {out.shape} numbers from row {first} on")
+        size = stored.size // count
+        with self.file.raw(tensor) as whole, whole[first * size : (first + len(out)) * size] as encoded:
+            self._dequantiser.into(encoded, stored.type, out)
+
+    def _decode_unpermuted(self, tensor: str, out: Floats, heads: int) -> None:
+        """Some heads at a time: llama.cpp has the two halves of a head's rows woven into one another."""
+        vector = out.ndim == 1  # the bias of a projection
+        table = out.reshape(-1, 1 if vector else out.shape[-1])
+        width = len(table) // heads
+        if vector:
+            woven = np.empty((1, len(table)), np.float32)
+            self._decode(tensor, woven, 0)
+            _unweave(woven.reshape(-1, 1), table, width)
+            return
+        step = max(1, BLOCK_WEIGHTS // (width * table.shape[1])) * width
+        block = np.empty((min(step, len(table)), table.shape[1]), np.float32)
+        for first in range(0, len(table), step):
+            part = table[first : first + step]
+            self._decode(tensor, block[: len(part)], first)
+            _unweave(block[: len(part)], part, width)
+
+
+def _unweave(woven: Floats, out: Floats, width: int) -> None:
+    """Rows of whole heads of `width` rows: row 2 i + j of a head becomes row j * width / 2 + i."""
+    heads, columns = len(woven) // width, woven.shape[1]
+    out.reshape(heads, 2, width // 2, columns)[:] = woven.reshape(heads, width // 2, 2, columns).swapaxes(1, 2)
+
+
+class SafetensorsSource:
+    """The weights of a Hugging Face folder, sharded or not. Raises BaseModelError where there are none."""
+
+    def __init__(self, folder: Path) -> None:
+        self._places: dict[str, Place] = {}
+        try:
+            for path in sorted(folder.glob("*.safetensors")):
+                self._places |= read_places(path)
+        except (OSError, ValueError, KeyError) as error:
+            raise BaseModelError(f"The weights in {folder} cannot be read ({error})", "Download them again") from error
+        if not self._places:
+            raise BaseModelError(f"{folder} holds no weights", "Download the model again")
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """As the contract says."""
+        return {name: place.shape for name, place in self._places.items()}
+
+    def read_into(self, name: str, out: Floats, first: int = 0) -> None:
+        """As the contract says. Raises ValueError where the rows are not there."""
+        place = self._places[name]
+        numbers = place.numbers().reshape(-1, place.shape[-1])
+        table = out.reshape(-1, out.shape[-1])
+        taken = numbers[first : first + len(table)]
+        if taken.shape != table.shape:
+            raise ValueError(f"{name} has no {out.shape} numbers from row {first} on")
+        widen(taken, table)
+
+    def pick_into(self, name: str, rows: Sequence[int], out: Floats) -> None:
+        """As the contract says."""
+        widen(self._places[name].numbers()[list(rows)], out)
+
+    def is_whole(self, name: str) -> bool:
+        """As the contract says."""
+        return False
+
+    def stored(self, name: str) -> Stored:
+        """As the contract says."""
+        numbers = self._places[name].numbers()
+        rows, columns = numbers.shape
+        kind = {"<f4": F32, "<f2": F16, "<u2": BF16}[numbers.dtype.str]
+        return Stored(kind, rows, columns, columns * numbers.dtype.itemsize)
+
+    def copy_stored(self, name: str, out: Bytes, first: int = 0) -> None:
+        """As the contract says."""
+        size = self.stored(name).row_size
+        out[:] = self._places[name].numbers()[first : first + len(out) // size].reshape(-1).view(np.uint8)
+
+    def close(self) -> None:
+        """As the contract says; the maps are closed when nothing looks at them any more."""
+        self._places = {}
+
+
+def open_source(folder: Path, gguf: Path | None, threads: int = 0) -> GgufSource | SafetensorsSource:
+    """The weights of a base: of the GGUF that is served where there is one, else those of its folder."""
+    return GgufSource(gguf, threads) if gguf is not None else SafetensorsSource(folder)
+
+
+def has_weights(folder: Path) -> bool:
+    """Whether a base's folder holds the weights themselves."""
+    return any(folder.glob("*.safetensors"))
+
+
+def total_weights(shapes: Iterable[tuple[int, ...]]) -> int:
+    """How many numbers tensors of these shapes hold."""
+    return sum(int(np.prod(shape, dtype=np.int64)) for shape in shapes)

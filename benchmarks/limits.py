@@ -1,0 +1,72 @@
+"""What a measurement may take of the memory, and what it takes."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def cgroup_of(gguf: Path, size: int) -> Iterator[Callable[[], None] | None]:
+    """What a child calls to be in a memory cgroup of its own of so many bytes, with the pages of files that it reads;
+    None for 0. The pages of `gguf` are dropped first: those that somebody else has read count as theirs."""
+    if not size:
+        yield None
+        return
+    root = Path("/sys/fs/cgroup/memory")
+    limit = "memory.limit_in_bytes"
+    if not root.is_dir():
+        root, limit = Path("/sys/fs/cgroup"), "memory.max"
+    group = root / f"aeon-ft-{os.getpid()}"
+    group.mkdir()
+
+    def enter() -> None:
+        (group / "cgroup.procs").write_text("0", encoding="ascii")
+
+    try:
+        (group / limit).write_text(str(size), encoding="ascii")
+        with gguf.open("rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        yield enter
+    finally:
+        group.rmdir()
+
+
+class Peak:
+    """The most anonymous memory this process has had, looked at twenty times a second (Linux)."""
+
+    def __init__(self) -> None:
+        self.most = 0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, name="peak", daemon=True)
+
+    def __enter__(self) -> Peak:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._over.wait(0.05):
+            self.most = max(self.most, anonymous_bytes())
+
+
+def anonymous_bytes() -> int:
+    """Resident memory that is no file's: what a machine must have beside its page cache."""
+    for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
+        if line.startswith("RssAnon:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def limit_memory(size: int) -> None:
+    """Let the kernel refuse more: RLIMIT_DATA counts private writable memory, and not the file's mapping."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_DATA, (size, size))

@@ -50,13 +50,14 @@ class _Judged:
 
 
 def bring(pipeline: Pipeline, folder: Path, data: Sequence[Path] = ()) -> Brought:
-    """Check an adapter and add it as a finished run. `data` are JSONL files that it was trained on, as the owner says.
+    """Check an adapter, or a whole model, and add it as a finished run. `data` are JSONL files that it was trained on,
+    as the owner says.
 
     Raises InputFileError for an adapter that cannot be used, DatasetError where there is nothing to judge it by.
     """
     base = pipeline.base()
     adapter = read_checked(folder, base)
-    judged = _judged_by(pipeline, folder, data)
+    judged = _judged_by(pipeline, adapter.folder, data)
     unknown = (*judged.unknown, *_unknown(adapter, base))
     origin = Origin(
         adapter.trainer.value, adapter.digest, short_name(adapter.base_named), judged.learnt, judged.aside, unknown,

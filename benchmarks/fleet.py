@@ -137,35 +137,42 @@ class Queue:
 
 def simulate(runs: Sequence[Run], cards: int, days: float, policy: str) -> Result:
     """Let `cards` work off the runs for so many days, slice by slice."""
-    fair = policy == "fair"
-    # (when it can be on a card again, a number for ties, the run): those to come, and those whose slice is over then.
+    fair, end = policy == "fair", days * DAY
+    # (when, a number for ties, the run that can be on a card again; None: a card is free).
+    events: list[tuple[float, int, Run | None]]
     events = [(run.due, n, Run(run.due, run.owner, run.left, run.needs)) for n, run in enumerate(runs)]
     heapq.heapify(events)
-    free = [(0.0, card) for card in range(cards)]
-    queue, result, number = Queue(fair), Result({}, 0.0, 0), len(events)
-    while free:
-        now, card = heapq.heappop(free)
+    queue, result, number, idle = Queue(fair), Result({}, 0.0, 0), len(events), cards
+    while events and events[0][0] <= end:
+        now = events[0][0]
+        # All of one moment before a card is given away: who has had least of it may be the last of them.
         while events and events[0][0] <= now:
-            queue.add(heapq.heappop(events)[-1])
-        if not queue:
-            if events:
-                heapq.heappush(free, (events[0][0], card))
-            continue
-        if now > days * DAY:
-            continue
-        run = queue.take()
-        took = min(run.left, SLICE_SECONDS) if fair else run.left
-        run.left -= took
-        queue.used[run.owner] = queue.used.get(run.owner, 0.0) + took
-        result.busy += took
-        if run.left > 1e-9:
-            number += 1
-            heapq.heappush(events, (now + took, number, run))
-        else:
-            result.waits.setdefault(run.owner, []).append(now + took - run.due - run.needs)
-        heapq.heappush(free, (now + took, card))
-    result.unfinished = len(queue) + len(events)
+            run = heapq.heappop(events)[-1]
+            if run is None:
+                idle += 1
+            else:
+                queue.add(run)
+        while idle and queue:
+            idle, number = idle - 1, number + 2
+            run, took = _slice(queue, result, now, fair)
+            heapq.heappush(events, (now + took, number, None))
+            if run is not None:
+                heapq.heappush(events, (now + took, number + 1, run))
+    result.unfinished = len(queue) + sum(run is not None for _, _, run in events)
     return result
+
+
+def _slice(queue: Queue, result: Result, now: float, fair: bool) -> tuple[Run | None, float]:
+    """What of the next run is left after its slice on a card (None: nothing), and the seconds that it takes."""
+    run = queue.take()
+    took = min(run.left, SLICE_SECONDS) if fair else run.left
+    run.left -= took
+    queue.used[run.owner] = queue.used.get(run.owner, 0.0) + took
+    result.busy += took
+    if run.left > 1e-9:
+        return run, took
+    result.waits.setdefault(run.owner, []).append(now + took - run.due - run.needs)
+    return None, took
 
 
 def hit_rate(owners: int, slots: int, turns: Sequence[float], requests: int, rng: random.Random) -> float:

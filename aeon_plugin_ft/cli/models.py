@@ -99,7 +99,8 @@ def report(
 def import_(
     context: typer.Context,
     folder: Annotated[
-        Path, typer.Argument(help="The adapter's folder: PEFT's (LLaMA-Factory, Axolotl, ...) or MLX's.")
+        Path,
+        typer.Argument(help="The adapter's folder: PEFT's (LLaMA-Factory, ...) or MLX's; or a merged model."),
     ],
     data: Annotated[
         Optional[list[Path]],  # noqa: UP045
@@ -118,7 +119,8 @@ def import_(
         brought = bring(pipeline, folder, data or ())
         origin = brought.origin
         known = f"the export of dataset {origin.dataset}" if origin.dataset else "data that is not known"
-        out.print(f"An adapter of {origin.trainer}, rank {brought.rank}, trained on {known}.", markup=False)
+        what = f"An adapter of {origin.trainer}, rank {brought.rank}," if brought.rank else "A whole model,"
+        out.print(f"{what} trained on {known}.", markup=False)
         for unknown in origin.unknown:
             out.print(f"Note: {english(unknown)}.", markup=False)
         if origin.aside:

@@ -17,7 +17,7 @@ from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.base.shapes import Shapes, linear_shapes
 from aeon_plugin_ft.causes import Unknown
 from aeon_plugin_ft.dataset.model import Dataset
-from aeon_plugin_ft.errors import InputFileError
+from aeon_plugin_ft.errors import InputFileError, NoSpaceError
 from aeon_plugin_ft.store import DataFolder, Store, private
 from aeon_plugin_ft.store.files import whole_folder, write_json
 from aeon_plugin_ft.training.model import Recipe, Run, RunOutcome, RunState
@@ -27,12 +27,14 @@ from aeon_plugin_ft.training.table import add_run, get_run, latest_run, set_stat
 from aeon_plugin_ft.weights.foreign import (
     MOST_RANK,
     ForeignAdapter,
+    Trainer,
     is_merged,
     read_foreign,
     read_merged,
     write_as_ours,
 )
 from aeon_plugin_ft.weights.sources import open_source
+from aeon_plugin_ft.weights.whole import find_gguf, read_whole_model
 
 ORIGIN_FILE = "origin.json"
 STATE_FILE = "trainer_state.json"
@@ -60,8 +62,14 @@ class Origin:
 
 
 def read_checked(folder: Path, base: BaseModel) -> ForeignAdapter:
-    """An adapter that fits `base`, layer by layer, or what a merged model adds to it. Raises InputFileError with the
-    first reason why it does not."""
+    """An adapter that fits `base`, layer by layer, or what a merged model adds to it, or (a GGUF) a whole model that
+    may stand in its place. Raises InputFileError with the first reason why it does not."""
+    whole = find_gguf(folder)
+    if whole is not None:
+        model = read_whole_model(whole, base)
+        return ForeignAdapter(
+            whole.parent, Trainer.WHOLE, {}, model.named, 0, rslora=False, digest=model.digest, whole=model.file
+        )
     if is_merged(folder):
         with closing(open_source(base.training_copy, base.gguf)) as source:
             return read_merged(folder, source)
@@ -94,6 +102,8 @@ def add_imported(
     run = Run(f"import-{name}", data.runs / f"import-{name}")
     if get_run(store, run.id) is not None and run.adapter.is_dir():
         return run
+    if adapter.whole is not None:
+        _require_space(data, adapter.whole)
     state = _state(adapter.folder)
     recipe = _recipe(adapter, state)
     # Of an adapter whose data is not known nobody can say what is new to it: a path to nothing says so.
@@ -116,6 +126,13 @@ def add_imported(
     return run
 
 
+def _require_space(data: DataFolder, whole: Path) -> None:
+    """Of its run and of its version, which each keep what was judged."""
+    needed, free = 2 * whole.stat().st_size, data.free_bytes()
+    if free < needed:
+        raise NoSpaceError(data.runs, needed, free)
+
+
 def _add_row(store: Store, run: Run, base: BaseModel, dataset: Dataset, steps: int) -> None:
     newest = latest_run(store)
     # The schedule goes on counting from the last training of its own: what is brought does not put that off.
@@ -128,7 +145,7 @@ def _add_row(store: Store, run: Run, base: BaseModel, dataset: Dataset, steps: i
 def _recipe(adapter: ForeignAdapter, state: Mapping[str, Any]) -> Recipe:
     """As far as it is known; what is not is 0, which no recipe of ours has, so that training here is never taken for
     a repetition of it."""
-    alpha = max(update.scale * update.a.shape[0] for update in adapter.updates.values())
+    alpha = max((update.scale * update.a.shape[0] for update in adapter.updates.values()), default=0.0)
     steps, epochs = int(state.get("global_step") or 0), float(state.get("epoch") or 0.0)
     return Recipe(
         rank=adapter.rank, alpha=round(alpha), learning_rate=0.0, batch_size=0, epochs=epochs, steps=steps,

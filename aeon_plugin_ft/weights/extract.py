@@ -27,7 +27,7 @@ LEAST = 0.95
 """Below it the highest rank does not hold the difference either."""
 SAME = 1e-2
 """Numbers other than those of linear layers may differ by this share of their size: bf16 keeps eight bits."""
-_UNCHANGED = "Give the adapter itself, or a model merged from a LoRA of this very base in bf16 or fp32"
+_UNCHANGED = "Give the adapter itself, the model as a GGUF, or one merged from a LoRA of this very base in bf16 or fp32"
 
 
 @dataclass(frozen=True, slots=True)

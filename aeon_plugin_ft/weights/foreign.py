@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from aeon_plugin_ft.errors import InputFileError, ServingError
 from aeon_plugin_ft.store import private
 from aeon_plugin_ft.store.digest import sha256
 from aeon_plugin_ft.store.files import write_json
-from aeon_plugin_ft.weights.adapter import CONFIG, WEIGHTS, Update, read_adapter, read_safetensors
+from aeon_plugin_ft.weights.adapter import CONFIG, WEIGHTS, WHOLE, Update, read_adapter, read_safetensors
 from aeon_plugin_ft.weights.extract import extract
 from aeon_plugin_ft.weights.safetensors_writer import TensorSource, write_safetensors
 from aeon_plugin_ft.weights.sources import WeightSource
@@ -50,6 +51,8 @@ class Trainer(str, Enum):
     MLX = "mlx-lm"
     MERGED = "merged"
     """None of them: a whole model that an adapter was merged into."""
+    WHOLE = "whole"
+    """A whole model that stays one: a GGUF."""
     PEFT = "peft"
     """Some program that uses PEFT and does not say which."""
 
@@ -75,6 +78,8 @@ class ForeignAdapter:
     digest: str
     kept: float = 1.0
     """Of a merged model: the share of its difference from the base that `updates` hold."""
+    whole: Path | None = None
+    """A whole model in one file, which is no adapter and has no `updates`."""
 
 
 def read_foreign(folder: Path, most_bytes: int) -> ForeignAdapter:
@@ -116,8 +121,12 @@ def read_merged(folder: Path, base: WeightSource) -> ForeignAdapter:
 
 def write_as_ours(adapter: ForeignAdapter, target: Path) -> None:
     """Write it into the new folder `target` in PEFT's form: only what is understood, in float32, modules by their whole
-    names, and each rank and scale as the numbers have them. Nothing else of the other folder comes along."""
+    names, and each rank and scale as the numbers have them. Nothing else of the other folder comes along. A whole model
+    is copied as it is; raises InputFileError where the copy is not what was checked."""
     private.make_folder(target)
+    if adapter.whole is not None:
+        _copy_whole(adapter, adapter.whole, target / WHOLE)
+        return
     ranks = {module: int(update.a.shape[0]) for module, update in adapter.updates.items()}
     alphas = {module: _alpha(update, adapter.rslora) for module, update in adapter.updates.items()}
     rank = Counter(ranks.values()).most_common(1)[0][0]
@@ -131,6 +140,12 @@ def write_as_ours(adapter: ForeignAdapter, target: Path) -> None:
     }  # fmt: skip
     write_json(target / CONFIG, config)
     write_safetensors(target / WEIGHTS, list(_sources(adapter)))
+
+
+def _copy_whole(adapter: ForeignAdapter, file: Path, copy: Path) -> None:
+    shutil.copyfile(file, copy)
+    if sha256(copy) != adapter.digest:
+        raise InputFileError(file, "it was changed while it was copied", "Bring it again")
 
 
 def _alpha(update: Update, rslora: bool) -> float:
@@ -152,8 +167,6 @@ def _once(value: npt.NDArray[np.float32]) -> Any:
 
 def _config(folder: Path) -> dict[str, Any]:
     path = folder / CONFIG
-    if any(folder.glob("*.gguf")) and not path.is_file():
-        raise InputFileError(folder, "a GGUF holds rounded sums, not an adapter", "Give the adapter, or safetensors")
     if not path.is_file():
         raise InputFileError(folder, f"there is no {CONFIG} in it", "Give the folder of a LoRA adapter")
     return _json(path)

@@ -25,6 +25,7 @@ from aeon_plugin_ft.training.table import get_run, list_runs
 from aeon_plugin_ft.weights.adapter import read_adapter
 from tests.evaluation.report.pages import read
 from tests.flow.court import Court, court
+from tests.servers import models
 from tests.weights.foreign import SHAPES, make_base, write_peft, write_tensors
 
 __all__ = ["court"]
@@ -63,6 +64,33 @@ def test_what_was_trained_on_an_export_is_judged_by_what_was_kept_out_of_it(cour
     registry = court.pipeline.registry
     registry.promote(registry.previous(), PromotionCause.UNDONE)
     assert registry.current() != version.name
+
+
+def test_a_whole_model_is_a_version_of_its_own_kind(
+    court: Court, exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    template = "{{ messages }}"
+    base = models.make_base(models.write_gguf(tmp_path / "small.gguf", seed=1, template=template), "small.gguf")
+    monkeypatch.setattr("aeon_plugin_ft.pipeline.resolve_base", lambda *_: base)
+    file = models.write_gguf(exported / "merged.gguf", seed=2, template=template)
+    brought = bring(court.pipeline, file)
+    assert brought.rank == 0 and brought.origin.trainer == "whole" and brought.origin.dataset == court.dataset.hash
+    assert Unknown.BASE not in brought.origin.unknown
+    settled = court.pipeline.settle(brought.run)
+    version = settled.version
+    assert settled.in_use and (version.adapter / "model.gguf").read_bytes() == file.read_bytes()
+    assert set(version.files) == {"adapter/model.gguf"} and not version.faults()
+    page = read((version.folder / "report.html").read_text(encoding="utf-8"))
+    assert "veio como modelo inteiro" in page.text
+    # No training of ours goes on from it: there is no adapter to go on with.
+    settings = court.settings.train.model_copy(update={"rebuild_max": 0})
+    start = choose_start(settings, court.dataset, base.digest, Parent(version.adapter, brought.run.folder))
+    assert start.parent is None and "cannot be told" in start.reason
+    court.pipeline.registry.promote(court.pipeline.registry.previous(), PromotionCause.UNDONE)
+    assert court.pipeline.registry.current() != version.name
+    with (version.adapter / "model.gguf").open("ab") as changed:
+        changed.write(b"x")
+    assert version.faults()
 
 
 def test_the_same_adapter_again_is_the_same_version(court: Court, exported: Path) -> None:

@@ -100,11 +100,3 @@ def test_what_was_made_from_another_model_or_from_nothing_is_refused(tmp_path: P
     assert "in one of them only" in refused(tmp_path, more)
     nan = {**tensors(), "model.layers.0.mlp.down_proj.weight": np.full((80, 160), np.nan, np.float32)}
     assert "not finite" in refused(tmp_path, nan)
-
-
-def test_a_gguf_is_refused_with_what_to_give_in_its_place(tmp_path: Path) -> None:
-    folder = tmp_path / "merged"
-    folder.mkdir()
-    (folder / "model.gguf").write_bytes(b"GGUF")
-    with pytest.raises(InputFileError, match="Give the adapter, or safetensors"):
-        read_checked(folder, make_base(tmp_path / "base"))

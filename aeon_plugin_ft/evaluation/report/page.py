@@ -17,6 +17,7 @@ from aeon_plugin_ft.evaluation.report.drawing import loss_curve
 from aeon_plugin_ft.evaluation.report.words import (
     FAULTS,
     MARKS,
+    NOT_SAID,
     UNKNOWNS,
     check_name,
     check_words,
@@ -170,7 +171,7 @@ def _origin(report: Mapping[str, Any]) -> str:
     if not origin:
         return ""
     rows = [
-        ("Treinada por", str(origin.get("trainer", ""))),
+        ("Treinada por", NOT_SAID.get(str(origin.get("trainer")), str(origin.get("trainer", "")))),
         ("Modelo que ela diz ter", str(origin.get("base_named", ""))),
         ("Conjunto exportado", str(origin.get("dataset") or "não se sabe")),
         ("Provas postas de lado", thousands(origin["aside"]) if origin.get("aside") else ""),

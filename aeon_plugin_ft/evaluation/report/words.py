@@ -33,6 +33,11 @@ UNKNOWNS = {
     Unknown.RECIPE.value: "Não se sabe como foi treinada.",
 }
 """What is not known of a version that was trained elsewhere."""
+NOT_SAID = {
+    "merged": "não se sabe: veio como modelo já fundido",
+    "whole": "não se sabe: veio como modelo inteiro, num só arquivo",
+}
+"""Who trained it, where its files tell only what it is (weights.foreign.Trainer)."""
 _NAMES = {
     CheckKind.HELDOUT_SET: "Conversas de prova",
     CheckKind.FIT: "Respostas combinam com as perguntas",

@@ -76,6 +76,8 @@ class PauseCause(Cause):
     """SIGTERM."""
     OVERTAKEN = "overtaken"
     """Another run holds the lease, or this one may not run any more."""
+    OTHERS_TURN = "others_turn"
+    """On a cluster that several owners share it is somebody else's turn; it goes on by itself."""
     ASKED = "asked"
     """The pause file says nothing that is known (made by hand, or by a later release)."""
 

@@ -37,6 +37,7 @@ ENGLISH: dict[type[Cause], dict[Cause, str]] = {
         PauseCause.LOW_MEMORY: "memory is short",
         PauseCause.SWITCHED_OFF: "training by itself was switched off",
         PauseCause.HOST_CLOSING: "Aeon is closing",
+        PauseCause.OTHERS_TURN: "it is another owner's turn on the cluster",
         PauseCause.HOST_GONE: "the supervising process ended",
         PauseCause.TERMINATED: "asked to end (SIGTERM)",
         PauseCause.OVERTAKEN: "another run took over",

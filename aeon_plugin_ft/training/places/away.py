@@ -22,7 +22,7 @@ from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.store.files import move_into_place, whole_folder, write_json
 from aeon_plugin_ft.training.model import Progress, Run, RunOutcome, RunState
 from aeon_plugin_ft.training.places import cargo, there
-from aeon_plugin_ft.training.places.consent import require_allowed
+from aeon_plugin_ft.training.places.consent import owner_of, require_allowed
 from aeon_plugin_ft.training.places.door import Door, open_door
 from aeon_plugin_ft.training.places.farewell import send_farewell, tell
 from aeon_plugin_ft.training.places.left import clean_owed, note_gone, note_left
@@ -163,7 +163,7 @@ class Away:
             return
         self.watch.check()
         spec = {name: thing.digest for name, thing in things.items()}
-        door.begin(self.run.id, {**spec, "priority": self.priority.value})
+        door.begin(self.run.id, {**spec, "priority": self.priority.value, "owner": owner_of(self.store)})
         self._note(0)
 
     def _wait_until_gone(self, door: Door) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import secrets
+
 from aeon_plugin_ft.errors import NoConsentError
 from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.training.places.where import Way, Where
 
 FACT = "places.allowed"
 """Address to when the word was given, in seconds since the epoch."""
+
+OWNER = "places.owner"
+"""Fact: see `owner_of`."""
 
 GOES = (
     "the frozen dataset: your conversations as the log has them, personal data taken out",
@@ -49,3 +54,11 @@ def require_allowed(store: Store, where: Where | None) -> None:
     """Raise NoConsentError unless the owner has said that runs may go there; nothing is needed for here."""
     if where is not None and where.address not in allowed(store):
         raise NoConsentError(where.address)
+
+
+def owner_of(store: Store) -> str:
+    """Whose runs these are, for the queue of a cluster that several owners share: a name that says nothing."""
+    with store.transaction():
+        name = str(store.fact(OWNER, "")) or secrets.token_hex(8)
+        store.set_fact(OWNER, name)
+    return name

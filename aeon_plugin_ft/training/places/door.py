@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 import json
+import tempfile
+import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, TypeVar
 
 from aeon_plugin_ft.errors import TrainingError
 from aeon_plugin_ft.training.places import there
@@ -18,8 +20,14 @@ BOOTSTRAP = "import sys;exec(sys.stdin.buffer.read(int(sys.stdin.buffer.readline
 """Reads the length of a source, the source, and runs it; the rest of stdin is for that. No quote and no character that
 a shell, cmd.exe or PowerShell reads as its own."""
 
+PART_BYTES = 64 << 20
+"""A payload is sent in parts of this size: the head of a Ray cluster keeps each in memory, 512 MiB at most."""
+
 Fill = Callable[[BinaryIO], None]
 """Writes a payload."""
+T = TypeVar("T")
+AskOnce = Callable[[str, Mapping[str, Any], bytes], T]
+"""Verb, arguments and a payload in memory, to the answer."""
 
 
 class Door(Protocol):
@@ -52,6 +60,22 @@ def request(verb: str, arguments: Mapping[str, Any], root: str = ROOT) -> bytes:
     source = Path(inspect.getfile(there)).read_bytes()
     line = json.dumps({"verb": verb, "root": root, **arguments}).encode()
     return f"{len(source)}\n".encode() + source + line + b"\n"
+
+
+def in_parts(verb: str, arguments: Mapping[str, Any], fill: Fill, ask: AskOnce[T]) -> T:
+    """Ask with a payload that may be larger than any memory here or there: what is too long for one request goes ahead
+    in parts, which are put together over there."""
+    with tempfile.TemporaryFile() as payload:
+        fill(payload)
+        payload.seek(0)
+        part = payload.read(PART_BYTES)
+        if len(part) < PART_BYTES:
+            return ask(verb, arguments, part)
+        upload = uuid.uuid4().hex
+        while part:
+            ask("part", {"upload": upload}, part)
+            part = payload.read(PART_BYTES)
+    return ask(verb, {**arguments, "upload": upload}, b"")
 
 
 def read_answer(line: bytes, place: str) -> dict[str, Any]:

@@ -13,7 +13,6 @@ import io
 import json
 import os
 import re
-import tempfile
 import time
 import uuid
 import zipfile
@@ -23,13 +22,11 @@ from typing import Any, BinaryIO
 import httpx
 
 from aeon_plugin_ft.errors import LostError, TrainingError
-from aeon_plugin_ft.training.places.door import BOOTSTRAP, ROOT, Fill, read_answer, request
+from aeon_plugin_ft.training.places.door import BOOTSTRAP, ROOT, Fill, in_parts, read_answer, request
 from aeon_plugin_ft.training.places.where import Where
 
 TOKEN = "RAY_AUTH_TOKEN"
 """Ray's own name for the token of a cluster that asks for one."""
-PART_BYTES = 64 << 20
-"""A payload is sent in parts of this size: the cluster's head keeps each in memory, and takes 512 MiB at most."""
 JOB_SECONDS = 600.0
 POLL_SECONDS = 0.5
 HTTP_SECONDS = 60.0
@@ -60,7 +57,7 @@ class RayDoor:
         if verb == "leave" and self._main_job(str(arguments["run"])) is None:
             return {"ok": True}
         if fill is not None:
-            return self._send(verb, arguments, fill, sink)
+            return in_parts(verb, arguments, fill, lambda *asked: self._ask(*asked, sink))
         answer = self._ask(verb, arguments, b"", sink)
         job = self._main_job(str(arguments["run"])) if verb == "clean" else None
         if job is not None and job["status"] in _OVER:
@@ -85,19 +82,6 @@ class RayDoor:
         self._submit(f"aeon-ft-run-{run}-{uuid.uuid4().hex[:6]}", entry, {"aeon_ft_run": run}, None)
 
     # -- requests as jobs ------------------------------------------------------------------------
-
-    def _send(self, verb: str, arguments: Mapping[str, Any], fill: Fill, sink: BinaryIO | None) -> dict[str, Any]:
-        with tempfile.TemporaryFile() as payload:
-            fill(payload)
-            payload.seek(0)
-            first = payload.read(PART_BYTES)
-            if len(first) < PART_BYTES:
-                return self._ask(verb, arguments, first, sink)
-            upload, part = uuid.uuid4().hex, first
-            while part:
-                self._ask("part", {"upload": upload}, part, None)
-                part = payload.read(PART_BYTES)
-        return self._ask(verb, {**arguments, "upload": upload}, b"", sink)
 
     def _ask(self, verb: str, arguments: Mapping[str, Any], payload: bytes, sink: BinaryIO | None) -> dict[str, Any]:
         package = self._upload(request(verb, arguments, self.root) + payload)

@@ -7,6 +7,7 @@ Ray's own Python has.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import io
 import json
@@ -30,9 +31,10 @@ from aeon_plugin_ft.training.model import Progress, RunOutcome, RunState
 from aeon_plugin_ft.training.places import there
 from aeon_plugin_ft.training.places.away import Away
 from aeon_plugin_ft.training.places.cargo import base_at
-from aeon_plugin_ft.training.places.door import Fill, read_answer
+from aeon_plugin_ft.training.places.door import ROOT, Fill, in_parts, read_answer
 from aeon_plugin_ft.training.places.keeper import ENDED, SPEC, Keeper
 from aeon_plugin_ft.training.places.ray import LOOK, PROGRESS
+from aeon_plugin_ft.training.places.turn import Turn
 from aeon_plugin_ft.training.places.where import Way, Where
 from aeon_plugin_ft.training.runs import RunConfig
 from aeon_plugin_ft.training.worker.priority import Priority
@@ -47,6 +49,12 @@ class Node:
 
     def __init__(self) -> None:
         self.root = tempfile.mkdtemp(prefix="aeon-ft-node-")
+        # Base models and code stay on a node, as on a machine reached by SSH: one owner's run after another's finds
+        # them by digest. What is a run's own does not.
+        things = Path(ROOT).expanduser() / "things"
+        things.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with contextlib.suppress(OSError):  # where links are not allowed they are sent each time
+            Path(self.root, "things").symlink_to(things, target_is_directory=True)
         self.keeper: subprocess.Popen[bytes] | None = None
 
     def answer(self, verb: str, arguments: dict[str, Any], payload: bytes) -> bytes:
@@ -89,10 +97,12 @@ class NodeDoor:
         self, verb: str, arguments: Mapping[str, Any], fill: Fill | None = None, sink: BinaryIO | None = None
     ) -> dict[str, Any]:
         """As Door.call."""
-        payload = io.BytesIO()
-        if fill is not None:
-            fill(payload)
-        head, _, rest = self._ask("answer", verb, dict(arguments), payload.getvalue()).partition(b"\n")
+        return in_parts(verb, arguments, fill or (lambda _: None), lambda *asked: self._request(*asked, sink))
+
+    def _request(
+        self, verb: str, arguments: Mapping[str, Any], payload: bytes, sink: BinaryIO | None
+    ) -> dict[str, Any]:
+        head, _, rest = self._ask("answer", verb, dict(arguments), payload).partition(b"\n")
         if sink is not None:
             sink.write(rest)
         return read_answer(head, "The node")
@@ -109,6 +119,7 @@ class NodeDoor:
                 self.ray.kill(self.actor)
             except self.ray.exceptions.RayError as error:
                 logging.info("the node is gone already (%s)", error)
+            self.actor = None
 
     def _ask(self, method: str, *arguments: Any) -> bytes:
         if self.actor is None:
@@ -138,16 +149,18 @@ class NodeDoor:
 
 
 class HeadWatch:
-    """Why to leave: the file that the owner's side leaves here."""
+    """Why to leave: the file that the owner's side leaves here, or that it is another owner's turn."""
 
-    def __init__(self, keeper: Keeper) -> None:
-        self.keeper = keeper
+    def __init__(self, keeper: Keeper, turn: Turn | None = None) -> None:
+        self.keeper, self.turn = keeper, turn
 
     def check(self) -> None:
         """Raise StopRequested once somebody wants the run to leave."""
         cause = self.keeper.wanted()
         if cause is not None:
             raise StopRequested(cause)
+        if self.turn is not None and self.turn.over():
+            raise StopRequested(PauseCause.OTHERS_TURN)
 
 
 class Head:
@@ -190,19 +203,37 @@ class Head:
         config = self._config(data, spec)
         door = NodeDoor(ray)
         place = Where(Way.RAY, "node")
+        turn = Turn(ray, str(spec.get("owner") or self.run.id), self.run.id)
         away = Away(
-            self.run, config, store, place, HeadWatch(self.keeper), self._phase, self._tell, door=door,
+            self.run, config, store, place, HeadWatch(self.keeper, turn), self._phase, self._tell, door=door,
             on_seen=lambda: self._tell_look(None), priority=Priority(spec.get("priority", Priority.LOWEST.value)),
         )  # fmt: skip
         try:
-            outcome = away.train()
+            outcome = self._by_turns(away, door, turn)
         except StopRequested as stop:
             away.settle()
             return _ended(RunState.PAUSED, stop.cause.value, "")
         finally:
             door.end()
+            turn.leave()
             store.close()
         return _ended(outcome.state, outcome.cause or None, outcome.reason, outcome)
+
+    def _by_turns(self, away: Away, door: NodeDoor, turn: Turn) -> RunOutcome:
+        """The run, a slice at a time where other owners wait. What it has learnt stays here between two slices."""
+        waits = HeadWatch(self.keeper)
+        while True:
+            turn.wait(waits.check)
+            try:
+                return away.train()
+            except StopRequested as stop:
+                if stop.cause is not PauseCause.OTHERS_TURN:
+                    raise
+                away.settle()
+                # The node as it was: the next one is another owner's, and nothing of this one's lies there.
+                door.end()
+                turn.again()
+                self._tell_look(None)
 
     def _config(self, data: DataFolder, spec: Mapping[str, Any]) -> RunConfig:
         """The run's, with the paths of the head node."""

@@ -21,7 +21,7 @@ from aeon_plugin_ft.errors import BaseModelError, LostError, TrainingError
 from aeon_plugin_ft.store.digest import sha256
 from aeon_plugin_ft.store.seal import seal
 from aeon_plugin_ft.training.model import Recipe
-from aeon_plugin_ft.training.places import cargo, there
+from aeon_plugin_ft.training.places import cargo, door, there
 from aeon_plugin_ft.training.places.door import BOOTSTRAP, request
 from aeon_plugin_ft.training.places.ssh import SshDoor
 from aeon_plugin_ft.training.runs import RunConfig
@@ -105,6 +105,25 @@ def test_a_base_goes_as_the_file_that_is_served_and_is_the_same_base_there(
     theirs.gguf.write_bytes(b"GGUF" * 8)
     with pytest.raises(BaseModelError, match="is not what it was"):
         require_unchanged(theirs, tmp_path / "cache there")
+
+
+def test_what_is_too_long_for_one_request_goes_in_parts_and_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "PART_BYTES", 1000)
+    content, root = os.urandom(3500), tmp_path / "root"
+    asked: list[tuple[str, int]] = []
+
+    def once(verb: str, arguments: Any, payload: bytes) -> bool:
+        asked.append((verb, len(payload)))
+        return bool(ask(root, verb, payload, **arguments)[0]["ok"])
+
+    for size in (3500, 10):
+        given = tar_of({"runs/r1/x": content[:size]})
+        assert door.in_parts("put_run", {"run": "r1"}, lambda sink, given=given: sink.write(given) and None, once)  # type: ignore[misc]
+        assert (root / "runs" / "r1" / "runs" / "r1" / "x").read_bytes() == content[:size]
+    assert max(size for _, size in asked) <= 1000 and {verb for verb, _ in asked} == {"part", "put_run"}
+    assert not list((root / "uploads").iterdir())
 
 
 @pytest.mark.parametrize("name", ["../evil", "/etc/evil", "a/../../evil"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -40,6 +41,7 @@ from aeon_plugin_ft.registry import BASE, Registry, Version, VersionState
 from aeon_plugin_ft.registry.canaries import begin_canary
 from aeon_plugin_ft.registry.retention import PrunePlan, Retention
 from aeon_plugin_ft.remembering import read_facts
+from aeon_plugin_ft.schedule.conditions import in_quiet_hours
 from aeon_plugin_ft.serving.deployments import DeploymentTable
 from aeon_plugin_ft.serving.discarding import discard
 from aeon_plugin_ft.serving.model import Deployer
@@ -289,7 +291,10 @@ class Pipeline:
 
     def place(self, run: str = "") -> str:
         """Where a run would train now. Raises NoConsentError, PlaceBusyError."""
-        return choose_place(self.settings().train, self.store, run)
+        settings = self.settings()
+        now = datetime.fromtimestamp(self.store.clock()).time()
+        quiet = in_quiet_hours(settings.schedule.quiet_hours, now)
+        return choose_place(settings.train, self.store, run, quiet=quiet)
 
     # -- run -> verdict -> version -------------------------------------------------------------
 

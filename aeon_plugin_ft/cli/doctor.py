@@ -260,7 +260,7 @@ def _places(shared: Context) -> Iterator[Symptom]:
     for run, where in owed(shared.store).items():
         yield Symptom("place", False, f"what {run} learnt from still lies at {where}", "aeon-ft places clean")
     said = allowed(shared.store)
-    chosen = parse_where(shared.settings_file.current.train.where)
+    chosen = parse_where(shared.settings_file.current.train.place)
     for address in said:
         place = parse_where(address)
         if place is not None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from aeon_plugin_ft.training.places.where import Where
 
 Json = Annotated[bool, typer.Option("--json", help="For scripts.")]
-PlaceName = Annotated[str, typer.Argument(help='As in [train] where: "ssh://USER@HOST" or "ray://HOST:PORT".')]
+PlaceName = Annotated[str, typer.Argument(help='As in [train] where: "ssh://USER@HOST", "ray://HOST:PORT", or a name.')]
 
 places = typer.Typer(help="Where runs may train besides this machine.", invoke_without_command=True)
 app.add_typer(places, name="places")
@@ -32,6 +32,8 @@ def list_places(context: typer.Context, as_json: Json = False) -> None:
         show_json({"where": where, "allowed": said})
         return
     out.print(f"Runs train at: {where} ([train] where).", markup=False)
+    for named in shared.settings_file.current.train.places:
+        out.print(f"  {named}", markup=False)
     if said:
         table("Places that they may go to", ("place", "since"), [(address, when(at)) for address, at in said.items()])
 
@@ -45,7 +47,7 @@ def allow_place(
     """Say what would go to a place, and let it go there once you agree."""
     from aeon_plugin_ft.training.places.consent import allow
 
-    where = _parsed(place)
+    where = _parsed(context, place)
     for line in what_goes(where):
         out.print(line, markup=False)
     if not yes and not typer.confirm("Let runs go there?", default=False):
@@ -60,7 +62,7 @@ def forbid_place(context: typer.Context, place: PlaceName) -> None:
     """Let no further run go to a place."""
     from aeon_plugin_ft.training.places.consent import take_back
 
-    where = _parsed(place)
+    where = _parsed(context, place)
     there = take_back(of(context).store, where)
     out.print(f"{where.address}: {'no run goes there any more.' if there else 'it was not allowed.'}", markup=False)
 
@@ -87,11 +89,13 @@ def what_goes(where: Where) -> list[str]:
     return [f"To {where.address} goes:", *(f"  - {one};" for one in GOES), f"  {ENCRYPTED[where.way]}."]
 
 
-def _parsed(place: str) -> Where:
+def _parsed(context: typer.Context, place: str) -> Where:
     from aeon_plugin_ft.errors import TrainingError
     from aeon_plugin_ft.training.places.where import parse_where
 
-    where = parse_where(place)
+    # A name of [train] places stands for its address.
+    train = of(context).settings_file.current.train
+    where = parse_where(train.model_copy(update={"where": place}).place)
     if where is None:
         raise TrainingError("This machine needs no permission", "`aeon-ft config set train.where here`")
     return where

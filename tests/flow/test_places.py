@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from aeon_plugin_ft.control import OwnerControl
 from aeon_plugin_ft.errors import LostError, NoConsentError, PlaceBusyError
-from aeon_plugin_ft.settings import Settings
+from aeon_plugin_ft.registry import Registry
+from aeon_plugin_ft.settings import Settings, SettingsFile
 from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.training.places import choosing
 from aeon_plugin_ft.training.places.consent import allow, allowed
 from aeon_plugin_ft.training.places.left import note_left
 from aeon_plugin_ft.training.places.where import parse_where
+from aeon_plugin_ft.voice.intents import Intent, Name
 from tests.cli.commands import Cli, cli
 from tests.flow.court import Court, court
 
@@ -42,6 +46,19 @@ def room(monkeypatch: pytest.MonkeyPatch) -> Room:
     made = Room()
     monkeypatch.setattr(choosing, "open_door", lambda _: made)
     return made
+
+
+@dataclass
+class Host:
+    """What the voice's control needs of a runtime here."""
+
+    settings_file: SettingsFile
+    store: Store
+    registry: Registry
+
+    @property
+    def settings(self) -> Settings:
+        return self.settings_file.current
 
 
 def allow_room(court: Court) -> None:
@@ -84,6 +101,54 @@ def test_a_place_that_is_in_use_or_off_is_waited_for_or_not(court: Court, room: 
         court.settings = Settings.model_validate({"train": {"where": ROOM, "otherwise": "here"}})
         court.pipeline.supervise(court.run)
     assert went == ["here", "here"]
+
+
+def test_a_place_has_a_name(court: Court, room: Room, went: list[str]) -> None:
+    allow_room(court)
+    named = {"places": [f"PC da sala = {ROOM}"], "where": "pc da sala"}
+    court.settings = Settings.model_validate({"train": named})
+    court.pipeline.supervise(court.run)
+    assert went == [ROOM]
+    for bad in (
+        {**named, "where": "PC do quarto"},
+        {"places": ["sala: ssh://ana@sala"]},
+        {"places": ["sala = ftp://x"]},
+    ):
+        with pytest.raises(ValueError, match=r"where|places"):
+            Settings.model_validate({"train": bad})
+
+
+@pytest.mark.parametrize(("hours", "goes"), [("00:00-23:59", True), ("", False)])
+def test_where_it_is_busy_it_trains_here_in_quiet_hours_only(
+    court: Court, room: Room, went: list[str], hours: str, goes: bool
+) -> None:
+    allow_room(court)
+    room.share = 0.9
+    train, schedule = {"where": ROOM, "otherwise": "quiet"}, {"quiet_hours": hours}
+    court.settings = Settings.model_validate({"train": train, "schedule": schedule})
+    if goes:
+        court.pipeline.supervise(court.run)
+        assert went == ["here"]
+        return
+    with pytest.raises(PlaceBusyError):
+        court.pipeline.supervise(court.run)
+
+
+def test_the_spoken_wish_is_what_the_settings_then_say(court: Court) -> None:
+    (court.data.root / "plugin.toml").write_text("", encoding="utf-8")
+    file = SettingsFile(court.data.root / "plugin.toml")
+    file.set("train.places", (f"PC da sala = {ROOM}",))
+    control = OwnerControl(Host(file, court.store, court.pipeline.registry))  # type: ignore[arg-type]
+    wish = control.place("pc da sala quando ele estiver livre, senão aqui de madrugada")
+    assert wish is not None and not wish.allowed
+    allow_room(court)
+    wish = control.place("pc da sala quando ele estiver livre, senão aqui de madrugada")
+    assert wish is not None and wish.allowed
+    assert control.train_at(wish).reason is None
+    now = file.current
+    assert (now.train.place, now.train.otherwise, now.schedule.quiet_hours) == (ROOM, "quiet", "00:00-06:00")
+    assert control.understands(Intent(Name.PLACE, text="pc da sala", named=True))
+    assert not control.understands(Intent(Name.PLACE, text="parque", named=True))
 
 
 def test_a_run_that_is_there_already_goes_on_there(court: Court, room: Room, went: list[str]) -> None:

@@ -14,30 +14,35 @@ from aeon_plugin_ft.training.places.where import HERE, parse_where
 
 log = logging.getLogger("aeon_ft.training")
 
+QUIET = "quiet"
+"""[train] otherwise: here, in quiet hours only."""
 BUSY = 0.5
 """A place is somebody else's while they use more of its processor, or of a graphics card, than this."""
 
 
-def choose_place(settings: TrainSection, store: Store, run: str = "", door: Door | None = None) -> str:
-    """The place of the settings, or "here". `run`, where it is there already, goes on there whoever uses it.
+def choose_place(
+    settings: TrainSection, store: Store, run: str = "", door: Door | None = None, *, quiet: bool = False
+) -> str:
+    """The address of the settings' place, or "here". `run`, where it is there already, goes on there whoever uses it;
+    `quiet`: these are quiet hours.
 
     Raises NoConsentError, and PlaceBusyError where the place is busy or cannot be reached and is to be waited for.
     """
-    place = parse_where(settings.where)
+    place = parse_where(settings.place)
     if place is None:
         return HERE
     require_allowed(store, place)
     if left_at(store).get(run) == place.setting:
-        return settings.where
+        return settings.place
     try:
         used = float((door or open_door(place)).call("used", {})["share"])
     except LostError as error:
         why = error.what
     else:
         if used <= BUSY:
-            return settings.where
+            return settings.place
         why = f"{place.address} is in use ({used:.0%})"
-    if settings.otherwise == HERE:
+    if settings.otherwise == HERE or (settings.otherwise == QUIET and quiet):
         log.info("%s; this run trains here", why)
         return HERE
     raise PlaceBusyError(why)

@@ -1,4 +1,5 @@
-"""A real Ray cluster of two nodes on this machine: a head and a worker, each with processes of its own.
+"""A real Ray cluster of two nodes on this machine: a head and a worker, each with processes and, where this system can
+make them, a network namespace of its own.
 
 `AEON_FT_RAY` names a Python that has Ray and the trainer's libraries, in an environment of its own.
 """
@@ -21,6 +22,7 @@ import psutil
 import pytest
 
 from aeon_plugin_ft.training.places.where import Way, Where
+from tests.training.places.network import Network, make_network
 
 SECONDS = 120.0
 
@@ -33,36 +35,47 @@ class Cluster:
     folder: Path
     home: Path
     ports: dict[str, int]
+    network: Network | None = None
     nodes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
     def setting(self) -> str:
-        return f"ray://127.0.0.1:{self.ports['dashboard']}{self.python}"
+        return f"ray://{self.address('head')}:{self.ports['dashboard']}{self.python}"
 
     @property
     def where(self) -> Where:
-        return Where(Way.RAY, "127.0.0.1", self.ports["dashboard"], "", self.python)
+        return Where(Way.RAY, self.address("head"), self.ports["dashboard"], "", self.python)
+
+    def address(self, node: str) -> str:
+        return "127.0.0.1" if self.network is None else self.network.address(node)
+
+    def inside(self, node: str) -> list[str]:
+        return [] if self.network is None else self.network.inside(node)
 
     @property
     def run_folders(self) -> Path:
         return self.home / ".cache" / "aeon-ft-away" / "runs"
 
     def start(self) -> None:
-        dashboard = ["--include-dashboard=true", "--dashboard-host=127.0.0.1"]
+        dashboard = ["--include-dashboard=true", f"--dashboard-host={self.address('head')}"]
         ports = [f"--dashboard-port={self.ports['dashboard']}", f"--port={self.ports['gcs']}"]
         session = [f"--temp-dir={self.folder / 's'}"]
-        self._node("head", ["--head", "--node-ip-address=127.0.0.1", *dashboard, *ports, *session])
+        self._node("head", ["--head", f"--node-ip-address={self.address('head')}", *dashboard, *ports, *session])
         self._until(lambda: self._answers(self.ports["dashboard"]))
         self.add_worker("worker")
 
     def add_worker(self, name: str) -> None:
         """One more node, which there is room on for one run."""
-        self._node(name, [f"--address=127.0.0.1:{self.ports['gcs']}", "--node-ip-address=127.0.0.1"])
+        head = f"{self.address('head')}:{self.ports['gcs']}"
+        self._node(name, [f"--address={head}", f"--node-ip-address={self.address(name)}"])
         self._until(lambda: self._alive() >= len(self.nodes))
 
     def kill_worker(self, name: str) -> None:
         """A node is lost as in a power cut: every process of it at once."""
         process = self.nodes.pop(name)
+        if self.network is not None and name != "head":
+            # Before anything of it dies: nobody is told.
+            self.network.cut(name)
         if process.poll() is None:
             top = psutil.Process(process.pid)
             gone = [top, *top.children(recursive=True)]
@@ -82,8 +95,9 @@ class Cluster:
                        "RAY_health_check_period_ms": "1000", "RAY_health_check_failure_threshold": "3"}  # fmt: skip
         small = ["--num-cpus=1", "--object-store-memory=100000000", "--disable-usage-stats", "--block"]
         with (self.folder / f"{name}.log").open("ab") as log:
+            command = [*self.inside(name), ray, "start", *small, *options]
             self.nodes[name] = subprocess.Popen(
-                [ray, "start", *small, *options], env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
 
     def _alive(self) -> int:
@@ -92,13 +106,16 @@ class Cluster:
             "print(json.dumps(sum(n['Alive'] for n in ray.nodes())))"
         )
         done = subprocess.run(
-            [self.python, "-c", code, f"127.0.0.1:{self.ports['gcs']}"], capture_output=True, text=True, timeout=SECONDS
+            [*self.inside("head"), self.python, "-c", code, f"{self.address('head')}:{self.ports['gcs']}"],
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
         )
         return int(json.loads(done.stdout.strip().splitlines()[-1])) if done.returncode == 0 else 0
 
     def _answers(self, port: int) -> bool:
         with closing(socket.socket()) as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
+            return probe.connect_ex((self.address("head"), port)) == 0
 
     def _until(self, come: object) -> None:
         deadline = time.monotonic() + SECONDS
@@ -128,10 +145,12 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     folder.mkdir()
     home = folder / "home"
     home.mkdir()
-    made = Cluster(python, folder, home, free_ports("dashboard", "gcs"))
+    made = Cluster(python, folder, home, free_ports("dashboard", "gcs"), make_network())
     try:
         made.start()
         yield made
     finally:
         made.stop()
+        if made.network is not None:
+            made.network.remove()
         shutil.rmtree(folder, ignore_errors=True)

@@ -285,6 +285,7 @@ _WAITS = {
     ConditionName.MAINS_POWER: Waiting.POWER,
     ConditionName.DISK: Waiting.ROOM,
     ConditionName.MEMORY: Waiting.ROOM,
+    ConditionName.PLACE_FREE: Waiting.PLACE,
     ConditionName.MACHINE_FREE: Waiting.BUSY,
     ConditionName.OWNER_AWAY: Waiting.IDLE,
 }

@@ -197,6 +197,8 @@ class Waiting(str, Enum):
     COOLDOWN = "cooldown"
     BUSY = "busy"
     """Other programs use the machine."""
+    PLACE = "place"
+    """The other machine that trains is in use or off."""
     ROOM = "room"
     """Disk or memory."""
     HELD = "held"

@@ -10,12 +10,10 @@ from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.training.places.consent import require_allowed
 from aeon_plugin_ft.training.places.door import Door, open_door
 from aeon_plugin_ft.training.places.left import left_at
-from aeon_plugin_ft.training.places.where import HERE, parse_where
+from aeon_plugin_ft.training.places.where import HERE, QUIET, parse_where
 
 log = logging.getLogger("aeon_ft.training")
 
-QUIET = "quiet"
-"""[train] otherwise: here, in quiet hours only."""
 BUSY = 0.5
 """A place is somebody else's while they use more of its processor, or of a graphics card, than this."""
 

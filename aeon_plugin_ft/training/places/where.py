@@ -9,6 +9,8 @@ from enum import Enum
 from aeon_plugin_ft.errors import TrainingError
 
 HERE = "here"
+QUIET = "quiet"
+"""[train] otherwise: here, in quiet hours only."""
 PYTHON = "python3"
 _PARTS = re.compile(
     r"(?P<kind>ssh|ray)://(?:(?P<user>\w[\w.-]*)@)?(?P<host>\w[\w.-]*)(?::(?P<port>\d+))?(?P<path>/.*)?"
@@ -18,6 +20,18 @@ _PARTS = re.compile(
 class Way(str, Enum):
     SSH = "ssh"
     RAY = "ray"
+
+
+class PlaceState(str, Enum):
+    """Where the next training would be, for the schedule."""
+
+    HERE = "here"
+    FREE = "free"
+    """At a place that nobody uses: what this machine does, and who is at it, does not matter."""
+    WAITED = "waited"
+    """At a place that is in use or off, or has not been asked yet, and is waited for."""
+    QUIET = "quiet"
+    """The same, and in quiet hours it is here."""
 
 
 @dataclass(frozen=True, slots=True)

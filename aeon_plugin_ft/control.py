@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from aeon_plugin_ft.causes import Doing, PauseCause, PromotionCause
+from aeon_plugin_ft.causes import Doing, PromotionCause
 from aeon_plugin_ft.control_last import LastControl
+from aeon_plugin_ft.control_training import TrainingControl, outcome_of
 from aeon_plugin_ft.errors import AeonFtError
 from aeon_plugin_ft.evaluation.report.collect import Compared, compared
 from aeon_plugin_ft.registry import BASE, Version, VersionState, normal_name
@@ -21,7 +22,7 @@ from aeon_plugin_ft.schedule.observer import ScheduleObserver
 from aeon_plugin_ft.training.model import Progress, RunState
 from aeon_plugin_ft.training.places.consent import allowed
 from aeon_plugin_ft.training.places.where import parse_where
-from aeon_plugin_ft.training.table import LEFT, newest_run, set_state, unfinished_run
+from aeon_plugin_ft.training.table import LEFT, newest_run
 from aeon_plugin_ft.voice.adjust import HOURS_KEY, WHERE_KEY
 from aeon_plugin_ft.voice.control import (
     CAUSE_OF,
@@ -51,12 +52,13 @@ FOLLOW_SECONDS = 120.0
 _USABLE = {VersionState.ACCEPTED, VersionState.CURRENT, VersionState.RETIRED}
 
 
-class OwnerControl(LastControl):
+class OwnerControl(TrainingControl, LastControl):
     """voice.control.Control; every expected refusal is a Reason, never an exception."""
 
     def __init__(self, runtime: Runtime, clock: Callable[[], float] = time.time) -> None:
-        super().__init__(runtime, clock)
-        self.store, self.registry = runtime.store, runtime.registry
+        LastControl.__init__(self, runtime, clock)
+        TrainingControl.__init__(self, runtime.store, runtime.learning)
+        self.registry = runtime.registry
 
     # -- training ------------------------------------------------------------------------------
 
@@ -78,39 +80,6 @@ class OwnerControl(LastControl):
         if newest.state in LEFT:
             return replace(idle, phase=Phase.PAUSED, done=newest.step / max(1, newest.steps))
         return replace(idle, failed=newest.state is RunState.FAILED)
-
-    def train_now(self) -> CommandResult:
-        """Order a training; it begins in the background."""
-        return _outcome(lambda: self.runtime.learning.order())
-
-    def pause(self) -> CommandResult:
-        """Pause what trains, and keep what the schedule has paused from going on by itself."""
-        if self.runtime.background.busy:
-            self.runtime.learning.pause(None)
-            return CommandResult()
-        run = self._unfinished()
-        if run is None:
-            return CommandResult(Reason.NOT_TRAINING)
-        self.runtime.learning.pause(run)
-        return CommandResult(Reason.ALREADY_PAUSED)
-
-    def resume(self) -> CommandResult:
-        """Go on with the run that was left in the middle."""
-        run = self._unfinished()
-        if run is None or self.runtime.background.busy:
-            return CommandResult(Reason.NOT_PAUSED)
-        return _outcome(lambda: self.runtime.learning.order(run))
-
-    def cancel(self) -> CommandResult:
-        """End the training, or the run that was left, for good."""
-        busy = self.runtime.background.busy
-        self.runtime.learning.stop_for_good()
-        # Only now: the training that was stopped has written by itself how far it came.
-        run = self._unfinished()
-        if run is None:
-            return CommandResult() if busy else CommandResult(Reason.NOT_TRAINING)
-        set_state(self.store, run, RunState.CANCELLED, cause=PauseCause.OWNER_CANCELLED)
-        return CommandResult()
 
     def next_training(self) -> NextTraining:
         """What the next training waits for, of several things the one that lasts longest."""
@@ -185,9 +154,13 @@ class OwnerControl(LastControl):
 
     # -- settings ------------------------------------------------------------------------------
 
+    def open_panel(self) -> CommandResult:
+        """Open the owner's page; a process of its own, which ends with this one."""
+        return self.runtime.panel.open()
+
     def change_setting(self, key: str, value: object) -> CommandResult:
         """Write one key of plugin.toml; the owner was asked before."""
-        return _outcome(lambda: self.runtime.settings_file.set(key, value))
+        return outcome_of(lambda: self.runtime.settings_file.set(key, value))
 
     def understands(self, intent: Intent) -> bool:
         """Whether a sentence that could mean something else is about what is known: a place, or facts."""
@@ -214,15 +187,11 @@ class OwnerControl(LastControl):
 
     # -- inside --------------------------------------------------------------------------------
 
-    def _unfinished(self) -> str | None:
-        row = unfinished_run(self.store)
-        return None if row is None else row.id
-
     def _promote(self, name: str, cause: PromotionCause) -> CommandResult:
         """The store says it; the runtime follows at once."""
         try:
             if name != BASE:
-                refusal = _refusal(self.registry.get(name))
+                refusal = refusal_of(self.registry.get(name))
                 if refusal is not None:
                     return CommandResult(refusal, name)
             self.registry.promote(name, cause)
@@ -300,15 +269,8 @@ def _busy(idle: Status, progress: Progress | None, doing: Doing | None) -> Statu
     return replace(idle, phase=Phase.TRAINING, done=done, seconds_left=progress.seconds_left)
 
 
-def _outcome(act: Callable[[], object]) -> CommandResult:
-    try:
-        act()
-    except AeonFtError as error:
-        return CommandResult(reason_of(error))
-    return CommandResult()
-
-
-def _refusal(version: Version) -> Reason | None:
+def refusal_of(version: Version) -> Reason | None:
+    """Why a version may not answer; None where it may."""
     if version.state is VersionState.TAINTED:
         return Reason.VERSION_TAINTED
     return Reason.VERSION_REJECTED if version.state in {VersionState.REJECTED, VersionState.CANDIDATE} else None

@@ -20,7 +20,9 @@ from aeon_plugin_ft.host.follower import Follower
 from aeon_plugin_ft.host.idle_reading import IdleReading
 from aeon_plugin_ft.host.lasting import Lasting
 from aeon_plugin_ft.host.memory import Memory
+from aeon_plugin_ft.host.orders import OrderTaker
 from aeon_plugin_ft.host.owner import HostOwner
+from aeon_plugin_ft.host.panel_window import PanelWindow
 from aeon_plugin_ft.host.redaction import Redaction
 from aeon_plugin_ft.host.reloading import SettingsWatch, open_or_defaults
 from aeon_plugin_ft.host.served import ServedModel
@@ -98,6 +100,8 @@ class Runtime:
         self.background, self.observer = self.learning.background, self.learning.observer
         self.pipeline = self.learning.pipeline
         self.idle_reading = IdleReading(parts, self.routes, self.learning)
+        self.orders = OrderTaker(parts.store, self.learning)
+        self.panel = PanelWindow(parts.data.root)
         self.announcer = Announcer(self.owner)
         self.commands = Commands(
             OwnerControl(self), say=host.say, told=self.announcer.owner_knows, answered=self.exchanges.note_command
@@ -147,6 +151,7 @@ class Runtime:
         runtime.follower.start()
         runtime.learning.scheduler.start()
         runtime.idle_reading.start()
+        runtime.orders.start()
         return runtime
 
     def _tell_from_now_on(self) -> None:
@@ -167,6 +172,8 @@ class Runtime:
         self.follower.ask_to_stop()
         self.settings_watch.stop()
         self.idle_reading.ask_to_stop()
+        self.orders.stop(STOP_SECONDS)
+        self.panel.close()
         self.learning.scheduler.stop()
         self.announcer.stop()
         self.background.pause(PauseCause.HOST_CLOSING)

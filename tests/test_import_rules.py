@@ -16,7 +16,19 @@ STAGES = [
     "schedule", "watch", "voice", "install",
 ]  # fmt: skip
 """Left to right: what flows from one into the next."""
-SHARED = {"causes", "errors", "events", "extras", "http", "processes", "settings", "store", "wording", "__init__"}
+SHARED = {
+    "causes",
+    "errors",
+    "events",
+    "extras",
+    "http",
+    "processes",
+    "settings",
+    "store",
+    "wording",
+    "messages",
+    "__init__",
+}
 ML = {"torch", "transformers", "peft", "trl", "accelerate", "datasets", "bitsandbytes"}
 ML_FOLDERS = {"engine", "worker"}
 """Folders of these names run in children of ours."""
@@ -60,7 +72,7 @@ def test_ml_libraries_stay_in_the_workers() -> None:
 
 def test_every_package_is_a_stage_or_known() -> None:
     packages = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
-    assert packages == {*STAGES, "host", "processes", "settings", "store", "cli"}
+    assert packages == {*STAGES, "host", "processes", "settings", "store", "cli", "messages", "panel"}
 
 
 def test_importing_the_plugin_loads_no_ml_library() -> None:
@@ -70,3 +82,14 @@ def test_importing_the_plugin_loads_no_ml_library() -> None:
         ML | {"numpy", "httpx", "pydantic", "xllamacpp", "apscheduler"} | CLIENTS
     )
     assert not heavy
+
+
+def test_the_page_is_an_edge_that_nothing_leans_on() -> None:
+    """It runs in a process of its own: what a host loads knows neither it nor what it is made with."""
+    for path in PACKAGE.rglob("*.py"):
+        inside = path.relative_to(PACKAGE).parts[0]
+        if inside == "panel":
+            continue
+        names = imported(path)
+        assert not {name.split(".")[0] for name in names} & {"starlette", "uvicorn"}, path
+        assert inside == "cli" or not any(name.startswith("aeon_plugin_ft.panel") for name in names), path

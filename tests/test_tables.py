@@ -24,6 +24,7 @@ OWNERS = {
     "signals": "watch/signals.py",
     "choices": "evaluation/blind.py",
     "decisions": "schedule/decisions.py",
+    "orders": "schedule/orders.py",
     "turns": "turns/index.py",
     "log_files": "turns/index.py",
     "log_systems": "turns/index.py",

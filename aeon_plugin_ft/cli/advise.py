@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -27,7 +28,8 @@ def advise(context: typer.Context, as_json: Json = False) -> None:
     advised = [advice.advise(shape, machine, survey, settings) for shape in (*tags, *advice.KNOWN)]
     named = {shape.name for shape in tags}
     if as_json:
-        head = {"examples": survey.examples, "free_bytes": machine.memory, "bf16": machine.is_narrow}
+        head: dict[str, Any] = {"examples": survey.examples, "free_bytes": machine.memory, "bf16": machine.is_narrow}
+        head["card"] = None if machine.card is None else asdict(machine.card)
         show_json({**head, "models": [_as_dict(a, named) for a in advised]})
         return
     _show(advised, named, machine, survey.examples)
@@ -69,16 +71,29 @@ def _kind(show: dict[str, Any]) -> str:
 def _as_dict(advice: Advice, named: set[str]) -> dict[str, Any]:
     return {
         "model": advice.shape.name, "here": advice.shape.name in named, "layered": advice.layered,
+        "on_card": None if advice.form is None else advice.form.value,
         "memory_bytes": advice.memory, "minutes": round(advice.minutes, 1),
         "training_minutes": round(advice.training_minutes, 1), "fit": advice.fit.value,
     }  # fmt: skip
+
+
+def _where(machine: Machine) -> str:
+    if machine.card is not None:
+        return f"{machine.card.name}, {size(machine.card.memory)} of its memory free"
+    return f"{size(machine.memory)} of memory free, {machine.threads} cores"
+
+
+def _how(advice: Advice) -> str:
+    if advice.form is not None:
+        return advice.form.value
+    return "a layer at a time" if advice.layered else "in memory"
 
 
 def _show(advised: list[Advice], named: set[str], machine: Machine, examples: int) -> None:
     from aeon_plugin_ft.training.advice import EXAMPLES, Fit
 
     table(
-        f"Bases on this computer ({size(machine.memory)} of memory free, {machine.threads} cores)",
+        f"Bases on this computer ({_where(machine)})",
         ("model", "memory", f"{EXAMPLES} examples", f"your {examples} examples", "how", ""),
         [
             (
@@ -86,7 +101,7 @@ def _show(advised: list[Advice], named: set[str], machine: Machine, examples: in
                 size(a.memory),
                 span(60 * a.minutes),
                 span(60 * a.training_minutes),
-                "a layer at a time" if a.layered else "in memory",
+                _how(a),
                 a.fit.value,
             )
             for a in advised

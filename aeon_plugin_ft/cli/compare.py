@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from aeon_plugin_ft.causes import Doing, LoopPhase
 from aeon_plugin_ft.cli.context import Context, of, out, show_json, table
 from aeon_plugin_ft.cli.learn import say_detail, say_phase
 from aeon_plugin_ft.cli.main import app
@@ -84,21 +82,11 @@ def read_questions(file: Path | None) -> list[str]:
 
 def ask_all(shared: Context, name: str, questions: Sequence[str], *, quiet: bool) -> list[str]:
     """Serve one model and put every question to it, greedy, under the prompt that the brain sends."""
-    from aeon_plugin_ft.evaluation.suites import answers
-    from aeon_plugin_ft.judge import asked
-    from aeon_plugin_ft.serving.backends import deploy_judged
-    from aeon_plugin_ft.serving.deployments import DeploymentTable
+    from aeon_plugin_ft.comparison import ask_model
 
-    pipeline = shared.pipeline(on_phase=say_detail if quiet else say_phase)
-    version = None if name == "base" else shared.registry.get(name)
-    base = pipeline.base() if version is None else pipeline.base(version.base)
-    pipeline.on_phase(Doing(LoopPhase.ASKING, name, len(questions)))
-    deployer, serve = shared.backends.chosen(), shared.settings_file.current.serve
-    deployment = deploy_judged(serve.backend, deployer, DeploymentTable(shared.store), version, base, serve)
-    try:
-        return answers(partial(asked, deployment.route), pipeline.system_prompt(), questions)
-    finally:
-        deployer.retire(deployment, serve)
+    replies: list[str] = []
+    ask_model(shared, shared.pipeline(on_phase=say_detail if quiet else say_phase), name, questions, replies.append)
+    return replies
 
 
 def say_measured(measured: dict[str, Any] | None, first: str, second: str) -> None:

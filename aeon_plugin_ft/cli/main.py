@@ -105,6 +105,7 @@ def load_commands() -> None:
         forgetting,
         learn,
         models,
+        panel,
         place,
         places,
         review,

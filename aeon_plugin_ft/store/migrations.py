@@ -358,4 +358,18 @@ MIGRATIONS: list[tuple[str, str]] = [
         CREATE INDEX feedback_kind ON feedback (kind, turn);
         """,
     ),
+    (
+        "0013_orders",
+        """
+        -- What the owner asked of a training outside of the process that runs it (the page): a running host takes it.
+        -- kind: schedule.orders.OrderKind; taken: when, NULL while it waits; outcome: '' when done, else why not.
+        CREATE TABLE orders (
+            id INTEGER PRIMARY KEY,
+            at REAL NOT NULL,
+            kind TEXT NOT NULL,
+            taken REAL,
+            outcome TEXT
+        );
+        """,
+    ),
 ]

@@ -21,8 +21,10 @@ import psutil
 from aeon_plugin_ft.errors import InstallError
 from aeon_plugin_ft.processes.children import ask, interpreter
 from aeon_plugin_ft.settings import TrainSection
+from aeon_plugin_ft.training.advice_card import Card, CardForm, card_bytes, card_seconds, form_on
 from aeon_plugin_ft.training.memory import MICRO_TOKENS
 from aeon_plugin_ft.training.mix import Survey
+from aeon_plugin_ft.training.model import Recipe
 from aeon_plugin_ft.training.recipe import make_recipe, physical_cores
 from aeon_plugin_ft.training.supervise import child_environment
 
@@ -51,7 +53,8 @@ NIGHT_MINUTES = 8 * 60.0
 
 @dataclass(frozen=True, slots=True)
 class ModelShape:
-    """A model's shape. `layer` are the weights of one layer, `outside` those of the embedding and the head."""
+    """A model's shape. `layer` are the weights of one layer, `outside` those of the embedding and the head; `words` is
+    how many it knows, 0 where that is not told."""
 
     name: str
     layers: int
@@ -59,6 +62,7 @@ class ModelShape:
     inner: int
     layer: int
     outside: int
+    words: int = 0
 
     @classmethod
     def of(cls, name: str, info: Mapping[str, Any]) -> ModelShape:
@@ -70,12 +74,18 @@ class ModelShape:
         kv_heads = int(info.get(f"{kind}.attention.head_count_kv") or heads)
         head = int(info.get(f"{kind}.attention.key_length") or width // heads)
         layer = 2 * width * head * (heads + kv_heads) + 3 * width * inner
-        return cls(name, layers, width, inner, layer, int(info["general.parameter_count"]) - layers * layer)
+        outside = int(info["general.parameter_count"]) - layers * layer
+        return cls(name, layers, width, inner, layer, outside, int(info.get(f"{kind}.vocab_size") or 0))
 
     @property
     def parameters(self) -> int:
         """All weights."""
         return self.layers * self.layer + self.outside
+
+    @property
+    def head(self) -> int:
+        """Weights of the head; all outside the layers where nothing tells how many words it knows."""
+        return self.words * self.width or self.outside
 
     @property
     def adapter(self) -> int:
@@ -84,11 +94,11 @@ class ModelShape:
 
 
 KNOWN = (
-    ModelShape("Llama 3.2 1B", 16, 2048, 8192, 60_817_408, 262_668_288),
-    ModelShape("Llama 3.2 3B", 28, 3072, 8192, 100_663_296, 394_002_432),
-    ModelShape("Qwen 3 4B", 36, 2560, 9728, 100_925_440, 388_956_160),
-    ModelShape("Llama 3.1 8B", 32, 4096, 14_336, 218_103_808, 1_050_673_152),
-    ModelShape("Qwen 3 8B", 36, 4096, 12_288, 192_937_984, 1_244_659_712),
+    ModelShape("Llama 3.2 1B", 16, 2048, 8192, 60_817_408, 262_668_288, 128_256),
+    ModelShape("Llama 3.2 3B", 28, 3072, 8192, 100_663_296, 394_002_432, 128_256),
+    ModelShape("Qwen 3 4B", 36, 2560, 9728, 100_925_440, 388_956_160, 151_936),
+    ModelShape("Llama 3.1 8B", 32, 4096, 14_336, 218_103_808, 1_050_673_152, 128_256),
+    ModelShape("Qwen 3 8B", 36, 4096, 12_288, 192_937_984, 1_244_659_712, 151_936),
 )
 """What people run, for a machine that has no Ollama yet."""
 
@@ -104,12 +114,13 @@ class Fit(str, Enum):
 @dataclass(frozen=True, slots=True)
 class Machine:
     """`memory` bytes are free; `rate` is floating-point operations a second of all `threads` together in fp32,
-    `narrow` in bf16 (0: not measured)."""
+    `narrow` in bf16 (0: not measured). `card` is what trains, where there is one."""
 
     memory: int
     threads: int
     rate: float
     narrow: float = 0.0
+    card: Card | None = None
 
     @property
     def is_narrow(self) -> bool:
@@ -119,8 +130,8 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """`layered`: a layer at a time. `minutes` are for EXAMPLES examples, all epochs; `training_minutes` for all that
-    there is to learn, which `fit` is about."""
+    """`layered`: a layer at a time; `form`: how it is kept on a card, where one trains. `minutes` are for EXAMPLES
+    examples, all epochs; `training_minutes` for all that there is to learn, which `fit` is about."""
 
     shape: ModelShape
     layered: bool
@@ -128,6 +139,7 @@ class Advice:
     minutes: float
     training_minutes: float
     fit: Fit
+    form: CardForm | None = None
 
 
 def advise(
@@ -135,17 +147,34 @@ def advise(
 ) -> Advice:
     """What training a base on so many examples (EXAMPLES unless told) takes on a machine, with the recipe that it
     would get."""
-    recipe = make_recipe(settings or TrainSection(), shape.parameters, survey or Survey(EXAMPLES))
+    settings = settings or TrainSection()
+    recipe = make_recipe(settings, shape.parameters, survey or Survey(EXAMPLES))
+    if machine.card is not None:
+        return _advise_card(
+            shape, machine.card, recipe, form_on(shape, machine.card, four_bits=recipe.quantize == "4bit")
+        )
     width = 2 if machine.is_narrow else 4
     # In fp32 whatever it then computes in: so is the start-up check.
     layered = 4 * shape.parameters > WEIGHTS_SHARE * machine.memory
     of_run = layered_bytes if layered else whole_bytes
     memory = of_run(shape, recipe.rank, recipe.batch_size, width)
     step = step_seconds(shape, machine, recipe.batch_size, layered=layered) / 60
+    minutes, training, fit = _times(step, recipe)
+    return Advice(shape, layered, memory, minutes, training, fit if fits(memory, machine.memory) else Fit.MEMORY)
+
+
+def _advise_card(shape: ModelShape, card: Card, recipe: Recipe, form: CardForm) -> Advice:
+    tokens, scored = PROMPT + recipe.batch_size * SUFFIX, recipe.batch_size * SUFFIX // 2
+    memory = card_bytes(shape, card, form, tokens, recipe.rank)
+    minutes, training, fit = _times(card_seconds(shape, card, form, tokens, scored) / 60, recipe)
+    return Advice(shape, False, memory, minutes, training, fit if memory <= card.memory else Fit.MEMORY, form)
+
+
+def _times(step: float, recipe: Recipe) -> tuple[float, float, Fit]:
+    """(minutes for EXAMPLES examples, for all that there is to learn, whether a night does) for minutes of a step."""
     training = recipe.steps * step
     fit = Fit.NIGHT if training <= NIGHT_MINUTES else Fit.DAYS
-    minutes = recipe.epochs * EXAMPLES / recipe.batch_size * step
-    return Advice(shape, layered, memory, minutes, training, fit if fits(memory, machine.memory) else Fit.MEMORY)
+    return recipe.epochs * EXAMPLES / recipe.batch_size * step, training, fit
 
 
 def fits(needed: int, free: int) -> bool:
@@ -186,18 +215,20 @@ def step_seconds(shape: ModelShape, machine: Machine, batch: int = 8, *, layered
 def this_machine() -> Machine:
     """Free memory now, and the rates of a product, by processor time: what a quiet machine would reach."""
     threads = physical_cores()
-    rates = _rates_of_torch(threads) or {"float32": _rate_of_numpy(threads)}
+    rates: dict[str, Any] = _rates_of_torch(threads) or {"float32": _rate_of_numpy(threads)}
     return Machine(
-        int(psutil.virtual_memory().available), threads, rates["float32"], rates.get("bfloat16", 0.0)
+        int(psutil.virtual_memory().available), threads, rates["float32"], rates.get("bfloat16", 0.0),
+        None if rates.get("card") is None else Card.of(rates["card"]),
     )  # fmt: skip
 
 
-def _rates_of_torch(threads: int) -> dict[str, float] | None:
+def _rates_of_torch(threads: int) -> dict[str, Any] | None:
     """As the library that trains multiplies here; None where it is not installed."""
     try:
         command = [str(interpreter()), "-m", "aeon_plugin_ft.training.worker.rates", str(threads)]
         made = ask(command, seconds=RATES_SECONDS, check=True, environment=child_environment(threads))
-        return {str(name): float(rate) for name, rate in json.loads(made.stdout).items()}
+        measured: dict[str, Any] = json.loads(made.stdout)
+        return measured
     except (InstallError, OSError, subprocess.SubprocessError, ValueError):
         return None
 

@@ -92,7 +92,7 @@ class Worker:
         A process at idle priority may not get the time to leave by itself on a machine that has become busy:
         after PAUSE_SECONDS it is ended, and its last checkpoint counts.
         """
-        write_whole(self.run.folder / PAUSE_FILE, cause.value)
+        ask_to_leave(self.run, cause)
         if self._deadline is None:
             self._deadline = threading.Timer(PAUSE_SECONDS, self.process.kill)
             self._deadline.daemon = True
@@ -123,6 +123,12 @@ class Worker:
             code, memory = self.process.returncode, self._out_of_memory()
             self._state = record_end(self.store, self.run, code, memory, hung=self._hung)
         return self._state
+
+
+def ask_to_leave(run: Run, cause: PauseCause) -> None:
+    """Ask the worker of a run to save and leave, whichever process supervises it; it may hang, and nobody ends it
+    then."""
+    write_whole(run.folder / PAUSE_FILE, cause.value)
 
 
 def start_worker(run: Run, store: Store, where: str = HERE) -> Worker:

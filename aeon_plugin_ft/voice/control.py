@@ -340,5 +340,8 @@ class Control(Protocol):
     def train_at(self, wish: PlaceWish) -> CommandResult:
         """Let trainings go to that place from now on; BAD_VALUE when the settings refuse it."""
 
+    def open_panel(self) -> CommandResult:
+        """Open the owner's page in their browser."""
+
     def change_setting(self, key: str, value: object) -> CommandResult:
         """Write "section.key" of plugin.toml; BAD_VALUE when the settings refuse it."""

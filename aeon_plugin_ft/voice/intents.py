@@ -35,6 +35,7 @@ class Name(str, Enum):
     CORRECT_FACT = "correct_fact"
     SETTING = "setting"
     PLACE = "place"
+    PANEL = "panel"
 
 
 ABOUT_THE_LAST = frozenset(

@@ -327,6 +327,7 @@ ANSWERS: dict[Name, Answer] = {
     Name.PRIVATE_ON: lambda c, r, i: r.private_on(c.private(True)),
     Name.SECRET: lambda c, r, i: r.secret(c.secret()),
     Name.PRIVATE_OFF: lambda c, r, i: r.outcome(c.private(False), "private.off", "private.refused"),
+    Name.PANEL: lambda c, r, i: r.outcome(c.open_panel(), "panel.opened", "panel.refused"),
     Name.NEXT_TRAINING: lambda c, r, i: r.next_training(c.next_training()),
     Name.FACTS: lambda c, r, i: r.facts(c.facts(i.text), i.text),
     Name.CORRECT_FACT: lambda c, r, i: r.noted(c.correct_fact(i.text)),

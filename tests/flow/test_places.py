@@ -55,6 +55,7 @@ class Host:
     settings_file: SettingsFile
     store: Store
     registry: Registry
+    learning: Any = None
 
     @property
     def settings(self) -> Settings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,7 @@ from aeon_plugin_ft.training.advice import (
     this_machine,
     whole_bytes,
 )
+from aeon_plugin_ft.training.advice_card import Card, CardForm, card_seconds
 from aeon_plugin_ft.training.automatic import automatic_base, brains_tag
 from aeon_plugin_ft.training.mix import Survey
 from tests.base.tiny import make_tiny
@@ -73,6 +75,64 @@ def test_a_processor_that_multiplies_bf16_takes_less_time_and_less_memory() -> N
     assert of("Llama 3.1 8B", replace(OFFICE_PC, narrow=1.2 * OFFICE_PC.rate)) == slow
     assert of("Llama 3.2 3B", replace(new, memory=13 * 10**9)).layered, "the start-up check is in fp32"
     assert not of("Llama 3.2 3B", replace(new, memory=26 * 10**9)).layered
+
+
+SMALL_CARD = Card("a card of 8 GB", 7_900_000_000, 60e12, 250e9)
+LARGE_CARD = Card("a card of 24 GB", 23_500_000_000, 150e12, 900e9)
+MEASURED = Card("NVIDIA H100", 80_000_000_000, 798e12, 3.0e12)
+
+
+def on_card(name: str, card: Card, **settings: Any) -> Advice:
+    (shape,) = (shape for shape in KNOWN if shape.name == name)
+    return advise(shape, replace(LAPTOP, card=card), Survey(100), TrainSection(**settings))
+
+
+def test_where_a_card_trains_the_advice_is_about_the_card() -> None:
+    whole, filed = on_card("Llama 3.1 8B", LARGE_CARD), on_card("Llama 3.1 8B", SMALL_CARD)
+    assert (whole.form, filed.form) == (CardForm.WHOLE, CardForm.AS_FILED)
+    assert whole.fit is filed.fit is Fit.NIGHT and filed.memory < SMALL_CARD.memory < whole.memory
+    assert whole.minutes < filed.minutes < of("Llama 3.1 8B", LAPTOP).minutes / 20
+    assert on_card("Llama 3.2 1B", SMALL_CARD).form is CardForm.WHOLE
+    bits = on_card("Llama 3.1 8B", SMALL_CARD, quantize="4bit")
+    assert bits.form is CardForm.FOUR_BITS and filed.memory < bits.memory < SMALL_CARD.memory
+    assert on_card("Llama 3.1 8B", replace(SMALL_CARD, memory=2 * 10**9)).fit is Fit.MEMORY
+
+
+def test_the_card_that_was_measured_takes_what_was_measured() -> None:
+    """Seconds a step of 16 examples on an H100: docs/training.md."""
+    large, small = (next(shape for shape in KNOWN if shape.name == f"Llama {name}") for name in ("3.1 8B", "3.2 1B"))
+    for shape, form, tokens, seconds in (
+        (small, CardForm.WHOLE, 1855, 0.049),
+        (large, CardForm.WHOLE, 1855, 0.162),
+        (large, CardForm.AS_FILED, 1250, 0.80),
+    ):
+        assert card_seconds(shape, MEASURED, form, tokens, 850) == pytest.approx(seconds, rel=0.2)
+
+
+def test_the_probe_of_a_card_tells_what_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    from aeon_plugin_ft.training.worker import rates
+
+    assert rates.card_rates("cpu") is None and rates.card_rates("mps") is None
+    clock = iter(range(1000))
+    monkeypatch.setattr(rates.time, "perf_counter", lambda: float(next(clock)))
+    calls: list[str] = []
+    assert rates.shortest(lambda: calls.append("work"), lambda: calls.append("finish")) == pytest.approx(0.1)
+    assert calls[0] == "finish" and calls.count("work") == 10 * (1 + rates.REPEATS)
+    told = {"name": "x", "memory": 5, "width": 2, "rate": 2.0, "bandwidth": 3.0}
+    assert Card.of(told) == Card("x", 5, 2.0, 3.0, 2)
+
+
+def test_the_command_names_the_card(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(advice, "this_machine", lambda: replace(OFFICE_PC, card=SMALL_CARD))
+    assert cli("config", "set", "serve.ollama_url", "http://127.0.0.1:9") == 0, cli.err
+    found = cli.json("models", "advise")
+    assert isinstance(found, dict) and found["card"]["name"] == "a card of 8 GB"
+    assert {one["model"]: one["on_card"] for one in found["models"]}[
+        "Llama 3.1 8B"
+    ] == "on the card, in its file's form"
+    assert cli("models", "advise") == 0, cli.err
+    said = " ".join(cli.out.split())
+    assert "a card of 8 GB" in said and "of its memory free" in said
 
 
 def test_what_does_not_fit_the_memory_is_no_question_of_time() -> None:

@@ -150,5 +150,8 @@ class FakeControl:
     def train_at(self, wish: PlaceWish) -> CommandResult:
         return self._do("train_at", wish)
 
+    def open_panel(self) -> CommandResult:
+        return self._do("open_panel")
+
     def change_setting(self, key: str, value: object) -> CommandResult:
         return self._do("change_setting", key, value)

@@ -87,6 +87,7 @@ PLAIN: list[tuple[str, str, tuple[object, ...]]] = [
     ("isso é segredo, não grava", "secret", ()),
     ("cancela a troca", "undo", ()),
     ("quando vai treinar de novo", "next_training", ()),
+    ("abre o painel", "open_panel", ()),
     ("o que você sabe de mim?", "facts", ("",)),
     ("o que você sabe sobre a minha gata", "facts", ("gata",)),
     ("corrige: minha gata é a Fork", "correct_fact", ("minha gata é a Fork",)),

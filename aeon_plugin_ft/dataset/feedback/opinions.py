@@ -160,3 +160,20 @@ def forget_opinions(connection: sqlite3.Connection, turn: str) -> None:
     connection.execute(
         "UPDATE feedback SET kind = 'complaint', correction = NULL, said_in = NULL WHERE said_in = ?", (turn,)
     )
+
+
+PAGE = "page"
+"""The source of what the owner says on the page."""
+
+
+def say_opinion(store: Store, opinion: Feedback) -> None:
+    """What the owner says of a turn on the page, in place of what they said of it there before: it counts over
+    everything older."""
+    with store.transaction():
+        take_back(store, opinion.turn)
+        note_feedback(store, [opinion], PAGE)
+
+
+def take_back(store: Store, turn: str) -> bool:
+    """Take back what was said of a turn on the page; False where nothing was."""
+    return store.execute("DELETE FROM feedback WHERE turn = ? AND source = ?", turn, PAGE).rowcount > 0

@@ -99,22 +99,30 @@ def token_losses(hidden: Tensor, targets: Tensor, head: Head) -> Tensor:
         return torch.cat(losses)
 
 
+def loss_and_gradient(
+    hidden: Tensor, targets: Tensor, head: Head, weights: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """(what `summed_loss` gives, its gradient for `hidden`)."""
+    # In fp64: a sum over thousands of tokens in fp32 would differ with the size of the chunks, and with it the
+    # comparison with the stock path. Apple's GPUs have no fp64.
+    exact = torch.float64 if hidden.device.type == "cpu" else torch.float32
+    total = torch.zeros((), dtype=exact, device=hidden.device)
+    # Of hidden's size, filled chunk by chunk: this is all that outlives the loop.
+    gradient = torch.empty_like(hidden)
+    room = Room(head, hidden.shape[0])
+    for start in range(0, hidden.shape[0], head.chunk):
+        part = slice(start, start + head.chunk)
+        scale = None if weights is None else weights[part]
+        total += _chunk(hidden[part], targets[part], head, gradient[part], scale, room)
+    return total.float(), gradient
+
+
 class _SummedLoss(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, targets: Tensor, head: Head, weights: Tensor | None) -> tuple[Tensor]:
-        # In fp64: a sum over thousands of tokens in fp32 would differ with the size of the chunks, and with it the
-        # comparison with the stock path. Apple's GPUs have no fp64.
-        total = torch.zeros((), dtype=torch.float64 if hidden.device.type == "cpu" else torch.float32)
-        total = total.to(hidden.device)
-        # Of hidden's size, filled chunk by chunk: this is all that outlives the loop.
-        gradient = torch.empty_like(hidden)
-        room = Room(head, hidden.shape[0])
-        for start in range(0, hidden.shape[0], head.chunk):
-            part = slice(start, start + head.chunk)
-            scale = None if weights is None else weights[part]
-            total += _chunk(hidden[part], targets[part], head, gradient[part], scale, room)
+        total, gradient = loss_and_gradient(hidden, targets, head, weights)
         ctx.save_for_backward(gradient)
-        return (total.float(),)
+        return (total,)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:

@@ -9,12 +9,15 @@ from typing import Any
 
 import psutil
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
+from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
 from aeon_plugin_ft.errors import TrainingError
 from aeon_plugin_ft.extras import pip_command
 from aeon_plugin_ft.training.model import Recipe
+
+CARDS = ("cuda", "xpu")
+"""Devices with a memory of their own."""
 
 
 def set_up_torch(threads: int) -> None:
@@ -24,21 +27,31 @@ def set_up_torch(threads: int) -> None:
 
 
 def pick_device() -> str:
-    """The best one that PyTorch can use here: "cuda", "mps" or "cpu"."""
+    """The best one that PyTorch can use here: "cuda" (NVIDIA's cards, and AMD's in PyTorch for ROCm), "xpu" (Intel's),
+    "mps" (Apple's) or "cpu"."""
     if torch.cuda.is_available():
         return "cuda"
+    if torch.xpu.is_available():
+        return "xpu"
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def pick_dtype(device: str) -> torch.dtype:
     """bf16 where the hardware computes in it; fp32 on CPUs, most of which only emulate it, and on MPS."""
-    return torch.bfloat16 if device == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
+    if device == "cuda":
+        # Cards before Ampere emulate it, many times slower.
+        narrow = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        narrow = device == "xpu" and torch.xpu.is_bf16_supported()
+    return torch.bfloat16 if narrow else torch.float32
 
 
 def free_bytes(device: str) -> int:
     """Memory that is free now on the device that trains."""
     if device == "cuda":
         return int(torch.cuda.mem_get_info()[0])
+    if device == "xpu":
+        return int(torch.xpu.mem_get_info()[0])
     # Also for MPS: Apple's GPUs use the machine's own memory.
     return int(psutil.virtual_memory().available)
 
@@ -56,11 +69,25 @@ def load_base(folder: Path, device: str, dtype: torch.dtype | None = None, quant
             folder, dtype=dtype, attn_implementation=kind, local_files_only=True, **more
         )
     )
-    if more:
-        # Checkpointing is off because the engine refuses it: recomputed layers would not find their prefix.
-        return prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+    # As it was loaded: PEFT's preparation for 4 bits makes embeddings, head and norms fp32, which takes half as much
+    # again as the whole base.
     model.requires_grad_(False)
+    if more:
+        keep_embedding_off(model)
+        return model
     return model.to(device)
+
+
+def keep_embedding_off(model: Any) -> None:
+    """Leave the table of words in the machine's own memory, unless it is the head as well: of a step's words a few
+    megabytes go to the card, where the table of an 8B would take one of 8 GiB."""
+    table, device = model.get_input_embeddings(), model.device
+    head = model.get_output_embeddings()
+    if head is None or head.weight is table.weight:
+        return
+    table.to("cpu")
+    table.register_forward_pre_hook(lambda _, given: (given[0].to("cpu"),))
+    table.register_forward_hook(lambda _, given, made: made.to(device))
 
 
 def with_attention(make: Callable[[str], Any]) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -31,13 +31,15 @@ A mistake in masks, positions or targets is far above: the smallest known one ch
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """`shared` says whether sharing may be used, `reason` why (or why not); `dtype` what type that holds for."""
+    """`shared` says whether sharing may be used, `reason` why (or why not); `dtype` what type that holds for,
+    `through_layers` whether only for the engine that goes through the model's own layers."""
 
     shared: bool
     reason: str
     loss_difference: float = math.nan
     gradient_difference: float = math.nan
     dtype: str = ""
+    through_layers: bool = False
 
 
 def choose_rows(rows: Sequence[Row]) -> list[Row]:
@@ -52,6 +54,14 @@ def choose_rows(rows: Sequence[Row]) -> list[Row]:
 
 def check(model: torch.nn.Module, engine: SharedPrefix, rows: Sequence[Row]) -> Parity:
     """Compare both paths on some of `rows`, those of a real batch; the model is left as it was."""
+    verdict = _check(model, engine, rows)
+    other = engine.through_layers()
+    if verdict.shared or other is None:
+        return verdict
+    return replace(_check(model, other, rows), through_layers=True)
+
+
+def _check(model: torch.nn.Module, engine: SharedPrefix, rows: Sequence[Row]) -> Parity:
     chosen = choose_rows(rows)
     if len(chosen) < 2:
         return Parity(False, "the examples share no prompt")

@@ -13,6 +13,8 @@ from typing import Any
 
 import torch
 
+from aeon_plugin_ft.training.engine.loading import CARDS, pick_dtype
+
 TOKENS = 512
 """Rows of the products that are timed: about what a step computes at once."""
 REPEATS = 5
@@ -24,8 +26,8 @@ SMALLEST_WIDTH = 512
 
 def compute_type(config: Any, device: str, clock: Callable[[], float] = time.perf_counter) -> torch.dtype:
     """The type for a model of this transformers config on this device."""
-    if device == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    if device in CARDS:
+        return pick_dtype(device)
     text = config.get_text_config()
     if device != "cpu" or text.hidden_size < SMALLEST_WIDTH:
         return torch.float32

@@ -50,6 +50,7 @@ class SharedPrefix:
 
     def __init__(self, model: torch.nn.Module, micro_tokens: int = 2048, between: Checkpoint = _nothing) -> None:
         causal: Any = causal_model(model)
+        self.model = model
         self.causal = causal
         self.config: Any = causal.config.get_text_config()
         self.micro_tokens = micro_tokens
@@ -120,10 +121,14 @@ class SharedPrefix:
         """The mean loss of the rows, and its gradients, by the model's own forward pass."""
         return stock_step(self.causal, rows)
 
-    def settle(self, *, shared: bool, dtype: str = "") -> SharedPrefix | None:
-        """The engine to train with, now that it is known whether sharing is exact, and in what type ("": as it is).
-        None: the stock path."""
+    def settle(self, *, shared: bool, dtype: str = "", through_layers: bool = False) -> SharedPrefix | None:
+        """The engine to train with, now that it is known whether sharing is exact, in what type ("": as it is), and
+        whether only `through_layers`. None: the stock path."""
         return self if shared else None
+
+    def through_layers(self) -> SharedPrefix | None:
+        """The engine that goes through the model's own layers, where this one does not; else None."""
+        return None
 
     @property
     def is_narrowed(self) -> bool:

@@ -18,7 +18,8 @@ def stock_step(model: torch.nn.Module, rows: Sequence[Row]) -> float:
     5e-5 nats over Gemma's 262 thousand words, which would count as a difference of ours.
     """
     total, count = 0.0, sum(row.supervised for row in rows)
-    device = next(model.parameters()).device
+    # The head's: the table of words may be elsewhere.
+    device = model.get_output_embeddings().weight.device  # type: ignore[operator]
     for row in rows:
         # Position 0 is left out: no token predicts the first one.
         at = torch.tensor([place for place, label in enumerate(row.labels) if place and label != IGNORED])

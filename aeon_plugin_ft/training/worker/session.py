@@ -6,7 +6,6 @@ import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,11 +16,10 @@ from aeon_plugin_ft.dataset.frozen import read_messages
 from aeon_plugin_ft.dataset.tool_calls import tool_call
 from aeon_plugin_ft.errors import DatasetError
 from aeon_plugin_ft.store.files import whole_folder, write_json
-from aeon_plugin_ft.training.cached import cache_file
 from aeon_plugin_ft.training.engine.early import EarlyStopping, RegularCheckpoints, best_step, is_over, measurements
 from aeon_plugin_ft.training.engine.encode import Encoded, Encoder
 from aeon_plugin_ft.training.engine.layered.choice import engine_of, load_frozen
-from aeon_plugin_ft.training.engine.loading import add_adapter, free_bytes, narrow, pick_device, set_up_torch
+from aeon_plugin_ft.training.engine.loading import CARDS, add_adapter, free_bytes, narrow, pick_device, set_up_torch
 from aeon_plugin_ft.training.engine.parity import Parity, check
 from aeon_plugin_ft.training.engine.precision import compute_type
 from aeon_plugin_ft.training.engine.shared import SharedPrefix, causal_model
@@ -33,12 +31,13 @@ from aeon_plugin_ft.training.plan import Row
 from aeon_plugin_ft.training.recipe import step_examples
 from aeon_plugin_ft.training.runs import RunConfig
 from aeon_plugin_ft.training.worker import checkpoints
+from aeon_plugin_ft.training.worker.card import looks_at
 from aeon_plugin_ft.training.worker.stages import OnRunPhase, Stages
 from aeon_plugin_ft.training.worker.stopping import StopRequested, StopWatch
+from aeon_plugin_ft.training.worker.verdicts import PARITY_FILE, verdict_file
 from aeon_plugin_ft.weights.sources import WeightSource
 from hooks import Message
 
-PARITY_FILE = "parity.json"
 PRECISION_FILE = "precision.json"
 """In a run's folder: the type that it computes in."""
 
@@ -104,14 +103,19 @@ class Session:
         base, self.source = self.load(device, torch.float32 if wide else self.dtype)
         model = add_adapter(base, self.recipe, self.stages.newest() or self.config.parent)
         self.watch.check()
+        # Once the weights are there: what the card holds from now on beside them is other programs'.
+        for look in looks_at(device):
+            self.watch.looks.append(look)
         trainer = self.trainer(model, self.encoded.rows, device)
         verdict = self.parity(trainer, self.encoded.rows)
         if wide and self.source is None and self.dtype is not torch.float32:
             narrow(model, self.dtype)
             # What it computes with depends on the weights' type.
-            trainer.engine = SharedPrefix(model, self.micro_tokens, self.watch.check)
+            trainer.engine = self._engine(model)
         assert trainer.engine is not None
-        trainer.engine = trainer.engine.settle(shared=verdict.shared, dtype=verdict.dtype)
+        trainer.engine = trainer.engine.settle(
+            shared=verdict.shared, dtype=verdict.dtype, through_layers=verdict.through_layers
+        )
         self.watch.check()
         return trainer, self.encoded.rows, verdict
 
@@ -164,9 +168,12 @@ class Session:
             order=self.order,
             checkpoints=self.checkpoints,
             lora_plus=self.recipe.lora_plus,
-            engine=engine_of(model, self.source, self.micro_tokens, self.watch.check, self.run.folder, self.dtype),
+            engine=self._engine(model),
             between=self.watch.check,
         )
+
+    def _engine(self, model: Any) -> SharedPrefix:
+        return engine_of(model, self.source, self.micro_tokens, self.watch.check, self.run.folder, self.dtype)
 
     def close(self) -> None:
         """Let go of the base's files."""
@@ -176,7 +183,7 @@ class Session:
     def _is_checked_wide(self, device: str) -> bool:
         """Whether the start-up check is still to be made, and in fp32: two ways to the same gradient, rounded to bf16,
         differ by more than a wrong mask would make. A GPU's fp32 weights may not fit beside the rest."""
-        return device == "cpu" and self._verdict_file() is None
+        return device == "cpu" and verdict_file(self.run.folder, self.config) is None
 
     def _compute_type(self, device: str) -> torch.dtype:
         """Measured once a run: its later attempts must round as the first one did."""
@@ -191,12 +198,12 @@ class Session:
         config = causal_model(model).config.get_text_config()  # type: ignore[union-attr, operator]
         return settle_micro_tokens(
             self.run.folder, self.recipe.micro_tokens, config, free_bytes(device), rows,
-            gpu=device == "cuda", layered=self.source is not None,
+            gpu=device in CARDS, layered=self.source is not None,
         )  # fmt: skip
 
     def parity(self, trainer: SharedPrefixTrainer, rows: Sequence[Row]) -> Parity:
         """The start-up check, once a run: a resumed attempt must take the path of the first."""
-        file, kept_file = self.run.folder / PARITY_FILE, self._verdict_file()
+        file, kept_file = self.run.folder / PARITY_FILE, verdict_file(self.run.folder, self.config)
         if kept_file is not None:
             verdict = Parity(**json.loads(kept_file.read_text(encoding="utf-8")))
             write_json(file, asdict(verdict))
@@ -212,18 +219,6 @@ class Session:
             verdict = check(trainer.model, trainer.engine, first)
         write_json(file, asdict(verdict))
         return verdict
-
-    def _verdict_file(self) -> Path | None:
-        """Where the start-up check's verdict stands; None before there is one."""
-        own = self.run.folder / PARITY_FILE
-        # The run's own first: cached verdicts go by other names once a library changes, and a run keeps to its first.
-        return own if own.exists() else self._known_parity()
-
-    def _known_parity(self) -> Path | None:
-        """What the estimate of this very run has found on this machine a moment ago."""
-        config = self.config
-        file = cache_file(config.store.parent / "cache", "parity", config.base, config.dataset_hash, config.recipe)
-        return file if file.exists() else None
 
     def _measure(self, trainer: SharedPrefixTrainer) -> Callable[[], float]:
         """The loss on the rows that are kept aside, nats per supervised token."""
@@ -298,7 +293,7 @@ class Session:
                     folder=self.run.folder / f"checkpoints-{kind}",
                     tell=self._teller(kind),
                     check=self.watch.check,
-                    engine=None if self.source is None else trainer.engine,
+                    engine=trainer.engine,
                 )
                 report = stage.run(trainer.processing_class, str(trainer.args.device.type))
                 self.stages.finish(kind, trainer.model, report=asdict(report))

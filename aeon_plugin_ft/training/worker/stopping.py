@@ -19,6 +19,7 @@ from aeon_plugin_ft.training.model import Exit
 
 PAUSE_FILE = "pause"
 POLL_SECONDS = 0.1
+LOOK_SECONDS = 1.0
 GRACE_SECONDS = 2.5
 
 
@@ -43,7 +44,8 @@ class StopRequested(BaseException):
 class StopWatch:
     """`supervised`: stdin is a pipe held by the supervisor; its end means that the supervisor died.
 
-    `beat` is called every `beat_seconds` and returns a cause to stop, or None.
+    `beat` is called every `beat_seconds` and returns a cause to stop, or None; each of `looks`, which may be added to
+    at any time, every second.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class StopWatch:
         self.file = folder / PAUSE_FILE
         self._parent = ParentPipe() if supervised else None
         self.beat, self.beat_seconds = beat, beat_seconds
+        self.looks: list[Callable[[], PauseCause | None]] = []
         self.cause: PauseCause | None = None
         self.on_late_exit: Callable[[PauseCause], None] | None = None
         self._ended = threading.Event()
@@ -89,12 +92,16 @@ class StopWatch:
 
     def _watch(self) -> None:
         asked: float | None = None
-        next_beat = 0.0
+        next_beat = next_look = 0.0
         while not self._ended.wait(POLL_SECONDS):
             now = time.monotonic()
             if self.beat is not None and now >= next_beat:
                 next_beat = now + self.beat_seconds
                 self._note(self.beat())
+            if now >= next_look:
+                next_look = now + LOOK_SECONDS
+                for look in self.looks:
+                    self._note(look())
             self._note(pause_cause(self.file.parent))
             self._note(self._supervisor_gone())
             if self.cause is not None:

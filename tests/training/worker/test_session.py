@@ -17,6 +17,7 @@ from aeon_plugin_ft.training.plan import Row
 from aeon_plugin_ft.training.runs import RunConfig, create_run
 from aeon_plugin_ft.training.worker import checkpoints
 from aeon_plugin_ft.training.worker.stopping import StopRequested
+from aeon_plugin_ft.training.worker.verdicts import PARITY_FILE
 from tests.training.worker.runner import Runner, Watch, runner
 
 __all__ = ["runner"]
@@ -407,7 +408,7 @@ def test_the_start_up_check_is_made_before_the_weights_are_narrowed(
     real_narrow = session.narrow
     monkeypatch.setattr(session, "narrow", narrow)
     runner.train(run, Watch())
-    verdict = json.loads((run.folder / session.PARITY_FILE).read_text(encoding="utf-8"))
+    verdict = json.loads((run.folder / PARITY_FILE).read_text(encoding="utf-8"))
     assert verdict["shared"] and verdict["gradient_difference"] < 1e-4, "as exact as fp32 is"
     (model,) = narrowed
     frozen = {name: p for name, p in model.named_parameters() if not p.requires_grad}

@@ -11,6 +11,7 @@ import torch
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.base.training_copy import whole_copy
 from aeon_plugin_ft.store.files import write_json
+from aeon_plugin_ft.training.engine.flat.choice import whole_engine
 from aeon_plugin_ft.training.engine.layered.engine import LayeredPrefix
 from aeon_plugin_ft.training.engine.layered.skeleton import load_skeleton, load_whole
 from aeon_plugin_ft.training.engine.loading import free_bytes, load_base, pick_dtype
@@ -21,6 +22,8 @@ from aeon_plugin_ft.weights.sources import WeightSource, has_weights, open_sourc
 ENGINE_FILE = "engine.json"
 WEIGHTS_SHARE = 0.6
 """Of the free memory may be taken by a whole model; above it, its layers are read one at a time."""
+CARD_SHARE = 0.75
+"""The same of a card's, where layers that are written out keep no more than there is room for."""
 MICRO_TOKENS = {"cpu": 512, "cuda": 2048}
 """At most, one layer at a time: products of more rows are no faster, and what is in memory grows with them."""
 DEVICES = frozenset(MICRO_TOKENS)
@@ -82,7 +85,7 @@ def engine_of(
     """The engine for what was loaded here, once there is an adapter around it. `scratch` is where a layer-wise one
     keeps what is too large for the memory, `dtype` what it multiplies in; a whole model has its own type."""
     if source is None:
-        return SharedPrefix(model, micro_tokens, between)
+        return whole_engine(model, micro_tokens, between)
     engine = LayeredPrefix(model, source, micro_tokens, between, scratch, dtype=dtype)
     engine.micro_tokens = min(micro_tokens, MICRO_TOKENS[engine.device.type])
     return engine
@@ -97,11 +100,14 @@ def by_layers(
     if file.exists():
         return bool(json.loads(file.read_text(encoding="utf-8"))["layered"])
     # DoRA looks at a weight's norm when an adapter is made.
-    layered = device in DEVICES and not recipe.dora and too_large(source, free, dtype)
+    share = CARD_SHARE if device == "cuda" else WEIGHTS_SHARE
+    layered = device in DEVICES and not recipe.dora and too_large(source, free, dtype, share)
     write_json(file, {"layered": layered})
     return layered
 
 
-def too_large(source: WeightSource, free: int, dtype: torch.dtype = torch.float32) -> bool:
+def too_large(
+    source: WeightSource, free: int, dtype: torch.dtype = torch.float32, share: float = WEIGHTS_SHARE
+) -> bool:
     """Whether all weights in this type would take too much of `free` bytes."""
-    return dtype.itemsize * total_weights(source.shapes.values()) > WEIGHTS_SHARE * free
+    return dtype.itemsize * total_weights(source.shapes.values()) > share * free

@@ -132,7 +132,7 @@ class LayeredPrefix(SharedPrefix):
         scale = 1.0 / max(1, sum(row.supervised for row in rows))
         return self._learn(rows, [scale] * len(rows), stock=True)
 
-    def settle(self, *, shared: bool, dtype: str = "") -> LayeredPrefix:
+    def settle(self, *, shared: bool, dtype: str = "", through_layers: bool = False) -> LayeredPrefix:
         """This engine: nothing else can compute a model that is not there. Without sharing, each row by itself."""
         self.sharing = shared
         if dtype:

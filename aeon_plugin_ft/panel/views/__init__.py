@@ -1,0 +1,1 @@
+"""The pages, a file each: `routes(desk, pages, keys)` are its addresses."""

@@ -1,0 +1,36 @@
+"""A step's operators are what a card's time goes to: they must not creep up."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+import torch
+
+from aeon_plugin_ft.training.engine.flat.engine import FlatPrefix
+from benchmarks.launches import Counted, count, is_view, model, rows
+
+OF_A_LAYER = 124
+"""Operators of a layer, both ways."""
+
+
+def passed(layers: int) -> Counted:
+    return count(partial(FlatPrefix(model(layers)).step, rows(4)))
+
+
+@pytest.mark.slow
+def test_a_layer_takes_few_operators_and_no_casts() -> None:
+    one, three = passed(1), passed(3)
+    assert (three.total - one.total) / 2 <= OF_A_LAYER
+    assert three.casts - one.casts <= 2
+
+
+def test_views_are_not_counted_and_copies_between_types_are() -> None:
+    x = torch.ones(4, 4)
+    with Counted() as counted:
+        x.view(2, 8).t()
+        x.to(torch.bfloat16)
+        torch.empty(3).copy_(torch.ones(3))
+    assert counted.operators == {"_to_copy": 1, "copy_": 1, "ones": 1}
+    assert (counted.casts, counted.cast_bytes) == (1, 32)
+    assert is_view(torch.ops.aten.view.default) and not is_view(torch.ops.aten.mul.Tensor)

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 SLICE_SECONDS = 60.0
 """What a run is given at least: leaving and coming again takes up to twenty."""
-SILENT_SECONDS = 60.0
-"""Who has not asked for so long is gone, and what it had is free."""
+SILENT_SECONDS = 300.0
+"""Who has not asked for so long is gone, and what it had is free. A node that unpacks a base model takes minutes."""
 
 
 @dataclass

@@ -7,11 +7,14 @@ that nobody trains on. Whoever meets it just ended makes a new one, and stands i
 from __future__ import annotations
 
 import importlib
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
 
 from aeon_plugin_ft.training.places.fair import FairQueue
+
+log = logging.getLogger("aeon_ft.training")
 
 NAME, NAMESPACE = "aeon-ft-queue", "aeon-ft"
 ASK_SECONDS = 2.0
@@ -29,7 +32,7 @@ class Turn:
 
     def wait(self, waiting: Callable[[], None]) -> None:
         """Until it may train; `waiting` is called between two questions and may raise."""
-        while not self._ask("may_train", self.owner, self.run):
+        while not self._or_none("may_train", self.owner, self.run):
             waiting()
             time.sleep(ASK_SECONDS / 4)
         self._must_leave, self._asked = False, time.monotonic()
@@ -38,20 +41,29 @@ class Turn:
         """Whether somebody else is to train now. Asked often, it asks itself every ASK_SECONDS only."""
         if not self._must_leave and time.monotonic() - self._asked >= ASK_SECONDS:
             self._asked = time.monotonic()
-            self._must_leave = bool(self._ask("must_leave", self.run))
+            # Where nobody answers, nobody waits for it either.
+            self._must_leave = bool(self._or_none("must_leave", self.run))
         return self._must_leave
 
     def again(self) -> None:
         """It has left its card, and waits for the next turn."""
-        self._ask("wait_again", self.run)
+        self._or_none("wait_again", self.run)
 
     def leave(self) -> None:
         """It has ended, or was paused. The last one ends the queue."""
-        if self._ask("leave", self.run) == 0:
+        if self._or_none("leave", self.run) == 0:
             try:
                 self.ray.kill(self.ray.get_actor(NAME, namespace=NAMESPACE))
             except ValueError:
                 return  # somebody else was faster
+
+    def _or_none(self, method: str, *arguments: Any) -> Any:
+        """As `_ask`; a queue that is in trouble must not end a training."""
+        try:
+            return self._ask(method, *arguments)
+        except TimeoutError as error:
+            log.warning("%s", error)
+            return None
 
     def _ask(self, method: str, *arguments: Any) -> Any:
         for _ in range(TRIES):

@@ -108,9 +108,16 @@ def test_a_queue_that_was_just_ended_is_made_again() -> None:
     one = Turn(ray, "ana", "r1")
     one.wait(pytest.fail)
     assert ray.made == 3
+    # One in trouble for longer ends no training: the run that has a card keeps it, and who waits goes on waiting.
+    ray.dies = 3 * turn.TRIES
+    assert not one.over()
+    one.again()
+    one.leave()
+    assert ray.dies == 0
+    waits: list[int] = []
     ray.dies = turn.TRIES
-    with pytest.raises(TimeoutError):
-        one.again()
+    Turn(ray, "rui", "r2").wait(lambda: waits.append(1))
+    assert waits == [1]
 
 
 def test_a_run_leaves_where_its_turn_is_over_and_comes_back() -> None:

@@ -42,6 +42,8 @@ class Network:
             _ip("-n", name, "addr", "add", f"{self.address(node)}/24", "dev", "eth0")
             for device in ("eth0", "lo"):
                 _ip("-n", name, "link", "set", device, "up")
+            # Nothing goes out there: Ray finds a node's own address by the way that a packet would take.
+            _ip("-n", name, "route", "add", "default", "via", self.here)
 
     def cut(self, node: str) -> None:
         """Pull its cable: its processes live, and nobody reaches them."""

@@ -37,7 +37,7 @@ def place_in(text: str, names: Iterable[str]) -> PlaceWish | None:
 
 def _wish(name: str, rest: list[str]) -> PlaceWish | None:
     table = _table()
-    if not set(rest) <= frozenset().union(*table.values()):
+    if not set(rest) <= {word for listed in table.values() for word in listed}:
         return None
     said = set(rest)
     if not said & table["here"]:

@@ -244,7 +244,7 @@ class EmbeddedDeployer(Deployer):
             served.adapter.unlink(missing_ok=True)
 
 
-def as_base(base: BaseModel, whole: Path) -> tuple[BaseModel, None, str]:
+def as_base(base: BaseModel, whole: Path) -> tuple[BaseModel, Path | None, str]:
     """A version that is a whole model in the place of the base that it was made from: no adapter, and its digest."""
     digest = sha256(whole)
     return replace(base, gguf=whole, digest=digest), None, digest

@@ -57,7 +57,11 @@ class RayDoor:
         if verb == "leave" and self._main_job(str(arguments["run"])) is None:
             return {"ok": True}
         if fill is not None:
-            return in_parts(verb, arguments, fill, lambda *asked: self._ask(*asked, sink))
+
+            def once(verb: str, arguments: Mapping[str, Any], payload: bytes) -> dict[str, Any]:
+                return self._ask(verb, arguments, payload, sink)
+
+            return in_parts(verb, arguments, fill, once)
         answer = self._ask(verb, arguments, b"", sink)
         job = self._main_job(str(arguments["run"])) if verb == "clean" else None
         if job is not None and job["status"] in _OVER:

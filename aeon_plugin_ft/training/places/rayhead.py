@@ -97,15 +97,14 @@ class NodeDoor:
         self, verb: str, arguments: Mapping[str, Any], fill: Fill | None = None, sink: BinaryIO | None = None
     ) -> dict[str, Any]:
         """As Door.call."""
-        return in_parts(verb, arguments, fill or (lambda _: None), lambda *asked: self._request(*asked, sink))
 
-    def _request(
-        self, verb: str, arguments: Mapping[str, Any], payload: bytes, sink: BinaryIO | None
-    ) -> dict[str, Any]:
-        head, _, rest = self._ask("answer", verb, dict(arguments), payload).partition(b"\n")
-        if sink is not None:
-            sink.write(rest)
-        return read_answer(head, "The node")
+        def once(verb: str, arguments: Mapping[str, Any], payload: bytes) -> dict[str, Any]:
+            head, _, rest = self._ask("answer", verb, dict(arguments), payload).partition(b"\n")
+            if sink is not None:
+                sink.write(rest)
+            return read_answer(head, "The node")
+
+        return in_parts(verb, arguments, fill or (lambda _: None), once)
 
     def begin(self, run: str, spec: Mapping[str, Any]) -> None:
         """As Door.begin."""

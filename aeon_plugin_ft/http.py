@@ -19,7 +19,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ from aeon_plugin_ft.causes import Interrupt
 from aeon_plugin_ft.errors import AeonFtError, BackendDownError, BackendRefusedError, PreemptedError, ServingError
 from aeon_plugin_ft.http_reasons import json_or_text, reason_of
 from aeon_plugin_ft.store.files import whole_file
-from hooks.providers.clients import within
+from hooks.providers.connections import bound, unlimited, within
 from hooks.providers.secrets import masked, without_login
 
 if TYPE_CHECKING:
@@ -188,12 +188,14 @@ class HttpServer:
     ) -> Iterator[tuple[httpx.Response, float]]:
         """The answer's beginning, and the moment (monotonic) at which all of it must be there."""
         deadline = time.monotonic() + seconds
-        with (
-            self._errors_of_ours(path, seconds),
-            self._connection().stream(method, self._whole(path), timeout=_timeout(seconds), **request) as response,
-        ):
+        uploads = any(request.get(part) is not None for part in ("content", "files"))
+        with self._errors_of_ours(path, seconds), ExitStack() as stack:
+            sent = self._connection().stream(method, self._whole(path), timeout=_timeout(seconds), **request)
+            # Also where it is asked twice, because a connection turned out to be closed.
+            with nullcontext() if uploads else within(seconds):
+                response = stack.enter_context(sent)
             # An upload of gigabytes takes as long as it takes; the seconds are for the answer.
-            if request.get("content") is not None:
+            if uploads:
                 deadline = time.monotonic() + seconds
             # httpx takes the read timeout of the body when its reading begins: only what is left of the time.
             response.request.extensions["timeout"]["read"] = max(0.001, deadline - time.monotonic())
@@ -245,7 +247,7 @@ class HttpServer:
             return self._made()
         with self._guard:
             if self._client is None:
-                self._client = httpx.Client(**self._options())
+                self._client = bound(httpx.Client(**self._options()))
             return self._client
 
     def _options(self) -> dict[str, Any]:
@@ -256,8 +258,7 @@ class HttpServer:
             "trust_env": self._proxies,
             "verify": not self.url.startswith("http://"),
             "follow_redirects": self._redirects,
-            # Beyond a limit, httpcore 1.0 closes idle connections, also one that another thread has just been given.
-            "limits": httpx.Limits(max_connections=None, max_keepalive_connections=None),
+            "limits": unlimited(httpx),
         }
 
     # -- what went wrong -------------------------------------------------------------------------

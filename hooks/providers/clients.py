@@ -1,29 +1,13 @@
-"""What the official clients lack, put under them: one deadline for a whole call, and errors as one sentence.
-
-`ollama` 0.6 has no limit of a call's time at all, and those of `groq` 1.7 and `openai` 3.57 are limits of silence: an
-answer that drips in lasts for ever. So the deadline is put where the bytes are read, below httpx. `openai` 3.57 sends
-through httpx2, a copy of httpx under another name; the others through httpx.
-"""
+"""The official clients: imported ahead, and their errors as one sentence."""
 
 from __future__ import annotations
 
 import importlib
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
-from urllib.parse import urlsplit
 
 from hooks.providers.base import ProviderError
 from hooks.providers.secrets import masked, without_login
-
-CONNECT_SECONDS = 5.0
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-_LEAST = 0.001
-"""Seconds: a read whose time is up must end as a read that timed out, and 0 would be one that never waits."""
-
-_call = threading.local()
 
 
 def warm_up(*names: str) -> None:
@@ -42,91 +26,6 @@ _PARTS = (
 )  # fmt: skip
 _LATER = {"groq": ("resources.chat", "resources.models"), "openai": _PARTS}
 """What a client imports when a part of it is first named, which is in the middle of a call."""
-
-
-@contextmanager
-def within(seconds: float) -> Iterator[None]:
-    """Everything that this thread sends and reads in here ends when the seconds are over."""
-    before: float | None = getattr(_call, "until", None)
-    _call.until = time.monotonic() + seconds
-    try:
-        yield
-    finally:
-        _call.until = before
-
-
-def http_client(library: Any, url: str) -> Any:
-    """A client of httpx or httpx2 for the server at `url`, bound by `within`."""
-    return bound(library.Client(**options(library, url)))
-
-
-def options(library: Any, url: str) -> dict[str, Any]:
-    """How a client of httpx (or httpx2) is made for `url`."""
-    return {
-        # A proxy is for the outside world, and http:// needs no certificates (30 ms to load).
-        "trust_env": urlsplit(url).hostname not in _LOOPBACK,
-        "verify": not url.startswith("http://"),
-        "follow_redirects": False,
-        "timeout": library.Timeout(None, connect=CONNECT_SECONDS),
-        # Beyond a limit, httpcore 1.0 closes idle connections, also one that another thread has just been given and is
-        # about to write to, whose call then fails with "Bad file descriptor".
-        "limits": library.Limits(max_connections=None, max_keepalive_connections=None),
-    }
-
-
-def bound(client: Any) -> Any:
-    """Put the deadline under every connection of an httpx client, those through proxies too.
-
-    httpx 0.28 takes no network backend of ours, so that of its pools is replaced (httpcore 1.0: `_network_backend`).
-    """
-    for transport in (client._transport, *client._mounts.values()):
-        pool = getattr(transport, "_pool", None)
-        if pool is not None:
-            pool._network_backend = _Network(pool._network_backend)
-    return client
-
-
-class _Network:
-    """A network backend of httpcore whose waiting ends with the call."""
-
-    def __init__(self, network: Any) -> None:
-        self._network = network
-
-    def connect_tcp(self, host: str, port: int, timeout: float | None = None, **more: Any) -> _Stream:
-        return _Stream(self._network.connect_tcp(host, port, timeout=_left(timeout), **more))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._network, name)
-
-
-class _Stream:
-    """One connection; used by one thread at a time."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return bytes(self._stream.read(max_bytes, timeout=_left(timeout)))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, timeout=_left(timeout))
-
-    def start_tls(self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None) -> _Stream:
-        return _Stream(self._stream.start_tls(ssl_context, server_hostname, timeout=_left(timeout)))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-
-def _left(timeout: float | None) -> float | None:
-    until: float | None = getattr(_call, "until", None)
-    if until is None:
-        return timeout
-    left = max(_LEAST, until - time.monotonic())
-    return left if timeout is None else min(timeout, left)
-
-
-# -- errors as one sentence ----------------------------------------------------------------------
 
 
 class Server:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from hooks.contract import Message
 from hooks.providers.base import OnToken, ProviderError
-from hooks.providers.clients import http_client
+from hooks.providers.connections import http_client
 from hooks.providers.openai import OpenAIProvider
 
 GROQ_URL = "https://api.groq.com"

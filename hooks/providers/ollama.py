@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from hooks.contract import Message, as_dicts
 from hooks.providers.address import ollama_url
 from hooks.providers.base import OnToken, ProviderError
-from hooks.providers.clients import Server, bound, options, reason_in, within
+from hooks.providers.clients import Server, reason_in
+from hooks.providers.connections import bound, options, within
 
 if TYPE_CHECKING:
     import ollama

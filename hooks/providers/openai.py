@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 
 from hooks.contract import Message, adapter_fields, as_dicts
 from hooks.providers.base import OnToken, ProviderError
-from hooks.providers.clients import Server, http_client, reason_in, warm_up, within
+from hooks.providers.clients import Server, reason_in, warm_up
+from hooks.providers.connections import http_client, within
 
 TEMPERATURE = 0.7
 """What an unmodified Aeon asks Groq for."""

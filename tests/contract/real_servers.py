@@ -8,7 +8,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -19,9 +22,11 @@ from pathlib import Path
 import httpx
 
 from aeon_plugin_ft.base.model import BaseModel
+from aeon_plugin_ft.base.training_copy import whole_copy
 from aeon_plugin_ft.registry.model import Version
 from aeon_plugin_ft.weights.adapter import adapter_digest
 from aeon_plugin_ft.weights.lora_gguf import export_lora_gguf
+from tests.conftest import CACHE, REPOSITORY
 from tests.servers.llama import Llama
 
 VLLM = os.environ.get("AEON_FT_TEST_VLLM", "")
@@ -29,6 +34,16 @@ VLLM = os.environ.get("AEON_FT_TEST_VLLM", "")
 START_SECONDS = 600.0
 CONTEXT = 1024
 """Tokens of a talk: less than our longest prompts and replies, so that what does not fit is seen."""
+
+
+def documented(words: str) -> tuple[dict[str, str], list[str]]:
+    """The command in docs/serving.md that has these words, as a shell reads it: (variables, arguments)."""
+    page = (REPOSITORY / "docs" / "serving.md").read_text(encoding="utf-8")
+    blocks = [block.partition("```")[0] for block in page.split("```bash\n")[1:]]
+    commands = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    parts = shlex.split(next(command for command in commands if words in command), comments=True)
+    named = list(itertools.takewhile(lambda part: re.match(r"[A-Z_]+=", part), parts))
+    return dict(part.split("=", 1) for part in named), parts[len(named) :]
 
 
 class RealServer(ABC):
@@ -101,6 +116,9 @@ class VllmServer(RealServer):
 
     def __init__(self, base: BaseModel, folder: Path) -> None:
         super().__init__(base, folder)
+        assert base.gguf is not None
+        # It reads no GGUF of ours; a training copy has no weights.
+        self.weights = whole_copy(base.gguf, base.digest, CACHE / "base")
         self._child: subprocess.Popen[bytes] | None = None
 
     @property
@@ -108,13 +126,13 @@ class VllmServer(RealServer):
         return self._child is not None
 
     def start(self) -> None:
+        told, (_, _, _, *flags) = documented("vllm serve")
         command = [
-            VLLM, "-m", "vllm.entrypoints.cli.main", "serve", str(self.base.training_copy), "--enable-lora",
-            "--max-lora-rank", "16", "--max-loras", "2", "--max-cpu-loras", "4", "--enforce-eager",
+            VLLM, "-m", "vllm.entrypoints.cli.main", "serve", str(self.weights), *flags, "--enforce-eager",
             "--dtype", "float32", "--max-model-len", str(CONTEXT), "--host", "127.0.0.1", "--port", str(self.port),
         ]  # fmt: skip
-        ours = {"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True", "VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1",
-                "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}  # fmt: skip
+        ours = {**told, "VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1",
+                "DO_NOT_TRACK": "1"}  # fmt: skip
         log = (self.folder / "vllm.log").open("wb")
         with log:
             self._child = subprocess.Popen(command, env={**os.environ, **ours}, stdout=log, stderr=subprocess.STDOUT)

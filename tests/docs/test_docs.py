@@ -50,6 +50,14 @@ def test_every_command_in_the_docs_exists(page: Path) -> None:
         assert name in commands, f"{page.name} names `aeon-ft {name}`"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_every_configuration_in_the_docs_can_be_pasted(page: Path) -> None:
+    from aeon_plugin_ft.settings.file import parse
+
+    for block in page.read_text(encoding="utf-8").split("```toml\n")[1:]:
+        parse(block.partition("```")[0], page)
+
+
 def spoken_texts() -> Iterator[tuple[str, str]]:
     """(where, text) of every string in the product's code, and of the files with sentences in them."""
     for folder in ("aeon_plugin_ft", "hooks", "core"):

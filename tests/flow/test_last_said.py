@@ -121,6 +121,14 @@ def test_a_clock_that_is_set_back_changes_nothing(owner: Owner) -> None:
     eventually(lambda: users(owner) == [INNOCENT])
 
 
+def test_praise_after_a_complaint_after_praise_is_the_newest_word(owner: Owner) -> None:
+    runtime = owner.start()
+    owner.says(INNOCENT, id="fire")
+    for sentence, kind in (("aprende isso", "praise"), ("isso tá errado", "complaint"), ("aprende isso", "praise")):
+        heard(owner, sentence)
+        assert opinions(runtime) == {"fire": (kind, None)}
+
+
 def test_the_last_minutes_are_those_that_passed_whatever_the_clock_says(owner: Owner) -> None:
     owner.start()
     owner.says("antes de atrasar o relógio", started_at=time.time() + 3 * HOURS)

@@ -55,15 +55,25 @@ def note_feedback(store: Store, opinions: Iterable[Feedback], source: str = RECO
     opinions = list(opinions)
     with store.transaction() as connection:
         for one in opinions:
-            values = (one.turn, one.kind, store.clock(), source, one.correction, one.said_in)
-            same = "SELECT 1 FROM feedback WHERE turn = ? AND kind = ? AND source = ? AND correction IS ?"
-            if connection.execute(same, (one.turn, one.kind, source, one.correction)).fetchone() is None:
+            if not _is_kept(connection, one, source):
                 connection.execute(
                     "INSERT INTO feedback (turn, kind, at, source, correction, said_in) VALUES (?, ?, ?, ?, ?, ?)",
-                    values,
+                    (one.turn, one.kind, store.clock(), source, one.correction, one.said_in),
                 )
                 added += 1
     return added
+
+
+def _is_kept(connection: sqlite3.Connection, one: Feedback, source: str) -> bool:
+    """Whether this very opinion is there: the one that was said in that turn, which is read again and again, or the
+    newest of all. What was said again after something else is a newer word."""
+    if one.said_in is not None:
+        same = "SELECT 1 FROM feedback WHERE turn = ? AND source = ? AND kind = ? AND correction IS ? AND said_in = ?"
+        said = (one.turn, source, one.kind, one.correction, one.said_in)
+        return connection.execute(same, said).fetchone() is not None
+    newest = "SELECT kind, correction FROM feedback WHERE turn = ? AND (source = ?) = ? ORDER BY id DESC LIMIT 1"
+    row = connection.execute(newest, (one.turn, REVIEW, source == REVIEW)).fetchone()
+    return row is not None and (row["kind"], row["correction"]) == (one.kind, one.correction)
 
 
 def load_feedback(store: Store) -> dict[str, Feedback]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
+from urllib.parse import urlsplit
 
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.errors import ServingError
@@ -212,9 +213,10 @@ class OpenAIDeployer(Deployer):
             seen = {str(file), self._seen_by_server(file, settings)}
             wanted = next((id for id, path in there.items() if path in seen or _same_file(Path(path), file)), None)
             if wanted is None:
+                command = _llama_command(server, base, [*there.values(), self._seen_by_server(file, settings)])
                 raise ServingError(
                     f"The llama-server at {without_login(server.url)} was not started with {name}",
-                    f'Start it with: llama-server -m "{base.gguf}" --lora "{file}" --cache-ram 0',
+                    f"Start it with: {command} --cache-ram 0",
                 )
             proof["adapter_file"] = there[wanted]
         adapters = tuple((id, 1.0 if id == wanted else 0.0) for id in sorted(there))
@@ -235,6 +237,13 @@ class OpenAIDeployer(Deployer):
         if not settings.openai_folder:
             return str(file.absolute())
         return str(PurePosixPath(settings.openai_folder, *file.absolute().relative_to(self.data.root).parts))
+
+
+def _llama_command(server: OpenAIServer, base: BaseModel, adapters: Sequence[str]) -> str:
+    """What starts a llama-server anew at its address. `adapters`, as it sees them, are also those that it has: there
+    may be a version among them that can be gone back to."""
+    loras = "".join(f' --lora "{path}"' for path in adapters)
+    return f'llama-server -m "{server.model_file() or base.gguf}"{loras} --port {urlsplit(server.url).port or 80}'
 
 
 def _refuse_strangers(version: Version, base: BaseModel) -> None:

@@ -45,6 +45,25 @@ def test_opinions_are_kept_once_and_the_newest_counts(store: Store) -> None:
     assert load_feedback(store) == {"a": Feedback("a", "correction", "assim"), "b": Feedback("b", "complaint")}
 
 
+def test_what_is_said_again_after_something_else_is_the_newest_word(store: Store) -> None:
+    for kind in ("praise", "complaint", "praise", "complaint"):
+        assert note_feedback(store, [Feedback("a", kind)], "command") == 1  # type: ignore[arg-type]
+        assert load_feedback(store)["a"].kind == kind
+    assert note_feedback(store, [Feedback("a", "correction", "assim")], "command") == 1
+    assert note_feedback(store, [Feedback("a", "correction", "assim")], "command") == 0, "nothing in between"
+
+
+def test_what_is_read_again_in_the_log_is_no_newer_word(store: Store) -> None:
+    recognised = Feedback("a", "complaint", said_in="b")
+    note_feedback(store, [recognised])
+    note_feedback(store, [Feedback("a", "praise")], "command")
+    assert note_feedback(store, [recognised]) == 0
+    assert load_feedback(store)["a"].kind == "praise"
+    # Said in another turn, it is another word.
+    assert note_feedback(store, [Feedback("a", "complaint", said_in="c")]) == 1
+    assert load_feedback(store)["a"].kind == "complaint"
+
+
 def test_a_review_is_remembered_and_can_be_undone(store: Store) -> None:
     review = Review(store)
     note_feedback(store, [Feedback("a", "complaint")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -104,6 +105,32 @@ def test_a_rollback_to_the_base_is_answered_by_the_base(
         assert said[0] != said[1], "the host asks for the same"
         deployer.check(trained)
         deployer.check(back)
+
+
+def test_the_command_that_is_told_starts_it_at_its_address_with_both_versions(
+    deployer: OpenAIDeployer, version: Version, base: BaseModel, tmp_path: Path
+) -> None:
+    with llama(base, None, tmp_path / "bare") as bare:
+        first = file_of(deployer, version, base, bare)
+    second = make_version(deployer.data.root / "second", base, strength=5.0, name="v0002")
+    with llama(base, first, tmp_path / "with") as server:
+        before = deployer.deploy(version, base, settings(server))
+        with pytest.raises(ServingError, match="not started with v0002") as refusal:
+            deployer.deploy(second, base, settings(server))
+        port = int(server.url.rpartition(":")[2])
+    program, *told = shlex.split(refusal.value.todo.removeprefix("Start it with: "))
+    arguments = list(zip(told[::2], told[1::2], strict=True))
+    assert program == "llama-server" and dict(arguments)["--cache-ram"] == "0"
+    loras = [Path(value) for name, value in arguments if name == "--lora"]
+    assert len(loras) == 2 and dict(arguments)["--port"] == str(port)
+    again = Llama(Path(dict(arguments)["-m"]), *loras, port=int(dict(arguments)["--port"]))
+    try:
+        after = deployer.deploy(second, base, settings(again))
+        back = deployer.deploy(version, base, settings(again))
+        assert (back.digest, back.route.base_url) == (before.digest, before.route.base_url)
+        assert reply(after.route) != reply(back.route)
+    finally:
+        again.close()
 
 
 def test_a_scale_that_somebody_has_set_changes_no_reply(

@@ -31,7 +31,7 @@ from aeon_plugin_ft.serving.ollama.server import OllamaServer
 from aeon_plugin_ft.serving.ollama.tags import is_made_of
 from aeon_plugin_ft.serving.smoke import smoke_test
 from aeon_plugin_ft.settings import ServeSection
-from aeon_plugin_ft.weights.adapter import adapter_digest
+from aeon_plugin_ft.weights.adapter import adapter_digest, whole_model
 from aeon_plugin_ft.weights.gguf_file import GgufFile
 from aeon_plugin_ft.weights.lora_gguf import export_lora_gguf
 from hooks import Route
@@ -132,6 +132,9 @@ class OllamaDeploy:
         if version is None:
             self._require_room(gguf.stat().st_size, show, behaviour)
             self.server.importer.whole(name, BASE, content, gguf, base.digest, show, behaviour)
+        elif (whole := whole_model(version.adapter)) is not None:
+            self._require_room(whole.stat().st_size, show, behaviour)
+            self.server.importer.whole(name, version.name, content, whole, content, show, behaviour)
         elif not self._as_adapter(name, version, replace(base, gguf=gguf), show, behaviour, content, carrier):
             self._as_merged(
                 name, Merging(self.server.data, version, base, gguf, self.settings, self.say), show, behaviour

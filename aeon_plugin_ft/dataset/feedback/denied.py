@@ -14,12 +14,12 @@ _NOT_DONE = re.compile(
     r"(?:\s+(?:nao|nada|nenhuma?|coisa nenhuma|direito|ainda|certo|ess[ae]|aqui|isso|tudo|[oa] cert[oa])){0,2}[\s.!]*"
 )
 _MEANT = re.compile(
-    rf"{_CALL}(?:(?:nao\s+)?era\s+(?:so\s+)?(?:pra|para)|eu\s+(?:falei|disse|pedi|mandei)\s+"
+    rf"{_CALL}(?:(?:(?P<refused>nao)\s+)?era\s+(?:so\s+)?(?:pra|para)|eu\s+(?:falei|disse|pedi|mandei)\s+"
     r"(?:pra|para))\s+(?:voce\s+|tu\s+|eu\s+)?(?P<verb>[a-z]{2,12}[aei]r)\b"
 )
 _NOT_ASKED = re.compile(
     rf"{_CALL}(?:eu\s+)?(?:nao|nem|nunca)\s+(?:te\s+)?(?:pedi|mandei|falei|disse)\s+"
-    r"(?:(?:pra|para)\s+)?(?P<what>[a-z ]{2,40})[\s.!]*"
+    r"(?:(?:pra|para)\s+)?(?P<order>[a-z ]{2,40})[\s.!]*"
 )
 _YET = re.compile(r"\b(?:ainda|hoje|ontem|amanha)\b")
 """Talk about an order of another sort: "não pedi pizza ainda"."""
@@ -46,7 +46,7 @@ def denies_deed(text: str, reply: str) -> bool:
     of the same sort."""
     folded, told = fold_in_place(text).strip(), fold_in_place(reply)
     asked = _NOT_ASKED.fullmatch(folded)
-    if asked is not None and not _YET.search(folded) and _shares_word(asked["what"], told):
+    if asked is not None and not _YET.search(folded) and _shares_word(asked["order"], told):
         return True
     did = _DID.match(told)
     if did is None:
@@ -56,12 +56,12 @@ def denies_deed(text: str, reply: str) -> bool:
     if denied is not None and _root(denied["verb"]) == done:
         return True
     meant = _MEANT.match(folded)
-    return meant is not None and (folded.find("nao era") >= 0 or _related(_root(meant["verb"]), done))
+    return meant is not None and (bool(meant["refused"]) or _related(_root(meant["verb"]), done))
 
 
-def _shares_word(what: str, told: str) -> bool:
+def _shares_word(order: str, told: str) -> bool:
     stems = {word[:_STEM] for word in _WORD.findall(told)}
-    return any(word[:_STEM] in stems for word in _WORD.findall(what))
+    return any(word[:_STEM] in stems for word in _WORD.findall(order))
 
 
 def _root(verb: str) -> str:

@@ -76,6 +76,8 @@ class PauseCause(Cause):
     """SIGTERM."""
     OVERTAKEN = "overtaken"
     """Another run holds the lease, or this one may not run any more."""
+    OTHERS_TURN = "others_turn"
+    """On a cluster that several owners share it is somebody else's turn; it goes on by itself."""
     ASKED = "asked"
     """The pause file says nothing that is known (made by hand, or by a later release)."""
 
@@ -109,6 +111,8 @@ class EndCause(Cause):
     """A newer run has learnt what it would have learnt."""
     GIVEN_UP = "given_up"
     """It failed too often."""
+    UNREACHABLE = "unreachable"
+    """The place where it trains could not be reached for long."""
 
 
 RunCause = PauseCause | EndCause
@@ -172,6 +176,12 @@ class RunPhase(Cause):
     OPINIONS = "opinions"
     """A preference stage: replies that were praised or complained about."""
     SAVING = "saving"
+    SENDING = "sending"
+    """To the place where it trains."""
+    LOST = "lost"
+    """That place cannot be reached at the moment; the run goes on there."""
+    FETCHING = "fetching"
+    """What was learnt, from there."""
     OTHER = "other"
     """Of a worker of another release."""
 
@@ -243,6 +253,19 @@ class NotTrained(Cause):
     LEFT = "left"
     """It was left in the middle, and goes on later."""
     BROKE = "broke"
+
+
+class Unknown(Cause):
+    """What is not known of an adapter that was trained elsewhere; in its run's origin.json and its version's report."""
+
+    DATA = "data"
+    """What it was trained on: the held-out conversations may be among it."""
+    DATA_CHANGED = "data_changed"
+    """The exported examples were changed before it was trained, or after."""
+    BASE = "base"
+    """It names another base than the one here, or none; the shapes fit."""
+    RECIPE = "recipe"
+    """With which rate, for how many steps."""
 
 
 class Trouble(Cause):

@@ -20,7 +20,10 @@ from aeon_plugin_ft.schedule import next_step
 from aeon_plugin_ft.schedule.conditions import ConditionName
 from aeon_plugin_ft.schedule.observer import ScheduleObserver
 from aeon_plugin_ft.training.model import Progress, RunState
+from aeon_plugin_ft.training.places.consent import allowed
+from aeon_plugin_ft.training.places.where import parse_where
 from aeon_plugin_ft.training.table import LEFT, newest_run
+from aeon_plugin_ft.voice.adjust import HOURS_KEY, WHERE_KEY
 from aeon_plugin_ft.voice.control import (
     CAUSE_OF,
     TRAINED,
@@ -36,11 +39,14 @@ from aeon_plugin_ft.voice.control import (
     VersionInfo,
     Waiting,
 )
+from aeon_plugin_ft.voice.intents import Intent, Name
+from aeon_plugin_ft.voice.places import PlaceWish, place_in
 from aeon_plugin_ft.voice.reasons import reason_of
 
 if TYPE_CHECKING:
     from aeon_plugin_ft.runtime import Runtime
 
+OTHERWISE_KEY = "train.otherwise"
 FOLLOW_SECONDS = 120.0
 """How long a model may take to load before the voice says that it did not come."""
 _USABLE = {VersionState.ACCEPTED, VersionState.CURRENT, VersionState.RETIRED}
@@ -156,6 +162,29 @@ class OwnerControl(TrainingControl, LastControl):
         """Write one key of plugin.toml; the owner was asked before."""
         return outcome_of(lambda: self.runtime.settings_file.set(key, value))
 
+    def understands(self, intent: Intent) -> bool:
+        """Whether a sentence that could mean something else is about what is known: a place, or facts."""
+        return self.place(intent.text) is not None if intent.name is Name.PLACE else super().understands(intent)
+
+    def place(self, text: str) -> PlaceWish | None:
+        """The place of [train] places that a sentence names."""
+        train = self.runtime.settings.train
+        wish = place_in(text, train.place_names)
+        if wish is None:
+            return None
+        where = parse_where(train.model_copy(update={"where": wish.name}).place)
+        return replace(wish, allowed=where is not None and where.address in allowed(self.store))
+
+    def train_at(self, wish: PlaceWish) -> CommandResult:
+        """Let trainings go there from now on; the owner was asked before."""
+        changes = {OTHERWISE_KEY: wish.otherwise, HOURS_KEY: wish.hours, WHERE_KEY: wish.name}
+        # The place last: until then everything is as it was.
+        for key, value in changes.items():
+            outcome = self.change_setting(key, value) if value else CommandResult()
+            if outcome.reason is not None:
+                return outcome
+        return CommandResult()
+
     # -- inside --------------------------------------------------------------------------------
 
     def _promote(self, name: str, cause: PromotionCause) -> CommandResult:
@@ -225,6 +254,7 @@ _WAITS = {
     ConditionName.MAINS_POWER: Waiting.POWER,
     ConditionName.DISK: Waiting.ROOM,
     ConditionName.MEMORY: Waiting.ROOM,
+    ConditionName.PLACE_FREE: Waiting.PLACE,
     ConditionName.MACHINE_FREE: Waiting.BUSY,
     ConditionName.OWNER_AWAY: Waiting.IDLE,
 }

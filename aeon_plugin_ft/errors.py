@@ -14,7 +14,10 @@
     ├── BaseModelError           the base model is not there or cannot be used
     ├── TrainingError            a run failed
     │   ├── RefusedError         the machine or the data does not allow a run now, with every reason
+    │   │   └── PlaceBusyError   the place where runs are trained is in use, or off
     │   ├── NoTrainerError       the libraries that train are not installed
+    │   ├── NoConsentError       the owner has not said that runs may leave this machine for that place
+    │   ├── LostError            a place cannot be reached (retryable)
     │   ├── LeaseHeldError       another run is under way
     │   ├── RunStoppedError      a run left early and can go on
     │   ├── PreemptedError       something other than a run left early, because the machine was wanted
@@ -177,6 +180,14 @@ class RefusedError(TrainingError):
         super().__init__("Not training: " + "; ".join(reasons), "`aeon-ft estimate` shows what a run needs")
 
 
+class PlaceBusyError(RefusedError):
+    """The place where runs are trained is in use, or off; the schedule asks it again after a while."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__([why])
+        self.todo = 'Try again later, or set [train] otherwise = "here"'
+
+
 class NoTrainerError(TrainingError):
     """The libraries that train are not installed; `command` installs them."""
 
@@ -185,6 +196,25 @@ class NoTrainerError(TrainingError):
     def __init__(self, missing: Sequence[str], command: str) -> None:
         self.missing, self.command = tuple(missing), command
         super().__init__(f"Training needs {', '.join(missing)}, which are not installed", f"Run: {command}")
+
+
+class NoConsentError(TrainingError):
+    """A run would leave this machine for a place that the owner has not allowed."""
+
+    exit_code = 3
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        super().__init__(
+            f"Nothing leaves this machine for {address} before you say so",
+            f"`aeon-ft places allow {address}` says what would go, and asks",
+        )
+
+
+class LostError(TrainingError):
+    """A place where runs are trained cannot be reached now."""
+
+    retryable = True
 
 
 class LeaseHeldError(TrainingError):

@@ -42,6 +42,15 @@ class TurnsLogged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyCorrected(Event):
+    """The owner was just understood to correct the reply of `turn`. What is held to be right stands in that turn's
+    opinions alone: events outlive what is forgotten, and hold nobody's words."""
+
+    name: ClassVar[str] = "reply_corrected"
+    turn: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoggingFailed(Event):
     """A turn could not be written; logging is off until it works again."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -40,6 +41,7 @@ from aeon_plugin_ft.registry import BASE, Registry, Version, VersionState
 from aeon_plugin_ft.registry.canaries import begin_canary
 from aeon_plugin_ft.registry.retention import PrunePlan, Retention
 from aeon_plugin_ft.remembering import read_facts
+from aeon_plugin_ft.schedule.conditions import in_quiet_hours
 from aeon_plugin_ft.serving.deployments import DeploymentTable
 from aeon_plugin_ft.serving.discarding import discard
 from aeon_plugin_ft.serving.model import Deployer
@@ -49,12 +51,14 @@ from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.teaching import examine, teach
 from aeon_plugin_ft.training.automatic import AUTO, automatic_base
 from aeon_plugin_ft.training.continual import Parent, Start, choose_start
-from aeon_plugin_ft.training.estimating import estimate, preflight
+from aeon_plugin_ft.training.estimating import estimate, preflight, unmeasured
 from aeon_plugin_ft.training.lease import learning
 from aeon_plugin_ft.training.model import Estimate, Recipe, Run, RunState
+from aeon_plugin_ft.training.places.choosing import choose_place
+from aeon_plugin_ft.training.places.where import HERE
 from aeon_plugin_ft.training.recipe import make_recipe
 from aeon_plugin_ft.training.runs import UNJUDGED, RunConfig, create_run, learnt_before, resume_run
-from aeon_plugin_ft.training.staying import OnProgress, stay_with
+from aeon_plugin_ft.training.staying import OnProgress, interrupt_for, stay_with
 from aeon_plugin_ft.training.table import get_run, latest_run, runs_in
 from aeon_plugin_ft.turns import TurnIndex
 
@@ -241,6 +245,8 @@ class Pipeline:
         """What a run would do and take on this machine; nothing is started."""
         require_trainer()
         base, recipe = self.recipe(dataset)
+        if self.place() != HERE:
+            return base, recipe, unmeasured(recipe, base)
         self.on_phase(Doing(LoopPhase.TIMING_A_STEP))
         return base, recipe, estimate(base, dataset, recipe, self.data, self.interrupt)
 
@@ -279,7 +285,16 @@ class Pipeline:
     def supervise(self, run: Run, on_progress: OnProgress | None = None) -> Run:
         """Start the worker and stay with it to its end (training.staying). Raises TrainingError when it does not
         finish."""
-        return stay_with(run, self.data, self.store, self.events, self.interrupt, on_progress)
+        where = self.place(run.id)
+        leave = interrupt_for(where, self.interrupt)
+        return stay_with(run, self.data, self.store, self.events, leave, on_progress, where)
+
+    def place(self, run: str = "") -> str:
+        """Where a run would train now. Raises NoConsentError, PlaceBusyError."""
+        settings = self.settings()
+        now = datetime.fromtimestamp(self.store.clock()).time()
+        quiet = in_quiet_hours(settings.schedule.quiet_hours, now)
+        return choose_place(settings.train, self.store, run, quiet=quiet)
 
     # -- run -> verdict -> version -------------------------------------------------------------
 

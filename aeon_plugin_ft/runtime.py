@@ -9,9 +9,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 from aeon_plugin_ft.causes import PauseCause
 from aeon_plugin_ft.control import OwnerControl
+from aeon_plugin_ft.dataset.feedback.opinions import standing_correction
 from aeon_plugin_ft.dataset.similar.showing import ShownTurns
 from aeon_plugin_ft.events import Event, EventBus, LoggingFailed, LoggingRecovered, StoreRebuilt
 from aeon_plugin_ft.host.arrivals import Arrivals
@@ -102,7 +104,7 @@ class Runtime:
         self.idle_reading = IdleReading(parts, self.routes, self.learning)
         self.orders = OrderTaker(parts.store, self.learning)
         self.panel = PanelWindow(parts.data.root)
-        self.announcer = Announcer(self.owner)
+        self.announcer = Announcer(self.owner, corrected=partial(standing_correction, parts.store))
         self.commands = Commands(
             OwnerControl(self), say=host.say, told=self.announcer.owner_knows, answered=self.exchanges.note_command
         )

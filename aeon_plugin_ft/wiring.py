@@ -199,10 +199,13 @@ def make_failures(basis: Basis, on_give_up: Callable[[AeonFtError], None] = lamb
 def make_observer(basis: Basis, failures: FailurePolicy, training: OwnTraining | None = None) -> ScheduleObserver:
     """What the schedule sees; `training` is that of this process, None where there can be none (a command)."""
     from aeon_plugin_ft.schedule.observer import NO_TRAINING, ScheduleObserver
+    from aeon_plugin_ft.training.places.watching import PlaceWatch
 
+    place = PlaceWatch(lambda: basis.settings_file.current.train, basis.store, patient=training is None)
     return ScheduleObserver(
-        basis.data, basis.store, lambda: basis.settings_file.current.schedule, training or NO_TRAINING, failures
-    )
+        basis.data, basis.store, lambda: basis.settings_file.current.schedule, training or NO_TRAINING, failures,
+        place=lambda due: place.state(due=due),
+    )  # fmt: skip
 
 
 def make_relevant_facts(source: HeldFacts) -> RelevantFacts:

@@ -5,7 +5,17 @@ Only for people. Nothing reads these sentences again: whoever wants to know why 
 
 from __future__ import annotations
 
-from aeon_plugin_ft.causes import Cause, Doing, EndCause, HoldCause, LoopPhase, PauseCause, PromotionCause, RunPhase
+from aeon_plugin_ft.causes import (
+    Cause,
+    Doing,
+    EndCause,
+    HoldCause,
+    LoopPhase,
+    PauseCause,
+    PromotionCause,
+    RunPhase,
+    Unknown,
+)
 
 ENGLISH: dict[type[Cause], dict[Cause, str]] = {
     PromotionCause: {
@@ -27,6 +37,7 @@ ENGLISH: dict[type[Cause], dict[Cause, str]] = {
         PauseCause.LOW_MEMORY: "memory is short",
         PauseCause.SWITCHED_OFF: "training by itself was switched off",
         PauseCause.HOST_CLOSING: "Aeon is closing",
+        PauseCause.OTHERS_TURN: "it is another owner's turn on the cluster",
         PauseCause.HOST_GONE: "the supervising process ended",
         PauseCause.TERMINATED: "asked to end (SIGTERM)",
         PauseCause.OVERTAKEN: "another run took over",
@@ -43,6 +54,7 @@ ENGLISH: dict[type[Cause], dict[Cause, str]] = {
         EndCause.GONE: "what it learnt from is gone",
         EndCause.SUPERSEDED: "a newer run has learnt more",
         EndCause.GIVEN_UP: "given up",
+        EndCause.UNREACHABLE: "the place where it trains cannot be reached",
     },
     HoldCause: {
         HoldCause.OWNER: "the owner stopped it",
@@ -50,6 +62,12 @@ ENGLISH: dict[type[Cause], dict[Cause, str]] = {
         HoldCause.GIVEN_UP: "gave up",
         HoldCause.NOTHING_NEW: "there is nothing new to learn",
         HoldCause.UNKNOWN: "held back",
+    },
+    Unknown: {
+        Unknown.DATA: "what it was trained on is not known: it may have seen conversations that it is judged by",
+        Unknown.DATA_CHANGED: "the exported examples are not what was exported: it may have learnt others",
+        Unknown.BASE: "its files do not name this base; its layers have the shapes of this base's",
+        Unknown.RECIPE: "how it was trained is not known",
     },
     RunPhase: {
         RunPhase.STARTING: "starting",
@@ -60,6 +78,9 @@ ENGLISH: dict[type[Cause], dict[Cause, str]] = {
         RunPhase.CORRECTIONS: "learning from corrections",
         RunPhase.OPINIONS: "learning from praise and complaints",
         RunPhase.SAVING: "saving",
+        RunPhase.SENDING: "sending the run to where it trains",
+        RunPhase.LOST: "looking for the place where it trains, which cannot be reached",
+        RunPhase.FETCHING: "bringing the adapter back",
         RunPhase.OTHER: "at work",
     },
     LoopPhase: {

@@ -33,6 +33,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.costs import Costs  # noqa: E402 - found through the line above
 from benchmarks.limits import Peak, cgroup_of, limit_memory  # noqa: E402 - found through the line above
 from benchmarks.shapes import SHAPES, Shape, make_gguf, tensors_of  # noqa: E402 - found through the line above
 
@@ -126,7 +127,8 @@ def measure(gguf: Path, shape: Shape, options: argparse.Namespace) -> dict[str, 
     with Peak() as peak:
         source = GgufSource(gguf, options.threads)
         engine, gap = _engine(shape, layers, source, options)
-        seconds, cpu, losses = _steps(engine, gap, rows, options)
+        costs = Costs(engine)
+        seconds, cpu, losses = _steps(engine, gap, rows, options, costs)
         resident = len(getattr(engine.weights, "resident", ()))
         engine.weights.release()
     most = peak.most if options.device == "cpu" else torch.cuda.max_memory_allocated()
@@ -136,7 +138,7 @@ def measure(gguf: Path, shape: Shape, options: argparse.Namespace) -> dict[str, 
     source.close()
     return {
         "batch": batch, "layers": layers, "dtype": str(engine.dtype).removeprefix("torch."), "tokens": tokens,
-        "seconds": seconds, "cpu": cpu, "losses": losses,
+        "seconds": seconds, "cpu": cpu, "losses": losses, "costs": costs.steps,
         "gflops": flop / step / 1e9, "bare_gflops": bare / 1e9, "share": flop / step / bare,
         "cpu_share": flop / min(cpu) / bare_cpu, "resident": resident,
         "anonymous_gb": most / 1e9, "trained": sum(parameter.numel() for parameter in engine.trained),
@@ -160,20 +162,29 @@ def _engine(shape: Shape, layers: int, source: Any, options: argparse.Namespace)
     return engine_of(model, source, MOST_TOKENS, gap, dtype=dtype), gap
 
 
-def _steps(engine: Any, gap: Gap, rows: list[Any], options: argparse.Namespace) -> tuple[list[float], ...]:
+def _steps(
+    engine: Any, gap: Gap, rows: list[Any], options: argparse.Namespace, costs: Costs
+) -> tuple[list[float], ...]:
     """(seconds, processor seconds, loss) of each step."""
     import torch
 
-    optimizer = torch.optim.AdamW(engine.trained, lr=1e-3)
+    optimizer = torch.optim.AdamW(engine.trained, lr=1e-3, weight_decay=0.0)
+    # A step of nothing makes the moments: one measured step has the memory of every later one.
+    for parameter in engine.trained:
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    optimizer.zero_grad()
     seconds, cpu, losses = [], [], []
     for _ in range(options.steps):
         began, cpu_began = time.perf_counter(), time.process_time()
         gap.begin()
+        costs.begin()
         losses.append(engine.step(rows)[0])
         torch.nn.utils.clip_grad_norm_(engine.trained, 1.0)
         optimizer.step()
         optimizer.zero_grad()
         finish(options.device)
+        costs.end()
         seconds.append(time.perf_counter() - began)
         cpu.append(time.process_time() - cpu_began)
     return seconds, cpu, losses

@@ -1,6 +1,6 @@
 """How well praise, complaint and correction are recognised, on labelled sentences of our own.
 
-    python benchmarks/feedback.py [--set heldout|development|fresh-heldout|fresh-development] [--show]
+    python benchmarks/feedback.py [--set heldout|development|fresh-heldout|fresh-development|blind] [--show]
 
 The rules were written against `data/feedback_development.jsonl`; the figures to quote come from
 `data/feedback_heldout.jsonl`. A row holds the owner's sentence ("text"), the reply before it where it
@@ -12,6 +12,10 @@ and labelled before the rules were changed for any of them, by an author who had
 sentence and the reply before it tells its halves apart: rules and model were made with the development half, and the
 held-out half was read at the end. Ends with 1 there when macro F1 is below 0.85, or more than 1 in 200 ordinary
 sentences counts as a correction.
+
+`data/feedback_blind.jsonl` came later still, by an author who had read no rule and one sentence of the other sets. It
+was read once, when rules and model were done (`BLIND_FIRST`); that two of its ordinary sentences were taken for a
+correction was mended then, so that what it gives now is no longer blind.
 """
 
 from __future__ import annotations
@@ -32,9 +36,13 @@ GOAL, FRESH_GOAL, MOST_ALARMS = 0.9, 0.85, 1 / 200
 FIRST_READINGS = {"fresh-development": (0.536, 0.0197), "fresh-heldout": (0.472, 0.0455)}
 """Macro F1, and the share of ordinary sentences taken for a correction, of each half before the rules were changed."""
 HELD_OUT_FIRST = 0.810
-"""Macro F1 of the held-out half when it was read first, after the changes. What came later came from more sentences to
-train the model with; none of its misses was looked at."""
-SETS = ("heldout", "development", "fresh-heldout", "fresh-development")
+HELD_OUT_SECOND = 0.882
+"""Macro F1 of the held-out half when it was read first, after the changes, and when it was read again after more
+sentences to train the model with, its second sort of features and the rules for deeds that are denied. None of its
+sentences and misses was looked at in between."""
+BLIND_BEFORE, BLIND_FIRST = (0.665, 0.0118), (0.729, 0.0118)
+"""Of the blind set, read once: with the rules and the model of before it was written, and with those of after."""
+SETS = ("heldout", "development", "fresh-heldout", "fresh-development", "blind")
 
 
 @dataclass(frozen=True)
@@ -115,8 +123,13 @@ def main() -> int:
         macro, alarms = FIRST_READINGS[options.set]
         print(f"before the rules were changed: macro F1 {macro:.3f}, {alarms:.4f} taken for a correction")
         if options.set == "fresh-heldout":
-            print(f"when it was read first after the changes: macro F1 {HELD_OUT_FIRST:.3f}")
+            print(
+                f"when it was read first after the changes: macro F1 {HELD_OUT_FIRST:.3f}, then {HELD_OUT_SECOND:.3f}"
+            )
         return 0 if result.macro >= FRESH_GOAL and result.alarms <= MOST_ALARMS else 1
+    if options.set == "blind":
+        for when, (macro, alarms) in (("before it was written", BLIND_BEFORE), ("first reading, blind", BLIND_FIRST)):
+            print(f"{when}: macro F1 {macro:.3f}, {alarms:.4f} taken for a correction")
     return 0 if result.macro >= GOAL else 1
 
 

@@ -3,10 +3,10 @@
     python benchmarks/feedback_model.py            make aeon_plugin_ft/dataset/feedback/data/opinion.tsv again
     python benchmarks/feedback_model.py --folds    its F1 on the fresh development half, each fifth judged by the rest
 
-Softmax regression over the features of `opinion_model.py`, fitted by plain gradient descent in numpy without any chance
-in it, so that the same data give the same file. It sees `data/feedback_training.tsv` (sentences of our own, written for
-this), the first development set and the development half of the fresh one; a correction counts as neither. Features
-are weighed by how rare they are, those of one sentence are left out, and weights are rounded to whole numbers.
+Softmax regression over the features of `opinion_features.py`, fitted by plain gradient descent in numpy without any
+chance in it, so that the same data give the same file. It sees `data/feedback_training.tsv` (sentences of our own,
+written for this), the first development set and the development half of the fresh one; a correction counts as neither.
+Features are weighed by how rare they are, those of one sentence are left out, and weights are rounded to whole numbers.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ import numpy as np
 from feedback import rows_of
 from numpy.typing import NDArray
 
-from aeon_plugin_ft.dataset.feedback.opinion_model import KINDS, features
+from aeon_plugin_ft.dataset.feedback.opinion_features import features
+from aeon_plugin_ft.dataset.feedback.opinion_model import KINDS
 
 REPOSITORY = Path(__file__).parent.parent
 TRAINING = Path(__file__).parent / "data" / "feedback_training.tsv"
@@ -65,28 +66,51 @@ def fit(rows: list[Row]) -> Fitted:
     names = sorted(name for name, count in counts.items() if count > LEAST)
     rarity = np.array([np.log(len(rows) / counts[name]) for name in names], np.float32)
     number = {name: at for at, name in enumerate(names)}
-    x = np.zeros((len(rows), len(names) + 1), np.float32)
-    for at, one in enumerate(seen):
-        known = [number[name] for name in one if name in number]
-        x[at, known] = rarity[known]
-    x /= np.maximum(np.sqrt((x**2).sum(axis=1, keepdims=True)), 1e-6)
-    x[:, -1] = 1
+    # One more feature for the bias, of weight 1, in each row.
+    known = [sorted(number[name] for name in one if name in number) for one in seen]
+    places = [np.array([*one, len(names)], np.intp) for one in known]
+    values = [np.append(_to_length_one(rarity[one]), np.float32(1)) for one in known]
     labels = np.array([KINDS.index(label) if label in KINDS else KINDS.index("none") for *_, label in rows])
+    x = _Sparse(np.concatenate(places), np.concatenate(values), np.array([len(one) for one in places]), len(names) + 1)
     return Fitted(names, rarity, _descend(x, np.eye(len(KINDS), dtype=np.float32)[labels]))
 
 
-def _descend(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Gradient descent on one number for each row and kind: the weights are sums of rows, of which there are fewer than
-    features."""
-    products = x @ x.T
-    shares, speed = np.zeros_like(y), np.zeros_like(y)
+def _to_length_one(row: NDArray[np.float32]) -> NDArray[np.float32]:
+    return row / np.maximum(np.sqrt((row**2).sum(keepdims=True)), np.float32(1e-6))
+
+
+class _Sparse:
+    """A matrix of few values: `places` (columns) and `values` row by row, `lengths` of the rows. A dense one of some
+    thousand sentences would take hundreds of megabytes."""
+
+    def __init__(
+        self, places: NDArray[np.intp], values: NDArray[np.float32], lengths: NDArray[np.intp], width: int
+    ) -> None:
+        self.places, self.values, self.width = places, values, width
+        self.starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+        self.rows = np.repeat(np.arange(len(lengths)), lengths)
+
+    def times(self, weights: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(rows, kinds)."""
+        parts = [np.add.reduceat(self.values * column[self.places], self.starts) for column in weights.T]
+        return np.stack(parts, axis=1)
+
+    def transposed_times(self, error: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(width, kinds)."""
+        parts = [np.bincount(self.places, self.values * column[self.rows], self.width) for column in error.T]
+        return np.stack(parts, axis=1).astype(np.float32)
+
+
+def _descend(x: _Sparse, y: NDArray[np.float32]) -> NDArray[np.float32]:
+    weights = np.zeros((x.width, y.shape[1]), np.float32)
+    speed = np.zeros_like(weights)
     for _ in range(STEPS):
-        scores = products @ shares
+        scores = x.times(weights)
         powers = np.exp(scores - scores.max(axis=1, keepdims=True))
         error = powers / powers.sum(axis=1, keepdims=True) - y
-        speed = 0.9 * speed - RATE * (error / len(x) + DECAY * shares)
-        shares += speed
-    return np.asarray(x.T @ shares)
+        speed = 0.9 * speed - RATE * (x.transposed_times(error) / len(y) + DECAY * weights)
+        weights += speed
+    return weights
 
 
 def write(model: Fitted) -> int:

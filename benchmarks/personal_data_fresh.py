@@ -20,6 +20,7 @@ from pathlib import Path
 from personal_data import Maker
 
 FILE = Path(__file__).parent / "data" / "privacy_fresh.txt"
+BLIND = FILE.with_name("privacy_blind.txt")
 HALVES = ("development", "heldout")
 _PART = re.compile(r"\{(\w+)\}|<<(.+?)>>")
 _FORMS: dict[str, Callable[[str], str]] = {
@@ -45,10 +46,19 @@ def held_out(template: str) -> bool:
 
 def fresh_sentences(half: str, seed: int) -> list[FreshSentence]:
     """The sentences of a half, filled in; the same seed gives the same values."""
+    # all of them, so that a value does not depend on the half
+    return [sentence for line, sentence in _filled(FILE, seed) if held_out(line) == (half == "heldout")]
+
+
+def blind_sentences(seed: int) -> list[FreshSentence]:
+    """The sentences of `data/privacy_blind.txt`, filled in."""
+    return [sentence for _, sentence in _filled(BLIND, seed)]
+
+
+def _filled(file: Path, seed: int) -> list[tuple[str, FreshSentence]]:
     maker = FreshMaker(random.Random(seed))
-    lines = [line for line in FILE.read_text(encoding="utf-8").splitlines() if line[:1] in "PBN"]
-    made = [(line, maker.fresh(line)) for line in lines]  # all of them, so that a value does not depend on the half
-    return [sentence for line, sentence in made if held_out(line) == (half == "heldout")]
+    lines = [line for line in file.read_text(encoding="utf-8").splitlines() if line[:1] in "PBN"]
+    return [(line, maker.fresh(line)) for line in lines]
 
 
 class FreshMaker(Maker):

@@ -1,7 +1,7 @@
 """How much personal data the redactor finds, how often it is wrong, and what it costs.
 
     python benchmarks/privacy.py [--set heldout|development] [--seed N] [--show] [--speed]
-    python benchmarks/privacy.py --set fresh-heldout|fresh-development [--seed N] [--show]
+    python benchmarks/privacy.py --set fresh-heldout|fresh-development|blind [--seed N] [--show]
 
 The templates are our own sentences; the documents in them are made up with right check digits. The recognisers
 were written against `data/privacy_development.txt`; the figures to quote come from `data/privacy_heldout.txt`.
@@ -15,6 +15,10 @@ A seeded hash of the line tells its halves apart; the rules were mended by what 
 held-out half was read at the end. `FIRST_READINGS` keeps what each half gave before. False alarms: the share of
 innocent sentences in which anything was found. Ends with 1 when recall is below 0.98 (promised) or 0.9 (beyond), or
 more than 2 % of the innocent ones raise an alarm.
+
+`data/privacy_blind.txt` came later still: secrets beyond the promised ones and their neighbours, and innocent
+sentences, by an author who had read no recogniser. `BLIND_FIRST` is what it gave when it was read, once, before
+anything was changed for it; the kinds that it showed were mended then: what it gives now is no longer blind.
 """
 
 from __future__ import annotations
@@ -30,7 +34,7 @@ REPOSITORY = Path(__file__).parent.parent
 sys.path[:0] = [str(REPOSITORY), str(Path(__file__).parent)]
 
 from personal_data import TERMS, Sentence, sentences  # noqa: E402 - the path comes first
-from personal_data_fresh import fresh_sentences  # noqa: E402 - the path comes first
+from personal_data_fresh import FreshSentence, blind_sentences, fresh_sentences  # noqa: E402 - the path comes first
 
 from aeon_plugin_ft.privacy import Redactor  # noqa: E402 - the path comes first
 
@@ -45,7 +49,9 @@ FIRST_READINGS = {
 HELD_OUT_FIRST = {"P": (108, 108), "B": (61, 69), "N": (1, 265)}
 """Of the held-out half when it was read first, after the recognisers were mended by the development half: **the figures
 to quote**. What was missed then was mended afterwards."""
-SETS = ("heldout", "development", "fresh-heldout", "fresh-development")
+BLIND_FIRST = {"B": (102, 158), "N": (2, 209)}
+"""Of the blind set with seed 17 when it was read first: **the figures to quote** for what was never promised."""
+SETS = ("heldout", "development", "fresh-heldout", "fresh-development", "blind")
 
 
 @dataclass
@@ -121,9 +127,18 @@ class Fresh:
 
 def measure_fresh(half: str, seed: int) -> Fresh:
     """Look at every sentence of a half of the fresh set."""
+    return _counted(fresh_sentences(half, seed))
+
+
+def measure_blind(seed: int) -> Fresh:
+    """Look at every sentence of the blind set."""
+    return _counted(blind_sentences(seed))
+
+
+def _counted(given: list[FreshSentence]) -> Fresh:
     redactor = Redactor("redact", TERMS)
     result = Fresh()
-    for sentence in fresh_sentences(half, seed):
+    for sentence in given:
         findings = redactor.find(sentence.text)
         covered = {place for finding in findings for place in range(finding.start, finding.end)}
         if sentence.sort == "N":
@@ -153,6 +168,18 @@ def report_fresh(half: str, seed: int, show: bool) -> bool:
     if show:
         print("\n".join(result.wrong))
     return result.good
+
+
+def report_blind(seed: int, show: bool) -> bool:
+    """Print the scores of the blind set; whether they reach the goals."""
+    result = measure_blind(seed)
+    for sort, name in (("B", "beyond, recall"), ("N", "innocent, false alarms")):
+        first, there = BLIND_FIRST[sort]
+        print(f"{name:<24} first reading, blind: {first} of {there}, {first / there:.4f}")
+        print(f"{'':<24} no longer blind:      {result.hits[sort]} of {result.total[sort]}, {result.share(sort):.4f}")
+    if show:
+        print("\n".join(result.wrong))
+    return result.share("B") >= BEYOND and result.share("N") <= ALARMS
 
 
 def speed() -> dict[str, float]:
@@ -197,6 +224,8 @@ def main() -> int:
         return 0
     if options.set.startswith("fresh-"):
         return 0 if report_fresh(options.set.removeprefix("fresh-"), options.seed, options.show) else 1
+    if options.set == "blind":
+        return 0 if report_blind(options.seed, options.show) else 1
     result = measure(options.set, options.seed)
     print(f"{result.sentences} sentences, {result.items} personal items")
     print(

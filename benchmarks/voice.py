@@ -30,8 +30,9 @@ sys.path.insert(0, str(REPOSITORY))
 from aeon_plugin_ft.control_facts import is_about  # noqa: E402 - the path comes first
 from aeon_plugin_ft.facts.book import FactBook  # noqa: E402 - the path comes first
 from aeon_plugin_ft.store import Store  # noqa: E402 - the path comes first
-from aeon_plugin_ft.voice.intents import Intent  # noqa: E402 - the path comes first
+from aeon_plugin_ft.voice.intents import Intent, Name  # noqa: E402 - the path comes first, Name
 from aeon_plugin_ft.voice.matcher import match  # noqa: E402 - the path comes first
+from aeon_plugin_ft.voice.places import place_in  # noqa: E402 - the path comes first
 
 DATA = REPOSITORY / "tests" / "voice" / "data"
 
@@ -81,6 +82,10 @@ def _lines(name: str) -> list[str]:
     return [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
 
 
+PLACES = ("PC da sala", "Máquina do escritório", "Notebook velho")
+"""The names that the owner of the sets has given to other machines."""
+
+
 @lru_cache(1)
 def known() -> FactBook:
     """What the owner of the sets has told."""
@@ -96,6 +101,8 @@ def known() -> FactBook:
 
 def is_ours(intent: Intent | None) -> bool:
     """Whether the owner of the sets would be answered by the plugin."""
+    if intent is not None and intent.name is Name.PLACE:
+        return place_in(intent.text, PLACES) is not None
     return intent is not None and (not intent.named or is_about(intent, known()))
 
 

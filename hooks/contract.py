@@ -65,6 +65,11 @@ class Route:
     last_resort: bool = False
     adapters: tuple[tuple[int, float], ...] = ()
 
+    @property
+    def at_once(self) -> bool:
+        """Whether it is a trained version: it has learnt to reply at once, without thoughts before the reply."""
+        return self.version != "base"
+
 
 def adapter_fields(route_adapters: Sequence[tuple[int, float]]) -> dict[str, object]:
     """What a request to a llama-server says of its adapters; {} for a server without.

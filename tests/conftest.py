@@ -13,6 +13,7 @@ import hypothesis
 import platformdirs
 import pytest
 
+from aeon_plugin_ft import pipeline
 from aeon_plugin_ft.base import BaseModel, resolve_base
 from aeon_plugin_ft.errors import BaseModelError
 from aeon_plugin_ft.schedule import observer
@@ -42,6 +43,8 @@ CACHE = REPOSITORY / ".cache"
 # measured in CPU time by a test of its own, and one that hangs ends at the test's time limit.
 hypothesis.settings.register_profile("same", derandomize=True, database=None, deadline=None)
 hypothesis.settings.load_profile("same")
+
+SMALL_BASE = "smollm2-135m-instruct"
 
 SLOW_SECONDS = 5
 """What a slow test takes on two quiet cores where its mark does not say."""
@@ -94,6 +97,15 @@ def children_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(priority, "OF_CHILDREN", Priority.NORMAL)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def the_brain_uses_the_small_model() -> Iterator[None]:
+    """What [base] model = "auto" stands for in every test that sets no base: no Ollama has answered in them. Before any
+    fixture of a module, whose hosts look for their base as well. A test of "auto" itself puts it back."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pipeline, "automatic_base", lambda *_: SMALL_BASE)
+        yield
+
+
 class MachineAtRest(ThisMachine):
     """This machine as an owner's that nothing else uses: what programs and people do here is no test's subject."""
 
@@ -142,7 +154,7 @@ def store(data: DataFolder) -> Iterator[Store]:
 @pytest.fixture(scope="session")
 def smollm2() -> BaseModel:
     """The built-in base model with its training copy; downloaded and converted once per checkout."""
-    return resolve_base("smollm2-135m-instruct", CACHE / "base")
+    return resolve_base(SMALL_BASE, CACHE / "base")
 
 
 @pytest.fixture(scope="session")

@@ -406,6 +406,9 @@ EFFECTS: dict[str, Effect] = {
 }
 
 ELSEWHERE: dict[str, str] = {
+    "train.places": "tests/flow/test_places.py::test_a_place_has_a_name",
+    "train.otherwise": "tests/flow/test_places.py::test_a_place_that_is_in_use_or_off_is_waited_for_or_not",
+    "train.where": "tests/flow/test_places.py::test_a_run_goes_where_the_settings_of_the_moment_say",
     "memory.read_with_model": "tests/flow/test_idle_reading.py::test_nobody_is_asked_where_it_is_not_wanted",
     "gate.min_gain": "tests/flow/test_judge.py::test_a_changed_gate_counts_for_the_next_verdict",
     "gate.max_faulty": "tests/flow/test_judge.py::test_a_changed_gate_counts_for_the_next_verdict",

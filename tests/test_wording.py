@@ -27,6 +27,7 @@ from aeon_plugin_ft.causes import (
     Refusal,
     RunPhase,
     Trouble,
+    Unknown,
     run_cause,
 )
 from aeon_plugin_ft.control import next_training
@@ -297,7 +298,7 @@ def test_the_owner_is_answered_with_the_same_entries(
 
 
 def test_every_cause_that_is_shown_has_english_words() -> None:
-    kinds: list[type[Cause]] = [PromotionCause, PauseCause, EndCause, HoldCause, RunPhase, LoopPhase]
+    kinds: list[type[Cause]] = [PromotionCause, PauseCause, EndCause, HoldCause, RunPhase, LoopPhase, Unknown]
     assert {kind: set(words) for kind, words in wording.ENGLISH.items()} == {kind: set(kind) for kind in kinds}
     assert wording.doing_in_english(Doing(LoopPhase.ASKING, "v0001", 20)) == "asking v0001 20 questions"
     on_phase: OnPhase = lambda doing: None  # noqa: E731 - only its type matters

@@ -233,3 +233,4 @@ def export(
     if made.left_out:
         out.print(f"Left out: {made.left_out}.", markup=False)
     out.print(made.next_step, markup=False)
+    out.print("What was trained comes back with `aeon-ft models import FOLDER`.", markup=False)

@@ -250,6 +250,29 @@ def _elsewhere(shared: Context) -> Iterator[str]:
         yield without_login(serve.openai_url)
 
 
+def _places(shared: Context) -> Iterator[Symptom]:
+    """Where runs may go besides this machine, what goes there and how; a place that is set and not allowed is a
+    fault."""
+    from aeon_plugin_ft.training.places.consent import ENCRYPTED, GOES, allowed
+    from aeon_plugin_ft.training.places.left import owed
+    from aeon_plugin_ft.training.places.where import parse_where
+
+    for run, where in owed(shared.store).items():
+        yield Symptom("place", False, f"what {run} learnt from still lies at {where}", "aeon-ft places clean")
+    said = allowed(shared.store)
+    chosen = parse_where(shared.settings_file.current.train.place)
+    for address in said:
+        place = parse_where(address)
+        if place is not None:
+            use = "runs go there" if chosen and chosen.address == address else "runs may go there"
+            yield Symptom("place", True, f"{address}: {use}: {'; '.join(GOES)}; {ENCRYPTED[place.way]}")
+    if chosen is not None and chosen.address not in said:
+        detail = f"[train] where is {chosen.address}, and you have not said that anything may go there"
+        yield Symptom("place", False, detail, f"aeon-ft places allow {chosen.address}")
+    elif chosen is None and not said:
+        yield Symptom("place", True, "runs train on this machine, and none may go elsewhere")
+
+
 def _aeon(shared: Context) -> Iterator[Symptom]:
     root = shared.aeon or shared.home
     if root is None:
@@ -275,5 +298,6 @@ CHECKS: tuple[Check, ...] = (
     _served,
     _ollama,
     _facts,
+    _places,
     _aeon,
 )

@@ -241,6 +241,8 @@ def say_detail(doing: Doing) -> None:
 
 def estimate_sentence(cost: Estimate, base: str, examples: int, batch: int) -> str:
     """What a run takes, as one sentence."""
+    if not cost.step_seconds:
+        return f"{examples} examples on {base}: {cost.steps} steps of {batch}, not on this machine ([train] where)."
     busy = 0 < cost.quiet_seconds < cost.seconds * QUIET
     alone = f" ({span(cost.quiet_seconds)} without the other programs that run now)" if busy else ""
     return (

@@ -107,6 +107,7 @@ def load_commands() -> None:
         models,
         panel,
         place,
+        places,
         review,
         schedule,
         similar,

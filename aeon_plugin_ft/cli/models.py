@@ -24,6 +24,7 @@ from aeon_plugin_ft.cli.context import (
 )
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.store import private
+from aeon_plugin_ft.wording import english
 
 if TYPE_CHECKING:
     from aeon_plugin_ft.registry import Version
@@ -92,6 +93,46 @@ def report(
         out.print(str(target), soft_wrap=True)
     else:
         _show_report(made, kept, registry.reason(made.name), served)
+
+
+@models.command("import")
+def import_(
+    context: typer.Context,
+    folder: Annotated[
+        Path,
+        typer.Argument(help="The adapter's folder: PEFT's (LLaMA-Factory, ...) or MLX's; or a merged model."),
+    ],
+    data: Annotated[
+        Optional[list[Path]],  # noqa: UP045
+        typer.Option("--data", help="A JSONL file that it was trained on, where no export of ours lies around it."),
+    ] = None,
+    judge: Annotated[bool, typer.Option(help="Judge it, and use it if it is better.")] = True,
+) -> None:
+    """Bring an adapter back that was trained elsewhere: checked, judged and used like one that was trained here."""
+    from aeon_plugin_ft.bringing import bring
+    from aeon_plugin_ft.cli.learn import judge_and_settle, say_phase
+    from aeon_plugin_ft.training.lease import learning
+
+    shared = of(context)
+    pipeline = shared.pipeline(on_phase=say_phase)
+    with learning(shared.store):
+        brought = bring(pipeline, folder, data or ())
+        origin = brought.origin
+        known = f"the export of dataset {origin.dataset}" if origin.dataset else "data that is not known"
+        what = f"An adapter of {origin.trainer}, rank {brought.rank}," if brought.rank else "A whole model,"
+        out.print(f"{what} trained on {known}.", markup=False)
+        for unknown in origin.unknown:
+            out.print(f"Note: {english(unknown)}.", markup=False)
+        if origin.aside:
+            out.print(f"{origin.aside} held-out examples that it may have seen are not asked of it.", markup=False)
+        if brought.version is not None:
+            out.print(
+                f"It is here already, as {brought.version}. `aeon-ft models report {brought.version}` tells more."
+            )
+        elif judge:
+            judge_and_settle(pipeline, brought.run)
+        else:
+            out.print(f"`aeon-ft judge {brought.run.id}` judges it.")
 
 
 @models.command("prune")

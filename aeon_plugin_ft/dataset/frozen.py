@@ -219,6 +219,15 @@ def dataset_hashes(store: Store) -> list[str]:
     return [row["hash"] for row in store.rows("SELECT hash FROM datasets ORDER BY created")]
 
 
+def inherit_turns(store: Store, dataset: str, other: str) -> None:
+    """Let forgetting a turn of the dataset `other` reach `dataset` too: something that learnt from the one is judged
+    by the other."""
+    store.execute(
+        "INSERT OR IGNORE INTO dataset_turns (dataset, turn) SELECT ?, turn FROM dataset_turns WHERE dataset = ?",
+        dataset, other,
+    )  # fmt: skip
+
+
 def datasets_with(store: Store, turns: Collection[str]) -> set[str]:
     """The datasets that one of these turns went into."""
     gone = set(turns)

@@ -78,10 +78,9 @@ def _sides(facts: Sequence[Fact], use: Use, names: Names, texts: Sequence[frozen
             # Whether lessons or exams ask it, by chance that stays the same.
             chance = hashlib.sha256(f"{subject}|{relation.value}".encode()).digest()[0]
             if (chance % 2 == 0) is (use is Use.LESSON):
-                asked = _topic(subject, relation, names)
-                wordings = open_questions(asked, use)
+                wordings = open_questions(_topic(subject, relation, names), use)
                 if wordings:
-                    yield Unknown(relation, tuple(wordings), asked)
+                    yield Unknown(relation, tuple(wordings))
 
 
 def _is(fact: Fact, subject: str, relation: Relation) -> bool:

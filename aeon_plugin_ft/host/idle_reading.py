@@ -10,15 +10,17 @@ import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from aeon_plugin_ft.causes import Interrupt, PauseCause
 from aeon_plugin_ft.errors import AeonFtError, PreemptedError
 from aeon_plugin_ft.learning import Learning
-from aeon_plugin_ft.schedule.conditions import ConditionName
+from aeon_plugin_ft.schedule.conditions import ConditionName, decide
 from aeon_plugin_ft.serving.ask import ask
 from aeon_plugin_ft.serving.routes import RouteTable
 from aeon_plugin_ft.serving.today import answering
+from aeon_plugin_ft.training.places.where import PlaceState
 from aeon_plugin_ft.wiring import Parts
 from hooks import Message, Route
 from hooks.providers import is_here, ollama_url
@@ -86,9 +88,11 @@ class IdleReading:
         return 0
 
     def _undisturbed(self) -> bool:
-        return not self._learning.busy and not any(
-            condition.name in NEEDED for condition in self._learning.observer.decide().missing
-        )
+        observer = self._learning.observer
+        # Of this machine, wherever the next training would be.
+        seen = replace(observer.observe(), place=PlaceState.HERE)
+        missing = decide(observer.settings(), seen).missing
+        return not self._learning.busy and not any(condition.name in NEEDED for condition in missing)
 
     def _wanted_since(self, began: float) -> PauseCause | None:
         """Why to leave: who touched the machine or spoke since `began` (monotonic seconds) is back."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import phonenumbers
 from stdnum import iban, luhn
 from stdnum.br import cnpj, cpf
@@ -34,6 +36,20 @@ def _known_network(digits: str) -> bool:
 def is_iban(code: str) -> bool:
     """An international account number, right by its check digits and by its country's length."""
     return bool(iban.is_valid(code))
+
+
+_BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+
+
+def is_base58check(code: str) -> bool:
+    """A Bitcoin or Tron address or private key: base 58, and its last four bytes are the beginning of the double
+    SHA-256 of the others (https://en.bitcoin.it/wiki/Base58Check_encoding)."""
+    number = 0
+    for letter in code:
+        number = number * 58 + _BASE58.index(letter)
+    zeros = len(code) - len(code.lstrip("1"))
+    whole = b"\0" * zeros + number.to_bytes((number.bit_length() + 7) // 8, "big")
+    return hashlib.sha256(hashlib.sha256(whole[:-4]).digest()).digest()[:4] == whole[-4:]
 
 
 def is_cnh(digits: str) -> bool:

@@ -30,7 +30,9 @@ _DISGUISED = re.compile(
     rf"[\w.%+\-]{{1,64}}{_AT_SIGN}[\w\-]{{1,63}}(?:{_DOT_SIGN}[a-z]{{2,24}}){{1,4}}\b"
     r"|[\w.%+\-]{1,64}\s+at\s+[\w\-]{1,63}(?:\s+dot\s+[a-z]{2,24}){1,4}\b"
 )
-_APART = re.compile(rf"[\w.%+\-]{{1,64}}\s?@\s?(?:(?:{_PROVIDERS})\.com(?:\.br)?|uol\.com\.br)\b")
+_APART = re.compile(
+    rf"[\w.%+\-]{{1,64}}\s?@\s?(?:(?:{_PROVIDERS})\s?\.\s?com(?:\s?\.\s?br)?|uol\s?\.\s?com\s?\.\s?br)\b"
+)
 _EXAMPLE = re.compile(
     r"(?:exemplo|example|usuario|user|nome|name|fulano|beltrano|ciclano|email|e-mail|seu[._-]?(?:nome|e-?mail)|your[._-]?\w*"
     r"|test|teste|foo|bar|xxx+|abc|no-?reply|nao-?responda)@.*|git@(?:github|gitlab|bitbucket)\..*"

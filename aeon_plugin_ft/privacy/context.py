@@ -14,11 +14,12 @@ _WORDS: dict[Kind | None, str] = {
     Kind.RG: r"rg|r g|identidade|registro geral",
     Kind.CNH: r"cnh|c n h|habilitacao|carteira de motorista|carta de motorista",
     Kind.PHONE: r"telefones?|celular(?:es)?|cel|whats|whatsapp|zap|zapzap|fones?|tel"
-    r"|(?:meu|telefone|numero|no) fixo|ramal"
+    r"|(?:meu|telefone|numero|no|o) fixo|ramal"
     r"|contato|lig(?:a|o|ar|ue|uei|ou|aram)|sms|telegram|disca|disque|recado|chama no|meu numero|numero d[aeo]l?[aeo]?",
     Kind.CEP: r"cep|c e p|codigo postal",
     Kind.DOCUMENT: r"pis|pasep|nis|nit|titulo de eleitor|titulo eleitoral|titulo|passaporte|cartao (?:do )?sus|cns|sus"
-    r"|ctps|carteira de trabalho|renavam|reservista|imei|beneficio|inscricao estadual|ie|cartao nacional de saude",
+    r"|ctps|carteira de trabalho|renavam|reservista|imei|beneficio|inscricao (?:estadual|municipal)|ie|cidadao"
+    r"|cartao nacional de saude",
     Kind.PIX: r"pix",
     None: r"pedido|protocolo|notas? fiscal|nf|nfe|rastreio|rastreamento|rastrear|encomenda|processo|boleto|barras"
     r"|serie|serial|patrimonio|chamado|ticket|ordem|servico|versao|isbn|ean|sku|precos?|r\$|us\$|reais|dolares|build"

@@ -24,9 +24,15 @@ _KEYS = re.compile(
 )
 _NAMED_KEY = re.compile(
     r"(?:api[ _-]?key|chave (?:d[aeo] )?(?:api|acesso|licenca|openai|groq|aws|servico)|chave do windows"
-    r"|(?:access|secret)[ _-]?key|(?:client|webhook)[ _-]?secret|(?:(?:access|refresh|auth)[ _-]?)?token|bearer)"
-    r"(?:\s+(?:d[aeo]|pra|para)\s+\w+)?[\"']?\s*(?:[:=]|eh?\s|:?\s)\s*[\"']?(?P<value>[\w\-+/=.]{12,})"
+    r"|chave privada|private[ _-]?key|chave de recuperacao"
+    r"|(?:access|secret|account|shared[ _-]?access)[ _-]?key|(?:client|webhook|consumer)[ _-]?secret"
+    r"|(?:(?:access|refresh|auth)[ _-]?)?token|bearer)"
+    r"(?:\s+(?:d[aeo]|pra|para)\s+\w+)?[\"']?\s*(?:[:=]|eh?\s|:?\s)\s*[\"']?(?P<value>[\w\-+/=.~]{12,})"
 )
+_BASE58 = re.compile(r"(?<!\w)[1-9A-HJ-NP-Za-km-z]{26,52}(?!\w)")
+"""What a Bitcoin or Tron address or private key is made of; its check bytes say whether it is one."""
+_WITH_USER = re.compile(r"(?<!\S)(?:-u|--user)[ =][\"']?(?P<value>[\w.@-]+:[^\s@\"']{4,})")
+"""curl's name and password."""
 _BASIC = re.compile(r"\bauthorization[\"']?\s*[:=]\s*[\"']?(?:basic|bearer|token)\s+(?P<value>[\w\-+/=.]{8,})")
 _WALLET = re.compile(r"(?<!\w)(?:0x[0-9a-fA-F]{40}|bc1[ac-hj-np-z02-9]{25,59})(?!\w)")
 _IBAN = re.compile(r"(?<!\w)[a-z]{2}\d{2}(?: ?[a-z0-9]{4}){3,7}(?: ?[a-z0-9]{1,3})?(?!\w)")
@@ -40,11 +46,12 @@ _SECRET_QUERY = re.compile(
 """A key, code or session that is a word ("key=sapato", "code=pt-BR") is no secret."""
 _SECRET_PATH = re.compile(
     r"/(?=[\w\-]*\d)(?=[\w\-]*[a-z])(?=[\w\-]*[A-Z])[\w\-]{20,}(?=[/?#]|$)|/bot\d+:"
-    r"|//(?:chat\.whatsapp\.com|discord\.gg|t\.me)/\+?(?=[\w-]*\d|[\w-]*[a-z][A-Z])[\w-]{8,}|//wa\.me/\d{8,}"
+    r"|//(?:chat\.whatsapp\.com|discord\.gg|t\.me)/\+?(?=[\w-]*\d|[\w-]*[a-z][A-Z])[\w-]{7,}|//wa\.me/\d{8,}"
+    r"|//(?:api|web)\.whatsapp\.com/send/?\?phone=\+?\d{8,}"
     r"|/d/[\w-]{25,}|/(?:webhooks?|hooks?|services|invite|reset|join|token|confirm|verify)/[\w/\-]{16,}"
 )
 _INVITE = re.compile(
-    r"(?<![\w/.])(?:wa\.me/\d{8,15}|(?:t\.me|discord\.gg|chat\.whatsapp\.com)/\+?(?=[\w-]*\d|[\w-]*[a-z][A-Z])[\w-]{8,})"
+    r"(?<![\w/.])(?:wa\.me/\d{8,15}|(?:t\.me|discord\.gg|chat\.whatsapp\.com)/\+?(?=[\w-]*\d|[\w-]*[a-z][A-Z])[\w-]{7,})"
 )
 """An invitation or a number without "https://" in front."""
 _PUBLIC_PATH = re.compile(
@@ -85,7 +92,7 @@ _CERTIFICATE = re.compile(
 )
 _UNIT = "(?:" + "|".join(UNITS) + ")"
 _CVV = re.compile(
-    rf"\b(?:cvv|cvc|codigo de seguranca)\b(?:\W+(?:e|eh|o|do cartao))*\W+(?P<value>\d{{3,4}}\b"
+    rf"\b(?:cvv|cvc|codigo de seguranca)\b(?:\W+(?:e|eh|o|d[oe] (?:meu |seu |teu )?cartao))*\W+(?P<value>\d{{3,4}}\b"
     rf"|{_UNIT}(?:\s+{_UNIT}){{2,3}}\b)"
 )
 _CVV_BEFORE = re.compile(r"(?<![\w.,-])(?P<value>\d{3,4})\s*,?\s+(?:e|eh)\s+o\s+(?:cvv|cvc|codigo de seguranca)\b")
@@ -97,6 +104,11 @@ def find_keys(source: ScannedText) -> Iterator[Finding]:
         yield Finding(Kind.KEY, match.start(), match.end(), match.group(), 1.0)
     for match in _WALLET.finditer(source.raw):
         yield Finding(Kind.KEY, match.start(), match.end(), match.group(), 0.9)
+    for match in _BASE58.finditer(source.raw):
+        if checks.is_base58check(match.group()):
+            yield Finding(Kind.KEY, match.start(), match.end(), match.group(), 0.95)
+    for match in _WITH_USER.finditer(source.raw) if ":" in source.raw else ():
+        yield Finding(Kind.PASSWORD, *match.span("value"), match["value"], 0.95)
     for match in _BASIC.finditer(source.folded):
         start, end = match.span("value")
         yield Finding(Kind.KEY, start, end, source.raw[start:end], 0.95)

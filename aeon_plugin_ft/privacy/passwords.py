@@ -11,18 +11,21 @@ from aeon_plugin_ft.privacy.passwords_said import find_said_passwords
 from aeon_plugin_ft.privacy.text import ScannedText, vocabulary
 
 _NAME = (
-    r"(?:senhas?|password|passwd|passphrase|pwd|pin|palavra[- ]passe|contras?[- ]?senha|pass(?=\s*[:=])|seed phrase"
+    r"(?:senhas?|password|passwd|passphrase|pwd|pin|puk|palavra[- ]passe"
+    r"|palavra (?:secreta|de seguranca)(?=\s+d[aeo]\s+(?:familia|casa|alarme|cofre|conta)|\s+que\s+(?:eu|a gente))"
+    r"|contras?[- ]?senha|pass(?=\s*[:=])|seed phrase"
     r"|frase (?:secreta|semente)"
     r"|codigo do (?:cofre|alarme|portao|celular|sms)"
     r"|codigo de (?:verificacao|confirmacao|acesso))"
 )
 _OF = (
     r"(?:\s+(?:nova|antiga|atual|mestra|mestre|padrao|certa|correta|secreta))?"
-    r"(?:\s+(?:d[aeo]s?|n[ao]|pr[ao]|para\s+[oa])\s+(?:meus?|minhas?|seus?|suas?|[ao]\s+)?\s*[\w\-./]+"
-    r"(?:\s+d[aeo]\s+\w+)?){0,2}"
+    r"(?:\s+(?:d[aeo]s?|n[ao]|pr[ao]|para\s+[oa])\s+(?:meus?|minhas?|seus?|suas?|[ao]\s+)?\s*(?![a-z]+[\d_])[\w\-./]+"
+    r"(?:\s+d[aeo]\s+\w+)?){0,2}(?:\s+(?:la|aqui|daqui|ali)(?:\s+(?:d[aeo]|em|n[ao])\s+\w+)?)?"
 )
 _IS = (
-    r"(?:\s+(?:q|que)\s+(?:eu\s+)?\w+\s+(?:e|eh)\s+|(?:\s+\w+)?[\"']?\s*(?:=|:|->)\s*)"
+    r"(?:\s+(?:q|que)\s+(?:eu\s+)?\w+(?:\s+(?:n[ao]s?|em|pr[ao]|d[aeo])\s+\w+)?\s+(?:e|eh)\s+"
+    r"|(?:\s+\w+)?[\"']?\s*(?:=(?!=)|:|->)\s*)"
     r"|\s+(?P<verb>e|eh|is|agora\s+e|virou|mudou\s+pr[ao])\s*:?\s+"
     r"|\s+(?P<past>sera|vai\s+ser|ficou|continua|era|foi)\s*:?\s+"
     r"|(?P<bare>\s+)(?=\S*\d)"
@@ -30,7 +33,7 @@ _IS = (
 _CHANGES = (
     r"(?:troqu(?:ei|e|ou)|mud(?:ei|e|ou|a)|troca|alter(?:ei|e|ou|a)|coloqu(?:ei|e)|coloca|bot(?:ei|a|e)|defin(?:i|e|a))"
 )
-_SAID = re.compile(rf"(?<!\w){_NAME}{_OF}(?:{_IS})(?P<value>[^\n]{{1,80}})")
+_SAID = re.compile(rf"(?:(?<!\w)|(?<=[a-z]_)(?=passw|pwd|senha)){_NAME}{_OF}(?:{_IS})(?P<value>[^\n]{{1,80}})")
 _CHANGED = re.compile(
     rf"{_CHANGES}\s+(?:a\s+|minha\s+|essa\s+|como\s+)*{_NAME}{_OF}\s+(?:pr[ao]|para|como|por)\s+(?P<value>[^\n]{{1,80}})"
 )
@@ -51,10 +54,15 @@ _MODEL = re.compile(
 _ANSWER_CHARS = 160
 """A longer answer says more than the password, and explains what its numbers are."""
 _CLAUSE_END = re.compile(
-    r"[,;!?\n\"”{}<>\]\\]|\.(?:\s|$)"
+    r"[,;\n\"”{}<>\]\\]|[!?](?![\w!?@#$%&*])|\.(?:\s|$)"
     r"|\s(?:e|mas|porque|pra|para|que|guarda|anota|lembra|nao|ta|ok|viu|beleza|por|salva|quando|so|depois|ai|aeon"
     r"|obrigado|valeu)(?=\s|$)"
 )
+_TICKET = re.compile(r"[a-z]{0,2}\d{1,4}")
+_QUEUE = re.compile(
+    r"\b(?:cham(?:ou|aram|a|ada)|pegu?(?:ei|a|ou)|retir(?:ei|a|ou)|fila|painel|guiche|senha d[ae] (?:fila|espera))\b"
+)
+"""A number in a queue is a "senha" too."""
 _CODE = re.compile(r"[\w.]+[\[(]")
 _CODE_WORDS = vocabulary(
     "bool int none null str string bytes value password input field text true false optional secret"
@@ -90,7 +98,7 @@ _ORDINARY = vocabulary(
 def find_passwords(source: ScannedText) -> Iterator[Finding]:
     """What is said to be a password; "minha senha é muito fraca" says none."""
     for pattern in (_SAID, _CHANGED, _WITH):
-        for match in pattern.finditer(source.folded):
+        for match in _each(pattern, source.folded):
             start = match.start("value")
             # The quotes are not part of it; the placeholder stands between them.
             while start < match.end("value") and source.raw[start] in _QUOTES:
@@ -102,6 +110,14 @@ def find_passwords(source: ScannedText) -> Iterator[Finding]:
                 yield Finding(Kind.PASSWORD, start, start + len(value), value, 0.92)
 
     yield from find_said_passwords(source)
+
+
+def _each(pattern: re.Pattern[str], folded: str) -> Iterator[re.Match[str]]:
+    """Every match, also one that begins within the value of the one before: "o pin é 0427 e o puk é 88213940"."""
+    match = pattern.search(folded)
+    while match:
+        yield match
+        match = pattern.search(folded, match.start("value"))
 
 
 def asks_for_password(text: str) -> bool:
@@ -145,6 +161,8 @@ def _is_ordinary_use(source: ScannedText, match: re.Match[str], folded: str) -> 
     if _joins(source, match) and not coded and first not in NUMBER_WORDS:
         return True
     if not coded and not _may_be_a_password(folded):
+        return True
+    if _TICKET.fullmatch(first) and _QUEUE.search(source.folded[max(0, match.start() - 40) : match.end()]):
         return True
     if _CODE.match(folded) or (match.group().startswith(("pass", "pwd", "senha:")) and _named_in_code(match, folded)):
         return True

@@ -31,6 +31,25 @@ _SPELLED = re.compile(
 _HOW_WRITTEN = re.compile(
     rf"\b{_NOUN}\b(?:\s+d[aeo]\s+[\w-]+){{0,2}}\s*(?::|(?:e|eh)\s)\s*(?P<value>(?:tudo|toda|com|sem|em)\s+[^,\n]{{3,30}},\s*[^\s,]{{3,40}})"
 )
+_SAID_BEHIND = re.compile(
+    rf"(?<![\w.,/:-])(?P<value>(?!(?:19|20)\d\d\b)\d{{4,8}}|{_CODE_WORD})\s*,\s+(?:(?:e|eh)\s+)?(?:essa\s+(?:e\s+)?)?(?:a\s+|essa\s+)?(?:minha\s+)?{_NOUN}"
+    r"\b(?=\s*(?:$|[,.!\n])|\s+(?:digo|ta|viu|anota|d[aeo]\s+(?:portao|wi-?fi|porta|predio|alarme|celular|banco|cofre|cartao|email|site|app))\b)"
+)
+"""'a do portão é 4471, a senha'."""
+_TYPED = re.compile(
+    r"\b(?:digit(?:a|e|o|ar|ei)|tecl(?:a|e|o|ar))\s+(?:o\s+|a\s+)?(?P<value>\d{4,8}|\d(?:\s\d){3,7})(?![\w.,]*\d)"
+    r"(?=[^\n?!]{0,60}\b(?:senha|codigo|porta|portao|predio|alarme|cofre|elevador|entra|abre)\b)"
+)
+_TYPED_AT = re.compile(
+    r"\b(?:senha|codigo|porta|portao|predio|alarme|cofre|elevador|entrar|abrir)\b[^\n?!]{0,40}?\b(?:digit(?:a|e|o|ar)|tecl(?:a|e|o|ar))\s+"
+    r"(?:o\s+|a\s+)?(?P<value>\d{4,8}|\d(?:\s\d){3,7})(?![\w.,]*\d)"
+)
+_OTHER_ONE = re.compile(
+    rf"\b{_NOUN}\b[^\n?!]{{0,60}}?\be\s+a\s+(?:nova|antiga|outra|atual|d[aeo]\s+\w+)\s+(?:e|eh|era|ficou|:)\s+(?P<value>{_CODE_WORD}|\d{{4,8}})"
+)
+_WITH_LOGIN = re.compile(rf"\b(?:login|user|usuario|username)\b[^\n?!]{{1,40}}?\bpass\s+(?P<value>{_CODE_WORD})")
+_WIFI_CODE = re.compile(r"\bwifi:(?:[a-z]:[^;\n]*;)*?p:(?P<value>[^;\n]{4,63})(?=;|$)")
+"""What the picture of a network holds (the format of ZXing, "MECARD")."""
 _CLOSING = re.compile(r"(?<![\w.,/:])(?P<value>\d{4,8})\s*,?\s+(?:e|eh)\s+o\s+pin\b")
 _ONE_TIME = re.compile(
     r"\b(?:(?:seu|meu|teu|o)\s+)?codigo\b(?!\s+(?:postal|civil|penal|de\s+(?:barras|area|defesa|conduta|etica|transito)|d[aeo]\s+"
@@ -47,17 +66,25 @@ _TURNS = re.compile(
     r"\b(?:cofre|cadeado|segredo)\b[^\n?!]{0,12}?(?P<value>(?:(?:direita|esquerda)\W+\d{1,3}[\s,]*(?:e\s+)?){2,6})"
 )
 """A combination lock."""
+_COMBINATION = re.compile(
+    r"\b(?:combinacao|segredo)\s+d[aeo]\s+(?:cofre|cadeado|mala|armario)\b(?:\s+d[aeo]\s+\w+)?\s*(?::|e|eh)\s+"
+    r"(?P<value>\d{1,3}(?:[\s,-]+(?:(?:direita|esquerda)[\s,]*)?(?:e\s+)?\d{1,3}){1,5}(?:[\s,]+(?:direita|esquerda))?)(?!\w)"
+)
 _WIFI = re.compile(rf"\bwi-?fi\b\s*:?\s*[^/\n]{{1,30}}/\s*(?P<value>{_CODE_WORD})")
 _WORDS_OF = r"[a-z]{3,10}(?:[ ,]+[a-z]{3,10}){11,23}"
 _WALLET_WORDS = re.compile(
-    r"\b(?:seed(?:\s+phrase)?|frase\s+(?:semente|secreta|de\s+recuperacao|mnemonica)"
+    r"\b(?:seed(?:\s+phrase)?(?:\s+d[aeo]\s+\w+)?|frase\s+(?:semente|secreta|de\s+recuperacao|mnemonica)"
     rf"|(?:doze|12|vinte e quatro|24)\s+palavras(?:\s+d[aeo]\s+\w+)?)"
     rf"\s*(?::|(?:e|eh|sao)(?::|\s))\s*(?P<value>{_WORDS_OF})\b"
 )
 _FORMS = (
     (("senha", "password", "pin", "passe"), (_BEFORE_NAME, _AS_PASSWORD, _POINTED, _SPELLED, _HOW_WRITTEN, _CLOSING)),
+    (("senha", "password", "pin", "passe"), (_SAID_BEHIND, _OTHER_ONE)),
+    (("digit", "tecl"), (_TYPED, _TYPED_AT)),
+    (("pass ",), (_WITH_LOGIN,)),
+    (("wifi:",), (_WIFI_CODE,)),
     (("codigo", "token", "segredo"), (_ONE_TIME, _CODE_BEFORE, _NAMED_CODE)),
-    (("cofre", "cadeado", "segredo"), (_TURNS,)),
+    (("cofre", "cadeado", "segredo", "combinacao"), (_TURNS, _COMBINATION)),
     (("wifi", "wi-fi"), (_WIFI,)),
     (("seed", "frase", "palavras"), (_WALLET_WORDS,)),
 )

@@ -90,9 +90,18 @@ _VERSION = re.compile(r"(?:versao|version|release|firmware|driver|build|atualiz\
 _BLOCK = re.compile(
     r"\bbloco\s+\w{1,4}\s*,?\s*(?:apto?|apartamento)\s+\d{1,4}(?:\s*,?\s*(?:d|n)o\s+"
     r"(?:edificio|condominio|residencial|predio)(?:\s+[\w']+){1,3})?"
-    r"|\b(?:sq[ns]|shi[ns]|cl[ns]|qn[a-z]|quadra)\s*\d{1,4}\s*,?\s*(?:(?:bloco|conjunto|lote|casa|apto?|apartamento)\s+\w{1,4}[\s,]*)+"
+    r"|\b(?:sq[ns]|shi[ns]|cl[ns]|qn[a-z]|q[ieslrmc]|cnb|quadra)\s*\d{1,4}\s*,?\s*(?:(?:bloco|conjunto|lote|casa|apto?|apartamento)\s+\w{1,4}[\s,]*)+"
     r"|\b(?:apto?|apartamento)\s+\d{1,4}\s*,?\s*(?:(?:bloco|torre)\s+\w{1,4}\s*,?\s*)?(?:d|n)o\s+"
     r"(?:edificio|condominio|residencial|predio)(?:\s+[\w']+){1,3}"
+)
+_ROAD = re.compile(
+    r"\b(?:estrada|est\.|rodovia|rod\.?)\s+(?:[a-z]{2}-?\s?\d{3}\s*,\s*(?:km\s*)?\d{1,5}(?!\d)"
+    r"|[\w'.]+(?:\s+[\w'.]+){0,5}\s*,\s*km\s*\d{1,4}(?:[.,]\d)?)"
+    r"(?P<house>\s*,\s*(?:n[ºo°]?\.?\s*)?(?:casa|lote|chacara|sitio|fundos)\s*\w{0,5})?"
+)
+"""A house at a road, by its kilometre or its number; what else happens there is news about traffic."""
+_AT_HOME = re.compile(
+    r"\b(?:mor[oa]|moramos|resid\w+|endereco|(?:minha|nossa) casa|entreg\w+|mand\w+ (?:pra|para|na|no)|meu sitio)\b"
 )
 
 
@@ -101,6 +110,10 @@ def find_addresses(source: ScannedText) -> Iterator[Finding]:
     for match in _ADDRESS.finditer(source.folded):
         if _is_address(source, match):
             yield Finding(Kind.ADDRESS, match.start(), match.end(), _squeeze(match.group()), 0.8)
+    for match in _ROAD.finditer(source.folded):
+        lives = match["house"] or _AT_HOME.search(source.before(match.start()))
+        if lives and not _COUNTED.match(source.folded, match.end()):
+            yield Finding(Kind.ADDRESS, match.start(), match.end(), _squeeze(match.group()), 0.85)
     for match in _LIVES_AT.finditer(source.folded):
         yield Finding(Kind.ADDRESS, *match.span("place"), _squeeze(match["place"]), 0.7)
     for match in _BLOCK.finditer(source.folded):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from aeon_plugin_ft.privacy import contact, keys, numbers, passwords, places, speech
+from aeon_plugin_ft.privacy import contact, keys, named_codes, numbers, passwords, places, speech
 from aeon_plugin_ft.privacy.model import Finding
 from aeon_plugin_ft.privacy.signals import Signal
 from aeon_plugin_ft.privacy.text import ScannedText
@@ -13,6 +13,7 @@ RECOGNISERS: tuple[tuple[Callable[[ScannedText], Iterator[Finding]], int], ...] 
     (keys.find_keys, Signal.KEY | Signal.LONG),
     (keys.find_links, Signal.LINK),
     (keys.find_codes, Signal.DIGITS | Signal.FEW_DIGITS | Signal.LONG | Signal.PASSWORD | Signal.ACCOUNT),
+    (named_codes.find_named_codes, Signal.DIGITS | Signal.FEW_DIGITS | Signal.PASSWORD | Signal.ACCOUNT),
     (contact.find_emails, Signal.AT),
     (passwords.find_passwords, Signal.PASSWORD),
     (numbers.find_numbers, Signal.DIGITS),

@@ -56,14 +56,17 @@ _LISTED = re.compile(rb"\d[,;.]\s")
 _SIGNS_SAID = _set("traco hifen ponto barra tracinho digito")
 _PASSWORDS = _set(
     "senha senhas password passwd passphrase pwd pass pin passe contrasenha contra-senha contra codigo cvv cvc frase"
-    " seed palavra-passe palavras segredo token wifi cofre cadeado contrassenha"
+    " seed palavra-passe palavras palavra segredo token wifi cofre cadeado contrassenha"
+    " puk combinacao codigos digita digite"
 )
 _KEYS = _set(
-    "token key keys chave chaves secret bearer basic apikey api-key api_key api begin private serial access_token"
+    "token key keys chave chaves secret bearer basic apikey api-key api_key api begin private privada serial"
+    " access_token recuperacao"
 )
 _STREETS = _set(
     "rua ruas r avenida av travessa tv alameda al rodovia rod estrada praca largo viela beco servidao"
-    " ladeira quadra sqn sqs shis shin condominio edificio residencial moro mora moramos resido reside"
+    " ladeira quadra qi ql qs qr qm qc cnb sqn sqs shis shin"
+    " condominio edificio residencial moro mora moramos resido reside"
 )
 _CARS = _set("placa placas")
 _WORD_SETS = (
@@ -91,6 +94,10 @@ def signals(text: str) -> int:
         seen |= Signal.AT
     if b"://" in raw or b".me/" in raw or b".gg/" in raw or b"whatsapp.com/" in raw:
         seen |= Signal.LINK
+    if b"_passw" in raw or b"_pwd" in raw or b"_senha" in raw:
+        seen |= Signal.PASSWORD
+    if b"_secret" in raw:
+        seen |= Signal.KEY
     words = raw.translate(_WORDS_ONLY).split()
     # One test for all lists: ordinary talk has none of their words.
     if not _ANY_WORD.isdisjoint(words):

@@ -14,6 +14,7 @@ from typing import Protocol
 from aeon_plugin_ft.causes import Doing, PauseCause
 from aeon_plugin_ft.errors import AeonFtError, LeaseHeldError, RunStoppedError
 from aeon_plugin_ft.training.model import Progress
+from aeon_plugin_ft.training.staying import OF_THIS_MACHINE
 
 log = logging.getLogger("aeon_ft.schedule")
 
@@ -59,8 +60,9 @@ class Background:
     def pause(self, cause: PauseCause) -> None:
         """Ask the loop to stop; what it has done is kept. Nothing happens when none runs, or when it was asked
         before."""
-        # The first cause stays: "the owner is back" must not become "the battery" while the loop is still leaving.
-        if self.busy and self._cause is None:
+        # The first cause stays: "the owner is back" must not become "the battery" while the loop is still leaving. But
+        # a training elsewhere does not leave because this machine is needed, and must still hear of what comes next.
+        if self.busy and (self._cause is None or (self._cause in OF_THIS_MACHINE and cause not in OF_THIS_MACHINE)):
             self._cause = cause
 
     def interrupt(self) -> PauseCause | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from aeon_plugin_ft.causes import Cause, HoldCause
 from aeon_plugin_ft.settings import ScheduleSection
+from aeon_plugin_ft.training.places.where import PlaceState
 
 MINUTE = 60.0
 HOUR = 3600.0
@@ -26,7 +27,7 @@ class Observed:
     supervises and may pause, `ordered` when the owner asked for that one. `hold` is what holds training back
     beside the world (a failure, the owner's word), None when nothing does, and `held` the same for people;
     `unfinished` is the run that can go on by itself. `unlearns`: the model in use has learnt something that was
-    forgotten since."""
+    forgotten since. `place`: where it would train."""
 
     now: datetime
     new_turns: int
@@ -44,6 +45,7 @@ class Observed:
     unfinished: str | None = None
     hold: HoldCause | None = None
     unlearns: bool = False
+    place: PlaceState = PlaceState.HERE
 
     def to_json(self) -> dict[str, Any]:
         """For the store; `from_json` reads it back."""
@@ -56,7 +58,8 @@ class Observed:
         values = {key: value for key, value in raw.items() if key in names}
         # A record of before causes were kept has the sentence only.
         hold = raw.get("hold") or (HoldCause.UNKNOWN if raw.get("held") else None)
-        made = {"now": datetime.fromisoformat(raw["now"]), "hold": None if hold is None else HoldCause(hold)}
+        made = {"now": datetime.fromisoformat(raw["now"]), "hold": None if hold is None else HoldCause(hold),
+                "place": PlaceState(raw.get("place", PlaceState.HERE.value))}  # fmt: skip
         return cls(**{**values, **made})
 
 
@@ -71,6 +74,8 @@ class ConditionName(Cause):
     OWNER_AWAY = "owner away"
     MAINS_POWER = "mains power"
     MACHINE_FREE = "machine free"
+    PLACE_FREE = "place free"
+    """The place of [train] where, if that is not here."""
     DISK = "disk"
     MEMORY = "memory"
 
@@ -131,11 +136,28 @@ def _worth_it(settings: ScheduleSection, seen: Observed) -> tuple[Condition, ...
 
 
 def _undisturbed(settings: ScheduleSection, seen: Observed) -> tuple[Condition, ...]:
+    if seen.place in {PlaceState.FREE, PlaceState.WAITED}:
+        free = seen.place is PlaceState.FREE
+        detail = "nobody uses the place of [train] where" if free else "the place of [train] where is in use or off"
+        return Condition(ConditionName.PLACE_FREE, free, detail), _disk(seen)
+    here = _undisturbed_here(settings, seen)
+    if seen.place is PlaceState.HERE:
+        return here
+    quiet = in_quiet_hours(settings.quiet_hours, seen.now.time())
+    detail = "the place of [train] where is in use or off; here in quiet hours only"
+    return (*here, Condition(ConditionName.PLACE_FREE, quiet, detail))
+
+
+def _disk(seen: Observed) -> Condition:
+    return Condition(ConditionName.DISK, seen.free_disk >= NEEDED_BYTES, f"{seen.free_disk / 1e9:.1f} GB free")
+
+
+def _undisturbed_here(settings: ScheduleSection, seen: Observed) -> tuple[Condition, ...]:
     return (
         _owner_away(settings, seen),
         Condition(ConditionName.MAINS_POWER, seen.on_mains or settings.on_battery, "not on battery"),
         _machine_free(settings, seen),
-        Condition(ConditionName.DISK, seen.free_disk >= NEEDED_BYTES, f"{seen.free_disk / 1e9:.1f} GB free"),
+        _disk(seen),
         Condition(ConditionName.MEMORY, seen.free_memory >= NEEDED_BYTES, f"{seen.free_memory / 1e9:.1f} GB free"),
     )
 

@@ -16,6 +16,7 @@ from aeon_plugin_ft.settings import ScheduleSection
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.training.lease import learner
 from aeon_plugin_ft.training.model import RunState
+from aeon_plugin_ft.training.places.where import PlaceState
 from aeon_plugin_ft.training.runs import LEASE, UNJUDGED, reap_runs, teaching_turns
 from aeon_plugin_ft.training.table import RunRow, latest_run, list_runs, set_state, set_turns
 from aeon_plugin_ft.turns.index import count_turns
@@ -83,17 +84,19 @@ class ScheduleObserver:
         training: OwnTraining = NO_TRAINING,
         restraint: Restraint = UNRESTRAINED,
         machine: Machine | None = None,
+        place: Callable[[bool], PlaceState] = lambda due: PlaceState.HERE,
     ) -> None:
         self.data, self.store, self.settings = data, store, settings
         self._training, self._restraint = training, restraint
         self.machine = machine or ThisMachine()
+        self._place = place
         self._counted = 0
         self._registry = Registry(data, store)
 
     def observe(self) -> Observed:
         """Everything that counts, now."""
         now, last, ours = self.store.clock(), self.last_run(), self._training.busy
-        hold = self._restraint.hold()
+        hold, unfinished = self._restraint.hold(), self.unfinished()
         if not ours:  # while one trains, it is looked at every second, and nothing hangs on the count
             self._counted = self.new_turns()
         return Observed(
@@ -111,10 +114,18 @@ class ScheduleObserver:
             ours=ours,
             ordered=ours and self._training.ordered,
             held="" if hold is None else hold.detail,
-            unfinished=self.unfinished(),
+            unfinished=unfinished,
             hold=None if hold is None else hold.cause,
             unlearns=not ours and self.unlearns(),
+            place=self._place_of(unfinished, trained_before=last is not None),
         )
+
+    def _place_of(self, unfinished: str | None, *, trained_before: bool) -> PlaceState:
+        """Where what comes next would be: a training where the settings say, the judging of one always here."""
+        if unfinished is not None and unfinished == self.store.fact(UNJUDGED):
+            return PlaceState.HERE
+        enough = self._counted >= turns_needed(self.settings(), trained_before)
+        return self._place(unfinished is not None or enough)
 
     def decide(self) -> Decision:
         """Observe and decide on a new training; nothing is started."""

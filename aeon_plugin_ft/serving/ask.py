@@ -61,6 +61,8 @@ def _request(route: Route, messages: Sequence[Message], max_tokens: int) -> tupl
     if route.provider == "ollama":
         options = {"temperature": 0, "num_predict": max_tokens}
         body = {"model": route.model, "messages": talk, "stream": False, "options": options}
+        # As the host's provider asks: a version was trained to reply at once.
+        body |= {"think": False} if route.at_once else {}
         return route.base_url or "http://127.0.0.1:11434", "/api/chat", None, body
     body = {"model": route.model, "messages": talk, "max_tokens": max_tokens, "temperature": 0}
     if route.provider == "groq":

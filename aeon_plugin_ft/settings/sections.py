@@ -7,10 +7,15 @@ for the effect in the part that uses it.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Annotated, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+ADDRESS = r"(ssh://\w[\w.-]*@\w[\w.-]*(:\d{1,5})?(/[\w./\\: -]+)?|ray://\w[\w.-]*:\d{1,5}(/[\w./\\: -]+)?)"
+"""A place besides this machine. No user and no host begins with a dash, which ssh would take for an option."""
+NAMED_PLACE = rf"^\w[\w .'-]* = {ADDRESS}$"
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -120,9 +125,10 @@ class BaseSection(Section):
     """The model that the training starts from."""
 
     model: str = Field(
-        "smollm2-135m-instruct",
-        description="Built-in name, Hugging Face id, local folder or GGUF file, or an Ollama tag (ollama:llama3.2:3b);"
-        " auto: the Ollama model that answers you. `aeon-ft models advise` says what this computer can train.",
+        "auto",
+        description="auto: the Ollama model that answers you, where this computer can train it. Or an Ollama tag"
+        " (ollama:llama3.2:3b), a Hugging Face id, a local folder or GGUF file, or a built-in name, for trying out."
+        " `aeon-ft models advise` says what this computer can train.",
     )
     similar_turns: int = Field(
         0,
@@ -136,6 +142,21 @@ class BaseSection(Section):
 class TrainSection(Section):
     """The LoRA recipe. 0 or "auto": chosen from the model and the amount of data."""
 
+    places: tuple[Annotated[str, Field(pattern=NAMED_PLACE)], ...] = Field(
+        (),
+        description='Your names for other machines: ["PC da sala = ssh://ana@192.168.0.7"]; also for `where`.',
+    )
+    where: str = Field(
+        "here",
+        description='Where it trains: "here", "ssh://USER@HOST", "ray://HOST:PORT" (the port of Ray\'s dashboard), or a'
+        " name of `places`. The Python over there may follow: ssh://USER@HOST/home/USER/venv/bin/python. Nothing goes"
+        " there before you have said so (`aeon-ft places allow`).",
+    )
+    otherwise: Literal["wait", "here", "quiet"] = Field(
+        "wait",
+        description='When that place is in use or cannot be reached: "wait" for it, train "here", or here in "quiet"'
+        " hours only ([schedule] quiet_hours).",
+    )
     rank: int = Field(16, ge=1, le=256, description="LoRA rank r.")
     alpha: int = Field(16, ge=1, le=1024, description="LoRA alpha; the update is scaled by alpha / rank.")
     rslora: bool = Field(False, description="true: scale by alpha / sqrt(rank), which keeps high ranks learning.")
@@ -195,6 +216,32 @@ class TrainSection(Section):
         description="Where the trainer's numbers also go, in the run's folder; the package must be installed. The"
         " plugin's own report needs neither.",
     )
+
+    @field_validator("where")
+    @classmethod
+    def _a_place(cls, value: str, info: ValidationInfo) -> str:
+        named = _by_name(info.data.get("places", ()))
+        if value != "here" and re.fullmatch(ADDRESS, value) is None and _folded(value) not in named:
+            raise ValueError('it is neither "here", ssh://USER@HOST, ray://HOST:PORT nor a name of [train] places')
+        return value
+
+    @property
+    def place(self) -> str:
+        """`where` without names: "here", or an address."""
+        return _by_name(self.places).get(_folded(self.where), self.where)
+
+    @property
+    def place_names(self) -> tuple[str, ...]:
+        """The names that `places` gives, as they are written."""
+        return tuple(one.partition(" = ")[0] for one in self.places)
+
+
+def _by_name(places: Iterable[str]) -> dict[str, str]:
+    return {_folded(name): address for name, _, address in (one.partition(" = ") for one in places)}
+
+
+def _folded(name: str) -> str:
+    return " ".join(name.casefold().split())
 
 
 class ScheduleSection(Section):
@@ -330,9 +377,9 @@ class VoiceSection(Section):
     """Spoken commands and announcements."""
 
     enabled: bool = Field(True, description="false: no spoken commands.")
-    announce: tuple[Literal["started", "finished", "swapped", "refused", "rolled_back", "attention"], ...] = Field(
-        ("finished", "swapped", "rolled_back", "attention"), description="What is said aloud."
-    )
+    announce: tuple[
+        Literal["started", "finished", "swapped", "refused", "rolled_back", "attention", "corrected"], ...
+    ] = Field(("finished", "swapped", "rolled_back", "attention", "corrected"), description="What is said aloud.")
 
 
 class Settings(Section):

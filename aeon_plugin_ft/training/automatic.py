@@ -18,7 +18,10 @@ LOOKED_AT = 200
 OLLAMA = "ollama:"
 BaseOf = Callable[[str], str]
 """[base] model of a version, by the version's name. Raises RegistryError where there is none of that name."""
-_TODO = "`aeon-ft models advise` says which bases this machine can train; set [base] model to one of them"
+_TODO = (
+    "`aeon-ft models advise` says which bases this machine can train; set [base] model to one of them, or to"
+    " smollm2-135m-instruct, which is too small for more than trying out"
+)
 
 
 def automatic_base(index: TurnIndex, url: str, base_of: BaseOf) -> str:

@@ -13,26 +13,38 @@ from aeon_plugin_ft.events import EventBus
 from aeon_plugin_ft.processes.awake import awake_seconds
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.training.model import Progress, Run, RunState
+from aeon_plugin_ft.training.places.where import HERE
 from aeon_plugin_ft.training.runs import resume_run
 from aeon_plugin_ft.training.supervise import Worker, start_worker
 from aeon_plugin_ft.training.table import get_run
 
 OnProgress = Callable[[Progress], None]
 POLL_SECONDS = 0.2
+OF_THIS_MACHINE = frozenset(
+    {PauseCause.OWNER_BACK, PauseCause.NO_MAINS, PauseCause.MACHINE_BUSY, PauseCause.LOW_MEMORY}
+)
+"""What is no reason to pause a run that trains elsewhere."""
 RESTARTS = 2
 """How often a run that hangs is begun again before it is left."""
 _LEAVE_SECONDS = 10.0
 
 
 def stay_with(
-    run: Run, data: DataFolder, store: Store, events: EventBus, interrupt: Interrupt, on_progress: OnProgress | None
+    run: Run,
+    data: DataFolder,
+    store: Store,
+    events: EventBus,
+    interrupt: Interrupt,
+    on_progress: OnProgress | None,
+    where: str = HERE,
 ) -> Run:
-    """Start the worker of a run and stay with it; on Ctrl-C it is asked to save and leave.
+    """Start the worker of a run, here or where [train] where says, and stay with it; on Ctrl-C it is asked to save and
+    leave.
 
     Raises RunStoppedError when it was left in the middle, TrainingError when it failed or could not begin.
     """
     started, restarts = awake_seconds(), 0
-    worker = start_worker(run, store)
+    worker = start_worker(run, store, where)
     try:
         while worker.alive:
             _look(worker, interrupt, on_progress)
@@ -40,7 +52,7 @@ def stay_with(
                 worker.kill(hung=True)
                 if restarts < RESTARTS:
                     _tell_interrupted(store, events, run)
-                    worker, restarts = start_worker(resume_run(run.id, data, store), store), restarts + 1
+                    worker, restarts = start_worker(resume_run(run.id, data, store), store, where), restarts + 1
             time.sleep(POLL_SECONDS)
     # KeyboardInterrupt above all: the worker is in a session of its own and does not hear the Ctrl-C.
     except BaseException:
@@ -49,6 +61,18 @@ def stay_with(
         raise
     _report_end(store, events, run, worker.wait(_LEAVE_SECONDS), awake_seconds() - started)
     return run
+
+
+def interrupt_for(where: str, interrupt: Interrupt) -> Interrupt:
+    """Why to leave a run that trains there: that the owner needs this machine is no reason elsewhere."""
+    if where == HERE:
+        return interrupt
+
+    def away() -> PauseCause | None:
+        cause = interrupt()
+        return None if cause in OF_THIS_MACHINE else cause
+
+    return away
 
 
 def _look(worker: Worker, interrupt: Interrupt, on_progress: OnProgress | None) -> None:

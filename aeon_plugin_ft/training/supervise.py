@@ -21,6 +21,8 @@ from aeon_plugin_ft.store.files import write_whole
 from aeon_plugin_ft.training.lease import take_lease
 from aeon_plugin_ft.training.memory import oom_kills
 from aeon_plugin_ft.training.model import Exit, Progress, Run, RunState
+from aeon_plugin_ft.training.places.consent import require_allowed
+from aeon_plugin_ft.training.places.where import HERE, parse_where
 from aeon_plugin_ft.training.progress import last_progress
 from aeon_plugin_ft.training.runs import LEASE, WORKER_FILE, RunConfig, note_worker, record_end
 from aeon_plugin_ft.training.table import begin_attempt
@@ -129,22 +131,22 @@ def ask_to_leave(run: Run, cause: PauseCause) -> None:
     write_whole(run.folder / PAUSE_FILE, cause.value)
 
 
-def start_worker(run: Run, store: Store) -> Worker:
-    """Start the training process of a run; raise LeaseHeldError while another one trains.
+def start_worker(run: Run, store: Store, where: str = HERE) -> Worker:
+    """Start the training process of a run, or what takes it to another place ([train] where); raise LeaseHeldError
+    while another one trains, NoConsentError for a place that the owner has not allowed.
 
     It holds the lease by a heartbeat of its own, and leaves when this process ends: its stdin is a pipe
     that nobody else holds.
     """
     config = RunConfig.read(run.folder)
+    require_allowed(store, parse_where(where))
     # Before anything of the run is touched: the files below belong to the worker that holds the lease.
     take_lease(store, run.id)
     for old in (run.outcome_file, run.folder / PAUSE_FILE, run.folder / WORKER_FILE):
         old.unlink(missing_ok=True)
     try:
         with open(run.folder / "worker.log", "ab", opener=private.opener) as log:
-            process = spawn(
-                ["-m", "aeon_plugin_ft.training.worker", str(run.folder), "--supervised"], config.recipe.threads, log
-            )
+            process = spawn(_command(run, where), config.recipe.threads, log)
     except InstallError:
         store.release_lease(LEASE, run.id)
         raise
@@ -154,6 +156,13 @@ def start_worker(run: Run, store: Store) -> Worker:
     note_worker(run.folder, process.pid, first=True)
     begin_attempt(store, run.id)
     return Worker(run, store, process)
+
+
+def _command(run: Run, where: str) -> list[str]:
+    folder, supervised = str(run.folder), "--supervised"
+    if where == HERE:
+        return ["-m", "aeon_plugin_ft.training.worker", folder, supervised]
+    return ["-m", "aeon_plugin_ft.training.places.courier", folder, supervised, f"--where={where}"]
 
 
 def spawn(arguments: list[str], threads: int, log: IO[bytes]) -> subprocess.Popen[bytes]:

@@ -9,12 +9,13 @@ TURNS_KEY = "schedule.every_turns"
 AUTOMATIC_KEY = "schedule.enabled"
 ANNOUNCE_KEY = "voice.announce"
 KEEP_KEY = "serve.keep_versions"
+WHERE_KEY = "train.where"
 
-KEYS = (HOURS_KEY, TURNS_KEY, AUTOMATIC_KEY, ANNOUNCE_KEY, KEEP_KEY)
+KEYS = (HOURS_KEY, TURNS_KEY, AUTOMATIC_KEY, ANNOUNCE_KEY, KEEP_KEY, WHERE_KEY)
 
 DAWN = "00:00-06:00"
 NIGHT = "22:00-06:00"
-ALL_NEWS = ("started", "finished", "swapped", "refused", "rolled_back", "attention")
+ALL_NEWS = ("started", "finished", "swapped", "refused", "rolled_back", "attention", "corrected")
 
 
 def change(topic: str, words: Sequence[str], numbers: Sequence[int]) -> tuple[str, object] | None:
@@ -26,6 +27,7 @@ def change(topic: str, words: Sequence[str], numbers: Sequence[int]) -> tuple[st
         "alone_on": (AUTOMATIC_KEY, True),
         "announce_off": (ANNOUNCE_KEY, ()),
         "announce_on": (ANNOUNCE_KEY, ALL_NEWS),
+        "home": (WHERE_KEY, "here"),
     }
     if topic in fixed:
         return fixed[topic]

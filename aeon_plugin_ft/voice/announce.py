@@ -16,6 +16,7 @@ from typing import Protocol
 
 from aeon_plugin_ft import events
 from aeon_plugin_ft.causes import NotTrained, Place, Refusal, Trouble
+from aeon_plugin_ft.privacy.text import PLACEHOLDER
 from aeon_plugin_ft.voice import sayable
 from aeon_plugin_ft.voice.catalogue import Catalogue
 from aeon_plugin_ft.voice.control import BASE, TRAINED
@@ -35,6 +36,7 @@ STALE_S = {
     "refused": 6 * 3600.0,
     "rolled_back": 12 * 3600.0,
     "attention": 24 * 3600.0,
+    "corrected": 120.0,
 }
 """How long each kind stays worth telling, in seconds. The keys are those of [voice] announce."""
 
@@ -42,13 +44,14 @@ STALE_S = {
 @dataclass(frozen=True, slots=True)
 class News:
     """`kinds` are the entries of [voice] announce of which one must be wanted; `due` is monotonic, in seconds.
-    `version` is the model that news of a swap is about."""
+    `version` is the model that news of a swap is about, `turn` the one whose reply was corrected."""
 
     kinds: tuple[str, ...]
     entry: str
     slots: dict[str, str]
     due: float
     version: str = ""
+    turn: str = ""
 
 
 class Audience(Protocol):
@@ -73,18 +76,22 @@ class Audience(Protocol):
 class Announcer:
     """Speaks events through the host's voice.
 
-    Subscribe `on_event` to the event bus, then `start()`; `stop()` ends the thread.
+    Subscribe `on_event` to the event bus, then `start()`; `stop()` ends the thread. `corrected` gives what is held
+    to be right in place of a turn's reply, None once nothing is: it is asked when it is about to be said, so that
+    nobody hears again what was forgotten meanwhile.
     """
 
     def __init__(
         self,
         audience: Audience,
         *,
+        corrected: Callable[[str], str | None] = lambda _: None,
         catalogue: Catalogue | None = None,
         clock: Callable[[], float] = time.monotonic,
         hush_s: float = HUSH_S,
     ) -> None:
         self._audience = audience
+        self._corrected = corrected
         self._catalogue = catalogue or Catalogue()
         self._clock = clock
         self._hush_s = hush_s
@@ -106,7 +113,8 @@ class Announcer:
         if not set(kinds) & set(self._audience.kinds_to_announce()):
             return
         version = event.version if isinstance(event, events.ModelSwapped | events.RolledBack) else ""
-        news = News(kinds, entry, slots, self._clock() + max(STALE_S[kind] for kind in kinds), version)
+        turn = event.turn if isinstance(event, events.ReplyCorrected) else ""
+        news = News(kinds, entry, slots, self._clock() + max(STALE_S[kind] for kind in kinds), version, turn)
         with self._lock:
             # The owner has just heard it as the answer to their own command.
             if _same_model(self._told[0], version) and self._clock() < self._told[1]:
@@ -151,11 +159,25 @@ class Announcer:
             self._queue = fresh[1:]
         if not fresh:
             return None
-        sentence = self._catalogue.say(fresh[0].entry, **fresh[0].slots)
+        sentence = self._sentence(fresh[0])
+        if sentence is None:
+            return None
         self._audience.say(sentence)
         # Its own sentence counts as well: the next one keeps the same distance.
         self._busy_at = self._clock()
         return sentence
+
+    def _sentence(self, news: News) -> str | None:
+        """None where there is nothing left to tell."""
+        if not news.turn:
+            return self._catalogue.say(news.entry, **news.slots)
+        right = self._corrected(news.turn)
+        if right is None:
+            return None
+        spoken = None if PLACEHOLDER.search(right) else sayable.spoken(right)
+        if spoken is None:
+            return self._catalogue.say("feedback.corrected_long")
+        return self._catalogue.say(news.entry, text=spoken)
 
     def _may_speak(self) -> bool:
         now = self._clock()
@@ -219,6 +241,8 @@ def describe(event: events.Event) -> Description | None:
         return ("attention", "swapped"), "news.swap_failed", {"model": sayable.version(event.version)}
     if isinstance(event, events.RolledBack):
         return ("rolled_back",), "news.rolled_back", {"model": sayable.version(event.version)}
+    if isinstance(event, events.ReplyCorrected):
+        return ("corrected",), "feedback.corrected", {}
     if isinstance(event, events.LoggingFailed):
         return ("attention",), "news.logging_failed", {}
     if isinstance(event, events.StoreRebuilt):

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from aeon_plugin_ft.errors import AeonFtError
 from aeon_plugin_ft.voice.catalogue import Catalogue
-from aeon_plugin_ft.voice.control import Control, Forgotten
+from aeon_plugin_ft.voice.control import Control, Forgotten, Reason
 from aeon_plugin_ft.voice.grammar import grammar
 from aeon_plugin_ft.voice.intents import Intent, Name
 from aeon_plugin_ft.voice.matcher import match
@@ -45,6 +45,7 @@ LANES = {
     Name.FORGET_FACT: "forgetting",
     Name.CORRECT_FACT: "facts",
     Name.SETTING: "settings",
+    Name.PLACE: "settings",
 }
 """Changes of which one of a kind is done at a time. All others are taken whatever is at work: what changes nothing;
 what the owner thinks of a reply; the private mode; and what ends something, a training or a swap that is under way (the
@@ -138,6 +139,8 @@ class Commands:
             return answer(self._control, self._replies, intent)
         if intent.name is Name.SETTING:
             return self._ask(self._replies.ask_setting(intent), lambda: self._change(intent), intent.name)
+        if intent.name is Name.PLACE:
+            return self._place(intent)
         planned = self._plan(intent)
         question = self._replies.ask_forget(planned, intent.name)
         # Nothing to forget, so nothing to ask.
@@ -163,6 +166,19 @@ class Commands:
     def _change(self, intent: Intent) -> str:
         outcome = self._control.change_setting(intent.key, intent.value)
         return self._replies.outcome(outcome, "setting.done", "setting.refused")
+
+    def _place(self, intent: Intent) -> str:
+        wish = self._control.place(intent.text)
+        # `understands` has found it a moment ago: the settings may have been edited since.
+        if wish is None:
+            return self._catalogue.say("setting.refused", reason=self._replies.reason(Reason.BAD_VALUE))
+        if not wish.allowed:
+            return self._catalogue.say("place.not_allowed", place=wish.name)
+
+        def act() -> str:
+            return self._replies.outcome(self._control.train_at(wish), "setting.done", "setting.refused")
+
+        return self._ask(self._replies.ask_place(wish), act, intent.name)
 
     def _run(self, work: Callable[[], str], lane: str | None) -> str:
         """Do it in a thread of its own and wait for the budget; a late outcome is spoken when it is there."""

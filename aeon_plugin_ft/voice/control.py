@@ -14,6 +14,7 @@ from typing import Protocol
 
 from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.voice.intents import Intent
+from aeon_plugin_ft.voice.places import PlaceWish
 
 BASE = "base"
 """The base model, as a version name."""
@@ -196,6 +197,8 @@ class Waiting(str, Enum):
     COOLDOWN = "cooldown"
     BUSY = "busy"
     """Other programs use the machine."""
+    PLACE = "place"
+    """The other machine that trains is in use or off."""
     ROOM = "room"
     """Disk or memory."""
     HELD = "held"
@@ -330,6 +333,12 @@ class Control(Protocol):
 
     def next_training(self) -> NextTraining:
         """What the next training waits for."""
+
+    def place(self, text: str) -> PlaceWish | None:
+        """The place of the owner's that a sentence names, and what it says of it; None where there is none."""
+
+    def train_at(self, wish: PlaceWish) -> CommandResult:
+        """Let trainings go to that place from now on; BAD_VALUE when the settings refuse it."""
 
     def open_panel(self) -> CommandResult:
         """Open the owner's page in their browser."""

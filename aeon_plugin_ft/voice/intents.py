@@ -34,6 +34,7 @@ class Name(str, Enum):
     FORGET_FACT = "forget_fact"
     CORRECT_FACT = "correct_fact"
     SETTING = "setting"
+    PLACE = "place"
     PANEL = "panel"
 
 
@@ -51,9 +52,9 @@ class Intent:
     """A sentence that was recognised, with a score from 0 to 1.
 
     `versions` are the models that were named ("base", "trained", "v0007"), in order. `minutes` belongs to
-    FORGET_MINUTES, `text` (the owner's own words) to CORRECT, FORGET_ABOUT and the three about facts ("" for FACTS:
-    those about the owner), `key` and `value` to SETTING. `named`: the sentence only names what it is about, "a daily",
-    and does not say that it is the owner's; then `text` keeps the article.
+    FORGET_MINUTES, `text` (the owner's own words) to CORRECT, FORGET_ABOUT, PLACE and the three about facts ("" for
+    FACTS: those about the owner), `key` and `value` to SETTING. `named`: the sentence only names what it is about, "a
+    daily", and does not say that it is the owner's; then `text` keeps the article.
     """
 
     name: Name

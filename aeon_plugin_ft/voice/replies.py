@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from aeon_plugin_ft.voice import sayable
-from aeon_plugin_ft.voice.adjust import ANNOUNCE_KEY, AUTOMATIC_KEY, HOURS_KEY, KEEP_KEY, TURNS_KEY
+from aeon_plugin_ft.voice.adjust import ANNOUNCE_KEY, AUTOMATIC_KEY, HOURS_KEY, KEEP_KEY, TURNS_KEY, WHERE_KEY
 from aeon_plugin_ft.voice.catalogue import Catalogue
 from aeon_plugin_ft.voice.control import (
     A_HANDFUL,
@@ -28,6 +28,7 @@ from aeon_plugin_ft.voice.control import (
     Waiting,
 )
 from aeon_plugin_ft.voice.intents import Intent, Name
+from aeon_plugin_ft.voice.places import PlaceWish
 
 _UNFORGOTTEN = dict.fromkeys((Reason.LAST_WAS_PRIVATE, Reason.LAST_WAS_UNKEPT), "private.secret_unkept")
 """What is said of a secret that was never kept; of any other that was not forgotten, why."""
@@ -265,8 +266,17 @@ class Replies:
             return say("setting.ask_turns", turns=sayable.conversations(_whole(value)))
         if intent.key == KEEP_KEY:
             return say("setting.ask_keep", versions=sayable.count(_whole(value), "versão", "versões"))
+        if intent.key == WHERE_KEY:
+            return say("place.ask_home")
         switch = {AUTOMATIC_KEY: "automatic", ANNOUNCE_KEY: "announce"}[intent.key]
         return say(f"setting.ask_{switch}_{'on' if value else 'off'}")
+
+    def ask_place(self, wish: PlaceWish) -> str:
+        """The question before trainings go to another machine."""
+        if wish.hours:
+            return self.catalogue.say("place.ask_night", place=wish.name, window=sayable.window(wish.hours))
+        entry = {"here": "place.ask_here", "wait": "place.ask_wait"}.get(wish.otherwise, "place.ask")
+        return self.catalogue.say(entry, place=wish.name)
 
 
 def _said(facts: Sequence[str]) -> str:
@@ -324,5 +334,5 @@ ANSWERS: dict[Name, Answer] = {
 }
 """Commands that are answered at once. Forgetting and settings ask first, see `commands`."""
 
-DOUBTFUL = frozenset((Name.FACTS, Name.FORGET_FACT, Name.CORRECT_FACT))
+DOUBTFUL = frozenset((Name.FACTS, Name.FORGET_FACT, Name.CORRECT_FACT, Name.PLACE))
 """Sentences that may as well be meant for the brain: `Control.understands` decides."""

@@ -23,6 +23,8 @@ from aeon_plugin_ft.errors import ServingError
 from aeon_plugin_ft.store.digest import sha256
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+WHOLE = "model.gguf"
+"""In the place of these two: a whole model, of a version that was brought as one (weights.whole)."""
 
 _PLAIN = "Train with a plain LoRA: no DoRA, no bias, no modules_to_save"
 _LORA = re.compile(r"(?:base_model\.model\.)?(?P<module>.+)\.lora_(?P<side>[AB])(?:\.default)?\.weight")
@@ -62,6 +64,10 @@ class AdapterFolder:
 
 def read_adapter(folder: Path) -> AdapterFolder:
     """Raises ServingError for a folder that is no LoRA adapter, or one that is more than scale * B @ A."""
+    if whole_model(folder) is not None:
+        raise ServingError(
+            f"{folder} holds a whole model and no adapter", "Serve it with the embedded server, or with Ollama"
+        )
     try:
         file = CONFIG
         config: Any = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
@@ -75,8 +81,17 @@ def read_adapter(folder: Path) -> AdapterFolder:
     return AdapterFolder(folder, config, _updates(config, tensors), digest)
 
 
+def whole_model(folder: Path) -> Path | None:
+    """The whole model that a version is, None where it is an adapter."""
+    path = folder / WHOLE
+    return path if path.is_file() else None
+
+
 def adapter_digest(folder: Path) -> str:
-    """ "sha256:<64 hex>" of the adapter: its configuration and its weights."""
+    """ "sha256:<64 hex>" of the adapter, its configuration and its weights, or of the whole model in its place."""
+    whole = whole_model(folder)
+    if whole is not None:
+        return sha256(whole)
     return sha256(folder / CONFIG, folder / WEIGHTS)
 
 

@@ -40,9 +40,12 @@ def ollama_client(url: str, *, proxies: bool | None = None) -> ollama.Client:
 
 
 class OllamaProvider:
-    """Reasoning arrives in `message.thinking` and is not part of the reply."""
+    """Reasoning arrives in `message.thinking` and is not part of the reply. `at_once`: for a model that was trained to
+    reply without any. Ollama begins thoughts wherever a template knows of them, unless it is told not to; a model that
+    knows none takes no notice."""
 
-    def __init__(self, url: str | None = None) -> None:
+    def __init__(self, url: str | None = None, *, at_once: bool = False) -> None:
+        self._think = False if at_once else None
         self._server = Server("Ollama", ollama_url(url))
         self._client: ollama.Client | None = None
         self._lock = threading.Lock()
@@ -53,9 +56,14 @@ class OllamaProvider:
         """As Provider.chat, at /api/chat."""
         with self._calling(timeout_s) as client:
             if on_token is None:
-                return client.chat(model=model, messages=as_dicts(messages), stream=False).message.content or ""
+                return (
+                    client.chat(
+                        model=model, messages=as_dicts(messages), stream=False, think=self._think
+                    ).message.content
+                    or ""
+                )
             pieces: list[str] = []
-            for part in client.chat(model=model, messages=as_dicts(messages), stream=True):
+            for part in client.chat(model=model, messages=as_dicts(messages), stream=True, think=self._think):
                 if piece := part.message.content:
                     pieces.append(piece)
                     on_token(piece)

@@ -16,8 +16,8 @@ _KEPT = 16
 """Each swap of the embedded model is a new port and token; the oldest are closed beyond this many."""
 
 
-_Place = tuple[str, str, str, tuple[tuple[int, float], ...]]
-"""Kind, address, token, and a llama-server's adapters."""
+_Place = tuple[str, str, str, tuple[tuple[int, float], ...], bool]
+"""Kind, address, token, a llama-server's adapters, and whether an Ollama's model is to reply at once."""
 
 
 class ProviderPool:
@@ -42,7 +42,7 @@ class ProviderPool:
             raise ProviderError(f"{route.provider} is no model server", status=400)
         elif not url:
             raise ProviderError(f"the route to {route.model} has no base_url", status=400)
-        return self._kept((route.provider, url, token, route.adapters))
+        return self._kept((route.provider, url, token, route.adapters, route.provider == "ollama" and route.at_once))
 
     def close(self) -> None:
         """Give back every connection."""
@@ -64,9 +64,11 @@ class ProviderPool:
         return provider
 
 
-def _make(kind: str, url: str, token: str, adapters: tuple[tuple[int, float], ...]) -> Provider:
+def _make(
+    kind: str, url: str, token: str, adapters: tuple[tuple[int, float], ...], at_once: bool
+) -> Provider:  # fmt: skip
     if kind == "groq":
         return GroqProvider(token, url)
     if kind == "ollama":
-        return OllamaProvider(url)
+        return OllamaProvider(url, at_once=at_once)
     return OpenAIProvider(url, token or None, name=kind, adapters=adapters)

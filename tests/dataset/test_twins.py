@@ -48,6 +48,22 @@ def test_a_reply_is_the_same_however_it_begins() -> None:
     assert twins.said("Pronto, tá feito.") == ""
 
 
+def test_one_question_in_other_words_stays_and_stays_on_one_side(turn: MakeTurn) -> None:
+    """A wording teaches as much as a second showing, and it is never judged by what taught it."""
+    answer = "É às dez da manhã, na sala azul do segundo andar."
+    asked = [
+        "que horas é a reunião de sexta",
+        "quando a gente se reúne na sexta",
+        "me diz o horário do encontro de sexta",
+        "sexta a conversa com o pessoal começa que horas",
+    ]
+    assert left_out([turn(question, answer) for question in asked]) == {}
+    rows = [example(n, f"pergunta {SUBJECTS[n % 40]} {n}", session=f"s{n // 4}") for n in range(36)]
+    rows += [example(36 + n, question, answer, f"t{n}") for n, question in enumerate(asked)]
+    train, heldout = split(rows, 0.2, 4)
+    assert heldout and {answer in {e.reply for e in side} for side in (train, heldout)} == {True, False}
+
+
 def test_no_held_out_question_has_a_twin_that_is_trained_on() -> None:
     rows = [example(n, f"como {SUBJECTS[n % 40]} {n // 40}", session=f"s{n // 8}") for n in range(80)]
     rows += [

@@ -109,6 +109,28 @@ def test_every_models_losses_are_those_of_the_whole_examples(
     )
 
 
+def test_a_version_that_is_a_whole_model_is_measured_on_its_own_weights(
+    tiny_base: BaseModel, tiny_dataset: Dataset, adapters: dict[str, str | None], tmp_path: Path
+) -> None:
+    import gguf
+    from peft import PeftModel
+
+    from aeon_plugin_ft.training.engine.loading import load_base
+    from tests.base.tiny import write_gguf
+
+    strong = adapters["strong"]
+    assert strong is not None
+    merged = PeftModel.from_pretrained(load_base(tiny_base.training_copy, "cpu"), strong).merge_and_unload()
+    folder = tmp_path / "whole"
+    folder.mkdir()
+    write_gguf(folder / "model.gguf", "llama", merged, gguf.GGMLQuantizationType.F32)
+    asked: dict[str, str | None] = {"whole": str(folder), **adapters}
+    result = worker.measure(request(tiny_base, tiny_dataset, asked), Calm())  # type: ignore[arg-type]
+    losses = {name: [nats for nats, _ in pairs] for name, pairs in result["losses"]["heldout"].items()}
+    assert set(losses) == {"whole", "weak", "base", "strong"}
+    assert losses["whole"] == pytest.approx(losses["strong"], rel=1e-4) != pytest.approx(losses["base"], rel=1e-3)
+
+
 def test_where_sharing_is_not_exact_every_row_is_scored_by_itself(
     tiny_base: BaseModel, tiny_dataset: Dataset, adapters: dict[str, str | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,8 @@ from aeon_plugin_ft.panel import comparing
 from aeon_plugin_ft.schedule.orders import OrderKind, Orders
 from aeon_plugin_ft.training.lease import learning
 from aeon_plugin_ft.training.model import RunState
+from aeon_plugin_ft.training.places.consent import allow
+from aeon_plugin_ft.training.places.where import parse_where
 from aeon_plugin_ft.training.runs import UNJUDGED
 from aeon_plugin_ft.training.table import add_run, get_run, set_state
 from aeon_plugin_ft.voice.control import Reason
@@ -81,6 +83,22 @@ def test_a_run_of_another_process_is_shown_live(site: Site, monkeypatch: pytest.
     assert "Treinando" in text_of(page) and "10 de 40" in text_of(page) and "faltam 30 s" in text_of(page)
     assert 'class="line" points="' in page and "2,50" in text_of(page)
     assert "/treino/pausar" in page and "/treino/comecar" not in page
+
+
+def test_where_runs_may_go_is_shown_with_what_goes_and_how(site: Site) -> None:
+    assert "Outras máquinas" not in said(site, "/treino")
+    file = site.context.settings_file
+    file.set("train.places", ("PC da sala = ssh://ana@sala",))
+    file.set("train.where", "PC da sala")
+    page = said(site, "/treino")
+    assert "PC da sala (ssh://ana@sala)" in page and "aeon-ft places allow ssh://ana@sala" in page
+    assert "as suas conversas" in page and "É para lá que os treinos vão" in page and "protegido por SSH" in page
+    for address in ("ssh://ana@sala", "ray://cluster:8265"):
+        where = parse_where(address)
+        assert where is not None
+        allow(site.desk.store, where)
+    page = said(site, "/treino")
+    assert "liberada" in page and "ainda não liberada" not in page and "não é protegido" in page
 
 
 def test_what_another_process_does_beside_training_is_shown(site: Site) -> None:

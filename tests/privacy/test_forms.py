@@ -122,6 +122,21 @@ def test_a_secret_is_found_however_it_is_told(text: str, secret: str) -> None:
         "exemplo@exemplo.com",
         "https://loja.com.br/p?key=sapato&code=azul",
         "https://docs.google.com/document/d/edit?usp=sharing",
+        "chamaram a senha A032 no posto",
+        "if password == typed: return True",
+        "1984, a senha do filme",
+        "em 2024, a senha mudou",
+        "estrada do coco, km 12",
+        "acidente na rodovia BR-101, 214 feridos",
+        "usa o comando docker run -u 1000:1000 nginx",
+        "código pra liberar: 20 moedas",
+        "transferência de calor 1200 / 3000-5",
+        "minha matrícula é 350 reais",
+        "digita 1500 na calculadora e divide por 3",
+        "a combinação das cores 12 e 14 ficou boa",
+        "o leite vence em 03/29",
+        "a palavra secreta do jogo é animal",
+        "boleto 34191.79001 01043.510047 91020.150008 5 92350000012345",
     ],
 )
 def test_innocent_talk_stays(text: str) -> None:
@@ -131,6 +146,61 @@ def test_innocent_talk_stays(text: str) -> None:
 def test_the_answer_to_who_asks_for_a_password_keeps_what_is_none() -> None:
     reply = "Fica atrás do roteador, modelo TP-Link AC1200, versão 2.4GHz ou 5GHz."
     assert Redactor().of_turn(["qual é a senha do wifi?", reply])(reply) == reply
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("a do sótão é 6613, a senha, tá", "6613"),
+        ("pra abrir a porta digita 9021 e espera", "9021"),
+        ("o pin é 0427 e o puk é 88213940", "88213940"),
+        ("a senha do cofre lá do sítio é seis dois nove um", "nove"),
+        ("a senha que eu uso no trabalho é tigre_55", "tigre"),
+        ("MYSQL_PASSWORD=k8Pq2mXz41", "k8Pq"),
+        ("login zeca pass abelha#31", "abelha"),
+        ("WIFI:T:WPA;S:Sitio;P:goiaba-roxa;H:false;;", "goiaba"),
+        ("a senha velha era limao12 e a nova é acerola34", "acerola"),
+        ("entra com a senha paineira!9", "paineira!9"),
+        ("a palavra secreta da família é vaga-lume", "vaga"),
+        ("a combinação da mala é 4-0-7", "4-0-7"),
+        ("segredo do cofre: 9 direita 21 esquerda 14 direita", "21"),
+        ("o código de segurança do meu cartão é 918", "918"),
+        ("cartão 4539148803436467 vence em 07/30", "07/30"),
+        ("código pra recuperar a conta: PL82-QW1Z", "PL82"),
+        ("os códigos de emergência são 7712 0934 e 1180 5526", "5526"),
+        ("482913-118240-553190-662211-009318-441207-330129-781123", "553190"),
+        ("seed da metamask: " + " ".join(f"palavra{letter}" for letter in "abcdefghijkl"), "palavrac"),
+        ("5KJvsngHeMpm884wtkJNzQGaCErckhHJBGFsvd3VyK5qMZXj3hS", "5KJv"),
+        ("chave privada: 0x" + "4c08" * 16, "4c08"),
+        ("AccountKey=Zk3Qp9XcVb7Nm2LsWd8Fg5==", "Zk3Q"),
+        ("client_secret: q8Wz~3kLmN.pR5tV", "q8Wz"),
+        ("curl -u zeca:abelha31 https://api.sitio.com.br", "abelha"),
+        ("https://discord.gg/mQ4wZ7p", "mQ4w"),
+        ("https://api.whatsapp.com/send?phone=5585988124471", "55859"),
+        ("carteirinha da amil 0771 2049 1800", "0771"),
+        ("meu rne é W118204-K", "W118"),
+        ("inscrição municipal 7.118.204-1", "118"),
+        ("meu ra da facul é 202311873", "2023"),
+        ("matrícula da servidora: 2.118.204-9", "118"),
+        ("chip 89551098765432101234", "8955"),
+        ("deposita na 3312 / 20118-4", "20118"),
+        ("ag. 2210 op 013 cp 00071182-4", "00071182"),
+        ("conta corrente número dois zero um um oito dígito quatro", "oito"),
+        ("a conta é 71182044 no nubank", "71182044"),
+        ("zeca.silva @ gmail . com", "zeca"),
+        ("0xx71 3344-5566", "0xx71"),
+        ("QL 8 conjunto 2 casa 14", "conjunto"),
+        ("minha casa: Estrada da Serra, km 9, chácara 3", "Serra"),
+        ("rg SP-22.118.204", "SP-22"),
+    ],
+)
+def test_what_opens_a_door_or_names_a_person_beyond_the_usual_documents(text: str, secret: str) -> None:
+    assert secret in text
+    assert secret not in redacted(text)
+
+
+def test_a_code_with_wrong_check_bytes_is_no_wallet() -> None:
+    assert redacted("id 5KJvsngHeMpm884wtkJNzQGaCErckhHJBGFsvd3VyK5qMZXj3hT").startswith("id 5KJv")
 
 
 FORMS = {
@@ -150,7 +220,7 @@ def test_the_first_look_is_never_stricter_than_the_recognisers(benchmark: Module
     everything = 0
     for _, needs in RECOGNISERS:
         everything |= needs
-    for sentence in benchmark.fresh_sentences(half, 3):
+    for sentence in [*benchmark.fresh_sentences(half, 3), *benchmark.blind_sentences(3)]:
         text = Canonical(FORMS[form](sentence.text)).text
         seen = signals(text)
         for recogniser, needs in RECOGNISERS:
@@ -163,6 +233,13 @@ def test_recall_and_false_alarms_on_the_fresh_sentences(benchmark: ModuleType, h
     result = benchmark.measure_fresh(half, seed)
     assert result.share("P") >= 0.98, result.wrong
     assert result.share("B") >= 0.9, result.wrong
+    assert result.share("N") <= 0.02, result.wrong
+
+
+def test_recall_and_false_alarms_on_the_blind_sentences(benchmark: ModuleType) -> None:
+    result = benchmark.measure_blind(17)
+    assert (result.total["B"], result.total["N"]) == (158, 209)
+    assert result.share("B") >= 0.95, result.wrong
     assert result.share("N") <= 0.02, result.wrong
 
 

@@ -63,6 +63,22 @@ def test_a_second_loop_is_refused_and_a_pause_is_seen() -> None:
     assert background.join(60)
 
 
+def test_what_is_no_reason_elsewhere_keeps_nobody_from_being_heard() -> None:
+    end = threading.Event()
+    background = Background(lambda resume, on_progress: end.wait(60))
+    background.start()
+    background.pause(PauseCause.OWNER_BACK)
+    background.pause(PauseCause.NO_MAINS)
+    assert background.interrupt() is PauseCause.OWNER_BACK
+    # A training elsewhere goes on all the same; its owner's word must reach it.
+    background.pause(PauseCause.OWNER_PAUSED)
+    background.pause(PauseCause.OWNER_BACK)
+    background.pause(PauseCause.HOST_CLOSING)
+    assert background.interrupt() is PauseCause.OWNER_PAUSED
+    end.set()
+    assert background.join(60)
+
+
 @pytest.mark.parametrize("error", [DatasetError("nothing to learn from"), ZeroDivisionError("a bug")])
 def test_a_loop_that_fails_is_remembered_and_harms_nobody(error: Exception) -> None:
     def learn(resume: str | None, on_progress: OnProgress) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import datetime, time
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from aeon_plugin_ft.causes import HoldCause
 from aeon_plugin_ft.schedule import Observed, decide, in_quiet_hours, turns_needed
 from aeon_plugin_ft.settings import ScheduleSection
+from aeon_plugin_ft.training.places.where import PlaceState
 
 GOOD = Observed(
     now=datetime(2026, 11, 22, 15, 0),
@@ -47,6 +49,35 @@ def test_each_condition_alone_holds_it_back(change: dict[str, Any], name: str) -
     decision = decide(ScheduleSection(), replace(GOOD, **change))
     assert [condition.name for condition in decision.missing] == [name]
     assert decision.missing[0].detail
+
+
+def test_where_it_trains_elsewhere_this_machine_does_not_matter() -> None:
+    used = replace(GOOD, idle=0.0, on_mains=False, busy_share=0.9, free_memory=10**8)
+    assert not decide(ScheduleSection(), used).start
+    free = replace(used, place=PlaceState.FREE)
+    assert decide(ScheduleSection(), free).start
+    # What comes back has to lie somewhere, and what holds it back for other reasons still does.
+    for change, name in (({"free_disk": 10**8}, "disk"), ({"new_turns": 1}, "new conversations")):
+        assert [one.name for one in decide(ScheduleSection(), replace(free, **change)).missing] == [name]
+    waited = replace(GOOD, place=PlaceState.WAITED)
+    assert [one.name for one in decide(ScheduleSection(), waited).missing] == ["place free"]
+
+
+@pytest.mark.parametrize(("hour", "start"), [(3, True), (15, False)])
+def test_in_place_of_one_that_is_in_use_it_trains_here_at_night(hour: int, start: bool) -> None:
+    settings = ScheduleSection(quiet_hours="00:00-06:00")
+    seen = replace(GOOD, place=PlaceState.QUIET, now=GOOD.now.replace(hour=hour))
+    assert decide(settings, seen).start is start
+    # Here, so that what this machine does counts.
+    assert not decide(settings, replace(seen, on_mains=False)).start
+
+
+def test_where_it_would_train_is_kept_in_the_record() -> None:
+    seen = replace(GOOD, place=PlaceState.FREE)
+    assert Observed.from_json(json.loads(json.dumps(seen.to_json()))) == seen
+    # A record of an earlier release says nothing of places.
+    old = {key: value for key, value in GOOD.to_json().items() if key != "place"}
+    assert Observed.from_json(old) == GOOD
 
 
 @pytest.mark.parametrize(

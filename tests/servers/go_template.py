@@ -1,7 +1,8 @@
 """As much of Go's text/template as Ollama's chat templates use, so that a fake Ollama renders what it was given.
 
-Known: text with {{- and -}}, .Messages, .Role, .Content, .System, .Prompt, .Response, .Tools, .Thinking, variables,
-string literals, print, eq, ne, and, or, not, and the blocks if / else if / else / range / end.
+Known: text with {{- and -}}, .Messages, .Role, .Content, .System, .Prompt, .Response, .Tools, .Thinking,
+.IsThinkSet, .Think, $, variables, string literals, print, len, slice, eq, ne, and, or, not, and the blocks
+if / else if / else / range / end.
 """
 
 from __future__ import annotations
@@ -75,13 +76,16 @@ def _branches(kind: str, condition: str, tokens: Iterator[tuple[str, str]]) -> N
         condition = end[4:].strip().removeprefix("if").strip() or "true"
 
 
-def render(template: str, messages: list[dict[str, Any]], tools: list[Any] | None = None) -> str:
-    """The prompt of a conversation, up to where the reply begins."""
+def render(
+    template: str, messages: list[dict[str, Any]], tools: list[Any] | None = None, think: bool | None = None
+) -> str:
+    """The prompt of a conversation, up to where the reply begins. `think`: None where nothing is said of thoughts."""
     nodes = parse(template)
     system = "\n\n".join(str(m["content"]) for m in messages if m["role"] == "system")
     world: dict[str, Any] = {"Messages": messages, "Tools": tools or [], "Response": "", "System": system}
+    world |= {"IsThinkSet": think is not None, "Think": bool(think)}
     if ".Messages" in template:
-        return "".join(_render(nodes, world, {}))
+        return "".join(_render(nodes, world, {"$": world}))
     # An older template is written once for each question with its reply; the last one has none yet.
     out, prompt = "", ""
     for message in [*messages, None]:
@@ -160,7 +164,7 @@ def _one(word: str, dot: Any, names: dict[str, Any]) -> Any:
         return word == "true"
     if word.startswith("$"):
         name, _, path = word.partition(".")
-        return _path(names.get(name, dot) if name != "$" else dot, path)
+        return _path(names.get(name, dot), path)
     if word.startswith("."):
         return _path(dot, word[1:])
     return int(word)
@@ -181,4 +185,5 @@ _FUNCTIONS: dict[str, Any] = {
     "not": lambda values: not values[0],
     "json": lambda values: json.dumps(values[0]),
     "len": lambda values: len(values[0]),
+    "slice": lambda values: values[0][slice(*values[1:], None)],
 }

@@ -77,9 +77,10 @@ class Llama:
         usage = {"prompt_tokens": said["tokens_evaluated"], "completion_tokens": said["tokens_predicted"]}
         return {"choices": [{"message": message, "finish_reason": reason}], "usage": usage}
 
-    def rendered(self, messages: list[dict[str, Any]]) -> str:
+    def rendered(self, messages: list[dict[str, Any]], think: bool | None = None) -> str:
         """The prompt that the file's own template makes of a conversation."""
-        return str(self.post("/apply-template", {"messages": messages})["prompt"])
+        more = {} if think is None else {"chat_template_kwargs": {"enable_thinking": think}}
+        return str(self.post("/apply-template", {"messages": messages, **more})["prompt"])
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         with httpx.Client(base_url=self.url, timeout=120, trust_env=False) as client:

@@ -65,17 +65,25 @@ class Talk:
         head = [] if asked[0]["role"] == "system" else head
         return [*head, *self.tag.messages, *asked]
 
+    @property
+    def think(self) -> bool | None:
+        """What holds of thoughts: where nothing is asked, a model that can think does (since 0.12)."""
+        asked = self.body.get("think")
+        if asked is None and self.thinks and self.version >= (0, 12):
+            return True
+        return None if asked is None else bool(asked)
+
     def prompt(self, llama: Llama | None) -> str:
         """The prompt as the model reads it: by the Go template, or else by the one in the file."""
         if self.body.get("raw"):
             return str(self.body["prompt"])
         template = self.body.get("template") or self.tag.template
         if template and "{%" not in template:
-            return render(template, self.messages, self.body.get("tools"))
+            return render(template, self.messages, self.body.get("tools"), self.think)
         if llama is not None:
-            return llama.rendered(self.messages)
+            return llama.rendered(self.messages, self.think)
         if "{%" in template or (self.jinja and self.version >= (0, 30)):
-            return jinja_rendered(template or self.jinja, self.messages)
+            return jinja_rendered(template or self.jinja, self.messages, self.think)
         return "".join(str(message["content"]) for message in self.messages)
 
     def options(self) -> dict[str, Any]:
@@ -87,12 +95,13 @@ class Talk:
         return wanted
 
 
-def jinja_rendered(template: str, messages: list[dict[str, Any]]) -> str:
+def jinja_rendered(template: str, messages: list[dict[str, Any]], think: bool | None) -> str:
     """As llama.cpp renders a file's template, without its beginning-of-text token, which it puts itself."""
     import jinja2.sandbox
 
     made = jinja2.sandbox.ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True).from_string(template)
-    return made.render(messages=messages, add_generation_prompt=True, bos_token="", eos_token="")
+    more = {} if think is None else {"enable_thinking": think}
+    return made.render(messages=messages, add_generation_prompt=True, bos_token="", eos_token="", **more)
 
 
 def answer(talk: Talk, runner: Runner, script: Script) -> Iterator[dict[str, Any]]:
@@ -100,11 +109,13 @@ def answer(talk: Talk, runner: Runner, script: Script) -> Iterator[dict[str, Any
     prompt = talk.prompt(runner.llama)
     text, reason, asked, said = _reply(talk, runner, script, prompt)
     thought = ""
-    found = re.match(r"\s*<think>(.*?)</think>\s*(.*)", text, re.DOTALL) if talk.thinks and talk.chat else None
+    # Nobody looks for thoughts where they are switched off: what a model writes of them all the same is in its reply.
+    looks = talk.thinks and talk.chat and talk.think is not False
+    found = re.match(r"\s*<think>(.*?)</think>\s*(.*)", text, re.DOTALL) if looks else None
     if found and talk.version >= (0, 9):
         thought, text = found.groups()
     stamp = {"model": talk.body["model"], "created_at": now()}
-    for piece in pieces(thought) if talk.body.get("think") is not False else []:
+    for piece in pieces(thought):
         yield {**stamp, "message": {"role": "assistant", "content": "", "thinking": piece}, "done": False}
     for piece in pieces(text):
         words: dict[str, Any] = (

@@ -19,6 +19,7 @@ from aeon_plugin_ft.voice.control import (
     Waiting,
 )
 from aeon_plugin_ft.voice.intents import Intent
+from aeon_plugin_ft.voice.places import PlaceWish
 
 
 class FakeControl:
@@ -38,6 +39,7 @@ class FakeControl:
         self.forgotten = Forgotten(2)
         self.understood: bool | Exception = True
         self.known_facts = SaidFacts(("sua gata se chama Fork", "a daily é às 9h30"), 2)
+        self.wish: PlaceWish | None = PlaceWish("PC da sala", "quiet", "00:00-06:00")
         self.planned = NextTraining(Waiting.TURNS, turns_left=20)
 
     def _call(self, name: str, *arguments: object) -> None:
@@ -140,6 +142,13 @@ class FakeControl:
     def next_training(self) -> NextTraining:
         self._call("next_training")
         return self.planned
+
+    def place(self, text: str) -> PlaceWish | None:
+        self._call("place", text)
+        return self.wish
+
+    def train_at(self, wish: PlaceWish) -> CommandResult:
+        return self._do("train_at", wish)
 
     def open_panel(self) -> CommandResult:
         return self._do("open_panel")

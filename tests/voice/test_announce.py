@@ -238,6 +238,44 @@ def test_the_bus_feeds_the_announcer(room: Room, announcer: Announcer) -> None:
     assert announcer.queued == 1
 
 
+@pytest.mark.parametrize(
+    ("right", "heard"),
+    [
+        ("A daily é às 9h30, relaxa.", "A daily é às nove"),
+        ("O documento é o [CPF_1].", "guardei a sua correção"),
+        ("palavra " * 40, "guardei a sua correção"),
+    ],
+)
+def test_a_correction_is_said_back_in_the_words_that_stand_when_it_is_said(room: Room, right: str, heard: str) -> None:
+    standing = {"t1": right}
+    announcer = Announcer(room, corrected=standing.get, clock=lambda: room.time)
+    announcer.on_event(events.ReplyCorrected(turn="t1"))
+    room.time += 2 * HUSH_S
+    sentence = announcer.speak_due()
+    assert sentence is not None and heard in sentence
+    assert room.said == [sentence] and announcer.queued == 0
+
+
+def test_a_correction_that_was_forgotten_meanwhile_is_not_said(room: Room) -> None:
+    standing = {"t1": "É o Bidu."}
+    announcer = Announcer(room, corrected=standing.get, clock=lambda: room.time)
+    announcer.on_event(events.ReplyCorrected(turn="t1"))
+    room.private = True
+    room.time += 2 * HUSH_S
+    assert announcer.speak_due() is None and announcer.queued == 1
+    standing.clear()
+    room.private = False
+    assert announcer.speak_due() is None
+    assert (room.said, announcer.queued) == ([], 0)
+
+
+def test_no_correction_is_said_where_the_owner_wants_no_such_news(room: Room) -> None:
+    room.wanted = ("finished",)
+    announcer = Announcer(room, corrected=lambda _: "É o Bidu.", clock=lambda: room.time)
+    announcer.on_event(events.ReplyCorrected(turn="t1"))
+    assert announcer.queued == 0
+
+
 def test_a_refusal_is_told_by_the_first_cause_that_there_are_words_for() -> None:
     assert gist((Refusal.OTHER, Refusal.LANGUAGE, Refusal.TOOLS)) == "ele não respondia em português"
 

@@ -218,6 +218,7 @@ PLANS: list[tuple[NextTraining, str]] = [
     (NextTraining(Waiting.POWER), "tomada"),
     (NextTraining(Waiting.BUSY), "programas"),
     (NextTraining(Waiting.ROOM), "memória"),
+    (NextTraining(Waiting.PLACE), "outra máquina"),
     (NextTraining(Waiting.HELD), "mandar"),
     (NextTraining(Waiting.RUNNING), "agora|momento"),
     (NextTraining(Waiting.OFF), "mandar|pedir|ordem"),

@@ -31,5 +31,13 @@ def test_the_sentences_that_are_said_not_to_be_commands_are_none() -> None:
 
 def test_the_kinds_of_news_are_those_of_the_code() -> None:
     listed = PAGE[PAGE.index("says which news is spoken") : PAGE.index("News waits")]
-    assert re.findall(r"`(\w+)`", listed) == ["started", "finished", "swapped", "refused", "rolled_back", "attention"]
+    assert re.findall(r"`(\w+)`", listed) == [
+        "started",
+        "finished",
+        "swapped",
+        "refused",
+        "rolled_back",
+        "attention",
+        "corrected",
+    ]
     assert set(STALE_S) == set(re.findall(r"`(\w+)`", listed))

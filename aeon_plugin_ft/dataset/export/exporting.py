@@ -2,7 +2,8 @@
 
 Formats: "jsonl" (`{"messages": [...]}`, what OpenAI, Groq and TRL take), "llamafactory", "axolotl" and "unsloth". All
 files are UTF-8; what a tool opens with the platform's own encoding (LLaMA-Factory's dataset_info.json) is pure ASCII.
-The held-out split goes along as the evaluation set, never into the training data.
+The held-out split goes along as the evaluation set, never into the training data. Each has a marker beside it, by which
+`aeon-ft models import` knows what the adapter that comes back was trained on.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from aeon_plugin_ft.dataset.export import texts
+from aeon_plugin_ft.dataset.export.marker import write_marker
 from aeon_plugin_ft.dataset.export.texts import ExportPlan
 from aeon_plugin_ft.dataset.frozen import read_messages, read_preferences, read_ratings
 from aeon_plugin_ft.dataset.model import Dataset
@@ -42,7 +44,9 @@ def export(dataset: Dataset, target: Path, format: str, plan: ExportPlan | None 
     plan = plan or ExportPlan()
     try:
         private.make_folder(target)
-        return FORMATS[format](dataset, target, plan)
+        made = FORMATS[format](dataset, target, plan)
+        write_marker(dataset, target, plan.base_model, (file for file in made.files if file.suffix == ".jsonl"))
+        return made
     except OSError as error:
         raise DatasetError(
             f"{target} cannot be written ({error.strerror})", "Give a folder you can write to"

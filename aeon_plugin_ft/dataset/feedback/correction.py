@@ -132,12 +132,17 @@ def _by_named_part(said: Said, reply: str) -> str | None:
         right = said.part(*match.span("right"))
         if spoken := re.match(rf"(?:{_SAID}|{IS}\s+|nao\s+|{_SPELT})", fold_in_place(right)):
             right = right[spoken.end() :]
+        right = _TOLD_BY.sub("", _RELATIVE.sub("", right))
         part = corrected_part(right, match["wrong"], place, reply)
         if part is not None:
             return part
     return None
 
 
+_RELATIVE = re.compile(r"(?<=\w)\s+que\s+\w+(?:\s+\w+){0,2}$", re.IGNORECASE)
+""" "foi o Palmeiras que ganhou": what follows the value says of it what the reply says already."""
+_TOLD_BY = re.compile(r"^(?:\w+\s+){0,3}(?:disse|falou|avisou|escreveu)\s+(?:que\s+)?(?:é\s+|eh\s+)?", re.IGNORECASE)
+"""Who says so is no part of the value: "o professor disse dia 28"."""
 _SPOKEN = re.compile(r"\b(?:dizer|dito|responder|respondido)\b")
 
 

@@ -1,24 +1,20 @@
-"""A small linear model over the letters of a sentence: praise, complaint, or neither. Where the rules end.
+"""A small linear model over a sentence: praise, complaint, or neither. Where the rules end.
 
-The weights (data/opinion.tsv) are made by `benchmarks/feedback_model.py` and read at the first sentence: features of a
-sentence are the runs of one to five letters in its folded words, its words and pairs of words, and how much of it the
-reply before it says. Plain Python: a sentence takes a fraction of a millisecond, and no library is loaded.
+The weights (data/opinion.tsv) are made by `benchmarks/feedback_model.py` and read at the first sentence;
+`opinion_features.py` says what they weigh. Plain Python: a sentence takes a fraction of a millisecond, and no library
+is loaded.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
-from aeon_plugin_ft.privacy.folding import fold_in_place
+from aeon_plugin_ft.dataset.feedback.opinion_features import features
 
-LONGEST_RUN = 5
-"""Letters."""
 KINDS = ("praise", "complaint", "none")
-_TOKEN = re.compile(r"[a-z0-9]+|[^\w\s,.;:'\"()-]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +24,6 @@ class Weights:
 
     unit: float
     of: dict[str, tuple[int, ...]]
-
-
-def features(text: str, reply: str | None) -> set[str]:
-    """What the model sees of a sentence said after a reply."""
-    tokens = _TOKEN.findall(re.sub(r"(.)\1{2,}", r"\1\1", fold_in_place(text)))
-    seen = {f"w:{one} {two}" for one, two in zip(["^", *tokens], [*tokens, "$"], strict=True)}
-    seen |= {f"w:{token}" for token in tokens} | {f"n:{min(len(tokens), 9)}"}
-    line = f" {' '.join(tokens)} "
-    seen |= {line[at : at + size] for size in range(2, LONGEST_RUN + 1) for at in range(len(line) - size + 1)}
-    if reply is not None:
-        told = set(_TOKEN.findall(fold_in_place(reply)))
-        shared = sum(len(token) > 3 and token in told for token in tokens)
-        seen |= {f"r:{min(shared, 2)}"} | ({"r:?"} if reply.rstrip().endswith("?") else set())
-    return seen
 
 
 def opinion(text: str, reply: str | None) -> dict[str, float]:

@@ -156,6 +156,24 @@ def newest_feedback(store: Store) -> int:
     return (row["newest"] if row is not None else None) or 0
 
 
+def corrections_since(store: Store, newest: int) -> list[tuple[str, str]]:
+    """(turn, the turn in which it was said) of each correction recognised after the opinion with this number."""
+    rows = store.rows(
+        "SELECT turn, said_in FROM feedback WHERE id > ? AND kind = 'correction' AND source = ? AND said_in IS NOT NULL"
+        " ORDER BY id",
+        newest,
+        RECOGNISED,
+    )
+    return [(row["turn"], row["said_in"]) for row in rows]
+
+
+def standing_correction(store: Store, turn: str) -> str | None:
+    """The words of a correction that is still the newest opinion on its turn; None once it is forgotten, dropped or
+    judged anew."""
+    row = store.row("SELECT kind, correction FROM feedback WHERE turn = ? ORDER BY id DESC LIMIT 1", turn)
+    return row["correction"] if row is not None and row["kind"] == "correction" else None
+
+
 def corrections(store: Store) -> dict[str, str]:
     """The words of the newest correction of each turn that has one."""
     rows = store.rows("SELECT turn, correction FROM feedback WHERE correction IS NOT NULL ORDER BY id")

@@ -30,6 +30,8 @@ def same_word(one: str, other: str) -> bool:
     shorter, longer = sorted((one, other), key=len)
     if len(shorter) < 3 or shorter[0].isdigit():
         return False
+    if len(shorter) == 3 and len(longer) > 4:  # "voo" and "volta" share two letters and nothing else
+        return longer.startswith(shorter)
     stem = max(2 if len(shorter) == 3 else 3, len(shorter) - 2)
     return shorter[:stem] == longer[:stem] and len(longer) - len(shorter) <= 3
 

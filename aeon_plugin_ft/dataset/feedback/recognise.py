@@ -15,12 +15,13 @@ from typing import Literal
 
 from aeon_plugin_ft.dataset.feedback import words
 from aeon_plugin_ft.dataset.feedback.correction import corrected_reply, corrected_words, denies
+from aeon_plugin_ft.dataset.feedback.denied import denies_deed
 from aeon_plugin_ft.dataset.feedback.opinion_model import opinion
 from aeon_plugin_ft.privacy.folding import fold_in_place
 
-SURE = 0.5
+SURE = 0.55
 """The probability from which on the model's word counts."""
-SURE_AGAINST_RULES = 0.85
+SURE_AGAINST_RULES = 0.65
 SignalKind = Literal["praise", "complaint", "correction"]
 
 
@@ -59,7 +60,12 @@ def recognise(user_text: str, previous_reply: str | None = None) -> FeedbackSign
     )
     if polarity > 0:
         return FeedbackSignal("praise")
-    return FeedbackSignal("complaint") if polarity < 0 or denies(text, previous_reply) else None
+    refused = polarity < 0 or denies(text, previous_reply) or _denies_deed(text, previous_reply, asked)
+    return FeedbackSignal("complaint") if refused else None
+
+
+def _denies_deed(text: str, reply: str | None, asked: bool) -> bool:
+    return reply is not None and not asked and denies_deed(text, reply)
 
 
 def is_correction(text: str) -> bool:

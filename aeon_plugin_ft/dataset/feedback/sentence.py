@@ -62,7 +62,9 @@ def folded_words(text: str) -> str:
 
 _GIVES = re.compile(r"\bdá\b", re.IGNORECASE)
 _AND = re.compile(r"(?<!\w)e(?!\w)", re.IGNORECASE)
-_AND_FIRST = re.compile(r"^e(?= [aeo]\b| em\b| no?a?\b| d[aeo]\b)", re.IGNORECASE)
+_AND_FIRST = re.compile(
+    r"^e(?= [aeo]\b| em\b| no?a?\b| d[aeo]\b| \d+ ?(?:vezes|x|mais|menos|dividido|por|[+*/-])(?!\w))", re.IGNORECASE
+)
 
 
 def read_sentence(text: str) -> Said | None:

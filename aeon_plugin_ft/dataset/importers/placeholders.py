@@ -69,7 +69,7 @@ def _is_plain_talk(text: str) -> bool:
     first, _, rest = text.partition(" ")
     last = rest[rest.rfind(" ") + 1 :] or first
     firsts, lasts = _edges()
-    return fold_accents(first).rstrip(".,:;!?") not in firsts and fold_accents(last).rstrip(".") not in lasts
+    return fold_accents(first).rstrip(".,:;!?。") not in firsts and fold_accents(last).rstrip(".") not in lasts
 
 
 def says_notice(text: str) -> bool:
@@ -132,7 +132,7 @@ def _unedited(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return fold_accents(" ".join(DIRECTION.sub("", text).split())).rstrip(". ")
+    return fold_accents(" ".join(DIRECTION.sub("", text).split())).rstrip(". ।۔。")
 
 
 def _is_form(text: str) -> bool:

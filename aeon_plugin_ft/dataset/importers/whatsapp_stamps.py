@@ -7,6 +7,10 @@
 20/09/17 à(s) 19:38 - Ana: texto              older Portuguese
 20/09/17 19:38:20: Ana: texto                 older iOS
 20.09.17, 19.38 - Ana: teksti                 points
+[12.3.2022 klo 14.08.18] Ana: teksti          Finnish
+2024. 3. 12. 오후 2:05 - Ana: text              Korean, the half of the day in front
+2024/3/12 下午2:05 - Ana: text                  Chinese and Japanese likewise
+‏١٢‏/٣‏/٢٠٢٤، ٢:٠٥ م - Ana: text               Arabic: its own digits and comma, marks of direction between them
 """
 
 from __future__ import annotations
@@ -21,12 +25,25 @@ from typing import NamedTuple
 from aeon_plugin_ft.dataset.importers.people import seconds
 
 _GAP = r"[ \u00a0\u202f]"
-STAMP = re.compile(
-    rf"(?P<open>\[)?(\d{{1,4}})[/.\-](\d{{1,2}})[/.\-](\d{{1,4}})[,.]?{_GAP}(?:(?:às|à\(s\)|a las|at|um|alle|à){_GAP})?"
-    rf"(\d{{1,2}})(?:[:h.](\d{{2}}))(?:[:.](\d{{2}}))?"
-    rf"(?:{_GAP}?([ap])\.?{_GAP}?m\.?)?(?P<shut>\](?:{_GAP}|$)|{_GAP}-{_GAP}|:{_GAP}(?=[^:\n]{{1,80}}:))(?P<rest>.*)",
-    re.DOTALL | re.IGNORECASE,
-)
+_BEFORE = {"오전": "a", "오후": "p", "上午": "a", "下午": "p", "午前": "a", "午後": "p"}
+_BEHIND = {"ص": "a", "م": "p", "π.μ.": "a", "μ.μ.": "p", "sa": "a", "ch": "p"}
+"""The halves of the day as CLDR has them, in front of the hour (ko, zh, ja) or behind it (ar, el, vi)."""
+_LEADS = "às|à\\(s\\)|a las|at|um|alle|à|klo|kl\\."
+
+
+def _stamp(gap: str, before: str, behind: str) -> re.Pattern[str]:
+    return re.compile(
+        rf"(?P<open>\[)?(\d{{1,4}})[/.\-]{gap}(\d{{1,2}})[/.\-]{gap}(\d{{1,4}})[,.]?{_GAP}(?:(?:{_LEADS}){_GAP})?"
+        rf"{before}(\d{{1,2}})(?:[:h.](\d{{2}}))(?:[:.](\d{{2}}))?"
+        rf"(?:{_GAP}?(?:(?P<half>[ap])\.?{_GAP}?m\.?|(?P<behind>{behind})))?"
+        rf"(?P<shut>\](?:{_GAP}|$)|{_GAP}-{_GAP}|:{_GAP}(?=[^:\n]{{1,80}}:))(?P<rest>.*)",
+        re.DOTALL | re.IGNORECASE,
+    )
+
+
+STAMP = _stamp("", "(?P<before>(?!))?", "sa|ch")
+"""What nearly all phones write; an export has a million of them."""
+_ANY_STAMP = _stamp(f"{_GAP}?", rf"(?:(?P<before>{'|'.join(_BEFORE)}){_GAP}?)?", "|".join(map(re.escape, _BEHIND)))
 
 
 class Stamp(NamedTuple):
@@ -46,13 +63,46 @@ class Stamp(NamedTuple):
 def read_stamp(line: str) -> Stamp | None:
     """The stamp that a line begins with, None for a line that goes on with the message above."""
     match = STAMP.match(line)
+    if match is None and max(line[:_LONGEST_STAMP], default="") > _LAST_LATIN:
+        line = _in_plain_signs(line)
+        match = _ANY_STAMP.match(line)
     if match is None or (match["open"] is not None) != match["shut"].startswith("]"):
         return None
-    hour, half = int(match[5]), (match[8] or "").lower()
+    hour, half = int(match[6]), _half(match)
     if half:
         hour = hour % 12 + (12 if half == "p" else 0)
     numbers = (int(match[2]), int(match[3]), int(match[4]))
-    return Stamp(numbers, hour, int(match[6]), int(match[7] or 0), bool(half), match[1] is not None, match["rest"])
+    # Only with a.m. and p.m. as English writes them is the month in front where nothing else tells.
+    english = match["half"] is not None
+    return Stamp(numbers, hour, int(match[7]), int(match[8] or 0), english, match[1] is not None, match["rest"])
+
+
+def _half(match: re.Match[str]) -> str:
+    if match["half"]:
+        return match["half"].lower()
+    return _BEFORE.get(match["before"] or "", "") or _BEHIND.get((match["behind"] or "").lower(), "")
+
+
+_LONGEST_STAMP = 48
+_LAST_LATIN = "\u036f"
+"""Letters and accents of Latin end here; what the other stamps need lies behind it."""
+_PLAIN_SIGNS = {0x60C: ",", **{first + digit: str(digit) for first in (0x660, 0x6F0, 0x966) for digit in range(10)}}
+"""The Arabic comma, and the digits of Arabic, of Persian and Urdu, and of Hindi."""
+_DIRECTIONS = frozenset("\u200e\u200f\u202a\u202b\u202c\u2066\u2067\u2068\u2069")
+
+
+def _in_plain_signs(line: str) -> str:
+    """The line with its stamp in plain digits and without marks of direction; what is behind the stamp, where a mark
+    says that nobody typed it, stays as it is."""
+    head = line[:_LONGEST_STAMP]
+    places = [place for place, sign in enumerate(head) if sign not in _DIRECTIONS]
+    plain = "".join(head[place] for place in places).translate(_PLAIN_SIGNS)
+    match = _ANY_STAMP.match(plain)
+    if match is None:
+        return line
+    start = match.start("rest")
+    end_of_stamp = places[start - 1] + 1
+    return plain[:start] + line[end_of_stamp:]
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@
      "today": {"name", "compared", "why_not"},               what answered the owner then; absent likewise
      "curve": [[step, loss], ...],                           of the training, nats per supervised token
      "training": {...}, "recipe": {...},                     outcome.json and run.json of the run
+     "origin": {"trainer", "dataset", "aside", "unknown": [...], ...},  of an adapter from elsewhere; absent otherwise
      "data": {"dataset", "train", "heldout", "dropped": {filter: count}, "since", "until", "sources": {name: count}}}
 
 "{}" stands for a report that was forgotten on the owner's request; every reader copes with it.
@@ -29,6 +30,7 @@ from aeon_plugin_ft.evaluation.exam import ExamResult
 from aeon_plugin_ft.evaluation.model import HeldoutLoss, Verdict
 from aeon_plugin_ft.evaluation.suites import SuiteResult
 from aeon_plugin_ft.evaluation.today import Today
+from aeon_plugin_ft.training.imported import ORIGIN_FILE
 from aeon_plugin_ft.training.model import Run
 from aeon_plugin_ft.training.progress import read_events
 from aeon_plugin_ft.turns.model import KNOWN_FROM
@@ -72,7 +74,9 @@ def collect(
     """The report of one verdict, ready for JSON."""
     asked_today = {} if today is None or today.suite is None else {TODAY: today.suite}
     exam_today = {} if today is None or today.exam is None else {TODAY: today.exam}
+    origin = _json(candidate.run.folder / ORIGIN_FILE)
     return {
+        **({"origin": origin} if origin else {}),
         "format": FORMAT,
         "candidate": candidate.name,
         "current": candidate.current,

@@ -17,6 +17,8 @@ from aeon_plugin_ft.evaluation.report.drawing import loss_curve
 from aeon_plugin_ft.evaluation.report.words import (
     FAULTS,
     MARKS,
+    NOT_SAID,
+    UNKNOWNS,
     check_name,
     check_words,
     decimal,
@@ -51,12 +53,13 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 def html_page(name: str, created: float, verdict: Verdict, report: Mapping[str, Any]) -> str:
     """The whole page. `report` is the version's report.json ("{}" where it was forgotten)."""
     parts = [
-        _head(name, created, verdict),
+        _head(name, created, verdict, elsewhere="origin" in report),
         _changed(name, verdict),
         _checks(verdict, name),
         _curve(report),
         _answers(report, name),
         _exam(report, name),
+        _origin(report),
         _data(report),
         _recipe(report),
         _undo(name, verdict),
@@ -71,12 +74,12 @@ def html_page(name: str, created: float, verdict: Verdict, report: Mapping[str, 
     )
 
 
-def _head(name: str, created: float, verdict: Verdict) -> str:
+def _head(name: str, created: float, verdict: Verdict, *, elsewhere: bool) -> str:
     kind, word = ("ok", "aprovada") if verdict.accepted else ("no", "recusada")
     made = datetime.fromtimestamp(created).astimezone().strftime("%d/%m/%Y às %H:%M")
     return (
         f'<h1>Versão {escape(name)} <span class="badge {kind}">{word}</span></h1>'
-        f'<p class="muted">Treinada e julgada em {made}, neste computador.</p>'
+        f'<p class="muted">{"Trazida de fora" if elsewhere else "Treinada"} e julgada em {made}, neste computador.</p>'
     )
 
 
@@ -160,6 +163,23 @@ def _exam(report: Mapping[str, Any], name: str) -> str:
 
 
 _GOOD_MARKS = {"right", "unsure"}
+
+
+def _origin(report: Mapping[str, Any]) -> str:
+    """Who trained it where it was not trained here, and what of that nobody knows."""
+    origin = report.get("origin")
+    if not origin:
+        return ""
+    rows = [
+        ("Treinada por", NOT_SAID.get(str(origin.get("trainer")), str(origin.get("trainer", "")))),
+        ("Modelo que ela diz ter", str(origin.get("base_named", ""))),
+        ("Conjunto exportado", str(origin.get("dataset") or "não se sabe")),
+        ("Provas postas de lado", thousands(origin["aside"]) if origin.get("aside") else ""),
+        ("Parte do modelo fundido que ficou", percent(origin["kept"]) if origin.get("kept", 1.0) < 1.0 else ""),
+        ("Impressão digital", str(origin.get("digest", ""))),
+    ]
+    unknown = "".join(f"<p>{escape(UNKNOWNS.get(one, one))}</p>" for one in origin.get("unknown", []))
+    return _section("De onde veio", _pairs(rows) + unknown)
 
 
 def _data(report: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from aeon_plugin_ft.causes import Unknown
 from aeon_plugin_ft.evaluation import suites
 from aeon_plugin_ft.evaluation.exam import learnt
 from aeon_plugin_ft.evaluation.model import Check, CheckKind
@@ -25,6 +26,18 @@ FAULTS = {
 }
 MARKS = {"right": "certa", "wrong": "errada", "unsure": "não soube", "invented": "inventou"}
 """What a reply in the exam is worth; the keys are the values of evaluation.exam.Mark."""
+UNKNOWNS = {
+    Unknown.DATA.value: "Não se sabe com que dados foi treinada: pode ter visto conversas com que foi julgada.",
+    Unknown.DATA_CHANGED.value: "Os exemplos exportados não são mais os mesmos: pode ter aprendido outros.",
+    Unknown.BASE.value: "Os arquivos dela não citam este modelo base; as medidas das camadas são as dele.",
+    Unknown.RECIPE.value: "Não se sabe como foi treinada.",
+}
+"""What is not known of a version that was trained elsewhere."""
+NOT_SAID = {
+    "merged": "não se sabe: veio como modelo já fundido",
+    "whole": "não se sabe: veio como modelo inteiro, num só arquivo",
+}
+"""Who trained it, where its files tell only what it is (weights.foreign.Trainer)."""
 _NAMES = {
     CheckKind.HELDOUT_SET: "Conversas de prova",
     CheckKind.FIT: "Respostas combinam com as perguntas",

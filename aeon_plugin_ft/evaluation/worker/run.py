@@ -17,6 +17,7 @@ from aeon_plugin_ft.errors import AeonFtError
 from aeon_plugin_ft.store.files import write_json
 from aeon_plugin_ft.training.worker.priority import take_priority
 from aeon_plugin_ft.training.worker.stopping import StopRequested, StopWatch
+from aeon_plugin_ft.weights.adapter import whole_model
 
 log = logging.getLogger("aeon_ft.evaluation")
 
@@ -58,19 +59,32 @@ def measure(request: dict[str, Any], watch: StopWatch) -> dict[str, Any]:
     set_up_torch(threads)
     copy, gguf = Path(request["base"]["training_copy"]), request["base"].get("gguf")
     encoder = Encoder(copy)
-    watch.check()
-    frozen, source = load_to_measure(copy, Path(gguf) if gguf else None, threads, pick_device())
-    try:
-        models = _Models(frozen, source, request["adapters"])
-        losses: dict[str, Any] = {}
-        reasons: list[str] = []
-        for name, path in request["sets"].items():
-            losses[name], reason = _measure_set(encoder, models, Path(path), int(request["max_length"]), watch)
-            reasons += [f"{name}: {reason}"] if reason else []
-    finally:
-        if source is not None:
-            source.close()
+    losses: dict[str, Any] = {name: {} for name in request["sets"]}
+    reasons: list[str] = []
+    # One after the other: the memory holds one.
+    for file, adapters in _by_weights(Path(gguf) if gguf else None, request["adapters"]).items():
+        watch.check()
+        frozen, source = load_to_measure(copy, file, threads, pick_device())
+        try:
+            models = _Models(frozen, source, adapters)
+            for name, path in request["sets"].items():
+                measured, reason = _measure_set(encoder, models, Path(path), int(request["max_length"]), watch)
+                losses[name] |= measured
+                reasons += [f"{name}: {reason}"] if reason else []
+        finally:
+            if source is not None:
+                source.close()
+        del frozen, models
     return {"losses": losses, "shared": not reasons, "reason": "; ".join(reasons)}
+
+
+def _by_weights(base: Path | None, adapters: dict[str, str | None]) -> dict[Path | None, dict[str, str | None]]:
+    """What is measured on which weights: adapters on the base's, a version that is a whole model on its own."""
+    groups: dict[Path | None, dict[str, str | None]] = {}
+    for name, path in adapters.items():
+        whole = None if path is None else whole_model(Path(path))
+        groups.setdefault(whole or base, {})[name] = path if whole is None else None
+    return groups
 
 
 def _measure_set(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -18,6 +19,9 @@ from aeon_plugin_ft.panel.plots import Drawing, draw
 from aeon_plugin_ft.panel.progress import Stage, training_now
 from aeon_plugin_ft.panel.rendering import PATHS, Pages
 from aeon_plugin_ft.schedule.orders import OrderKind
+from aeon_plugin_ft.settings import TrainSection
+from aeon_plugin_ft.training.places.consent import allowed
+from aeon_plugin_ft.training.places.where import Where, parse_where
 from aeon_plugin_ft.training.table import RunRow, list_runs
 from aeon_plugin_ft.voice.control import Reason
 
@@ -42,6 +46,17 @@ class PastRun:
     seconds: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class OtherPlace:
+    """A machine that is not this one: `since` when the owner allowed it (None: they have not), `way` "ssh" or "ray"."""
+
+    name: str
+    address: str
+    way: str
+    since: float | None
+    chosen: bool
+
+
 def routes(desk: Desk, pages: Pages, keys: Keys) -> list[Route]:
     """The page and its buttons."""
 
@@ -52,7 +67,7 @@ def routes(desk: Desk, pages: Pages, keys: Keys) -> list[Route]:
             request, "training", training=now, curve=loss_drawing(now.run) if now.run is not None else None,
             running=now.stage in {Stage.TRAINING, Stage.PAUSED}, next=next_training(desk.observer),
             runs=[_past(desk, row) for row in list_runs(desk.store, RUNS)], learnable=desk.learnable(),
-            turns=desk.observer.new_turns(), needed=desk.observer.turns_needed(),
+            turns=desk.observer.new_turns(), needed=desk.observer.turns_needed(), elsewhere=other_places(desk),
         )  # fmt: skip
 
     def order(kind: OrderKind, done: str) -> Route:
@@ -67,6 +82,29 @@ def routes(desk: Desk, pages: Pages, keys: Keys) -> list[Route]:
         return Route(f"/treino/{path}", action(keys, act), methods=["POST"])
 
     return [Route(PATHS["training"], training), *(order(kind, done) for kind, done in ORDERS.values())]
+
+
+def other_places(desk: Desk) -> list[OtherPlace]:
+    """Every machine besides this one that runs may go to, or are set to go to."""
+    train, said = desk.settings.train, allowed(desk.store)
+    chosen = parse_where(train.place)
+    addresses = dict.fromkeys([*said, *([] if chosen is None else [chosen.address])])
+    names = {where.address: name for name, where in named_places(train)}
+    return [
+        OtherPlace(
+            names.get(address, address), address, address.partition(":")[0], said.get(address),
+            chosen=chosen is not None and chosen.address == address,
+        )
+        for address in addresses
+    ]  # fmt: skip
+
+
+def named_places(train: TrainSection) -> Iterator[tuple[str, Where]]:
+    """The owner's names for machines, with where they are."""
+    for name in train.place_names:
+        where = parse_where(train.model_copy(update={"where": name}).place)
+        if where is not None:
+            yield name, where
 
 
 def loss_drawing(row: RunRow) -> Drawing | None:

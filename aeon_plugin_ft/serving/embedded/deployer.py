@@ -36,6 +36,7 @@ from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.store import DataFolder
 from aeon_plugin_ft.store.digest import sha256
 from aeon_plugin_ft.store.files import move_into_place
+from aeon_plugin_ft.weights.adapter import whole_model
 from aeon_plugin_ft.weights.lora_gguf import export_lora_gguf
 from hooks import Route
 
@@ -82,9 +83,14 @@ class EmbeddedDeployer(Deployer):
         _refuse_strangers(version, base)
         on_step(SwapStep.BUILDING)
         name = "base" if version is None else version.name
-        adapter, digest = self._build(version, base)
+        whole = None if version is None else whole_model(version.adapter)
+        if whole is not None:
+            # It stands in the base's place: what follows serves it as a base with a name of its own.
+            base, adapter, digest = as_base(base, whole)
+        else:
+            adapter, digest = self._build(version, base)
         on_step(SwapStep.BUILT)
-        config = self._config(name, base, adapter, settings)
+        config = self._config(name, base, adapter, settings, trained=version is not None)
         on_step(SwapStep.LOADING)
         served = self._start(name, config, adapter, base.digest, digest, on_moved)
         try:
@@ -161,14 +167,16 @@ class EmbeddedDeployer(Deployer):
         move_into_place(part, final)
         return final, _combined(base.digest, exported)
 
-    def _config(self, name: str, base: BaseModel, adapter: Path | None, settings: ServeSection) -> ServerConfig:
+    def _config(
+        self, name: str, base: BaseModel, adapter: Path | None, settings: ServeSection, *, trained: bool
+    ) -> ServerConfig:
         if base.gguf is None:
             raise ServingError(f"{base.spec} has no GGUF file", "Set [base] model to a GGUF of the same model")
         context, threads, reply_tokens = _size(settings)
         config = new_config(base.gguf, adapter, f"aeon-ft:{name}", context, threads, self.system_prompt(), reply_tokens)
         config = replace(config, keep_all=keeps_all(base.gguf, config.context * config.slots))
         # A version was taught replies without thoughts; the base is left as it is.
-        return config if adapter is None else without_thoughts(config)
+        return without_thoughts(config) if trained else config
 
     def _start(
         self, name: str, config: ServerConfig, adapter: Path | None, base_digest: str, digest: str, on_moved: OnMoved
@@ -234,6 +242,12 @@ class EmbeddedDeployer(Deployer):
             still_used = any(other.adapter == served.adapter for other in self._served.values())
         if served.adapter is not None and not still_used:
             served.adapter.unlink(missing_ok=True)
+
+
+def as_base(base: BaseModel, whole: Path) -> tuple[BaseModel, Path | None, str]:
+    """A version that is a whole model in the place of the base that it was made from: no adapter, and its digest."""
+    digest = sha256(whole)
+    return replace(base, gguf=whole, digest=digest), None, digest
 
 
 def sweep(root: Path) -> list[str]:

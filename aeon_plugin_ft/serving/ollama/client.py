@@ -191,27 +191,33 @@ class OllamaClient:
         with self._http.official("/api/generate", LOAD_SECONDS):
             self._official().generate(model=model, keep_alive=0)
 
-    def says_something(self, model: str, system_prompt: str = "") -> bool:
-        """Whether it produces a token now, asked under this prompt."""
+    def says_something(self, model: str, system_prompt: str = "", *, at_once: bool = False) -> bool:
+        """Whether it produces a token now, asked under this prompt; `at_once`: without thoughts before it."""
         # Without options but the two below: another num_ctx would make Ollama load the model anew.
         options = {"num_predict": 8, "temperature": 0}
         with self._http.official("/api/chat", LOAD_SECONDS):
-            reply = self._official().chat(model=model, messages=as_dicts(greeting(system_prompt)), options=options)
+            reply = self._official().chat(
+                model=model, messages=as_dicts(greeting(system_prompt)), options=options,
+                think=False if at_once else None,
+            )  # fmt: skip
         # Eight tokens may all be thoughts, or be taken out by a parser: that it computed some is enough.
         return bool(reply.message.content or reply.message.thinking or reply.eval_count)
 
     def tool_calls(self, model: str) -> list[Any]:
-        """The calls that it makes when it is offered a tool; none where it answers in words, which it may."""
+        """The calls that a version makes when it is offered a tool; none where it answers in words, which it may."""
         # As they come: ollama 0.6.3 raises where the arguments of a call are no object.
-        body = {"model": model, "stream": False, "tools": [_TOOL], "options": {"num_predict": 96, "temperature": 0}}
+        body = {"model": model, "stream": False, "tools": [_TOOL], "think": False,
+                "options": {"num_predict": 96, "temperature": 0}}  # fmt: skip
         reply = self._json("POST", "/api/chat", {**body, "messages": [_TOOL_QUESTION]}, LOAD_SECONDS)
         return list((reply.get("message") or {}).get("tool_calls") or [])
 
-    def rendered(self, model: str, messages: Sequence[Message]) -> str | None:
-        """The prompt that it makes of a conversation; None where this Ollama does not show it (before 0.11.5)."""
+    def rendered(self, model: str, messages: Sequence[Message], *, at_once: bool = False) -> str | None:
+        """The prompt that it makes of a conversation, `at_once` without thoughts before the reply; None where this
+        Ollama does not show it (before 0.11.5)."""
         if self.behaviour().numbers < (0, 11, 5):  # which would answer instead
             return None
         body = {"model": model, "stream": False, "messages": as_dicts(messages), "_debug_render_only": True}
+        body |= {"think": False} if at_once else {}
         shown = self._json("POST", "/api/chat", body, LOAD_SECONDS).get("_debug_info")
         return str(shown["rendered_template"]) if isinstance(shown, dict) and "rendered_template" in shown else None
 

@@ -80,7 +80,7 @@ class OllamaDeployer(Deployer):
                 f"Deploy {deployment.version} again; it gets a name of its own",
             )
         server.require_running(canonical_name(deployment.model), deployment.digest)
-        if not server.client.says_something(deployment.model, self.system_prompt()):
+        if not server.client.says_something(deployment.model, self.system_prompt(), at_once=deployment.route.at_once):
             raise ServingError(f"{deployment.model} answers nothing", "Go back to the version before")
 
     def warm_prompt(self, deployment: Deployment) -> None:

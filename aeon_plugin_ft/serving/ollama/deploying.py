@@ -18,13 +18,21 @@ from aeon_plugin_ft.serving.merging.version import Merging, proof_of
 from aeon_plugin_ft.serving.model import Deployment, OnStep
 from aeon_plugin_ft.serving.ollama.client import Behaviour, OllamaClient
 from aeon_plugin_ft.serving.ollama.create import blob_digest, parse_parameters, template_of, weights_path
-from aeon_plugin_ft.serving.ollama.prompts import PROBES, PromptMatch, compare, go_template, trained_prompts
+from aeon_plugin_ft.serving.ollama.prompts import (
+    PROBES,
+    PromptMatch,
+    compare,
+    go_template,
+    trained_prompts,
+    without_thoughts,
+)
 from aeon_plugin_ft.serving.ollama.room import is_local, require_disk, require_memory
 from aeon_plugin_ft.serving.ollama.server import OllamaServer
 from aeon_plugin_ft.serving.ollama.tags import is_made_of
 from aeon_plugin_ft.serving.smoke import smoke_test
 from aeon_plugin_ft.settings import ServeSection
-from aeon_plugin_ft.weights.adapter import adapter_digest
+from aeon_plugin_ft.weights.adapter import adapter_digest, whole_model
+from aeon_plugin_ft.weights.gguf_file import GgufFile
 from aeon_plugin_ft.weights.lora_gguf import export_lora_gguf
 from hooks import Route
 
@@ -66,7 +74,7 @@ class OllamaDeploy:
         adopted = name not in self.server.ledger.read() and self.client.show(name) is not None
         try:
             self._ensure(name, version, base, gguf, show, behaviour, content, carrier)
-            match = self._match_prompt(name, gguf, show)
+            match = self._match_prompt(name, gguf, show, at_once=version is not None)
             made = self._require_format(name, show, behaviour)
             done = self._prove(name, name_of, made, version)
             done = replace(done, proof={**done.proof, "prompt": str(match)})
@@ -124,6 +132,9 @@ class OllamaDeploy:
         if version is None:
             self._require_room(gguf.stat().st_size, show, behaviour)
             self.server.importer.whole(name, BASE, content, gguf, base.digest, show, behaviour)
+        elif (whole := whole_model(version.adapter)) is not None:
+            self._require_room(whole.stat().st_size, show, behaviour)
+            self.server.importer.whole(name, version.name, content, whole, content, show, behaviour)
         elif not self._as_adapter(name, version, replace(base, gguf=gguf), show, behaviour, content, carrier):
             self._as_merged(
                 name, Merging(self.server.data, version, base, gguf, self.settings, self.say), show, behaviour
@@ -178,14 +189,20 @@ class OllamaDeploy:
         self.server.ledger.add(name, BASE, base.digest, listed.digest)
         return name
 
-    def _match_prompt(self, name: str, gguf: Path, base: Mapping[str, Any]) -> PromptMatch:
-        """Compare the prompt that it is served with to the one that was trained, and give it the latter where it is
-        another one and a template can be written for it. Raises ServingError."""
-        trained = trained_prompts(gguf)
-        match = self._compared(name, trained)
+    def _match_prompt(self, name: str, gguf: Path, base: Mapping[str, Any], *, at_once: bool) -> PromptMatch:
+        """Compare the prompt that it is served with to the one that was trained (`at_once`: without thoughts), and give
+        it the latter where it is another one and a template can be written for it. Raises ServingError."""
+        trained = trained_prompts(gguf, at_once=at_once)
+        match = self._compared(name, trained, at_once)
         made = self.client.show(name) or {}
-        # Tools and thoughts are beyond such a template, and a renderer stands above any.
-        plain = set(made.get("capabilities") or ()) <= {"completion"} and not made.get("renderer")
+        if at_once and match is PromptMatch.DIFFERS and self._end_thoughts(name, gguf, template_of(made) or ""):
+            match = self._compared(name, trained, at_once)
+            made = self.client.show(name) or {}
+        # Tools and thoughts are beyond such a template, and a renderer stands above any. Thoughts that only the file's
+        # own template knows of are no loss to a version.
+        beyond = set(made.get("capabilities") or ()) - {"completion"}
+        beyond -= {"thinking"} - set(base.get("capabilities") or ()) if at_once else set()
+        plain = not beyond and not made.get("renderer")
         template = go_template(trained) if trained and plain and match is not PromptMatch.SAME else None
         # Nothing can be compared before 0.11.5; there the file's template is not read at all, and ours is the better.
         if template is None or (match is PromptMatch.UNKNOWN and template_of(base)):
@@ -193,14 +210,29 @@ class OllamaDeploy:
                 log.warning("%s is asked in another form in Ollama than it was trained in", name)
             return match
         if template != template_of(made):
-            self.client.create({"model": name, "from": name, "template": template}, self.say)
-            self.server.unload(name)  # it runs under the digest that it had
-        return self._compared(name, trained)
+            self._give_template(name, template)
+        return self._compared(name, trained, at_once)
 
-    def _compared(self, name: str, trained: tuple[str, ...] | None) -> PromptMatch:
-        if trained is None or self.client.rendered(name, PROBES[0]) is None:
+    def _end_thoughts(self, name: str, gguf: Path, template: str) -> bool:
+        """Have the template end the thoughts that it begins though it is told to think of nothing (DeepSeek-R1's, and
+        those of models that only think). Tools and all else of it stay. Returns whether it began any."""
+        written = self.client.rendered(name, PROBES[0], at_once=True) or ""
+        if not template:
+            with GgufFile(gguf) as file:
+                template = str(file.get("tokenizer.chat_template") or "")
+        ended = without_thoughts(template, written)
+        if ended is not None:
+            self._give_template(name, ended)
+        return ended is not None
+
+    def _give_template(self, name: str, template: str) -> None:
+        self.client.create({"model": name, "from": name, "template": template}, self.say)
+        self.server.unload(name)  # it runs under the digest that it had
+
+    def _compared(self, name: str, trained: tuple[str, ...] | None, at_once: bool) -> PromptMatch:
+        if trained is None or self.client.rendered(name, PROBES[0], at_once=at_once) is None:
             return PromptMatch.UNKNOWN
-        return compare(trained, lambda talk: self.client.rendered(name, talk) or "")
+        return compare(trained, lambda talk: self.client.rendered(name, talk, at_once=at_once) or "")
 
     def _require_format(self, name: str, base: Mapping[str, Any], behaviour: Behaviour) -> dict[str, Any]:
         """What Ollama says of the new model; raises ServingError unless it talks in the base's format."""
@@ -245,8 +277,10 @@ class OllamaDeploy:
         if "tools" in abilities and version is not None:
             self._require_tools(full)
         if version is None or version.state is not VersionState.CANDIDATE:
-            smoke_test(route, thinks="thinking" in abilities, trained=version is not None)
-        self._require_words(full)  # last: what it computes for the owner's prompt is there for the first reply
+            # A version replies at once; the base may think, and is asked for a sign of life only.
+            smoke_test(route, trained=version is not None)
+        # Last: what it computes for the owner's prompt is there for the first reply.
+        self._require_words(full, at_once=version is not None)
         self.on_step(SwapStep.SMOKE_TESTED)
         # Once more at the end: the tests took a while, in which another program may have pushed it out of memory.
         self.server.require_running(full, listed.digest)
@@ -254,8 +288,8 @@ class OllamaDeploy:
         proof = {} if version is None else proof_of(self.server.data, version_name, adapter_digest(version.adapter))
         return Deployment(version_name, "ollama", listed.name, listed.digest, route, proof)
 
-    def _require_words(self, name: str) -> None:
-        if not self.client.says_something(name, self.system_prompt()):
+    def _require_words(self, name: str, *, at_once: bool) -> None:
+        if not self.client.says_something(name, self.system_prompt(), at_once=at_once):
             raise ServingError(f"{name} answers nothing", "Go back to the version before")
 
     def _require_tools(self, name: str) -> None:

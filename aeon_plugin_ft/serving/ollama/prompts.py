@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from pathlib import Path
 
+from aeon_plugin_ft.base.thinking import ENDING, OPEN, closed_prompt, closed_template
 from aeon_plugin_ft.weights.gguf_file import GgufFile
 from hooks import Message
 
@@ -40,9 +41,10 @@ class PromptMatch(str, Enum):
     __str__ = str.__str__
 
 
-def trained_prompts(gguf: Path) -> tuple[str, ...] | None:
+def trained_prompts(gguf: Path, *, at_once: bool = True) -> tuple[str, ...] | None:
     """The probes as the file's own template writes them, without the token at the beginning of a text, which a server
-    puts by itself; None where there is no template, or one that takes no such talk."""
+    puts by itself; None where there is no template, or one that takes no such talk. `at_once`: as training writes them,
+    with thoughts switched off, and ended where the template begins some all the same."""
     import jinja2
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -53,15 +55,17 @@ def trained_prompts(gguf: Path) -> tuple[str, ...] | None:
     # As transformers sets it up (utils/chat_template_utils.py), and llama.cpp after it.
     world = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"])
     world.globals["raise_exception"] = _refuse
+    more = {"enable_thinking": False} if at_once else {}
     try:
         made = world.from_string(template)
-        return tuple(
+        written = [
             made.render(
                 messages=[{"role": m.role, "content": m.content} for m in talk],
-                add_generation_prompt=True, bos_token="", eos_token=eos, tools=None,
+                add_generation_prompt=True, bos_token="", eos_token=eos, tools=None, **more,
             )
             for talk in PROBES
-        )  # fmt: skip
+        ]  # fmt: skip
+        return tuple(closed_prompt(prompt) if at_once else prompt for prompt in written)
     except (jinja2.TemplateError, TypeError, ValueError):
         return None
 
@@ -73,6 +77,14 @@ def compare(trained: Sequence[str] | None, render: Render) -> PromptMatch:
     # A server may show the token at the beginning, or leave it to the tokeniser.
     same = all(render(talk).endswith(prompt) for talk, prompt in zip(PROBES, trained, strict=True))
     return PromptMatch.SAME if same else PromptMatch.DIFFERS
+
+
+def without_thoughts(template: str, written: str) -> str | None:
+    """A template that ends the thoughts which `template` has begun at the end of `written`, a prompt of its; None where
+    it has begun none. In Ollama's language, or in Jinja, which it takes as well."""
+    if not written.rstrip().endswith(OPEN):
+        return None
+    return closed_template(template) if "{%" in template else template + _text(ENDING)
 
 
 def go_template(trained: Sequence[str]) -> str | None:

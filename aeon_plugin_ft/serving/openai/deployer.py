@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -132,8 +132,10 @@ class OpenAIDeployer(Deployer):
         flavour = server.flavour()
         if flavour == "llama":
             return
-        # Only ours: the owner may serve adapters of their own on the same server.
-        names = {str(card["id"]) for card in server.cards() if str(card["id"]).startswith(f"aeon-ft-{version}-")}
+        # Only ours: the owner may serve adapters of their own on the same server, and others of their household have
+        # versions of the same name there.
+        named = [card for card in server.cards() if str(card["id"]).startswith(f"aeon-ft-{version}-")]
+        names = {str(card["id"]) for card in named if self._lies_here(card.get("root"), settings)}
         adapter = self.data.versions / version / "adapter"
         # SGLang lists loaded adapters in some releases only, but unloads them by name.
         if flavour == "sglang" and (adapter / WEIGHTS).exists():
@@ -187,6 +189,11 @@ class OpenAIDeployer(Deployer):
     def _path(self, version: Version, settings: ServeSection) -> str:
         """The adapter's folder as the server sees it."""
         return self._seen_by_server(version.adapter, settings)
+
+    def _lies_here(self, root: object, settings: ServeSection) -> bool:
+        """Whether an adapter's folder, as the server says it, is of this data folder; True where it says none."""
+        ours = PurePath(self._seen_by_server(self.data.root, settings))
+        return not isinstance(root, str) or PurePath(root).is_relative_to(ours)
 
     # -- a llama-server --------------------------------------------------------------------------
 

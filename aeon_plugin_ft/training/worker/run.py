@@ -11,7 +11,9 @@ import logging
 import os
 import sqlite3
 import traceback
+from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from aeon_plugin_ft.base.unchanged import require_unchanged
 from aeon_plugin_ft.causes import EndCause, PauseCause, RunCause, RunPhase, run_cause
@@ -35,11 +37,21 @@ LOCK_FILE = "worker.lock"
 ALONE_SECONDS = 20.0
 """How long a worker before this one may take to leave: it is gone 5 s after its supervisor."""
 
-_CODES = {RunState.FINISHED: Exit.FINISHED, RunState.PAUSED: Exit.PAUSED, RunState.FAILED: Exit.FAILED}
+_CODES = {
+    RunState.FINISHED: Exit.FINISHED,
+    RunState.PAUSED: Exit.PAUSED,
+    RunState.FAILED: Exit.FAILED,
+    RunState.INTERRUPTED: Exit.FAILED,
+}
 
 
 def main(arguments: list[str]) -> int:
     """One attempt; returns the exit code, with outcome.json and the store's row written."""
+    return attempt(arguments, Attempt)
+
+
+def attempt(arguments: list[str], make: Callable[[Run, RunConfig], Attempt], *, yields: bool = True) -> int:
+    """One attempt of some kind. `yields`: this process computes, and goes behind everything else on the machine."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     run = Run(Path(arguments[0]).name, Path(arguments[0]))
     # Held until this process ends. The lease names the run, so it does not keep out a worker whose host died before
@@ -50,13 +62,21 @@ def main(arguments: list[str]) -> int:
         return Exit.FAILED
     # Only now: reading the progress and opening the store are for the one process that works in this folder.
     note_worker(run.folder, os.getpid())
-    attempt = Attempt(run, RunConfig.read(run.folder))
-    watch = StopWatch(run.folder, supervised="--supervised" in arguments, beat=attempt.beat).start()
-    watch.on_late_exit = attempt.leave_late
+    made = make(run, RunConfig.read(run.folder))
+    watch = StopWatch(run.folder, supervised="--supervised" in arguments, beat=made.beat).start()
+    watch.on_late_exit = made.leave_late
     # After the watch has started: on Linux its thread keeps the parent's priority, and so sees a stop request even
     # where the lowest priority gets no time.
-    log.info("pid priority: %s", take_priority(arguments))
-    return attempt.go(watch)
+    if yields:
+        log.info("pid priority: %s", take_priority(arguments))
+    return made.go(watch)
+
+
+class Work(Protocol):
+    """What does the work of an attempt."""
+
+    def train(self) -> RunOutcome:
+        """From where the last attempt left it to the end."""
 
 
 class Attempt:
@@ -76,10 +96,7 @@ class Attempt:
             # torch and transformers take seconds to import: not for a run that is to stop before it starts.
             watch.check()
             self.require_unchanged()
-            from aeon_plugin_ft.training.worker.session import Session
-
-            session = Session(self.run, self.config, watch, self.phase, self.tell)
-            outcome, code = self._train(session)
+            outcome, code = self._train(self.session(watch))
         except StopRequested as stop:
             outcome, code = self.outcome(RunState.PAUSED, stop.cause), Exit.PAUSED
         except Exception as error:  # noqa: BLE001 - whatever it is, the outcome must say it
@@ -90,15 +107,21 @@ class Attempt:
         self.end(outcome)
         return code
 
+    def session(self, watch: StopWatch) -> Work:
+        """What does the work of this attempt; imports what is heavy."""
+        from aeon_plugin_ft.training.worker.session import Session
+
+        return Session(self.run, self.config, watch, self.phase, self.tell)
+
     def require_unchanged(self) -> None:
         """Raise DatasetError or BaseModelError unless data and weights are what they were when the run was made: an
         attempt that goes on must end where the first one would have."""
         load_dataset(self.config.dataset)
         require_unchanged(self.config.base, self.config.store.parent / "cache" / "base")
 
-    def _train(self, session: object) -> tuple[RunOutcome, int]:
+    def _train(self, work: Work) -> tuple[RunOutcome, int]:
         with kept_awake():
-            outcome: RunOutcome = session.train()  # type: ignore[attr-defined]
+            outcome = work.train()
         return outcome, _CODES[outcome.state]
 
     def failure(self, error: Exception) -> tuple[RunOutcome, int]:

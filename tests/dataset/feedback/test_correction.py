@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from aeon_plugin_ft.dataset.feedback.correction import corrected_reply
 from aeon_plugin_ft.dataset.feedback.recognise import is_correction, recognise
 from aeon_plugin_ft.dataset.feedback.values import Sort, values
 
@@ -132,3 +133,26 @@ def test_two_ways_to_say_one_value_are_one(text: str, sort: Sort, canon: str) ->
 def test_a_value_of_the_right_sort_in_talk_about_something_else_corrects_nothing(text: str, reply: str) -> None:
     signal = recognise(text, reply)
     assert signal is None or signal.kind != "correction"
+
+
+@pytest.mark.parametrize(
+    ("text", "reply"),
+    [
+        ("o da volta é às 22h10", "Seu voo sai de Confins às 6h20."),
+        ("e 17 vezes 32", "17 vezes 23 é 391."),
+        ("e 12 mais 9", "12 mais 8 é 20."),
+    ],
+)
+def test_a_question_that_goes_on_corrects_nothing(text: str, reply: str) -> None:
+    assert corrected_reply(text, reply) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "reply", "right"),
+    [
+        ("foi o Grêmio que venceu, não o Inter", "O Inter ganhou o clássico.", "O Grêmio ganhou o clássico."),
+        ("a chefe disse dia 12, não dia 15", "O prazo é dia 15.", "O prazo é dia 12."),
+    ],
+)
+def test_what_stands_around_the_value_is_no_part_of_it(text: str, reply: str, right: str) -> None:
+    assert corrected_reply(text, reply) == right

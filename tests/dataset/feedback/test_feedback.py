@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rapidfuzz import fuzz, process
 
+from aeon_plugin_ft.dataset.feedback.denied import denies_deed
 from aeon_plugin_ft.dataset.feedback.recognise import FeedbackSignal, recognise
 from tests.conftest import REPOSITORY
 
@@ -176,11 +177,26 @@ def test_the_heldout_sentences_are_not_the_development_ones_said_again() -> None
 
 
 def test_fresh_sentences_are_told_apart_and_ordinary_talk_corrects_nothing() -> None:
-    """Held-out macro F1 was 0.810 when it was read first; the goal of 0.85 is not reached yet."""
+    """Held-out macro F1 was 0.810 when it was read first, and 0.882 the second time."""
     result = _benchmark().measure("fresh-heldout")
-    assert result.macro >= 0.8
+    assert result.macro >= 0.85
     assert result.f1["correction"] >= 0.85
     assert result.alarms <= 1 / 200
+
+
+def test_no_ordinary_sentence_of_the_blind_set_corrects_anything() -> None:
+    """Its macro F1 was 0.729 when it was read, once: other people's sentences are harder than one's own."""
+    result = _benchmark().measure("blind")
+    assert result.macro >= 0.7
+    assert result.alarms == 0
+
+
+def test_no_sentence_that_is_kept_aside_was_trained_with() -> None:
+    benchmark = _benchmark()
+    training = (BENCHMARKS / "data" / "feedback_training.tsv").read_text(encoding="utf-8").splitlines()
+    trained = {tuple(line.split("\t")[1:]) for line in training}
+    for name in ("fresh-heldout", "blind"):
+        assert not trained & {(row["text"], row["reply"]) for row in benchmark.rows_of(name)}
 
 
 @pytest.mark.parametrize(
@@ -236,3 +252,33 @@ def test_the_weights_are_those_that_the_script_makes() -> None:
     assert names <= seen
     held = {row["text"] for row in feedback_model.rows_of("fresh-heldout")} - {text for text, _, _ in rows}
     assert len(held) > 300
+
+
+@pytest.mark.parametrize(
+    ("text", "reply"),
+    [
+        ("não ligou nada", "Liguei a cafeteira."),
+        ("uai, não abriu", "Abri o navegador."),
+        ("era pra desligar", "Liguei o ar-condicionado."),
+        ("eu falei pra fechar", "Abri a planilha."),
+        ("não era pra enviar ainda", "Pronto, enviei a mensagem."),
+        ("eu não pedi alarme nenhum", "Alarme ligado para as 7h."),
+    ],
+)
+def test_a_deed_that_was_not_done_or_not_asked_for_is_a_complaint(text: str, reply: str) -> None:
+    assert denies_deed(text, reply)
+    assert recognise(text, reply) == FeedbackSignal("complaint")
+
+
+@pytest.mark.parametrize(
+    ("text", "reply"),
+    [
+        ("ele não ligou pra mim", "Liguei a cafeteira."),
+        ("não pedi pizza ainda", "Sugestões: pizza, sushi ou hambúrguer."),
+        ("era pra chover ontem", "Amanhã faz sol."),
+        ("não choveu", "Amanhã chove em Recife."),
+        ("o banco não abriu hoje", "Abri o navegador."),
+    ],
+)
+def test_talk_about_another_deed_denies_none(text: str, reply: str) -> None:
+    assert not denies_deed(text, reply)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,12 @@ STAMPS = {
     "12/3/2024 2:02\u00a0p.\u00a0m. - ": "Spanish with fixed blanks", "3/13/24, 2:02\u202fPM - ": "American",
     "20/09/17 19:38:20: ": "older iOS", "20/09/17 à(s) 19:38 - ": "older Portuguese", "20/09/17 19.38 - ": "points",
     "20.09.17, 19:38 - ": "German", "2024-03-12, 14:02 - ": "the year in front", "12-03-2024 14:02 - ": "Dutch",
-    "12/03/2024 às 14:02 - ": "Brazilian with às",
+    "12/03/2024 às 14:02 - ": "Brazilian with às", "[12.3.2024 klo 14.02.11] ": "Finnish",
+    "2024. 3. 12. 오후 2:02 - ": "Korean", "[2024. 3. 12. 오후 2:02:11] ": "Korean iOS",
+    "2024/3/12 下午2:02 - ": "Chinese", "2024/3/12 午後2:02 - ": "Japanese",
+    "\u200f١٢\u200f/٣\u200f/٢٠٢٤، ٢:٠٢ م - ": "Arabic",
+    "\u200f12\u200f/3\u200f/2024، 2:02 م - ": "Arabic, plain digits",
+    "12/3/2024, 2:02 μ.μ. - ": "Greek", "12/03/2024, 2:02 CH - ": "Vietnamese",
 }  # fmt: skip
 
 
@@ -51,6 +57,62 @@ def test_every_phone_s_stamp_is_read(tmp_path: Path, stamp: str) -> None:
     found = read(tmp_path, f"{stamp}Rui: cadê você?\n{stamp}Bia: Chegando em cinco minutos.\n")
     assert pairs(found) == [("cadê você?", "Chegando em cinco minutos.")]
     assert found.turns[0].at > 1.5e9
+
+
+@pytest.mark.parametrize(
+    "stamp",
+    [
+        "2024. 3. 12. 오후 2:02 - ",
+        "2024/3/12 下午2:02 - ",
+        "\u200f١٢\u200f/٣\u200f/٢٠٢٤، ٢:٠٢ م - ",
+        "12/03/2024, 2:02 CH - ",
+        "12/03/2024 14:02 - ",
+    ],
+)
+def test_halves_of_the_day_and_other_digits_give_the_same_moment(tmp_path: Path, stamp: str) -> None:
+    found = read(tmp_path, f"{stamp}Rui: cadê você?\n{stamp}Bia: Chegando.\n")
+    # Other stamps of one chat say whether the day stands in front; here both numbers are up to 12.
+    assert datetime.fromtimestamp(found.turns[0].at).strftime("%H:%M %d %m %Y") == "14:02 12 03 2024"
+
+
+def test_a_mark_behind_an_arabic_stamp_still_tells_a_notice(tmp_path: Path) -> None:
+    stamp = "\u200f١٢\u200f/٣\u200f/٢٠٢٤، ٢:٠٢ م - "
+    chat = f"{stamp}Rui: cadê você?\n{stamp}Bia: \u200eimagem ocultada\n{stamp}Bia: Chegando.\n"
+    assert "ocultada" not in str(pairs(read(tmp_path, chat)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "यह मैसेज डिलीट कर दिया गया है।",
+        "यह मैसेज एडमिन राहुल ने डिलीट कर दिया है.",
+        "یہ میسج حذف کر دیا گیا ہے۔",
+        "این پیام حذف شد",
+        "حذف المشرف أحمد هذه الرسالة.",
+        "这条消息已被删除。",
+        "ข้อความนี้ถูกลบแล้ว",
+        "Pesan ini dihapus oleh admin Budi.",
+        "Bu mesaj Ayşe adlı yönetici tarafından silindi.",
+        "Un admin., Lucía, eliminó este mensaje.",
+        "Данное сообщение удалено админом (Иван).",
+        "IMG-20260505-WA0014.jpg (文件附件)",
+        "IMG-20251212-WA0010.jpg (الملف مرفق)",
+    ],
+)
+def test_what_was_deleted_or_attached_is_no_sentence_in_any_script(text: str) -> None:
+    assert typed(text) == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "क्या यह मैसेज डिलीट कर दिया गया है?",
+        "为什么管理员已删除这条消息？",
+        "Acho que essa mensagem foi apagada por engano",
+    ],
+)
+def test_talk_about_a_deleted_message_stays(text: str) -> None:
+    assert typed(text) == text
 
 
 def days_between(found: Imported) -> float:

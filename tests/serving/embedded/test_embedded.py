@@ -29,6 +29,7 @@ from aeon_plugin_ft.serving.routes import RouteTable
 from aeon_plugin_ft.serving.swap import Swapper
 from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.store import DataFolder, Store
+from aeon_plugin_ft.store.digest import sha256
 from tests.serving.embedded.looking import get, wait_for
 from tests.weights.lora import chat, make_version
 
@@ -78,6 +79,32 @@ def test_a_version_is_served_with_its_proof_and_taken_away_again(
     deployer.close()
     assert not any(psutil.pid_exists(pid) for pid in pids)
     assert not deployer.folder.exists()
+
+
+def test_a_version_that_is_a_whole_model_stands_in_the_bases_place(
+    deployer: EmbeddedDeployer, base: BaseModel, version: Version, tmp_path: Path
+) -> None:
+    import gguf
+    import torch
+
+    from tests.base.tiny import make_tiny, write_gguf
+
+    tiny = make_tiny(tmp_path, "llama", max_position_embeddings=20_000)
+    with torch.no_grad():
+        for weight in tiny.model.parameters():
+            weight.add_(torch.randn_like(weight) * 0.2)
+    folder = tmp_path / "v0002"
+    (folder / "adapter").mkdir(parents=True)
+    write_gguf(folder / "adapter" / "model.gguf", "llama", tiny.model, gguf.GGMLQuantizationType.F32)
+    whole = replace(version, name="v0002", folder=folder)
+    served = deployer.deploy(whole, base, SETTINGS)
+    assert served.digest == sha256(folder / "adapter" / "model.gguf")
+    deployer.check(served)
+    assert get(served.route, "/lora-adapters", served.route.token).json() == []
+    assert chat(served.route, "oi") != chat(deployer.deploy(None, base, SETTINGS).route, "oi")
+    deployer.retire(served, SETTINGS)
+    # What was served was the version's own file: it stays.
+    assert (folder / "adapter" / "model.gguf").is_file()
 
 
 def test_the_same_version_has_the_same_digest_in_another_process(

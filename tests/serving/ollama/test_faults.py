@@ -221,8 +221,14 @@ def test_a_model_that_does_not_stop_is_never_used(scene: Scene) -> None:
     refusal(scene, ServingError, "does not stop")
 
 
-def test_a_thinking_model_that_keeps_its_thoughts_apart_is_fine(scene: Scene) -> None:
+def test_a_thinking_model_that_leaves_its_thoughts_where_it_is_told_to_is_fine(scene: Scene) -> None:
     blob = scene.ollama.blobs.path(scene.ollama.tags["tiny:1b"].model_blob)
-    scene.ollama.add_model("tiny:1b", blob, template="{{ .Thinking }}{{ .Prompt }}")
-    scene.ollama.script.answer = lambda *_: "<think>hm</think>Oi, tudo bem com você?"
+    template = "{{ if and .IsThinkSet (not .Think) }}at once: {{ end }}{{ .Thinking }}{{ .Prompt }}"
+    scene.ollama.add_model("tiny:1b", blob, template=template)
+
+    def thinks_unless_told(model: str, *_: object) -> str:
+        last = scene.ollama.calls("/api/chat")[-1].json
+        return "Oi, tudo bem com você?" if last["think"] is False else "<think>hm</think>"
+
+    scene.ollama.script.answer = thinks_unless_told
     scene.deployer.deploy(scene.version(), scene.base, scene.settings)

@@ -13,6 +13,7 @@ import pytest
 from aeon_plugin_ft.base.turns import CHAT_TEMPLATE, END_OF_TURN, OLLAMA_TEMPLATE
 from aeon_plugin_ft.errors import ServingError
 from aeon_plugin_ft.store import DataFolder
+from aeon_plugin_ft.store.digest import sha256
 from aeon_plugin_ft.weights.adapter import adapter_digest, read_adapter
 from aeon_plugin_ft.weights.gguf_file import GgufFile
 from aeon_plugin_ft.weights.merge import KEY_ADAPTER
@@ -71,6 +72,19 @@ def test_the_merged_weights_are_what_is_served(scene: Scene) -> None:
     report = json.loads((scene.data.serving / "merge-v0001.json").read_text())
     assert scene.ollama.tags[deployment.model].model_blob == report["digest"]
     assert len(report["tensors"]) == 14
+
+
+def test_a_version_that_is_a_whole_model_is_served_as_it_is(scene: Scene, tmp_path: Path) -> None:
+    folder = tmp_path / "whole"
+    folder.mkdir()
+    digest = sha256(write_gguf(folder / "model.gguf", seed=8, kind="Q8_0"))
+    version = make_version(scene.data.versions, folder, scene.base)
+    deployment = scene.deployer.deploy(version, scene.base, scene.settings)
+    tag = scene.ollama.tags[deployment.model]
+    assert tag.model_blob == digest and deployment.model == f"aeon-ft:v0001-{digest[7:15]}"
+    # What the base carries besides its weights goes along, and nothing is merged.
+    assert tag.template == scene.ollama.tags["tiny:1b"].template
+    assert not (scene.data.serving / "merge-v0001.json").exists()
 
 
 def test_nothing_is_left_beside_the_tag(any_scene: Scene) -> None:

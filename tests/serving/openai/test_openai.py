@@ -206,6 +206,24 @@ def test_a_server_that_is_busy_for_a_while_is_waited_for(server: FakeOpenAI, dat
     deployer.close()
 
 
+def test_what_another_owner_serves_there_under_the_same_name_stays(
+    server: FakeOpenAI, data: DataFolder, base: BaseModel, tmp_path: Path
+) -> None:
+    """A household on one server: each has a first version, and each adapter lies in its owner's data folder."""
+    other = DataFolder(tmp_path / "other").create()
+    deployers = [deployer_for(server, folder) for folder in (data, other)]
+    mine, theirs = (
+        one.deploy(version_of(folder, base, seed=seed), base, settings_for(server))
+        for seed, (one, folder) in enumerate(zip(deployers, (data, other), strict=True))
+    )
+    assert len(server.adapters) == 2 and mine.model != theirs.model
+    deployers[0].discard("v0001", settings_for(server))
+    assert [name in theirs.model for name in server.adapters] == [True]
+    deployers[1].check(theirs)
+    for one in deployers:
+        one.close()
+
+
 def test_a_server_that_has_also_a_route_of_the_others_is_told_by_its_own(data: DataFolder, base: BaseModel) -> None:
     """An SGLang that answers /version as vLLM does."""
     with FakeOpenAI("sglang") as server:

@@ -273,8 +273,8 @@ def test_a_worker_that_hangs_again_and_again_is_left_with_its_reason(
     monkeypatch.setattr(supervise, "WORK_SECONDS", 0.05)
     run, begin = bench.new(tiny_recipe()), staying.start_worker
 
-    def stopped_at_once(run: Run, store: Store) -> Worker:
-        worker = begin(run, store)
+    def stopped_at_once(run: Run, store: Store, where: str) -> Worker:
+        worker = begin(run, store, where)
         worker.process.send_signal(signal.SIGSTOP)
         return worker
 

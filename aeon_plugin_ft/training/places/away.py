@@ -324,7 +324,7 @@ def _filled(entries: Iterable[cargo.Entry]) -> Callable[[BinaryIO], None]:
 def _take_files(source: Path, target: Path, names: Iterable[str]) -> None:
     for name in names:
         if (source / name).is_file():
-            (source / name).replace(target / name)
+            move_into_place(source / name, target / name)
 
 
 def _progress(line: bytes) -> Progress | None:

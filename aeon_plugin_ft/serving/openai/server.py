@@ -28,7 +28,6 @@ _PROBES: tuple[tuple[str, Flavour], ...] = (
 )
 """A route that only that server has, in an order in which none is mistaken for another."""
 
-PROBE_SECONDS = 10.0
 CALL_SECONDS = 60.0
 LOAD_SECONDS = 300.0
 
@@ -64,7 +63,7 @@ class OpenAIServer:
             raise ServingError("There is no address of a model server", "Set [serve] openai_url")
         for path, flavour in _PROBES:
             try:
-                self.http.call("GET", path, seconds=PROBE_SECONDS)
+                self.http.call("GET", path, seconds=CALL_SECONDS)
             except BackendRefusedError as error:
                 # A wrong key is refused on every route, and says nothing about which server this is.
                 if error.status == 401:

@@ -197,6 +197,15 @@ def test_discarding_unloads_every_name_of_a_version(flavour: Flavour, data: Data
         deployer.close()
 
 
+@pytest.mark.slow
+def test_a_server_that_is_busy_for_a_while_is_waited_for(server: FakeOpenAI, data: DataFolder) -> None:
+    """A llama.cpp under a hundred chats on a busy machine took more than ten seconds to say which server it is."""
+    server.enqueue(Fault("/get_server_info", delay=11.0))
+    deployer = deployer_for(server, data)
+    assert deployer.server(server.url).flavour() == server.flavour
+    deployer.close()
+
+
 def test_what_another_owner_serves_there_under_the_same_name_stays(
     server: FakeOpenAI, data: DataFolder, base: BaseModel, tmp_path: Path
 ) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 
 from aeon_plugin_ft.causes import PauseCause
-from aeon_plugin_ft.errors import LostError
+from aeon_plugin_ft.errors import LostError, TrainingError
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.training.model import Recipe, RunState
 from aeon_plugin_ft.training.places.ray import RayDoor
@@ -23,6 +24,25 @@ __all__ = ["bench", "cluster", "tiny_base", "tiny_copy", "tiny_dataset", "tiny_r
 def test_a_cluster_that_does_not_answer_is_lost_and_not_refused() -> None:
     with pytest.raises(LostError, match="cannot be reached"):
         RayDoor(Where(Way.RAY, "127.0.0.1", 9)).call("look", {"run": "r1"})
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [("JOB_SUPERVISOR_ACTOR_UNSCHEDULABLE", LostError), ("JOB_SUPERVISOR_ACTOR_DIED", LostError),
+     ("JOB_ENTRYPOINT_COMMAND_ERROR", TrainingError), (None, TrainingError)],
+)  # fmt: skip
+def test_a_cluster_that_has_no_room_for_a_job_is_asked_again(kind: str | None, error: type[TrainingError]) -> None:
+    """A busy one cannot start a process for it; that is no fault of the run's, which would end for good."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        job = {"status": "FAILED", "error_type": kind, "message": "Could not create the actor"}
+        return httpx.Response(200, json={**job, "logs": ""})
+
+    door = RayDoor(Where(Way.RAY, "cluster", 8265))
+    door.http = httpx.Client(base_url="http://cluster:8265", transport=httpx.MockTransport(answer))
+    with pytest.raises(TrainingError) as told:
+        door.call("missing", {"digests": []})
+    assert type(told.value) is error
 
 
 @pytest.mark.slow(seconds=240)

@@ -96,7 +96,10 @@ def measure(folder: Path, sample: str, base: str, settings: str, *, answers: boo
     from aeon_plugin_ft.evaluation.suites import run_suites
     from aeon_plugin_ft.teaching import examine
     from aeon_plugin_ft.training.runs import RunConfig
+    from aeon_plugin_ft.training.worker import priority
 
+    # What is measured is the result, and the time of a machine that does nothing else.
+    priority.OF_CHILDREN = priority.Priority.NORMAL
     shared = Context(folder, None, False)
     pipeline = shared.pipeline()
     run, minutes = _trained(shared, sample, base, settings)
@@ -195,7 +198,6 @@ def _trained(shared: Any, sample: str, base: str, settings: str) -> tuple[Any, f
     from aeon_plugin_ft.training.progress import read_outcome
     from aeon_plugin_ft.training.runs import create_run
     from aeon_plugin_ft.training.table import latest_run
-    from aeon_plugin_ft.training.worker import priority
     from core.prompt import system_prompt
 
     pipeline, done = shared.pipeline(), latest_run(shared.store)
@@ -207,8 +209,6 @@ def _trained(shared: Any, sample: str, base: str, settings: str) -> tuple[Any, f
         shared.store.set_fact(FACT, canonical_system(system_prompt(datetime.now())))
         dataset = pipeline.freeze()
         model, recipe = pipeline.recipe(dataset)
-        # What is measured is the result, and the time of a machine that does nothing else.
-        priority.OF_CHILDREN = priority.Priority.NORMAL
         run = pipeline.supervise(create_run(shared.data, shared.store, model, dataset, recipe))
     else:
         run = done.run

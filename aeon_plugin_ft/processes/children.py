@@ -116,6 +116,13 @@ def ask(
     )
 
 
+def leave_running(command: Sequence[str]) -> None:
+    """Start a program that outlives this process: neither tied to it nor in its group, and without input and output.
+    Raises OSError."""
+    none = subprocess.DEVNULL
+    subprocess.Popen(list(command), stdin=none, stdout=none, stderr=none, **_APART)
+
+
 def hand_over(command: Sequence[str]) -> int:
     """Let another program have this terminal until it ends; returns its exit code. Raises OSError."""
     with subprocess.Popen(list(command)) as child:

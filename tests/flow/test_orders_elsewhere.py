@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from aeon_plugin_ft.causes import PauseCause
 from aeon_plugin_ft.schedule.orders import OrderKind, Orders
 from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.training.model import RunState
+from aeon_plugin_ft.training.runs import note_worker
 from aeon_plugin_ft.training.table import add_run, get_run, set_state
 from aeon_plugin_ft.training.worker.stopping import pause_cause
 from tests.flow.owner import Owner, eventually, no_real_models, owner
@@ -45,6 +47,8 @@ def test_a_training_of_a_command_is_paused_too(owner: Owner) -> None:
     folder = runtime.data.runs / "r2"
     folder.mkdir(parents=True)
     add_run(runtime.store, "r2", "d", "b", None, 10, 0)
+    # As a worker that lives: the host marks a run without one as interrupted as soon as it looks.
+    note_worker(folder, os.getpid(), first=True)
     set_state(runtime.store, "r2", RunState.RUNNING)
     elsewhere = Store(runtime.data.database)
     try:

@@ -25,7 +25,7 @@ def test_every_name_that_a_backend_gives_is_the_plugins_own(
 ) -> None:
     monkeypatch.setattr("aeon_plugin_ft.serving.embedded.deployer.keeps_all", lambda *_: False)
     base = BaseModel("x", "sha256:0", "llama", 1, Path("x"), Path("x.gguf"))
-    embedded = EmbeddedDeployer(data)._config(version, base, None, ServeSection()).alias
+    embedded = EmbeddedDeployer(data)._config(version, base, None, ServeSection(), trained=False).alias
     for name in (embedded, tag_name(version, "sha256:1a2b3c4d5e"), openai._name(version, "sha256:1a2b3c4d5e")):
         assert said_by(name).is_own, name
 

@@ -257,7 +257,7 @@ class Away:
         else:
             self._patiently(lambda: self._copy_checkpoints(door, seen.checkpoints))
         if _is_final(ended):
-            door.call("clean", {"run": self.run.id})
+            self._patiently(lambda: door.call("clean", {"run": self.run.id}))
             note_gone(self.store, self.run.id)
             (self.run.folder / AWAY_FILE).unlink(missing_ok=True)
         return self._outcome(ended)
@@ -324,7 +324,7 @@ def _filled(entries: Iterable[cargo.Entry]) -> Callable[[BinaryIO], None]:
 def _take_files(source: Path, target: Path, names: Iterable[str]) -> None:
     for name in names:
         if (source / name).is_file():
-            (source / name).replace(target / name)
+            move_into_place(source / name, target / name)
 
 
 def _progress(line: bytes) -> Progress | None:

@@ -7,29 +7,23 @@ may take longer to hear of it (a cluster that is busy, a connection that has jus
 from __future__ import annotations
 
 import logging
-import os
-import subprocess
 import sys
 import time
-from typing import Any
 
 from aeon_plugin_ft.causes import PauseCause
 from aeon_plugin_ft.errors import LostError
-from aeon_plugin_ft.processes.children import interpreter
+from aeon_plugin_ft.processes.children import interpreter, leave_running
 from aeon_plugin_ft.training.places.door import Door, open_door
 from aeon_plugin_ft.training.places.where import Where, parse_where
 
 PATIENCE_SECONDS = 300.0
 PAUSE_SECONDS = 5.0
-# Neither tied to this process nor in its group: what ends the courier must not end it.
-_APART: dict[str, Any] = {"creationflags": 0x08000000 | 0x00000200} if os.name == "nt" else {"start_new_session": True}
 
 
 def send_farewell(where: Where, run: str, cause: PauseCause) -> None:
     """Let a process of its own tell the place. Raises OSError, and InstallError where there is no interpreter."""
     command = [str(interpreter()), "-m", "aeon_plugin_ft.training.places.farewell", where.setting, run, cause.value]
-    none = subprocess.DEVNULL
-    subprocess.Popen(command, stdin=none, stdout=none, stderr=none, **_APART)
+    leave_running(command)
 
 
 def tell(door: Door, run: str, cause: str) -> bool:

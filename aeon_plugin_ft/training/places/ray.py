@@ -32,6 +32,8 @@ POLL_SECONDS = 0.5
 HTTP_SECONDS = 60.0
 _OVER = {"SUCCEEDED", "FAILED", "STOPPED"}
 _TEXT = b"AEON64 "
+_NOT_STARTED = "JOB_SUPERVISOR_ACTOR_"
+"""How Ray's kinds of errors begin that are of its own process around a job (JobErrorType)."""
 LOOK, PROGRESS = "AEON-LOOK ", "AEON-PROGRESS "
 """What `rayhead` begins its lines with: the state of the run as `There.look` gives it, and a line of its progress."""
 
@@ -98,6 +100,9 @@ class RayDoor:
         self._request("DELETE", f"/api/jobs/{name}")
         if job["status"] != "SUCCEEDED":
             last = str(job.get("message") or "").strip().splitlines()
+            if str(job.get("error_type") or "").startswith(_NOT_STARTED):
+                # Nothing of ours is at fault: a busy cluster could not start, or has ended, what runs a job.
+                raise LostError(f"{self.where.address} has no room for a job now ({' '.join(last[-2:])[:300]})")
             raise TrainingError(
                 f"{self.where.address} could not run a job ({' '.join(last[-2:])[:300]})",
                 "Look at it in Ray's dashboard; the Python there may be named: ray://HOST:PORT/home/USER/bin/python",

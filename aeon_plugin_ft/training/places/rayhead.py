@@ -152,14 +152,25 @@ class HeadWatch:
 
     def __init__(self, keeper: Keeper, turn: Turn | None = None) -> None:
         self.keeper, self.turn = keeper, turn
+        self.before = ""
+        """The newest checkpoint when the slice began."""
+
+    def begin_slice(self) -> None:
+        """It has a card from now on."""
+        self.before = self._newest()
 
     def check(self) -> None:
         """Raise StopRequested once somebody wants the run to leave."""
         cause = self.keeper.wanted()
         if cause is not None:
             raise StopRequested(cause)
-        if self.turn is not None and self.turn.over():
+        # No slice without a step: where a start takes longer than one, owners would only take turns at starting.
+        if self.turn is not None and self.turn.over() and self._newest() > self.before:
             raise StopRequested(PauseCause.OTHERS_TURN)
+
+    def _newest(self) -> str:
+        run = self.keeper.run
+        return max((path.name for path in run.folder.glob("checkpoints/step-*") if not path.suffix), default="")
 
 
 class Head:
@@ -203,12 +214,13 @@ class Head:
         door = NodeDoor(ray)
         place = Where(Way.RAY, "node")
         turn = Turn(ray, str(spec.get("owner") or self.run.id), self.run.id)
+        watch = HeadWatch(self.keeper, turn)
         away = Away(
-            self.run, config, store, place, HeadWatch(self.keeper, turn), self._phase, self._tell, door=door,
+            self.run, config, store, place, watch, self._phase, self._tell, door=door,
             on_seen=lambda: self._tell_look(None), priority=Priority(spec.get("priority", Priority.LOWEST.value)),
         )  # fmt: skip
         try:
-            outcome = self._by_turns(away, door, turn)
+            outcome = self._by_turns(away, door, turn, watch)
         except StopRequested as stop:
             away.settle()
             return _ended(RunState.PAUSED, stop.cause.value, "")
@@ -218,11 +230,12 @@ class Head:
             store.close()
         return _ended(outcome.state, outcome.cause or None, outcome.reason, outcome)
 
-    def _by_turns(self, away: Away, door: NodeDoor, turn: Turn) -> RunOutcome:
+    def _by_turns(self, away: Away, door: NodeDoor, turn: Turn, watch: HeadWatch) -> RunOutcome:
         """The run, a slice at a time where other owners wait. What it has learnt stays here between two slices."""
         waits = HeadWatch(self.keeper)
         while True:
             turn.wait(waits.check)
+            watch.begin_slice()
             try:
                 return away.train()
             except StopRequested as stop:

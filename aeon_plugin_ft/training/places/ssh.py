@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import IO, Any, BinaryIO
 
 from aeon_plugin_ft.errors import LostError, TrainingError
+from aeon_plugin_ft.processes.children import start
 from aeon_plugin_ft.training.places import there
 from aeon_plugin_ft.training.places.door import BOOTSTRAP, Fill, read_answer, request
 from aeon_plugin_ft.training.places.where import Where
@@ -43,10 +44,8 @@ class SshDoor:
     ) -> dict[str, Any]:
         """As Door.call."""
         with tempfile.TemporaryFile() as errors:
-            # A session of its own: Ctrl-C is for this process, which asks the other side to leave.
-            process = subprocess.Popen(
-                self.command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, **_APART
-            )
+            # In a group of its own: Ctrl-C is for this process, which asks the other side to leave.
+            process = start(self.command(), stdout=subprocess.PIPE, stderr=errors)
             try:
                 _send(process, request(verb, arguments), fill)
                 line = _receive(process, sink)
@@ -92,9 +91,6 @@ class SshDoor:
             f"The Python at {address} does not answer ({last})",
             "Name it behind the host: ssh://USER@HOST/home/USER/venv/bin/python",
         )
-
-
-_APART: dict[str, Any] = {"creationflags": 0x08000000} if os.name == "nt" else {"start_new_session": True}
 
 
 def _send(process: subprocess.Popen[bytes], head: bytes, fill: Fill | None) -> None:

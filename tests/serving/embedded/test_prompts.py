@@ -108,8 +108,8 @@ def test_a_version_is_deployed_so_and_its_base_is_not(tmp_path: Path, monkeypatc
 
     base = resolve_base(str(make(tmp_path, TURNS + THOUGHTS, monkeypatch)), tmp_path / "cache")
     deployer = EmbeddedDeployer(DataFolder(tmp_path / "data"))
-    plain = deployer._config("base", base, None, ServeSection())
-    version = deployer._config("v0001", base, tmp_path / "adapter.gguf", ServeSection())
+    plain = deployer._config("base", base, None, ServeSection(), trained=False)
+    version = deployer._config("v0001", base, tmp_path / "adapter.gguf", ServeSection(), trained=True)
     assert (plain.at_once, plain.template) == (False, "")
     assert version.at_once and version.template == closed_template(TURNS + THOUGHTS)
     deployer.close()

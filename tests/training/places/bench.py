@@ -105,6 +105,14 @@ def let_go(run: Run) -> None:
         process.resume()
 
 
+def slow_down(run: Run) -> None:
+    """Let it train for a moment, in which it also hears that it is to leave, and hold it for a longer one."""
+    let_go(run)
+    time.sleep(0.2)
+    hold(run)
+    time.sleep(2.0)
+
+
 @pytest.fixture
 def served(tiny_base: BaseModel, tmp_path: Path) -> BaseModel:
     """The tiny base as most owners have theirs: a GGUF that is served, and a folder without weights."""

@@ -3,12 +3,14 @@ root)."""
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import subprocess
 from dataclasses import dataclass
 
 NODES = ("head", "worker")
+_MADE = itertools.count()
 
 
 @dataclass
@@ -51,7 +53,9 @@ class Network:
 
     def remove(self) -> None:
         for node in NODES:
-            subprocess.run(["ip", "netns", "del", self._name(node)], check=False, capture_output=True)
+            # Its end here goes with it: a namespace lives as long as a process in it, which may still be dying.
+            for what in (["netns"], ["link"]):
+                subprocess.run(["ip", *what, "del", self._name(node)], check=False, capture_output=True)
         subprocess.run(["ip", "link", "del", self._bridge], check=False, capture_output=True)
 
     @property
@@ -71,7 +75,8 @@ def make_network() -> Network | None:
     """A network for two nodes; None where this system or user cannot make one: then both are on loopback."""
     if shutil.which("ip") is None:
         return None
-    made = Network(str(os.getpid() % 100_000), os.getpid() % 250)
+    number = os.getpid() + next(_MADE)
+    made = Network(str(number % 100_000), number % 250)
     try:
         made.make()
     except subprocess.CalledProcessError:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 
 from aeon_plugin_ft.causes import PauseCause
-from aeon_plugin_ft.errors import LostError
+from aeon_plugin_ft.errors import LostError, TrainingError
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.training.model import Recipe, RunState
 from aeon_plugin_ft.training.places.ray import RayDoor
 from aeon_plugin_ft.training.places.where import Way, Where
-from tests.training.places.bench import Bench, bench, hold, let_go, steps_in, weights
+from tests.training.places.bench import Bench, bench, hold, let_go, slow_down, steps_in, weights
 from tests.training.places.cluster import Cluster, cluster
 from tests.training.tiny import tiny_base, tiny_copy, tiny_dataset, tiny_recipe
 
@@ -23,6 +24,25 @@ __all__ = ["bench", "cluster", "tiny_base", "tiny_copy", "tiny_dataset", "tiny_r
 def test_a_cluster_that_does_not_answer_is_lost_and_not_refused() -> None:
     with pytest.raises(LostError, match="cannot be reached"):
         RayDoor(Where(Way.RAY, "127.0.0.1", 9)).call("look", {"run": "r1"})
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [("JOB_SUPERVISOR_ACTOR_UNSCHEDULABLE", LostError), ("JOB_SUPERVISOR_ACTOR_DIED", LostError),
+     ("JOB_ENTRYPOINT_COMMAND_ERROR", TrainingError), (None, TrainingError)],
+)  # fmt: skip
+def test_a_cluster_that_has_no_room_for_a_job_is_asked_again(kind: str | None, error: type[TrainingError]) -> None:
+    """A busy one cannot start a process for it; that is no fault of the run's, which would end for good."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        job = {"status": "FAILED", "error_type": kind, "message": "Could not create the actor"}
+        return httpx.Response(200, json={**job, "logs": ""})
+
+    door = RayDoor(Where(Way.RAY, "cluster", 8265))
+    door.http = httpx.Client(base_url="http://cluster:8265", transport=httpx.MockTransport(answer))
+    with pytest.raises(TrainingError) as told:
+        door.call("missing", {"digests": []})
+    assert type(told.value) is error
 
 
 @pytest.mark.slow(seconds=240)
@@ -67,9 +87,11 @@ def test_two_owners_share_its_one_card_and_both_end_in_the_same_weights(
     other = Bench(data, Store(data.database), bench.base, bench.dataset)
     second = other.new(short)
     hasty = other.start(second, cluster.setting)
-    other.until(hasty, lambda: (cluster.run_folders / second.id / "alive").is_file())
-    let_go(first)
+    # However fast the machine is, the first one is not done within its slice.
+    while hasty.alive:
+        slow_down(first)
     other.finish(hasty)
+    let_go(first)
     assert weights(second) == expected[1]
     assert patient.alive and steps_in(head) < long.steps, "the one who came first was not asked to make room"
     bench.finish(patient)

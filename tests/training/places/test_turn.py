@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
 from aeon_plugin_ft.causes import PauseCause
+from aeon_plugin_ft.training.model import Run
 from aeon_plugin_ft.training.places import turn
 from aeon_plugin_ft.training.places.rayhead import HeadWatch
 from aeon_plugin_ft.training.places.turn import Turn
@@ -81,8 +83,14 @@ def strategies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Calm:
+    def __init__(self, folder: Path) -> None:
+        self.run = Run("r1", folder)
+
     def wanted(self) -> PauseCause | None:
         return None
+
+    def saves(self, step: int) -> None:
+        (self.run.folder / "checkpoints" / f"step-{step:06d}").mkdir(parents=True)
 
 
 def test_one_queue_for_all_which_the_last_one_ends() -> None:
@@ -120,11 +128,14 @@ def test_a_queue_that_was_just_ended_is_made_again() -> None:
     assert waits == [1]
 
 
-def test_a_run_leaves_where_its_turn_is_over_and_comes_back() -> None:
+def test_a_run_leaves_where_its_turn_is_over_and_comes_back(tmp_path: Path) -> None:
     ray = Ray()
     one, other = Turn(ray, "ana", "r1"), Turn(ray, "rui", "r2")
     one.wait(pytest.fail)
-    watch = HeadWatch(Calm(), one)  # type: ignore[arg-type]
+    keeper = Calm(tmp_path)
+    keeper.saves(4)
+    watch = HeadWatch(keeper, one)  # type: ignore[arg-type]
+    watch.begin_slice()
     watch.check()
     queue = ray.actor.made
     now = queue.clock()
@@ -134,6 +145,9 @@ def test_a_run_leaves_where_its_turn_is_over_and_comes_back() -> None:
     watch.check()
     queue.may_train("rui", "r2")
     now += queue.slice_seconds / 2 + 1
+    # Its slice is over, and it has not got further yet: leaving now, it would only ever start.
+    watch.check()
+    keeper.saves(6)
     with pytest.raises(StopRequested) as stop:
         watch.check()
     assert stop.value.cause is PauseCause.OTHERS_TURN
@@ -142,6 +156,7 @@ def test_a_run_leaves_where_its_turn_is_over_and_comes_back() -> None:
     assert not queue.may_train("ana", "r1")
     other.leave()
     one.wait(pytest.fail)
+    watch.begin_slice()
     watch.check()
 
 

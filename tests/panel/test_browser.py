@@ -248,12 +248,14 @@ def test_a_version_is_used_and_left_again(seen: Seen) -> None:
 
 
 def test_two_are_compared_blind(seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
-    def ask(_: object, __: object, name: str, questions: tuple[str, ...], on_reply: object) -> None:
-        for question in questions:
-            on_reply(f"{name}: {question}")  # type: ignore[operator]
+    name = add_version(seen.site, "r1", 0.1)
+    replies = {name: "laranja", "base": "limão"}
+
+    def ask(_: object, __: object, asked: str, questions: tuple[str, ...], on_reply: object) -> None:
+        for _question in questions:
+            on_reply(replies[asked])  # type: ignore[operator]
 
     monkeypatch.setattr(comparing, "ask_model", ask)
-    name = add_version(seen.site, "r1", 0.1)
     seen.go("/versoes")
     seen.page.get_by_label("Perguntas suas").fill("quem é você?")
     seen.page.get_by_label("Uma", exact=True).select_option(name)
@@ -261,8 +263,15 @@ def test_two_are_compared_blind(seen: Seen, monkeypatch: pytest.MonkeyPatch) -> 
     seen.page.get_by_role("button", name="Comparar").click()
     seen.says("Pergunta 1 de 1")
     seen.shoot("comparar")
+    main = seen.page.locator("main")
+    assert "versão 1" not in main.inner_text().lower(), "whose reply it is would tell"
+    shown = main.locator(".reply").all_inner_texts()
+    assert sorted(shown) == sorted(replies.values())
     seen.page.get_by_role("button", name="Esta é melhor").first.click()
     seen.says("As suas escolhas")
+    assert "versão 1" in main.inner_text().lower()
+    won = ["1", "0", "0"] if shown[0] == replies[name] else ["0", "1", "0"]
+    assert main.locator("dl.numbers dd").all_inner_texts() == won
 
 
 def test_a_setting_counts_when_it_is_changed(seen: Seen) -> None:

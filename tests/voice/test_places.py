@@ -48,7 +48,9 @@ def test_what_is_meant_by_otherwise_can_be_set() -> None:
     for _, otherwise, hours in WISHES.values():
         train = {"otherwise": otherwise} if otherwise else {}
         schedule = {"quiet_hours": hours} if hours else {}
-        Settings.model_validate({"train": train, "schedule": schedule})
+        made = Settings.model_validate({"train": train, "schedule": schedule})
+        assert made.train.otherwise == (otherwise or Settings().train.otherwise)
+        assert made.schedule.quiet_hours == (hours or Settings().schedule.quiet_hours)
 
 
 def test_it_is_asked_back_and_then_done() -> None:

@@ -7,7 +7,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -21,24 +21,15 @@ from aeon_plugin_ft.store.seal import seal
 from aeon_plugin_ft.training.model import Recipe, Run, RunState
 from aeon_plugin_ft.training.places.consent import allow
 from aeon_plugin_ft.training.places.where import parse_where
-from aeon_plugin_ft.training.runs import create_run, resume_run
+from aeon_plugin_ft.training.runs import resume_run
 from aeon_plugin_ft.training.supervise import Worker, start_worker
 from tests.base.tiny import write_gguf
+from tests.training.bench import PATIENCE
+from tests.training.bench import Bench as Shared
 
-PATIENCE = 600.0
 
-
-@dataclass
-class Bench:
-    """Makes runs, starts them at a place, and waits for what they do."""
-
-    data: DataFolder
-    store: Store
-    base: BaseModel
-    dataset: Dataset
-
-    def new(self, recipe: Recipe) -> Run:
-        return create_run(self.data, self.store, self.base, self.dataset, recipe)
+class Bench(Shared):
+    """Starts runs at a place, and waits for what they do there."""
 
     def start(self, run: Run, where: str) -> Worker:
         place = parse_where(where)
@@ -63,13 +54,6 @@ class Bench:
         deadline = time.monotonic() + PATIENCE
         while not come():
             assert time.monotonic() < deadline
-            time.sleep(0.05)
-
-    def until(self, worker: Worker, come: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while not come():
-            log = (worker.run.folder / "worker.log").read_text(encoding="utf-8")[-4000:]
-            assert worker.alive and time.monotonic() < deadline, log
             time.sleep(0.05)
 
 

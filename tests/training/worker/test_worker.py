@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -30,35 +30,17 @@ from aeon_plugin_ft.training.runs import create_run, reap_runs, resume_run, work
 from aeon_plugin_ft.training.staying import stay_with
 from aeon_plugin_ft.training.supervise import Worker, start_worker
 from aeon_plugin_ft.training.table import get_run
+from tests.training.bench import PATIENCE
+from tests.training.bench import Bench as Shared
 
 GONE_SECONDS = 5.0
-PATIENCE = 600.0
 KILLED = 1 if sys.platform == "win32" else -9
 """The exit code of a killed process."""
 MOMENTS = int(os.environ.get("AEON_FT_MOMENTS", "7"))
 
 
-@dataclass
-class Bench:
-    """Makes runs and waits for their workers."""
-
-    data: DataFolder
-    store: Store
-    base: BaseModel
-    dataset: Dataset
-
-    def new(self, recipe: Recipe) -> Run:
-        return create_run(self.data, self.store, self.base, self.dataset, recipe)
-
-    def until_step(self, worker: Worker, step: int) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            progress = worker.poll()
-            if progress is not None and progress.step >= step:
-                return
-            assert worker.alive, (worker.run.folder / "worker.log").read_text()
-            time.sleep(0.02)
-        raise AssertionError(f"step {step} never came")
+class Bench(Shared):
+    """Knows what is stored of a run as well."""
 
     def state(self, run: Run) -> RunState:
         row = get_run(self.store, run.id)

@@ -41,6 +41,9 @@ class Living:
         self._log_only: LogOnly | None = None
         self._stopping = threading.Event()
         self._guard = threading.Lock()
+        self._changing = threading.Lock()
+        """Held while a life is opened: its own follower may hear of damage before it has been noted here, and a
+        renewal that found none would open a second beside it. The end does not wait for it."""
         self._renewing: threading.Thread | None = None
         self._renewed_at = float("-inf")
 
@@ -58,7 +61,8 @@ class Living:
         # Before anything can be logged.
         was_private = self._lasting.private_mode.resume()
         try:
-            self.runtime = Runtime.start(self._host, self._lasting, self._damaged)
+            with self._changing:
+                self.runtime = Runtime.start(self._host, self._lasting, self._damaged)
         except _FAULTS as error:
             self._log_only = LogOnly(self._host, self._lasting)
             log.error("only the log works for now: %s", error)
@@ -89,16 +93,20 @@ class Living:
         self._in_background(reason)
 
     def _in_background(self, damage: str | None) -> None:
-        self._renewing = threading.Thread(target=self._renew, args=(damage,), name="aeon-ft-renew", daemon=True)
-        self._renewing.start()
+        renewing = threading.Thread(target=self._renew, args=(damage,), name="aeon-ft-renew", daemon=True)
+        renewing.start()
+        self._renewing = renewing
 
     def _renew(self, damage: str | None) -> None:
         try:
-            if self.runtime is not None:
-                self._leave_to_the_log(self.runtime)
-            while not self._again(damage):
-                if self._stopping.wait(AGAIN_SECONDS):
+            with self._changing:
+                if self._stopping.is_set():
                     return
+                if self.runtime is not None:
+                    self._leave_to_the_log(self.runtime)
+                while not self._again(damage):
+                    if self._stopping.wait(AGAIN_SECONDS):
+                        return
         except Exception:  # the log goes on
             log.exception("the plugin could not be started again")
 
@@ -106,8 +114,11 @@ class Living:
         # The log first: no turn may end between the two.
         log_only = LogOnly(self._host, self._lasting)
         with self._guard:
-            self.runtime, self._log_only = None, log_only
-        runtime.stop()
+            ended = self._stopping.is_set()
+            if not ended:
+                self.runtime, self._log_only = None, log_only
+        # At the end `stop` has the runtime.
+        (log_only if ended else runtime).stop()
 
     def _again(self, damage: str | None) -> bool:
         """Open everything; False when that cannot be now."""

@@ -18,9 +18,12 @@ from aeon_plugin_ft import living
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.errors import DamagedStoreError, StoreError
+from aeon_plugin_ft.host.lasting import Lasting
 from aeon_plugin_ft.registry import BASE
+from aeon_plugin_ft.runtime import Runtime
 from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.store.rebuild import open_whole, set_aside
+from hooks import Host
 from tests.flow.owner import BACKENDS, Owner, add_version, eventually, heard, no_real_models
 
 __all__ = ["no_real_models"]
@@ -202,6 +205,34 @@ def test_a_damaged_database_never_stops_the_log(way: str, lived: Path, tmp_path:
     aside = [path for path in set_aside(store.path) if path.name[-4:] not in {"-wal", "-shm"}]
     assert len(told) == len(aside) <= 1, "it is said once"
     store.close()
+
+
+def test_damage_that_is_heard_of_before_the_start_is_over_makes_one_life_of_two(
+    lived: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the follower, which is at work before the life that it belongs to has been noted."""
+    start, made = Runtime.start, []
+
+    def heard_at_once(
+        host: Host, lasting: Lasting, on_damage: Callable[[str], None], damage: str | None = None
+    ) -> Runtime:
+        made.append(start(host, lasting, on_damage, damage))
+        if len(made) == 1:
+            on_damage("a page, heard of at once")
+            ends = time.monotonic() + 2
+            while len(made) == 1 and time.monotonic() < ends:  # whoever does not wait has its chance
+                time.sleep(0.01)
+            return made[0]
+        return made[-1]
+
+    monkeypatch.setattr(Runtime, "start", heard_at_once)
+    owner = Owner(copy_of(lived, tmp_path / "data"))
+    owner.caller.historic("aeon_started", host=owner.host)
+    eventually(lambda: len(made) == 2 and owner.plugin.runtime is made[1])
+    owner.says("isto foi dito na segunda vida")
+    eventually(lambda: made[1].index.count(None) == 31)
+    owner.caller.all("aeon_stopping")
+    assert len(made) == 2 and owner.plugin.runtime is None
 
 
 def test_what_no_log_tells_is_copied_from_the_damaged_file(lived: Path, tmp_path: Path) -> None:

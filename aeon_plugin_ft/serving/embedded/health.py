@@ -14,6 +14,8 @@ PROBE_SECONDS = 2.0
 """A server that has a thread to spare answers /health in milliseconds."""
 HUNG_SECONDS = 4.0
 """How long it may be silent and do nothing."""
+LOOKS = 3
+"""Quick looks at one that computes and does not answer, before it is taken for busy."""
 WORK_SECONDS = 0.02
 """Processor time by which one that is busy is told: with many questions at once none of its threads may be free to
 answer, and each of them goes on computing. A tick of the system's clock is half of this."""
@@ -40,12 +42,16 @@ class Health:
         return now - self._silent_since >= HUNG_SECONDS
 
     def is_silent(self) -> bool:
-        """Whether it neither answers nor computes just now: a quick look, for whoever is about to ask it something."""
-        before = processor_seconds(self._pid)
-        if before is None or self.answers():
-            return False
-        after = processor_seconds(self._pid)
-        return after is not None and after - before < WORK_SECONDS
+        """Whether it neither answers nor computes just now: a quick look, for whoever is about to ask it something. One
+        that computes without an answer is looked at again: it may have come to its stand during the first look."""
+        for _ in range(LOOKS):
+            before = processor_seconds(self._pid)
+            if before is None or self.answers():
+                return False
+            after = processor_seconds(self._pid)
+            if after is None or after - before < WORK_SECONDS:
+                return after is not None
+        return False
 
     def answers(self) -> bool:
         """Whether it says that it is well within PROBE_SECONDS; an error is an answer, too."""

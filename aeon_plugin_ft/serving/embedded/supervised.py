@@ -71,7 +71,7 @@ class SupervisedChild:
         return self._child.pid
 
     def require_awake(self) -> None:
-        """Raise BackendDownError where it neither answers nor computes; a look of two seconds at most."""
+        """Raise BackendDownError where it neither answers nor computes; two seconds; longer for a busy one."""
         health = self._child.health()
         if health is not None and health.is_silent():
             raise BackendDownError("The embedded server does not answer", "It is ended and started again by itself")

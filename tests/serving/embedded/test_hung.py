@@ -46,6 +46,8 @@ def stop(pid: int | None) -> psutil.Process:
     assert pid is not None
     process = psutil.Process(pid)
     process.send_signal(signal.SIGSTOP)
+    # The signal is sent, not yet heeded: on a busy machine a thread goes on until it is let heed it.
+    wait_for(lambda: all(psutil.Process(thread.id).status() == psutil.STATUS_STOPPED for thread in process.threads()))
     return process
 
 

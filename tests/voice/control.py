@@ -21,6 +21,19 @@ from aeon_plugin_ft.voice.control import (
 from aeon_plugin_ft.voice.intents import Intent
 from aeon_plugin_ft.voice.places import PlaceWish
 
+NOW = 1_800_000_000.0
+"""When it is, in seconds since the epoch."""
+
+
+class Clock:
+    """Stands still unless the test sets `at`."""
+
+    def __init__(self) -> None:
+        self.at = 0.0
+
+    def __call__(self) -> float:
+        return self.at
+
 
 class FakeControl:
     """`calls` lists (method, arguments); `gate`, when it is cleared, holds every method until it is set."""

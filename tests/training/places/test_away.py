@@ -171,5 +171,5 @@ def test_one_that_was_cancelled_leaves_nothing_there(
     bench.until(worker, lambda: steps_in(there / "runs" / run.id) >= 2)
     hold(run)
     worker.pause(PauseCause.OWNER_CANCELLED)
-    worker.wait(30)
+    assert worker.wait(30) is RunState.PAUSED, "the control calls it cancelled"
     bench.wait(lambda: not there.exists())

@@ -77,6 +77,7 @@ def test_each_kind_of_error_is_seen(text: str, what: str) -> None:
     [
         "Cara, tu tá no Farol, o bot em Python que avisa chuva.",
         "Não, o da esquerda é o meu, e o outro é teu.",
+        "O Raspberry Pi. Cara, o Raspberry Pi se chama Tatu.",
         "voce nao me contou, quer que eu anote a reuniao?",
         "kkkk relaxa, a gente vai de busão mesmo",
         "Roda um pip install -U ruff no /usr/local/bin e depois git_status().",

@@ -66,7 +66,7 @@ def oddities(tokens: Sequence[str]) -> int:
 
 
 def repeats(tokens: Sequence[str]) -> int:
-    """How many pairs of neighbouring words stood in the same reply before."""
+    """How many pairs of neighbouring words stood in the same reply before; names left out as ""."""
     pairs = [pair for pair in pairwise(tokens) if END not in pair and "" not in pair]
     return len(pairs) - len(set(pairs))
 

@@ -37,8 +37,8 @@ _LETTERS = re.compile(r"[^\W\d_]")
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What was counted in a reply: its words without numbers and code, and of them those that nobody writes;
-    neighbours that cannot be neighbours; determiners that do not agree with their nouns; pairs of words that were said
-    before; names that are in no list."""
+    neighbours that cannot be neighbours; determiners that do not agree with their nouns; pairs of words without a name
+    that were said before; names that are in no list."""
 
     words: int
     unknown: int
@@ -74,7 +74,8 @@ class Sense:
         small = [token for token, _ in tokens]
         nouns = ["" if name else token for token, name in tokens]
         strange = len({token for token, name in tokens if name and self._is_unknown(token)})
-        return Reading(len(words), unknown, oddities(small), disagreements(nouns), repeats(small), strange)
+        # People say a name twice, having no other for it: "O teu Raspberry Pi. Cara, o teu Raspberry Pi se chama Tatu."
+        return Reading(len(words), unknown, oddities(small), disagreements(nouns), repeats(nouns), strange)
 
     def is_nonsense(self, text: str) -> bool:
         """Whether a reply as a whole is."""

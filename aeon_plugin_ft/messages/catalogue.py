@@ -3,7 +3,8 @@
     saved = { pt = "Salvo.", en = "Saved." }
     turns = { pt = ["uma conversa", "{n} conversas"], en = ["one conversation", "{n} conversations"] }
 
-Of two forms the first is for one, the second for any other number `n`.
+Of two forms the first is for one, the second for any other number `n`. Of an error (areas errors/...) the first says
+what happened, the second what to do.
 """
 
 from __future__ import annotations
@@ -59,6 +60,11 @@ class Messages:
         forms = self._texts[key]
         text = forms[0] if len(forms) == 1 or slots.get("n") in (1, "1") else forms[1]
         return text.format(**slots)
+
+    def pair(self, key: str, /, **slots: object) -> tuple[str, str]:
+        """Both halves of a message of two, the second "" for one of one: what happened, and what to do about it."""
+        what, *rest = (form.format(**slots) for form in self._texts[key])
+        return what, rest[0] if rest else ""
 
     def has(self, key: str) -> bool:
         """Whether there is such a message."""

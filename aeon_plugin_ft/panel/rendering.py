@@ -15,7 +15,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from aeon_plugin_ft import __version__
-from aeon_plugin_ft.messages import Formats, Language, Messages
+from aeon_plugin_ft.messages import Language, Messages
+from aeon_plugin_ft.messages.formats import Formats
 from aeon_plugin_ft.panel.forms import Form
 from aeon_plugin_ft.panel.guard import Keys
 from aeon_plugin_ft.voice.control import Reason

@@ -18,7 +18,8 @@ from aeon_plugin_ft.evaluation.exam import Mark
 from aeon_plugin_ft.evaluation.model import CheckKind
 from aeon_plugin_ft.extensions import Extensions
 from aeon_plugin_ft.facts.model import FactSource
-from aeon_plugin_ft.messages import Formats, Language, Messages, catalogue, entries
+from aeon_plugin_ft.messages import Language, Messages, catalogue, entries
+from aeon_plugin_ft.messages.formats import Formats
 from aeon_plugin_ft.panel.happened import QUIET
 from aeon_plugin_ft.panel.progress import Stage
 from aeon_plugin_ft.panel.views.settings import OWNERS
@@ -31,7 +32,7 @@ from aeon_plugin_ft.voice.control import Reason, Waiting
 from tests.conftest import REPOSITORY
 
 PANEL = REPOSITORY / "aeon_plugin_ft" / "panel"
-AREAS = sorted(path.stem for path in catalogue.DATA.glob("*.toml"))
+AREAS = sorted(path.relative_to(catalogue.DATA).with_suffix("").as_posix() for path in catalogue.DATA.rglob("*.toml"))
 TEMPLATES = sorted((PANEL / "templates").glob("*.html"))
 SAME_IN_BOTH = {"page.name", "talks.aeon", "facts.example", "span.seconds", "span.minutes_seconds", "span.minutes",
                 "span.hours_minutes", "training.of", "stage.", "settings.decimal"}  # fmt: skip

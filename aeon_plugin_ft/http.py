@@ -28,12 +28,15 @@ from urllib.parse import urlsplit
 from aeon_plugin_ft.causes import Interrupt
 from aeon_plugin_ft.errors import AeonFtError, BackendDownError, BackendRefusedError, PreemptedError, ServingError
 from aeon_plugin_ft.http_reasons import json_or_text, reason_of
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store.files import whole_file
 from hooks.providers.connections import bound, unlimited, within
 from hooks.providers.secrets import masked, without_login
 
 if TYPE_CHECKING:
     import httpx
+
+_say = Speaker("errors/http")
 
 CONNECT_SECONDS = 5.0
 CALL_SECONDS = 60.0
@@ -43,6 +46,8 @@ LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 NextStep = Callable[[int, str], "str | None"]
 """What to do about a refusal with this status and reason; None: what is usual."""
+Words = str | Callable[[], str]
+"""A text, or what says it when it is needed, in the language of that moment: connections outlive a change of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +74,11 @@ class HttpServer:
     """
 
     def __init__(
-        self, name: str, url: str, *, token: str | None = None, down: str = "`aeon-ft doctor`",
+        self, name: Words, url: str, *, token: str | None = None, down: Words = "`aeon-ft doctor`",
         next_step: NextStep = lambda _status, _reason: None, proxies: bool | None = None, redirects: bool = False,
         made: Callable[[], httpx.Client] | None = None,
     ) -> None:  # fmt: skip
-        self.name, self.url, self.down = name, url.rstrip("/"), down
+        self._name, self.url, self._down = name, url.rstrip("/"), down
         self._token, self._next_step, self._redirects = token, next_step, redirects
         self._proxies = urlsplit(self.url).hostname not in LOOPBACK if proxies is None else proxies
         self._client: httpx.Client | None = None
@@ -82,6 +87,16 @@ class HttpServer:
 
     def __repr__(self) -> str:
         return f"HttpServer({self.name!r}, {self.shown!r})"
+
+    @property
+    def name(self) -> str:
+        """What sentences call it."""
+        return _text(self._name)
+
+    @property
+    def down(self) -> str:
+        """What to do when it does not answer."""
+        return _text(self._down)
 
     @property
     def shown(self) -> str:
@@ -160,9 +175,9 @@ class HttpServer:
         try:
             value = json.loads(text)
         except ValueError as error:
-            raise ServingError(f"{self.name} sent something that is not JSON: {text[:80]!r}", self.down) from error
+            raise ServingError(_say("answer.no_json", name=self.name, text=repr(text[:80])), self.down) from error
         if not isinstance(value, dict):
-            raise ServingError(f"{self.name} sent something that is not an object: {text[:80]!r}", self.down)
+            raise ServingError(_say("answer.no_object", name=self.name, text=repr(text[:80])), self.down)
         return value
 
     @contextmanager
@@ -222,7 +237,7 @@ class HttpServer:
                     if (cause := interrupt()) is not None:
                         # Closes the connection, at which the server stops computing.
                         call.cancel()
-                        raise PreemptedError("asking a model", cause)
+                        raise PreemptedError(_say("call.asking"), cause)
                     if time.monotonic() > deadline:
                         call.cancel()
                         raise self._too_slow(path, seconds)
@@ -270,15 +285,11 @@ class HttpServer:
         try:
             yield
         except (httpx.ConnectError, ConnectionError) as error:
-            raise BackendDownError(f"{self.name} does not answer at {self.shown}", self.down) from error
+            raise self._nobody() from error
         except httpx.TimeoutException as error:
             raise self._too_slow(path, seconds) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise BackendDownError(
-                f"{self.name} at {self.shown} broke off during {without_login(path)}"
-                f" ({masked(str(error), self._token) or type(error).__name__})",
-                self.down,
-            ) from error
+            raise self._broken_off(without_login(path), error) from error
 
     def _translated(self, path: str, seconds: float, error: Exception) -> ServingError | None:
         """An error of an official client as one of ours. By the names of its class: none of them is imported here."""
@@ -291,39 +302,49 @@ class HttpServer:
         if any("Timeout" in kind for kind in kinds) or "Timeout" in type(error.__cause__).__name__:
             return self._too_slow(path, seconds)
         if type(error.__cause__).__name__ == "ConnectError" or "ConnectError" in kinds:
-            return BackendDownError(f"{self.name} does not answer at {self.shown}", self.down)
+            return self._nobody()
         if kinds & {"ResponseError", "APIError", "HTTPError"}:
-            why = masked(str(error), self._token)
-            return BackendDownError(f"{self.name} at {self.shown} broke off during {path} ({why})", self.down)
+            return self._broken_off(path, error)
         if isinstance(error, (ValueError, TypeError, AttributeError, KeyError, IndexError)):
-            return ServingError(f"{self.name} sent something that is no answer to {path}", self.down)
+            return ServingError(_say("answer.no_answer", name=self.name, path=path), self.down)
         return None
 
+    def _nobody(self) -> BackendDownError:
+        return BackendDownError(_say("call.nobody", name=self.name, url=self.shown), self.down)
+
+    def _broken_off(self, path: str, error: Exception) -> BackendDownError:
+        reason = masked(str(error), self._token) or type(error).__name__
+        what = _say("call.broke_off", name=self.name, url=self.shown, path=path, reason=reason)
+        return BackendDownError(what, self.down)
+
     def _too_slow(self, path: str, seconds: float) -> BackendDownError:
-        return BackendDownError(
-            f"{self.name} at {self.shown} took longer than {seconds:.0f} s over {path}",
-            "Try again when it is less busy, or see whether it hangs",
-        )
+        slots = {"name": self.name, "url": self.shown, "path": path, "seconds": f"{seconds:.0f}"}
+        return BackendDownError(*_say.error("call.too_slow", **slots))
 
     def _refusal(self, path: str, status: int, body: bytes, headers: Mapping[str, str]) -> BackendRefusedError:
         # Before it goes anywhere: a server may repeat the key that it was sent.
-        reason = masked(reason_of(json_or_text(body.decode("utf-8", "replace"))), self._token) or "no reason given"
+        reason = masked(reason_of(json_or_text(body.decode("utf-8", "replace"))), self._token)
+        reason = reason or _say("call.no_reason")
         wait = headers.get("retry-after", "")
         # Seconds, also broken ones; the date that RFC 9110 allows in their place is sent by none of these servers.
         retry_after = float(wait) if wait.replace(".", "", 1).isdecimal() else None
         todo = self._next_step(status, reason) or _usual_step(self.name, status, retry_after)
-        what = f"{self.name} said no to {path} (HTTP {status}): {reason}"
+        what = _say("call.refused", name=self.name, path=path, status=status, reason=reason)
         return BackendRefusedError(what, todo, status, retry_after=retry_after)
 
 
 def _usual_step(name: str, status: int, retry_after: float | None) -> str:
     if status == 401:
-        return f"Check the key of {name}"
+        return _say("step.key", name=name)
     if status == 429:
-        return f"Try again in {retry_after or 60:.0f} seconds"
+        return _say("step.later", seconds=f"{retry_after or 60:.0f}")
     if status >= 500:
-        return f"{name} has a problem of its own; try again later, or look at its log"
-    return f"Look at the log of {name}"
+        return _say("step.own_problem", name=name)
+    return _say("step.log", name=name)
+
+
+def _text(words: Words) -> str:
+    return words if isinstance(words, str) else words()
 
 
 def _timeout(seconds: float) -> httpx.Timeout:

@@ -15,7 +15,10 @@ from typing import Any
 from aeon_plugin_ft.causes import Interrupt
 from aeon_plugin_ft.errors import ServingError
 from aeon_plugin_ft.http import HttpServer
+from aeon_plugin_ft.messages import Speaker
 from hooks import Message, Route, adapter_fields, as_dicts
+
+_say = Speaker("errors/serving")
 
 WARM_TOKENS = 4
 """Of a reply that nobody reads: it is asked for so that the prompt is computed."""
@@ -69,7 +72,7 @@ def _request(route: Route, messages: Sequence[Message], max_tokens: int) -> tupl
         token = route.token or os.environ.get("GROQ_KEY") or os.environ.get("GROQ_API_KEY")
         return route.base_url or "https://api.groq.com", "/openai/v1/chat/completions", token, body
     if route.base_url is None:
-        raise ServingError(f"The route to {route.model} has no address", "`aeon-ft doctor`")
+        raise ServingError(*_say.error("route.no_address", model=route.model))
     return route.base_url, "/v1/chat/completions", route.token, body | adapter_fields(route.adapters)
 
 
@@ -81,4 +84,4 @@ def _reply(route: Route, answer: Any) -> tuple[str, bool]:
         choice = answer["choices"][0]
         return choice["message"]["content"] or "", choice["finish_reason"] == "stop"
     except (KeyError, IndexError, TypeError) as error:
-        raise ServingError(f"{route.provider} answered something that is no reply", "`aeon-ft doctor`") from error
+        raise ServingError(*_say.error("route.no_reply", provider=route.provider)) from error

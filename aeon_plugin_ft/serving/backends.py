@@ -8,11 +8,14 @@ from dataclasses import replace
 
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.errors import ServingError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.registry.model import Version
 from aeon_plugin_ft.serving.deployments import DeploymentTable
 from aeon_plugin_ft.serving.model import Deployer, Deployment, OnMoved, OnStep, unheard
 from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.store import DataFolder
+
+_say = Speaker("errors/serving")
 
 Factory = Callable[[], Deployer]
 
@@ -72,8 +75,8 @@ class Backends(Mapping[str, Deployer]):
 def deployer_named(backend: str, deployers: Mapping[str, Deployer]) -> Deployer:
     """The deployer of that name in [serve] backend. Raises ServingError when no plugin here adds it."""
     if backend not in deployers:
-        names = ", ".join(deployers) or "none"
-        raise ServingError(f"There is no backend {backend} here", f"Set [serve] backend to one of: {names}")
+        names = ", ".join(deployers) or _say("backend.none")
+        raise ServingError(*_say.error("backend.unknown", backend=backend, names=names))
     return deployers[backend]
 
 

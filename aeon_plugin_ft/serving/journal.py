@@ -20,8 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from aeon_plugin_ft.errors import NoSpaceError, StoreError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store import private
 from aeon_plugin_ft.store.files import write_whole
+
+_say = Speaker("errors/serving")
 
 KEEP_LINES = 2000
 
@@ -96,9 +99,8 @@ class Journal:
         except OSError as error:
             if error.errno == errno.ENOSPC:
                 raise NoSpaceError(self.path.parent, 4096, 0) from error
-            raise StoreError(
-                f"The journal {self.path} cannot be written ({error.strerror})", "Check its folder"
-            ) from error
+            told = _say.error("journal.unwritable", path=self.path, reason=error.strerror)
+            raise StoreError(*told) from error
 
     def entries(self) -> Iterator[SwapRecord]:
         """Every whole line, oldest first; damaged lines are left out."""

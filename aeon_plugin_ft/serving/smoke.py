@@ -12,9 +12,12 @@ from dataclasses import dataclass
 
 from aeon_plugin_ft.errors import BackendRefusedError, ServingError
 from aeon_plugin_ft.evaluation.suites import BROKEN_CALL, TOOL_PROMPTS, Reply, faults
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.serving.ask import ask
 from hooks import Message, Route
 from hooks.text import THINK_TAG
+
+_say = Speaker("errors/serving")
 
 PROMPTS = (
     "Oi! Tudo bem com você?",
@@ -72,15 +75,16 @@ def smoke_test(route: Route, *, thinks: bool = False, trained: bool = True, prom
     for text in texts:
         leak = THINK_TAG.search(text) or LEAKS.search(text)
         if leak:
-            raise _unfit(route, f"it says {leak[0]!r}, a mark of its chat template", text)
+            raise _unfit(_say("unfit.mark", model=route.model, mark=repr(leak[0]), heard=_quoted(text)))
     # One that was cut off in the middle of its thoughts has said nothing yet, and that is all right.
     if not all(text for text, reply in zip(texts, heard, strict=True) if reply.stopped or not thinks):
-        raise _unfit(route, "it answers nothing", "")
+        raise _unfit(_say("unfit.silent", model=route.model))
     # All of them: one long answer is no fault, and even a good model may ramble once.
-    if not any(reply.stopped for reply in heard) and any(texts):
-        raise _unfit(route, f"it does not stop within {asking.room(limit)} tokens", next(filter(None, texts)))
-    if any(texts) and all(is_english(text) for text in texts if text):
-        raise _unfit(route, "it answers in English", texts[0])
+    first = next(filter(None, texts), "")
+    if first and not any(reply.stopped for reply in heard):
+        raise _unfit(_say("unfit.endless", model=route.model, tokens=asking.room(limit), heard=_quoted(first)))
+    if first and all(is_english(text) for text in texts if text):
+        raise _unfit(_say("unfit.english", model=route.model, heard=_quoted(first)))
     _require_tool_calls(asking, limit if thinks else TOOL_TOKENS)
 
 
@@ -125,7 +129,7 @@ def _require_tool_calls(asking: _Asking, limit: int) -> None:
     """Whether it should have called a tool is the gate's to judge; a call that nobody can read is of no use."""
     replies = [reply for prompt in TOOL_QUESTIONS if (reply := asking.reply(prompt, limit)) is not None]
     if replies and all(reply.stopped and BROKEN_CALL in faults(reply) for reply in replies):
-        raise _unfit(asking.route, "its tool calls are no valid JSON", replies[0].text)
+        raise _unfit(_say("unfit.tools", model=asking.route.model, heard=_quoted(replies[0].text)))
 
 
 def is_english(text: str) -> bool:
@@ -136,9 +140,9 @@ def is_english(text: str) -> bool:
     return english >= 3 and english > 2 * portuguese
 
 
-def _unfit(route: Route, reason: str, text: str) -> ServingError:
-    quoted = f" ({text[:80]!r})" if text else ""
-    return ServingError(
-        f"{route.model} is not fit to serve: {reason}{quoted}",
-        "The model in use stays; train again, or see `aeon-ft models`",
-    )
+def _quoted(text: str) -> str:
+    return repr(text[:80])
+
+
+def _unfit(what: str) -> ServingError:
+    return ServingError(what, _say("unfit.todo"))

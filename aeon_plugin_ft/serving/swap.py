@@ -25,6 +25,7 @@ from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.causes import Place, PromotionCause
 from aeon_plugin_ft.errors import AeonFtError, OvertakenError, ServingError
 from aeon_plugin_ft.events import EventBus
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.registry import BASE, Registry, Version
 from aeon_plugin_ft.serving.backends import deploy_judged, deployer_named
 from aeon_plugin_ft.serving.deployments import DeploymentState, DeploymentTable
@@ -39,6 +40,8 @@ from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.store import DataFolder, Store
 
 log = logging.getLogger("aeon_ft.serving")
+
+_say = Speaker("errors/serving")
 
 # The owner's Ctrl-C and the end of the process too: a swap that is cut off between two steps must go back.
 _INTERRUPTS = (Exception, KeyboardInterrupt, SystemExit)
@@ -297,7 +300,7 @@ class Swapper:
         current = self.registry.current()
         if current in {plan.chosen, plan.name} and self.registry.usable(back):
             with suppress(OvertakenError):
-                why = f"{plan.name} could not be served: {reason}"
+                why = _say("swap.unserved", version=plan.name, reason=reason)
                 self.registry.promote(back, PromotionCause.UNSERVED, why, instead_of=current)
 
     # -- after a crash -------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from aeon_plugin_ft.evaluation.exam import ExamQuestion, ExamResult, ask_exam
 from aeon_plugin_ft.evaluation.standard import Standard
 from aeon_plugin_ft.evaluation.suites import CHAT_PROMPTS, TOOL_PROMPTS, Chat, Reply, run_suites
 from aeon_plugin_ft.evaluation.today import Today
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.serving.ask import ask
 from aeon_plugin_ft.settings import Settings
 from aeon_plugin_ft.store import Store
@@ -33,6 +34,8 @@ from hooks.providers.places import is_here
 from hooks.text import strip_think
 
 log = logging.getLogger("aeon_ft.today")
+
+_say = Speaker("errors/serving")
 
 LOOKED_AT = 20
 """Newest turns of the owner's: what answered most of them answers today. One alone may be a fallback's."""
@@ -105,7 +108,7 @@ class AsksToday:
         if found.version in baselines and (found.version != "base" or found.provider == "embedded"):
             return Today(found.name, found.version)
         if found.version != "base":
-            return Today(found.name, why_not="it was trained on another base than this one")
+            return Today(found.name, why_not=_say("today.another_base"))
         return self._asked(found, prompt, questions, standard)
 
     def _asked(self, found: Answering, prompt: str, questions: Sequence[ExamQuestion], standard: Standard) -> Today:
@@ -137,7 +140,7 @@ class AsksToday:
         def asked(messages: Sequence[Message], max_tokens: int) -> Reply:
             cause = self._interrupt()
             if cause is not None:
-                raise PreemptedError("asking what answers today", cause)
+                raise PreemptedError(_say("today.asking"), cause)
             if not here:
                 # Before the question and not after its reply: one that was sent counts, whatever comes back.
                 self._note_one()
@@ -178,8 +181,8 @@ class AsksToday:
     def _why_not(self) -> str:
         allowed, needed = self._settings().gate.cloud_questions, len(TOOL_PROMPTS) + len(CHAT_PROMPTS)
         if not allowed:
-            return "it is not on this machine, and [gate] cloud_questions allows it no question"
-        return f"[gate] cloud_questions leaves {self._left()} of {allowed} for today, and {needed} are needed"
+            return _say("today.no_questions")
+        return _say("today.too_few_left", left=self._left(), allowed=allowed, needed=needed)
 
 
 def _local_day(at: float) -> date:

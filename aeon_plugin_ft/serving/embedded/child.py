@@ -19,12 +19,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aeon_plugin_ft.errors import BackendDownError, ServingError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.processes.children import interpreter, start
 from aeon_plugin_ft.processes.stillness import Stillness
 from aeon_plugin_ft.serving.embedded.health import Health
 from aeon_plugin_ft.serving.embedded.server import ServerConfig
 from aeon_plugin_ft.store import private
 from aeon_plugin_ft.training.supervise import search_path
+
+_say = Speaker("errors/serving")
 
 START_SECONDS = 300.0
 """A large model on a slow disk takes minutes to load."""
@@ -174,20 +177,16 @@ class EmbeddedChild:
         while (left := deadline - time.monotonic()) > 0 and not still.lasts():
             with contextlib.suppress(queue.Empty):
                 return lines.get(timeout=min(left, LOOK_SECONDS))
-        raise BackendDownError(
-            "The embedded server did nothing while it should load"
-            if left > 0
-            else f"The embedded server was not ready after {timeout:.0f} s",
-            "Try again when the machine is less busy",
-        )
+        if left > 0:
+            raise BackendDownError(*_say.error("embedded.still"))
+        raise BackendDownError(*_say.error("embedded.not_ready", seconds=f"{timeout:.0f}"))
 
     def _failure(self) -> ServingError:
-        name = Path(self.config.model).name
-        what = f" with {Path(self.config.adapter).name}" if self.config.adapter else ""
-        return ServingError(
-            f"The embedded server cannot serve {name}{what}: {self.reason()}",
-            "`aeon-ft doctor` checks the files and the memory",
-        )
+        model, reason = Path(self.config.model).name, self.reason()
+        if not self.config.adapter:
+            return ServingError(*_say.error("embedded.cannot_serve", model=model, reason=reason))
+        adapter = Path(self.config.adapter).name
+        return ServingError(*_say.error("embedded.cannot_serve_with", model=model, adapter=adapter, reason=reason))
 
     def reason(self) -> str:
         """Why it failed, in llama.cpp's words: its first error, or how the process ended."""
@@ -201,7 +200,9 @@ class EmbeddedChild:
                 return error["text"].strip().rstrip(".")
         code = self._process.returncode if self._process is not None else None
         last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-        return f"its process ended with code {code}" + (f" ({last[:200]})" if last else "")
+        if last:
+            return _say("embedded.ended_saying", code=code, last=last[:200])
+        return _say("embedded.ended", code=code)
 
 
 def new_token() -> str:

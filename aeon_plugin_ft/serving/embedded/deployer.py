@@ -22,6 +22,7 @@ from typing import Any
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.errors import BackendDownError, BackendRefusedError, ServingError
 from aeon_plugin_ft.http import HttpServer
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.processes.cores import usable_cores
 from aeon_plugin_ft.registry.model import Version
 from aeon_plugin_ft.serving.ask import warm
@@ -39,6 +40,8 @@ from aeon_plugin_ft.store.files import move_into_place
 from aeon_plugin_ft.weights.adapter import whole_model
 from aeon_plugin_ft.weights.lora_gguf import export_lora_gguf
 from hooks import Route
+
+_say = Speaker("errors/serving")
 
 FIRST_QUESTION = "Diga uma palavra."
 FIRST_TOKENS = 4
@@ -109,13 +112,12 @@ class EmbeddedDeployer(Deployer):
         """Raise ServingError unless its child lives, answers and serves the expected digest."""
         served = self._find(deployment)
         if served is None:
-            raise BackendDownError(f"No embedded server of this process serves {deployment.version}", "Deploy it again")
+            raise BackendDownError(*_say.error("embedded.not_here", version=deployment.version))
         if not served.child.alive:
-            why = f" ({served.child.failure})" if served.child.failure else ""
-            raise BackendDownError(
-                f"The embedded server of {deployment.version} is down{why}",
-                "It is being started again; `aeon-ft doctor`",
-            )
+            name, why = deployment.version, served.child.failure
+            if not why:
+                raise BackendDownError(*_say.error("embedded.down", version=name))
+            raise BackendDownError(*_say.error("embedded.down_because", version=name, reason=why))
         served.child.require_awake()
         self._prove(served)
 
@@ -171,7 +173,7 @@ class EmbeddedDeployer(Deployer):
         self, name: str, base: BaseModel, adapter: Path | None, settings: ServeSection, *, trained: bool
     ) -> ServerConfig:
         if base.gguf is None:
-            raise ServingError(f"{base.spec} has no GGUF file", "Set [base] model to a GGUF of the same model")
+            raise ServingError(*_say.error("embedded.no_gguf", base=base.spec))
         context, threads, reply_tokens = _size(settings)
         config = new_config(base.gguf, adapter, f"aeon-ft:{name}", context, threads, self.system_prompt(), reply_tokens)
         config = replace(config, keep_all=keeps_all(base.gguf, config.context * config.slots))
@@ -201,16 +203,11 @@ class EmbeddedDeployer(Deployer):
         # Scale 1 is that of an adapter which is applied; at 0 it is loaded and has no effect.
         files = [Path(one["path"]) for one in adapters if one["scale"] == 1.0]
         if aliases != [route.model] or len(files) != len(adapters) or len(files) > 1:
-            raise BackendRefusedError(
-                f"{route.base_url} serves {aliases} with {len(adapters)} adapters instead of {route.model}",
-                "Another program has taken its place; deploy again",
-            )
+            slots = {"url": route.base_url, "aliases": aliases, "count": len(adapters), "model": route.model}
+            raise BackendRefusedError(*_say.error("embedded.other_model", **slots))
         digest = _combined(served.base_digest, sha256(files[0])) if files else served.base_digest
         if digest != served.deployment.digest:
-            raise BackendRefusedError(
-                f"{route.model} is served with other weights than were deployed",
-                "Its file was changed; deploy it again",
-            )
+            raise BackendRefusedError(*_say.error("embedded.other_weights", model=route.model))
 
     # -- inside --------------------------------------------------------------------------------
 
@@ -267,10 +264,7 @@ def _size(settings: ServeSection) -> tuple[int, int, int]:
 
 def _refuse_strangers(version: Version | None, base: BaseModel) -> None:
     if version is not None and version.base_digest != base.digest:
-        raise ServingError(
-            f"{version.name} was trained on other weights than {base.spec} has now",
-            "Train again, or set [base] model back to what it was",
-        )
+        raise ServingError(*_say.error("embedded.base_changed", version=version.name, base=base.spec))
 
 
 def _combined(base_digest: str, adapter_digest: str) -> str:
@@ -296,11 +290,9 @@ def _ask_first(route: Route, system_prompt: str) -> None:
         tokens = answer["choices"][0]["logprobs"]["content"] or []
         good = [token for token in tokens if math.isfinite(token["logprob"]) and token["logprob"] <= 0]
     except (KeyError, IndexError, TypeError) as error:
-        raise BackendRefusedError(f"{route.model} did not answer a first question", "`aeon-ft doctor`") from error
+        raise BackendRefusedError(*_say.error("embedded.no_first_answer", model=route.model)) from error
     if not tokens or len(good) != len(tokens):
-        raise BackendRefusedError(
-            f"{route.model} computes no usable probabilities", "Its adapter is damaged; train again"
-        )
+        raise BackendRefusedError(*_say.error("embedded.no_probabilities", model=route.model))
 
 
 def _get(route: Route, path: str) -> Any:
@@ -308,5 +300,6 @@ def _get(route: Route, path: str) -> Any:
 
 
 def _request(route: Route, method: str, path: str, body: Any, seconds: float) -> Any:
-    with HttpServer(f"The embedded server of {route.model}", route.base_url or "", token=route.token) as server:
+    name = _say("embedded.name", model=route.model)
+    with HttpServer(name, route.base_url or "", token=route.token) as server:
         return server.call(method, path, body, seconds=seconds)

@@ -10,10 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from aeon_plugin_ft.errors import BackendDownError, ServingError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.serving.embedded.child import START_SECONDS, Address, EmbeddedChild, new_token
 from aeon_plugin_ft.serving.embedded.server import ServerConfig
 
 log = logging.getLogger("aeon_ft.serving")
+
+_say = Speaker("errors/serving")
 
 LOOK_SECONDS = 2.0
 """Between two looks at whether it answers."""
@@ -74,7 +77,7 @@ class SupervisedChild:
         """Raise BackendDownError where it neither answers nor computes; two seconds; longer for a busy one."""
         health = self._child.health()
         if health is not None and health.is_silent():
-            raise BackendDownError("The embedded server does not answer", "It is ended and started again by itself")
+            raise BackendDownError(*_say.error("embedded.silent"))
 
     def drain(self, seconds: float) -> None:
         """Let it finish the requests that it has, then end it."""
@@ -122,7 +125,7 @@ class SupervisedChild:
     def _rest(self, deaths: int) -> float:
         """Seconds until the next try."""
         if deaths > self.MAX_RESTARTS:
-            self.failure = f"it died {deaths} times in a row: {self._child.reason()}"
+            self.failure = _say("embedded.dies", times=deaths, reason=self._child.reason())
             return self.REST_SECONDS
         return min(self.MAX_WAIT, self.FIRST_WAIT * 2.0 ** (deaths - 1))
 

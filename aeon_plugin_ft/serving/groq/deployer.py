@@ -26,6 +26,7 @@ import numpy as np
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.errors import BackendRefusedError, ServingError
 from aeon_plugin_ft.http import HttpServer
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.registry.model import Version, VersionState
 from aeon_plugin_ft.serving.journal import SwapStep
 from aeon_plugin_ft.serving.model import Deployer, Deployment, OnMoved, OnStep, unheard
@@ -40,6 +41,8 @@ from hooks.providers.groq import groq_client
 
 if TYPE_CHECKING:
     import groq
+
+_say = Speaker("errors/serving")
 
 LORA_BASE = "llama-3.1-8b-instant"
 LORA_BASE_NAME = "Llama 3.1 8B Instruct"
@@ -60,8 +63,6 @@ SUCCESSORS = {
 }
 """What Groq named in place of what it retired (https://console.groq.com/docs/deprecations)."""
 
-_LOCAL = 'Serve it on this machine ([serve] backend = "embedded" or "ollama"); Groq stays behind it as the fallback'
-
 
 def groq_key() -> str | None:
     """The key from the environment; Aeon's own name for it first."""
@@ -78,8 +79,8 @@ def nearest_model(retired: str, living: Collection[str]) -> str | None:
 def next_step(status: int, _reason: str) -> str | None:
     """What to do about a refusal of Groq's; None: what is usual."""
     if status == 401:
-        return "Make a new key at console.groq.com and set it as GROQ_KEY"
-    return _LOCAL if status == 403 else None
+        return _say("groq.new_key")
+    return _say("groq.serve_here") if status == 403 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +98,13 @@ class _Groq:
     """Groq under one key: the official client, and what it lacks through its connections."""
 
     def __init__(self, url: str, key: str) -> None:
-        down = "Check the internet connection; the local model goes on answering"
         self._url, self._key = url, key
         self._client: groq.Groq | None = None
         self._guard = threading.Lock()
         self.http = HttpServer(
-            "Groq", url, token=key, down=down, next_step=next_step, made=lambda: self.client()._client
-        )
+            "Groq", url, token=key, down=lambda: _say("groq.connect"), next_step=next_step,
+            made=lambda: self.client()._client,
+        )  # fmt: skip
 
     def client(self) -> groq.Groq:
         """Made at the first call."""
@@ -171,9 +172,7 @@ class GroqDeployer(Deployer):
         if tuning is None:
             self.require_model(deployment.model)
         elif self._tuning_at_groq(tuning.id) is None:
-            raise ServingError(
-                f"Groq no longer has {deployment.model}", f"Deploy {deployment.version} again, or go back to the base"
-            )
+            raise ServingError(*_say.error("groq.gone", model=deployment.model, version=deployment.version))
         self._say_something(deployment.model)
 
     def retire(self, deployment: Deployment, settings: ServeSection) -> None:
@@ -204,10 +203,9 @@ class GroqDeployer(Deployer):
         if name not in living:
             # Groq retires models: a name that was right when it was configured is the usual cause.
             near = nearest_model(name, living)
-            raise ServingError(
-                f"Groq does not serve {name} (retired, or not for this key)",
-                f"Set [serve] groq_model to {near}" if near else f"See {MODELS_PAGE}",
-            )
+            if near is None:
+                raise ServingError(*_say.error("groq.retired_all", model=name, page=MODELS_PAGE))
+            raise ServingError(*_say.error("groq.retired", model=name, near=near))
 
     def _living(self) -> list[str]:
         groq = self._groq()
@@ -217,18 +215,14 @@ class GroqDeployer(Deployer):
     def _require_lora_base(self, version: Version, base: BaseModel) -> None:
         # By its number of parameters, within 2 %: GGUFs of the same model differ by the tensors that they leave out.
         if base.architecture != "llama" or abs(base.parameters - LORA_PARAMETERS) > LORA_PARAMETERS // 50:
-            raise ServingError(
-                f"Groq serves adapters only for {LORA_BASE_NAME}, and {version.name} was trained on {base.spec}", _LOCAL
-            )
+            what = _say("groq.other_base", served=LORA_BASE_NAME, version=version.name, base=base.spec)
+            raise ServingError(what, _say("groq.serve_here"))
         if version.base_digest != base.digest:
-            raise ServingError(f"{version.name} was trained on another base than {base.spec}", "Train again on it")
+            raise ServingError(*_say.error("version.another_base", version=version.name, base=base.spec))
         adapter = read_adapter(version.adapter)
         ranks = {int(update.a.shape[0]) for update in adapter.updates.values()}
         if len(ranks) != 1 or not ranks <= set(RANKS):
-            raise ServingError(
-                f"Groq takes adapters of rank 8, 16, 32 or 64, and {version.name} has {sorted(ranks)}",
-                "Set [train] rank = 16 and train again",
-            )
+            raise ServingError(*_say.error("groq.rank", version=version.name, ranks=sorted(ranks)))
 
     def _register(self, name: str, version: Version) -> Tuning:
         archive = zip_adapter(version.adapter)
@@ -240,12 +234,10 @@ class GroqDeployer(Deployer):
         except BackendRefusedError as error:
             # Both are how Groq says that the account has no such API.
             if error.status in (403, 404):
-                raise ServingError(
-                    "This Groq account cannot serve trained models (that is for enterprise accounts)", _LOCAL
-                ) from error
+                raise ServingError(_say("groq.account"), _say("groq.serve_here")) from error
             raise
         except (KeyError, TypeError) as error:
-            raise ServingError(f"Groq's answer lacks {error}", "Its API may have changed; serve locally") from error
+            raise ServingError(*_say.error("groq.answer_lacks", what=error)) from error
         self._write({**self._read(), name: tuning})
         return tuning
 
@@ -311,7 +303,7 @@ class GroqDeployer(Deployer):
         """Groq under the key of this moment. Raises ServingError when there is none."""
         key, url = self._key(), self.url
         if not key:
-            raise ServingError("There is no Groq key", "Set GROQ_KEY; keys are made at console.groq.com")
+            raise ServingError(*_say.error("groq.no_key"))
         with self._guard:
             if self._server is None or self._server[:2] != (url, key):
                 if self._server is not None:
@@ -347,7 +339,7 @@ def zip_adapter(folder: Path) -> bytes:
     with np.errstate(over="ignore"):  # told below, as a sentence
         tensors = {name: tensor.astype(np.float16) for name, tensor in read_safetensors(folder / WEIGHTS).items()}
     if not all(np.isfinite(tensor).all() for tensor in tensors.values()):
-        raise ServingError("The adapter does not fit into 16 bits", _LOCAL)
+        raise ServingError(_say("groq.sixteen_bits"), _say("groq.serve_here"))
     header: dict[str, Any] = {}
     at = 0
     for name, tensor in tensors.items():

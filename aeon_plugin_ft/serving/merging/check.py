@@ -20,11 +20,14 @@ import numpy.typing as npt
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.dataset.frozen import read_messages
 from aeon_plugin_ft.errors import ServingError
+from aeon_plugin_ft.messages import Speaker, decimal
 from aeon_plugin_ft.processes.cores import usable_cores
 from aeon_plugin_ft.registry.model import Version
 from aeon_plugin_ft.serving.merging.worker.run import run_job, serve_job
 from aeon_plugin_ft.store import DataFolder
 from hooks import Message, as_dicts
+
+_say = Speaker("errors/serving")
 
 POSITIONS = 32
 """Tokens of replies that are compared."""
@@ -94,13 +97,15 @@ def why_not(base: BaseModel, merged_bytes: int, conversations: Sequence[object])
     import psutil
 
     if not base.training_copy.is_dir():
-        return "there is no training copy of the base"
+        return _say("uncompared.no_copy")
     if not conversations:
-        return "there are no held-out conversations"
+        return _say("uncompared.no_conversations")
     # What llama.cpp reads; the reference, which runs before it, takes the base a layer at a time where it must.
     needed = merged_bytes + _HEADROOM
     room = psutil.virtual_memory().available
-    return f"it needs {needed / 1e9:.1f} GB of memory and {room / 1e9:.1f} GB are free" if room < needed else ""
+    if room >= needed:
+        return ""
+    return _say("uncompared.no_memory", needed=decimal(needed / 1e9, 1), room=decimal(room / 1e9, 1))
 
 
 # -- the second child -----------------------------------------------------------------------------
@@ -150,7 +155,7 @@ def _server(gguf: Path, tokens: int) -> Any:
     try:
         return xllamacpp.Server(params)
     except RuntimeError as error:
-        raise ServingError(f"llama.cpp cannot load the merged model {gguf.name}", "Look at the base model") from error
+        raise ServingError(*_say.error("merging.not_loaded", file=gguf.name)) from error
 
 
 def half_the_cores() -> int:
@@ -168,7 +173,8 @@ def _next_token(server: Any, tokens: list[int], letter: int) -> tuple[npt.NDArra
     try:
         listed = answer["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
     except (KeyError, IndexError, TypeError) as error:
-        raise ServingError(f"llama.cpp gave no probabilities ({json.dumps(answer)[:120]})", "Try again") from error
+        told = _say.error("merging.no_probabilities", answer=json.dumps(answer)[:120])
+        raise ServingError(*told) from error
     return (
         np.array([one["id"] for one in listed], dtype=np.int64),
         np.array([one["logprob"] for one in listed], dtype=np.float64),

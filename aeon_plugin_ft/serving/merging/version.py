@@ -14,6 +14,7 @@ from typing import Any
 
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.errors import ServingError
+from aeon_plugin_ft.messages import Speaker, decimal
 from aeon_plugin_ft.registry.model import Version
 from aeon_plugin_ft.serving.merging.check import heldout_replies, measure_merge, why_not
 from aeon_plugin_ft.serving.merging.worker.run import merge_in_child
@@ -23,6 +24,8 @@ from aeon_plugin_ft.store.files import write_whole
 from aeon_plugin_ft.weights.adapter import adapter_digest
 from aeon_plugin_ft.weights.merge import MergeOptions, merged_size
 from aeon_plugin_ft.weights.merge_identity import require_same_model
+
+_say = Speaker("errors/serving")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class Merging:
         if self.base.gguf is None:
             # An adapter trained on one model fits any other of the same shapes, and only makes it worse.
             require_same_model(self.gguf, self.base.training_copy)
-        self.say(f"Merging {self.version.name} into {self.base.spec}")
+        self.say(_say("merging.merging", version=self.version.name, base=self.base.spec))
         report = merge_in_child(self.gguf, self.version.adapter, out, self.options)
         # Which adapter the proof is about: a version's folder may be replaced under the same name.
         report["adapter"] = adapter_digest(self.version.adapter)
@@ -67,14 +70,11 @@ class Merging:
         reason = why_not(self.base, merged.stat().st_size, talks)
         if reason:
             return {"skipped": reason}
-        self.say(f"Comparing the merged {self.version.name} with its adapter")
+        self.say(_say("merging.comparing", version=self.version.name))
         check = measure_merge(self.base, self.version.adapter, merged, talks, self.data.serving)
         if not check.passed:
-            raise ServingError(
-                f"The merged {self.version.name} differs from its adapter by {check.kl:.3f} nats per token "
-                f"(at most {check.limit} is accepted)",
-                "Serve it with the embedded server, which applies the adapter itself",
-            )
+            slots = {"version": self.version.name, "kl": decimal(check.kl, 3), "limit": decimal(check.limit, 2)}
+            raise ServingError(*_say.error("merging.differs", **slots))
         return asdict(check)
 
 

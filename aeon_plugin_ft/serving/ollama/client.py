@@ -17,12 +17,15 @@ from typing import TYPE_CHECKING, Any
 from aeon_plugin_ft.base.ollama_names import canonical_name
 from aeon_plugin_ft.errors import BackendDownError, BackendRefusedError
 from aeon_plugin_ft.http import HttpServer
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.serving.ask import greeting
 from hooks import Message, as_dicts
 from hooks.providers.ollama import ollama_client
 
 if TYPE_CHECKING:
     import ollama
+
+_say = Speaker("errors/serving")
 
 CALL_SECONDS = 30.0
 LOAD_SECONDS = 330.0
@@ -98,10 +101,10 @@ class OllamaClient:
     """One Ollama. Raises BackendDownError when nobody answers, BackendRefusedError when it says no."""
 
     def __init__(self, url: str) -> None:
-        down = "Start it with `ollama serve`, or set [serve] ollama_url"
         self._http = HttpServer(
-            "Ollama", url, down=down, next_step=next_step, proxies=False, made=lambda: self._official()._client
-        )
+            "Ollama", url, down=lambda: _say("ollama.start"), next_step=next_step, proxies=False,
+            made=lambda: self._official()._client,
+        )  # fmt: skip
         self.url = self._http.url
         self._client: ollama.Client | None = None
         self._guard = threading.Lock()
@@ -174,11 +177,11 @@ class OllamaClient:
             told = self._http.parsed(line)
             if "error" in told:
                 reason = str(told["error"])
-                raise BackendRefusedError(f"Ollama could not make {name}: {reason}", next_step(None, reason))
+                raise BackendRefusedError(_say("ollama.not_made", name=name, reason=reason), next_step(None, reason))
             if told.get("status") == "success":
                 return
             on_status(str(told.get("status", "")))
-        raise BackendDownError(f"Ollama broke off while making {name}", "Try again; nothing is in use yet")
+        raise BackendDownError(*_say.error("ollama.broke_off", name=name))
 
     def load(self, model: str, keep_alive: str | None = None) -> None:
         """Into memory, with no options, as the brain will ask for it. Without `keep_alive` a model that is in memory
@@ -253,13 +256,13 @@ def next_step(status: int | None, reason: str) -> str:
     """What to do about a refusal; `status` None where it came in the middle of a stream."""
     lower = reason.lower()
     if "no space" in lower or ("disk" in lower and "full" in lower):
-        return "Free some space on the disk where Ollama keeps its models (OLLAMA_MODELS)"
+        return _say("ollama_step.disk")
     if "memory" in lower:
-        return "Close other programs or unload other models (`ollama ps`, `ollama stop`)"
+        return _say("ollama_step.memory")
     if "digest mismatch" in lower:
-        return "The upload was damaged on the way; try again"
+        return _say("ollama_step.upload")
     if status == 503 or "busy" in lower:
-        return "Ollama is busy; try again in a moment"
+        return _say("ollama_step.busy")
     if status == 403:
-        return "Reach Ollama as http://127.0.0.1:11434, or set OLLAMA_HOST on its machine"
-    return "Look at Ollama's log, or restart it"
+        return _say("ollama_step.forbidden")
+    return _say("ollama_step.log")

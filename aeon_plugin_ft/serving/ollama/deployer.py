@@ -14,6 +14,7 @@ from collections.abc import Callable
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.base.ollama_names import canonical_name
 from aeon_plugin_ft.errors import ServingError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.registry.model import Version
 from aeon_plugin_ft.serving.ask import warm
 from aeon_plugin_ft.serving.merging.version import report_file
@@ -24,6 +25,8 @@ from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.store import DataFolder
 from hooks.providers import ollama_url
 from hooks.providers.secrets import Logins
+
+_say = Speaker("errors/serving")
 
 
 class OllamaDeployer(Deployer):
@@ -70,18 +73,15 @@ class OllamaDeployer(Deployer):
         server = self._server_of(deployment)
         listed = server.client.tags().get(canonical_name(deployment.model))
         if listed is None:
-            raise ServingError(
-                f"Ollama no longer has {deployment.model}", f"Deploy {deployment.version} again, or go back to the base"
-            )
+            raise ServingError(*_say.error("ollama.gone", model=deployment.model, version=deployment.version))
         if listed.digest != deployment.digest:
+            digests = {"now": listed.digest[:19], "before": deployment.digest[:19]}
             raise ServingError(
-                f"{deployment.model} was overwritten by someone else: it is {listed.digest[:19]} and was "
-                f"{deployment.digest[:19]}",
-                f"Deploy {deployment.version} again; it gets a name of its own",
+                *_say.error("ollama.overwritten", model=deployment.model, version=deployment.version, **digests)
             )
         server.require_running(canonical_name(deployment.model), deployment.digest)
         if not server.client.says_something(deployment.model, self.system_prompt(), at_once=deployment.route.at_once):
-            raise ServingError(f"{deployment.model} answers nothing", "Go back to the version before")
+            raise ServingError(*_say.error("ollama.silent", model=deployment.model))
 
     def warm_prompt(self, deployment: Deployment) -> None:
         """Ask once under the owner's prompt, which Ollama keeps computed while the model stays loaded."""

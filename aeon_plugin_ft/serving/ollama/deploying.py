@@ -12,6 +12,7 @@ from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.base.ollama_names import canonical_name
 from aeon_plugin_ft.base.turns import as_ollama_says
 from aeon_plugin_ft.errors import ServingError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.registry.model import Version, VersionState
 from aeon_plugin_ft.serving.journal import SwapStep
 from aeon_plugin_ft.serving.merging.version import Merging, proof_of
@@ -37,6 +38,8 @@ from aeon_plugin_ft.weights.lora_gguf import export_lora_gguf
 from hooks import Route
 
 log = logging.getLogger("aeon_ft.serving")
+
+_say = Speaker("errors/serving")
 
 BASE: Final = "base"
 
@@ -65,9 +68,7 @@ class OllamaDeploy:
         if version is None and carrier is not None:
             return self._prove(carrier, BASE, show, None)
         if version is not None and version.base_digest != base.digest:
-            raise ServingError(
-                f"{version.name} was trained on another base than {base.spec}", "Train again on the base in use"
-            )
+            raise ServingError(*_say.error("ollama.another_base", version=version.name, base=base.spec))
         gguf = self._weights(base, show)
         name_of, content = (BASE, base.digest) if version is None else (version.name, adapter_digest(version.adapter))
         name = self.server.free_name(name_of, content)
@@ -96,25 +97,21 @@ class OllamaDeploy:
         tag = named or self.settings.ollama_model
         show = self.client.show(tag)
         if named and show is None:
-            raise ServingError(f"Ollama has no model {tag}", f"Get it with: ollama pull {tag}")
+            raise ServingError(*_say.error("ollama.unknown", tag=tag))
         # Without a GGUF of its own (trained on the originals) the tag cannot be compared by digest; `Merging` compares
         # it.
         if show is not None and (blob_digest(show) == base.digest or base.gguf is None):
             return tag, show
         if named:
-            raise ServingError(
-                f"{tag} in Ollama is no longer the model that was trained on (it was pulled again)",
-                "Train again; the versions of the old one stay with the old one",
-            )
+            raise ServingError(*_say.error("ollama.pulled_again", tag=tag))
         return None, {} if base.gguf is None else as_ollama_says(base.gguf)
 
     def _weights(self, base: BaseModel, show: Mapping[str, Any]) -> Path:
         path = base.gguf or weights_path(show)
-        if path is None or not path.is_file():
-            raise ServingError(
-                f"The GGUF of {base.spec} is not readable here ({path or 'Ollama does not say where it is'})",
-                "Copy it here and set [base] model to its path",
-            )
+        if path is None:
+            raise ServingError(*_say.error("ollama.nowhere", base=base.spec))
+        if not path.is_file():
+            raise ServingError(*_say.error("ollama.unreadable", base=base.spec, path=path))
         return path
 
     # -- making ----------------------------------------------------------------------------------
@@ -185,7 +182,7 @@ class OllamaDeploy:
         self._ensure(name, None, base, base.gguf, show, behaviour, base.digest, None)
         listed = self.client.tags().get(name)
         if listed is None:
-            raise ServingError(f"Ollama said that {name} was made and does not have it", "Try again")
+            raise ServingError(*_say.error("ollama.not_there", name=name))
         self.server.ledger.add(name, BASE, base.digest, listed.digest)
         return name
 
@@ -238,20 +235,17 @@ class OllamaDeploy:
         """What Ollama says of the new model; raises ServingError unless it talks in the base's format."""
         made = self.client.show(name)
         if made is None:
-            raise ServingError(f"Ollama said that {name} was made and does not have it", "Try again")
+            raise ServingError(*_say.error("ollama.not_there", name=name))
         # Ollama derives them from the template: one that was lost on the way loses tools or thinking.
         lost = set(base.get("capabilities") or ()) - set(made.get("capabilities") or ())
-        problems = {
-            f"it lost {', '.join(sorted(lost))}": lost,
-            "it lost its chat template": base and template_of(base) and not template_of(made),
-            "its parameters are others": base and _parameters(base) != _parameters(made),
-            "it has no chat template, and this Ollama cannot read the one in the file": (
-                not behaviour.reads_jinja and not template_of(made) and not made.get("renderer")
-            ),
-        }
-        reason = next((text for text, holds in problems.items() if holds), None)
-        if reason is not None:
-            raise ServingError(f"{name} is not like its base: {reason}", "Update Ollama and try again")
+        if lost:
+            raise ServingError(*_say.error("unlike.abilities", name=name, lost=", ".join(sorted(lost))))
+        if base and template_of(base) and not template_of(made):
+            raise ServingError(*_say.error("unlike.template", name=name))
+        if base and _parameters(base) != _parameters(made):
+            raise ServingError(*_say.error("unlike.parameters", name=name))
+        if not behaviour.reads_jinja and not template_of(made) and not made.get("renderer"):
+            raise ServingError(*_say.error("unlike.no_template", name=name))
         return made
 
     # -- proving ---------------------------------------------------------------------------------
@@ -261,12 +255,12 @@ class OllamaDeploy:
 
         A candidate must only say something: its replies are the gate's to judge, with a verdict.
         """
-        self.say(f"Loading {name}")
+        self.say(_say("ollama.loading", name=name))
         self.on_step(SwapStep.LOADING)
         full = canonical_name(name)
         listed = self.client.tags().get(full)
         if listed is None:
-            raise ServingError(f"Ollama does not list {name}", "Try again, or restart Ollama")
+            raise ServingError(*_say.error("ollama.not_listed", name=name))
         # Asked before loading: what the owner had in memory already is not ours to take out again.
         if self.server.runner(full) is None:
             self.server.loaded.add(full)
@@ -290,13 +284,13 @@ class OllamaDeploy:
 
     def _require_words(self, name: str, *, at_once: bool) -> None:
         if not self.client.says_something(name, self.system_prompt(), at_once=at_once):
-            raise ServingError(f"{name} answers nothing", "Go back to the version before")
+            raise ServingError(*_say.error("ollama.silent", model=name))
 
     def _require_tools(self, name: str) -> None:
         """A base that calls tools through Ollama still does: they are taken, and what comes back is a call."""
         broken = next((call for call in self.client.tool_calls(name) if not _is_call(call)), None)
         if broken is not None:
-            raise ServingError(f"{name} calls a tool in a form that nobody can read ({broken})", "Train again")
+            raise ServingError(*_say.error("ollama.broken_call", name=name, call=broken))
 
 
 def _parameters(show: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from aeon_plugin_ft.errors import BackendDownError, BackendRefusedError, ServingError
+from aeon_plugin_ft.messages import Speaker, decimal
 from aeon_plugin_ft.serving.ollama.client import Behaviour, OllamaClient
 from aeon_plugin_ft.serving.ollama.create import adapter_path, blob_digest, carried
 from aeon_plugin_ft.serving.ollama.tags import MODEL, Ledger
 
 log = logging.getLogger("aeon_ft.serving")
+
+_say = Speaker("errors/serving")
 
 UPLOADS = 3
 """Tries of an upload or a create whose connection broke."""
@@ -42,10 +45,7 @@ class Importer:
         if not behaviour.rewrites:
             held = blob_digest(self.client.show(name) or {})
             if held != digest:
-                raise ServingError(
-                    f"Ollama holds other weights under {name} than were sent ({held} in place of {digest})",
-                    "Look for another program that writes into Ollama, and try again",
-                )
+                raise ServingError(*_say.error("ollama.sent_otherwise", name=name, held=held, digest=digest))
 
     def adapter(self, name: str, version: str, content: str, file: Path, digest: str, tag: str) -> bool:
         """A LoRA GGUF on the base `tag`, which brings everything else itself; False where Ollama takes none."""
@@ -61,7 +61,7 @@ class Importer:
             self.drop_upload(digest)
             return False
         if not adapter_path(self.client.show(name) or {}):
-            raise ServingError(f"Ollama made {name} without its adapter", "Set [serve] ollama_adapter = false")
+            raise ServingError(*_say.error("ollama.no_adapter", name=name))
         return True
 
     def drop_upload(self, digest: str) -> None:
@@ -77,7 +77,7 @@ class Importer:
 
     def _send(self, name: str, version: str, content: str, file: Path, digest: str) -> None:
         """Noted first: a crash leaves nothing that nobody knows."""
-        self.say(f"Sending {name} to Ollama ({file.stat().st_size / 1e9:.1f} GB)")
+        self.say(_say("ollama.sending", name=name, size=decimal(file.stat().st_size / 1e9, 1)))
         self.ledger.add(name, version, content, blob=digest)
         self._again(lambda: self._upload(file, digest))
 

@@ -10,7 +10,10 @@ from urllib.parse import urlsplit
 import psutil
 
 from aeon_plugin_ft.errors import NoSpaceError, ServingError
+from aeon_plugin_ft.messages import Speaker, decimal
 from aeon_plugin_ft.serving.ollama.client import Behaviour, Listed
+
+_say = Speaker("errors/serving")
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _CONTEXT_BYTES = 512 << 20
@@ -53,7 +56,5 @@ def require_memory(url: str, size: int, running: Collection[Listed]) -> None:
     room = psutil.virtual_memory().available + sum(model.size for model in running)
     needed = size + _CONTEXT_BYTES
     if needed > room:
-        raise ServingError(
-            f"The merged model needs {needed / 1e9:.1f} GB of memory and {room / 1e9:.1f} GB can be had",
-            "Close other programs, or train a smaller base model",
-        )
+        sizes = {"needed": decimal(needed / 1e9, 1), "room": decimal(room / 1e9, 1)}
+        raise ServingError(*_say.error("ollama.no_memory", **sizes))

@@ -7,12 +7,15 @@ from collections.abc import Callable
 
 from aeon_plugin_ft.base.ollama_names import canonical_name
 from aeon_plugin_ft.errors import BackendDownError, ServingError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.serving.ollama.client import Behaviour, Listed, OllamaClient
 from aeon_plugin_ft.serving.ollama.create import files_of
 from aeon_plugin_ft.serving.ollama.importing import Importer
 from aeon_plugin_ft.serving.ollama.tags import Ledger, is_made_of, tag_name, too_many
 from aeon_plugin_ft.settings import ServeSection
 from aeon_plugin_ft.store import DataFolder
+
+_say = Speaker("errors/serving")
 
 UNLOAD_SECONDS = 30.0
 KEEP_ALIVE = "10m"
@@ -42,9 +45,7 @@ class OllamaServer:
         """What this version of Ollama does with an import. Raises ServingError for one that takes none."""
         behaviour = self.client.behaviour()
         if not behaviour.imports:
-            raise ServingError(
-                f"Ollama {behaviour.version} cannot import a model over its API", "Update Ollama to 0.5.5 or later"
-            )
+            raise ServingError(*_say.error("ollama.too_old", version=behaviour.version))
         return behaviour
 
     def free_name(self, version: str, content: str) -> str:
@@ -58,7 +59,7 @@ class OllamaServer:
             # Proven by us and unchanged since: it is there, and only to be loaded.
             if ours is not None and ours.digest == self.client.tags()[name].digest:
                 return name
-        raise ServingError(f"No name is free for {version} in Ollama", "Remove models named aeon-ft:*")
+        raise ServingError(*_say.error("ollama.no_free_name", version=version))
 
     def runner(self, name: str) -> Listed | None:
         """What answers for this model now. A runner belongs to the weights' file: two tags of one file share it, and
@@ -82,11 +83,9 @@ class OllamaServer:
         self.client.load(name, KEEP_ALIVE if ours else None)
         running = self.runner(name)
         if running is None:
-            raise ServingError(f"{name} does not stay in Ollama's memory", "Close other programs, or unload models")
+            raise ServingError(*_say.error("ollama.not_kept", name=name))
         if running.digest != digest and canonical_name(running.name) == name:
-            raise ServingError(
-                f"Ollama serves other weights as {name} than those listed under it", "Restart Ollama and try again"
-            )
+            raise ServingError(*_say.error("ollama.served_otherwise", name=name))
 
     # -- going away ------------------------------------------------------------------------------
 

@@ -15,14 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from aeon_plugin_ft.errors import ServingError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.serving.ollama.create import blob_digest
 from aeon_plugin_ft.store.files import write_json
 from aeon_plugin_ft.weights.merge import KEY_ADAPTER
 from hooks.providers.secrets import without_login
 
+_say = Speaker("errors/serving")
+
 MODEL = "aeon-ft"
-
-
 _WRITING = threading.Lock()
 """Reading the list, changing it and writing it back is one step, for the lists of all addresses are one file."""
 
@@ -93,9 +94,7 @@ class Ledger:
         except FileNotFoundError:
             return []
         except (OSError, ValueError, TypeError, AttributeError) as error:
-            raise ServingError(
-                f"{self.file} cannot be read ({error})", "Delete it; our older tags in Ollama then stay until removed"
-            ) from error
+            raise ServingError(*_say.error("ollama.damaged_list", file=self.file, reason=error)) from error
 
     def _write(self, tags: Collection[OurTag]) -> None:
         write_json(self.file, {tag.key: asdict(tag) for tag in tags})

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.errors import ServingError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.registry.model import Version, VersionState
 from aeon_plugin_ft.serving.ask import warm
 from aeon_plugin_ft.serving.journal import SwapStep
@@ -29,6 +30,8 @@ from aeon_plugin_ft.weights.adapter import WEIGHTS, adapter_digest, read_adapter
 from aeon_plugin_ft.weights.lora_gguf import export_lora_gguf
 from hooks import Route
 from hooks.providers.secrets import Logins, without_login
+
+_say = Speaker("errors/serving")
 
 NAMES = 20
 
@@ -105,10 +108,7 @@ class OpenAIDeployer(Deployer):
         if flavour == "llama":
             self._require_same(server, deployment)
         if flavour == "vllm" and deployment.model not in {card["id"] for card in server.cards()}:
-            raise ServingError(
-                f"The model server no longer has {deployment.model} (was it restarted?)",
-                f"Deploy {deployment.version} again",
-            )
+            raise ServingError(*_say.error("server.gone", model=deployment.model, version=deployment.version))
         server.say_something(deployment.model, self.system_prompt(), deployment.route.adapters)
 
     def warm_prompt(self, deployment: Deployment) -> None:
@@ -184,7 +184,7 @@ class OpenAIDeployer(Deployer):
                 return name, False
             if name not in folders and server.load(flavour, name, path):
                 return name, True
-        raise ServingError(f"No name is free for {version.name} on the server", "Restart the model server")
+        raise ServingError(*_say.error("server.no_free_name", version=version.name))
 
     def _path(self, version: Version, settings: ServeSection) -> str:
         """The adapter's folder as the server sees it."""
@@ -214,10 +214,8 @@ class OpenAIDeployer(Deployer):
             wanted = next((id for id, path in there.items() if path in seen or _same_file(Path(path), file)), None)
             if wanted is None:
                 command = _llama_command(server, base, [*there.values(), self._seen_by_server(file, settings)])
-                raise ServingError(
-                    f"The llama-server at {without_login(server.url)} was not started with {name}",
-                    f"Start it with: {command} --cache-ram 0",
-                )
+                slots = {"url": without_login(server.url), "version": name, "command": f"{command} --cache-ram 0"}
+                raise ServingError(*_say.error("server.not_started_with", **slots))
             proof["adapter_file"] = there[wanted]
         adapters = tuple((id, 1.0 if id == wanted else 0.0) for id in sorted(there))
         return self._prove(server, name, server.base_name(), digest, version, on_step, adapters, proof)
@@ -229,9 +227,8 @@ class OpenAIDeployer(Deployer):
         same = set(there) == {id for id, _ in deployment.route.adapters}
         same = same and (wanted is None or there[wanted] == proof.get("adapter_file", there[wanted]))
         if not same or server.model_file() != proof.get("model_file", server.model_file()):
-            where, name = without_login(server.url), deployment.version
-            what = f"The llama-server at {where} was started again with other files than {name} had"
-            raise ServingError(what, f"Deploy {name} again")
+            slots = {"url": without_login(server.url), "version": deployment.version}
+            raise ServingError(*_say.error("server.started_otherwise", **slots))
 
     def _seen_by_server(self, file: Path, settings: ServeSection) -> str:
         if not settings.openai_folder:
@@ -248,7 +245,7 @@ def _llama_command(server: OpenAIServer, base: BaseModel, adapters: Sequence[str
 
 def _refuse_strangers(version: Version, base: BaseModel) -> None:
     if version.base_digest != base.digest:
-        raise ServingError(f"{version.name} was trained on another base than {base.spec}", "Train again on it")
+        raise ServingError(*_say.error("version.another_base", version=version.name, base=base.spec))
 
 
 def _same_file(one: Path, other: Path) -> bool:

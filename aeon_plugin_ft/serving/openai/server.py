@@ -15,9 +15,12 @@ from typing import Any, Literal
 
 from aeon_plugin_ft.errors import BackendRefusedError, ServingError
 from aeon_plugin_ft.http import HttpServer
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.serving.ask import greeting
 from hooks import adapter_fields, as_dicts
 from hooks.providers.openai import openai_client
+
+_say = Speaker("errors/serving")
 
 Flavour = Literal["vllm", "sglang", "llama"]
 _PROBES: tuple[tuple[str, Flavour], ...] = (
@@ -37,10 +40,11 @@ class OpenAIServer:
 
     def __init__(self, url: str, token: str | None) -> None:
         self.url = url
-        down = "Start it, or correct [serve] openai_url"
         self._token, self._guard = token, threading.Lock()
         self._client: Any = None
-        self.http = HttpServer("The model server", url, token=token, down=down, next_step=next_step)
+        self.http = HttpServer(
+            lambda: _say("server.name"), url, token=token, down=lambda: _say("server.start"), next_step=next_step
+        )
 
     def close(self) -> None:
         """End its connections."""
@@ -60,7 +64,7 @@ class OpenAIServer:
     def flavour(self) -> Flavour:
         """Which server this is, by the routes that only it has. Asked each time: another may have taken its place."""
         if not self.url:
-            raise ServingError("There is no address of a model server", "Set [serve] openai_url")
+            raise ServingError(*_say.error("server.no_address"))
         for path, flavour in _PROBES:
             try:
                 self.http.call("GET", path, seconds=CALL_SECONDS)
@@ -70,9 +74,7 @@ class OpenAIServer:
                     raise
                 continue
             return flavour
-        raise ServingError(
-            f"The server at {self.http.shown} is no vLLM, SGLang or llama-server", "Correct [serve] openai_url"
-        )
+        raise ServingError(*_say.error("server.unknown_kind", url=self.http.shown))
 
     def cards(self) -> list[dict[str, Any]]:
         """What /v1/models lists: {"id", "root" (an adapter's folder), "parent" (its base), ...}."""
@@ -84,7 +86,7 @@ class OpenAIServer:
         """The model that it serves without an adapter."""
         base = next((str(card["id"]) for card in self.cards() if not card.get("parent")), None)
         if base is None:
-            raise ServingError(f"The server at {self.http.shown} serves no model", "Start it with a base model")
+            raise ServingError(*_say.error("server.no_model", url=self.http.shown))
         return base
 
     def load(self, flavour: Flavour, name: str, path: str) -> bool:
@@ -97,7 +99,7 @@ class OpenAIServer:
                 return False
             raise
         if isinstance(answer, dict) and answer.get("success") is False:
-            raise BackendRefusedError(f"The model server did not load it: {answer.get('error_message')}", "See its log")
+            raise BackendRefusedError(*_say.error("server.not_loaded", reason=answer.get("error_message")))
         return True
 
     def unload(self, flavour: Flavour, name: str) -> None:
@@ -133,13 +135,13 @@ def next_step(status: int, reason: str) -> str | None:
     """What to do about a refusal of one of these servers; None: what is usual."""
     lower = reason.lower()
     if status == 404 and "not found" in lower and "adapter" not in lower:
-        return "Start vLLM with VLLM_ALLOW_RUNTIME_LORA_UPDATING=True and --enable-lora, or SGLang with --enable-lora"
+        return _say("server_step.lora")
     if "rank" in lower:
-        return "Start the server with a larger --max-lora-rank, or train with a smaller [train] rank"
+        return _say("server_step.rank")
     if "no adapter found" in lower:
-        return "Let the server see the data folder, and set [serve] openai_folder to its path there"
+        return _say("server_step.folder")
     if status == 401:
-        return "Set OPENAI_API_KEY to the server's key"
+        return _say("server_step.key")
     return None
 
 

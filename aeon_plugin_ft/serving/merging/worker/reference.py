@@ -17,8 +17,11 @@ import numpy.typing as npt
 
 from aeon_plugin_ft.errors import ServingError
 from aeon_plugin_ft.extras import pip_command
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.serving.merging.check import half_the_cores
 from aeon_plugin_ft.serving.merging.worker.run import serve_job
+
+_say = Speaker("errors/serving")
 
 Logits = Callable[[Sequence[int], Sequence[int]], Any]
 
@@ -33,7 +36,7 @@ def reference(job: dict[str, Any]) -> dict[str, Any]:
 
         from aeon_plugin_ft.training.engine.layered.choice import load_to_measure
     except ImportError as error:
-        raise ServingError(f"{error.name} is not installed", pip_command("train")) from error
+        raise ServingError(_say("merging.not_installed", package=error.name), pip_command("train")) from error
 
     torch.set_num_threads(half_the_cores())
     copy, gguf = Path(job["copy"]), job.get("gguf")
@@ -41,7 +44,7 @@ def reference(job: dict[str, Any]) -> dict[str, Any]:
     rendered = [_tokens(tokenizer, talk) for talk in job["conversations"]]
     places = _places(rendered, int(job["positions"]))
     if not places:
-        raise ServingError("The held-out conversations have no replies", "Build the dataset again")
+        raise ServingError(*_say.error("merging.no_replies"))
     frozen, source = load_to_measure(copy, Path(gguf) if gguf else None, half_the_cores(), "cpu")
     try:
         model = PeftModel.from_pretrained(frozen, job["adapter"]).eval()

@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from aeon_plugin_ft.errors import AeonFtError, ServingError
+from aeon_plugin_ft.messages import Speaker, language
+from aeon_plugin_ft.messages.speaker import ENV_LANGUAGE
 from aeon_plugin_ft.processes.children import interpreter, start
 from aeon_plugin_ft.processes.parent import ParentPipe, leave_now
 from aeon_plugin_ft.store import private
@@ -26,6 +28,8 @@ from aeon_plugin_ft.store.files import write_whole
 from aeon_plugin_ft.training.supervise import search_path
 from aeon_plugin_ft.training.worker.priority import priority_argument, yields
 from aeon_plugin_ft.weights.merge import MergeOptions, merge_gguf
+
+_say = Speaker("errors/serving")
 
 
 def merge_in_child(base: Path, adapter: Path, out: Path, options: MergeOptions) -> dict[str, Any]:
@@ -49,8 +53,10 @@ def run_job(module: str, job: dict[str, Any], file: Path) -> dict[str, Any]:
             code = _wait(module, file, log)
         if not outcome.exists():
             # A child that the system killed, or whose imports failed, wrote no outcome: its last line is a traceback's.
-            last = (words.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["no reason given"])[-1]
-            raise ServingError(f"The helper process ended with code {code} ({last})", "Try again")
+            lines = words.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            if not lines:
+                raise ServingError(*_say.error("merging.ended_silent", code=code))
+            raise ServingError(*_say.error("merging.ended", code=code, last=lines[-1]))
         told = json.loads(outcome.read_text(encoding="utf-8"))
         if "error" in told:
             raise ServingError(*told["error"])
@@ -63,7 +69,8 @@ def run_job(module: str, job: dict[str, Any], file: Path) -> dict[str, Any]:
 def _wait(module: str, file: Path, log: BinaryIO) -> int:
     # Its end of the pipe closes when this process dies, and the child with it.
     command = [str(interpreter()), "-m", module, str(file), priority_argument()]
-    environment = {**os.environ, "PYTHONPATH": search_path()}
+    # What it says about its end is shown here.
+    environment = {**os.environ, "PYTHONPATH": search_path(), ENV_LANGUAGE: language().value}
     child = start(command, stdout=subprocess.DEVNULL, stderr=log, env=environment)
     try:
         return child.wait()

@@ -11,16 +11,18 @@ import pytest
 
 from aeon_plugin_ft.errors import AeonFtError
 from aeon_plugin_ft.http import HttpServer
-from aeon_plugin_ft.messages import Language, entries
+from aeon_plugin_ft.messages import Language, entries, speak
 from aeon_plugin_ft.messages.speaker import ENV_LANGUAGE
 from aeon_plugin_ft.serving import smoke
 from aeon_plugin_ft.serving.backends import deployer_named
 from aeon_plugin_ft.serving.embedded.child import EmbeddedChild, new_config
 from aeon_plugin_ft.serving.groq.deployer import GroqDeployer
+from aeon_plugin_ft.serving.merging.worker.run import merge_in_child
 from aeon_plugin_ft.serving.ollama.client import OllamaClient, next_step
 from aeon_plugin_ft.serving.ollama.room import require_memory
 from aeon_plugin_ft.serving.openai.server import OpenAIServer
 from aeon_plugin_ft.store import DataFolder
+from aeon_plugin_ft.weights.merge import MergeOptions
 from hooks import Route
 
 ENGLISH = frozenset(
@@ -146,3 +148,16 @@ def test_a_server_that_was_known_before_speaks_the_language_of_the_moment(monkey
     monkeypatch.setenv(ENV_LANGUAGE, "pt")
     with pytest.raises(AeonFtError, match=r"O servidor de modelos não responde em .* corrija"):
         server.model_file()
+
+
+def test_a_helper_process_says_why_it_failed_in_the_language_of_this_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which may be that of the settings, and not the system's."""
+    monkeypatch.delenv(ENV_LANGUAGE)
+    speak(Language.PT)
+    try:
+        with pytest.raises(AeonFtError, match="não é um adaptador LoRA completo: falta"):
+            merge_in_child(tmp_path / "no.gguf", tmp_path, tmp_path / "out.gguf", MergeOptions("sha256:0", "v0001"))
+    finally:
+        speak(None)

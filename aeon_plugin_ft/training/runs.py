@@ -18,6 +18,7 @@ from aeon_plugin_ft.causes import EndCause, run_cause
 from aeon_plugin_ft.dataset.feedback.opinions import TURNS_TO_LEARN
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import TrainingError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store import DataFolder, Store, private
 from aeon_plugin_ft.store.files import write_json
 from aeon_plugin_ft.training.memory import shrink
@@ -27,6 +28,8 @@ from aeon_plugin_ft.training.table import add_run, finished_runs, get_run, runs_
 from aeon_plugin_ft.training.worker.stopping import PAUSE_FILE, pause_cause
 from aeon_plugin_ft.turns.index import count_turns
 from aeon_plugin_ft.wording import english
+
+_say = Speaker("errors/training")
 
 LEASE = "training"
 LEASE_SECONDS = 30.0
@@ -82,7 +85,7 @@ class RunConfig:
                 generation=int(raw.get("generation", 0)),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise TrainingError(f"The run {folder.name} cannot be read ({error})", "Start a new one") from error
+            raise TrainingError(*_say.error("runs.unreadable", run=folder.name, reason=error)) from error
 
 
 def base_from(raw: Mapping[str, Any]) -> BaseModel:
@@ -153,12 +156,9 @@ def resume_run(id: str, data: DataFolder, store: Store) -> Run:
     """Make a run ready to go on from its newest checkpoint; raise TrainingError when it cannot."""
     row = get_run(store, id)
     if row is None or not (row.folder / CONFIG_FILE).exists():
-        raise TrainingError(f"There is no run {id}", "`aeon-ft runs` lists them")
+        raise TrainingError(*_say.error("runs.none", run=id))
     if row.state not in RESUMABLE:
-        raise TrainingError(
-            f"Run {id} is {row.state.value} and cannot go on",
-            "`aeon-ft runs` shows which can; `aeon-ft train` starts anew",
-        )
+        raise TrainingError(*_say.error(f"cannot_go_on.{row.state.value}", run=id))
     # The files before the row: an old outcome would be read as what became of the attempt that is about to start.
     for old in (row.run.outcome_file, row.folder / PAUSE_FILE):
         old.unlink(missing_ok=True)
@@ -219,7 +219,7 @@ def record_end(
     smaller = shrink(run.folder, RunConfig.read(run.folder).recipe.micro_tokens) if out_of_memory else None
     if smaller is not None:
         state, step, cause = RunState.INTERRUPTED, outcome.step if outcome else _last_step(run), EndCause.OUT_OF_MEMORY
-        reason = f"{english(cause)}; goes on with {smaller} tokens at once"
+        reason = _say("ended.smaller", cause=english(cause), tokens=smaller)
         set_state(store, run.id, state, step=step, cause=cause, reason=reason)
     elif outcome is not None:
         state = outcome.state
@@ -228,7 +228,9 @@ def record_end(
         step, asked = _last_step(run), pause_cause(run.folder)
         state = RunState.INTERRUPTED if asked is None else RunState.PAUSED
         died = EndCause.HUNG if hung else EndCause.DIED
-        reason = english(asked) or (f"{english(died)} after step {step}" if hung else _how_it_died(code, step))
+        reason = english(asked) or (
+            _say("ended.hung", cause=english(died), step=step) if hung else _how_it_died(code, step)
+        )
         set_state(store, run.id, state, step=step, cause=asked or died, reason=reason)
     store.release_lease(LEASE, run.id)
     return state
@@ -241,11 +243,9 @@ def _last_step(run: Run) -> int:
 
 def _how_it_died(code: int | None, step: int) -> str:
     if code is None:
-        how = "the training process ended without a word (killed, or a power cut)"
-    elif code == -9:
-        how = "the training process was killed (kill -9, or the system was out of memory)"
-    elif code < 0:
-        how = f"the training process was ended by signal {-code}"
-    else:
-        how = f"the training process ended with code {code}"
-    return f"{how} after step {step}"
+        return _say("ended.unseen", step=step)
+    if code == -9:
+        return _say("ended.killed", step=step)
+    if code < 0:
+        return _say("ended.signal", signal=-code, step=step)
+    return _say("ended.code", code=code, step=step)

@@ -210,13 +210,13 @@ class LostError(TrainingError):
 
 
 class LeaseHeldError(TrainingError):
-    """Another run is under way. `what` is the name of its lease, `owner` who has it."""
+    """Another run is under way. `lease` is the name of what it holds, `owner` who has it."""
 
     exit_code = 3
     retryable = True
 
-    def __init__(self, what: str, owner: str) -> None:
-        named = _say(f"lease.{what}") if what in _LEASES else what
+    def __init__(self, lease: str, owner: str) -> None:
+        named = _say(f"lease.{lease}") if lease in _LEASES else lease
         super().__init__(*_say.error("training.under_way", what=named, owner=owner))
 
 

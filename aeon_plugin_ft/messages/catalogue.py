@@ -15,11 +15,6 @@ from enum import Enum
 from functools import lru_cache
 from pathlib import Path
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 DATA = Path(__file__).parent / "data"
 Forms = tuple[str, ...]
 """One text, or that for one thing and that for several."""
@@ -75,6 +70,12 @@ class Messages:
 def entries(area: str) -> Mapping[str, Mapping[Language, Forms]]:
     """Every message of an area with the forms of each language. Raises ValueError for one that lacks a language, or
     has one that is not known."""
+    # Here, and not at the top: the installer imports this before anything is installed, tomli included.
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+
     raw = tomllib.loads((DATA / f"{area}.toml").read_text(encoding="utf-8"))
     made: dict[str, Mapping[Language, Forms]] = {}
     for section, messages in raw.items():

@@ -154,18 +154,16 @@ class Session:
         # Before the model is loaded: data that leaves nothing to learn is refused within a second.
         encoded = encoder.encode(messages, self.recipe.max_length)
         if not encoded.rows:
-            left_out = ", ".join(
-                _say(
-                    "data.left_empty" if reason == EMPTY else "data.left_long",
-                    count=count,
-                    tokens=self.recipe.max_length,
-                )
-                for reason, count in encoded.dropped.items()
-            )
+            left_out = ", ".join(self._left_out(kind, count) for kind, count in encoded.dropped.items())
             raise DatasetError(*_say.error("data.none_left", left_out=left_out))
         self.encoded = encoded
         self.order = list(step_examples(self.recipe, self.mix(messages, encoded.kept)))
         return encoded
+
+    def _left_out(self, kind: str, count: int) -> str:
+        return _say(
+            "data.left_empty" if kind == EMPTY else "data.left_long", count=count, tokens=self.recipe.max_length
+        )
 
     def trainer(self, model: Any, rows: Sequence[Row], device: str) -> SharedPrefixTrainer:
         """The trainer over all rows, sharing prefixes until the parity check says otherwise."""

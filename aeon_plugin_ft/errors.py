@@ -41,7 +41,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aeon_plugin_ft.causes import EndCause, PauseCause, RunCause, Trouble
-from aeon_plugin_ft.messages.speaker import Speaker, decimal
+from aeon_plugin_ft.messages.catalogue import Language
+from aeon_plugin_ft.messages.speaker import Speaker, decimal, language
 from aeon_plugin_ft.wording import english
 
 _say = Speaker("errors/tree")
@@ -227,7 +228,8 @@ class RunStoppedError(TrainingError):
 
     def __init__(self, run: str, state: str, step: int, cause: RunCause | None, reason: str = "") -> None:
         self.run, self.state, self.step = run, state, step
-        self.reason = reason or english(cause)
+        # A reason that was noted is English; another language says the cause.
+        self.reason = reason if reason and (cause is None or language() is Language.EN) else english(cause)
         told = _say.error(f"stopped.{state}", run=run, step=step, reason=self.reason)
         super().__init__(*told, cause=cause)
 

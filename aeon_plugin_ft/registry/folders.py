@@ -84,7 +84,7 @@ def state_on_disk(folder: Path, verdict: Verdict) -> tuple[VersionState, str | N
         return state, "; ".join(verdict.reasons) or None
     except (OSError, ValueError, KeyError, TypeError):
         # In doubt not used: the mark is there, so the version was withdrawn for some reason.
-        return VersionState.REJECTED, _say("reason.mark_unreadable")
+        return VersionState.REJECTED, "its mark of withdrawal cannot be read"
 
 
 def verdict_of(raw: Mapping[str, Any]) -> Verdict:

@@ -18,7 +18,7 @@ from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.errors import OvertakenError, RegistryError
 from aeon_plugin_ft.evaluation.model import Verdict
 from aeon_plugin_ft.evaluation.report.page import html_page
-from aeon_plugin_ft.messages import Speaker
+from aeon_plugin_ft.messages import Language, Speaker, language
 from aeon_plugin_ft.registry.canaries import was_canary
 from aeon_plugin_ft.registry.folders import WITHDRAWN, state_on_disk, verdict_of, write_version
 from aeon_plugin_ft.registry.model import Version, VersionState
@@ -86,7 +86,7 @@ class Registry:
         self._insert(manifest, state, "; ".join(verdict.reasons) or None)
         # Forgetting may have reached the parent while this run still trained.
         if parent is not None and self._state_of(parent) is VersionState.TAINTED:
-            self._withdraw(name, VersionState.TAINTED, _say("reason.tainted_parent", parent=parent))
+            self._withdraw(name, VersionState.TAINTED, f"it went on from {parent}, which is tainted")
         return self.get(name)
 
     def next_name(self) -> str:
@@ -255,7 +255,9 @@ class Registry:
             version = self.get(name)
             name = version.name
             if version.state in _UNUSABLE:
-                why = self.reason(name) or _say("reason.forgotten")
+                # What was noted is English; another language says it by the state.
+                noted = self.reason(name) if language() is Language.EN else ""
+                why = noted or _say(f"reason.{version.state.value}")
                 raise RegistryError(*_say.error(f"not_used.{version.state.value}", version=name, why=why))
             version.require_whole()
         # The question and the change in one transaction: of two processes that promote, one sees the other's.

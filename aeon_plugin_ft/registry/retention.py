@@ -117,11 +117,11 @@ class Retention:
                 continue
             for part in ("checkpoints", "heldout"):
                 if (folder / part).is_dir() and (part == "checkpoints" or self._judged(folder.name)):
-                    why = _say("pruning.run_ended" if part == "checkpoints" else "pruning.run_judged")
+                    why = "the run has ended" if part == "checkpoints" else "the run was judged"
                     yield _item("checkpoints", f"{folder.name}/{part}", folder / part, why, always=True)
         merged = not_changed_lately(self.data.serving, "merged-*")  # such a model lives only until a backend has it
         for path in (*left_behind(self.data.versions), *left_behind(self.data.datasets), *merged):
-            yield _item("leftover", path.name, path, _say("pruning.crash"), always=True)
+            yield _item("leftover", path.name, path, "left by a crash", always=True)
 
     def _in_order(self) -> Iterator[Item]:
         yield from self._versions(bad=True)
@@ -137,27 +137,27 @@ class Retention:
                 continue
             path = self.data.versions / name
             if path.is_dir():
-                yield _item("version", name, path, _say(f"pruning.version_{state.value}"))
+                yield _item("version", name, path, state.value)
 
     def _runs(self) -> Iterator[Item]:
         """Runs that have ended: their adapter is in the version, what they learnt is in its report."""
         for row in reversed(runs_in(self.store, ENDED)):
             path = self.data.runs / row.id
             if path.is_dir() and (row.state is not RunState.FINISHED or self._judged(row.id)):
-                yield _item("run", row.id, path, _say(f"pruning.run_{row.state.value}"))
+                yield _item("run", row.id, path, f"the run is {row.state.value}")
 
     def _run_of(self, item: Item) -> Iterator[Item]:
         """A version's run: without the version nobody knows any more that it was judged."""
         run = self.registry.run_of(item.name) if item.kind == "version" else None
         if run is not None and (self.data.runs / run).is_dir():
-            yield _item("run", run, self.data.runs / run, _say("pruning.made", version=item.name))
+            yield _item("run", run, self.data.runs / run, f"it made {item.name}")
 
     def _datasets(self) -> Iterator[Item]:
         needed = self._datasets_needed()
         for hash in dataset_hashes(self.store):
             path = self.data.datasets / hash
             if hash not in needed and path.is_dir():
-                yield _item("dataset", hash, path, _say("pruning.not_needed"))
+                yield _item("dataset", hash, path, "no open run needs it")
 
     def _datasets_needed(self) -> set[str]:
         """Of runs that can go on or wait for a verdict, and the newest."""

@@ -219,7 +219,7 @@ def record_end(
     smaller = shrink(run.folder, RunConfig.read(run.folder).recipe.micro_tokens) if out_of_memory else None
     if smaller is not None:
         state, step, cause = RunState.INTERRUPTED, outcome.step if outcome else _last_step(run), EndCause.OUT_OF_MEMORY
-        reason = _say("ended.smaller", cause=english(cause), tokens=smaller)
+        reason = f"{english(cause)}; goes on with {smaller} tokens at once"
         set_state(store, run.id, state, step=step, cause=cause, reason=reason)
     elif outcome is not None:
         state = outcome.state
@@ -228,9 +228,7 @@ def record_end(
         step, asked = _last_step(run), pause_cause(run.folder)
         state = RunState.INTERRUPTED if asked is None else RunState.PAUSED
         died = EndCause.HUNG if hung else EndCause.DIED
-        reason = english(asked) or (
-            _say("ended.hung", cause=english(died), step=step) if hung else _how_it_died(code, step)
-        )
+        reason = english(asked) or (f"{english(died)} after step {step}" if hung else _how_it_died(code, step))
         set_state(store, run.id, state, step=step, cause=asked or died, reason=reason)
     store.release_lease(LEASE, run.id)
     return state
@@ -243,9 +241,11 @@ def _last_step(run: Run) -> int:
 
 def _how_it_died(code: int | None, step: int) -> str:
     if code is None:
-        return _say("ended.unseen", step=step)
-    if code == -9:
-        return _say("ended.killed", step=step)
-    if code < 0:
-        return _say("ended.signal", signal=-code, step=step)
-    return _say("ended.code", code=code, step=step)
+        how = "the training process ended without a word (killed, or a power cut)"
+    elif code == -9:
+        how = "the training process was killed (kill -9, or the system was out of memory)"
+    elif code < 0:
+        how = f"the training process was ended by signal {-code}"
+    else:
+        how = f"the training process ended with code {code}"
+    return f"{how} after step {step}"

@@ -10,11 +10,8 @@ from datetime import datetime, time
 from typing import Any
 
 from aeon_plugin_ft.causes import Cause, HoldCause
-from aeon_plugin_ft.messages import Speaker, decimal
 from aeon_plugin_ft.settings import ScheduleSection
 from aeon_plugin_ft.training.places.where import PlaceState
-
-_say = Speaker("errors/schedule")
 
 MINUTE = 60.0
 HOUR = 3600.0
@@ -127,8 +124,10 @@ def decide_to_go_on(settings: ScheduleSection, seen: Observed) -> Decision:
 def _allowed(settings: ScheduleSection, seen: Observed) -> tuple[Condition, ...]:
     return (
         Condition(ConditionName.SWITCHED_ON, settings.enabled, "[schedule] enabled"),
-        Condition(ConditionName.NOTHING_UNDER_WAY, not seen.running, _say("condition.one_at_a_time")),
-        Condition(ConditionName.NOT_HELD_BACK, seen.hold is None, seen.held or _say("condition.not_held")),
+        Condition(ConditionName.NOTHING_UNDER_WAY, not seen.running, "one training at a time"),
+        Condition(
+            ConditionName.NOT_HELD_BACK, seen.hold is None, seen.held or "nothing failed, and the owner did not stop it"
+        ),
     )
 
 
@@ -139,31 +138,27 @@ def _worth_it(settings: ScheduleSection, seen: Observed) -> tuple[Condition, ...
 def _undisturbed(settings: ScheduleSection, seen: Observed) -> tuple[Condition, ...]:
     if seen.place in {PlaceState.FREE, PlaceState.WAITED}:
         free = seen.place is PlaceState.FREE
-        detail = _say("condition.place_free" if free else "condition.place_busy")
+        detail = "nobody uses the place of [train] where" if free else "the place of [train] where is in use or off"
         return Condition(ConditionName.PLACE_FREE, free, detail), _disk(seen)
     here = _undisturbed_here(settings, seen)
     if seen.place is PlaceState.HERE:
         return here
     quiet = in_quiet_hours(settings.quiet_hours, seen.now.time())
-    detail = _say("condition.quiet_only")
+    detail = "the place of [train] where is in use or off; here in quiet hours only"
     return (*here, Condition(ConditionName.PLACE_FREE, quiet, detail))
 
 
 def _disk(seen: Observed) -> Condition:
-    return Condition(ConditionName.DISK, seen.free_disk >= NEEDED_BYTES, _free(seen.free_disk))
-
-
-def _free(count: int) -> str:
-    return _say("condition.free", size=decimal(count / 1e9, 1))
+    return Condition(ConditionName.DISK, seen.free_disk >= NEEDED_BYTES, f"{seen.free_disk / 1e9:.1f} GB free")
 
 
 def _undisturbed_here(settings: ScheduleSection, seen: Observed) -> tuple[Condition, ...]:
     return (
         _owner_away(settings, seen),
-        Condition(ConditionName.MAINS_POWER, seen.on_mains or settings.on_battery, _say("condition.mains")),
+        Condition(ConditionName.MAINS_POWER, seen.on_mains or settings.on_battery, "not on battery"),
         _machine_free(settings, seen),
         _disk(seen),
-        Condition(ConditionName.MEMORY, seen.free_memory >= NEEDED_BYTES, _free(seen.free_memory)),
+        Condition(ConditionName.MEMORY, seen.free_memory >= NEEDED_BYTES, f"{seen.free_memory / 1e9:.1f} GB free"),
     )
 
 
@@ -184,25 +179,20 @@ def in_quiet_hours(text: str, now: time) -> bool:
 def _enough_turns(settings: ScheduleSection, seen: Observed) -> Condition:
     needed = turns_needed(settings, seen.trained_before)
     if seen.unlearns:
-        return Condition(ConditionName.NEW_CONVERSATIONS, True, _say("condition.unlearns"))
-    return Condition(
-        ConditionName.NEW_CONVERSATIONS,
-        seen.new_turns >= needed,
-        _say("condition.turns", turns=seen.new_turns, needed=needed),
-    )
+        return Condition(ConditionName.NEW_CONVERSATIONS, True, "the model in use has learnt what was forgotten since")
+    return Condition(ConditionName.NEW_CONVERSATIONS, seen.new_turns >= needed, f"{seen.new_turns} of {needed}")
 
 
 def _cooled_down(settings: ScheduleSection, seen: Observed) -> Condition:
     """A last training in the future means that the clock was set back: that must not hold training for ever."""
     needed = settings.cooldown_hours * HOUR
     if seen.unlearns:
-        return Condition(ConditionName.COOL_DOWN, True, _say("condition.unlearning"))
+        return Condition(ConditionName.COOL_DOWN, True, "what was forgotten is to be unlearnt")
     if seen.since_last_run is None:
-        return Condition(ConditionName.COOL_DOWN, True, _say("condition.first"))
+        return Condition(ConditionName.COOL_DOWN, True, "nothing was trained yet")
     if seen.since_last_run < 0:
-        return Condition(ConditionName.COOL_DOWN, True, _say("condition.clock"))
-    hours = f"{settings.cooldown_hours:g}"
-    detail = _say("condition.cooled", passed=decimal(seen.since_last_run / HOUR, 1), hours=hours)
+        return Condition(ConditionName.COOL_DOWN, True, "the clock was set back since the last training")
+    detail = f"{seen.since_last_run / HOUR:.1f} of {settings.cooldown_hours:g} hours since the last training"
     return Condition(ConditionName.COOL_DOWN, seen.since_last_run >= needed, detail)
 
 
@@ -215,14 +205,13 @@ def away_seconds(settings: ScheduleSection, now: time) -> float:
 
 def _owner_away(settings: ScheduleSection, seen: Observed) -> Condition:
     needed = away_seconds(settings, seen.now.time())
-    quiet = in_quiet_hours(settings.quiet_hours, seen.now.time())
+    quiet = ", quiet hours" if in_quiet_hours(settings.quiet_hours, seen.now.time()) else ""
     # At most a day in the sentence: an owner who never spoke has been idle for years.
-    minutes = {"idle": f"{min(seen.idle, DAY) / MINUTE:.0f}", "needed": f"{needed / MINUTE:g}"}
-    detail = _say("condition.away_quiet" if quiet else "condition.away", **minutes)
+    detail = f"{min(seen.idle, DAY) / MINUTE:.0f} of {needed / MINUTE:g} minutes without the owner{quiet}"
     return Condition(ConditionName.OWNER_AWAY, seen.idle >= needed, detail)
 
 
 def _machine_free(settings: ScheduleSection, seen: Observed) -> Condition:
     limit = settings.max_busy_percent / 100
-    detail = _say("condition.busy", used=f"{seen.busy_share:.0%}", most=f"{limit:.0%}")
+    detail = f"{seen.busy_share:.0%} of the processor in use by other programs, at most {limit:.0%}"
     return Condition(ConditionName.MACHINE_FREE, seen.busy_share <= limit, detail)

@@ -25,13 +25,10 @@ from aeon_plugin_ft.errors import (
     RefusedError,
     RunStoppedError,
 )
-from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.settings import Settings
 from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.training.model import RunState
 from aeon_plugin_ft.wording import english
-
-_say = Speaker("errors/schedule")
 
 log = logging.getLogger("aeon_ft.schedule")
 
@@ -105,12 +102,13 @@ class FailurePolicy:
                 return None
             if not last.count:
                 return Hold(HoldCause.NOTHING_NEW, last.reason)
-            return Hold(HoldCause.GIVEN_UP, _say("hold.given_up", count=last.count, reason=last.reason))
+            given_up = english(HoldCause.GIVEN_UP)
+            return Hold(HoldCause.GIVEN_UP, f"{given_up} after {last.count} failures: {last.reason}")
         wait = WAITS[last.count - 1]
         if not 0 <= passed < wait:  # a clock that was set back counts as time that has passed
             return None
-        minutes = f"{(wait - passed) / 60:.0f}"
-        return Hold(HoldCause.FAILED, _say("hold.failed", reason=last.reason, minutes=minutes))
+        detail = f"{english(HoldCause.FAILED)} ({last.reason}); tried again in {(wait - passed) / 60:.0f} minutes"
+        return Hold(HoldCause.FAILED, detail)
 
     def owner_stopped(self) -> None:
         """The owner paused or cancelled: nothing begins by itself for a while."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from aeon_plugin_ft.errors import SettingsError
 from aeon_plugin_ft.settings import Settings, SettingsFile, all_keys, default_text, line_of, parse
+from aeon_plugin_ft.settings.problems import toml_sentences
 from tests.conftest import REPOSITORY
 
 
@@ -94,6 +96,20 @@ def test_a_usual_slip_is_answered_with_what_to_write(
             parse(text, path)
         (problem,) = caught.value.problems
         assert problem.startswith(f"plugin.toml, {where}") and said in problem and instead in problem
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="tomllib came with Python 3.11")
+@pytest.mark.parametrize(("text", "line", "instead", "portuguese", "english"), SLIPS)
+def test_a_slip_is_found_by_what_another_parser_says(
+    text: str, line: int, instead: str, portuguese: str, english: str
+) -> None:
+    import tomllib
+
+    try:
+        tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        (problem,) = toml_sentences(text, Path("plugin.toml"), error)
+        assert problem.startswith(f"plugin.toml, line {line}: ") and english in problem and instead in problem
 
 
 @pytest.mark.parametrize("text", [

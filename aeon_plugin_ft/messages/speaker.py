@@ -44,11 +44,10 @@ def language_of(environ: Mapping[str, str], windows: int | None = None) -> Langu
     return Language.PT if windows is not None and windows & 0x3FF == _PORTUGUESE else Language.EN
 
 
-def decimal(value: float, digits: int = 0, *, grouped: bool = False) -> str:
-    """A number for a slot as the language of the process writes it: "1.5", in Portuguese "1,5"; `grouped`: with a sign
-    between the thousands."""
-    written = f"{value:,.{digits}f}" if grouped else f"{value:.{digits}f}"
-    return written.translate(str.maketrans(",.", ".,")) if language() is Language.PT else written
+def decimal(value: float, digits: int = 0) -> str:
+    """A number for a slot as the language of the process writes it: "1.5", in Portuguese "1,5"."""
+    written = f"{value:.{digits}f}"
+    return written.replace(".", ",") if language() is Language.PT else written
 
 
 class Speaker:

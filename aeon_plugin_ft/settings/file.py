@@ -136,7 +136,7 @@ def parse(text: str, path: Path) -> Settings:
     try:
         raw = tomlkit.parse(text).unwrap()
     except TOMLKitError as error:
-        raise SettingsError(path, toml_sentences(text, path, getattr(error, "line", None))) from error
+        raise SettingsError(path, toml_sentences(text, path, error)) from error
     twisted = text_sentences(raw, text, path)
     if twisted:
         raise SettingsError(path, twisted)

@@ -51,18 +51,26 @@ def _why(problem: Mapping[str, Any]) -> str:
     return _say(f"why.{problem['type']}", **given)
 
 
-def toml_sentences(text: str, path: Path, line: int | None) -> list[str]:
-    """Why a text is no TOML; `line` (from 1) is where its parser gave up, None where it does not say."""
+def toml_sentences(text: str, path: Path, error: Exception) -> list[str]:
+    """Why a text is no TOML, of which `error` is what its parser says."""
+    lines, line = text.splitlines(), _line_of(error)
     again = slips.twice(text)
-    # The parser tells of a section that is there twice in the line behind it.
+    # A section that is there twice is told by one parser in the line behind it.
     if again is not None and (line is None or again[0] <= line):
         return [_say("file.slip", where=_where(path, again[0]), slip=again[1])]
-    lines = text.splitlines()
-    written = lines[line - 1] if line is not None and line <= len(lines) else ""
+    if line is None or line > len(lines):  # the file ends in the middle of something
+        line = max((number for number, written in enumerate(lines, 1) if written.strip()), default=1)
+    written = lines[line - 1] if lines else ""
     slip = slips.in_line(written)
     if slip is not None:
         return [_say("file.slip", where=_where(path, line), slip=slip)]
     return [_say("file.no_toml", where=_where(path, line), written=written.strip())]
+
+
+def _line_of(error: Exception) -> int | None:
+    """Where a parser gave up, from 1: tomlkit keeps it, tomllib writes it."""
+    found = re.search(r"at line (\d+)", str(error))
+    return int(found.group(1)) if found else None
 
 
 def text_sentences(raw: Mapping[str, Any], text: str, path: Path) -> list[str]:

@@ -21,7 +21,7 @@ from aeon_plugin_ft.dataset.importers.source import Source
 from aeon_plugin_ft.dataset.importers.turn_maker import TurnMaker as TurnMaker
 from aeon_plugin_ft.dataset.model import Imported, Skipped
 from aeon_plugin_ft.errors import InputFileError
-from aeon_plugin_ft.messages import Speaker, decimal
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.turns.model import LoggedTurn
 from hooks import Message
 
@@ -159,7 +159,10 @@ class ImportStream:
     def __iter__(self) -> Iterator[LoggedTurn]:
         for number, turn in enumerate(self.importer.read(self.source, self.reading), 1):
             if len(turn.reply) + sum(len(message.content) for message in turn.messages) > LONGEST_TURN:
-                self.reading.skip(number, _say("skipped.longest_turn", most=decimal(LONGEST_TURN, grouped=True)))
+                self.reading.skip(
+                    number,
+                    _say("skipped.longest_turn", most=f"{LONGEST_TURN:_}".replace("_", _say("number.thousands"))),
+                )
             else:
                 yield turn if self._redact is None else redacted(turn, self._redact)
 

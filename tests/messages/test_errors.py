@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -72,8 +73,8 @@ def test_no_english_is_left_in_an_error(tmp_path: Path) -> None:
     advice = advise(Draft((), (), (), (), []))
     told += [advice.reason, advice.todo]
     for sentence in told:
-        words = sentence.replace(str(tmp_path), "").replace("`", " ").lower().split()
-        assert not ENGLISH & {word.strip(".,;:()") for word in words} or "aeon-ft" in words, sentence
+        words = re.sub(r"`[^`]*`", "", sentence.replace(str(tmp_path), "")).lower().split()
+        assert not ENGLISH & {word.strip(".,;:()") for word in words}, sentence
 
 
 def test_numbers_are_written_as_the_language_does(monkeypatch: pytest.MonkeyPatch) -> None:

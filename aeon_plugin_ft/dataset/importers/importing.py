@@ -159,10 +159,8 @@ class ImportStream:
     def __iter__(self) -> Iterator[LoggedTurn]:
         for number, turn in enumerate(self.importer.read(self.source, self.reading), 1):
             if len(turn.reply) + sum(len(message.content) for message in turn.messages) > LONGEST_TURN:
-                self.reading.skip(
-                    number,
-                    _say("skipped.longest_turn", most=f"{LONGEST_TURN:_}".replace("_", _say("number.thousands"))),
-                )
+                most = f"{LONGEST_TURN:_}".replace("_", _say("number.thousands"))
+                self.reading.skip(number, _say("skipped.longest_turn", most=most))
             else:
                 yield turn if self._redact is None else redacted(turn, self._redact)
 

@@ -19,11 +19,14 @@ from aeon_plugin_ft.dataset.export.marker import ExportMarker, find_marker
 from aeon_plugin_ft.dataset.frozen import dataset_hashes, inherit_turns, load_dataset
 from aeon_plugin_ft.dataset.model import Dataset, Example
 from aeon_plugin_ft.errors import InputFileError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.pipeline import Pipeline
 from aeon_plugin_ft.privacy.folding import fold_accents
 from aeon_plugin_ft.training.imported import STATE_FILE, Origin, add_imported, read_checked
 from aeon_plugin_ft.training.model import Run
 from aeon_plugin_ft.weights.foreign import ForeignAdapter
+
+_say = Speaker("errors/loop")
 
 FEWEST_HELDOUT = 4
 """Fewer examples that it cannot have seen judge nothing."""
@@ -88,11 +91,7 @@ def _judged_by(pipeline: Pipeline, folder: Path, data: Sequence[Path]) -> _Judge
         return _Judged(dataset, None, aside, () if data else (Unknown.DATA,))
     kept = pipeline.data.datasets / marker.dataset
     if not kept.is_dir() and marker.dataset not in dataset_hashes(pipeline.store):
-        raise InputFileError(
-            marker.folder,
-            f"it was exported from the dataset {marker.dataset}, which was forgotten here or is of another data folder",
-            "Export again and train on that: what was forgotten must not come back",
-        )
+        raise InputFileError(marker.folder, *_say.error("bringing.forgotten", dataset=marker.dataset))
     if kept.is_dir() and not marker.changed and not data:
         return _Judged(load_dataset(kept), marker.dataset, 0, ())
     dataset, aside = _fresh(pipeline, [*data, *_exported(marker)])
@@ -116,8 +115,7 @@ def _fresh(pipeline: Pipeline, likely: Iterable[Path]) -> tuple[Dataset, int]:
     if aside and len(unseen) < FEWEST_HELDOUT:
         raise InputFileError(
             pipeline.data.datasets,
-            f"only {len(unseen)} of the {len(draft.heldout)} held-out examples cannot have been in its training data",
-            "Talk to Aeon for some days, or train on an export (`aeon-ft dataset export`)",
+            *_say.error("bringing.too_few_unseen", unseen=len(unseen), heldout=len(draft.heldout)),
         )
     return pipeline.freeze(replace(draft, heldout=unseen)), aside
 
@@ -131,7 +129,7 @@ def _keys_in(path: Path) -> Iterator[tuple[str, str]]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:
-        raise InputFileError(path, f"it cannot be read ({error})", "Give a JSONL file of examples") from error
+        raise InputFileError(path, *_say.error("bringing.unreadable", reason=error)) from error
     for line in lines:
         key = _key_of(line)
         if key is not None:

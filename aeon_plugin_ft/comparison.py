@@ -9,11 +9,14 @@ from aeon_plugin_ft.causes import Doing, LoopPhase
 from aeon_plugin_ft.errors import PreemptedError
 from aeon_plugin_ft.evaluation.suites import answers
 from aeon_plugin_ft.judge import asked
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.pipeline import Pipeline
 from aeon_plugin_ft.registry import BASE
 from aeon_plugin_ft.serving.backends import deploy_judged
 from aeon_plugin_ft.serving.deployments import DeploymentTable
 from aeon_plugin_ft.wiring import Basis
+
+_say = Speaker("errors/loop")
 
 
 def ask_model(
@@ -30,7 +33,7 @@ def ask_model(
         for question in questions:
             cause = pipeline.interrupt()
             if cause is not None:
-                raise PreemptedError(f"asking {name}", cause)
+                raise PreemptedError(_say("doing.asking", name=name), cause)
             on_reply(answers(partial(asked, deployment.route), pipeline.system_prompt(), [question])[0])
     finally:
         deployer.retire(deployment, serve)

@@ -30,7 +30,8 @@
     │   └── OvertakenError       a swap that somebody's newer choice made needless (retryable)
     └── InstallError             an Aeon folder that cannot take the plugin, or does not have it
 
-A sentence is built from values, so a message always names the thing and the next step. `exit_code`
+A sentence is built from values, so a message always names the thing and the next step; it comes from the catalogue
+(messages/data/errors/), in the language of the process. `exit_code`
 is what the command line ends with.
 """
 
@@ -40,9 +41,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aeon_plugin_ft.causes import EndCause, PauseCause, RunCause, Trouble
+from aeon_plugin_ft.messages.catalogue import Language
+from aeon_plugin_ft.messages.speaker import Speaker, decimal, language
 from aeon_plugin_ft.wording import english
 
+_say = Speaker("errors/tree")
 _TROUBLE_OF_END: dict[RunCause, Trouble] = {EndCause.OUT_OF_MEMORY: Trouble.MEMORY, EndCause.NO_SPACE: Trouble.DISK}
+_LEASES = ("training", "learning", "orders")
+"""Those that the catalogue has a word for."""
 
 
 class AeonFtError(Exception):
@@ -71,7 +77,7 @@ class SettingsError(AeonFtError):
     def __init__(self, path: Path, problems: Sequence[str]) -> None:
         self.path = path
         self.problems = tuple(problems)
-        super().__init__("; ".join(p.rstrip(".") for p in problems), "The last good settings stay in force")
+        super().__init__("; ".join(p.rstrip(".") for p in problems), _say("settings.kept"))
 
 
 class InputFileError(AeonFtError):
@@ -82,7 +88,7 @@ class InputFileError(AeonFtError):
     def __init__(self, path: Path | str, what: str, todo: str, line: int | None = None) -> None:
         self.path = Path(path)
         self.line = line
-        where = f"{path}, line {line}" if line else f"{path}"
+        where = _say("file.line", path=path, line=line) if line else f"{path}"
         super().__init__(f"{where}: {what}", todo)
 
 
@@ -92,12 +98,10 @@ class WhoIsWhoError(InputFileError):
 
     def __init__(self, path: Path, people: Sequence[str]) -> None:
         self.people = tuple(people)
-        named = ", ".join(people[:8]) + (f" and {len(people) - 8} more" if len(people) > 8 else "")
-        super().__init__(
-            path,
-            f"it does not say whose sentences are the replies to learn; it has {named}",
-            "Give the name with --assistant, and with --owner the one who asks",
-        )
+        named = ", ".join(people[:8])
+        if len(people) > 8:
+            named = _say("file.more_people", named=named, count=len(people) - 8)
+        super().__init__(path, *_say.error("file.who_is_who", named=named))
 
 
 class StoreError(AeonFtError):
@@ -111,10 +115,8 @@ class NoSpaceError(StoreError):
 
     def __init__(self, where: Path, needed: int, free: int) -> None:
         self.needed, self.free = needed, free
-        super().__init__(
-            f"{where} has {free / 1e9:.1f} GB free and {needed / 1e9:.1f} GB are needed",
-            "Free some space, or give another data folder with --data",
-        )
+        sizes = {"free": decimal(free / 1e9, 1), "needed": decimal(needed / 1e9, 1)}
+        super().__init__(*_say.error("store.no_space", where=where, **sizes))
 
 
 class DamagedStoreError(StoreError):
@@ -122,10 +124,7 @@ class DamagedStoreError(StoreError):
 
     def __init__(self, path: Path, reason: str) -> None:
         self.path, self.reason = path, reason
-        super().__init__(
-            f"The database {path} is damaged ({reason})",
-            "Start Aeon, which puts it aside and makes a new one from the log; no conversation is lost",
-        )
+        super().__init__(*_say.error("store.damaged", path=path, reason=reason))
 
 
 class LogError(AeonFtError):
@@ -144,10 +143,7 @@ class SecretFactError(FactError):
     """A secret or a personal document, which never becomes a fact. The message does not repeat it."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "This looks like a secret or a personal document, and those are never kept as facts",
-            "Keep it in a password manager; [privacy] terms lists words of yours that count as secret",
-        )
+        super().__init__(*_say.error("fact.secret"))
 
 
 class DatasetError(AeonFtError):
@@ -177,7 +173,7 @@ class RefusedError(TrainingError):
     def __init__(self, reasons: Sequence[str], *, lacks_memory: bool = False) -> None:
         self.reasons, self.lacks_memory = tuple(reasons), lacks_memory
         self.trouble = Trouble.MEMORY if lacks_memory else Trouble.OTHER
-        super().__init__("Not training: " + "; ".join(reasons), "`aeon-ft estimate` shows what a run needs")
+        super().__init__(*_say.error("training.refused", reasons="; ".join(reasons)))
 
 
 class PlaceBusyError(RefusedError):
@@ -185,7 +181,7 @@ class PlaceBusyError(RefusedError):
 
     def __init__(self, why: str) -> None:
         super().__init__([why])
-        self.todo = 'Try again later, or set [train] otherwise = "here"'
+        self.todo = _say("training.place_busy_todo")
 
 
 class NoTrainerError(TrainingError):
@@ -195,7 +191,7 @@ class NoTrainerError(TrainingError):
 
     def __init__(self, missing: Sequence[str], command: str) -> None:
         self.missing, self.command = tuple(missing), command
-        super().__init__(f"Training needs {', '.join(missing)}, which are not installed", f"Run: {command}")
+        super().__init__(*_say.error("training.no_trainer", missing=", ".join(missing), command=command))
 
 
 class NoConsentError(TrainingError):
@@ -205,10 +201,7 @@ class NoConsentError(TrainingError):
 
     def __init__(self, address: str) -> None:
         self.address = address
-        super().__init__(
-            f"Nothing leaves this machine for {address} before you say so",
-            f"`aeon-ft places allow {address}` says what would go, and asks",
-        )
+        super().__init__(*_say.error("training.no_consent", address=address))
 
 
 class LostError(TrainingError):
@@ -218,13 +211,14 @@ class LostError(TrainingError):
 
 
 class LeaseHeldError(TrainingError):
-    """Another run is under way."""
+    """Another run is under way. `lease` is the name of what it holds, `owner` who has it."""
 
     exit_code = 3
     retryable = True
 
-    def __init__(self, what: str, owner: str) -> None:
-        super().__init__(f"{what} is already under way ({owner})", "`aeon-ft status` shows its progress")
+    def __init__(self, lease: str, owner: str) -> None:
+        named = _say(f"lease.{lease}") if lease in _LEASES else lease
+        super().__init__(*_say.error("training.under_way", what=named, owner=owner))
 
 
 class RunStoppedError(TrainingError):
@@ -234,9 +228,10 @@ class RunStoppedError(TrainingError):
 
     def __init__(self, run: str, state: str, step: int, cause: RunCause | None, reason: str = "") -> None:
         self.run, self.state, self.step = run, state, step
-        self.reason = reason or english(cause)
-        what = f"Run {run} was {state} at step {step} ({self.reason})"
-        super().__init__(what, "`aeon-ft train --resume` goes on", cause=cause)
+        # A reason that was noted is English; another language says the cause.
+        self.reason = reason if reason and (cause is None or language() is Language.EN) else english(cause)
+        told = _say.error(f"stopped.{state}", run=run, step=step, reason=self.reason)
+        super().__init__(*told, cause=cause)
 
 
 class PreemptedError(TrainingError):
@@ -245,8 +240,7 @@ class PreemptedError(TrainingError):
     retryable = True
 
     def __init__(self, doing: str, cause: PauseCause) -> None:
-        what = f"Stopped {doing} ({english(cause)})"
-        super().__init__(what, "It begins again by itself, or with `aeon-ft train`", cause=cause)
+        super().__init__(*_say.error("training.preempted", doing=doing, cause=english(cause)), cause=cause)
 
 
 class AlreadyLearntError(TrainingError):
@@ -256,7 +250,7 @@ class AlreadyLearntError(TrainingError):
 
     def __init__(self, dataset: str, run: str) -> None:
         self.dataset, self.run = dataset, run
-        super().__init__(f"Run {run} has learnt dataset {dataset} already", "Talk to Aeon, then train again")
+        super().__init__(*_say.error("training.learnt_already", run=run, dataset=dataset))
 
 
 class EvaluationError(AeonFtError):
@@ -298,7 +292,7 @@ class OvertakenError(ServingError):
 
     def __init__(self, version: str, chosen: str) -> None:
         self.version, self.chosen = version, chosen
-        super().__init__(f"{version} was not put into use because {chosen} was chosen meanwhile")
+        super().__init__(_say("serving.overtaken", version=version, chosen=chosen))
 
 
 class InstallError(AeonFtError):

@@ -30,6 +30,7 @@ from aeon_plugin_ft.evaluation.report.page import html_page
 from aeon_plugin_ft.facts.book import FactBook
 from aeon_plugin_ft.facts.model import Fact, lineage_of
 from aeon_plugin_ft.forget_host import HostFiles, Sought, Traces
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.privacy.folding import fold_accents
 from aeon_plugin_ft.registry import Registry
 from aeon_plugin_ft.registry.folders import replace_report
@@ -44,6 +45,8 @@ from aeon_plugin_ft.turns.index import ids_where
 from aeon_plugin_ft.turns.model import LoggedTurn
 from aeon_plugin_ft.watch.signals import forget_signals
 from aeon_plugin_ft.wording import english
+
+_say = Speaker("errors/loop")
 
 KNOWN = 365 * 86_400.0
 """Imported turns of unknown time are numbered from 1970 on; a time range never means them."""
@@ -201,9 +204,7 @@ class Forgetter:
     def _refuse_while_training(self, forgetting: Forgetting) -> None:
         for row in runs_in(self.store, {RunState.RUNNING}):
             if row.id in forgetting.runs:
-                raise TrainingError(
-                    f"Run {row.id} is training on it right now", "Cancel the run (or let it end), then forget again"
-                )
+                raise TrainingError(*_say.error("forget.in_training", run=row.id))
 
     def _clean_reports(self, forgetting: Forgetting) -> None:
         """No exam that is kept asks about these facts any more: one is also put to models that never learnt them."""
@@ -262,7 +263,5 @@ def _remove(folder: Path) -> None:
             if time.monotonic() < deadline:
                 time.sleep(0.05)
                 continue
-            raise StoreError(
-                f"{folder} cannot be deleted ({error.strerror or error})",
-                "Close programs that have files in it open, then forget again",
-            ) from error
+            told = _say.error("forget.not_deleted", folder=folder, reason=error.strerror or error)
+            raise StoreError(*told) from error

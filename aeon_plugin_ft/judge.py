@@ -30,6 +30,7 @@ from aeon_plugin_ft.evaluation.standard import Standard, standard_of
 from aeon_plugin_ft.evaluation.suites import CHAT_PROMPTS, TOOL_PROMPTS, Chat, Reply, SuiteResult, run_suites
 from aeon_plugin_ft.evaluation.today import Today
 from aeon_plugin_ft.events import VerdictReached
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.privacy import Redactor
 from aeon_plugin_ft.registry import BASE, Registry, Version, VersionState
 from aeon_plugin_ft.serving.ask import ask
@@ -42,6 +43,8 @@ from aeon_plugin_ft.store.seal import seal
 from aeon_plugin_ft.training.model import Run
 from aeon_plugin_ft.training.runs import RunConfig
 from hooks import Message, Route
+
+_say = Speaker("errors/loop")
 
 log = logging.getLogger("aeon_ft.judge")
 
@@ -245,7 +248,7 @@ class Judge:
     def _stop_if_wanted(self) -> None:
         cause = self.interrupt()
         if cause is not None:
-            raise PreemptedError("judging a model", cause)
+            raise PreemptedError(_say("doing.judging"), cause)
 
     def _secrets(self, dataset: Dataset) -> tuple[Planted, ...]:
         privacy = self.settings().privacy
@@ -272,7 +275,7 @@ def must_win(serve: ServeSection) -> bool:
 
 def why_unjudged(error: AeonFtError) -> str:
     """For people, when a run could not be judged; the cause is Refusal.UNMEASURED."""
-    return f"it could not be measured: {error.what}"
+    return _say("judging.unmeasured", reason=error.what)
 
 
 def parent_of(run: Run) -> str | None:

@@ -24,11 +24,14 @@ from aeon_plugin_ft.errors import (
 )
 from aeon_plugin_ft.events import AttentionNeeded, TrainingLeft
 from aeon_plugin_ft.extras import require_trainer
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.schedule import Background, Decisions, TrainingController, TrainingScheduler
 from aeon_plugin_ft.schedule.background import OnProgress
 from aeon_plugin_ft.training.model import RunState
 from aeon_plugin_ft.training.table import set_state
 from aeon_plugin_ft.wiring import Basis, make_failures, make_observer, make_pipeline
+
+_say = Speaker("errors/loop")
 
 _LEAVE_SECONDS = 10.0
 
@@ -147,8 +150,7 @@ class Learning:
             self.events.publish(TrainingLeft(why=why, ordered=self._asked_for, reason=error.what))
 
     def _gave_up(self, error: AeonFtError) -> None:
-        todo = "Mude [base], [train] ou [dataset] no plugin.toml, ou veja `aeon-ft runs`"
-        what = f"training failed three times in a row: {error.what}"
+        what, todo = _say.error("training.gave_up", reason=error.what)
         self.events.publish(AttentionNeeded(trouble=error.trouble, what=what, todo=todo))
 
 

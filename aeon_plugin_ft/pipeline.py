@@ -36,6 +36,7 @@ from aeon_plugin_ft.extensions import Extensions
 from aeon_plugin_ft.extras import require_trainer
 from aeon_plugin_ft.facts.book import FactBook
 from aeon_plugin_ft.judge import Judge, MakeExam, verdict_reached, why_unjudged
+from aeon_plugin_ft.messages import Speaker, decimal
 from aeon_plugin_ft.processes.awake import kept_awake
 from aeon_plugin_ft.registry import BASE, Registry, Version, VersionState
 from aeon_plugin_ft.registry.canaries import begin_canary
@@ -61,6 +62,8 @@ from aeon_plugin_ft.training.runs import UNJUDGED, RunConfig, create_run, learnt
 from aeon_plugin_ft.training.staying import OnProgress, interrupt_for, stay_with
 from aeon_plugin_ft.training.table import get_run, latest_run, runs_in
 from aeon_plugin_ft.turns import TurnIndex
+
+_say = Speaker("errors/loop")
 
 RunPlan = tuple[BaseModel, Recipe, Estimate]
 
@@ -197,11 +200,8 @@ class Pipeline:
         """The draft as an immutable dataset. Raises DatasetError when there is nothing to learn from."""
         draft = draft or self.draft()
         if not draft.train or not draft.heldout:
-            raise DatasetError(
-                f"There is nothing to learn from yet ({len(draft.train)} examples to train on,"
-                f" {len(draft.heldout)} to judge with, {len(draft.dropped)} left out)",
-                "Talk to Aeon, or bring old conversations in with `aeon-ft dataset import FILE`",
-            )
+            counts = {"train": len(draft.train), "heldout": len(draft.heldout), "dropped": len(draft.dropped)}
+            raise DatasetError(*_say.error("training.nothing_yet", **counts))
         refuse_mixed(draft)
         dataset = freeze(draft, self.data, self.store)
         self.events.publish(
@@ -231,10 +231,7 @@ class Pipeline:
         trained_on = RunConfig.read(run.folder).base
         base = self.base(trained_on.spec)
         if base.digest != trained_on.digest:
-            raise BaseModelError(
-                f"{trained_on.spec} has other weights than when run {run.id} was trained on it",
-                "Start a new training with `aeon-ft train`",
-            )
+            raise BaseModelError(*_say.error("training.other_weights", base=trained_on.spec, run=run.id))
         return base
 
     def _base_detail(self, text: str) -> None:
@@ -337,7 +334,7 @@ class Pipeline:
     def _dataset_of(self, run: Run) -> Dataset:
         row = get_run(self.store, run.id)
         if row is None or not run.adapter.exists():
-            raise RegistryError(f"Run {run.id} has no trained adapter", "`aeon-ft runs` shows how each run ended")
+            raise RegistryError(*_say.error("training.no_adapter", run=run.id))
         return load_dataset(self.data.datasets / row.dataset)
 
     # -- version -> route ----------------------------------------------------------------------
@@ -384,8 +381,7 @@ class Pipeline:
         if gone or owed:
             discard(dict.fromkeys((*gone, *owed)), self.deployers(), self.settings().serve, table)
         if not plan.fits:
-            what = f"the disk cap of {plan.cap / 1e9:g} GB does not hold what must stay ({plan.left / 1e9:.1f} GB)"
-            self.events.publish(
-                happened.AttentionNeeded(trouble=Trouble.DISK, what=what, todo="Raise [plugin] disk_cap_gb")
-            )
+            sizes = {"cap": f"{plan.cap / 1e9:g}", "left": decimal(plan.left / 1e9, 1)}
+            what, todo = _say.error("disk.cap", **sizes)
+            self.events.publish(happened.AttentionNeeded(trouble=Trouble.DISK, what=what, todo=todo))
         return plan

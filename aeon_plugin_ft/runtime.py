@@ -31,6 +31,7 @@ from aeon_plugin_ft.host.served import ServedModel
 from aeon_plugin_ft.host.turn_path import Routing, TurnPath
 from aeon_plugin_ft.host.writing import Writing
 from aeon_plugin_ft.learning import Learning
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.settings import Settings
 from aeon_plugin_ft.store import DataFolder
 from aeon_plugin_ft.store.logfile import LogFile
@@ -44,6 +45,8 @@ from aeon_plugin_ft.voice.commands import Commands
 from aeon_plugin_ft.watch.watch import Watch
 from aeon_plugin_ft.wiring import Parts, build, make_events, make_relevant_facts
 from hooks import Host
+
+_say = Speaker("errors/loop")
 
 STOP_SECONDS = 4.0
 """How long everything that is under way may take to leave, together: Aeon is gone within five seconds. A child that
@@ -249,7 +252,7 @@ def _open_parts(host: Host, damage: str | None) -> tuple[Parts, _Opened]:
 
 
 def _store_rebuilt(rebuilt: Rebuilt) -> StoreRebuilt:
-    todo = "Nothing needs to be done; delete the old file when you miss nothing"
+    todo = _say("store.rebuilt_todo")
     return StoreRebuilt(aside=str(rebuilt.aside), reason=rebuilt.reason, rows=rebuilt.rows, todo=todo)
 
 

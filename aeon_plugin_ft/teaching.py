@@ -19,7 +19,10 @@ from aeon_plugin_ft.facts.lessons import make_lessons
 from aeon_plugin_ft.facts.model import Fact
 from aeon_plugin_ft.facts.reading_lessons import READING_SHARE, reading_lessons
 from aeon_plugin_ft.facts.style import learn_style
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.turns import LoggedTurn, TurnKind
+
+_say = Speaker("errors/loop")
 
 TAUGHT = "taught"
 """The filter's name of conversations that leave the judging side."""
@@ -59,7 +62,7 @@ def _without_only_sources(draft: Draft, facts: Sequence[Fact]) -> Draft:
     telling = [example for example in draft.heldout if not alone.isdisjoint(example.turns)]
     spared = len(draft.heldout) - round(LEAST_HELDOUT * len(draft.heldout))
     leaving = {example.id for example in telling[:spared]}
-    reason = "it told a fact that is taught, so that nothing can be judged by it"
+    reason = _say("teaching.tells_a_fact")
     return replace(
         draft,
         heldout=tuple(example for example in draft.heldout if example.id not in leaving),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from aeon_plugin_ft.errors import SettingsError
 from aeon_plugin_ft.settings import Settings, SettingsFile, all_keys, default_text, line_of, parse
+from aeon_plugin_ft.settings.problems import toml_sentences
 from tests.conftest import REPOSITORY
 
 
@@ -48,8 +50,94 @@ def test_every_problem_is_reported_at_once(tmp_path: Path) -> None:
 
 
 def test_text_that_is_no_toml_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="not valid TOML"):
-        parse("[train\n", tmp_path / "plugin.toml")
+    with pytest.raises(SettingsError, match=r"line 2 is not valid TOML: `rank = 8;`"):
+        parse("[train]\nrank = 8;\n", tmp_path / "plugin.toml")
+
+
+SLIPS = [
+    ("[serve]\nbackend = “ollama”\n", 2, '`backend = "ollama"`', "retas", "straight"),
+    ("[privacy]\nterms = [‘Ana’, ‘Bia’]\n", 2, "`terms = ['Ana', 'Bia']`", "retas", "straight"),
+    ("[schedule]\ncooldown_hours = 10,5\n", 2, "`cooldown_hours = 10.5`", "ponto", "point"),
+    ("[schedule]\nidle_minutes = 1.000,5\n", 2, "`idle_minutes = 1000.5`", "ponto", "point"),
+    ('[schedule]\ncooldown_hours = "10,5"\n', 2, "`cooldown_hours = 10.5`", "ponto", "point"),
+    ("[schedule]\nenabled = sim\n", 2, "`enabled = true`", "sim é true", "yes is true"),
+    ("[schedule]\nenabled = Não  # nunca\n", 2, "`enabled = false`", "sim é true", "yes is true"),
+    ("[schedule]\nenabled = verdadeiro\n", 2, "`enabled = true`", "sim é true", "yes is true"),
+    ('[schedule]\nenabled = "sim"\n', 2, "`enabled = true`", "sim é true", "yes is true"),
+    ("[schedule]\nenabled = True\n", 2, "`enabled = true`", "minúsculas", "small letters"),
+    ('[base]\nmodel = "C:\\Users\\ana\\modelo"\n', 2, "`model = 'C:\\Users\\ana\\modelo'`", "aspas simples", "single"),
+    ('[base]\nmodel = "C:\\novo\\tudo"\n', 2, "`model = 'C:\\novo\\tudo'`", "aspas simples", "single"),
+    ("[base]\nmodel = smollm2 # meu\n", 2, '`model = "smollm2"`', "entre aspas", "in quotes"),
+    ("[schedule]\nquiet_hours = 01:00-06:00\n", 2, '`quiet_hours = "01:00-06:00"`', "entre aspas", "in quotes"),
+    ("[privacy]\nterms = [Ana, casa azul]\n", 2, '`terms = ["Ana", "casa azul"]`', "entre aspas", "in quotes"),
+    ('[base]\nmodel = "smollm2\n', 2, '`model = "smollm2"`', "aspas do fim", "at the end"),
+    ("[train]\n\ufeffrank = 3\n", 2, "`rank = 3`", "não se vê (U+FEFF)", "cannot be seen (U+FEFF)"),
+    ("[train]\nrank\u00a0= 8\n", 2, "`rank = 8`", "não se vê (U+00A0)", "cannot be seen (U+00A0)"),
+    ('[base]\nmodel = "a\tb"\n', 2, "(tab)", "não se vê", "cannot be seen"),
+    ("[serve]\nrank = 8\n", 2, "[train]", "rank não fica em [serve]", "rank does not belong to [serve]"),
+    ("rank = 8\n", 1, "[train]", "rank está sem seção", "rank stands in no section"),
+    ("[train]\nrank 8\n", 2, "`rank = 8`", "sinal de igual", "equals sign"),
+    ("[train]\nrank: 8\n", 2, "`rank = 8`", "sinal de igual", "equals sign"),
+    ("[train]\nrank =\n", 2, "`rank =`", "falta o valor", "is missing"),
+    ("[train]\nrank = 8\nseed = 1\nrank = 9\n", 4, "rank", "duas vezes (linhas 2 e 4)", "twice (lines 2 and 4)"),
+    ("[train]\nrank = 8\n[train]\nseed = 1\n", 3, "[train]", "duas vezes (linhas 1 e 3)", "twice (lines 1 and 3)"),
+    ("[train\nrank = 8\n", 1, "`[train]`", "colchete", "bracket"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "line", "instead", "portuguese", "english"), SLIPS)
+def test_a_usual_slip_is_answered_with_what_to_write(
+    text: str, line: int, instead: str, portuguese: str, english: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path("plugin.toml")
+    for language, where, said in (("en", f"line {line}: ", english), ("pt", f"linha {line}: ", portuguese)):
+        monkeypatch.setenv("AEON_FT_LANGUAGE", language)
+        with pytest.raises(SettingsError) as caught:
+            parse(text, path)
+        (problem,) = caught.value.problems
+        assert problem.startswith(f"plugin.toml, {where}") and said in problem and instead in problem
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="tomllib came with Python 3.11")
+@pytest.mark.parametrize(("text", "line", "instead", "portuguese", "english"), SLIPS)
+def test_a_slip_is_found_by_what_another_parser_says(
+    text: str, line: int, instead: str, portuguese: str, english: str
+) -> None:
+    import tomllib
+
+    try:
+        tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        (problem,) = toml_sentences(text, Path("plugin.toml"), error)
+        assert problem.startswith(f"plugin.toml, line {line}: ") and english in problem and instead in problem
+
+
+@pytest.mark.parametrize("text", [
+    "[train]\n\trank\t=\t8\n", "[privacy]\nterms = ['“a”', \"d'água\", \"sim, não\", '10,5']  # “curvas”, sim\n",
+    "[base]\nmodel = 'C:\\novo\\tudo'\n", '[base]\nmodel = "C:/novo/tudo"\n',
+    "[train]\nrank = 8 # rank = 9\n# [train]\n", '[privacy]\nterms = [\n  "rank = 8",\n  "rank = 8 ",\n]\n',
+])  # fmt: skip
+def test_what_only_looks_like_a_slip_is_taken(text: str) -> None:
+    assert parse(text, Path("plugin.toml"))
+
+
+def test_a_line_that_nobody_understands_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AEON_FT_LANGUAGE", "pt")
+    with pytest.raises(SettingsError, match=r"plugin\.toml, linha 2: não dá para entender `rank = 8;`"):
+        parse("[train]\nrank = 8;\n", tmp_path / "plugin.toml")
+
+
+def test_a_bad_value_is_told_in_the_language_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AEON_FT_LANGUAGE", "pt")
+    with pytest.raises(SettingsError) as caught:
+        parse('[train]\nrank = 0\nreport_to = "x"\nseed = 1.5\n[privacy]\nterms = "x"\n', Path("p.toml"))
+    assert caught.value.problems == (
+        "p.toml, linha 2: train.rank = 0 não serve: deve ser 1 ou mais",
+        "p.toml, linha 3: train.report_to = \"x\" não serve: deve ser 'none', 'tensorboard' ou 'trackio'",
+        "p.toml, linha 4: train.seed = 1.5 não serve: deve ser um número inteiro, sem parte quebrada",
+        'p.toml, linha 6: privacy.terms = "x" não serve: deve ser uma lista entre colchetes: []',
+    )
+    assert str(caught.value).endswith("Continuam valendo os últimos ajustes bons.")
 
 
 def test_a_file_in_another_encoding_is_named(tmp_path: Path) -> None:
@@ -97,7 +185,7 @@ def test_a_change_to_a_file_with_a_mistake_in_it_names_the_mistake(tmp_path: Pat
     path = tmp_path / "plugin.toml"
     file = SettingsFile.open(path)
     path.write_text("[train\n", encoding="utf-8")
-    with pytest.raises(SettingsError, match="not valid TOML"):
+    with pytest.raises(SettingsError, match="bracket at the end is missing"):
         file.set("train.rank", 8)
     assert path.read_text(encoding="utf-8") == "[train\n"
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from aeon_plugin_ft.dataset.model import Draft
+from aeon_plugin_ft.messages import Speaker
+
+_say = Speaker("errors/dataset")
 
 ENOUGH = 100
 """Good examples below which a LoRA mostly memorises single sentences."""
@@ -15,7 +18,7 @@ COMFORTABLE = 500
 @dataclass(frozen=True, slots=True)
 class Advice:
     """`helps` is False when training is not expected to help yet. `good` counts examples on both sides of the split;
-    `reason` is one English sentence for reports, `todo` what helps more ("" when nothing is needed)."""
+    `reason` is one sentence for people, `todo` what helps more ("" when nothing is needed)."""
 
     helps: bool
     good: int
@@ -29,15 +32,13 @@ def advise(draft: Draft) -> Advice:
     if good < ENOUGH:
         return Advice(
             False, good,
-            f"{good} good examples are too few: below about {ENOUGH} a model learns single sentences by heart",
-            "Talk to Aeon for some more days or import older chats;"
-            " `aeon-ft dataset similar` measures what helps meanwhile",
+            *_say.error("advice.too_few", good=good, enough=ENOUGH),
         )  # fmt: skip
     if not draft.heldout:
-        return Advice(False, good, "nothing could be held out, so a result could not be judged", "Import more talk")
+        return Advice(False, good, *_say.error("advice.no_heldout"))
     topics = len({example.user for example in draft.train})
     if topics < ENOUGH // 2:
-        return Advice(False, good, f"only {topics} different questions among {good} examples", "Talk about more things")
+        return Advice(False, good, *_say.error("advice.few_topics", topics=topics, good=good))
     if good < COMFORTABLE:
-        return Advice(True, good, f"{good} good examples: enough for style, few for facts")
-    return Advice(True, good, f"{good} good examples")
+        return Advice(True, good, _say("advice.style", good=good))
+    return Advice(True, good, _say("advice.good", good=good))

@@ -25,8 +25,11 @@ from aeon_plugin_ft.dataset.tool_calls import tool_call
 from aeon_plugin_ft.dataset.topics import NO_TOPIC, Topics
 from aeon_plugin_ft.dataset.twins import meaning
 from aeon_plugin_ft.dataset.words import normal
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.settings import DatasetSection
 from aeon_plugin_ft.turns.model import LoggedTurn, TurnKind
+
+_say = Speaker("errors/dataset")
 
 log = logging.getLogger("aeon_ft.dataset")
 
@@ -127,13 +130,13 @@ class _Curator:
         if example.user.strip() and example.reply:
             self._admit(example, endorsed)
         else:
-            self.dropped.add(turn.id, "empty", "there is nothing to learn")
+            self.dropped.add(turn.id, "empty", _say("left_out.nothing"))
 
     def _heed(self, turn: LoggedTurn, example: Example, opinion: Feedback) -> tuple[Example, tuple[str, str] | None]:
         """What the owner's opinion makes of an example: (example, None), or (example, (filter, reason))."""
         prompt = example.messages[:-1]
         if opinion.kind == "drop":
-            return example, ("owner", "dropped in a review")
+            return example, ("owner", _say("left_out.review"))
         judged = turn.kind is TurnKind.CHAT and example.reply != ""
         if judged and opinion.kind in {"complaint", "correction", "praise"}:
             self.ratings.append(Rating(turn.id, prompt, example.reply, opinion.kind == "praise", example.turns))
@@ -145,7 +148,7 @@ class _Curator:
                 self.preferences.append(Preference(turn.id, prompt, better, example.reply, turns))
             return with_reply(example, better, turns), None
         if opinion.kind in {"complaint", "correction"}:
-            return example, ("complaint", "the owner was not happy with this reply")
+            return example, ("complaint", _say("left_out.complaint"))
         return example, None
 
     def _admit(self, example: Example, endorsed: bool) -> None:
@@ -188,7 +191,7 @@ class _Curator:
     def _drop_equal(self, alive: NDArray[np.bool_], rank: NDArray[np.float32]) -> None:
         # The numbers of the distinct texts, one for each example: equal texts are one group.
         _, group = np.unique(np.frombuffer(self._texts, np.int64), return_inverse=True)
-        self._drop(alive, _but_best(group, rank), "duplicate", "the same question and reply were there before")
+        self._drop(alive, _but_best(group, rank), "duplicate", _say("left_out.duplicate"))
 
     def _drop_alike(self, alive: NDArray[np.bool_], rank: NDArray[np.float32], endorsed: NDArray[np.bool_]) -> None:
         numbers = np.flatnonzero(alive)
@@ -198,7 +201,7 @@ class _Curator:
         _, group = np.unique(np.stack([alike, meanings]), axis=1, return_inverse=True)
         group = group.reshape(-1)
         surplus = numbers[_but_best(group, rank[numbers])]
-        self._drop(alive, surplus[~endorsed[surplus]], "near_duplicate", "almost the same as another example")
+        self._drop(alive, surplus[~endorsed[surplus]], "near_duplicate", _say("left_out.near_duplicate"))
 
     def _cap_topics(self, alive: NDArray[np.bool_], rank: NDArray[np.float32], endorsed: NDArray[np.bool_]) -> None:
         cap = max(TOPIC_MINIMUM, int(self.settings.topic_share * min(int(alive.sum()), self.settings.max_examples)))
@@ -217,13 +220,13 @@ class _Curator:
         names = self._topics.names()
         for part in np.split(surplus, borders) if len(surplus) else []:
             name = names[topics[part[0]]]
-            self._drop(alive, np.sort(part), "topic", f"there are {cap} better or newer ones about {name!r}")
+            self._drop(alive, np.sort(part), "topic", _say("left_out.topic", count=cap, topic=repr(name)))
 
     def _cap_all(self, alive: NDArray[np.bool_], rank: NDArray[np.float32]) -> None:
         numbers = np.flatnonzero(alive)
         order = numbers[np.lexsort((-numbers, -rank[numbers]))]
         most = self.settings.max_examples
-        self._drop(alive, np.sort(order[most:]), "surplus", f"more than max_examples = {most}")
+        self._drop(alive, np.sort(order[most:]), "surplus", _say("left_out.surplus", most=most))
 
     def _drop(self, alive: NDArray[np.bool_], numbers: NDArray[np.int64], name: str, reason: str) -> None:
         # What an earlier rule has dropped keeps the reason of that rule.

@@ -20,7 +20,10 @@ from aeon_plugin_ft.dataset.quality import judge
 from aeon_plugin_ft.dataset.system import volatile_values
 from aeon_plugin_ft.dataset.tool_calls import tool_call
 from aeon_plugin_ft.dataset.words import normal, words
+from aeon_plugin_ft.messages import Speaker, decimal
 from aeon_plugin_ft.turns.model import LoggedTurn, TurnKind
+
+_say = Speaker("errors/dataset")
 
 CHARS_PER_TOKEN = 2.5
 """Portuguese through a small English tokenizer; a larger vocabulary needs fewer tokens."""
@@ -40,6 +43,12 @@ OWNER = {
     "owner": "The owner dropped it in a review.",
 }
 """What only the owner decides; it has no switch."""
+
+
+def in_short(name: str) -> str:
+    """A filter in a word or two; its name, where another plugin has added it."""
+    own = {*(each.name for each in BUILT_IN), *COLLECTION, *OWNER}
+    return _say(f"short.{name}") if name in own else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +79,9 @@ class Switch:
 
 def _not_conversation(turn: LoggedTurn, example: Example, limits: Limits) -> str | None:
     if turn.kind is TurnKind.SYNTHETIC:
-        return f"{turn.caller} wrote the prompt, not the owner"
+        return _say("left_out.synthetic", caller=turn.caller)
     if turn.kind is TurnKind.COMMAND:
-        return "a command to the plugin"
+        return _say("left_out.command")
     return None
 
 
@@ -80,23 +89,23 @@ def _own_reply(turn: LoggedTurn, example: Example, limits: Limits) -> str | None
     """A model learns nothing from its own replies but to be surer of its mistakes."""
     if not turn.is_own:
         return None
-    return f"{turn.version} of the plugin's own said it, and nobody praised it"
+    return _say("left_out.own_reply", version=turn.version)
 
 
 def _canned(turn: LoggedTurn, example: Example, limits: Limits) -> str | None:
     if turn.kind is not TurnKind.CANNED:
         return None
-    return "a module's fixed reply" if turn.caller == "module" else "one of Aeon's fixed sentences"
+    return _say("left_out.module_reply" if turn.caller == "module" else "left_out.canned")
 
 
 def _error(turn: LoggedTurn, example: Example, limits: Limits) -> str | None:
-    return "the reply reports an error" if turn.kind is TurnKind.ERROR else None
+    return _say("left_out.error") if turn.kind is TurnKind.ERROR else None
 
 
 def _empty(turn: LoggedTurn, example: Example, limits: Limits) -> str | None:
     if turn.kind is TurnKind.EMPTY or not example.reply:
-        return "there is no reply"
-    return None if example.user.strip() else "there is no question"
+        return _say("left_out.no_reply")
+    return None if example.user.strip() else _say("left_out.no_question")
 
 
 def _echo(turn: LoggedTurn, example: Example, limits: Limits) -> str | None:
@@ -109,19 +118,19 @@ def _echo(turn: LoggedTurn, example: Example, limits: Limits) -> str | None:
     if not asked or len(told) > 3 * len(asked) + 20:
         return None
     if asked == told or (len(asked) > 8 and Indel.normalized_similarity(asked, told, score_cutoff=0.9) > 0.9):
-        return "the reply repeats the question"
+        return _say("left_out.repeats_question")
     own, told_words = set(asked.split()), told.split()
     if len(own) < 3 or len(told_words) < 3:
         return None
     echoed = sum(map(own.__contains__, told_words))
-    return "the reply repeats the command" if len(told_words) - echoed <= 1 else None
+    return _say("left_out.repeats_command") if len(told_words) - echoed <= 1 else None
 
 
 def _language(turn: LoggedTurn, example: Example, limits: Limits) -> str | None:
     if tool_call(example.reply) is not None:
         return None
     language = foreign_language(example.reply)
-    return f"the reply is in {language}" if language else None
+    return _say("left_out.language", language=_say(f"language.{language}")) if language else None
 
 
 def _repetition(turn: LoggedTurn, example: Example, limits: Limits) -> str | None:
@@ -131,7 +140,7 @@ def _repetition(turn: LoggedTurn, example: Example, limits: Limits) -> str | Non
     # Five times one word, three times two, three times four.
     for size, enough in ((1, 4), (2, 4), (4, 8)):
         if b"\1" * enough in bytes(map(eq, told, told[size:])):
-            return "the reply repeats itself"
+            return _say("left_out.repeats_itself")
     return None
 
 
@@ -139,28 +148,29 @@ def _clock(turn: LoggedTurn, example: Example, limits: Limits) -> str | None:
     """Training replaces the prompt's clock, so a reply that read it would teach inventing the time."""
     values = volatile_values(turn.system) if turn.system else frozenset()
     hit = next((value for value in values if value in example.reply), None)
-    return "the reply tells the date or time of its own minute" if hit else None
+    return _say("left_out.clock") if hit else None
 
 
 def _reaction(turn: LoggedTurn, example: Example, limits: Limits) -> str | None:
     """A correction makes sense only behind the reply that it corrects, where it is used as feedback."""
     if sum(message.role == "user" for message in example.messages) > 1:
         return None
-    return "a correction of the reply before, asked alone" if is_correction(example.user) else None
+    return _say("left_out.reaction") if is_correction(example.user) else None
 
 
 def _too_long(turn: LoggedTurn, example: Example, limits: Limits) -> str | None:
     tokens = int(sum(len(message.content) for message in example.messages) / CHARS_PER_TOKEN)
     if tokens <= limits.max_length:
         return None
-    return f"about {round(tokens, -2)} tokens, more than [train] max_length = {limits.max_length}"
+    return _say("left_out.too_long", tokens=round(tokens, -2), most=limits.max_length)
 
 
 def _low_quality(turn: LoggedTurn, example: Example, limits: Limits) -> str | None:
     quality = judge(example.user, example.reply)
     if quality.score >= limits.min_quality:
         return None
-    return f"its score is {quality.score:.1f}: " + ", ".join(quality.faults[:3])
+    faults = ", ".join(_say(f"fault.{name.replace(' ', '_')}") for name in quality.faults[:3])
+    return _say("left_out.low_quality", score=decimal(quality.score, 1), faults=faults)
 
 
 BUILT_IN = (

@@ -14,14 +14,16 @@ from typing import Any
 from aeon_plugin_ft.dataset.lessons import count_lessons
 from aeon_plugin_ft.dataset.model import Dataset, Draft, Example, Preference, Rating
 from aeon_plugin_ft.errors import DatasetError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store import DataFolder, Store, private
 from aeon_plugin_ft.store.digest import sha256_hex
 from aeon_plugin_ft.store.files import whole_folder
 from hooks import Message, as_dicts
 
+_say = Speaker("errors/dataset")
+
 MANIFEST = "dataset.json"
 FORMAT = 1
-REBUILD = "Build it again with `aeon-ft dataset freeze`"
 
 
 def freeze(draft: Draft, folder: DataFolder, store: Store) -> Dataset:
@@ -31,10 +33,7 @@ def freeze(draft: Draft, folder: DataFolder, store: Store) -> Dataset:
     nothing to train on, NoSpaceError when the disk is full.
     """
     if not draft.train:
-        raise DatasetError(
-            f"There is nothing to learn from yet ({_why_empty(draft)})",
-            "Talk to Aeon, or bring older conversations in with `aeon-ft dataset import FILE`",
-        )
+        raise DatasetError(*_say.error("frozen.nothing_yet", why=_why_empty(draft)))
     contents = {name: _lines(rows) for name, rows in _files(draft).items()}
     digest = _hash(contents)
     target = folder.datasets / digest
@@ -65,14 +64,14 @@ def load_dataset(folder: Path) -> Dataset:
             counts.get("facts", 0),
         )
     except FileNotFoundError as error:
-        raise DatasetError(f"There is no finished dataset in {folder}", REBUILD) from error
+        raise DatasetError(*_say.error("frozen.none", folder=folder)) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DatasetError(f"The dataset in {folder} cannot be read ({error})", REBUILD) from error
+        raise DatasetError(*_say.error("frozen.unreadable", folder=folder, reason=error)) from error
     for name, expected in files.items():
         file = folder / name
         # Read whole each time: a run that goes on must learn what it began with.
         if not file.is_file() or sha256_hex(file) != expected:
-            raise DatasetError(f"{file} is not what was frozen", REBUILD)
+            raise DatasetError(*_say.error("frozen.changed", file=file))
     return dataset
 
 
@@ -83,7 +82,7 @@ def read_messages(file: Path) -> list[list[Message]]:
         try:
             conversations.append([Message(message["role"], str(message["content"])) for message in row["messages"]])
         except (KeyError, TypeError) as error:
-            raise DatasetError(f'{file}, line {number}: no {{"messages": [...]}} line', REBUILD) from error
+            raise DatasetError(*_say.error("frozen.bad_line", file=file, line=number)) from error
     return conversations
 
 
@@ -125,7 +124,7 @@ def _rows(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             for number, line in enumerate(lines, 1):
                 yield number, json.loads(line)
     except (OSError, ValueError) as error:
-        raise DatasetError(f"{file} cannot be read ({error})", REBUILD) from error
+        raise DatasetError(*_say.error("frozen.file_unreadable", file=file, reason=error)) from error
 
 
 def _files(draft: Draft) -> dict[str, Iterable[dict[str, Any]]]:
@@ -242,7 +241,9 @@ def forget_datasets(connection: sqlite3.Connection, datasets: Collection[str], t
 
 
 def _why_empty(draft: Draft) -> str:
+    from aeon_plugin_ft.dataset.filters import in_short
+
     counts = Counter(dropped.filter for dropped in draft.dropped).most_common(3)
     if not counts:
-        return f"{len(draft.heldout)} examples in all" if draft.heldout else "no conversation at all"
-    return "left out: " + ", ".join(f"{count} {name}" for name, count in counts)
+        return _say("frozen.few", count=len(draft.heldout)) if draft.heldout else _say("frozen.no_talk")
+    return _say("frozen.left_out", counts=", ".join(f"{count} {in_short(name)}" for name, count in counts))

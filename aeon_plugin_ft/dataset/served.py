@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from aeon_plugin_ft.dataset.model import Draft
 from aeon_plugin_ft.dataset.system import canonical_system
 from aeon_plugin_ft.errors import DatasetError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.turns import TurnIndex
+
+_say = Speaker("errors/dataset")
 
 FACT = "system_prompt"
 FROM = "system_prompt_from"
@@ -66,8 +69,4 @@ def refuse_mixed(draft: Draft) -> None:
     what is served, and shares no prefix with the rest."""
     without = sum(not example.system for example in (*draft.train, *draft.heldout))
     if 0 < without < len(draft.train) + len(draft.heldout):
-        raise DatasetError(
-            f"{without} examples have no system prompt and the others have one: they would be trained apart from what"
-            " is served",
-            "Talk once to the Aeon that the model is for, or name it with --aeon, so that its prompt is known",
-        )
+        raise DatasetError(*_say.error("served.without_prompt", count=without))

@@ -15,10 +15,13 @@ from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.causes import Interrupt
 from aeon_plugin_ft.errors import EvaluationError
 from aeon_plugin_ft.evaluation.model import HeldoutLoss
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store import private
 from aeon_plugin_ft.store.files import write_json
 from aeon_plugin_ft.training.recipe import physical_cores
 from aeon_plugin_ft.training.supervise import spawn, wait_for
+
+_say = Speaker("errors/evaluation")
 
 MAX_LENGTH = 4096
 """Held-out conversations longer than this many tokens lose their oldest turns, the same for every model."""
@@ -55,9 +58,8 @@ def measure_losses(
     code = _run(folder, threads or physical_cores(), interrupt)
     result = folder / "result.json"
     if code != 0 or not result.exists():
-        raise EvaluationError(
-            f"The held-out loss could not be measured: {_reason(folder, code)}", f"Its log is {folder / 'worker.log'}"
-        )
+        told = _say.error("heldout.failed", reason=_reason(folder, code), log=folder / "worker.log")
+        raise EvaluationError(*told)
     raw = json.loads(result.read_text(encoding="utf-8"))
     return {
         set_: {name: _loss(name, pairs) for name, pairs in by_model.items()} for set_, by_model in raw["losses"].items()
@@ -71,11 +73,11 @@ def _loss(name: str, pairs: Sequence[Sequence[float]]) -> HeldoutLoss:
 def _run(folder: Path, threads: int, interrupt: Interrupt) -> int:
     with open(folder / "worker.log", "wb", opener=private.opener) as log:
         process = spawn(["-m", "aeon_plugin_ft.evaluation.worker", str(folder)], threads, log)
-    return wait_for(process, interrupt, "measuring the held-out loss")
+    return wait_for(process, interrupt, _say("heldout.doing"))
 
 
 def _reason(folder: Path, code: int) -> str:
     try:
         return str(json.loads((folder / "error.json").read_text(encoding="utf-8"))["reason"])
     except (OSError, ValueError, KeyError):
-        return f"the child process ended with code {code}"
+        return _say("heldout.ended", code=code)

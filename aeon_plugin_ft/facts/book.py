@@ -19,8 +19,11 @@ from aeon_plugin_ft.facts.meaning import meaning
 from aeon_plugin_ft.facts.model import OWNER, Claim, Fact, FactSource
 from aeon_plugin_ft.facts.reading import LONGEST_VALUE, Opinion, Opinions, Reader, TurnReader, Turns
 from aeon_plugin_ft.facts.table import Changed, ClaimTable, Mention, has_many
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.turns.model import LoggedTurn
+
+_say = Speaker("errors/facts")
 
 GRAMMAR = 3
 """Raise it with a release that reads otherwise: every turn is then read again."""
@@ -88,8 +91,8 @@ class FactBook:
         """The fact, current or not, whose id begins like this. Raises FactError for none, and for several."""
         matching = [fact for fact in self.every() if fact.id.startswith(start)] if start else []
         if len(matching) != 1:
-            many = "no fact has" if not matching else f"{len(matching)} facts have"
-            raise FactError(f"{many} an id that starts with {start!r}", "`aeon-ft facts --history` lists them")
+            told = _say.error("id.several" if matching else "id.none", count=len(matching), start=repr(start))
+            raise FactError(*told)
         return matching[0]
 
     def find(self, text: str) -> list[Fact]:
@@ -166,7 +169,7 @@ class FactBook:
             raise SecretFactError
         claims = self.claims(text)
         if not claims:
-            raise FactError("No fact was found in that sentence", 'Say it plainly, such as "minha gata é a Fork"')
+            raise FactError(*_say.error("fact.none_found"))
         return self._write(claims)
 
     def edit(self, fact: Fact, value: str) -> Fact:
@@ -175,7 +178,7 @@ class FactBook:
         old, value = fact.claim, " ".join(value.split())
         new = Claim(old.subject, old.relation, value, old.attribute, corrects=True)
         if not 0 < len(value) <= LONGEST_VALUE:
-            raise FactError("That is no value", f"Give one of at most {LONGEST_VALUE} characters")
+            raise FactError(*_say.error("fact.no_value", longest=LONGEST_VALUE))
         if not self._reading.may_keep(new):
             raise SecretFactError
         if not has_many(old) or meaning(old) == meaning(new):

@@ -16,6 +16,7 @@ from typing import Any
 from aeon_plugin_ft.causes import Interrupt, PauseCause
 from aeon_plugin_ft.errors import AeonFtError, PreemptedError
 from aeon_plugin_ft.learning import Learning
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.schedule.conditions import ConditionName, decide
 from aeon_plugin_ft.serving.ask import ask
 from aeon_plugin_ft.serving.routes import RouteTable
@@ -24,6 +25,8 @@ from aeon_plugin_ft.training.places.where import PlaceState
 from aeon_plugin_ft.wiring import Parts
 from hooks import Message, Route
 from hooks.providers import is_here, ollama_url
+
+_say = Speaker("errors/host")
 
 log = logging.getLogger("aeon_ft.host")
 
@@ -136,6 +139,6 @@ class _Chat:
         # Before each sentence: the wait for a quick reply is too short for anybody to be seen in it.
         cause = self._interrupt()
         if cause is not None:
-            raise PreemptedError("reading what was said", cause)
+            raise PreemptedError(_say("doing.reading"), cause)
         held = constraint(self._route.provider)
         return ask(self._route, messages, max_tokens, REPLY_SECONDS, self._interrupt, held)[0]

@@ -16,6 +16,7 @@ from aeon_plugin_ft.host.private_mode import PrivateMode
 from aeon_plugin_ft.host.redaction import Redaction
 from aeon_plugin_ft.host.reloading import SettingsWatch
 from aeon_plugin_ft.host.writing import Writing
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.settings import SettingsFile
 from aeon_plugin_ft.store import DataFolder
 from aeon_plugin_ft.turns import TurnLog
@@ -24,6 +25,8 @@ from aeon_plugin_ft.voice.commands import Commands
 from aeon_plugin_ft.voice.control import CommandResult, Control, Forgotten, Reason
 from aeon_plugin_ft.wiring import make_events, make_extensions
 from hooks import Host, ModelRequest, Route, Turn
+
+_say = Speaker("errors/host")
 
 log = logging.getLogger("aeon_ft.host")
 
@@ -106,6 +109,6 @@ class _PrivateOnly:
 
     def __getattr__(self, name: str) -> Any:
         def refused(*_: object, **__: object) -> object:
-            raise StoreError("The database cannot be opened now", "It is tried again by itself")
+            raise StoreError(*_say.error("store.not_now"))
 
         return refused

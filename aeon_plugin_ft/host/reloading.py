@@ -13,7 +13,10 @@ from pathlib import Path
 
 from aeon_plugin_ft.errors import SettingsError
 from aeon_plugin_ft.events import AttentionNeeded, EventBus
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.settings import SettingsFile
+
+_say = Speaker("errors/host")
 
 log = logging.getLogger("aeon_ft.host")
 
@@ -29,7 +32,7 @@ def open_or_defaults(path: Path, events: EventBus) -> SettingsFile:
         _log_notes(file)
         return file
     except SettingsError as error:
-        todo = "Corrija o plugin.toml; valem os padrões"
+        todo = _say("settings.defaults_count")
         events.publish(AttentionNeeded(trouble=error.trouble, what=error.what, todo=todo))
         log.error("%s", error)
         return SettingsFile(path)
@@ -71,7 +74,7 @@ def reload_if_saved(file: SettingsFile, events: EventBus) -> bool:
         _log_notes(file)
     # The file is read every second: the same mistake must not be told every second.
     if error is not None and (before is None or str(before) != str(error)):
-        todo = "Corrija o plugin.toml; vale o que valia antes"
+        todo = _say("settings.old_count")
         events.publish(AttentionNeeded(trouble=error.trouble, what=error.what, todo=todo))
     return changed
 

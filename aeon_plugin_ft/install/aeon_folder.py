@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aeon_plugin_ft.errors import InstallError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.processes.children import ask, interpreter
+
+_say = Speaker("errors/install")
 
 _NEEDED = {
     "main.py": None,
@@ -32,6 +35,7 @@ _PROBE = """
 import importlib.metadata as metadata, importlib.util, json, re, sys
 found = {name: importlib.util.find_spec(name) is not None for name in sys.argv[1:]}
 error = version = None
+missing = []
 def there(name):
     try:
         return bool(metadata.version(name))
@@ -42,10 +46,10 @@ try:
     needs = [n for n in metadata.requires("aeon-plugin-ft") or () if ";" not in n]
     missing = [n for n in (re.match(r"[\\w.-]+", need).group() for need in needs) if not there(n)]
     version = None if missing else aeon_plugin_ft.__version__
-    error = "it lacks " + ", ".join(missing) if missing else None
 except BaseException as problem:
     error = f"{type(problem).__name__}: {problem}"
-print(json.dumps({"found": found, "version": version, "error": error, "python": sys.version.split()[0]}))
+print(json.dumps({"found": found, "version": version, "error": error, "lacks": missing,
+                  "python": sys.version.split()[0]}))
 """
 """Importing proves little: the plugin imports most of what it needs late, so each requirement is looked up."""
 
@@ -74,13 +78,10 @@ def read_folder(root: Path) -> AeonFolder:
     """The Aeon at `root`; raises InstallError that says what is missing."""
     root = root.expanduser().absolute()
     if not root.is_dir():
-        raise InstallError(f"{root} is not a folder", "Give the folder of your Aeon, where main.py is")
+        raise InstallError(*_say.error("folder.none", root=root))
     problems = list(_problems(root))
     if problems:
-        raise InstallError(
-            f"{root} is no Aeon that this plugin knows how to enter: " + "; ".join(problems),
-            "Give the folder of your Aeon, where main.py is",
-        )
+        raise InstallError(*_say.error("folder.no_aeon", root=root, problems="; ".join(problems)))
     key = tuple(_digest(root / f"core/{name}.py") for name in ("brain", "module_manager", "main_gui_logic"))
     return AeonFolder(root, _KNOWN.get((key[0], key[1], key[2])))
 
@@ -103,29 +104,28 @@ def probe(executable: Path, root: Path, packages: tuple[str, ...] = ()) -> Probe
         done = ask([str(executable), "-c", _PROBE, *packages], seconds=_PROBE_SECONDS, folder=root)
         answer = json.loads(done.stdout.strip().splitlines()[-1])
     except (OSError, subprocess.TimeoutExpired, ValueError, IndexError) as error:
-        raise InstallError(
-            f"The Python of this Aeon ({executable}) cannot be run: {error}",
-            "Name the one that starts your Aeon with --python",
-        ) from error
-    return Probe(executable, answer["python"], answer["version"], answer["error"], answer["found"])
+        raise InstallError(*_say.error("python.not_run", executable=executable, reason=error)) from error
+    lacks = ", ".join(answer.get("lacks", ()))
+    fault = _say("python.lacks", names=lacks) if lacks else answer["error"]
+    return Probe(executable, answer["python"], answer["version"], fault, answer["found"])
 
 
 def unfit_files(root: Path) -> list[str]:
     """The files that make a folder an Aeon's, as far as they are missing there or are others. Raises OSError."""
-    return [name for name, needed in _NEEDED.items() if _problem(root / name, name, needed)]
+    return [name for name, needed in _NEEDED.items() if not _fits(root / name, needed)]
+
+
+def _fits(file: Path, needed: tuple[str, str] | None) -> bool:
+    return file.is_file() and (needed is None or _has(file, *needed))
 
 
 def _problems(root: Path) -> Iterator[str]:
-    for name, needed in _NEEDED.items():
-        problem = _problem(root / name, name, needed)
-        if problem:
-            yield problem
-
-
-def _problem(file: Path, name: str, needed: tuple[str, str] | None) -> str:
-    if not file.is_file():
-        return f"{name} is missing"
-    return f"{name} has no {needed[0]}.{needed[1]}" if needed is not None and not _has(file, *needed) else ""
+    for name in unfit_files(root):
+        needed = _NEEDED[name]
+        if needed is not None and (root / name).is_file():
+            yield _say("folder.lacks", name=name, what=".".join(needed))
+        else:
+            yield _say("folder.missing", name=name)
 
 
 def _has(file: Path, kind: str, method: str) -> bool:

@@ -14,9 +14,12 @@ from aeon_plugin_ft.errors import InstallError
 from aeon_plugin_ft.install.aeon_folder import AeonFolder, Probe, find_python, probe, read_folder
 from aeon_plugin_ft.install.remembered import forget_aeon, remember_aeon
 from aeon_plugin_ft.install.template import FOLDER, MANIFEST, MODULE, MODULE_TEXT
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store import DataFolder
 from aeon_plugin_ft.store.digest import sha256_hex
 from aeon_plugin_ft.store.files import patiently, write_whole
+
+_say = Speaker("errors/install")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +52,7 @@ def install(aeon_root: Path, python: Path | None = None) -> InstallReport:
     manifest_files = read_manifest(aeon.root)
     module = aeon.root / MODULE
     if module.exists() and not _ours(module, manifest_files):
-        raise InstallError(
-            f"{module} is there already and was not written by this plugin (or was changed since)",
-            "Move it away, then install again",
-        )
+        raise InstallError(*_say.error("files.foreign", module=module))
     wrote = _write(aeon, module, seen)
     remember_aeon(aeon.root)
     notes = [f"Python {seen.python} at {seen.executable}, aeon-plugin-ft {seen.package}."]
@@ -70,7 +70,7 @@ def uninstall(aeon_root: Path, purge: bool = False) -> InstallReport:
     folder = DataFolder.find(aeon_root=root)
     data = folder.root if purge else None
     if manifest_files is None and not (data and data.exists()):
-        raise InstallError(f"The plugin is not installed in {root}", f'To install it: aeon-ft install "{root}"')
+        raise InstallError(*_say.error("files.not_installed", root=root))
     removed, kept = _remove(root, manifest_files or {})
     forget_aeon(root)
     notes = []
@@ -105,10 +105,7 @@ def is_current(root: Path) -> bool:
 def _importable(aeon: AeonFolder, python: Path) -> Probe:
     seen = probe(python, aeon.root)
     if seen.package is None:
-        raise InstallError(
-            f"The Python of this Aeon ({python}) cannot import the plugin ({seen.error})",
-            f'Install it there first: "{python}" -m pip install aeon-plugin-ft',
-        )
+        raise InstallError(*_say.error("python.no_plugin", python=python, reason=seen.error))
     return seen
 
 
@@ -133,9 +130,7 @@ def _write(aeon: AeonFolder, module: Path, seen: Probe) -> tuple[Path, ...]:
         write_whole(aeon.root / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False), shared=True)
         write_whole(module, MODULE_TEXT, shared=True)
     except OSError as error:
-        raise InstallError(
-            f"{module.parent} cannot be written ({error.strerror})", "Close Aeon, check the folder's rights, try again"
-        ) from error
+        raise InstallError(*_say.error("files.not_written", folder=module.parent, reason=error.strerror)) from error
     return module, aeon.root / MANIFEST
 
 

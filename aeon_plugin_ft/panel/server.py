@@ -17,9 +17,12 @@ from dataclasses import dataclass
 import uvicorn
 
 from aeon_plugin_ft.errors import InstallError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.panel.app import Panel, make_panel
 from aeon_plugin_ft.panel.desk import Desk
 from aeon_plugin_ft.panel.guard import ENTRY
+
+_say = Speaker("errors/panel")
 
 ADDRESS = "127.0.0.1"
 LEFT_SECONDS = 30.0
@@ -98,9 +101,7 @@ def _listen(port: int) -> socket.socket:
         made.listen(BACKLOG)
     except (OSError, OverflowError) as error:
         made.close()
-        raise InstallError(
-            f"The page cannot be opened under port {port} ({error})", "Leave --port out: a free one is found then"
-        ) from error
+        raise InstallError(*_say.error("server.port", port=port, reason=error)) from error
     return made
 
 

@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import IO, Any, Literal, overload
 
 from aeon_plugin_ft.errors import InstallError
+from aeon_plugin_ft.messages import Speaker
+
+_say = Speaker("errors/processes")
 
 log = logging.getLogger("aeon_ft.processes")
 
@@ -48,10 +51,8 @@ def interpreter() -> Path:
     for name in _BESIDE:
         if (own.parent / name).is_file():
             return own.parent / name
-    raise InstallError(
-        f"{own.name or 'This Aeon'} is a program without a Python of its own to train and serve with",
-        f"Run `python -m venv .venv` in {own.parent}, install aeon-plugin-ft into it, and start Aeon again",
-    )
+    name = own.name or _say("program.this_aeon")
+    raise InstallError(*_say.error("program.no_python", name=name, folder=own.parent))
 
 
 @overload

@@ -11,10 +11,13 @@ from typing import Any
 
 from aeon_plugin_ft.errors import RegistryError
 from aeon_plugin_ft.evaluation.model import Verdict, read_check
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.registry.model import VersionState
 from aeon_plugin_ft.store import private
 from aeon_plugin_ft.store.files import whole_folder, write_json, write_whole
 from aeon_plugin_ft.store.seal import seal
+
+_say = Speaker("errors/registry")
 
 ADAPTER = "adapter"
 """The adapter's folder inside a version."""
@@ -41,10 +44,7 @@ def write_version(
         private.copy_folder(adapter, part / ADAPTER)
         sealed = seal(part / ADAPTER)
         if judged is not None and sealed != judged:
-            raise RegistryError(
-                f"The adapter in {adapter} was changed while it was judged",
-                "Judge it again with `aeon-ft judge`, or train again",
-            )
+            raise RegistryError(*_say.error("version.changed_meanwhile", adapter=adapter))
         manifest = {**manifest, "files": {f"{ADAPTER}/{name}": digest for name, digest in sealed.items()}}
         write_json(part / "report.json", report)
         private.write_file(part / "report.html", page)

@@ -19,7 +19,10 @@ from typing import Any
 
 from aeon_plugin_ft.errors import RegistryError
 from aeon_plugin_ft.evaluation.model import Verdict
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store.seal import broken
+
+_say = Speaker("errors/registry")
 
 WON_TODAY = "today.won"
 """The number in a verdict: 1.0 where it won the comparison with what answers today, 0.0 where it did not."""
@@ -73,10 +76,8 @@ class Version:
         """Raise RegistryError unless its files are those that were judged. Before each deployment."""
         faults = self.faults()
         if faults:
-            raise RegistryError(
-                f"{self.name} is not what was judged: {'; '.join(faults)} (in {self.folder})",
-                "Put the file back, use another version (`aeon-ft models`), or train again",
-            )
+            told = _say.error("version.damaged", version=self.name, faults="; ".join(faults), folder=self.folder)
+            raise RegistryError(*told)
 
     @property
     def won_today(self) -> bool | None:

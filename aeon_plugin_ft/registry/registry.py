@@ -18,6 +18,7 @@ from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.errors import OvertakenError, RegistryError
 from aeon_plugin_ft.evaluation.model import Verdict
 from aeon_plugin_ft.evaluation.report.page import html_page
+from aeon_plugin_ft.messages import Language, Speaker, language
 from aeon_plugin_ft.registry.canaries import was_canary
 from aeon_plugin_ft.registry.folders import WITHDRAWN, state_on_disk, verdict_of, write_version
 from aeon_plugin_ft.registry.model import Version, VersionState
@@ -25,6 +26,8 @@ from aeon_plugin_ft.registry.promotions import Promotion, last_promotion, note_p
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.store.files import PART, patiently, remove_left_behind, write_json
 from aeon_plugin_ft.wording import english
+
+_say = Speaker("errors/registry")
 
 BASE = "base"
 """The name of no version at all: the untrained model."""
@@ -136,14 +139,12 @@ class Registry:
         row = self.store.row("SELECT * FROM versions WHERE name = ?", normal_name(name))
         if row is None:
             have = ", ".join(r["name"] for r in self.store.rows("SELECT name FROM versions ORDER BY number"))
-            raise RegistryError(f"There is no version {name}", f"There are: {have or 'none yet'}, and base")
+            raise RegistryError(*_say.error("version.none" if have else "version.none_at_all", name=name, have=have))
         path = self.data.versions / row["name"] / "manifest.json"
         try:
             manifest = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise RegistryError(
-                f"Version {row['name']} is damaged ({path} cannot be read)", "Use another with `aeon-ft use`"
-            ) from error
+            raise RegistryError(*_say.error("version.unreadable", version=row["name"], path=path)) from error
         return Version(
             name=row["name"],
             folder=path.parent,
@@ -196,7 +197,7 @@ class Registry:
         try:
             loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise RegistryError(f"The report {path} cannot be read ({error})", "`aeon-ft models`") from error
+            raise RegistryError(*_say.error("version.no_report", path=path, reason=error)) from error
         return loaded
 
     def current(self) -> str:
@@ -254,8 +255,10 @@ class Registry:
             version = self.get(name)
             name = version.name
             if version.state in _UNUSABLE:
-                why = self.reason(name) or "it was trained on something that was forgotten"
-                raise RegistryError(f"{name} is {version.state.value} and is not used ({why})", "Train again")
+                # What was noted is English; another language says it by the state.
+                noted = self.reason(name) if language() is Language.EN else ""
+                why = noted or _say(f"reason.{version.state.value}")
+                raise RegistryError(*_say.error(f"not_used.{version.state.value}", version=name, why=why))
             version.require_whole()
         # The question and the change in one transaction: of two processes that promote, one sees the other's.
         with self.store.transaction():
@@ -326,7 +329,7 @@ class Registry:
         use and the one before it: going back must always work."""
         version = self.get(name)
         if version.name in {self.current(), self.previous()}:
-            raise RegistryError(f"{version.name} is in use, or the one to go back to", "Use another one first")
+            raise RegistryError(*_say.error("version.needed", version=version.name))
         size = sum(path.stat().st_size for path in version.folder.rglob("*") if path.is_file())
         # Before anything is deleted: the number is used up, whatever a crash leaves of the rest.
         self.store.set_fact(NEWEST, max(int(version.name[1:]), int(self.store.fact(NEWEST, 0))))

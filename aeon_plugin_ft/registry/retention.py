@@ -22,6 +22,7 @@ from pathlib import Path
 
 from aeon_plugin_ft.dataset.frozen import dataset_hashes
 from aeon_plugin_ft.errors import StoreError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.registry.canaries import canary_under_way
 from aeon_plugin_ft.registry.folders import not_changed_lately
 from aeon_plugin_ft.registry.model import VersionState
@@ -30,6 +31,8 @@ from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.store.files import left_behind
 from aeon_plugin_ft.training.model import RunState
 from aeon_plugin_ft.training.table import ENDED, list_runs, runs_in
+
+_say = Speaker("errors/registry")
 
 _ORDER = {VersionState.TAINTED: 0, VersionState.REJECTED: 1}
 
@@ -100,7 +103,7 @@ class Retention:
         for item in plan.items:
             # All are looked at before the first goes: a plan that is wrong in one place is not to be trusted in any.
             if not self._is_ours(item.path):
-                raise StoreError(f"{item.path} is not inside {self.data.root}", "Nothing outside it is ever deleted")
+                raise StoreError(*_say.error("pruning.outside", path=item.path, folder=self.data.root))
         for item in plan.items:
             self._delete(item)
         return tuple(item.name for item in plan.items if item.kind == "version")

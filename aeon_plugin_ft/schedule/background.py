@@ -13,8 +13,11 @@ from typing import Protocol
 
 from aeon_plugin_ft.causes import Doing, PauseCause
 from aeon_plugin_ft.errors import AeonFtError, LeaseHeldError, RunStoppedError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.training.model import Progress
 from aeon_plugin_ft.training.staying import OF_THIS_MACHINE
+
+_say = Speaker("errors/schedule")
 
 log = logging.getLogger("aeon_ft.schedule")
 
@@ -51,7 +54,7 @@ class Background:
         """Begin; raise LeaseHeldError while one is under way. `ordered`: the owner asks for it, now."""
         with self._lock:
             if self.busy:
-                raise LeaseHeldError("training", "this Aeon")
+                raise LeaseHeldError("training", _say("loop.this_aeon"))
             self._cause, self.progress, self.doing, self.error = None, None, None, None
             self.ordered = ordered
             self._thread = threading.Thread(target=self._run, args=(resume,), name="aeon-ft-learn", daemon=True)
@@ -96,7 +99,7 @@ class Background:
         # AeonFtError was caught above: whatever comes here is a mistake of ours.
         except Exception as bug:  # the host must live on, and the owner must hear of it
             log.exception("the learning loop broke")
-            error = AeonFtError(f"The learning loop broke: {bug}", "`aeon-ft doctor`")
+            error = AeonFtError(*_say.error("loop.broke", reason=bug))
         # Before `on_end`, whose listener may look at it.
         self.error = error
         self._on_end(error)

@@ -15,11 +15,20 @@ from pydantic import ValidationError
 from tomlkit.exceptions import TOMLKitError
 
 from aeon_plugin_ft.errors import SettingsError
-from aeon_plugin_ft.settings.problems import old_value_notes, problem_sentence, unknown_key_sentence
+from aeon_plugin_ft.messages import Speaker
+from aeon_plugin_ft.settings.problems import (
+    old_value_notes,
+    problem_sentence,
+    text_sentences,
+    toml_sentences,
+    unknown_key_sentence,
+)
 from aeon_plugin_ft.settings.rendering import default_text
 from aeon_plugin_ft.settings.sections import Settings, sections
 from aeon_plugin_ft.store import private
 from aeon_plugin_ft.store.files import why_refused, write_whole
+
+_say = Speaker("errors/settings")
 
 
 class SettingsFile:
@@ -107,11 +116,10 @@ class SettingsFile:
             # Windows' editors put a BOM in front.
             return self.path.read_text(encoding="utf-8-sig")
         except UnicodeDecodeError as error:
-            raise SettingsError(
-                self.path, [f"{self.path} is not UTF-8 (byte {error.start}); save it as UTF-8 in your editor"]
-            ) from error
+            raise SettingsError(self.path, [_say("file.not_utf8", path=self.path, byte=error.start)]) from error
         except OSError as error:
-            raise SettingsError(self.path, [f"{self.path} cannot be read ({why_refused(error, self.path)})"]) from error
+            told = _say("file.unreadable", path=self.path, reason=why_refused(error, self.path))
+            raise SettingsError(self.path, [told]) from error
 
     def _write(self, text: str) -> None:
         """Whole or not at all: a power cut leaves the old file."""
@@ -119,9 +127,8 @@ class SettingsFile:
             private.make_folder(self.path.parent)
             write_whole(self.path, text)
         except OSError as error:
-            raise SettingsError(
-                self.path, [f"{self.path} cannot be written ({why_refused(error, self.path)})"]
-            ) from error
+            told = _say("file.not_written", path=self.path, reason=why_refused(error, self.path))
+            raise SettingsError(self.path, [told]) from error
 
 
 def parse(text: str, path: Path) -> Settings:
@@ -129,7 +136,10 @@ def parse(text: str, path: Path) -> Settings:
     try:
         raw = tomlkit.parse(text).unwrap()
     except TOMLKitError as error:
-        raise SettingsError(path, [f"{path} is not valid TOML: {error}"]) from error
+        raise SettingsError(path, toml_sentences(text, path, error)) from error
+    twisted = text_sentences(raw, text, path)
+    if twisted:
+        raise SettingsError(path, twisted)
     try:
         return Settings.model_validate(raw)
     except ValidationError as error:

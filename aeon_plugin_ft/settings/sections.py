@@ -13,6 +13,10 @@ from typing import Annotated, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from aeon_plugin_ft.messages import Speaker
+
+_say = Speaker("errors/settings")
+
 ADDRESS = r"(ssh://\w[\w.-]*@\w[\w.-]*(:\d{1,5})?(/[\w./\\: -]+)?|ray://\w[\w.-]*:\d{1,5}(/[\w./\\: -]+)?)"
 """A place besides this machine. No user and no host begins with a dash, which ssh would take for an option."""
 NAMED_PLACE = rf"^\w[\w .'-]* = {ADDRESS}$"
@@ -222,7 +226,7 @@ class TrainSection(Section):
     def _a_place(cls, value: str, info: ValidationInfo) -> str:
         named = _by_name(info.data.get("places", ()))
         if value != "here" and re.fullmatch(ADDRESS, value) is None and _folded(value) not in named:
-            raise ValueError('it is neither "here", ssh://USER@HOST, ray://HOST:PORT nor a name of [train] places')
+            raise ValueError(_say("value.no_place"))
         return value
 
     @property

@@ -22,8 +22,11 @@ from typing import Any
 
 from aeon_plugin_ft.errors import DamagedStoreError, LeaseHeldError, StoreError
 from aeon_plugin_ft.events import Event
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store import private
 from aeon_plugin_ft.store.migrations import MIGRATIONS
+
+_say = Speaker("errors/store")
 
 BUSY_MS = 10_000
 LONGEST_LEASE_SECONDS = 600.0
@@ -56,12 +59,8 @@ class Store:
             if is_damage(error) or path.is_dir():
                 raise DamagedStoreError(path, str(error)) from error
             refused = isinstance(error, OSError) and error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}
-            raise StoreError(
-                f"The database {path} cannot be opened ({error})",
-                "Give a folder you can write to with --data or AEON_FT_DATA"
-                if refused
-                else "Move it away to start with an empty one: the log is kept and will be read again",
-            ) from error
+            told = _say.error("database.refused" if refused else "database.not_opened", path=path, reason=error)
+            raise StoreError(*told) from error
 
     # -- connections ---------------------------------------------------------------------------
 

@@ -11,8 +11,11 @@ from pathlib import Path
 import platformdirs
 
 from aeon_plugin_ft.errors import NoSpaceError, StoreError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store import private
 from aeon_plugin_ft.store.private import Closing
+
+_say = Speaker("errors/store")
 
 log = logging.getLogger("aeon_ft.store")
 
@@ -82,10 +85,8 @@ class DataFolder:
                 # An Aeon is often a git checkout, and conversations must not be committed with it.
                 private.write_file(ignore, "*\n")
         except OSError as error:
-            raise StoreError(
-                f"The data folder {self.root} cannot be made ({error.strerror})",
-                f"Give a folder you can write to with --data or {ENV_DATA}",
-            ) from error
+            told = _say.error("folder.not_made", folder=self.root, reason=error.strerror, variable=ENV_DATA)
+            raise StoreError(*told) from error
         self._close_older()
         return self
 

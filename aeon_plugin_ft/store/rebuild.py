@@ -20,9 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from aeon_plugin_ft.errors import DamagedStoreError, StoreError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store.database import Store, statements
 from aeon_plugin_ft.store.files import move_into_place, why_refused
 from aeon_plugin_ft.store.migrations import MIGRATIONS
+
+_say = Speaker("errors/store")
 
 log = logging.getLogger("aeon_ft.store")
 
@@ -119,10 +122,8 @@ def _put_aside(path: Path, at: float) -> Path:
             if part.exists():
                 move_into_place(part, aside.with_name(aside.name + end))
     except OSError as error:
-        raise StoreError(
-            f"The damaged database {path} cannot be put aside ({why_refused(error, path)})",
-            "End every other program of Aeon's, or move it away by hand",
-        ) from error
+        told = _say.error("database.not_put_aside", path=path, reason=why_refused(error, path))
+        raise StoreError(*told) from error
     return aside
 
 
@@ -175,7 +176,7 @@ def _lacks(store: Store) -> str | None:
         have = _shape(store.connection())
         for name, columns in _expected().items():
             if name not in have or not columns <= have[name]:
-                return f"{name} is not as it should be"
+                return _say("database.table", name=name)
             if columns:
                 store.row(f'SELECT * FROM "{name}" LIMIT 1')
     except sqlite3.DatabaseError as error:

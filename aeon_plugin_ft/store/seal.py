@@ -11,7 +11,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store.digest import sha256
+
+_say = Speaker("errors/store")
 
 
 def seal(folder: Path) -> dict[str, str]:
@@ -33,12 +36,12 @@ def broken(folder: Path, sealed: Mapping[str, str], *, read: bool = True) -> lis
         try:
             same = digest_of(path) == digest
         except FileNotFoundError:
-            faults.append(f"{name} is missing")
+            faults.append(_say("seal.missing", name=name))
         except OSError as error:
-            faults.append(f"{name} cannot be read ({error.strerror or error})")
+            faults.append(_say("seal.unreadable", name=name, reason=error.strerror or error))
         else:
             if not same:
-                faults.append(f"{name} is not what was there when it was sealed")
+                faults.append(_say("seal.changed", name=name))
     return faults
 
 

@@ -9,8 +9,11 @@ import psutil
 
 from aeon_plugin_ft.base.ollama import show_model
 from aeon_plugin_ft.errors import BaseModelError, RegistryError
+from aeon_plugin_ft.messages import Speaker, decimal
 from aeon_plugin_ft.training.advice import Machine, ModelShape, advise, fits
 from aeon_plugin_ft.turns import TurnIndex
+
+_say = Speaker("errors/training")
 
 AUTO = "auto"
 LOOKED_AT = 200
@@ -18,10 +21,6 @@ LOOKED_AT = 200
 OLLAMA = "ollama:"
 BaseOf = Callable[[str], str]
 """[base] model of a version, by the version's name. Raises RegistryError where there is none of that name."""
-_TODO = (
-    "`aeon-ft models advise` says which bases this machine can train; set [base] model to one of them, or to"
-    " smollm2-135m-instruct, which is too small for more than trying out"
-)
 
 
 def automatic_base(index: TurnIndex, url: str, base_of: BaseOf) -> str:
@@ -29,19 +28,15 @@ def automatic_base(index: TurnIndex, url: str, base_of: BaseOf) -> str:
     where what has cannot be trained here; BackendDownError."""
     tag = brains_tag(index, base_of)
     if tag is None:
-        raise BaseModelError(
-            "[base] model is auto, which is the Ollama model that answers, and none has answered yet", _TODO
-        )
+        raise BaseModelError(*_say.error("automatic.none_yet"))
     shape = shape_of(tag, show_model(tag, url))
     free = int(psutil.virtual_memory().available)
     if shape is not None:
         # Its speed is no reason to choose another one unasked, so none is measured.
         needed = advise(shape, Machine(free, 1, 1.0)).memory
         if not fits(needed, free):
-            raise BaseModelError(
-                f"Training {tag} takes {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free",
-                f"Close some programs; or: {_TODO}",
-            )
+            sizes = {"needed": decimal(needed / 1e9, 1), "free": decimal(free / 1e9, 1)}
+            raise BaseModelError(*_say.error("automatic.too_large", tag=tag, **sizes))
     return f"{OLLAMA}{tag}"
 
 

@@ -18,12 +18,15 @@ from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.causes import Interrupt
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import RefusedError, TrainingError
+from aeon_plugin_ft.messages import Speaker, decimal
 from aeon_plugin_ft.store import DataFolder, private
 from aeon_plugin_ft.store.files import write_json
 from aeon_plugin_ft.training.cached import cache_file
 from aeon_plugin_ft.training.model import Estimate, Recipe, Run
 from aeon_plugin_ft.training.runs import RunConfig
 from aeon_plugin_ft.training.supervise import spawn, wait_for
+
+_say = Speaker("errors/training")
 
 RAM_MARGIN = 1.1
 """Memory that must be free, as a multiple of the measured peak: the measured step is not the longest one."""
@@ -68,15 +71,14 @@ def preflight(estimate: Estimate, data: DataFolder, examples: int | None = None)
     free = psutil.virtual_memory().available
     tight = free < estimate.ram_bytes * RAM_MARGIN
     if tight:
-        reasons.append(
-            f"{free / 1e9:.1f} GB of memory are free and {estimate.ram_bytes * RAM_MARGIN / 1e9:.1f} GB are needed"
-        )
+        wanted = decimal(estimate.ram_bytes * RAM_MARGIN / 1e9, 1)
+        reasons.append(_say("refused.memory", free=decimal(free / 1e9, 1), needed=wanted))
     disk = data.free_bytes()
     if disk < estimate.disk_bytes + KEEP_FREE_BYTES:
-        needed = (estimate.disk_bytes + KEEP_FREE_BYTES) / 1e9
-        reasons.append(f"{disk / 1e9:.1f} GB of disk space are free and {needed:.1f} GB are needed")
+        needed = decimal((estimate.disk_bytes + KEEP_FREE_BYTES) / 1e9, 1)
+        reasons.append(_say("refused.disk", free=decimal(disk / 1e9, 1), needed=needed))
     if examples is not None and examples < MIN_EXAMPLES:
-        reasons.append(f"there are {examples} examples to learn from, and fewer than {MIN_EXAMPLES} teach nothing")
+        reasons.append(_say("refused.examples", examples=examples, least=MIN_EXAMPLES))
     if reasons:
         raise RefusedError(reasons, lacks_memory=tight)
 
@@ -106,10 +108,9 @@ def _run_probe(run: Run, recipe: Recipe, interrupt: Interrupt) -> int:
     with open(run.folder / "probe.log", "wb", opener=private.opener) as log:
         process = spawn(["-m", "aeon_plugin_ft.training.worker.probe", str(run.folder)], recipe.threads, log)
     try:
-        return wait_for(process, interrupt, "measuring a training step", PROBE_SECONDS)
+        return wait_for(process, interrupt, _say("doing.step"), PROBE_SECONDS)
     except subprocess.TimeoutExpired as error:  # at idle priority, beside programs that never rest
-        minutes = f"{PROBE_SECONDS / 60:.0f} minutes"
-        raise RefusedError([f"other programs left no time to measure a training step within {minutes}"]) from error
+        raise RefusedError([_say("refused.no_time", minutes=f"{PROBE_SECONDS / 60:.0f}")]) from error
 
 
 def _failure(folder: Path, code: int) -> TrainingError:
@@ -119,9 +120,8 @@ def _failure(folder: Path, code: int) -> TrainingError:
         raw = json.loads(error_file.read_text(encoding="utf-8"))
         if raw["refused"]:
             return RefusedError([raw["reason"]], lacks_memory=bool(raw.get("lacks_memory")))
-        return TrainingError(f"A training step cannot be measured: {raw['reason']}")
+        return TrainingError(_say("probe.failed", reason=raw["reason"]))
     # SIGKILL: nobody here sends it (a timeout raises instead), the kernel's out-of-memory killer does.
     if code == -9:
-        reason = "the system ended the measurement of one training step, which ran out of memory"
-        return RefusedError([reason], lacks_memory=True)
-    return TrainingError(f"A training step cannot be measured (the child ended with code {code})")
+        return RefusedError([_say("refused.killed")], lacks_memory=True)
+    return TrainingError(_say("probe.ended", code=code))

@@ -18,6 +18,7 @@ from aeon_plugin_ft.base.shapes import Shapes, linear_shapes
 from aeon_plugin_ft.causes import Unknown
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import InputFileError, NoSpaceError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store import DataFolder, Store, private
 from aeon_plugin_ft.store.files import whole_folder, write_json
 from aeon_plugin_ft.training.model import Recipe, Run, RunOutcome, RunState
@@ -35,6 +36,8 @@ from aeon_plugin_ft.weights.foreign import (
 )
 from aeon_plugin_ft.weights.sources import open_source
 from aeon_plugin_ft.weights.whole import find_gguf, read_whole_model
+
+_say = Speaker("errors/training")
 
 ORIGIN_FILE = "origin.json"
 STATE_FILE = "trainer_state.json"
@@ -83,13 +86,12 @@ def read_checked(folder: Path, base: BaseModel) -> ForeignAdapter:
 
 
 def _require_fit(folder: Path, module: str, shape: tuple[int, int], shapes: Shapes, base: BaseModel) -> None:
-    todo = "Train it on the model of [base] model, or set [base] model to the one that it was trained on"
     expected = shapes.get(module)
     if expected is None:
-        raise InputFileError(folder, f"it changes {module}, which {base.spec} does not have", todo)
+        raise InputFileError(folder, *_say.error("imported.no_layer", module=module, base=base.spec))
     if shape != expected:
-        sizes = f"{shape[0]} x {shape[1]} in it and {expected[0]} x {expected[1]} in {base.spec}"
-        raise InputFileError(folder, f"it was trained on another model: {module} is {sizes}", todo)
+        sizes = {"own": f"{shape[0]} x {shape[1]}", "expected": f"{expected[0]} x {expected[1]}"}
+        raise InputFileError(folder, *_say.error("imported.other_shape", module=module, base=base.spec, **sizes))
 
 
 def add_imported(

@@ -22,9 +22,12 @@ from pathlib import Path
 import psutil
 
 from aeon_plugin_ft.errors import LeaseHeldError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.training.runs import LEASE, LEASE_SECONDS, worker_alive
 from aeon_plugin_ft.training.table import get_run
+
+_say = Speaker("errors/training")
 
 AFTER_SLEEP_SECONDS = LEASE_SECONDS
 """Several beats of a worker: a machine that wakes up is slow. One that lives and has not moved by then hangs, and has
@@ -64,7 +67,7 @@ def learning(store: Store) -> Iterator[None]:
         if not _nested[store.path]:
             other = learner(store)
             if other not in (None, own):
-                raise LeaseHeldError("learning", f"process {str(other).partition('-')[0]}")
+                raise LeaseHeldError(LEARNING, _say("lease.process", id=str(other).partition("-")[0]))
             if other is None:
                 _forget_dead(store)
             store.acquire_lease(LEARNING, own, _HELD_SECONDS)

@@ -13,10 +13,13 @@ import math
 from collections.abc import Iterator
 
 from aeon_plugin_ft.errors import RefusedError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.processes.cores import usable_cores
 from aeon_plugin_ft.settings import TrainSection
 from aeon_plugin_ft.training.mix import Mix, Survey, batches, epoch_length
 from aeon_plugin_ft.training.model import Recipe
+
+_say = Speaker("errors/training")
 
 RATES = ((300e6, 1e-3), (1e9, 5e-4), (5e9, 2e-4), (math.inf, 1e-4))
 """(up to this many parameters, peak learning rate)."""
@@ -94,7 +97,7 @@ def make_recipe(settings: TrainSection, parameters: int, examples: int | Survey)
 def _tracker(name: str) -> str:
     """Raises RefusedError before anything is loaded where the tracker's package is not there."""
     if name != "none" and importlib.util.find_spec(name) is None:
-        raise RefusedError([f"[train] report_to is {name}, which is not installed (pip install {name})"])
+        raise RefusedError([_say("refused.tracker", name=name)])
     return name
 
 

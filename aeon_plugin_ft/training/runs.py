@@ -18,6 +18,7 @@ from aeon_plugin_ft.causes import EndCause, run_cause
 from aeon_plugin_ft.dataset.feedback.opinions import TURNS_TO_LEARN
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import TrainingError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store import DataFolder, Store, private
 from aeon_plugin_ft.store.files import write_json
 from aeon_plugin_ft.training.memory import shrink
@@ -27,6 +28,8 @@ from aeon_plugin_ft.training.table import add_run, finished_runs, get_run, runs_
 from aeon_plugin_ft.training.worker.stopping import PAUSE_FILE, pause_cause
 from aeon_plugin_ft.turns.index import count_turns
 from aeon_plugin_ft.wording import english
+
+_say = Speaker("errors/training")
 
 LEASE = "training"
 LEASE_SECONDS = 30.0
@@ -82,7 +85,7 @@ class RunConfig:
                 generation=int(raw.get("generation", 0)),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise TrainingError(f"The run {folder.name} cannot be read ({error})", "Start a new one") from error
+            raise TrainingError(*_say.error("runs.unreadable", run=folder.name, reason=error)) from error
 
 
 def base_from(raw: Mapping[str, Any]) -> BaseModel:
@@ -153,12 +156,9 @@ def resume_run(id: str, data: DataFolder, store: Store) -> Run:
     """Make a run ready to go on from its newest checkpoint; raise TrainingError when it cannot."""
     row = get_run(store, id)
     if row is None or not (row.folder / CONFIG_FILE).exists():
-        raise TrainingError(f"There is no run {id}", "`aeon-ft runs` lists them")
+        raise TrainingError(*_say.error("runs.none", run=id))
     if row.state not in RESUMABLE:
-        raise TrainingError(
-            f"Run {id} is {row.state.value} and cannot go on",
-            "`aeon-ft runs` shows which can; `aeon-ft train` starts anew",
-        )
+        raise TrainingError(*_say.error(f"cannot_go_on.{row.state.value}", run=id))
     # The files before the row: an old outcome would be read as what became of the attempt that is about to start.
     for old in (row.run.outcome_file, row.folder / PAUSE_FILE):
         old.unlink(missing_ok=True)

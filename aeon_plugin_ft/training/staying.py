@@ -10,6 +10,7 @@ from aeon_plugin_ft import events as happened
 from aeon_plugin_ft.causes import Interrupt, PauseCause
 from aeon_plugin_ft.errors import RunStoppedError, TrainingError
 from aeon_plugin_ft.events import EventBus
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.processes.awake import awake_seconds
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.training.model import Progress, Run, RunState
@@ -17,6 +18,8 @@ from aeon_plugin_ft.training.places.where import HERE
 from aeon_plugin_ft.training.runs import resume_run
 from aeon_plugin_ft.training.supervise import Worker, start_worker
 from aeon_plugin_ft.training.table import get_run
+
+_say = Speaker("errors/training")
 
 OnProgress = Callable[[Progress], None]
 POLL_SECONDS = 0.2
@@ -97,8 +100,8 @@ def _report_end(store: Store, events: EventBus, run: Run, state: RunState, secon
         return
     if state is RunState.FAILED:
         events.publish(happened.RunFailed(run=run.id, cause=cause, reason=reason))
-        todo = f"Its log is {run.folder / 'worker.log'}"
-        raise TrainingError(f"Run {run.id} failed: {reason}", todo, cause=cause)
+        told = _say.error("runs.failed", run=run.id, reason=reason, log=run.folder / "worker.log")
+        raise TrainingError(*told, cause=cause)
     ended = happened.RunPaused if state is RunState.PAUSED else happened.RunInterrupted
     events.publish(ended(run=run.id, step=step, cause=cause, reason=reason))
     raise RunStoppedError(run.id, state.value, step, cause, reason)

@@ -13,6 +13,8 @@ from typing import IO
 import aeon_plugin_ft
 from aeon_plugin_ft.causes import Interrupt, PauseCause
 from aeon_plugin_ft.errors import InstallError, PreemptedError, TrainingError
+from aeon_plugin_ft.messages import Speaker, language
+from aeon_plugin_ft.messages.speaker import ENV_LANGUAGE
 from aeon_plugin_ft.processes.awake import awake_seconds
 from aeon_plugin_ft.processes.children import interpreter, start
 from aeon_plugin_ft.processes.stillness import Stillness
@@ -29,6 +31,8 @@ from aeon_plugin_ft.training.table import begin_attempt
 from aeon_plugin_ft.training.worker.priority import priority_argument
 from aeon_plugin_ft.training.worker.stopping import PAUSE_FILE
 
+_say = Speaker("errors/training")
+
 PAUSE_SECONDS = 3.3
 """How long a worker may take to leave by itself; more than its own StopWatch gives it. With the schedule's look
 (1 s) and that of the supervising thread it is gone within 5 s."""
@@ -39,7 +43,6 @@ HUNG_SECONDS, WORK_SECONDS = 180.0, 2.0
 SPINNING_SECONDS = 3600.0
 """One that takes processor time makes progress within this: the longest step of a large model takes minutes."""
 
-_AGAIN = "Try again; `aeon-ft doctor` looks at the machine"
 _IMPORTED_FROM = Path(aeon_plugin_ft.__file__).resolve().parents[1]
 """The folder that has this package in it, and not the package itself: its modules have names of the standard library's
 (http)."""
@@ -152,7 +155,7 @@ def start_worker(run: Run, store: Store, where: str = HERE) -> Worker:
         raise
     except OSError as error:
         store.release_lease(LEASE, run.id)
-        raise TrainingError(f"The training process cannot be started ({error})") from error
+        raise TrainingError(_say("worker.not_started", reason=error)) from error
     note_worker(run.folder, process.pid, first=True)
     begin_attempt(store, run.id)
     return Worker(run, store, process)
@@ -191,7 +194,7 @@ def wait_for(process: subprocess.Popen[bytes], interrupt: Interrupt, doing: str,
                 _let_go(process)
                 raise PreemptedError(doing, cause)
             if still.lasts():
-                raise TrainingError(f"The process for {doing} did nothing for {HUNG_SECONDS / 60:.0f} minutes", _AGAIN)
+                raise TrainingError(*_say.error("worker.hung", doing=doing, minutes=f"{HUNG_SECONDS / 60:.0f}"))
             if deadline is not None and awake_seconds() > deadline:
                 raise subprocess.TimeoutExpired(process.args, float(timeout or 0))
     finally:
@@ -231,7 +234,8 @@ long, so they would never be used again: Gemma 3 270M in bf16 grew by 10 MB a st
 
 def child_environment(threads: int) -> dict[str, str]:
     """The environment of a child that runs torch."""
-    made = {**KEPT_KERNELS, **os.environ}
+    # It says why it failed, and to the same owner.
+    made = {**KEPT_KERNELS, **os.environ, ENV_LANGUAGE: language().value}
     made.update(
         # By environment, because both libraries read it while they are imported.
         OMP_NUM_THREADS=str(threads),

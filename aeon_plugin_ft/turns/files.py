@@ -21,7 +21,10 @@ import time
 from pathlib import Path
 
 from aeon_plugin_ft.errors import LogError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store import private
+
+_say = Speaker("errors/turns")
 
 SLOTS = 100
 SUFFIX = ".jsonl"
@@ -213,4 +216,4 @@ def _claim(folder: Path) -> tuple[FileLock, str]:
         if owner.acquire(seconds=0):
             return owner, name
         owner.close()
-    raise LogError(f"{SLOTS} programs are writing conversations to {folder} already", "Close some of them")
+    raise LogError(*_say.error("log.too_many", programs=SLOTS, folder=folder))

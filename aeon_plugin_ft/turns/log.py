@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aeon_plugin_ft.errors import LogError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.turns.files import Slot, last_sequence, open_to_append
 from aeon_plugin_ft.turns.lines import (
     SYSTEM_START,
@@ -38,6 +39,8 @@ from hooks import Turn
 
 if TYPE_CHECKING:
     from aeon_plugin_ft.settings import LogSection
+
+_say = Speaker("errors/turns")
 
 log = logging.getLogger("aeon_ft.turns")
 
@@ -84,8 +87,10 @@ class TurnLog:
         self._limits = limits
         self._places = places or Places()
         self._encoder = TurnEncoder(redact, redact_turn)
-        self._writes = Health(f"Conversations cannot be written to {folder}", on_failure, on_recovery)
-        self._syncs = Health(f"Conversations in {folder} are not safe from a power cut", on_failure, None)
+        self._writes = Health(
+            lambda reason: _say("log.not_written", folder=folder, reason=reason), on_failure, on_recovery
+        )
+        self._syncs = Health(lambda reason: _say("log.not_safe", folder=folder, reason=reason), on_failure, None)
         self._lock = threading.Lock()
         self._slot: Slot | None = None
         self._file: LogFile | None = None
@@ -141,7 +146,7 @@ class TurnLog:
 
     def _write(self, encoded: EncodedTurn) -> None:
         if self._closed:
-            raise LogError("The conversation log is closed", "Start the assistant again")
+            raise LogError(*_say.error("log.closed"))
         slot = self._open()
         # Asked under the gate: a rewrite in another process may seal the file between the question and the write.
         with slot.gate:
@@ -253,9 +258,14 @@ class LogFile:
 
 
 class Health:
-    """Tells of a failure once, and of the recovery once."""
+    """Tells of a failure once, and of the recovery once. `what` is what happened, given the reason."""
 
-    def __init__(self, what: str, on_failure: Callable[[str], None], on_recovery: Callable[[int], None] | None) -> None:
+    def __init__(
+        self,
+        what: Callable[[str], str],
+        on_failure: Callable[[str], None],
+        on_recovery: Callable[[int], None] | None,
+    ) -> None:
         self._what = what
         self._on_failure = on_failure
         self._on_recovery = on_recovery
@@ -269,7 +279,7 @@ class Health:
             self._lost += lost
             first, self._failing = not self._failing, True
         if first:
-            sentence = str(LogError(f"{self._what} ({_reason(error)})", _next_step(error)))
+            sentence = str(LogError(self._what(_reason(error)), _next_step(error)))
             log.error("%s", sentence)
             _call(self._on_failure, sentence)
 
@@ -282,7 +292,7 @@ class Health:
             ended, self._failing = self._failing, False
             lost, self._lost = self._lost, 0
         if ended:
-            log.info("%s: it works again, %d turns were lost", self._what, lost)
+            log.info("the log reaches the disk again, %d turns were lost", lost)
             if self._on_recovery is not None:
                 _call(self._on_recovery, lost)
 
@@ -330,10 +340,10 @@ def _next_step(error: Exception) -> str:
     if isinstance(error, LogError) and error.todo:
         return error.todo
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return "Free some space on that disk; it goes on by itself"
+        return _say("next_step.space")
     if isinstance(error, OSError):
-        return "Make the folder writable again; it goes on by itself"
-    return "See the log for the reason; conversations are not learnt from meanwhile"
+        return _say("next_step.rights")
+    return _say("next_step.look")
 
 
 def _call(listener: Callable[..., None], value: str | int) -> None:

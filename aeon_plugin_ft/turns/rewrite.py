@@ -13,10 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from aeon_plugin_ft.errors import LogError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store.files import patiently, whole_file
 from aeon_plugin_ft.turns.files import FileLock, Gate, log_files, sequence_of, slot_of, sync_folder
 from aeon_plugin_ft.turns.lines import TURN_START, SystemText, TurnRecord, header_line, parse
 from aeon_plugin_ft.turns.reading import Line, lines_of, read_turns
+
+_say = Speaker("errors/turns")
 
 WAIT_SECONDS = 10.0
 """How long to wait for another rewrite."""
@@ -44,10 +47,7 @@ def rewrite_without(folder: Path, ids: Collection[str]) -> int:
             # After the last rename: a power cut must not bring forgotten turns back.
             sync_folder(folder)
     except OSError as error:
-        raise LogError(
-            f"The conversations in {folder} cannot be rewritten ({error.strerror or error})",
-            "Close programs that have the files open, make sure that there is space, and try again",
-        ) from error
+        raise LogError(*_say.error("rewrite.failed", folder=folder, reason=error.strerror or error)) from error
     return len(removed)
 
 
@@ -74,7 +74,7 @@ def _alone(folder: Path) -> Iterator[None]:
     lock = FileLock(folder / "rewrite.lock")
     try:
         if not lock.acquire(seconds=WAIT_SECONDS):
-            raise LogError(f"The conversations in {folder} are being rewritten already", "Try again in a minute")
+            raise LogError(*_say.error("rewrite.under_way", folder=folder))
         for left in folder.glob("*.part"):
             # Alone here, so a part that lies about is of a rewrite that was killed; it holds conversations.
             patiently(left.unlink)

@@ -13,17 +13,12 @@ from pathlib import Path
 from aeon_plugin_ft.dataset.importers.importing import ImporterRegistry, open_import
 from aeon_plugin_ft.dataset.model import ConvertReport
 from aeon_plugin_ft.errors import InputFileError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store.files import whole_file, why_refused
 from aeon_plugin_ft.turns.model import LoggedTurn, TurnKind
 from hooks.text import strip_think
 
-REASONS = {
-    TurnKind.SYNTHETIC: "a prompt that a module wrote",
-    TurnKind.CANNED: "one of Aeon's fixed sentences",
-    TurnKind.ERROR: "an error report",
-    TurnKind.EMPTY: "an empty reply",
-    TurnKind.COMMAND: "a command to the plugin",
-}
+_say = Speaker("errors/dataset")
 
 
 def convert(
@@ -49,9 +44,7 @@ def convert(
         with whole_file(target) as part:
             kept = _write(part, pairs if redact_turn is None else _redacted(pairs, redact_turn))
     except OSError as error:
-        raise InputFileError(
-            target, f"cannot be written ({why_refused(error, target)})", "Give a file in a folder you can write to"
-        ) from error
+        raise InputFileError(target, *_say.error("file.not_written", reason=why_refused(error, target))) from error
     reading = stream.reading
     dropped.update(reading.reasons)
     return ConvertReport(
@@ -78,9 +71,9 @@ def _pairs(turns: Iterator[LoggedTurn], dropped: Counter[str]) -> Iterator[tuple
         # A lone surrogate (a JSON escape can make one) is no text and cannot be written as UTF-8.
         user, reply = _whole(turn.user), _whole(strip_think(turn.reply))
         if not user or not reply:
-            dropped[REASONS[TurnKind.EMPTY]] += 1
+            dropped[_say("kind.empty")] += 1
         elif hash((user, reply)) in seen:
-            dropped["the same question and reply as before"] += 1
+            dropped[_say("kind.again")] += 1
         else:
             seen.add(hash((user, reply)))
             yield user, reply
@@ -96,8 +89,8 @@ def _redacted(
 
 def _reason(turn: LoggedTurn) -> str:
     if turn.kind is TurnKind.CANNED and turn.caller == "module":
-        return "a module's fixed reply"
-    return REASONS[turn.kind]
+        return _say("kind.module")
+    return _say(f"kind.{turn.kind.value}")
 
 
 def _whole(text: str) -> str:

@@ -20,8 +20,11 @@ from aeon_plugin_ft.dataset.export.texts import ExportPlan
 from aeon_plugin_ft.dataset.frozen import read_messages, read_preferences, read_ratings
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import DatasetError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store import private
 from hooks import Message, as_dicts
+
+_say = Speaker("errors/dataset")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ def export(dataset: Dataset, target: Path, format: str, plan: ExportPlan | None 
     (LLaMA-Factory needs its name), and when the folder cannot be written.
     """
     if format not in FORMATS:
-        raise DatasetError(f"There is no export format {format!r}", f"Use one of {', '.join(FORMATS)}")
+        raise DatasetError(*_say.error("export.no_format", format=repr(format), formats=", ".join(FORMATS)))
     plan = plan or ExportPlan()
     try:
         private.make_folder(target)
@@ -48,14 +51,13 @@ def export(dataset: Dataset, target: Path, format: str, plan: ExportPlan | None 
         write_marker(dataset, target, plan.base_model, (file for file in made.files if file.suffix == ".jsonl"))
         return made
     except OSError as error:
-        raise DatasetError(
-            f"{target} cannot be written ({error.strerror})", "Give a folder you can write to"
-        ) from error
+        raise DatasetError(*_say.error("export.not_written", target=target, reason=error.strerror)) from error
 
 
 def _jsonl(dataset: Dataset, target: Path, plan: ExportPlan) -> Export:
     files = [_copy(dataset.train_file, target / "train.jsonl"), _copy(dataset.heldout_file, target / "heldout.jsonl")]
-    return Export(tuple(files), 0, f"Upload or train on {files[0].name}; {files[1].name} is for judging the result")
+    step = _say("export.jsonl_next", train=files[0].name, heldout=files[1].name)
+    return Export(tuple(files), 0, step)
 
 
 def _llamafactory(dataset: Dataset, target: Path, plan: ExportPlan) -> Export:

@@ -17,8 +17,11 @@ from pathlib import Path
 
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import InputFileError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store.digest import sha256_hex
 from aeon_plugin_ft.store.files import write_json
+
+_say = Speaker("errors/dataset")
 
 MARKER = "aeon-export.json"
 FORMAT = 1
@@ -69,6 +72,4 @@ def _read(folder: Path) -> ExportMarker:
         files = {Path(str(name)).name: str(digest) for name, digest in raw["files"].items()}
         return ExportMarker(folder, str(raw["dataset"]), str(raw["base"]), files)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputFileError(
-            path, f"this is no marker of an export ({error})", "Remove it, and the data counts as unknown"
-        ) from error
+        raise InputFileError(path, *_say.error("export.no_marker", reason=error)) from error

@@ -8,7 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from aeon_plugin_ft.errors import DatasetError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.settings import TrainSection
+
+_say = Speaker("errors/dataset")
 
 _TEMPLATES = (
     # Part of the base model's name, lower case, the most particular first -> LLaMA-Factory's template.
@@ -65,10 +68,7 @@ class ExportPlan:
         name = self.base_model.lower()
         chosen = next((template for part, template in _TEMPLATES if part in name), None)
         if chosen is None:
-            raise DatasetError(
-                f"LLaMA-Factory has no chat template that is known to fit {self.base_model}",
-                "Say which with --template (qwen, llama3, gemma3, ...)",
-            )
+            raise DatasetError(*_say.error("export.no_template", base=self.base_model))
         return replace(self, template=chosen)
 
     @property

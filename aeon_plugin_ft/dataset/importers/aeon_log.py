@@ -17,7 +17,10 @@ from aeon_plugin_ft.dataset.importers.labels import AEON, label_of, whose
 from aeon_plugin_ft.dataset.importers.source import Source
 from aeon_plugin_ft.dataset.importers.turn_maker import TurnMaker
 from aeon_plugin_ft.dataset.replies import KIND, Origin, origin
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.turns.model import LoggedTurn
+
+_say = Speaker("errors/dataset")
 
 BOOT = "Estou pronto."
 _PREFIXES = (("AEON_SPEAK:", "S"), ("AEON:", "A"), ("VOCÊ:", "V"))
@@ -141,8 +144,9 @@ class _Builder:
             self.questions += 1
             return done
         if kind == "A" or kind.startswith("other"):
-            if (AEON if kind == "A" else kind.removeprefix("other ")) != self.whose:
-                self.reading.skip(line, f"words of {AEON if kind == 'A' else kind.removeprefix('other ')}")
+            speaker = AEON if kind == "A" else kind.removeprefix("other ")
+            if speaker != self.whose:
+                self.reading.skip(line, _say("skipped.words_of", name=speaker))
                 if self.open is not None:
                     self.open.elsewhere = True
             elif self.open is not None:
@@ -207,12 +211,9 @@ class _Builder:
 
     def report(self) -> None:
         if self.questions == 0:
-            self.reading.notes.append(
-                "the log holds what Aeon said but no VOCÊ: line, so there is nothing to learn from; "
-                "this version of Aeon does not log your sentences, the plugin's own log does"
-            )
+            self.reading.notes.append(_say("note.no_questions"))
         elif self.announcements:
-            self.reading.notes.append(f"{self.announcements} announcements outside a conversation were left out")
+            self.reading.notes.append(_say("note.announcements", n=self.announcements))
 
 
 def best_reply(replies: list[str]) -> tuple[str, Origin]:

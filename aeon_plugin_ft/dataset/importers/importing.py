@@ -15,14 +15,17 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
-from aeon_plugin_ft.dataset.importers.source import Source
-
 # By this name readers of other plugins import it.
+from aeon_plugin_ft.dataset.importers.skipping import in_words
+from aeon_plugin_ft.dataset.importers.source import Source
 from aeon_plugin_ft.dataset.importers.turn_maker import TurnMaker as TurnMaker
 from aeon_plugin_ft.dataset.model import Imported, Skipped
 from aeon_plugin_ft.errors import InputFileError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.turns.model import LoggedTurn
 from hooks import Message
+
+_say = Speaker("errors/dataset")
 
 log = logging.getLogger("aeon_ft.dataset")
 
@@ -55,7 +58,9 @@ class Reading:
     """How often each reason was given, also where `skipped` had no room."""
 
     def skip(self, line: int, reason: str) -> None:
-        """Report a piece that could not be used; `line` as in `Skipped`."""
+        """Report a piece that could not be used; `line` as in `Skipped`. A reason that the catalogue knows is told in
+        the language of the process."""
+        reason = in_words(reason)
         self.skipped_total += 1
         if reason in self.reasons or len(self.reasons) < MOST_REASONS:
             self.reasons[reason] += 1
@@ -103,7 +108,7 @@ class ImporterRegistry:
     def get(self, name: str, path: Path) -> Importer:
         """The importer called `name`; InputFileError names the known ones."""
         if name not in self._importers:
-            raise InputFileError(path, f"there is no format called {name!r}", f"Use one of {', '.join(self.names())}")
+            raise InputFileError(path, *_say.error("format.none", name=repr(name), formats=", ".join(self.names())))
         return self._importers[name]
 
     def detect(self, source: Source) -> Importer:
@@ -115,11 +120,7 @@ class ImporterRegistry:
 
             best, name = self._surest(outline(source))
         if best <= 0:
-            raise InputFileError(
-                source.path,
-                "holds no conversation in a format that is known here",
-                f"Say what it is with --format ({', '.join(self.names())})",
-            )
+            raise InputFileError(source.path, *_say.error("format.unknown", formats=", ".join(self.names())))
         return self._importers[name]
 
     def _surest(self, sample: str) -> tuple[float, str]:
@@ -158,7 +159,8 @@ class ImportStream:
     def __iter__(self) -> Iterator[LoggedTurn]:
         for number, turn in enumerate(self.importer.read(self.source, self.reading), 1):
             if len(turn.reply) + sum(len(message.content) for message in turn.messages) > LONGEST_TURN:
-                self.reading.skip(number, f"a turn of more than {LONGEST_TURN:,} characters")
+                most = f"{LONGEST_TURN:_}".replace("_", _say("number.thousands"))
+                self.reading.skip(number, _say("skipped.longest_turn", most=most))
             else:
                 yield turn if self._redact is None else redacted(turn, self._redact)
 

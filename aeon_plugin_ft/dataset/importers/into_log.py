@@ -19,6 +19,7 @@ from aeon_plugin_ft.dataset.importers.forgotten import ForgottenTurns
 from aeon_plugin_ft.dataset.importers.importing import ImporterRegistry, ImportStream, open_import
 from aeon_plugin_ft.dataset.model import Skipped
 from aeon_plugin_ft.errors import LogError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.privacy import Redactor
 from aeon_plugin_ft.settings import Settings
 from aeon_plugin_ft.store import DataFolder, Store
@@ -26,6 +27,8 @@ from aeon_plugin_ft.turns import TurnIndex, TurnLog, rewrite_without
 from aeon_plugin_ft.turns.log import Limits
 from aeon_plugin_ft.turns.model import LoggedTurn, TurnKind
 from hooks import Attempt, Turn
+
+_say = Speaker("errors/dataset")
 
 _NAMESPACE = uuid.UUID("5f0c7f86-9d5e-4b43-8f2e-6a1d3c0b7a10")
 
@@ -117,7 +120,7 @@ def _write(data: DataFolder, settings: Settings, redactor: Redactor, turns: Iter
     finally:
         log.close()
     if failures:
-        raise LogError(f"The log cannot be written ({failures[0]})", "Nothing is lost: mend it and import again")
+        raise LogError(*_say.error("import.log_not_written", reason=failures[0].rstrip(".")))
 
 
 class _Taking:

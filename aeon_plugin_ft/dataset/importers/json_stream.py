@@ -14,6 +14,9 @@ from typing import Any
 
 from aeon_plugin_ft.dataset.importers.importing import Reading
 from aeon_plugin_ft.dataset.importers.source import Source
+from aeon_plugin_ft.messages import Speaker
+
+_say = Speaker("errors/dataset")
 
 LONGEST_STRING = 8 << 20
 """Bytes without the end of a string, beyond which a document counts as damaged: no message is so long, and the parser
@@ -216,6 +219,9 @@ class _LongLine:
             except self._errors:
                 self._values.clear()
         if not self._values:
-            reading.skip(number, TORN if self._size <= LONGEST_VALUE else f"a line of over {LONGEST_VALUE >> 20} MB")
+            reading.skip(
+                number,
+                TORN if self._size <= LONGEST_VALUE else _say("skipped.long_line", megabytes=LONGEST_VALUE >> 20),
+            )
         for read in self._values:
             yield number, source.mend(read) if source.suspect else read

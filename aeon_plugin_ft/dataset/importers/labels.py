@@ -7,6 +7,9 @@ from pathlib import Path
 
 from aeon_plugin_ft.dataset.importers.importing import Reading
 from aeon_plugin_ft.errors import InputFileError, WhoIsWhoError
+from aeon_plugin_ft.messages import Speaker
+
+_say = Speaker("errors/dataset")
 
 AEON = "AEON"
 _OTHERS = (
@@ -40,7 +43,7 @@ def whose(sample: str, reading: Reading, path: Path) -> str:
     name = given.strip().rstrip(":").upper()
     # The sample may end before the first line of one that is known by its name.
     if name != AEON and label_of(f"{name}: ") is None:
-        raise InputFileError(path, f"nobody in it is called {given!r}", f"It has {', '.join([AEON, *labels])}")
+        raise InputFileError(path, *_say.error("people.nobody", name=repr(given), names=", ".join([AEON, *labels])))
     return name
 
 

@@ -8,7 +8,10 @@ from pathlib import Path
 from aeon_plugin_ft.dataset.importers.importing import Reading
 from aeon_plugin_ft.dataset.importers.source import SAMPLE_BYTES, Source
 from aeon_plugin_ft.errors import InputFileError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.turns.model import LoggedTurn
+
+_say = Speaker("errors/dataset")
 
 
 class FolderSource(Source):
@@ -19,7 +22,7 @@ class FolderSource(Source):
 
         files = log_files(path)
         if not files:
-            raise InputFileError(path, "is a folder without a turn log", "Give a file, or the log folder of the plugin")
+            raise InputFileError(path, *_say.error("file.no_log"))
         self.path = path
         self.size = sum(file.stat().st_size for file in files)
         self.encoding = "utf-8"
@@ -53,6 +56,6 @@ class OwnLog:
         from aeon_plugin_ft.turns.reading import turns_of
 
         def skip(path: Path, line: int) -> None:
-            reading.skip(line, f"it is damaged, or its system prompt is missing ({path.name})")
+            reading.skip(line, _say("skipped.damaged", file=path.name))
 
         return read_turns(source.path, skip) if isinstance(source, FolderSource) else turns_of(source.path, skip)

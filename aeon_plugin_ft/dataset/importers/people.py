@@ -17,6 +17,9 @@ from pathlib import Path
 from aeon_plugin_ft.dataset.importers.importing import Reading
 from aeon_plugin_ft.dataset.words import normal
 from aeon_plugin_ft.errors import InputFileError, WhoIsWhoError
+from aeon_plugin_ft.messages import Speaker
+
+_say = Speaker("errors/dataset")
 
 DIRECTION = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 """Marks without a width that exports put around names and notices. Not the joiners U+200C and U+200D: emoji and
@@ -175,16 +178,15 @@ def _one(people: People, given: str | None, path: Path) -> Person | None:
         return None
     called = people.called(given)
     if not called:
-        raise InputFileError(path, f"nobody in it is called {given!r}", f"It has {_names(people.labels())}")
+        raise InputFileError(path, *_say.error("people.nobody", name=repr(given), names=_names(people.labels())))
     if len(called) > 1:
         raise WhoIsWhoError(path, [people.label(one) for one in called])
     return called[0]
 
 
 def _names(labels: list[str]) -> str:
-    return (", ".join(labels[:8]) or "no messages of people") + (
-        f" and {len(labels) - 8} more" if len(labels) > 8 else ""
-    )
+    named = ", ".join(labels[:8]) or _say("people.none")
+    return _say("people.more", named=named, count=len(labels) - 8) if len(labels) > 8 else named
 
 
 def seconds(when: datetime) -> float:

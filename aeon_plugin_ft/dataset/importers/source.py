@@ -15,6 +15,9 @@ from typing import Any
 
 from aeon_plugin_ft.dataset.importers.mojibake import MOJIBAKE, is_certain, is_sound, mend_value, mended
 from aeon_plugin_ft.errors import InputFileError
+from aeon_plugin_ft.messages import Speaker
+
+_say = Speaker("errors/dataset")
 
 SAMPLE_BYTES = 64 * 1024
 BLOCK_BYTES = 1 << 20
@@ -28,10 +31,10 @@ _FOREIGN = "aeon_ft_cp1252"
 _CONTROLS = bytes(c for c in range(32) if c not in b"\t\n\r\f\x1b\b\x00")
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _MAGIC = (
-    (b"PK\x03\x04", "is a zip archive", "Unpack it and give the conversation file inside"),
-    (b"\x1f\x8b", "is a gzip archive", "Unpack it and give the file inside"),
-    (b"SQLite format 3\x00", "is a database, not a conversation", "Give a log or an exported chat"),
-    (b"%PDF", "is a PDF", "Export the chat as text or JSON instead"),
+    (b"PK\x03\x04", "zip"),
+    (b"\x1f\x8b", "gzip"),
+    (b"SQLite format 3\x00", "database"),
+    (b"%PDF", "pdf"),
 )
 
 
@@ -73,14 +76,13 @@ class Source:
         """What was unusual about the text so far, as sentences for people."""
         notes = []
         if self.encoding not in {"utf-8", "utf-8-sig"}:
-            notes.append(f"{self.path.name} is not UTF-8; it was read as {self.encoding}")
+            notes.append(_say("note.encoding", file=self.path.name, encoding=self.encoding))
         if self._replaced_lines:
-            notes.append(f"{self._replaced_lines} lines of {self.path.name} are not UTF-8; they were read as cp1252")
+            notes.append(_say("note.cp1252", n=self._replaced_lines, file=self.path.name))
         if self._repaired:
-            notes.append(f"{self._repaired} lines of {self.path.name} were encoded twice and have been repaired")
+            notes.append(_say("note.repaired", n=self._repaired, file=self.path.name))
         if self._left_out:
-            megabytes = LONGEST_LINE >> 20
-            notes.append(f"{self._left_out} lines of {self.path.name} are longer than {megabytes} MB and were left out")
+            notes.append(_say("note.long", n=self._left_out, file=self.path.name, megabytes=LONGEST_LINE >> 20))
         return tuple(notes)
 
     def lines(self) -> Iterator[tuple[int, str]]:
@@ -212,15 +214,13 @@ def _head(path: Path) -> bytes:
         with path.open("rb") as file:
             head = file.read(SAMPLE_BYTES)
     except FileNotFoundError as error:
-        raise InputFileError(
-            path, "there is no such file", "Check the path; Aeon writes its log to bagagem/temp/conversation.log"
-        ) from error
+        raise InputFileError(path, *_say.error("file.none")) from error
     except OSError as error:
         if path.is_dir():  # Windows refuses one as if it were another's: PermissionError
-            raise InputFileError(path, "is a folder", "Give the file inside it") from error
-        raise InputFileError(path, f"cannot be read ({error.strerror})", "Close it elsewhere or copy it") from error
+            raise InputFileError(path, *_say.error("file.folder")) from error
+        raise InputFileError(path, *_say.error("file.unreadable", reason=error.strerror)) from error
     if not head.removeprefix(_bom(head)).strip():
-        raise InputFileError(path, "is empty", "Talk to Aeon first, or give another file")
+        raise InputFileError(path, *_say.error("file.empty"))
     return head
 
 
@@ -230,16 +230,16 @@ def _bom(head: bytes) -> bytes:
 
 def _encoding(path: Path, head: bytes) -> str:
     """The encoding of the file, or InputFileError when it is not text at all."""
-    for magic, what, todo in _MAGIC:
+    for magic, kind in _MAGIC:
         if head.startswith(magic):
-            raise InputFileError(path, what, todo)
+            raise InputFileError(path, *_say.error(f"magic.{kind}"))
     for mark, name in _BOMS:
         if head.startswith(mark):
             return name
     strange = len(head) - len(head.translate(None, _CONTROLS))
     # Some NULs are what a power cut leaves in a log; many are a binary file.
     if head.count(0) > len(head) // 10 or strange > len(head) // 20:
-        raise InputFileError(path, "is not a text file", "Give a conversation log or an exported chat")
+        raise InputFileError(path, *_say.error("file.no_text"))
     # A multi-byte character may be cut at the end of the sample.
     return "utf-8" if _is_utf8(head) else _eight_bit(head)
 

@@ -16,11 +16,16 @@ from jinja2 import TemplateError
 
 from aeon_plugin_ft.base.thinking import closed_prompt
 from aeon_plugin_ft.errors import TrainingError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.training.plan import IGNORED, Row
 from hooks import Message, as_dicts
 
+_say = Speaker("errors/training")
+
 MARK = "(reply|stands|here)"
 """Stands for a reply whose place in a rendered text is looked for."""
+EMPTY = "empty reply"
+"""The reason, of the two there are, that is no length."""
 
 
 @dataclass(slots=True)
@@ -49,9 +54,7 @@ class Encoder:
 
         self.tokenizer: Any = AutoTokenizer.from_pretrained(folder)
         if not self.tokenizer.chat_template:
-            raise TrainingError(
-                f"The base model in {folder} has no chat template", "Choose an instruction-tuned model in [base] model"
-            )
+            raise TrainingError(*_say.error("template.none", folder=folder))
         # Several: the tokenizer's end of text and, in the generation config, the chat format's end of turn. A server
         # stops at any of them, so a reply may end in any of them.
         stops = {self.tokenizer.eos_token_id}
@@ -75,7 +78,7 @@ class Encoder:
                 encoded.drop(f"longer than {max_length} tokens")
                 continue
             if not messages[-1].content.strip():
-                encoded.drop("empty reply")
+                encoded.drop(EMPTY)
                 continue
             encoded.truncated += shorter
             encoded.rows.append(row)
@@ -103,10 +106,7 @@ class Encoder:
         # ever waits for.
         last = max((at for at, token in enumerate(after) if token in self.stops), default=None)
         if last is None:
-            raise TrainingError(
-                f"The chat template ends a reply with {end[-20:]!r}, which holds no token that stops the model",
-                "Set eos_token_id in the model's generation_config.json to its end-of-turn token",
-            )
+            raise TrainingError(*_say.error("template.no_stop", end=repr(end[-20:])))
         after = after[: last + 1]
         return Row((*before, *after), (*[IGNORED] * len(before), *after))
 
@@ -135,10 +135,7 @@ class Encoder:
 
     @staticmethod
     def _no_system(why: str) -> TrainingError:
-        return TrainingError(
-            f"The base model's chat template has no place for a system prompt{why}",
-            "Choose another model in [base] model: `aeon-ft models advise`",
-        )
+        return TrainingError(*_say.error("template.no_system", why=why))
 
     def _render(self, chat: list[dict[str, str]], *, add_generation_prompt: bool) -> str:
         # Templates without a thinking mode ignore `enable_thinking`; with one, it keeps a server's default away.

@@ -14,7 +14,10 @@ from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
 from aeon_plugin_ft.errors import TrainingError
 from aeon_plugin_ft.extras import pip_command
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.training.model import Recipe
+
+_say = Speaker("errors/training")
 
 CARDS = ("cuda", "xpu")
 """Devices with a memory of their own."""
@@ -111,12 +114,9 @@ def narrow(model: torch.nn.Module, dtype: torch.dtype) -> None:
 def four_bits(device: str, dtype: torch.dtype) -> dict[str, Any]:
     """What `from_pretrained` needs to load in NF4 with double quantisation."""
     if device != "cuda":
-        raise TrainingError(
-            "Training in 4 bits needs an NVIDIA GPU, and this machine has none that PyTorch can use",
-            'Set [train] quantize = "none"',
-        )
+        raise TrainingError(*_say.error("four_bits.no_card"))
     if importlib.util.find_spec("bitsandbytes") is None:
-        raise TrainingError("Training in 4 bits needs bitsandbytes, which is not installed", pip_command("4bit"))
+        raise TrainingError(_say("four_bits.no_library"), pip_command("4bit"))
     config = BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",

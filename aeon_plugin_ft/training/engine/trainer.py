@@ -20,12 +20,15 @@ from trl import SFTConfig, SFTTrainer
 
 from aeon_plugin_ft.causes import EndCause
 from aeon_plugin_ft.errors import TrainingError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.processes.awake import awake_seconds
 from aeon_plugin_ft.training.engine.early import best_step
 from aeon_plugin_ft.training.engine.shared import SharedPrefix
 from aeon_plugin_ft.training.model import Progress, Recipe
 from aeon_plugin_ft.training.plan import Row, plan_batch, tokens_computed
 from aeon_plugin_ft.training.worker import checkpoints
+
+_say = Speaker("errors/training")
 
 STOCK_MICRO_TOKENS = 2200
 """Padded tokens of a micro-batch on the stock path: about four examples with an assistant's long prompt."""
@@ -96,7 +99,7 @@ class SharedPrefixTrainer(SFTTrainer):
         loss = self.stock_step(model, rows, count) if self.engine is None else self._shared_step(rows, count)
         self.last_loss = float(loss)
         if not math.isfinite(self.last_loss):
-            raise diverged(f"the loss of step {self.state.global_step + 1} is {self.last_loss}")
+            raise diverged(self.state.global_step + 1, self.last_loss)
         return loss
 
     def _shared_step(self, rows: Sequence[Row], count: int) -> Tensor:
@@ -224,10 +227,11 @@ def plain_arguments(seed: int, device: str) -> dict[str, Any]:
     }
 
 
-def diverged(what: str) -> TrainingError:
-    """A training whose numbers are none any more: every later step, and its result, would be worth nothing."""
-    todo = "Lower [train] learning_rate, or leave it at 0, which chooses it"
-    return TrainingError(f"The training diverged: {what}", todo, cause=EndCause.DIVERGED)
+def diverged(step: int, loss: float | None = None) -> TrainingError:
+    """A training whose numbers are none any more, seen by its loss, or without one by its gradient: every later step,
+    and its result, would be worth nothing."""
+    told = _say.error("diverged.gradient" if loss is None else "diverged.loss", step=step, loss=loss)
+    return TrainingError(*told, cause=EndCause.DIVERGED)
 
 
 class FiniteGradients(TrainerCallback):
@@ -238,7 +242,7 @@ class FiniteGradients(TrainerCallback):
         gradients = [parameter.grad for parameter in kwargs["model"].parameters() if parameter.grad is not None]
         # A norm is finite only if every number is. One for all, because a card is waited for when it is looked at.
         if not math.isfinite(float(torch.nn.utils.get_total_norm(gradients))):
-            raise diverged(f"the gradient of step {state.global_step + 1} is not finite")
+            raise diverged(state.global_step + 1)
 
 
 _SHORTEST_STEP = 1e-3

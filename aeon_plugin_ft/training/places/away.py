@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, Protocol, TypeVar
 
 from aeon_plugin_ft.causes import EndCause, PauseCause, RunPhase
 from aeon_plugin_ft.errors import LostError, TrainingError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.store.files import move_into_place, whole_folder, write_json
 from aeon_plugin_ft.training.model import Progress, Run, RunOutcome, RunState
@@ -30,6 +31,8 @@ from aeon_plugin_ft.training.places.where import Where
 from aeon_plugin_ft.training.runs import RunConfig
 from aeon_plugin_ft.training.worker.priority import Priority
 from aeon_plugin_ft.training.worker.stopping import StopRequested
+
+_say = Speaker("errors/training")
 
 log = logging.getLogger("aeon_ft.training")
 
@@ -265,7 +268,7 @@ class Away:
     def _fetch(self, door: Door) -> None:
         with self._fetched(door, ["adapter", *cargo.KEPT_BY_ATTEMPTS[1:]]) as got:
             if not (got / "adapter" / "adapter_model.safetensors").is_file():
-                raise TrainingError("The run has finished there, and its adapter did not come back", "Try again")
+                raise TrainingError(*_say.error("places.no_adapter"))
             _take_files(got, self.run.folder, cargo.KEPT_BY_ATTEMPTS[1:])
             with whole_folder(self.run.adapter, replace=True) as part:
                 for path in (got / "adapter").iterdir():
@@ -284,7 +287,7 @@ class Away:
                 try:
                     there.unpack(file, folder / "got")
                 except (tarfile.TarError, there.Refused) as error:
-                    raise LostError(f"What {self.where.address} sent is not whole ({error})") from error
+                    raise LostError(_say("places.not_whole", address=self.where.address, reason=error)) from error
             (folder / "got").mkdir(exist_ok=True)
             yield folder / "got"
         finally:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 
 from aeon_plugin_ft.errors import LostError, PlaceBusyError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.settings import TrainSection
 from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.training.places.consent import require_allowed
 from aeon_plugin_ft.training.places.door import Door, open_door
 from aeon_plugin_ft.training.places.left import left_at
 from aeon_plugin_ft.training.places.where import HERE, QUIET, parse_where
+
+_say = Speaker("errors/training")
 
 log = logging.getLogger("aeon_ft.training")
 
@@ -39,7 +42,7 @@ def choose_place(
     else:
         if used <= BUSY:
             return settings.place
-        why = f"{place.address} is in use ({used:.0%})"
+        why = _say("places.in_use", address=place.address, share=f"{used:.0%}")
     if settings.otherwise == HERE or (settings.otherwise == QUIET and quiet):
         log.info("%s; this run trains here", why)
         return HERE

@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeVar
 
 from aeon_plugin_ft.errors import TrainingError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.training.places import there
 from aeon_plugin_ft.training.places.where import Way, Where
+
+_say = Speaker("errors/training")
 
 ROOT = "~/.cache/aeon-ft-away"
 """Where runs lie over there; the account's own, readable by nobody else."""
@@ -82,5 +85,5 @@ def read_answer(line: bytes, place: str) -> dict[str, Any]:
     """The answer's one line. Raises TrainingError where it says no."""
     answer: dict[str, Any] = json.loads(line.removeprefix(there.MARK))
     if not answer.get("ok"):
-        raise TrainingError(f"{place} says no: {answer.get('error')}", "Mend it there, then `aeon-ft train --resume`")
+        raise TrainingError(*_say.error("places.says_no", place=place, reason=answer.get("error")))
     return answer

@@ -9,10 +9,13 @@ from __future__ import annotations
 import logging
 
 from aeon_plugin_ft.errors import TrainingError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.training.places.door import Door, open_door
 from aeon_plugin_ft.training.places.where import Where, parse_where
 from aeon_plugin_ft.training.table import ENDED, get_run
+
+_say = Speaker("errors/training")
 
 log = logging.getLogger("aeon_ft.training")
 
@@ -61,6 +64,6 @@ def clean_owed(store: Store, at: Where | None = None, door: Door | None = None) 
             way.call("clean", {"run": run})
             note_gone(store, run)
         except TrainingError as error:
-            failed.append(f"{run} at {where.address}: {error.what}")
+            failed.append(_say("places.left", run=run, address=where.address, reason=error.what))
             log.info("%s could not be deleted at %s yet (%s)", run, where.address, error)
     return failed

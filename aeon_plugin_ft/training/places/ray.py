@@ -22,8 +22,11 @@ from typing import Any, BinaryIO
 import httpx
 
 from aeon_plugin_ft.errors import LostError, TrainingError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.training.places.door import BOOTSTRAP, ROOT, Fill, in_parts, read_answer, request
 from aeon_plugin_ft.training.places.where import Where
+
+_say = Speaker("errors/training")
 
 TOKEN = "RAY_AUTH_TOKEN"
 """Ray's own name for the token of a cluster that asks for one."""
@@ -99,14 +102,11 @@ class RayDoor:
         # Its log has the owner's text in it where files come back.
         self._request("DELETE", f"/api/jobs/{name}")
         if job["status"] != "SUCCEEDED":
-            last = str(job.get("message") or "").strip().splitlines()
+            said = " ".join(str(job.get("message") or "").strip().splitlines()[-2:])[:300]
             if str(job.get("error_type") or "").startswith(_NOT_STARTED):
                 # Nothing of ours is at fault: a busy cluster could not start, or has ended, what runs a job.
-                raise LostError(f"{self.where.address} has no room for a job now ({' '.join(last[-2:])[:300]})")
-            raise TrainingError(
-                f"{self.where.address} could not run a job ({' '.join(last[-2:])[:300]})",
-                "Look at it in Ray's dashboard; the Python there may be named: ray://HOST:PORT/home/USER/bin/python",
-            )
+                raise LostError(_say("ray.no_room", address=self.where.address, said=said))
+            raise TrainingError(*_say.error("ray.failed", address=self.where.address, said=said))
         head, _, rest = decode(log).partition(b"\n")
         if sink is not None:
             sink.write(rest)
@@ -133,7 +133,8 @@ class RayDoor:
                 return job
             if time.monotonic() > deadline:
                 self._request("POST", f"/api/jobs/{name}/stop")
-                raise LostError(f"{self.where.address} ran no job within {JOB_SECONDS / 60:.0f} minutes")
+                minutes = f"{JOB_SECONDS / 60:.0f}"
+                raise LostError(_say("ray.no_time", address=self.where.address, minutes=minutes))
             time.sleep(POLL_SECONDS)
 
     # -- the run's own job -------------------------------------------------------------------------
@@ -170,15 +171,16 @@ class RayDoor:
         try:
             response = self.http.request(method, path, **more)
         except httpx.HTTPError as error:
-            raise LostError(
-                f"{self.where.address} cannot be reached ({error})", "It is tried again by itself"
-            ) from error
+            told = _say.error("places.unreachable", address=self.where.address, reason=error)
+            raise LostError(*told) from error
         if response.status_code >= 500:
-            raise LostError(f"{self.where.address} is in trouble (HTTP {response.status_code})")
+            raise LostError(_say("ray.trouble", address=self.where.address, status=response.status_code))
         if response.status_code >= 400:
+            said = response.text[:200]
             raise TrainingError(
-                f"{self.where.address} says no (HTTP {response.status_code}: {response.text[:200]})",
-                f"Where it asks for a token, put it into {TOKEN}",
+                *_say.error(
+                    "ray.says_no", address=self.where.address, status=response.status_code, said=said, token=TOKEN
+                )
             )
         return response
 
@@ -192,5 +194,5 @@ def decode(log: str) -> bytes:
     whole."""
     lines = [line.encode().removeprefix(_TEXT) for line in re.findall(r"^AEON64 .*$", log, re.MULTILINE)]
     if not lines or lines[-1].strip() != b".":
-        raise LostError("What the cluster sent is not whole")
+        raise LostError(_say("ray.not_whole"))
     return b"".join(base64.b64decode(line) for line in lines[:-1])

@@ -25,6 +25,7 @@ from typing import Any, BinaryIO
 
 from aeon_plugin_ft.causes import EndCause, PauseCause, RunPhase
 from aeon_plugin_ft.errors import AeonFtError, LostError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.store.files import write_json
 from aeon_plugin_ft.training.model import Progress, RunOutcome, RunState
@@ -39,6 +40,8 @@ from aeon_plugin_ft.training.places.where import Way, Where
 from aeon_plugin_ft.training.runs import RunConfig
 from aeon_plugin_ft.training.worker.priority import Priority
 from aeon_plugin_ft.training.worker.stopping import StopRequested
+
+_say = Speaker("errors/training")
 
 NODE_SECONDS = 300.0
 """How long a node may take to answer, the unpacking of a base model included."""
@@ -102,13 +105,13 @@ class NodeDoor:
             head, _, rest = self._ask("answer", verb, dict(arguments), payload).partition(b"\n")
             if sink is not None:
                 sink.write(rest)
-            return read_answer(head, "The node")
+            return read_answer(head, _say("ray.node"))
 
         return in_parts(verb, arguments, fill or (lambda _: None), once)
 
     def begin(self, run: str, spec: Mapping[str, Any]) -> None:
         """As Door.begin."""
-        read_answer(self._ask("begin", run, dict(spec)), "The node")
+        read_answer(self._ask("begin", run, dict(spec)), _say("ray.node"))
 
     def end(self) -> None:
         """Leave the node as it was."""
@@ -126,11 +129,11 @@ class NodeDoor:
         try:
             answer: bytes = self.ray.get(getattr(self.actor, method).remote(*arguments), timeout=NODE_SECONDS)
         except self.ray.exceptions.GetTimeoutError as error:
-            raise LostError(f"The node does not answer within {NODE_SECONDS:.0f} s") from error
+            raise LostError(_say("ray.node_silent", seconds=f"{NODE_SECONDS:.0f}")) from error
         except self.ray.exceptions.RayError as error:
             # Its node is gone, or it was ended there: the next request finds another.
             self.actor = None
-            raise LostError(f"The node that trained is lost ({type(error).__name__})") from error
+            raise LostError(_say("ray.node_lost", reason=type(error).__name__)) from error
         return answer
 
     def _place(self) -> Any:

@@ -14,10 +14,13 @@ from collections.abc import Mapping
 from typing import IO, Any, BinaryIO
 
 from aeon_plugin_ft.errors import LostError, TrainingError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.processes.children import start
 from aeon_plugin_ft.training.places import there
 from aeon_plugin_ft.training.places.door import BOOTSTRAP, Fill, read_answer, request
 from aeon_plugin_ft.training.places.where import Where
+
+_say = Speaker("errors/training")
 
 ENV_CONFIG = "AEON_FT_SSH_CONFIG"
 """An ssh_config to use in place of the user's own."""
@@ -66,7 +69,7 @@ class SshDoor:
         """ssh's command line; the one string at its end is what the account's shell over there is given."""
         ssh = shutil.which("ssh")
         if ssh is None:
-            raise TrainingError("There is no ssh here", "Install OpenSSH's client")
+            raise TrainingError(*_say.error("ssh.none"))
         config = ["-F", os.environ[ENV_CONFIG]] if os.environ.get(ENV_CONFIG) else []
         options = [part for option in _OPTIONS for part in ("-o", option)]
         port = ["-p", str(self.where.port)] if self.where.port else []
@@ -77,20 +80,14 @@ class SshDoor:
     def _failure(self, code: int, errors: IO[bytes]) -> TrainingError:
         errors.seek(0)
         said = errors.read().decode("utf-8", "replace").strip().splitlines()
-        last = said[-1].strip() if said else f"ssh ended with {code}"
+        last = said[-1].strip() if said else _say("ssh.ended", code=code)
         address = self.where.address
         if any(sign in line.lower() for line in said for sign in _HANDS_ON):
             by_hand = f"ssh {self.where.user}@{self.where.host}"
-            return TrainingError(
-                f"{address} lets nobody in without being asked ({last})",
-                f"Connect once by hand (`{by_hand}`): accept its key, and let yours be known there (ssh-copy-id)",
-            )
+            return TrainingError(*_say.error("ssh.by_hand", address=address, last=last, by_hand=by_hand))
         if code == CONNECTION_LOST:
-            return LostError(f"{address} cannot be reached ({last})", "It is tried again by itself")
-        return TrainingError(
-            f"The Python at {address} does not answer ({last})",
-            "Name it behind the host: ssh://USER@HOST/home/USER/venv/bin/python",
-        )
+            return LostError(*_say.error("places.unreachable", address=address, reason=last))
+        return TrainingError(*_say.error("ssh.no_python", address=address, last=last))
 
 
 def _send(process: subprocess.Popen[bytes], head: bytes, fill: Fill | None) -> None:

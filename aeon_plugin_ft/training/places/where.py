@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from aeon_plugin_ft.errors import TrainingError
+from aeon_plugin_ft.messages import Speaker
+
+_say = Speaker("errors/training")
 
 HERE = "here"
 QUIET = "quiet"
@@ -64,7 +67,7 @@ def parse_where(text: str) -> Where | None:
         return None
     parts = _PARTS.fullmatch(text)
     if parts is None or (parts["kind"] == Way.SSH.value) != bool(parts["user"]):
-        raise TrainingError(f'"{text}" is no place to train at', "Use here, ssh://USER@HOST or ray://HOST:PORT")
+        raise TrainingError(*_say.error("places.none", text=text))
     python = parts["path"] or ""
     # "/C:/Python/python.exe" is a path on Windows, as in file:// addresses.
     if re.match(r"/[A-Za-z]:", python):

@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 
 from aeon_plugin_ft.errors import AeonFtError, RefusedError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.processes.awake import awake_seconds
 from aeon_plugin_ft.store.files import write_json
 from aeon_plugin_ft.training.memory import is_out_of_memory, mapped_bytes, peak_bytes
@@ -26,6 +27,8 @@ from aeon_plugin_ft.training.runs import RunConfig
 from aeon_plugin_ft.training.worker.priority import take_priority
 from aeon_plugin_ft.training.worker.projection import Sample, quiet_seconds, whole_memory
 from aeon_plugin_ft.training.worker.stopping import StopRequested, StopWatch
+
+_say = Speaker("errors/training")
 
 MEASURED_STEPS = 2
 """The first one warms up; it counts only when there is no other."""
@@ -58,8 +61,7 @@ def main(arguments: list[str]) -> int:
 
 def _reason(error: Exception) -> dict[str, Any]:
     if is_out_of_memory(error):
-        reason = "one training step alone takes more memory than there is"
-        return {"refused": True, "reason": reason, "lacks_memory": True}
+        return {"refused": True, "reason": _say("refused.one_step"), "lacks_memory": True}
     if isinstance(error, RefusedError):
         return {"refused": True, "reason": "; ".join(error.reasons)}
     return {"refused": False, "reason": str(error)}

@@ -19,6 +19,7 @@ from aeon_plugin_ft.base.unchanged import require_unchanged
 from aeon_plugin_ft.causes import EndCause, PauseCause, RunCause, RunPhase, run_cause
 from aeon_plugin_ft.dataset.frozen import load_dataset
 from aeon_plugin_ft.errors import AeonFtError, LeaseHeldError, NoSpaceError, StoreError, TrainingError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.processes.awake import awake_seconds, kept_awake
 from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.training.memory import is_out_of_memory, peak_bytes
@@ -30,6 +31,8 @@ from aeon_plugin_ft.training.worker.priority import take_priority
 from aeon_plugin_ft.training.worker.stopping import StopRequested, StopWatch
 from aeon_plugin_ft.turns.files import FileLock
 from aeon_plugin_ft.wording import english
+
+_say = Speaker("errors/training")
 
 log = logging.getLogger("aeon_ft.training")
 
@@ -128,7 +131,7 @@ class Attempt:
         """An error as an outcome: out of memory and a full disk are told apart from the rest."""
         if is_out_of_memory(error):
             cause = EndCause.OUT_OF_MEMORY
-            reason = f"{english(cause)}; close other programs, or lower [train] batch_size or max_length"
+            reason = _say("worker.no_memory", cause=english(cause))
             return self.outcome(RunState.FAILED, cause, reason), Exit.OUT_OF_MEMORY
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             return self.outcome(RunState.FAILED, EndCause.NO_SPACE, self._no_space()), Exit.FAILED

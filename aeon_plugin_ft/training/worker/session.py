@@ -15,9 +15,10 @@ from aeon_plugin_ft.causes import RunPhase
 from aeon_plugin_ft.dataset.frozen import read_messages
 from aeon_plugin_ft.dataset.tool_calls import tool_call
 from aeon_plugin_ft.errors import DatasetError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store.files import whole_folder, write_json
 from aeon_plugin_ft.training.engine.early import EarlyStopping, RegularCheckpoints, best_step, is_over, measurements
-from aeon_plugin_ft.training.engine.encode import Encoded, Encoder
+from aeon_plugin_ft.training.engine.encode import EMPTY, Encoded, Encoder
 from aeon_plugin_ft.training.engine.layered.choice import engine_of, load_frozen
 from aeon_plugin_ft.training.engine.loading import CARDS, add_adapter, free_bytes, narrow, pick_device, set_up_torch
 from aeon_plugin_ft.training.engine.parity import Parity, check
@@ -37,6 +38,8 @@ from aeon_plugin_ft.training.worker.stopping import StopRequested, StopWatch
 from aeon_plugin_ft.training.worker.verdicts import PARITY_FILE, verdict_file
 from aeon_plugin_ft.weights.sources import WeightSource
 from hooks import Message
+
+_say = Speaker("errors/training")
 
 PRECISION_FILE = "precision.json"
 """In a run's folder: the type that it computes in."""
@@ -131,7 +134,7 @@ class Session:
         # left.
         learnt = [row for row, line in enumerate(kept) if new is None or line in new]
         if not learnt:
-            raise DatasetError("None of the new examples is left to train on", "Raise [train] max_length")
+            raise DatasetError(*_say.error("data.no_new_left"))
         # The question before the reply: what is kept aside must not be a question that is learnt as well.
         asked = ["" if len(chats[row]) < 2 else chats[row][-2].content.casefold() for row in learnt]
         aside = {learnt[place] for place in choose_validation(asked, self.recipe.validation, self.recipe.seed)}
@@ -151,11 +154,16 @@ class Session:
         # Before the model is loaded: data that leaves nothing to learn is refused within a second.
         encoded = encoder.encode(messages, self.recipe.max_length)
         if not encoded.rows:
-            left_out = ", ".join(f"{count} {reason}" for reason, count in encoded.dropped.items())
-            raise DatasetError(f"No example is left to train on ({left_out})", "Raise [train] max_length")
+            left_out = ", ".join(self._left_out(kind, count) for kind, count in encoded.dropped.items())
+            raise DatasetError(*_say.error("data.none_left", left_out=left_out))
         self.encoded = encoded
         self.order = list(step_examples(self.recipe, self.mix(messages, encoded.kept)))
         return encoded
+
+    def _left_out(self, kind: str, count: int) -> str:
+        return _say(
+            "data.left_empty" if kind == EMPTY else "data.left_long", count=count, tokens=self.recipe.max_length
+        )
 
     def trainer(self, model: Any, rows: Sequence[Row], device: str) -> SharedPrefixTrainer:
         """The trainer over all rows, sharing prefixes until the parity check says otherwise."""

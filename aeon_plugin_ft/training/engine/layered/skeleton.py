@@ -18,9 +18,12 @@ from torch.overrides import TorchFunctionMode
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from aeon_plugin_ft.errors import BaseModelError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.training.engine.attention import NotShareableError
 from aeon_plugin_ft.training.engine.loading import with_attention
 from aeon_plugin_ft.weights.sources import WeightSource
+
+_say = Speaker("errors/training")
 
 EMBEDDING = "model.embed_tokens.weight"
 HEAD = "lm_head.weight"
@@ -93,10 +96,9 @@ def load_whole(folder: Path, source: WeightSource, device: str, dtype: torch.dty
 def _require(name: str, shape: tuple[int, ...], shapes: dict[str, tuple[int, ...]], *, tied: bool) -> None:
     stored = shapes.get(EMBEDDING if name == HEAD and (tied or HEAD not in shapes) else name)
     if stored != shape:
-        raise BaseModelError(
-            f"The base model's {name} should have the shape {shape}; its file has {stored or 'none of that name'}",
-            "Use another variant of this model",
-        )
+        if stored is None:
+            raise BaseModelError(*_say.error("base.no_tensor", name=name, shape=shape))
+        raise BaseModelError(*_say.error("base.shape", name=name, shape=shape, stored=stored))
 
 
 def _read(source: WeightSource, name: str, parameter: Tensor) -> Tensor:

@@ -298,7 +298,9 @@ def progress_numbers(progress: RunProgress) -> str:
 
 def show_verdict(version: Version) -> None:
     """The gate's decision with every number it rests on."""
+    from aeon_plugin_ft.evaluation.sentences import check_line
+
     verdict: Verdict = version.verdict
     out.print(Text(f"Verdict on {version.name}: ").append_text(verdict_word(verdict.accepted)))
     for check in verdict.checks:
-        mark(check.passed, f"{check.name}: {check.detail}")
+        mark(check.passed, check_line(check))

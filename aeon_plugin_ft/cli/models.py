@@ -183,13 +183,15 @@ def rollback(context: typer.Context) -> None:
 
 
 def _show_report(version: Version, kept: dict[str, Any], reason: str, served: dict[str, Any]) -> None:
+    from aeon_plugin_ft.evaluation.sentences import check_line
+
     word = verdict_word(version.verdict.accepted)
     made = f", made {when(version.created)}, {version.state.value} now"
     out.print(Text(f"{version.name}: ").append_text(word).append(made))
     if reason:
         out.print(reason, markup=False)
     for check in version.verdict.checks:
-        mark(check.passed, f"{check.name}: {check.detail}")
+        mark(check.passed, check_line(check))
     data, training = kept.get("data"), kept.get("training", {})
     if data:
         out.print(

@@ -14,11 +14,14 @@ import typer
 from aeon_plugin_ft.cli.context import Context, of, out, show_json, table, when
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.errors import DatasetError
+from aeon_plugin_ft.messages import Speaker
 
 if TYPE_CHECKING:
     from aeon_plugin_ft.facts.model import Fact
     from aeon_plugin_ft.forget import Forgetter, Forgetting
     from aeon_plugin_ft.forget_host import Traces
+
+_refuse = Speaker("errors/cli")
 
 SHOWN_TURNS = 100
 SHOWN_CHARS = 60
@@ -124,9 +127,7 @@ def _whole_id(forgetter: Forgetter, start: str) -> str:
     """Raises DatasetError for an id that is not there, or not whole and not of one turn."""
     ids = forgetter.starting(start)
     if len(ids) != 1:
-        raise DatasetError(
-            f"{len(ids)} turns have an id that starts with {start!r}", "`aeon-ft dataset review --json` lists them"
-        )
+        raise DatasetError(*_refuse.error("turn.ambiguous", count=len(ids), start=repr(start)))
     return ids[0]
 
 

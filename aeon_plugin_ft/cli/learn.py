@@ -29,6 +29,7 @@ from aeon_plugin_ft.cli.data import say_advice
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.cli.schedule import next_now
 from aeon_plugin_ft.extras import require_trainer
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.wording import doing_in_english, english
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from aeon_plugin_ft.registry import Version
     from aeon_plugin_ft.training.model import Estimate, Run
     from aeon_plugin_ft.training.model import Progress as RunProgress
+
+_refuse = Speaker("errors/cli")
 
 Json = Annotated[bool, typer.Option("--json", help="For scripts.")]
 
@@ -112,7 +115,7 @@ def judge(
     pipeline = shared.pipeline(on_phase=say_phase)
     unjudged = Run(run, shared.data.runs / run) if run else pipeline.unjudged()
     if unjudged is None:
-        raise TrainingError("Every finished run has a verdict", "`aeon-ft models` shows them")
+        raise TrainingError(*_refuse.error("run.none_unjudged"))
     judge_and_settle(pipeline, unjudged)
 
 
@@ -220,7 +223,7 @@ def _unfinished(shared: Context) -> str:
     reap_runs(shared.store, shared.data)
     row = unfinished_run(shared.store, (RunState.PENDING, *LEFT))
     if row is None:
-        raise TrainingError("There is no unfinished run", "`aeon-ft train` starts a new one")
+        raise TrainingError(*_refuse.error("run.none_unfinished"))
     return row.id
 
 

@@ -16,9 +16,12 @@ from aeon_plugin_ft.cli.context import Context, counts, of, out, show_json
 from aeon_plugin_ft.cli.data import Json, dataset
 from aeon_plugin_ft.cli.keys import ESCAPE, ReadKey, reading_keys
 from aeon_plugin_ft.errors import DatasetError
+from aeon_plugin_ft.messages import Speaker
 
 if TYPE_CHECKING:
     from aeon_plugin_ft.dataset.feedback.opinions import Review, ReviewItem
+
+_refuse = Speaker("errors/cli")
 
 HELP = "k keep   d drop   u undo   right/enter next   left back   q end"
 SHOWN_CHARS = 1500
@@ -91,9 +94,7 @@ def decide(
 def _one(start: str, turns: Sequence[str]) -> str:
     matches = [turn for turn in turns if turn.startswith(start)]
     if len(matches) != 1:
-        raise DatasetError(
-            f"{len(matches)} turns have an id that starts with {start!r}", "`aeon-ft dataset review --json` lists them"
-        )
+        raise DatasetError(*_refuse.error("turn.ambiguous", count=len(matches), start=repr(start)))
     return matches[0]
 
 

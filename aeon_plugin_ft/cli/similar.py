@@ -17,6 +17,7 @@ from aeon_plugin_ft.cli.context import of, out, show_json, table
 from aeon_plugin_ft.cli.data import Json, dataset
 from aeon_plugin_ft.cli.learn import say_detail, say_phase
 from aeon_plugin_ft.errors import EvaluationError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store import private
 from hooks import as_dicts
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from aeon_plugin_ft.evaluation.model import HeldoutLoss
     from aeon_plugin_ft.pipeline import Pipeline
     from hooks import Message
+
+_refuse = Speaker("errors/cli")
 
 BASE, PLAIN, SHOWN = "base", "plain", "shown"
 SURE = 0.05
@@ -131,7 +134,7 @@ def compare(name: str, plain: HeldoutLoss, shown: HeldoutLoss) -> Help:
     pairs = [(a, b) for a, b in zip(plain.per_example, shown.per_example, strict=True) if a[1] and b[1]]
     nats = [sum(a[0] for a, _ in pairs), sum(b[0] for _, b in pairs)]
     if not pairs:
-        raise EvaluationError("No held-out conversation could be scored both ways", "Show fewer with --turns")
+        raise EvaluationError(*_refuse.error("questions.unscored"))
     tokens = [sum(a[1] for a, _ in pairs), sum(b[1] for _, b in pairs)]
     better = sum(b[0] / b[1] < a[0] / a[1] for a, b in pairs)
     return Help(name, nats[0] / tokens[0], nats[1] / tokens[1], better, len(pairs))

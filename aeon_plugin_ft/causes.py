@@ -1,7 +1,7 @@
 """Why things happen, as values: what code decides by, and what columns and events carry.
 
 Nothing here is a sentence. A value is stored as it is written here, so it never changes once it has shipped; what a
-person reads or hears is made at the edge: `wording.py` in English (command line, logs, reports), the voice's
+person reads or hears is made at the edge: `wording.py` in writing (command line, errors, logs), the voice's
 catalogue in Portuguese. Causes that only one stage knows stand beside their nouns: the schedule's conditions in
 schedule/conditions.py, the gate's checks in evaluation/model.py, the watch's signals in watch/sequential.py.
 """

@@ -35,6 +35,8 @@ from aeon_plugin_ft.errors import RefusedError, TrainingError
 from aeon_plugin_ft.evaluation import sentences as found
 from aeon_plugin_ft.evaluation.gate import gate
 from aeon_plugin_ft.evaluation.model import Verdict
+from aeon_plugin_ft.messages import Language, entries
+from aeon_plugin_ft.messages.speaker import ENV_LANGUAGE
 from aeon_plugin_ft.plugin import FineTuning
 from aeon_plugin_ft.registry import Registry
 from aeon_plugin_ft.registry.promotions import note_promotion
@@ -69,8 +71,8 @@ def _other_words(monkeypatch: pytest.MonkeyPatch) -> None:
     slots = {key: _slots(texts[0]) for key, texts in catalogue.variants().items()}
     sentences = {key: tuple(f"xq{next(number)} {' '.join(names)}" for _ in range(3)) for key, names in slots.items()}
     monkeypatch.setattr(catalogue, "variants", lambda: sentences)
-    others = {kind: {one: f"wz{next(number)}" for one in words} for kind, words in wording.ENGLISH.items()}
-    monkeypatch.setattr(wording, "ENGLISH", others)
+    others = {kind: {one: f"wz{next(number)}" for one in kind} for kind in wording.SECTIONS}
+    monkeypatch.setattr(wording, "words", lambda _: others)
     monkeypatch.setattr(watch, "_IN_WORDS", {one: f"yv{next(number)}" for one in watch._IN_WORDS})
     made = conditions.Condition
     monkeypatch.setattr(conditions, "Condition", lambda name, met, _: made(name, met, f"ku{next(number)}"))
@@ -295,10 +297,21 @@ def test_the_owner_is_answered_with_the_same_entries(
 # -- the words themselves ------------------------------------------------------------------------
 
 
-def test_every_cause_that_is_shown_has_english_words() -> None:
+def test_every_cause_that_is_shown_has_words_in_both_languages(monkeypatch: pytest.MonkeyPatch) -> None:
     kinds: list[type[Cause]] = [PromotionCause, PauseCause, EndCause, HoldCause, RunPhase, LoopPhase, Unknown]
-    assert {kind: set(words) for kind, words in wording.ENGLISH.items()} == {kind: set(kind) for kind in kinds}
-    assert wording.doing_in_english(Doing(LoopPhase.ASKING, "v0001", 20)) == "asking v0001 20 questions"
+    for language in Language:
+        assert {kind: set(said) for kind, said in wording.words(language).items()} == {
+            kind: set(kind) for kind in kinds
+        }
+    assert set(entries(wording.AREA)) == {f"{wording.SECTIONS[kind]}.{one.value}" for kind in kinds for one in kind}
+    asking = Doing(LoopPhase.ASKING, "v0001", 20)
+    assert wording.doing(asking) == "asking v0001 20 questions"
+    assert wording.doing(Doing(LoopPhase.ASKING, detail="5 of 20")) == "5 of 20"
+    monkeypatch.setenv(ENV_LANGUAGE, "pt")
+    assert wording.doing(asking) == "fazendo 20 perguntas a v0001"
+    assert wording.worded(PauseCause.OWNER_BACK) == "você voltou ao computador"
+    assert wording.english(PauseCause.OWNER_BACK) == "the owner is back", "what is stored has one language"
+    assert wording.worded(None) == wording.english(None) == ""
     on_phase: OnPhase = lambda doing: None  # noqa: E731 - only its type matters
     on_phase(Doing(LoopPhase.MEASURING))
 

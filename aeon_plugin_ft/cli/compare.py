@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from aeon_plugin_ft.cli.context import Context, of, out, show_json, table
+from aeon_plugin_ft.cli.context import Context, of, out, share, show_json, table
 from aeon_plugin_ft.cli.learn import say_detail, say_phase
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.errors import InputFileError
@@ -19,6 +19,7 @@ from aeon_plugin_ft.store.files import why_refused
 if TYPE_CHECKING:
     from aeon_plugin_ft.evaluation.blind import Pair
 
+_say = Speaker("cli/compare")
 _refuse = Speaker("errors/cli")
 
 KEYS = {"1": 0, "2": 1}
@@ -53,7 +54,11 @@ def compare(
     if blind:
         ask_owner(shared, one, other, questions, replies)
     else:
-        table("Replies", ("question", one, other), list(zip(questions, *replies.values(), strict=True)))
+        table(
+            _say("replies.title"),
+            (_say("replies.question"), one, other),
+            list(zip(questions, *replies.values(), strict=True)),
+        )
 
 
 def stored_comparison(shared: Context, first: str, second: str) -> dict[str, Any] | None:
@@ -95,13 +100,14 @@ def ask_all(shared: Context, name: str, questions: Sequence[str], *, quiet: bool
 def say_measured(measured: dict[str, Any] | None, first: str, second: str) -> None:
     """What a verdict has measured of both, as one sentence."""
     if measured is None:
-        out.print(f"{first} and {second} were never measured on the same held-out conversations.")
+        out.print(_say("measured.never", first=first, second=second))
         return
-    word = "better" if measured["gain"] > 0 else "worse"
     out.print(
-        f"Held-out: {first} is {abs(measured['gain']):.1%} {word} than {second},"
-        f" better on {measured['better']} of {measured['examples']} conversations."
-    )
+        _say(
+            "measured.better" if measured["gain"] > 0 else "measured.worse", first=first, second=second,
+            share=share(abs(measured["gain"]), 1), better=measured["better"], examples=measured["examples"],
+        )
+    )  # fmt: skip
 
 
 def ask_owner(
@@ -116,19 +122,21 @@ def ask_owner(
             break
         winner = TIE if key == NEITHER else (pair.left, pair.right)[KEYS[key]][0]
         choose(shared.store, pair, first, second, winner)
-        out.print(f"  1 was {pair.left[0]}, 2 was {pair.right[0]}", style="dim")
+        out.print(_say("blind.whose", left=pair.left[0], right=pair.right[0]), style="dim")
     choices = tally(shared.store, first, second)
     out.print(
-        f"Chosen so far: {first} {choices.first}, {second} {choices.second}, neither {choices.ties}"
-        f" (by chance alone this or more: {choices.chance:.0%})."
-    )
+        _say(
+            "blind.result", first=first, firsts=choices.first, second=second, seconds=choices.second,
+            ties=choices.ties, chance=share(choices.chance),
+        )
+    )  # fmt: skip
 
 
 def _ask(pair: Pair) -> str:
     out.print(f"\n{pair.question}", style="bold", markup=False)
     for key, (_, reply) in zip(KEYS, (pair.left, pair.right), strict=True):
-        out.print(f"  {key}  {reply.strip() or '(nothing)'}", markup=False)
+        out.print(f"  {key}  {reply.strip() or _say('replies.nothing')}", markup=False)
     while True:
-        key = str(typer.prompt("1, 2, 0 for neither, q to stop", show_default=False)).strip().lower()
+        key = str(typer.prompt(_say("blind.ask"), show_default=False)).strip().lower()
         if key in {*KEYS, NEITHER, ENOUGH}:
             return key

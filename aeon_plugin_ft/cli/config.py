@@ -8,6 +8,10 @@ import typer
 
 from aeon_plugin_ft.cli.context import of, out, say_plainly, show_json, table
 from aeon_plugin_ft.cli.main import app
+from aeon_plugin_ft.messages import Speaker
+
+_say = Speaker("cli/config")
+_meaning = Speaker("settings")
 
 config = typer.Typer(help="Show, explain and change the settings (plugin.toml).", no_args_is_help=True)
 app.add_typer(config, name="config")
@@ -31,10 +35,10 @@ def show(
         if section in (None, name):
             values = getattr(settings, name)
             rows += [
-                (f"{name}.{key}", getattr(values, key), info.description or "")
-                for key, info in model.model_fields.items()
+                (f"{name}.{key}", getattr(values, key), _meaning(f"meaning.{name}_{key}")) for key in model.model_fields
             ]
-    table(str(of(context).settings_file.path), ("key", "value", "meaning"), rows)
+    heads = (_say("show.key"), _say("show.value"), _say("show.meaning"))
+    table(str(of(context).settings_file.path), heads, rows)
 
 
 @config.command("get")
@@ -65,7 +69,7 @@ def path(context: typer.Context) -> None:
 @config.command("check")
 def check(context: typer.Context) -> None:
     """Say whether plugin.toml can be used; every problem with its line."""
-    out.print(f"{of(context).settings_file.path} is fine.")
+    out.print(_say("check.fine", path=of(context).settings_file.path))
 
 
 def _toml(text: str) -> Any:

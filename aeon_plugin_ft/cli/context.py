@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,7 @@ from rich.text import Text
 
 from aeon_plugin_ft import wiring
 from aeon_plugin_ft.causes import OnPhase
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.store.folder import ENV_DATA
 from hooks.screen import Screen
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from aeon_plugin_ft.schedule.observer import ScheduleObserver
     from aeon_plugin_ft.serving.backends import Backends
     from aeon_plugin_ft.settings import SettingsFile
+
+_say = Speaker("cli/context")
 
 out = Screen()
 """Everything that a command shows for people goes through it; `say_plainly` and `show_json` are the two other ways."""
@@ -121,12 +124,12 @@ def of(context: typer.Context) -> Context:
 
 def mark(ok: bool, text: str) -> None:
     """One line of a check list; `text` is shown as it is."""
-    out.print(Text("ok" if ok else "no", "green" if ok else "red"), "", text)
+    out.print(Text(_say("mark.ok" if ok else "mark.no"), "green" if ok else "red"), "", text)
 
 
 def verdict_word(accepted: bool) -> Text:
     """The gate's decision in its colour."""
-    return Text("accepted", "green") if accepted else Text("refused", "red")
+    return Text(_say("verdict.accepted"), "green") if accepted else Text(_say("verdict.refused"), "red")
 
 
 def show_json(value: Any) -> None:
@@ -153,8 +156,9 @@ def when(seconds: float) -> str:
     """A moment in the owner's own time zone, to the minute; "-" for one that is not known."""
     from aeon_plugin_ft.turns.model import KNOWN_FROM
 
-    known = seconds >= KNOWN_FROM
-    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M") if known else "-"
+    if seconds < KNOWN_FROM:
+        return "-"
+    return datetime.fromtimestamp(seconds).astimezone().strftime(_say("moment.pattern"))
 
 
 def span(seconds: float) -> str:
@@ -167,21 +171,33 @@ def span(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def number(value: float, digits: int = 0) -> str:
+    """ "2.5", in Portuguese "2,5"."""
+    return pointed(f"{value:.{digits}f}")
+
+
+def share(value: float, digits: int = 0, *, sign: bool = False) -> str:
+    """A part of one: "16.0%" of 0.16, in Portuguese "16,0%"; with its sign where it is a change."""
+    return pointed(f"{value:+.{digits}%}" if sign else f"{value:.{digits}%}")
+
+
+def pointed(written: str) -> str:
+    """A number that Python wrote, with the decimal point of the language."""
+    return written.replace(".", _say("number.point"))
+
+
 def size(count: float) -> str:
     """Bytes as people say them: "1.2 GB", "340 MB"."""
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+    return f"{number(count / 1e9, 1)} GB" if count >= 1e9 else f"{number(count / 1e6)} MB"
 
 
 def say_chosen(version: str, previous: str, backend: str) -> None:
     """Another version is in use by the store. Only the host can say that it answers: it has to be loaded and proven
     there first."""
-    out.print(
-        f"{version} was chosen (before: {previous}); a running Aeon switches to it as soon as it is loaded"
-        f" ([serve] backend = {backend}). `aeon-ft rollback` goes back.",
-        markup=False,
-    )
+    out.print(_say("swap.chosen", version=version, previous=previous, backend=backend), markup=False)
 
 
-def counts(values: Mapping[str, int]) -> str:
-    """ "12 canned, 3 empty", most first."""
-    return ", ".join(f"{number} {name}" for name, number in sorted(values.items(), key=lambda item: -item[1]))
+def counts(values: Mapping[str, int], words: Callable[[str], str] = str) -> str:
+    """ "12 canned, 3 empty", most first, each by its word."""
+    ordered = sorted(values.items(), key=lambda item: -item[1])
+    return ", ".join(_say("count.of", number=number, name=words(name)) for name, number in ordered)

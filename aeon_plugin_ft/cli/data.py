@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 import functools
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional, TypeVar
@@ -14,14 +14,19 @@ import typer
 
 from aeon_plugin_ft.cli.context import Context, counts, of, out, show_json, table
 from aeon_plugin_ft.cli.main import app
+from aeon_plugin_ft.cli.words import left_out, why_left_out
 from aeon_plugin_ft.errors import WhoIsWhoError
+from aeon_plugin_ft.messages import Language, Speaker, language
 
 if TYPE_CHECKING:
     from aeon_plugin_ft.dataset.importers.into_log import IntoLog
-    from aeon_plugin_ft.dataset.model import Draft, Skipped
+    from aeon_plugin_ft.dataset.model import Draft, Dropped, Skipped
+
+_say = Speaker("cli/data")
 
 T = TypeVar("T")
 SHOWN_SKIPS = 20
+SHOWN_CHARS = 60
 Json = Annotated[bool, typer.Option("--json", help="For scripts.")]
 Format = Annotated[Optional[str], typer.Option(help="The source's format, when it is not recognised.")]  # noqa: UP045
 
@@ -70,18 +75,18 @@ def convert(
         return
     for note in report.notes:
         out.print(note, markup=False)
-    out.print(f"{report.kept} {'pair' if report.kept == 1 else 'pairs'} written to {output}.")
+    out.print(_say("convert.written", n=report.kept, output=output))
     if report.dropped:
-        out.print(f"Left out: {counts(report.dropped)}.")
+        out.print(_say("dataset.left_out", counts=counts(report.dropped, left_out)))
     say_skipped(report.skipped, report.skipped_total)
 
 
 def say_skipped(skipped: Sequence[Skipped], total: int) -> None:
     """Line by line what could not be used; of many the first, and how many more there are."""
     for line in skipped[:SHOWN_SKIPS]:
-        out.print(f"  line {line.line}: {line.reason}", markup=False)
+        out.print(_say("skipped.line", line=line.line, reason=line.reason), markup=False)
     if total > SHOWN_SKIPS:
-        out.print(f"  ... and {total - SHOWN_SKIPS} more lines")
+        out.print(_say("skipped.more", n=total - SHOWN_SKIPS))
 
 
 def _asking(read: Callable[[str | None], T]) -> T:
@@ -91,8 +96,8 @@ def _asking(read: Callable[[str | None], T]) -> T:
     except WhoIsWhoError as error:
         if not sys.stdin.isatty():
             raise
-        out.print(f"{error.path} is a chat between {', '.join(error.people)}.", markup=False)
-        name = typer.prompt("Whose sentences are the replies to learn?", err=True)
+        out.print(_say("ask.people", path=error.path, people=", ".join(error.people)), markup=False)
+        name = typer.prompt(_say("ask.who_answers"), err=True)
         return read(str(name))
 
 
@@ -105,18 +110,32 @@ def show(
     """What a training would learn from now, and what it would leave out and why."""
     from aeon_plugin_ft.dataset.advice import advise
 
-    draft = of(context).pipeline().draft()
+    pipeline = of(context).pipeline()
+    draft = pipeline.draft()
     reasons = collections.Counter(item.filter for item in draft.dropped)
     if as_json:
         sides = {"train": len(draft.train), "heldout": len(draft.heldout), "dropped": dict(reasons)}
         show_json({**sides, "advice": asdict(advise(draft))})
         return
-    out.print(f"{len(draft.train)} examples to train on, {len(draft.heldout)} kept aside to judge the result.")
+    out.print(_say("dataset.sides", train=len(draft.train), heldout=len(draft.heldout)))
     say_advice(draft)
     if reasons:
-        out.print(f"Left out: {counts(reasons)}.")
+        out.print(_say("dataset.left_out", counts=counts(reasons, left_out)))
     if dropped:
-        table("Left out", ("turn", "filter", "reason"), [(d.turn[:12], d.filter, d.reason) for d in draft.dropped])
+        say_dropped(draft, {turn.id: turn.user for turn in pipeline.index.turns()})
+
+
+def say_dropped(draft: Draft, said: Mapping[str, str]) -> None:
+    """What was left out by reason, the commonest first; each with its id and how it begins."""
+    by_filter: dict[str, list[Dropped]] = {}
+    for item in draft.dropped:
+        by_filter.setdefault(item.filter, []).append(item)
+    for name, items in sorted(by_filter.items(), key=lambda pair: -len(pair[1])):
+        why = why_left_out(name, items[0].reason)
+        out.print(f"\n{name}: {why} ({len(items)})", style="bold", markup=False)
+        for item in items:
+            begins = " ".join(said.get(item.turn, "").split())[:SHOWN_CHARS]
+            out.print(f"  {item.turn}  {begins}", markup=False, soft_wrap=True)
 
 
 def say_advice(draft: Draft) -> None:
@@ -125,7 +144,7 @@ def say_advice(draft: Draft) -> None:
 
     advice = advise(draft)
     if not advice.helps:
-        out.print(f"Training will not help much yet: {advice.reason}. {advice.todo}.", style="yellow", markup=False)
+        out.print(_say("dataset.too_little", reason=advice.reason, todo=advice.todo), style="yellow", markup=False)
 
 
 @dataset.command("import")
@@ -154,7 +173,7 @@ def import_(
     for file in files:
         report = _asking(functools.partial(read, file, forgotten_too))
         _say_imported(file, report)
-        if report.forgotten and sys.stdin.isatty() and typer.confirm("Bring back what you had forgotten?", err=True):
+        if report.forgotten and sys.stdin.isatty() and typer.confirm(_say("ask.bring_back"), err=True):
             _say_imported(file, _asking(functools.partial(read, file, True)))
     _say_prompt(shared)
 
@@ -162,31 +181,32 @@ def import_(
 def _say_prompt(shared: Context) -> None:
     """Under which system prompt imported talk is trained, while no host has served one."""
     from aeon_plugin_ft.dataset.served import keep_host_prompt, prompt_source, served_prompt
-    from aeon_plugin_ft.install.brain_prompt import host_prompt
+    from aeon_plugin_ft.install.brain_prompt import OWN_CORE, host_prompt
 
     if not served_prompt(shared.store) or prompt_source(shared.store):
         keep_host_prompt(shared.store, host_prompt(shared.data.root))
     source = prompt_source(shared.store)
     if source:
-        out.print(f"It is trained under the system prompt of {source}, until another one is served.", markup=False)
+        named = _say("prompt.own_core") if source == OWN_CORE else source
+        out.print(_say("prompt.source", source=named), markup=False)
     elif not served_prompt(shared.store):
-        out.print("No system prompt is known yet: talk once to your Aeon before you train.", style="yellow")
+        out.print(_say("prompt.none"), style="yellow")
 
 
 def _say_imported(file: Path, report: IntoLog) -> None:
     for note in report.notes:
         out.print(note, markup=False)
-    out.print(f"{file}: {report.added} turns added ({report.format}), {report.known} known already.")
+    out.print(_say("import.added", file=file, added=report.added, format=report.format, known=report.known))
     if report.grown:
-        out.print(f"  {report.grown} that ended in the middle of an earlier export are whole now.")
+        out.print(_say("import.grown", count=report.grown))
     if report.kinds:
-        out.print(f"  of which {counts(report.kinds)}.")
+        out.print(_say("import.kinds", counts=counts(report.kinds, left_out)))
     if report.refused:
-        out.print(f"  kept out: {counts(report.refused)}.", markup=False)
+        out.print(_say("import.refused", counts=counts(report.refused)), markup=False)
     if report.forgotten:
-        out.print(f"  {report.forgotten} kept out: you had them forgotten (--forgotten-too brings them back).")
+        out.print(_say("import.forgotten", count=report.forgotten))
     if report.reasons:
-        out.print(f"  skipped: {counts(report.reasons)}.", markup=False)
+        out.print(_say("import.skipped", counts=counts(report.reasons)), markup=False)
     say_skipped(report.skipped, sum(report.reasons.values()))
 
 
@@ -194,7 +214,7 @@ def _say_imported(file: Path, report: IntoLog) -> None:
 def freeze(context: typer.Context) -> None:
     """Freeze the dataset as it is now; training does this by itself."""
     frozen = of(context).pipeline().freeze()
-    out.print(f"Dataset {frozen.hash}: {frozen.train} to train on, {frozen.heldout} held out, in {frozen.folder}")
+    out.print(_say("freeze.made", hash=frozen.hash, train=frozen.train, heldout=frozen.heldout, folder=frozen.folder))
 
 
 @dataset.command("filters")
@@ -204,7 +224,13 @@ def filters(context: typer.Context, as_json: Json = False) -> None:
     if as_json:
         show_json([{"name": name, "reason": reason} for name, reason in reasons])
         return
-    table("Filters", ("name", "leaves out"), reasons)
+    heads = (_say("filters.name"), _say("filters.leaves_out"))
+    table(_say("filters.title"), heads, [(name, _leaves_out(name, reason)) for name, reason in reasons])
+
+
+def _leaves_out(name: str, reason: str) -> str:
+    """What a filter says of itself is English; other languages have the page's sentence for it."""
+    return reason if language() is Language.EN else why_left_out(name, reason)
 
 
 @dataset.command("export")
@@ -231,6 +257,6 @@ def export(
     for file in made.files:
         out.print(str(file), markup=False)
     if made.left_out:
-        out.print(f"Left out: {made.left_out}.", markup=False)
+        out.print(_say("dataset.left_out", counts=made.left_out), markup=False)
     out.print(made.next_step, markup=False)
-    out.print("What was trained comes back with `aeon-ft models import FOLDER`.", markup=False)
+    out.print(_say("export.comes_back"), markup=False)

@@ -45,6 +45,7 @@ from aeon_plugin_ft.cli.demo_talk import (
 from aeon_plugin_ft.cli.learn import estimate_sentence, say_phase, show_verdict, training_bar
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.cli.phases import phase_clock
+from aeon_plugin_ft.cli.words import left_out
 from aeon_plugin_ft.errors import DatasetError, InstallError
 from aeon_plugin_ft.extras import require_trainer
 from aeon_plugin_ft.messages import Speaker
@@ -172,7 +173,9 @@ class Demo:
             raise DatasetError(*_say.error("start.no_sample", sample=self.sample))
         shared = self.shared
         imported = import_into_log(self.sample, shared.data, shared.store, shared.settings_file.current)
-        out.print(_say("import.done", added=imported.added, kinds=counts(imported.kinds), known=imported.known))
+        out.print(
+            _say("import.done", added=imported.added, kinds=counts(imported.kinds, left_out), known=imported.known)
+        )
 
     def _tell(self, console: Console, runtime: Runtime) -> None:
         self._step(_say("step.tell"))
@@ -191,7 +194,7 @@ class Demo:
         pipeline = self._pipeline()
         draft = pipeline.draft()
         out.print(_say("dataset.facts", n=len(self.shared.book.current())))
-        dropped = counts(Counter(item.filter for item in draft.dropped))
+        dropped = counts(Counter(item.filter for item in draft.dropped), left_out)
         out.print(_say("dataset.left_out", counts=dropped) if dropped else _say("dataset.left_nothing"))
         dataset = pipeline.freeze(draft)
         out.print(

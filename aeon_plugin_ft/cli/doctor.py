@@ -9,18 +9,16 @@ import sys
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from aeon_plugin_ft.cli.context import Context, mark, of, out, show_json, size
 from aeon_plugin_ft.cli.main import app
+from aeon_plugin_ft.cli.words import run_state, why_run
 from aeon_plugin_ft.errors import AeonFtError
 from aeon_plugin_ft.extras import missing_for_training, pip_command
-from aeon_plugin_ft.messages import Language, Messages, Speaker, language
-
-if TYPE_CHECKING:
-    from aeon_plugin_ft.training.table import RunRow
+from aeon_plugin_ft.messages import Speaker
 
 _say = Speaker("cli/doctor")
 
@@ -169,17 +167,11 @@ def _runs(shared: Context) -> Iterator[Symptom]:
         yield Symptom("training", True, _say("runs.none"))
         return
     ok = row.state not in {RunState.FAILED, RunState.INTERRUPTED}
-    detail, why = _say(f"runs.{row.state.value}", run=row.id), _why(row)
-    yield Symptom("training", ok, _say("runs.why", state=detail, why=why) if why else detail, "aeon-ft train --resume")
-
-
-def _why(row: RunRow) -> str:
-    """Why a run is in its state. The column's own words are English."""
-    if language() is Language.EN or row.cause is None:
-        return row.reason
-    say = Messages("panel", language())
-    key = f"cause.{row.cause.name.lower()}"
-    return say(key) if say.has(key) else ""
+    state, why = run_state(row.state.value), why_run(row)
+    detail = _say("runs.state", run=row.id, state=state)
+    if why:
+        detail = _say("runs.state_why", run=row.id, state=state, why=why)
+    yield Symptom("training", ok, detail, "aeon-ft train --resume")
 
 
 def _versions(shared: Context) -> Iterator[Symptom]:

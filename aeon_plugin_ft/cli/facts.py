@@ -10,10 +10,14 @@ import typer
 from aeon_plugin_ft.cli.context import Context, of, out, show_json, table, when
 from aeon_plugin_ft.cli.forgetting import fact_row, say_done, say_plan
 from aeon_plugin_ft.cli.main import app
+from aeon_plugin_ft.cli.words import told_by
+from aeon_plugin_ft.messages import Speaker
 
 if TYPE_CHECKING:
     from aeon_plugin_ft.facts.book import FactBook
     from aeon_plugin_ft.facts.model import Fact
+
+_say = Speaker("cli/facts")
 
 Json = Annotated[bool, typer.Option("--json", help="For scripts.")]
 Id = Annotated[str, typer.Argument(help="The fact's id, or the start of it.")]
@@ -41,10 +45,11 @@ def list_facts(
         show_json([_as_dict(fact) for fact in listed])
         return
     if not listed:
-        out.print('Nothing yet. Tell Aeon about yourself, or add it here: `aeon-ft facts add "minha gata é a Fork"`.')
+        out.print(_say("list.none"))
         return
     rows = [(*fact_row(fact), *_provenance(fact)) for fact in by_subject(listed)]
-    table("Facts", ("fact", "about", "what", "value", "told by", "times", "last"), rows)
+    heads = ("fact", "about", "what", "value", "told_by", "times", "last")
+    table(_say("list.title"), [_say(f"list.{head}") for head in heads], rows)
 
 
 @facts.command("add")
@@ -53,14 +58,14 @@ def add(
     text: Annotated[str, typer.Argument(help='A plain sentence of yours, such as "minha gata é a Fork".')],
 ) -> None:
     """Add what a sentence says. Secrets and documents are refused."""
-    _say("Noted", _read(of(context)).add(text))
+    _say_noted(_read(of(context)).add(text))
 
 
 @facts.command("edit")
 def edit(context: typer.Context, fact: Id, value: Annotated[str, typer.Argument(help="What is so instead.")]) -> None:
     """Put a value right. Yours counts until you say otherwise in talk."""
     book = _read(of(context))
-    _say("Noted", [book.edit(book.get(fact), value)])
+    _say_noted([book.edit(book.get(fact), value)])
 
 
 @facts.command("forget")
@@ -84,7 +89,7 @@ def forget(
     if dry_run:
         return
     if not yes:
-        typer.confirm("Forget it for good?", abort=True)
+        typer.confirm(_say("ask.forget"), abort=True)
     forgetter.forget(turns, wanted)
     say_done(shared, plan)
 
@@ -105,15 +110,15 @@ def _read(shared: Context) -> FactBook:
     return shared.book
 
 
-def _say(done: str, changed: Iterable[Fact]) -> None:
+def _say_noted(changed: Iterable[Fact]) -> None:
     for fact in changed:
         id, about, what, value = fact_row(fact)
-        out.print(f"{done}: {about}, {what}: {value}   ({id})", markup=False)
+        out.print(_say("noted.fact", about=about, what=what, value=value, id=id), markup=False)
 
 
 def _provenance(fact: Fact) -> tuple[str, str, str]:
-    told_by = fact.source.value if fact.current else f"{fact.source.value}, before"
-    return told_by, str(fact.times), when(fact.said_at)
+    told = told_by(fact.source.value)
+    return told if fact.current else _say("list.before", told_by=told), str(fact.times), when(fact.said_at)
 
 
 def _as_dict(fact: Fact) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import typer
 
 from aeon_plugin_ft.cli.context import Context, of, out, show_json, table, when
 from aeon_plugin_ft.cli.main import app
+from aeon_plugin_ft.cli.words import relation
 from aeon_plugin_ft.errors import DatasetError
 from aeon_plugin_ft.messages import Speaker
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from aeon_plugin_ft.forget import Forgetter, Forgetting
     from aeon_plugin_ft.forget_host import Traces
 
+_say = Speaker("cli/forgetting")
 _refuse = Speaker("errors/cli")
 
 SHOWN_TURNS = 100
@@ -75,7 +77,7 @@ def forget(
     if dry_run or plan.nothing:
         return
     if not yes:
-        typer.confirm("Forget them for good?", abort=True)
+        typer.confirm(_say("ask.them"), abort=True)
     left = forgetter.forget(ids, written, sought).host
     if not as_json:
         say_done(shared, plan, left)
@@ -132,52 +134,59 @@ def _whole_id(forgetter: Forgetter, start: str) -> str:
 
 
 def say_plan(shared: Context, forgetter: Forgetter, plan: Forgetting) -> None:
-    """Everything that goes, by name."""
+    """Everything that would go, by name; nothing has gone yet."""
     out.print(
-        f"{len(plan.turns)} turns, {len(plan.quoting)} that repeat them, {len(plan.datasets)} datasets,"
-        f" {len(plan.runs)} runs; versions trained on them: {', '.join(plan.versions) or 'none'}."
-    )
+        _say(
+            "plan.sums", turns=len(plan.turns), quoting=len(plan.quoting), datasets=len(plan.datasets),
+            runs=len(plan.runs), versions=", ".join(plan.versions) or _say("plan.none"),
+        )
+    )  # fmt: skip
     if plan.facts:
-        table("Facts", ("fact", "about", "what", "value"), [fact_row(fact) for fact in plan.facts[:SHOWN_TURNS]])
+        heads = [_say(f"fact.{head}") for head in ("fact", "about", "what", "value")]
+        table(_say("fact.title"), heads, [fact_row(fact) for fact in plan.facts[:SHOWN_TURNS]])
     for traces in plan.host:
-        out.print(f"taken out of Aeon's own file: {traces.records} records of {traces.file}")
+        out.print(_say("plan.host", records=traces.records, file=traces.file))
     if not plan.turns:
         return
-    rows = [*_rows(forgetter, plan.turns, "asked for"), *_rows(forgetter, plan.quoting, "repeats one of them")]
-    table("Turns", ("turn", "when", "why", "begins"), rows[:SHOWN_TURNS])
+    rows = [
+        *_rows(forgetter, plan.turns, _say("turn.asked_for")), *_rows(forgetter, plan.quoting, _say("turn.repeats"))
+    ]  # fmt: skip
+    table(_say("turn.title"), [_say(f"turn.{head}") for head in ("turn", "when", "why", "begins")], rows[:SHOWN_TURNS])
     if len(rows) > SHOWN_TURNS:
-        out.print(f"... and {len(rows) - SHOWN_TURNS} more; --json lists every one.")
+        out.print(_say("turn.more", count=len(rows) - SHOWN_TURNS))
     folders = [shared.data.datasets / one for one in plan.datasets] + [shared.data.runs / one for one in plan.runs]
     for folder in folders:
-        out.print(f"deleted: {folder}", markup=False)
+        out.print(_say("plan.deleted", folder=folder), markup=False)
     for version in plan.versions:
-        out.print(f"marked, its report emptied: {shared.data.versions / version}", markup=False)
-    out.print(f"emptied: {shared.data.own_log}", markup=False)
+        out.print(_say("plan.marked", folder=shared.data.versions / version), markup=False)
+    out.print(_say("plan.emptied", file=shared.data.own_log), markup=False)
 
 
 def fact_row(fact: Fact) -> tuple[str, str, str, str]:
     """A fact in a table: its id, what it is about, what is said, and the value."""
     claim = fact.claim
-    what = f"{claim.relation.value} ({claim.attribute})" if claim.attribute else claim.relation.value
-    return fact.id, claim.subject or "you", what, claim.value
+    said = relation(claim.relation.value)
+    return (
+        fact.id,
+        claim.subject or _say("fact.you"),
+        f"{said} ({claim.attribute})" if claim.attribute else said,
+        claim.value,
+    )
 
 
 def _rows(forgetter: Forgetter, ids: Sequence[str], why: str) -> list[tuple[str, str, str, str]]:
     turns = ((one, forgetter.index.get(one)) for one in ids[: SHOWN_TURNS + 1])
-    rows = [(one[:12], when(turn.at), why, " ".join(turn.user.split())[:SHOWN_CHARS]) for one, turn in turns if turn]
+    rows = [(one, when(turn.at), why, " ".join(turn.user.split())[:SHOWN_CHARS]) for one, turn in turns if turn]
     return rows + [("", "", why, "")] * (len(ids) - len(rows))
 
 
 def say_done(shared: Context, plan: Forgetting, left: Sequence[Traces] = ()) -> None:
     """That it is gone, or where it stays, and what to do about a model that has learnt it."""
     for traces in left:
-        out.print(f"{traces.file} still has {traces.records} records of it: it could not be changed.", style="yellow")
+        out.print(_say("done.left", file=traces.file, records=traces.records), style="yellow")
     if not plan.versions:
-        out.print("Forgotten.")
+        out.print(_say("done.gone"))
         return
-    out.print(f"Forgotten. {', '.join(plan.versions)} learnt from it; `aeon-ft train` makes a version without it.")
+    out.print(_say("done.learnt", versions=", ".join(plan.versions)))
     if shared.registry.current() in plan.versions:
-        out.print(
-            "It answers until then, and the next idle hour trains without it; `aeon-ft use base` makes the base answer"
-            " at once."
-        )
+        out.print(_say("done.in_use"))

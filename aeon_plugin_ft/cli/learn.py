@@ -14,6 +14,7 @@ from aeon_plugin_ft.causes import Doing
 from aeon_plugin_ft.cli.context import (
     Context,
     mark,
+    number,
     of,
     out,
     say_chosen,
@@ -26,11 +27,13 @@ from aeon_plugin_ft.cli.context import (
     when,
 )
 from aeon_plugin_ft.cli.data import say_advice
+from aeon_plugin_ft.cli.happened import say_events
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.cli.schedule import next_now
+from aeon_plugin_ft.cli.words import condition, run_state, why_run
 from aeon_plugin_ft.extras import require_trainer
 from aeon_plugin_ft.messages import Speaker
-from aeon_plugin_ft.wording import doing_in_english, english
+from aeon_plugin_ft.wording import doing, worded
 
 if TYPE_CHECKING:
     from aeon_plugin_ft.evaluation.model import Verdict
@@ -42,6 +45,8 @@ if TYPE_CHECKING:
 _refuse = Speaker("errors/cli")
 
 Json = Annotated[bool, typer.Option("--json", help="For scripts.")]
+
+_say = Speaker("cli/learn")
 
 QUIET = 0.8
 """A quiet machine's time is said beside what it takes now where it is at most this part of it."""
@@ -75,11 +80,11 @@ def _train(shared: Context, pipeline: Pipeline, *, resume: bool, judge: bool) ->
             draft = pipeline.draft()
             dataset = pipeline.freeze(draft)
             say_advice(draft)
-            out.print(f"Dataset {dataset.hash}: {dataset.train} examples to train on, {dataset.heldout} to judge with.")
+            out.print(_say("train.dataset", hash=dataset.hash, train=dataset.train, heldout=dataset.heldout))
             plan = base, recipe, cost = pipeline.plan(dataset)
             out.print(estimate_sentence(cost, base.spec, dataset.train, recipe.batch_size))
             run = pipeline.train(dataset, on_progress, plan)
-    out.print(f"Run {run.id} finished; its adapter is {run.adapter}.")
+    out.print(_say("train.finished", run=run.id, adapter=run.adapter))
     if not judge:
         return
     judge_and_settle(pipeline, run)
@@ -94,10 +99,10 @@ def judge_and_settle(pipeline: Pipeline, run: Run) -> None:
     if settled.in_use:
         say_chosen(version.name, before, pipeline.settings().serve.backend)
     elif version.verdict.accepted:
-        out.print(f"{version.name} answers a share of the conversations first. `aeon-ft watch` shows how it does.")
-    out.print(f"The report: `aeon-ft models report {version.name}`, or {version.folder / 'report.html'}")
+        out.print(_say("judge.on_trial", version=version.name))
+    out.print(_say("judge.report", version=version.name, page=version.folder / "report.html"))
     if pruned.items:
-        out.print(f"{len(pruned.items)} things that are not needed any more were deleted ({size(pruned.freed)}).")
+        out.print(_say("judge.pruned", n=len(pruned.items), size=size(pruned.freed)))
     if not version.verdict.accepted:
         raise typer.Exit(code=3)
 
@@ -149,20 +154,21 @@ def status(context: typer.Context, as_json: Json = False) -> None:
     if as_json:
         show_json(state)
         return
-    out.print(f"Answering: {state['current']}   (before: {state['previous']})")
-    out.print(f"Logged: {state['turns']} turns, {state['chat_turns']} of them conversation")
-    unread = f", {state['facts_unread']} turns not read for facts yet" if state["facts_unread"] else ""
-    out.print(f"Held: {state['facts']} facts{unread}   (`aeon-ft facts` shows them)")
+    for line in answering_lines(state):
+        out.print(line)
+    facts, unread = state["facts"], state["facts_unread"]
+    out.print(_say("status.facts_unread" if unread else "status.facts", facts=facts, unread=unread))
     for run in state["active_runs"]:
-        out.print(f"Run {run['id']}: {run['state']}, step {run['step']} of {run['steps']}")
+        out.print(
+            _say("status.run", run=run["id"], state=run_state(run["state"]), step=run["step"], steps=run["steps"])
+        )
     if state["learning"]:
-        out.print(f"Process {state['learning']} measures, trains or judges.")
+        out.print(_say("status.learning", process=state["learning"]))
     elif not state["active_runs"]:
-        out.print("No training under way.")
-    missing = ", ".join(state["waiting_for"])
-    out.print(f"By itself it waits for: {missing}." if missing else "By itself it would train now.")
-    for event in state["events"]:
-        out.print(f"  {when(event['at'])}  {event['name']}  {event['data']}")
+        out.print(_say("status.no_training"))
+    missing = ", ".join(map(condition, state["waiting_for"]))
+    out.print(_say("status.waits", missing=missing) if missing else _say("status.trains"))
+    say_events(state["events"])
 
 
 @app.command()
@@ -173,18 +179,19 @@ def runs(context: typer.Context, as_json: Json = False) -> None:
 
     shared = of(context)
     reap_runs(shared.store, shared.data)
-    listed = [row.plain() for row in reversed(list_runs(shared.store))]
+    listed = list_runs(shared.store)[::-1]
     if as_json:
-        show_json(listed)
+        show_json([row.plain() for row in listed])
         return
     if not listed:
-        out.print("No training run yet. `aeon-ft train` starts one.")
+        out.print(_say("runs.none"))
         return
     rows = [
-        (r["id"], when(r["created"]), r["state"], f"{r['step']}/{r['steps']}", r["dataset"], r["reason"] or "")
-        for r in listed
+        (row.id, when(row.created), run_state(row.state.value), f"{row.step}/{row.steps}", row.dataset, why_run(row))
+        for row in listed
     ]
-    table("Training runs", ("run", "started", "state", "step", "dataset", "reason"), rows)
+    heads = ("run", "started", "state", "step", "dataset", "reason")
+    table(_say("runs.title"), [_say(f"runs.{head}") for head in heads], rows)
 
 
 def collect_status(shared: Context) -> dict[str, Any]:
@@ -230,28 +237,36 @@ def _unfinished(shared: Context) -> str:
 # -- what training looks like ------------------------------------------------------------------
 
 
-def say_phase(doing: Doing) -> None:
+def answering_lines(state: dict[str, Any]) -> list[str]:
+    """What answers, and how much was logged, of what `collect_status` found."""
+    return [
+        _say("status.answering", current=state["current"], previous=state["previous"]),
+        _say("status.logged", turns=state["turns"], chat=state["chat_turns"]),
+    ]
+
+
+def say_phase(phase: Doing) -> None:
     """One dim line for what begins now."""
-    out.print(f"... {doing_in_english(doing)}", style="dim")
+    out.print(f"... {doing(phase)}", style="dim")
 
 
-def say_detail(doing: Doing) -> None:
+def say_detail(phase: Doing) -> None:
     """Where standard output belongs to a script: what must be seen all the same, such as the terms of a base model, on
     standard error."""
-    if doing.detail:
-        say_plainly(doing.detail, error=True)
+    if phase.detail:
+        say_plainly(phase.detail, error=True)
 
 
 def estimate_sentence(cost: Estimate, base: str, examples: int, batch: int) -> str:
     """What a run takes, as one sentence."""
     if not cost.step_seconds:
-        return f"{examples} examples on {base}: {cost.steps} steps of {batch}, not on this machine ([train] where)."
+        return _say("estimate.elsewhere", examples=examples, base=base, steps=cost.steps, batch=batch)
     busy = 0 < cost.quiet_seconds < cost.seconds * QUIET
-    alone = f" ({span(cost.quiet_seconds)} without the other programs that run now)" if busy else ""
-    return (
-        f"{examples} examples on {base}: {cost.steps} steps of {batch}, about {span(cost.seconds)}{alone},"
-        f" {size(cost.ram_bytes)} of memory, {size(cost.disk_bytes)} of disk."
-    )
+    return _say(
+        "estimate.busy" if busy else "estimate.here",
+        examples=examples, base=base, steps=cost.steps, batch=batch, span=span(cost.seconds),
+        quiet=span(cost.quiet_seconds), memory=size(cost.ram_bytes), disk=size(cost.disk_bytes),
+    )  # fmt: skip
 
 
 @contextmanager
@@ -270,10 +285,10 @@ def training_bar() -> Iterator[Callable[[RunProgress], None]]:
         def on_progress(progress: RunProgress) -> None:
             nonlocal task
             if task is None:
-                task = bar.add_task("training", total=max(1, progress.steps), step=0, numbers="")
+                task = bar.add_task(worded(progress.phase), total=max(1, progress.steps), step=0, numbers="")
             bar.update(
                 task,
-                description=run_phase_in_english(progress),
+                description=run_phase(progress),
                 total=max(1, progress.steps),
                 completed=progress.done,
                 step=progress.step,
@@ -283,19 +298,22 @@ def training_bar() -> Iterator[Callable[[RunProgress], None]]:
         yield on_progress
 
 
-def run_phase_in_english(progress: RunProgress) -> str:
+def run_phase(progress: RunProgress) -> str:
     """ "training"; in a preference stage also how far it is."""
-    phase = english(progress.phase)
-    return f"{phase}, step {progress.stage_step} of {progress.stage_steps}" if progress.stage_steps else phase
+    phase = worded(progress.phase)
+    if not progress.stage_steps:
+        return phase
+    return _say("progress.stage", phase=phase, step=progress.stage_step, steps=progress.stage_steps)
 
 
 def progress_numbers(progress: RunProgress) -> str:
     """Loss, speed and time left behind the bar; "" while nothing of them is known."""
-    parts = [] if progress.loss is None else [f"loss {progress.loss:.3f}"]
+    parts = [] if progress.loss is None else [_say("progress.loss", loss=number(progress.loss, 3))]
     if progress.examples_per_second:
-        parts += [f"{progress.examples_per_second:.2f} examples/s", f"{progress.saving:.1f}x fewer tokens"]
+        parts.append(_say("progress.speed", speed=number(progress.examples_per_second, 2)))
+        parts.append(_say("progress.saving", times=number(progress.saving, 1)))
     if progress.seconds_left:
-        parts.append(f"{span(progress.seconds_left)} left")
+        parts.append(_say("progress.left", span=span(progress.seconds_left)))
     return "  ".join(parts)
 
 
@@ -304,6 +322,6 @@ def show_verdict(version: Version) -> None:
     from aeon_plugin_ft.evaluation.sentences import check_line
 
     verdict: Verdict = version.verdict
-    out.print(Text(f"Verdict on {version.name}: ").append_text(verdict_word(verdict.accepted)))
+    out.print(Text(_say("judge.verdict", version=version.name)).append(" ").append_text(verdict_word(verdict.accepted)))
     for check in verdict.checks:
         mark(check.passed, check_line(check))

@@ -12,9 +12,12 @@ from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.cli.context import (
     counts,
     mark,
+    number,
     of,
     out,
+    pointed,
     say_chosen,
+    share,
     show_json,
     size,
     span,
@@ -23,11 +26,16 @@ from aeon_plugin_ft.cli.context import (
     when,
 )
 from aeon_plugin_ft.cli.main import app
+from aeon_plugin_ft.cli.words import left_out, source, version_state, why_version
+from aeon_plugin_ft.messages import Language, Speaker, language
 from aeon_plugin_ft.store import private
-from aeon_plugin_ft.wording import english
+from aeon_plugin_ft.wording import worded
 
 if TYPE_CHECKING:
     from aeon_plugin_ft.registry import Version
+    from aeon_plugin_ft.registry.retention import Item
+
+_say = Speaker("cli/models")
 
 Json = Annotated[bool, typer.Option("--json", help="For scripts.")]
 
@@ -45,26 +53,27 @@ def list_models(context: typer.Context, as_json: Json = False) -> None:
     if as_json:
         show_json({"current": current, "previous": registry.previous(), "versions": [_as_dict(v) for v in versions]})
         return
-    rows = [("* base" if current == "base" else "  base", "-", "-", "-", "the untrained model")]
+    rows = [("* base" if current == "base" else "  base", "-", "-", "-", _say("list.base"))]
     for version in versions:
         in_use = "*" if version.name == current else " "
         gain = version.verdict.numbers.get("gain.base")
         rows.append(
             (
                 f"{in_use} {version.name}",
-                version.state.value,
+                version_state(version.state.value),
                 when(version.created),
-                "-" if gain is None else f"{-gain:+.1%}",
+                "-" if gain is None else share(-gain, 1, sign=True),
                 _remark(version, registry.reason(version.name)),
             )
         )
-    table("Models (* in use)", ("version", "state", "made", "held-out loss against base", "verdict"), rows)
+    heads = ("version", "state", "made", "loss", "verdict")
+    table(_say("list.title"), [_say(f"list.{head}") for head in heads], rows)
 
 
 def _remark(version: Version, reason: str) -> str:
     """Damage before anything else: such a version is not served whatever its verdict was."""
     faults = version.faults()
-    return f"damaged: {'; '.join(faults)}" if faults else reason or "better than what it was judged against"
+    return _say("list.damaged", faults="; ".join(faults)) if faults else why_version(version, reason)
 
 
 @models.command("report")
@@ -118,21 +127,19 @@ def import_(
     with learning(shared.store):
         brought = bring(pipeline, folder, data or ())
         origin = brought.origin
-        known = f"the export of dataset {origin.dataset}" if origin.dataset else "data that is not known"
-        what = f"An adapter of {origin.trainer}, rank {brought.rank}," if brought.rank else "A whole model,"
-        out.print(f"{what} trained on {known}.", markup=False)
+        known = _say("import.of_export", dataset=origin.dataset) if origin.dataset else _say("import.of_unknown")
+        slots = {"trainer": origin.trainer, "rank": brought.rank, "known": known}
+        out.print(_say("import.adapter" if brought.rank else "import.whole", **slots), markup=False)
         for unknown in origin.unknown:
-            out.print(f"Note: {english(unknown)}.", markup=False)
+            out.print(_say("import.note", unknown=worded(unknown)), markup=False)
         if origin.aside:
-            out.print(f"{origin.aside} held-out examples that it may have seen are not asked of it.", markup=False)
+            out.print(_say("import.aside", count=origin.aside), markup=False)
         if brought.version is not None:
-            out.print(
-                f"It is here already, as {brought.version}. `aeon-ft models report {brought.version}` tells more."
-            )
+            out.print(_say("import.here_already", version=brought.version))
         elif judge:
             judge_and_settle(pipeline, brought.run)
         else:
-            out.print(f"`aeon-ft judge {brought.run.id}` judges it.")
+            out.print(_say("import.judge", run=brought.run.id))
 
 
 @models.command("prune")
@@ -149,14 +156,21 @@ def prune(
         show_json({"used": plan.used, "left": plan.left, "cap": plan.cap, "items": items, "dry_run": dry_run})
         return
     if plan.items:
-        title = "Would be deleted" if dry_run else "Deleted"
-        table(title, ("what", "name", "size", "why"), [(i.kind, i.name, size(i.size), i.why) for i in plan.items])
-    out.print(
-        f"{size(plan.used)} used, {size(plan.left)} afterwards, {size(plan.cap)} allowed ([plugin] disk_cap_gb).",
-        markup=False,
-    )
+        title = _say("prune.would" if dry_run else "prune.done")
+        heads = [_say(f"prune.{head}") for head in ("what", "name", "size", "why")]
+        table(title, heads, [(_say(f"gone.{i.kind}"), i.name, size(i.size), _why_gone(i)) for i in plan.items])
+    out.print(_say("prune.sums", used=size(plan.used), left=size(plan.left), cap=size(plan.cap)), markup=False)
     if not plan.fits:
-        out.print("What must stay does not fit below the cap: raise it with `aeon-ft config set plugin.disk_cap_gb`.")
+        out.print(_say("prune.too_much"))
+
+
+def _why_gone(item: Item) -> str:
+    """Why a thing is not needed; what retention notes of it is English."""
+    if language() is Language.EN:
+        return item.why
+    if item.kind == "version":
+        return version_state(item.why)
+    return _say(f"why_gone.{'heldout' if item.name.endswith('/heldout') else item.kind}")
 
 
 @app.command()
@@ -177,50 +191,51 @@ def rollback(context: typer.Context) -> None:
     target = registry.previous()
     previous = registry.promote(target, PromotionCause.UNDONE)
     if previous == target:
-        out.print(f"{target} is in use already, and nothing was in use before it.")
+        out.print(_say("rollback.nothing", version=target))
     else:
-        out.print(f"Back to {target} (before: {previous}). `aeon-ft use {previous}` undoes this.")
+        out.print(_say("rollback.done", version=target, previous=previous))
 
 
 def _show_report(version: Version, kept: dict[str, Any], reason: str, served: dict[str, Any]) -> None:
     from aeon_plugin_ft.evaluation.sentences import check_line
 
     word = verdict_word(version.verdict.accepted)
-    made = f", made {when(version.created)}, {version.state.value} now"
-    out.print(Text(f"{version.name}: ").append_text(word).append(made))
+    made = _say("report.made", when=when(version.created), state=version_state(version.state.value))
+    out.print(Text(f"{version.name}: ").append_text(word).append(f", {made}"))
     if reason:
-        out.print(reason, markup=False)
+        out.print(why_version(version, reason), markup=False)
     for check in version.verdict.checks:
         mark(check.passed, check_line(check))
     data, training = kept.get("data"), kept.get("training", {})
     if data:
         out.print(
-            f"Data: {data['dataset']}, {data['train']} examples to train on, {data['heldout']} to judge with"
-            f" ({counts(data['sources']) or 'no source known'}); left out: {counts(data['dropped']) or 'nothing'}"
-        )
+            _say(
+                "report.data", dataset=data["dataset"], train=data["train"], heldout=data["heldout"],
+                sources=counts(data["sources"], source) or _say("report.no_source"),
+                dropped=counts(data["dropped"], left_out) or _say("report.nothing"),
+            )
+        )  # fmt: skip
     else:
-        out.print("Its data was forgotten on the owner's request.")
+        out.print(_say("report.no_data"))
     if training:
-        out.print(f"Training: {training.get('steps')} steps in {span(training.get('seconds', 0))} on {kept['base']}")
+        spent = span(training.get("seconds", 0))
+        out.print(_say("report.training", steps=training.get("steps"), span=spent, base=kept["base"]))
     if "lowest_share" in served:
         out.print(_fidelity(served), markup=False)
-    out.print(
-        "Undo: `aeon-ft rollback`, or say “volta o modelo anterior”."
-        if version.verdict.accepted
-        else "Nothing to undo."
-    )
+    out.print(_say("report.undo" if version.verdict.accepted else "report.nothing_to_undo"))
 
 
 def _fidelity(served: dict[str, Any]) -> str:
     """How faithfully the merged model says what the adapter says."""
-    kept = f"Merged: {served['tensors']} tensors, at least {served['lowest_share']:.1%} of each update kept"
+    tensors, lowest = served["tensors"], share(served["lowest_share"], 1)
     if "kl" not in served:
-        return f"{kept}; not compared with the adapter ({served['skipped']})"
-    return f"{kept}; {served['kl']:.4f} nats per token from the adapter itself (at most {served['limit']:g})"
+        return _say("report.merged_only", tensors=tensors, share=lowest, why=served["skipped"])
+    limit = pointed(f"{served['limit']:g}")
+    return _say("report.merged", tensors=tensors, share=lowest, nats=number(served["kl"], 4), limit=limit)
 
 
-def _check(check: Any) -> dict[str, Any]:
-    return {"name": check.name, "passed": check.passed, "detail": check.detail}
+def _check(one: Any) -> dict[str, Any]:
+    return {"name": one.name, "passed": one.passed, "detail": one.detail}
 
 
 def _as_dict(version: Any) -> dict[str, Any]:

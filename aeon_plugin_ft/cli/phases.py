@@ -10,7 +10,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from aeon_plugin_ft.causes import Doing, OnPhase
 from aeon_plugin_ft.cli.context import out, span
-from aeon_plugin_ft.wording import doing_in_english
+from aeon_plugin_ft.wording import doing
 
 
 @contextmanager
@@ -26,9 +26,9 @@ def phase_clock() -> Iterator[OnPhase]:
             text, began = under_way.pop()
             out.print(f"... {text} ({span(time.monotonic() - began)})", style="dim")
 
-    def begin(doing: Doing) -> None:
+    def begin(phase: Doing) -> None:
         end()
-        under_way.append((doing_in_english(doing), time.monotonic()))
+        under_way.append((doing(phase), time.monotonic()))
         clock.reset(task, description=under_way[0][0], visible=True)
 
     with clock:

@@ -15,15 +15,16 @@ from rich.text import Text
 from aeon_plugin_ft.cli.context import Context, counts, of, out, show_json
 from aeon_plugin_ft.cli.data import Json, dataset
 from aeon_plugin_ft.cli.keys import ESCAPE, ReadKey, reading_keys
+from aeon_plugin_ft.cli.words import decision, left_out, why_left_out
 from aeon_plugin_ft.errors import DatasetError
-from aeon_plugin_ft.messages import Speaker
+from aeon_plugin_ft.messages import Language, Speaker, language
 
 if TYPE_CHECKING:
     from aeon_plugin_ft.dataset.feedback.opinions import Review, ReviewItem
 
+_say = Speaker("cli/review")
 _refuse = Speaker("errors/cli")
 
-HELP = "k keep   d drop   u undo   right/enter next   left back   q end"
 SHOWN_CHARS = 1500
 Ids = Optional[list[str]]  # noqa: UP045
 
@@ -55,7 +56,7 @@ def review(
         show_json([asdict(item) for item in chosen])
     elif not (keep or drop or undo):
         if not chosen:
-            out.print("There is nothing to show. `aeon-ft dataset import FILE` brings conversations in.")
+            out.print(_say("end.nothing"))
             return
         with reading_keys() as read:
             changed = go_through(chosen, decisions, read, out)
@@ -138,11 +139,11 @@ def page(item: ReviewItem, number: int, count: int) -> Panel:
     talk = Text()
     talk.append("VOCÊ  ", "bold").append(item.user[:SHOWN_CHARS] + "\n")
     if item.was is not None:
-        talk.append("WAS   ", "bold red").append(item.was[:SHOWN_CHARS] + "\n", "dim")
-    talk.append("AEON  ", "bold").append(item.reply[:SHOWN_CHARS] or "(nothing)")
+        talk.append(f"{_say('page.was'):6}", "bold red").append(item.was[:SHOWN_CHARS] + "\n", "dim")
+    talk.append("AEON  ", "bold").append(item.reply[:SHOWN_CHARS] or _say("page.nothing"))
     return Panel(
-        Group(_state(item), "", talk, "", Text(HELP, "dim")),
-        title=Text(f"{number} of {count}"),
+        Group(_state(item), "", talk, "", Text(_say("page.keys"), "dim")),
+        title=Text(_say("page.of", number=number, count=count)),
         subtitle=Text(item.turn[:12]),  # a string would be read as markup, and an imported turn's id is a stranger's
         title_align="left",
         subtitle_align="left",
@@ -151,18 +152,24 @@ def page(item: ReviewItem, number: int, count: int) -> Panel:
 
 def _state(item: ReviewItem) -> Text:
     state = (
-        Text("learnt" if item.was is None else "learnt as you corrected it", "green")
+        Text(_say("state.learnt" if item.was is None else "state.learnt_corrected"), "green")
         if item.filter is None
-        else Text(f"left out: {item.filter}", "yellow").append(f" ({item.reason})", "dim")
+        else Text(_say("state.left_out", filter=left_out(item.filter)), "yellow").append(f" ({_why(item)})", "dim")
     )
     if item.decided is not None:
-        state.append(f"   you said: {item.decided}", "bold cyan")
+        state.append(" " * 3 + _say("state.decided", decision=decision(item.decided)), "bold cyan")
     return state
+
+
+def _why(item: ReviewItem) -> str:
+    """What the filter noted, which is English; in another language what that filter leaves out."""
+    noted = item.reason or ""
+    return noted if language() is Language.EN else why_left_out(item.filter or "", noted)
 
 
 def say_end(changed: Counter[str]) -> None:
     """What was decided, and what comes of it."""
     if changed:
-        out.print(f"Remembered: {counts(changed)}. `aeon-ft dataset show` counts anew, the next training follows it.")
+        out.print(_say("end.remembered", counts=counts(changed, decision)))
     else:
-        out.print("Nothing was changed.")
+        out.print(_say("end.unchanged"))

@@ -9,10 +9,15 @@ import typer
 
 from aeon_plugin_ft.cli.context import Context, mark, of, out, show_json, table, when
 from aeon_plugin_ft.cli.main import app
+from aeon_plugin_ft.cli.words import act, condition
+from aeon_plugin_ft.messages import Speaker
+from aeon_plugin_ft.wording import worded
 
 if TYPE_CHECKING:
     from aeon_plugin_ft.schedule import ScheduleStep
     from aeon_plugin_ft.schedule.decisions import Decided
+
+_say = Speaker("cli/schedule")
 
 Json = Annotated[bool, typer.Option("--json", help="For scripts.")]
 
@@ -55,10 +60,10 @@ def show_now(shared: Context, as_json: bool) -> None:
             }
         )
         return
-    for condition in conditions:
-        mark(condition.met, f"{condition.name}: {condition.detail}")
-    out.print(f"Who tells whether you are there: {source}.", markup=False)
-    out.print("Training would start now." if step.decision.start else "Training waits.")
+    for one in conditions:
+        mark(one.met, f"{condition(one.name.value)}: {one.detail}")
+    out.print(_say("now.idle_source", source=source), markup=False)
+    out.print(_say("now.starts" if step.decision.start else "now.waits"))
 
 
 def show_past(shared: Context, last: int, as_json: bool) -> None:
@@ -70,9 +75,10 @@ def show_past(shared: Context, last: int, as_json: bool) -> None:
     if as_json:
         show_json([{**_plain(then), "today": now.act.value} for then, now in made])
     elif not made:
-        out.print("Nothing was decided yet: decisions are made while Aeon (or the console) runs.")
+        out.print(_say("past.none"))
     else:
-        table("Decisions", ("from", "until", "did", "because", "with today's settings"), list(_rows(made)))
+        heads = [_say(f"past.{head}") for head in ("from", "until", "did", "because", "today")]
+        table(_say("past.title"), heads, list(_rows(made)))
 
 
 def _plain(then: Decided) -> dict[str, object]:
@@ -85,5 +91,5 @@ def _plain(then: Decided) -> dict[str, object]:
 def _rows(made: Sequence[tuple[Decided, ScheduleStep]]) -> Iterator[tuple[str, ...]]:
     for then, now in made:
         until = "-" if then.until is None else when(then.until)
-        because = then.reason or ", ".join(then.missing)
-        yield when(then.at), until, then.act.value, because, now.act.value
+        because = worded(then.cause) or ", ".join(map(condition, then.missing))
+        yield when(then.at), until, act(then.act.value), because, act(now.act.value)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aeon_plugin_ft.causes import Doing, LoopPhase
-from aeon_plugin_ft.cli.context import of, out, show_json, table
+from aeon_plugin_ft.cli.context import number, of, out, share, show_json, table
 from aeon_plugin_ft.cli.data import Json, dataset
 from aeon_plugin_ft.cli.learn import say_detail, say_phase
 from aeon_plugin_ft.errors import EvaluationError
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from aeon_plugin_ft.pipeline import Pipeline
     from hooks import Message
 
+_say = Speaker("cli/similar")
 _refuse = Speaker("errors/cli")
 
 BASE, PLAIN, SHOWN = "base", "plain", "shown"
@@ -72,27 +73,24 @@ def similar(
     if as_json:
         show_json([{**asdict(one), "gain": one.gain, "chance": one.chance} for one in measured])
         return
-    table(
-        f"Held-out loss with {turns} similar conversations in the prompt",
-        ("model", "without", "with", "change", "better on"),
-        [
-            (one.model, f"{one.plain:.3f}", f"{one.shown:.3f}", f"{-one.gain:+.1%}", f"{one.better} of {one.examples}")
-            for one in measured
-        ],
-    )
+    heads = ("model", "without", "with", "change", "better_on")
+    table(_say("table.title", n=turns), [_say(f"table.{head}") for head in heads], [_row(one) for one in measured])
     out.print(advice(measured[-1], turns))
+
+
+def _row(one: Help) -> tuple[str, ...]:
+    better = _say("table.of", better=one.better, examples=one.examples)
+    return one.model, number(one.plain, 3), number(one.shown, 3), share(-one.gain, 1, sign=True), better
 
 
 def advice(measured: Help, turns: int) -> str:
     """What to do with the figures of the model in use; a model of Groq or Ollama was not measured."""
     if measured.gain <= 0 or measured.better * 2 <= measured.examples:
-        return "It does not help this model. Leave base.similar_turns at 0."
+        return _say("advice.no")
     if measured.chance > SURE:
-        return (
-            f"It may help, but {measured.better} of {measured.examples} can be luck"
-            f" (probability {measured.chance:.2f}). Leave base.similar_turns at 0 until there is more talk."
-        )
-    return f"It helps. Switch it on with `aeon-ft config set base.similar_turns {turns}`."
+        chance = number(measured.chance, 2)
+        return _say("advice.luck", better=measured.better, examples=measured.examples, chance=chance)
+    return _say("advice.yes", turns=turns)
 
 
 def measure(pipeline: Pipeline, frozen: Dataset, turns: int) -> list[Help]:

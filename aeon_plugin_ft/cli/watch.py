@@ -13,12 +13,17 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from aeon_plugin_ft.cli.context import Context, of, out, show_json, span, when
-from aeon_plugin_ft.cli.learn import collect_status, progress_numbers, run_phase_in_english
+from aeon_plugin_ft.cli.context import Context, counts, number, of, out, pointed, show_json, span, when
+from aeon_plugin_ft.cli.happened import in_words
+from aeon_plugin_ft.cli.learn import answering_lines, collect_status, progress_numbers, run_phase
 from aeon_plugin_ft.cli.main import app
+from aeon_plugin_ft.cli.words import run_state, signal
+from aeon_plugin_ft.messages import Speaker
 
 if TYPE_CHECKING:
     from aeon_plugin_ft.training.model import Progress
+
+_say = Speaker("cli/watch")
 
 REFRESH_SECONDS = 1.0
 EVENTS = 12
@@ -97,35 +102,35 @@ def _doing(shared: Context, version: str) -> dict[str, Any]:
 def screen(state: dict[str, Any]) -> RenderableType:
     """One frame."""
     parts: list[RenderableType] = [_head(state)]
-    parts += [_run(run) for run in state["runs"]] or [Text("No training under way.", style="dim")]
+    parts += [_run(run) for run in state["runs"]] or [Text(_say("training.none"), style="dim")]
     parts.append(_events(state["events"]))
     return Group(*parts)
 
 
 def _head(state: dict[str, Any]) -> RenderableType:
-    lines = [f"Answering: {state['current']}   (before: {state['previous']})"]
-    for kind, doing in (("In use", state["doing"]), ("On trial", state["trial"])):
+    answering, logged = answering_lines(state)
+    lines = [answering]
+    for kind, doing in ((_say("doing.in_use"), state["doing"]), (_say("doing.on_trial"), state["trial"])):
         if doing is not None:
             lines.append(f"{kind}: {_does(doing)}")
-    lines.append(f"Logged: {state['turns']} turns, {state['chat_turns']} of them conversation")
+    lines.append(logged)
     return Panel(Text("\n".join(lines)), title="Aeon", title_align="left")
 
 
 def _does(doing: dict[str, Any]) -> str:
-    bad = ", ".join(f"{count} {name}" for name, count in doing["bad"].items()) or "nothing wrong"
-    of_ = f" of {doing['of']}" if "of" in doing else ""
-    return (
-        f"{doing['version']} answered {doing['turns']}{of_} turns: {bad}"
-        f" (evidence against it {doing['evidence']:.2g} of {doing['needed']:.0f})"
-    )
+    return _say(
+        "doing.answered_of" if "of" in doing else "doing.answered", version=doing["version"], turns=doing["turns"],
+        all=doing.get("of"), bad=counts(doing["bad"], signal) or _say("doing.nothing_wrong"),
+        evidence=pointed(f"{doing['evidence']:.2g}"), needed=number(doing["needed"]),
+    )  # fmt: skip
 
 
 def _run(run: dict[str, Any]) -> RenderableType:
     progress: Progress | None = run["progress"]
-    title = f"Training {run['id']}: {run['state']}"
+    title = _say("training.title", run=run["id"], state=run_state(run["state"]))
     if progress is None:
-        return Panel(Text("no progress yet"), title=title, title_align="left")
-    steps = f"{run_phase_in_english(progress)}  {progress.step}/{progress.steps}"
+        return Panel(Text(_say("training.no_progress")), title=title, title_align="left")
+    steps = f"{run_phase(progress)}  {progress.step}/{progress.steps}"
     numbers = Text(f"{steps}  {progress_numbers(progress)}  {span(progress.seconds)}")
     bar = ProgressBar(total=max(1, progress.steps), completed=progress.done)
     return Panel(Group(bar, numbers), title=title, title_align="left")
@@ -134,6 +139,5 @@ def _run(run: dict[str, Any]) -> RenderableType:
 def _events(events: list[dict[str, Any]]) -> RenderableType:
     drawn = Table(box=None, show_header=False, pad_edge=False)
     for event in events:
-        data = ", ".join(f"{key}={value}" for key, value in event["data"].items())
-        drawn.add_row(when(event["at"]), event["name"], data[:SHOWN_CHARS])
+        drawn.add_row(when(event["at"]), Text(in_words(event["name"], event["data"])[:SHOWN_CHARS]))
     return drawn

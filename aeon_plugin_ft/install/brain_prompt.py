@@ -17,6 +17,8 @@ from aeon_plugin_ft.install.remembered import remembered_aeon
 
 _MOMENT = datetime.strptime(f"{CANONICAL_DATE} {CANONICAL_TIME}", "%d/%m/%Y %H:%M")
 _BRAIN = Path("core") / "brain.py"
+OWN_CORE = "this repository's core"
+"""Where a prompt is from that no Aeon has; for people."""
 
 
 def host_prompt(data: Path) -> HostPrompt | None:
@@ -31,7 +33,7 @@ def host_prompt(data: Path) -> HostPrompt | None:
         from core.prompt import system_prompt
     except ImportError:  # a wheel has no core, and an Aeon's has no module of this name
         return None
-    return HostPrompt(canonical_system(system_prompt(_MOMENT)), "this repository's core")
+    return HostPrompt(canonical_system(system_prompt(_MOMENT)), OWN_CORE)
 
 
 def prompt_of(brain: Path) -> str | None:

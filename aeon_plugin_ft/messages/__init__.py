@@ -2,6 +2,7 @@
 
 catalogue.py   messages by key, in one language
 speaker.py     those of the command line and of errors, in the language of the process
+speech.py      the page's messages and formats, in one language
 formats.py     numbers, spans of time and moments as that language writes them
 data/          one TOML file an area (panel.toml: the page; errors/training.toml: what training may raise); each message
                with both of its languages side by side

@@ -55,6 +55,10 @@ class Speaker:
         """A sentence; raises KeyError for a key or a slot that is not there."""
         return _messages(self.area, language())(key, **slots)
 
+    def has(self, key: str) -> bool:
+        """Whether there is such a sentence; for values that another release or plugin may have named."""
+        return _messages(self.area, language()).has(key)
+
     def error(self, key: str, /, **slots: object) -> tuple[str, str]:
         """What an error says: what happened, and the next step ("" where the catalogue has none)."""
         return _messages(self.area, language()).pair(key, **slots)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aeon_plugin_ft import events
-from aeon_plugin_ft.panel.rendering import Speech
+from aeon_plugin_ft.messages.speech import Speech
 
 QUIET = frozenset({events.TurnsLogged.name, events.DatasetFrozen.name})
 """Too common, or too small, to be told."""

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from aeon_plugin_ft import __version__
-from aeon_plugin_ft.messages import Language, Messages
-from aeon_plugin_ft.messages.formats import Formats
+from aeon_plugin_ft.messages import Language
+from aeon_plugin_ft.messages.speech import Speech, speech
 from aeon_plugin_ft.panel.forms import Form
 from aeon_plugin_ft.panel.guard import Keys
 from aeon_plugin_ft.voice.control import Reason
 
-AREA = "panel"
 HERE = Path(__file__).parent
 QUIET = "x-quiet"
 """The header of a page that asks for itself anew: what was done a moment ago is told to whoever did it."""
@@ -41,36 +40,6 @@ class Note:
     key: str
     good: bool
     slots: Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class Speech:
-    """One language of the page: its messages, and how it writes numbers and moments."""
-
-    language: Language
-    say: Messages
-    formats: Formats
-
-    def reason(self, reason: Reason) -> str:
-        """Why something was not done."""
-        return self.say(f"reason.{reason.value}")
-
-    def named(self, section: str, value: str) -> str:
-        """The message for a value of an enumeration; for one of a later release, or another plugin's, its own name."""
-        key = f"{section}.{value}"
-        return self.say(key) if self.say.has(key) else value
-
-    def version(self, name: str) -> str:
-        """ "versão 3" for "v0003"."""
-        return self._of_version(name, "version.named", "version.base")
-
-    def toward(self, name: str) -> str:
-        """ "para a versão 3"."""
-        return self._of_version(name, "version.to_named", "version.to_base")
-
-    def _of_version(self, name: str, numbered: str, base: str) -> str:
-        digits = name.removeprefix("v")
-        return self.say(numbered, number=int(digits)) if digits.isdigit() else self.say(base)
 
 
 class Pages:
@@ -118,16 +87,6 @@ class Pages:
         target = form.get("back")
         own = target.startswith("/") and not target.startswith(("//", "/\\"))
         return RedirectResponse(target if own else otherwise, 303)
-
-
-def speech(language: Language, clock: Callable[[], float]) -> Speech:
-    """A language with everything that writes it."""
-    return Speech(language, _messages(language), Formats(language, clock))
-
-
-@cache
-def _messages(language: Language) -> Messages:
-    return Messages(AREA, language)
 
 
 def _written(words: Speech, note: Note) -> str:

@@ -18,7 +18,7 @@ from aeon_plugin_ft.evaluation.exam import Mark
 from aeon_plugin_ft.evaluation.model import CheckKind
 from aeon_plugin_ft.extensions import Extensions
 from aeon_plugin_ft.facts.model import FactSource
-from aeon_plugin_ft.messages import Language, Messages, catalogue, entries
+from aeon_plugin_ft.messages import Language, Messages, catalogue, entries, speech
 from aeon_plugin_ft.messages.formats import Formats
 from aeon_plugin_ft.panel.happened import QUIET
 from aeon_plugin_ft.panel.progress import Stage
@@ -117,7 +117,7 @@ def begun_keys(text: str) -> set[str]:
 
 
 def sources() -> str:
-    files = [*TEMPLATES, *PANEL.rglob("*.py")]
+    files = [*TEMPLATES, *PANEL.rglob("*.py"), Path(speech.__file__)]
     return "\n".join(path.read_text(encoding="utf-8") for path in files)
 
 

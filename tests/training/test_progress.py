@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from aeon_plugin_ft.causes import RunPhase
-from aeon_plugin_ft.cli.learn import run_phase_in_english
+from aeon_plugin_ft.cli.learn import run_phase
 from aeon_plugin_ft.training.model import Progress
 from aeon_plugin_ft.training.progress import ProgressWriter, last_progress
 
@@ -33,5 +33,5 @@ def test_a_phase_of_another_release_is_no_error(phase: str, tmp_path: Path) -> N
 
 
 def test_a_preference_stage_says_how_far_it_is() -> None:
-    assert run_phase_in_english(PREFERRING) == "learning from corrections, step 3 of 9"
-    assert run_phase_in_english(Progress(1, 4, 1.0, 0.0, 1.0, 9.0, 0.0)) == "training"
+    assert run_phase(PREFERRING) == "learning from corrections, step 3 of 9"
+    assert run_phase(Progress(1, 4, 1.0, 0.0, 1.0, 9.0, 0.0)) == "training"

@@ -11,6 +11,7 @@ from starlette.routing import Route
 from aeon_plugin_ft.causes import Place
 from aeon_plugin_ft.control import next_training
 from aeon_plugin_ft.events import ModelSwapped
+from aeon_plugin_ft.messages.speech import Speech
 from aeon_plugin_ft.panel.acts import attempt
 from aeon_plugin_ft.panel.desk import Desk
 from aeon_plugin_ft.panel.forms import Form, action
@@ -18,7 +19,7 @@ from aeon_plugin_ft.panel.guard import Keys
 from aeon_plugin_ft.panel.happened import event_words
 from aeon_plugin_ft.panel.problems import problems
 from aeon_plugin_ft.panel.progress import training_now
-from aeon_plugin_ft.panel.rendering import Pages, Speech
+from aeon_plugin_ft.panel.rendering import Pages
 from aeon_plugin_ft.registry import BASE
 from aeon_plugin_ft.schedule import next_step
 

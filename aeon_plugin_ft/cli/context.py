@@ -16,7 +16,7 @@ from rich.text import Text
 
 from aeon_plugin_ft import wiring
 from aeon_plugin_ft.causes import OnPhase
-from aeon_plugin_ft.messages import Speaker
+from aeon_plugin_ft.messages import Speaker, decimal
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.store.folder import ENV_DATA
 from hooks.screen import Screen
@@ -171,11 +171,6 @@ def span(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def number(value: float, digits: int = 0) -> str:
-    """ "2.5", in Portuguese "2,5"."""
-    return pointed(f"{value:.{digits}f}")
-
-
 def share(value: float, digits: int = 0, *, sign: bool = False) -> str:
     """A part of one: "16.0%" of 0.16, in Portuguese "16,0%"; with its sign where it is a change."""
     return pointed(f"{value:+.{digits}%}" if sign else f"{value:.{digits}%}")
@@ -188,7 +183,7 @@ def pointed(written: str) -> str:
 
 def size(count: float) -> str:
     """Bytes as people say them: "1.2 GB", "340 MB"."""
-    return f"{number(count / 1e9, 1)} GB" if count >= 1e9 else f"{number(count / 1e6)} MB"
+    return f"{decimal(count / 1e9, 1)} GB" if count >= 1e9 else f"{decimal(count / 1e6)} MB"
 
 
 def say_chosen(version: str, previous: str, backend: str) -> None:

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from core.console import Console
 
 _say = Speaker("cli/demo")
+_refuse = Speaker("errors/cli")
 
 SETTINGS: dict[str, object] = {
     # An untrained small model rarely stops by itself; the demo does not wait for all of it.
@@ -152,7 +153,7 @@ class Demo:
 
         if plugin.runtime is None:
             console.stop()
-            raise InstallError(*_say.error("start.no_runtime"))
+            raise InstallError(*_refuse.error("demo.no_runtime"))
         return console, plugin.runtime
 
     def _ask_the_base(self, console: Console, runtime: Runtime) -> None:
@@ -170,7 +171,7 @@ class Demo:
 
         self._step(_say("step.import", sample=self.sample))
         if not self.sample.exists():
-            raise DatasetError(*_say.error("start.no_sample", sample=self.sample))
+            raise DatasetError(*_refuse.error("demo.no_sample", sample=self.sample))
         shared = self.shared
         imported = import_into_log(self.sample, shared.data, shared.store, shared.settings_file.current)
         out.print(

@@ -17,7 +17,7 @@ from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store import private
 from aeon_plugin_ft.store.files import write_json
 
-_say = Speaker("cli/demo")
+_refuse = Speaker("errors/cli")
 MARKER = ".aeon-ft-demo"
 
 
@@ -49,7 +49,7 @@ def open_folder(folder: Path, sample: Path) -> DemoState:
     """
     if folder.exists():
         if not (folder / MARKER).exists() and any(folder.iterdir()):
-            raise InstallError(*_say.error("start.foreign", folder=folder))
+            raise InstallError(*_refuse.error("demo.foreign", folder=folder))
         state = _read(folder / MARKER)
         if state is not None and not state.finished and state.sample == str(sample):
             return state

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from core.console import Console
 
 _say = Speaker("cli/demo")
+_refuse = Speaker("errors/cli")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def make_console(folder: Path) -> Console:
         from core.brain import AeonBrain
         from core.console import Console
     except ImportError as error:
-        raise InstallError(*_say.error("start.no_core")) from error
+        raise InstallError(*_refuse.error("demo.no_core")) from error
     from hooks import HookCaller, build_manager
 
     brain = AeonBrain(None, hooks=HookCaller(build_manager()))
@@ -179,7 +180,7 @@ def wait_for_version(runtime: Runtime, name: str) -> None:
         if runtime.answering == name:
             return
         time.sleep(0.05)
-    raise ServingError(*_say.error("start.no_answer", version=name, span=span(READY_SECONDS)))
+    raise ServingError(*_refuse.error("demo.no_answer", version=name, span=span(READY_SECONDS)))
 
 
 def last_line(path: Path) -> str:

@@ -14,7 +14,6 @@ from aeon_plugin_ft.causes import Doing
 from aeon_plugin_ft.cli.context import (
     Context,
     mark,
-    number,
     of,
     out,
     say_chosen,
@@ -32,7 +31,7 @@ from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.cli.schedule import next_now
 from aeon_plugin_ft.cli.words import condition, run_state, why_run
 from aeon_plugin_ft.extras import require_trainer
-from aeon_plugin_ft.messages import Speaker
+from aeon_plugin_ft.messages import Speaker, decimal
 from aeon_plugin_ft.wording import doing, worded
 
 if TYPE_CHECKING:
@@ -308,10 +307,10 @@ def run_phase(progress: RunProgress) -> str:
 
 def progress_numbers(progress: RunProgress) -> str:
     """Loss, speed and time left behind the bar; "" while nothing of them is known."""
-    parts = [] if progress.loss is None else [_say("progress.loss", loss=number(progress.loss, 3))]
+    parts = [] if progress.loss is None else [_say("progress.loss", loss=decimal(progress.loss, 3))]
     if progress.examples_per_second:
-        parts.append(_say("progress.speed", speed=number(progress.examples_per_second, 2)))
-        parts.append(_say("progress.saving", times=number(progress.saving, 1)))
+        parts.append(_say("progress.speed", speed=decimal(progress.examples_per_second, 2)))
+        parts.append(_say("progress.saving", times=decimal(progress.saving, 1)))
     if progress.seconds_left:
         parts.append(_say("progress.left", span=span(progress.seconds_left)))
     return "  ".join(parts)

@@ -12,7 +12,6 @@ from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.cli.context import (
     counts,
     mark,
-    number,
     of,
     out,
     pointed,
@@ -27,7 +26,7 @@ from aeon_plugin_ft.cli.context import (
 )
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.cli.words import left_out, source, version_state, why_version
-from aeon_plugin_ft.messages import Language, Speaker, language
+from aeon_plugin_ft.messages import Language, Speaker, decimal, language
 from aeon_plugin_ft.store import private
 from aeon_plugin_ft.wording import worded
 
@@ -231,7 +230,7 @@ def _fidelity(served: dict[str, Any]) -> str:
     if "kl" not in served:
         return _say("report.merged_only", tensors=tensors, share=lowest, why=served["skipped"])
     limit = pointed(f"{served['limit']:g}")
-    return _say("report.merged", tensors=tensors, share=lowest, nats=number(served["kl"], 4), limit=limit)
+    return _say("report.merged", tensors=tensors, share=lowest, nats=decimal(served["kl"], 4), limit=limit)
 
 
 def _check(one: Any) -> dict[str, Any]:

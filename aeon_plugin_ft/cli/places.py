@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from aeon_plugin_ft.training.places.where import Way, Where
 
 _say = Speaker("cli/places")
+_refuse = Speaker("errors/cli")
 Json = Annotated[bool, typer.Option("--json", help="For scripts.")]
 PlaceName = Annotated[str, typer.Argument(help='As in [train] where: "ssh://USER@HOST", "ray://HOST:PORT", or a name.')]
 
@@ -108,5 +109,5 @@ def _parsed(context: typer.Context, place: str) -> Where:
     train = of(context).settings_file.current.train
     where = parse_where(train.model_copy(update={"where": place}).place)
     if where is None:
-        raise TrainingError(*_say.error("allow.here"))
+        raise TrainingError(*_refuse.error("place.here"))
     return where

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aeon_plugin_ft.causes import Doing, LoopPhase
-from aeon_plugin_ft.cli.context import number, of, out, share, show_json, table
+from aeon_plugin_ft.cli.context import of, out, share, show_json, table
 from aeon_plugin_ft.cli.data import Json, dataset
 from aeon_plugin_ft.cli.learn import say_detail, say_phase
 from aeon_plugin_ft.errors import EvaluationError
-from aeon_plugin_ft.messages import Speaker
+from aeon_plugin_ft.messages import Speaker, decimal
 from aeon_plugin_ft.store import private
 from hooks import as_dicts
 
@@ -80,7 +80,7 @@ def similar(
 
 def _row(one: Help) -> tuple[str, ...]:
     better = _say("table.of", better=one.better, examples=one.examples)
-    return one.model, number(one.plain, 3), number(one.shown, 3), share(-one.gain, 1, sign=True), better
+    return one.model, decimal(one.plain, 3), decimal(one.shown, 3), share(-one.gain, 1, sign=True), better
 
 
 def advice(measured: Help, turns: int) -> str:
@@ -88,7 +88,7 @@ def advice(measured: Help, turns: int) -> str:
     if measured.gain <= 0 or measured.better * 2 <= measured.examples:
         return _say("advice.no")
     if measured.chance > SURE:
-        chance = number(measured.chance, 2)
+        chance = decimal(measured.chance, 2)
         return _say("advice.luck", better=measured.better, examples=measured.examples, chance=chance)
     return _say("advice.yes", turns=turns)
 

@@ -13,12 +13,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from aeon_plugin_ft.cli.context import Context, counts, number, of, out, pointed, show_json, span, when
+from aeon_plugin_ft.cli.context import Context, counts, of, out, pointed, show_json, span, when
 from aeon_plugin_ft.cli.happened import in_words
 from aeon_plugin_ft.cli.learn import answering_lines, collect_status, progress_numbers, run_phase
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.cli.words import run_state, signal
-from aeon_plugin_ft.messages import Speaker
+from aeon_plugin_ft.messages import Speaker, decimal
 
 if TYPE_CHECKING:
     from aeon_plugin_ft.training.model import Progress
@@ -121,7 +121,7 @@ def _does(doing: dict[str, Any]) -> str:
     return _say(
         "doing.answered_of" if "of" in doing else "doing.answered", version=doing["version"], turns=doing["turns"],
         all=doing.get("of"), bad=counts(doing["bad"], signal) or _say("doing.nothing_wrong"),
-        evidence=pointed(f"{doing['evidence']:.2g}"), needed=number(doing["needed"]),
+        evidence=pointed(f"{doing['evidence']:.2g}"), needed=decimal(doing["needed"]),
     )  # fmt: skip
 
 

@@ -9,6 +9,6 @@ data/          one TOML file an area (panel.toml: the page; errors/training.toml
 """
 
 from aeon_plugin_ft.messages.catalogue import Language, Messages, entries
-from aeon_plugin_ft.messages.speaker import Speaker, language, speak
+from aeon_plugin_ft.messages.speaker import Speaker, decimal, language, speak
 
-__all__ = ["Language", "Messages", "Speaker", "entries", "language", "speak"]
+__all__ = ["Language", "Messages", "Speaker", "decimal", "entries", "language", "speak"]

@@ -45,6 +45,12 @@ def language_of(environ: Mapping[str, str], windows: int | None = None) -> Langu
     return Language.PT if windows is not None and windows & 0x3FF == _PORTUGUESE else Language.EN
 
 
+def decimal(value: float, digits: int = 0) -> str:
+    """A number for a slot as the language of the process writes it: "1.5", in Portuguese "1,5"."""
+    written = f"{value:.{digits}f}"
+    return written.replace(".", ",") if language() is Language.PT else written
+
+
 class Speaker:
     """The sentences of one area (data/AREA.toml), in the language of the process at the moment they are asked for."""
 

@@ -10,8 +10,11 @@ from datetime import datetime, time
 from typing import Any
 
 from aeon_plugin_ft.causes import Cause, HoldCause
+from aeon_plugin_ft.messages import Speaker, decimal
 from aeon_plugin_ft.settings import ScheduleSection
 from aeon_plugin_ft.training.places.where import PlaceState
+
+_say = Speaker("schedule")
 
 MINUTE = 60.0
 HOUR = 3600.0
@@ -82,7 +85,7 @@ class ConditionName(Cause):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`detail` is a sentence with the numbers, for people."""
+    """`detail` is a sentence with the numbers, for people, in the language of the process."""
 
     name: ConditionName
     met: bool
@@ -124,10 +127,8 @@ def decide_to_go_on(settings: ScheduleSection, seen: Observed) -> Decision:
 def _allowed(settings: ScheduleSection, seen: Observed) -> tuple[Condition, ...]:
     return (
         Condition(ConditionName.SWITCHED_ON, settings.enabled, "[schedule] enabled"),
-        Condition(ConditionName.NOTHING_UNDER_WAY, not seen.running, "one training at a time"),
-        Condition(
-            ConditionName.NOT_HELD_BACK, seen.hold is None, seen.held or "nothing failed, and the owner did not stop it"
-        ),
+        Condition(ConditionName.NOTHING_UNDER_WAY, not seen.running, _say("detail.one_at_a_time")),
+        Condition(ConditionName.NOT_HELD_BACK, seen.hold is None, seen.held or _say("detail.not_held")),
     )
 
 
@@ -138,27 +139,30 @@ def _worth_it(settings: ScheduleSection, seen: Observed) -> tuple[Condition, ...
 def _undisturbed(settings: ScheduleSection, seen: Observed) -> tuple[Condition, ...]:
     if seen.place in {PlaceState.FREE, PlaceState.WAITED}:
         free = seen.place is PlaceState.FREE
-        detail = "nobody uses the place of [train] where" if free else "the place of [train] where is in use or off"
+        detail = _say("detail.place_free" if free else "detail.place_taken")
         return Condition(ConditionName.PLACE_FREE, free, detail), _disk(seen)
     here = _undisturbed_here(settings, seen)
     if seen.place is PlaceState.HERE:
         return here
     quiet = in_quiet_hours(settings.quiet_hours, seen.now.time())
-    detail = "the place of [train] where is in use or off; here in quiet hours only"
-    return (*here, Condition(ConditionName.PLACE_FREE, quiet, detail))
+    return (*here, Condition(ConditionName.PLACE_FREE, quiet, _say("detail.place_taken_here_in_quiet_hours")))
 
 
 def _disk(seen: Observed) -> Condition:
-    return Condition(ConditionName.DISK, seen.free_disk >= NEEDED_BYTES, f"{seen.free_disk / 1e9:.1f} GB free")
+    return Condition(ConditionName.DISK, seen.free_disk >= NEEDED_BYTES, _free(seen.free_disk))
+
+
+def _free(count: int) -> str:
+    return _say("detail.free", size=decimal(count / 1e9, 1))
 
 
 def _undisturbed_here(settings: ScheduleSection, seen: Observed) -> tuple[Condition, ...]:
     return (
         _owner_away(settings, seen),
-        Condition(ConditionName.MAINS_POWER, seen.on_mains or settings.on_battery, "not on battery"),
+        Condition(ConditionName.MAINS_POWER, seen.on_mains or settings.on_battery, _say("detail.not_on_battery")),
         _machine_free(settings, seen),
         _disk(seen),
-        Condition(ConditionName.MEMORY, seen.free_memory >= NEEDED_BYTES, f"{seen.free_memory / 1e9:.1f} GB free"),
+        Condition(ConditionName.MEMORY, seen.free_memory >= NEEDED_BYTES, _free(seen.free_memory)),
     )
 
 
@@ -179,21 +183,28 @@ def in_quiet_hours(text: str, now: time) -> bool:
 def _enough_turns(settings: ScheduleSection, seen: Observed) -> Condition:
     needed = turns_needed(settings, seen.trained_before)
     if seen.unlearns:
-        return Condition(ConditionName.NEW_CONVERSATIONS, True, "the model in use has learnt what was forgotten since")
-    return Condition(ConditionName.NEW_CONVERSATIONS, seen.new_turns >= needed, f"{seen.new_turns} of {needed}")
+        return Condition(ConditionName.NEW_CONVERSATIONS, True, _say("detail.learnt_forgotten"))
+    enough = _say("detail.turns", turns=seen.new_turns, needed=needed)
+    return Condition(ConditionName.NEW_CONVERSATIONS, seen.new_turns >= needed, enough)
 
 
 def _cooled_down(settings: ScheduleSection, seen: Observed) -> Condition:
     """A last training in the future means that the clock was set back: that must not hold training for ever."""
     needed = settings.cooldown_hours * HOUR
     if seen.unlearns:
-        return Condition(ConditionName.COOL_DOWN, True, "what was forgotten is to be unlearnt")
+        return Condition(ConditionName.COOL_DOWN, True, _say("detail.to_unlearn"))
     if seen.since_last_run is None:
-        return Condition(ConditionName.COOL_DOWN, True, "nothing was trained yet")
+        return Condition(ConditionName.COOL_DOWN, True, _say("detail.nothing_trained"))
     if seen.since_last_run < 0:
-        return Condition(ConditionName.COOL_DOWN, True, "the clock was set back since the last training")
-    detail = f"{seen.since_last_run / HOUR:.1f} of {settings.cooldown_hours:g} hours since the last training"
+        return Condition(ConditionName.COOL_DOWN, True, _say("detail.clock_set_back"))
+    hours = decimal(seen.since_last_run / HOUR, 1)
+    detail = _say("detail.hours", hours=hours, needed=_as_set(settings.cooldown_hours))
     return Condition(ConditionName.COOL_DOWN, seen.since_last_run >= needed, detail)
+
+
+def _as_set(value: float) -> str:
+    """A number of the settings with the digits that it was given."""
+    return decimal(value, len(f"{value:g}".partition(".")[2]))
 
 
 def away_seconds(settings: ScheduleSection, now: time) -> float:
@@ -205,13 +216,14 @@ def away_seconds(settings: ScheduleSection, now: time) -> float:
 
 def _owner_away(settings: ScheduleSection, seen: Observed) -> Condition:
     needed = away_seconds(settings, seen.now.time())
-    quiet = ", quiet hours" if in_quiet_hours(settings.quiet_hours, seen.now.time()) else ""
+    quiet = in_quiet_hours(settings.quiet_hours, seen.now.time())
     # At most a day in the sentence: an owner who never spoke has been idle for years.
-    detail = f"{min(seen.idle, DAY) / MINUTE:.0f} of {needed / MINUTE:g} minutes without the owner{quiet}"
+    slots = {"minutes": decimal(min(seen.idle, DAY) / MINUTE), "needed": _as_set(needed / MINUTE)}
+    detail = _say("detail.away_quiet" if quiet else "detail.away", **slots)
     return Condition(ConditionName.OWNER_AWAY, seen.idle >= needed, detail)
 
 
 def _machine_free(settings: ScheduleSection, seen: Observed) -> Condition:
     limit = settings.max_busy_percent / 100
-    detail = f"{seen.busy_share:.0%} of the processor in use by other programs, at most {limit:.0%}"
+    detail = _say("detail.busy", share=f"{seen.busy_share:.0%}", limit=f"{limit:.0%}")
     return Condition(ConditionName.MACHINE_FREE, seen.busy_share <= limit, detail)

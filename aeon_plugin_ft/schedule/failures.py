@@ -25,12 +25,14 @@ from aeon_plugin_ft.errors import (
     RefusedError,
     RunStoppedError,
 )
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.settings import Settings
 from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.training.model import RunState
-from aeon_plugin_ft.wording import english
+from aeon_plugin_ft.wording import worded
 
 log = logging.getLogger("aeon_ft.schedule")
+_say = Speaker("schedule")
 
 # The name under which older releases kept it, too: it must not be lost with an update.
 FACT = "setback"
@@ -62,7 +64,7 @@ class FailureRecord:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Why nothing may begin; `detail` is the same for people, with the numbers."""
+    """Why nothing may begin; `detail` is the same for people, with the numbers, in the language of the process."""
 
     cause: HoldCause
     detail: str
@@ -93,7 +95,7 @@ class FailurePolicy:
         """Why no training may begin now because of what failed or the owner said; None when one may."""
         last = self._last()
         if self._stopped_by_owner():
-            return Hold(HoldCause.OWNER, english(HoldCause.OWNER))
+            return Hold(HoldCause.OWNER, worded(HoldCause.OWNER))
         if last is None or self._changed(last):
             return None
         passed = self.store.clock() - last.at
@@ -102,13 +104,12 @@ class FailurePolicy:
                 return None
             if not last.count:
                 return Hold(HoldCause.NOTHING_NEW, last.reason)
-            given_up = english(HoldCause.GIVEN_UP)
-            return Hold(HoldCause.GIVEN_UP, f"{given_up} after {last.count} failures: {last.reason}")
+            return Hold(HoldCause.GIVEN_UP, _say("hold.given_up", count=last.count, reason=last.reason))
         wait = WAITS[last.count - 1]
         if not 0 <= passed < wait:  # a clock that was set back counts as time that has passed
             return None
-        detail = f"{english(HoldCause.FAILED)} ({last.reason}); tried again in {(wait - passed) / 60:.0f} minutes"
-        return Hold(HoldCause.FAILED, detail)
+        minutes = f"{(wait - passed) / 60:.0f}"
+        return Hold(HoldCause.FAILED, _say("hold.failed", reason=last.reason, minutes=minutes))
 
     def owner_stopped(self) -> None:
         """The owner paused or cancelled: nothing begins by itself for a while."""

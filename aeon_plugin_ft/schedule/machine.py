@@ -5,7 +5,10 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Protocol
 
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.schedule import probes
+
+_say = Speaker("schedule")
 
 
 class Machine(Protocol):
@@ -45,7 +48,7 @@ class ThisMachine:
     @property
     def idle_source(self) -> str:
         """Who tells whether the owner is there, for people."""
-        return "only the assistant's own silence" if self._touched is None else self._touched.name
+        return _say("idle.silence") if self._touched is None else self._touched.name
 
     def idle(self) -> float | None:
         """None also when the one who told has gone: the session ended, the display was closed."""

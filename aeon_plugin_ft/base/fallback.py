@@ -11,6 +11,9 @@ from pathlib import Path
 
 from aeon_plugin_ft.base.builtin import GEMMA3, SMOLLM2, builtin_gguf
 from aeon_plugin_ft.errors import BaseModelError, NoSpaceError
+from aeon_plugin_ft.messages import Speaker
+
+_say = Speaker("errors/base")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,6 @@ def demo_base(cache: Path, progress: Callable[[str], None] | None = None) -> Dem
         builtin_gguf(GEMMA3, cache, progress)
     except (BaseModelError, NoSpaceError) as error:
         if progress is not None:
-            progress(f"{error.what}, so {SMOLLM2.spec} runs in its place, which knows little Portuguese")
+            progress(_say("builtin.in_its_place", why=error.what, model=SMOLLM2.spec))
         return DemoBase(SMOLLM2.spec, error)
     return DemoBase(GEMMA3.spec)

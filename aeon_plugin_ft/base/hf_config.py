@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from aeon_plugin_ft.errors import BaseModelError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.weights.architectures import Family
 from aeon_plugin_ft.weights.gguf_file import GgufFile
 
+_say = Speaker("errors/base")
 GEMMA3_27B_LAYERS = 62
 """The one Gemma 3 whose attention is scaled by the hidden size per head instead of the head size."""
 LLAMA3_CONTEXT, LLAMA3_LOW, LLAMA3_HIGH = 8192, 1.0, 4.0
@@ -59,19 +61,13 @@ def make_generation_config(file: GgufFile) -> dict[str, Any]:
 
 def _refuse_variants(file: GgufFile) -> None:
     if int(file.field("expert_count", 0)):
-        raise BaseModelError(
-            f"{file.path.name} is a mixture of experts, which cannot be fine-tuned here",
-            "Use a dense model of the same family",
-        )
+        raise BaseModelError(*_say.error("variant.experts", file=file.path.name))
     # Each part has the whole header and a part of the tensors.
     if file.get("split.count", 1) > 1:
-        raise BaseModelError(
-            f"{file.path.name} is one part of a model split over several files",
-            "Join the parts with llama.cpp's gguf-split --merge, then give the joined file",
-        )
+        raise BaseModelError(*_say.error("variant.split", file=file.path.name))
     kind = str(file.field("rope.scaling.type", "none"))
     if kind not in ("none", "linear", "longrope", ""):
-        raise BaseModelError(f'{file.path.name} scales its positions by "{kind}"', "Use another variant of this model")
+        raise BaseModelError(*_say.error("variant.scaling", file=file.path.name, kind=kind))
 
 
 def _single(file: GgufFile, name: str, default: int | None = None) -> int:
@@ -81,9 +77,7 @@ def _single(file: GgufFile, name: str, default: int | None = None) -> int:
         value = file.require(name)
     values = {int(one) for one in np.atleast_1d(value)}
     if len(values) != 1:
-        raise BaseModelError(
-            f"{file.path.name} has layers of different shape ({name})", "Use another model of this family"
-        )
+        raise BaseModelError(*_say.error("variant.layers", file=file.path.name, name=name))
     return values.pop()
 
 
@@ -108,9 +102,7 @@ def _theta(file: GgufFile) -> float:
 
 def _llama_like(file: GgufFile, config: dict[str, Any]) -> dict[str, Any]:
     if int(file.field("rope.dimension_count", config["head_dim"])) != config["head_dim"]:
-        raise BaseModelError(
-            f"{file.path.name} applies positions to a part of each head only", "Use another variant of this model"
-        )
+        raise BaseModelError(*_say.error("variant.part_of_head", file=file.path.name))
     rope: dict[str, Any] = {"rope_type": "default", "rope_theta": _theta(file)}
     if file.field("rope.scaling.type") == "linear":
         rope |= {"rope_type": "linear", "factor": _short(file.require("rope.scaling.factor"))}
@@ -138,9 +130,7 @@ def _llama3_scaling(file: GgufFile, head_dim: int) -> dict[str, Any]:
     slow = np.where(waves > LLAMA3_CONTEXT / LLAMA3_LOW, factor, between)
     expected = np.where(waves < LLAMA3_CONTEXT / LLAMA3_HIGH, 1.0, slow)
     if divisors.shape != expected.shape or not np.allclose(divisors, expected, rtol=1e-3):
-        raise BaseModelError(
-            f"{file.path.name} scales its positions in a way that is not Llama 3's", "Use another variant of this model"
-        )
+        raise BaseModelError(*_say.error("variant.llama_scaling", file=file.path.name))
     return {
         "rope_type": "llama3",
         "factor": factor,

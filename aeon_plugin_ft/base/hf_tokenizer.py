@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from aeon_plugin_ft.errors import BaseModelError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store import private
 from aeon_plugin_ft.weights.gguf_file import GgufFile
 
+_say = Speaker("errors/base")
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED = 1, 2, 3, 4
 """ggml's token types that matter here."""
 
@@ -46,22 +48,16 @@ def write_tokenizer(file: GgufFile, folder: Path) -> None:
     kind = str(file.get("tokenizer.ggml.model", ""))
     makers = {"gpt2": _byte_level, "llama": _sentence_piece}
     if kind not in makers:
-        raise BaseModelError(
-            f'{file.path.name} has a tokenizer of kind "{kind}", which cannot be turned into a training copy',
-            "Give the model's Hugging Face folder as [base] model",
-        )
+        raise BaseModelError(*_say.error("tokenizer.kind", file=file.path.name, kind=kind))
     for name in ("tokens", "token_type", {"gpt2": "merges", "llama": "scores"}[kind]):
         if file.get(f"tokenizer.ggml.{name}") is None:
-            raise BaseModelError(f"{file.path.name} has no tokenizer.ggml.{name}", "Use a complete GGUF of this model")
+            raise BaseModelError(*_say.error("tokenizer.lacks", file=file.path.name, name=f"tokenizer.ggml.{name}"))
     tokenizer = makers[kind](file)
     _write_json(folder / "tokenizer.json", tokenizer)
     _write_json(folder / "tokenizer_config.json", _config(file))
     template = file.get("tokenizer.chat_template")
     if not template:
-        raise BaseModelError(
-            f"{file.path.name} has no chat template, so it cannot hold a conversation",
-            "Use the instruct (chat) variant of this model",
-        )
+        raise BaseModelError(*_say.error("tokenizer.template", file=file.path.name))
     # newline="": a template's line breaks are part of the prompt, also on Windows.
     private.write_file(folder / "chat_template.jinja", template)
 
@@ -151,10 +147,7 @@ def _splitter(file: GgufFile, pre: str) -> dict[str, Any]:
     if pre in _SPLITS:
         split = {"type": "Split", "pattern": {"Regex": _SPLITS[pre]}, "behavior": "Isolated", "invert": False}
         return {"type": "Sequence", "pretokenizers": [split, {**_BYTE_LEVEL, "use_regex": False}]}
-    raise BaseModelError(
-        f'{file.path.name} splits text by the rules "{pre or "default"}", which are not known here',
-        "Give the model's Hugging Face folder as [base] model, or a newer GGUF of it",
-    )
+    raise BaseModelError(*_say.error("tokenizer.rules", file=file.path.name, rules=pre or "default"))
 
 
 # -- SentencePiece BPE -----------------------------------------------------------------------------

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from aeon_plugin_ft.errors import BaseModelError
 from aeon_plugin_ft.extras import pip_command
+from aeon_plugin_ft.messages import Speaker
 
 FILES = ["*.json", "*.safetensors", "*.jinja", "tokenizer.model"]
+_say = Speaker("errors/base")
 
 
 def hub_snapshot(name: str, progress: Callable[[str], None] | None = None) -> Path:
@@ -20,16 +22,13 @@ def hub_snapshot(name: str, progress: Callable[[str], None] | None = None) -> Pa
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import LocalEntryNotFoundError
     except ImportError as error:
-        raise BaseModelError(
-            f"To use {name} from Hugging Face, the training packages are needed",
-            f"Install them: {pip_command('train')}",
-        ) from error
+        raise BaseModelError(*_say.error("hub.no_packages", model=name, command=pip_command("train"))) from error
     try:
         # The cache first, by itself: the ordinary call asks the network even where everything is there.
         return Path(snapshot_download(name, allow_patterns=FILES, local_files_only=True))
     except (LocalEntryNotFoundError, OSError, ValueError):
         if progress is not None:
-            progress(f"Downloading {name} from Hugging Face")
+            progress(_say("hub.downloading", model=name))
     try:
         return Path(snapshot_download(name, allow_patterns=FILES))
     except Exception as error:  # the hub's client raises its transport's own errors
@@ -40,13 +39,7 @@ def _explained(name: str, error: Exception) -> BaseModelError:
     kind = type(error).__name__
     # By name: the classes have moved between modules of huggingface_hub.
     if kind == "GatedRepoError":
-        return BaseModelError(
-            f"{name} is only given to those who accepted its licence",
-            "Accept it on its page, then `hf auth login`, or choose another model",
-        )
+        return BaseModelError(*_say.error("hub.gated", model=name))
     if kind in ("RepositoryNotFoundError", "RevisionNotFoundError", "HFValidationError"):
-        return BaseModelError(f"Hugging Face has no model {name}", "Check [base] model in plugin.toml")
-    return BaseModelError(
-        f"{name} is not on this machine and Hugging Face cannot be reached ({kind})",
-        "Connect to the internet, or set [base] model to a local folder or file",
-    )
+        return BaseModelError(*_say.error("hub.unknown", model=name))
+    return BaseModelError(*_say.error("hub.unreachable", model=name, kind=kind))

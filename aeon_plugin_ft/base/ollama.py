@@ -14,8 +14,10 @@ from typing import Any
 from aeon_plugin_ft.base.trainable import kind_of, options_for
 from aeon_plugin_ft.errors import BackendRefusedError, BaseModelError
 from aeon_plugin_ft.http import HttpServer
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.weights.architectures import FAMILIES
 
+_say = Speaker("errors/base")
 SHOW_SECONDS = 10.0
 _FROM = re.compile(r"^FROM\s+(?P<quote>[\"']?)(?P<path>.+?)(?P=quote)\s*$", re.MULTILINE)
 
@@ -25,19 +27,13 @@ def ollama_blob(tag: str, url: str) -> Path:
     show = show_model(tag, url)
     _refuse_unknown(tag, show)
     line = _FROM.search(str(show.get("modelfile", "")))
-    options = options_for(tag, show)
+    or_this = options_for(tag, show)
     # "FROM llama3" names another model instead of a file.
     if line is None or not is_absolute(line["path"]):
-        raise BaseModelError(
-            f"Ollama does not say where the weights of {tag} are",
-            f"Give the GGUF file itself as [base] model, or {options}",
-        )
+        raise BaseModelError(*_say.error("ollama.nowhere", tag=tag, or_this=or_this))
     path = Path(line["path"])
     if not path.is_file():
-        raise BaseModelError(
-            f"Ollama keeps {tag} in {line['path']}, which is not on this machine or not readable",
-            f"Copy the GGUF here and give its path as [base] model, or {options}",
-        )
+        raise BaseModelError(*_say.error("ollama.elsewhere", tag=tag, path=line["path"], or_this=or_this))
     return path
 
 
@@ -51,20 +47,19 @@ def _refuse_unknown(tag: str, show: Mapping[str, Any]) -> None:
     """Before gigabytes are read: a family that cannot be turned into a training copy."""
     architecture, billions = kind_of(show)
     if architecture not in FAMILIES and architecture != "unknown":
-        raise BaseModelError(
-            f"{tag} is a {architecture} of {billions:.1f} billion weights, whose file cannot be trained on",
-            f"Use a model of one of these families: {', '.join(sorted(FAMILIES))}; or {options_for(tag, show)}",
-        )
+        known, or_this = ", ".join(sorted(FAMILIES)), options_for(tag, show)
+        slots = {"architecture": architecture, "billions": f"{billions:.1f}", "supported": known}
+        raise BaseModelError(*_say.error("ollama.family", tag=tag, or_this=or_this, **slots))
 
 
 def show_model(tag: str, url: str) -> dict[str, Any]:
     """What /api/show says of a tag. Raises BaseModelError where Ollama does not have it, BackendDownError,
     BackendRefusedError."""
     # No proxy of the environment: Ollama is on this machine or on the owner's own network.
-    with HttpServer("Ollama", url, down="Start it with: ollama serve", proxies=False) as server:
+    with HttpServer("Ollama", url, down=_say("ollama.start"), proxies=False) as server:
         try:
             return server.json_object("POST", "/api/show", {"model": tag}, seconds=SHOW_SECONDS)
         except BackendRefusedError as error:
             if error.status == 404:
-                raise BaseModelError(f"Ollama has no model {tag}", f"Get it with: ollama pull {tag}") from error
+                raise BaseModelError(*_say.error("ollama.unknown", tag=tag)) from error
             raise

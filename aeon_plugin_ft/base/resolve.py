@@ -11,11 +11,13 @@ from aeon_plugin_ft.base.builtin import BUILTINS, builtin_gguf
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.base.training_copy import training_copy
 from aeon_plugin_ft.errors import BaseModelError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store.digest import folder_sha256, remembered_sha256
 from aeon_plugin_ft.weights.gguf_file import GgufFile
 
 Progress = Callable[[str], None]
 
+_say = Speaker("errors/base")
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _OLLAMA = "ollama:"
 
@@ -50,13 +52,9 @@ def resolve_base(spec: str, cache: Path, progress: Progress | None = None, ollam
 
 
 def _unknown(spec: str) -> BaseModelError:
-    built_in = ", ".join(BUILTINS)
     if ":" in spec and not spec.endswith(".gguf"):
-        return BaseModelError(f'There is no base model "{spec}"', f"For a model of Ollama's, write ollama:{spec}")
-    return BaseModelError(
-        f'There is no base model "{spec}" and no file or folder of that name',
-        f"Set [base] model to {built_in}, a GGUF file, a Hugging Face folder or id, or ollama:TAG",
-    )
+        return BaseModelError(*_say.error("named.of_ollama", spec=spec))
+    return BaseModelError(*_say.error("named.unknown", spec=spec, built_in=", ".join(BUILTINS)))
 
 
 def _from_gguf(spec: str, gguf: Path, cache: Path, progress: Progress | None) -> BaseModel:
@@ -73,15 +71,12 @@ def _from_folder(spec: str, folder: Path, cache: Path) -> BaseModel:
     if not weights:
         missing.append("*.safetensors")
     if missing:
-        raise BaseModelError(
-            f"The folder {folder} is not a Hugging Face model: it lacks {', '.join(missing)}",
-            "Give the folder that save_pretrained or huggingface-cli download has made",
-        )
+        raise BaseModelError(*_say.error("named.lacks", folder=folder, missing=", ".join(missing)))
     try:
         architecture = str(json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"])
         parameters = sum(_count(path) for path in weights)
     except (ValueError, KeyError, OSError) as error:
-        raise BaseModelError(f"The model in {folder} is damaged ({error})", "Download it again") from error
+        raise BaseModelError(*_say.error("named.damaged", folder=folder, error=error)) from error
     # With the configuration: the same weights under other numbers of heads are another model.
     digest = folder_sha256([*weights, folder / "config.json"], cache)
     # GGUF calls Mistral's architecture "llama".
@@ -94,7 +89,7 @@ def _count(weights: Path) -> int:
     with weights.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if not 0 < length < weights.stat().st_size:
-            raise ValueError(f"{weights.name} is not a safetensors file")
+            raise ValueError(_say("named.no_safetensors", file=weights.name))
         header = json.loads(file.read(length))
     total = 0
     for name, tensor in header.items():

@@ -9,19 +9,21 @@ from pathlib import Path
 
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.errors import BaseModelError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.weights.architectures import family_of
 from aeon_plugin_ft.weights.gguf_file import GgufFile
 
 Shapes = Mapping[str, tuple[int, int]]
 """Module ("model.layers.0.self_attn.q_proj") to (outputs, inputs)."""
 _NOT_LINEAR = ("model.embed_tokens",)
+_say = Speaker("errors/base")
 
 
 def linear_shapes(base: BaseModel) -> Shapes:
     """Every linear layer of a base. Raises BaseModelError where neither of its forms can be read."""
     shapes = _of_copy(base.training_copy) or _of_gguf(base)
     if not shapes:
-        raise BaseModelError(f"The layers of {base.spec} cannot be read", "Check [base] model in plugin.toml")
+        raise BaseModelError(*_say.error("layers.unreadable", base=base.spec))
     return shapes
 
 
@@ -38,9 +40,7 @@ def _header(path: Path) -> dict[str, dict[str, list[int]]]:
             (length,) = struct.unpack("<Q", file.read(8))
             header: dict[str, dict[str, list[int]]] = json.loads(file.read(length))
     except (OSError, ValueError, struct.error) as error:
-        raise BaseModelError(
-            f"{path} cannot be read ({error})", "Remove the base's folder; it is made again"
-        ) from error
+        raise BaseModelError(*_say.error("layers.header", path=path, error=error)) from error
     header.pop("__metadata__", None)
     return header
 

@@ -8,6 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from aeon_plugin_ft.messages import Speaker
+
+_say = Speaker("errors/base")
+
 TRAINABLE: tuple[tuple[str, str, float, str], ...] = (
     ("deepseek-r1", "llama", 8.03, "deepseek-ai/DeepSeek-R1-Distill-Llama-8B"),
     ("deepseek-r1", "llama", 70.55, "deepseek-ai/DeepSeek-R1-Distill-Llama-70B"),
@@ -54,12 +58,12 @@ def options_for(tag: str, show: Mapping[str, Any]) -> str:
     Face where they are known, else those of the same family that might be them."""
     exact = trainable_for(tag, show)
     if exact is not None:
-        return f"set [base] model to {exact}, which is the same model"
+        return _say("instead.same", model=exact)
     architecture, _ = kind_of(show)
     rows = _rows(tag)
     near = [hub for _, of_kind, _, hub in rows if of_kind == architecture] or [hub for _, _, _, hub in rows]
     names = ", ".join(dict.fromkeys(near))
-    return f"set [base] model to the one of these that it is: {names}" if names else "set [base] model to its folder"
+    return _say("instead.near", models=names) if names else _say("instead.folder")
 
 
 def kind_of(show: Mapping[str, Any]) -> tuple[str, float]:

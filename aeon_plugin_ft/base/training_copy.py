@@ -26,6 +26,7 @@ import numpy.typing as npt
 from aeon_plugin_ft.base.hf_config import make_config, make_generation_config
 from aeon_plugin_ft.base.hf_tokenizer import write_tokenizer
 from aeon_plugin_ft.errors import BaseModelError, NoSpaceError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store import private
 from aeon_plugin_ft.store.files import whole_folder
 from aeon_plugin_ft.store.seal import seal
@@ -33,6 +34,7 @@ from aeon_plugin_ft.weights.architectures import NOT_WEIGHTS, Family, family_of,
 from aeon_plugin_ft.weights.dequantise import require_decodable
 from aeon_plugin_ft.weights.gguf_file import GgufFile
 from aeon_plugin_ft.weights.safetensors_writer import WIDTH, Precision, TensorSource, write_safetensors
+from aeon_plugin_ft.weights.sources import odd_tensor
 
 FORMAT = 1
 """Raised when what is written changes, so that old copies are made again."""
@@ -40,6 +42,7 @@ TEXTS_BYTES = 64_000_000
 """Room for a copy without weights: a vocabulary of 262 thousand words is 33 MB as JSON."""
 F32_LIMIT = 2_000_000_000
 """Above this many parameters the copy is BF16: 2 bytes a weight on disk instead of 4."""
+_say = Speaker("errors/base")
 
 _ONE_AT_A_TIME = threading.Lock()
 """A host's threads resolve its base at the same moment, and would all write to the same part: it is the process's."""
@@ -83,8 +86,8 @@ def _make(file: GgufFile, digest: str, folder: Path, progress: Progress, *, weig
     try:
         with whole_folder(folder) as part:
             _require_space(part, file.parameters * WIDTH[precision] if weights else TEXTS_BYTES)
-            what = "a whole copy" if weights else "the training copy"
-            progress(f"Making {what} of {file.path.name} ({file.parameters / 1e6:.0f} million weights)")
+            millions = f"{file.parameters / 1e6:.0f}"
+            progress(_say("copy.making_whole" if weights else "copy.making", file=file.path.name, millions=millions))
             _write_texts(file, family, part, precision)
             if weights:
                 write_safetensors(part / "model.safetensors", sources, precision)
@@ -96,10 +99,8 @@ def _make(file: GgufFile, digest: str, folder: Path, progress: Progress, *, weig
     except OSError as error:
         if isinstance(error, FileExistsError) and _is_whole(folder):
             return  # another process was faster, and has made the same copy
-        raise BaseModelError(
-            f"The training copy of {file.path.name} cannot be written ({error.strerror})",
-            f"Check that there is space and permission in {folder.parent}",
-        ) from error
+        slots = {"file": file.path.name, "reason": error.strerror, "folder": folder.parent}
+        raise BaseModelError(*_say.error("copy.unwritable", **slots)) from error
 
 
 def _is_whole(folder: Path) -> bool:
@@ -129,10 +130,7 @@ def _sources(file: GgufFile, family: Family) -> list[TensorSource]:
             continue
         name = family.hf_name(tensor.name)
         if name is None:
-            raise BaseModelError(
-                f'{file.path.name} has a tensor "{tensor.name}" that a {family.architecture} model should not have',
-                "Use another variant of this model",
-            )
+            raise odd_tensor(file, tensor.name)
         sources.append(TensorSource(name, tensor.shape, _reader(file, family, tensor.name)))
     return sources
 

@@ -7,7 +7,10 @@ from pathlib import Path
 
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.errors import BaseModelError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store.digest import folder_sha256, remembered_sha256
+
+_say = Speaker("errors/base")
 
 
 def require_unchanged(base: BaseModel, cache: Path) -> None:
@@ -26,14 +29,9 @@ def require_unchanged(base: BaseModel, cache: Path) -> None:
             files = [*sorted(copy.glob("*.safetensors")), copy / "config.json"]
             _require(folder_sha256(files, cache) == base.digest, copy)
     except (OSError, ValueError) as error:
-        raise BaseModelError(
-            f"The base model {base.spec} cannot be read ({error})", "Start a new training, which fetches it again"
-        ) from error
+        raise BaseModelError(*_say.error("unchanged.unreadable", base=base.spec, error=error)) from error
 
 
 def _require(same: bool, path: Path) -> None:
     if not same:
-        raise BaseModelError(
-            f"{path} is not what it was when this training began",
-            "Put the file back and go on, or start a new training",
-        )
+        raise BaseModelError(*_say.error("unchanged.changed", path=path))

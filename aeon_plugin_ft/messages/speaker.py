@@ -7,7 +7,6 @@ The page is asked by browsers and chooses for each of them (catalogue.Language.w
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -81,9 +80,9 @@ def _system() -> Language:
 
 
 def _shown_by_windows() -> int | None:
-    if sys.platform != "win32":
+    if os.name != "nt":
         return None
     import ctypes
 
-    shown: int = ctypes.windll.kernel32.GetUserDefaultUILanguage()
-    return shown
+    windows = getattr(ctypes, "windll")  # noqa: B009 - only there on Windows
+    return int(windows.kernel32.GetUserDefaultUILanguage())

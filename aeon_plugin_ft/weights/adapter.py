@@ -20,13 +20,14 @@ import numpy as np
 import numpy.typing as npt
 
 from aeon_plugin_ft.errors import ServingError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store.digest import sha256
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 WHOLE = "model.gguf"
 """In the place of these two: a whole model, of a version that was brought as one (weights.whole)."""
 
-_PLAIN = "Train with a plain LoRA: no DoRA, no bias, no modules_to_save"
+_say = Speaker("errors/weights")
 _LORA = re.compile(r"(?:base_model\.model\.)?(?P<module>.+)\.lora_(?P<side>[AB])(?:\.default)?\.weight")
 _CHANGES_BASE = ("pissa", "olora", "loftq", "corda")
 """Initialisations of PEFT that also change the base's own weights, so that B @ A is not the whole update."""
@@ -65,9 +66,7 @@ class AdapterFolder:
 def read_adapter(folder: Path) -> AdapterFolder:
     """Raises ServingError for a folder that is no LoRA adapter, or one that is more than scale * B @ A."""
     if whole_model(folder) is not None:
-        raise ServingError(
-            f"{folder} holds a whole model and no adapter", "Serve it with the embedded server, or with Ollama"
-        )
+        raise ServingError(*_say.error("adapter.whole", folder=folder))
     try:
         file = CONFIG
         config: Any = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
@@ -75,8 +74,9 @@ def read_adapter(folder: Path) -> AdapterFolder:
         tensors = read_safetensors(folder / WEIGHTS)
         digest = adapter_digest(folder)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        why = "is missing" if isinstance(error, FileNotFoundError) else "is damaged"
-        raise ServingError(f"{folder} is not a whole LoRA adapter: {file} {why}", "Train it again") from error
+        missing = isinstance(error, FileNotFoundError)
+        why = _say.error("adapter.missing" if missing else "adapter.damaged", folder=folder, file=file)
+        raise ServingError(*why) from error
     refuse_inexact(config)
     return AdapterFolder(folder, config, _updates(config, tensors), digest)
 
@@ -99,21 +99,23 @@ def refuse_inexact(config: Mapping[str, Any]) -> None:
     """Raise ServingError unless the update is exactly scale * B @ A on linear modules."""
     kind = str(config.get("peft_type", "")).upper()
     start = str(config.get("init_lora_weights", "")).lower()
+    modules = config.get("modules_to_save")
     problems = {
-        f"it is of type {kind or 'unknown'}, not LoRA": kind != "LORA",
-        "it uses DoRA": config.get("use_dora"),
-        "it trains biases": config.get("bias", "none") != "none" or config.get("lora_bias"),
-        f"it replaces whole modules ({config.get('modules_to_save')})": config.get("modules_to_save"),
-        "it repeats layers": config.get("layer_replication"),
-        "it trains new tokens": config.get("trainable_token_indices"),
-        "it trains expert parameters": config.get("target_parameters"),
-        "its layers are of GPT-2's transposed kind": config.get("fan_in_fan_out"),
-        f"its initialisation ({start}) also changed the base": start.startswith(_CHANGES_BASE),
-        "it is an activated LoRA": config.get("alora_invocation_tokens"),
+        "type" if kind else "no_type": kind != "LORA",
+        "dora": config.get("use_dora"),
+        "bias": config.get("bias", "none") != "none" or config.get("lora_bias"),
+        "modules": modules,
+        "layers": config.get("layer_replication"),
+        "tokens": config.get("trainable_token_indices"),
+        "experts": config.get("target_parameters"),
+        "transposed": config.get("fan_in_fan_out"),
+        "start": start.startswith(_CHANGES_BASE),
+        "activated": config.get("alora_invocation_tokens"),
     }
-    reason = next((text for text, applies in problems.items() if applies), None)
-    if reason is not None:
-        raise ServingError(f"The adapter cannot be merged exactly: {reason}", _PLAIN)
+    problem = next((name for name, applies in problems.items() if applies), None)
+    if problem is not None:
+        reason = _say(f"inexact.{problem}", kind=kind, modules=modules, start=start)
+        raise ServingError(*_say.error("adapter.inexact", reason=reason))
 
 
 def _updates(config: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[np.float32]]) -> dict[str, Update]:
@@ -121,17 +123,17 @@ def _updates(config: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[np.flo
     for name, tensor in tensors.items():
         named = _LORA.fullmatch(name)
         if named is None or tensor.ndim != 2:
-            raise ServingError(f"The adapter cannot be merged exactly: it holds {name}", _PLAIN)
+            raise ServingError(*_say.error("adapter.inexact", reason=_say("inexact.holds", name=name)))
         sides.setdefault(named["module"], {})[named["side"]] = tensor
     updates = {}
     for module, pair in sides.items():
         if len(pair) != 2 or pair["A"].shape[0] != pair["B"].shape[1]:
-            raise ServingError(f"The adapter is damaged at {module}", "Train it again")
+            raise ServingError(*_say.error("adapter.damaged_at", module=module))
         if not (np.isfinite(pair["A"]).all() and np.isfinite(pair["B"]).all()):
-            raise ServingError(f"The adapter holds numbers that are not finite at {module}", "Train it again")
+            raise ServingError(*_say.error("adapter.not_finite", module=module))
         updates[module] = Update(module, pair["A"], pair["B"], _scale(config, module, pair["A"].shape[0]))
     if not updates:
-        raise ServingError("The adapter is empty", "Train it again")
+        raise ServingError(*_say.error("adapter.empty"))
     return updates
 
 
@@ -151,7 +153,7 @@ def read_safetensors(path: Path) -> dict[str, npt.NDArray[np.float32]]:
     length = int.from_bytes(content[:8], "little")
     # The first eight bytes are the header's length, little-endian.
     if not 0 < length <= len(content) - 8:
-        raise ValueError(f"{path.name} is cut short")
+        raise ValueError(_say("folder.cut_short", file=path.name))
     header = json.loads(content[8 : 8 + length])
     body = memoryview(content)[8 + length :]
     return {
@@ -167,5 +169,5 @@ def decode(raw: memoryview | bytes, dtype: str) -> npt.NDArray[np.float32]:
         return (np.frombuffer(raw, "<u2").astype(np.uint32) << 16).view(np.float32)
     plain = {"F32": "<f4", "F16": "<f2"}
     if dtype not in plain:
-        raise ValueError(f"numbers of type {dtype}")
+        raise ValueError(_say("numbers.type", dtype=dtype))
     return np.frombuffer(raw, plain[dtype]).astype(np.float32)

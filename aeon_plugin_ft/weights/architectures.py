@@ -18,7 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from aeon_plugin_ft.errors import BaseModelError
+from aeon_plugin_ft.messages import Speaker
 
+_say = Speaker("errors/weights")
 _OUTSIDE = {"token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head"}
 _DENSE = {
     "attn_norm": "input_layernorm",
@@ -109,10 +111,7 @@ def family_of(architecture: str) -> Family:
     family = FAMILIES.get(architecture)
     if family is None:
         supported = ", ".join(sorted(FAMILIES))
-        raise BaseModelError(
-            f'A GGUF of architecture "{architecture}" cannot be turned into a training copy',
-            f"Use a model of one of these: {supported}; or give its Hugging Face folder as [base] model",
-        )
+        raise BaseModelError(*_say.error("family.unknown", architecture=architecture, supported=supported))
     return family
 
 

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import psutil
 
 from aeon_plugin_ft.errors import BaseModelError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.weights.gguf_file import GgufFile
 from aeon_plugin_ft.weights.quantization import BF16, F16, F32
 
@@ -27,6 +28,7 @@ Decode = Callable[[memoryview, int, Floats], None]
 PIECE_WEIGHTS = 1 << 19
 """Weights that one thread decodes at a time: 2 MiB as fp32, which stay in its cache while they are written."""
 
+_say = Speaker("errors/weights")
 log = logging.getLogger(__name__)
 
 
@@ -92,10 +94,8 @@ def require_decodable(file: GgufFile) -> None:
         try:
             decode(memoryview(row), tensor.type, np.empty((1, tensor.shape[-1]), np.float32))
         except ValueError as error:
-            raise BaseModelError(
-                f"{file.path.name} cannot be trained on: its {name} cannot be read ({error})",
-                "Use another variant of this model, in Q4_K_M for instance",
-            ) from error
+            why = _say.error("numbers.undecodable", file=file.path.name, tensor=name, error=error)
+            raise BaseModelError(*why) from error
 
 
 def _block(kind: Any) -> int:
@@ -126,7 +126,7 @@ def slow_decode(encoded: memoryview, kind: int, out: Floats) -> None:
         rows = np.frombuffer(encoded, np.uint8).reshape(len(out), -1)
         out[:] = dequantize(rows, GGMLQuantizationType(kind))
     except NotImplementedError as error:
-        raise ValueError(f"weights of ggml's type {kind} cannot be decoded") from error
+        raise ValueError(_say("numbers.ggml_type", kind=kind)) from error
 
 
 def widen(numbers: npt.NDArray[Any], out: Floats) -> None:

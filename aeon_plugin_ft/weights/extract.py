@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aeon_plugin_ft.errors import BaseModelError, InputFileError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.weights.adapter import Update
 from aeon_plugin_ft.weights.sources import SafetensorsSource, WeightSource
 
@@ -27,7 +28,7 @@ LEAST = 0.95
 """Below it the highest rank does not hold the difference either."""
 SAME = 1e-2
 """Numbers other than those of linear layers may differ by this share of their size: bf16 keeps eight bits."""
-_UNCHANGED = "Give the adapter itself, the model as a GGUF, or one merged from a LoRA of this very base in bf16 or fp32"
+_say = Speaker("errors/weights")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +54,14 @@ def extract(merged: Path, ours: WeightSource) -> Extracted:
         for module, difference in _differences(merged, theirs, ours):
             a, b, share = low_rank(difference)
             if share < LEAST:
-                raise InputFileError(
-                    merged,
-                    f"{module} differs from the base by more than a LoRA of rank {RANKS[-1]} ({share:.0%} fits one)",
-                    _UNCHANGED,
-                )
+                fits = f"{share:.0%}"
+                raise _other_than_a_lora(merged, _say("brought.no_lora", module=module, rank=RANKS[-1], share=fits))
             kept = min(kept, share)
             updates[module] = Update(module, a, b, 1.0)
     except (OSError, ValueError, KeyError, TypeError, BaseModelError) as error:
-        raise InputFileError(merged, f"this is no whole model ({error})", "Copy it here again") from error
+        raise InputFileError(merged, *_say.error("brought.no_model", reason=error)) from error
     if not updates:
-        raise InputFileError(merged, "it is the base itself: nothing was learnt", "Give the model that was trained")
+        raise InputFileError(merged, *_say.error("brought.nothing_learnt"))
     return Extracted(updates, kept)
 
 
@@ -74,22 +72,26 @@ def _differences(merged: Path, theirs: WeightSource, ours: WeightSource) -> Iter
     missing, more = before_it - in_it - head, in_it - before_it - head
     if missing or more:
         odd = sorted(missing or more)[0]
-        raise InputFileError(merged, f"it was made from another model: {odd} is in one of them only", _UNCHANGED)
+        raise _other_than_a_lora(merged, _say("brought.in_one_only", name=odd))
     for name in sorted(before_it & in_it):
         if ours.shapes[name] != theirs.shapes[name]:
-            shapes = f"{theirs.shapes[name]} in it and {ours.shapes[name]} in the base"
-            raise InputFileError(merged, f"it was made from another model: {name} is {shapes}", _UNCHANGED)
+            both = {"theirs": theirs.shapes[name], "ours": ours.shapes[name]}
+            raise _other_than_a_lora(merged, _say("brought.other_shape", name=name, **both))
         before, after = read_whole(ours, name), read_whole(theirs, name)
         if not np.isfinite(after).all():
-            raise InputFileError(merged, f"{name} holds numbers that are not finite", "Train it again")
+            raise InputFileError(merged, *_say.error("brought.not_finite", name=name))
         difference = after - before
         size, change = float(np.linalg.norm(before)), float(np.linalg.norm(difference))
         linear = before.ndim == 2 and name.endswith("proj.weight")
         if not linear and change > SAME * size:
-            raise InputFileError(merged, f"it also changed {name}, which no LoRA of linear layers does", _UNCHANGED)
+            raise _other_than_a_lora(merged, _say("brought.more_changed", name=name))
         # Rounded to bf16 a layer that was not trained differs by less than a 256th, in no direction.
         if linear and change > 0 and not _is_rounding(difference, before):
             yield name.removesuffix(".weight"), difference
+
+
+def _other_than_a_lora(merged: Path, why: str) -> InputFileError:
+    return InputFileError(merged, why, _say("brought.as_merged"))
 
 
 def _is_rounding(difference: Matrix, before: Matrix) -> bool:

@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aeon_plugin_ft.errors import InputFileError, ServingError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store import private
 from aeon_plugin_ft.store.digest import sha256
 from aeon_plugin_ft.store.files import write_json
@@ -39,6 +40,7 @@ MOST_RANK = 256
 """As [train] rank has it."""
 _CONFIG_BYTES = 1 << 20
 _HEADER_BYTES = 16 << 20
+_say = Speaker("errors/weights")
 
 
 class Trainer(str, Enum):
@@ -85,7 +87,7 @@ class ForeignAdapter:
 def read_foreign(folder: Path, most_bytes: int) -> ForeignAdapter:
     """Read an adapter of at most `most_bytes`. Raises InputFileError for one that cannot be used, and says why."""
     if not folder.is_dir():
-        raise InputFileError(folder, "this is no folder", "Give the folder that has adapter_config.json in it")
+        raise InputFileError(folder, *_say.error("brought.no_folder"))
     config = _config(folder)
     weights = _weights_file(folder, config, most_bytes)
     try:
@@ -95,10 +97,10 @@ def read_foreign(folder: Path, most_bytes: int) -> ForeignAdapter:
     except ServingError as error:
         raise InputFileError(folder, error.what, error.todo) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputFileError(folder, f"this is not a whole LoRA adapter ({error})", "Copy it here again") from error
+        raise InputFileError(folder, *_say.error("brought.no_adapter", error=error)) from error
     rank = max(int(update.a.shape[0]) for update in updates.values())
     if rank > MOST_RANK:
-        raise InputFileError(folder, f"its rank is {rank}", f"Train it with a rank of at most {MOST_RANK}")
+        raise InputFileError(folder, *_say.error("brought.rank", rank=rank, most=MOST_RANK))
     named = str(config.get("model" if mlx else "base_model_name_or_path") or "")
     trainer = Trainer.MLX if mlx else _trainer(folder, config)
     plain = {module.removeprefix("base_model.model."): update for module, update in updates.items()}
@@ -145,7 +147,7 @@ def write_as_ours(adapter: ForeignAdapter, target: Path) -> None:
 def _copy_whole(adapter: ForeignAdapter, file: Path, copy: Path) -> None:
     shutil.copyfile(file, copy)
     if sha256(copy) != adapter.digest:
-        raise InputFileError(file, "it was changed while it was copied", "Bring it again")
+        raise InputFileError(file, *_say.error("brought.changed"))
 
 
 def _alpha(update: Update, rslora: bool) -> float:
@@ -168,41 +170,35 @@ def _once(value: npt.NDArray[np.float32]) -> Any:
 def _config(folder: Path) -> dict[str, Any]:
     path = folder / CONFIG
     if not path.is_file():
-        raise InputFileError(folder, f"there is no {CONFIG} in it", "Give the folder of a LoRA adapter")
+        raise InputFileError(folder, *_say.error("brought.no_config", file=CONFIG))
     return _json(path)
 
 
 def _json(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > _CONFIG_BYTES:
-            raise ValueError("it is far too long")
+            raise ValueError(_say("brought.too_long"))
         config = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(config, dict):
-            raise ValueError("it is no JSON object")
+            raise ValueError(_say("brought.no_object"))
     except (OSError, ValueError) as error:
-        raise InputFileError(path, f"it cannot be read ({error})", "Copy the adapter here again") from error
+        raise InputFileError(path, *_say.error("brought.unreadable", error=error)) from error
     return config
 
 
 def _weights_file(folder: Path, config: Mapping[str, Any], most_bytes: int) -> Path:
     kind = str(config.get("fine_tune_type", "lora")).lower()
     if kind != "lora":
-        raise InputFileError(folder, f"it is of MLX-LM's type {kind}, not lora", "Train it with --fine-tune-type lora")
+        raise InputFileError(folder, *_say.error("brought.mlx_type", kind=kind))
     weights = folder / (MLX_WEIGHTS if "lora_parameters" in config else WEIGHTS)
     if not weights.is_file():
         if any(True for pattern in PICKLES for _ in folder.glob(pattern)):
-            raise InputFileError(
-                folder,
-                "its weights are a pickle, which can run code when it is loaded, and is never opened",
-                "Save it as safetensors (PEFT does by default)",
-            )
-        raise InputFileError(folder, f"there is no {weights.name} in it", "Give the folder of a whole LoRA adapter")
+            raise InputFileError(folder, *_say.error("brought.pickle"))
+        raise InputFileError(folder, *_say.error("brought.lacks_weights", file=weights.name))
     size = weights.stat().st_size
     if size > most_bytes + _HEADER_BYTES:
-        raise InputFileError(
-            weights, f"it has {size / 1e6:.0f} MB, more than any LoRA of this base ({most_bytes / 1e6:.0f} MB)",
-            "Give an adapter, not a whole model",
-        )  # fmt: skip
+        sizes = {"size": f"{size / 1e6:.0f}", "most": f"{most_bytes / 1e6:.0f}"}
+        raise InputFileError(weights, *_say.error("brought.too_large", **sizes))
     return weights
 
 
@@ -212,17 +208,17 @@ def _read_mlx(config: Mapping[str, Any], path: Path) -> dict[str, Update]:
     for name, tensor in read_safetensors(path).items():
         module, _, side = name.rpartition(".")
         if side not in {"lora_a", "lora_b"} or tensor.ndim != 2:
-            raise ValueError(f"it holds {name}")
+            raise ValueError(_say("brought.holds", name=name))
         if not np.isfinite(tensor).all():
-            raise ValueError(f"{name} holds numbers that are not finite")
+            raise ValueError(_say("brought.holds_not_finite", name=name))
         sides.setdefault(module, {})[side] = np.ascontiguousarray(tensor.T)
     updates = {}
     for module, pair in sides.items():
         if len(pair) != 2 or pair["lora_a"].shape[0] != pair["lora_b"].shape[1]:
-            raise ValueError(f"it is damaged at {module}")
+            raise ValueError(_say("brought.damaged_at", module=module))
         updates[module] = Update(module, pair["lora_a"], pair["lora_b"], scale)
     if not updates:
-        raise ValueError("it is empty")
+        raise ValueError(_say("brought.empty"))
     return updates
 
 

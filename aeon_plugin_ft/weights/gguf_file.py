@@ -18,12 +18,14 @@ import numpy as np
 import numpy.typing as npt
 
 from aeon_plugin_ft.errors import BaseModelError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store.files import why_refused
 
 MAGIC = b"GGUF"
 DEFAULT_ALIGNMENT = 32
 CHUNK_WEIGHTS = 1 << 22
 """Weights de-quantised at a time (16 MiB as F32)."""
+_say = Speaker("errors/weights")
 
 _STRING, _ARRAY = 8, 9
 _SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
@@ -76,7 +78,7 @@ class GgufFile:
             self._parse()
         except (struct.error, ValueError, IndexError, KeyError, OverflowError) as error:
             self.close()
-            raise _damaged(path, f"its header ends too early or is not valid ({error})") from error
+            raise _damaged(path, _say("gguf.header", error=error)) from error
         # A BaseModelError of our own too: a map that stays open keeps the file from being replaced on Windows.
         except BaseException:
             self.close()
@@ -87,10 +89,10 @@ class GgufFile:
             with self.path.open("rb") as file:
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError) as error:
-            reason = why_refused(error, self.path) if isinstance(error, OSError) else "it is empty"
-            raise BaseModelError(
-                f"The model file {self.path} cannot be read ({reason})", "Check [base] model in plugin.toml"
-            ) from error
+            if not isinstance(error, OSError):
+                raise BaseModelError(*_say.error("gguf.empty", path=self.path)) from error
+            reason = why_refused(error, self.path)
+            raise BaseModelError(*_say.error("gguf.unreadable", path=self.path, reason=reason)) from error
 
     def close(self) -> None:
         """Give the memory map and the file back."""
@@ -128,7 +130,7 @@ class GgufFile:
         """`field`, raising BaseModelError when it is not there."""
         value = self.field(name)
         if value is None:
-            raise _damaged(self.path, f"its header lacks {self.architecture}.{name}")
+            raise _damaged(self.path, _say("gguf.lacks", name=f"{self.architecture}.{name}"))
         return value
 
     @property
@@ -168,10 +170,10 @@ class GgufFile:
 
     def _parse(self) -> None:
         if self._map[:4] != MAGIC:
-            raise _damaged(self.path, "it is not a GGUF file")
+            raise _damaged(self.path, _say("gguf.no_gguf"))
         version, tensor_count, entry_count = struct.unpack_from("<IQQ", self._map, 4)
         if version not in (2, 3):
-            raise _damaged(self.path, f"GGUF version {version} is not supported")
+            raise _damaged(self.path, _say("gguf.version", version=version))
         self.version = int(version)
         self.metadata_start = at = 24
         for _ in range(entry_count):
@@ -203,7 +205,7 @@ class GgufFile:
         for name, shape, kind, offset, size in infos:
             self.tensors[name] = Tensor(name, shape, kind, self.data_start + offset, size)
             if self.data_start + offset + size > len(self._map):
-                raise _damaged(self.path, f"it ends in the middle of {name}")
+                raise _damaged(self.path, _say("gguf.ends", name=name))
 
     def _number(self, form: str, at: int) -> tuple[Any, int]:
         return struct.unpack_from(form, self._map, at)[0], at + struct.calcsize(form)
@@ -212,7 +214,7 @@ class GgufFile:
         length, at = self._number("<Q", at)
         # A damaged length would otherwise ask for terabytes.
         if length > len(self._map) - at:
-            raise ValueError("a text runs past the end")
+            raise ValueError(_say("gguf.runs_past"))
         # Tokens of a vocabulary may be no whole characters; so decoded they can be written back as they were.
         return self._map[at : at + length].decode("utf-8", "surrogateescape"), at + length
 
@@ -238,5 +240,5 @@ class GgufFile:
         return values, at
 
 
-def _damaged(path: Path, what: str) -> BaseModelError:
-    return BaseModelError(f"The model file {path} cannot be used: {what}", "Download it again, or choose another model")
+def _damaged(path: Path, reason: str) -> BaseModelError:
+    return BaseModelError(*_say.error("gguf.damaged", path=path, reason=reason))

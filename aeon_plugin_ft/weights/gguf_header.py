@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from aeon_plugin_ft.errors import BaseModelError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.weights.gguf_file import MAGIC, GgufFile
 
+_say = Speaker("errors/weights")
 _UINT32, _STRING = 4, 8
 """GGUF's numbers of the two types that are written here."""
 _BLOCK = 1 << 20
@@ -29,7 +31,7 @@ def add_entries(source: Path, target: Path, entries: Mapping[str, str | int]) ->
     with GgufFile(source) as file:
         taken = sorted(set(entries) & set(file.entries))
         if taken:
-            raise BaseModelError(f"{source.name} has its own {', '.join(taken)}", "Use the file as it is")
+            raise BaseModelError(*_say.error("gguf.own_entries", file=source.name, names=", ".join(taken)))
         count = len(file.entries) + len(entries)
         with source.open("rb") as old, target.open("wb") as new:
             new.write(MAGIC + struct.pack("<IQQ", file.version, len(file.tensors), count))

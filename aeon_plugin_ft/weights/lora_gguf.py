@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aeon_plugin_ft.errors import BaseModelError, ServingError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store import private
 from aeon_plugin_ft.store.digest import sha256
 from aeon_plugin_ft.store.files import whole_file, why_refused
@@ -23,6 +24,7 @@ from aeon_plugin_ft.weights.gguf_file import GgufFile
 
 Rows = npt.NDArray[np.float32]
 F16_LIMIT = 65504.0
+_say = Speaker("errors/weights")
 
 
 class ServedBase(Protocol):
@@ -56,9 +58,7 @@ def export_lora_gguf(adapter: Path, base: ServedBase, out: Path) -> str:
             # Of what is on the disk, before it has its name: nobody can have changed it.
             digest = sha256(part)
     except OSError as error:
-        raise ServingError(
-            f"The adapter cannot be written to {out} ({why_refused(error, out)})", "Check space and permission there"
-        ) from error
+        raise ServingError(*_say.error("lora_gguf.unwritable", path=out, reason=why_refused(error, out))) from error
     return digest
 
 
@@ -66,10 +66,7 @@ def _tensors(updates: list[Update], base: ServedBase) -> tuple[dict[str, Rows], 
     """GGUF names to F32 values, and adapter.lora.alpha. With one alpha for all it is kept as it is; with
     several it is folded into B and alpha is 0, which llama.cpp takes as a factor of 1."""
     if base.gguf is None:
-        raise ServingError(
-            f"{base.spec} has no GGUF file, so the embedded server cannot serve it",
-            "Set [base] model to a GGUF of the same model, or [serve] backend to another one",
-        )
+        raise ServingError(*_say.error("lora_gguf.no_gguf", base=base.spec))
     # rsLoRA and rank patterns give scales that differ only by rounding: one alpha where they mean one.
     alphas = {round(update.scale * update.a.shape[0], 6) for update in updates}
     alpha = alphas.pop() if len(alphas) == 1 else 0.0
@@ -96,13 +93,11 @@ def _target(update: Update, family: Family, file: GgufFile) -> str:
     stem = family.gguf_name(module)
     tensor = file.tensors.get(f"{stem}.weight")
     if stem is None or tensor is None:
-        raise ServingError(f"The adapter changes {module}, which {file.path.name} does not have", "Train it again")
+        raise ServingError(*_say.error("lora_gguf.lacks_module", module=module, file=file.path.name))
     if tensor.shape != (update.b.shape[0], update.a.shape[1]):
-        raise ServingError(
-            f"The adapter does not fit {file.path.name}: {module} is {update.b.shape[0]} x {update.a.shape[1]} in it"
-            f" and {tensor.shape[0]} x {tensor.shape[1]} in the base",
-            "It was trained on another base; train again",
-        )
+        theirs, ours = f"{update.b.shape[0]} x {update.a.shape[1]}", f"{tensor.shape[0]} x {tensor.shape[1]}"
+        slots = {"file": file.path.name, "module": module, "theirs": theirs, "ours": ours}
+        raise ServingError(*_say.error("lora_gguf.misfit", **slots))
     return tensor.name
 
 
@@ -116,7 +111,7 @@ def _balanced(a: Rows, b: Rows) -> tuple[Rows, Rows]:
     shift = np.float32(2.0 ** round(np.log2(top_a / top_b) / 2))
     a, b = a / shift, b * shift
     if max(np.abs(a).max(), np.abs(b).max()) > F16_LIMIT:
-        raise ServingError("The adapter holds numbers too large for F16", "Train it again with a lower learning rate")
+        raise ServingError(*_say.error("lora_gguf.too_large"))
     return a, b
 
 

@@ -26,6 +26,7 @@ from typing import BinaryIO
 import numpy as np
 
 from aeon_plugin_ft.errors import ServingError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store.digest import sha256
 from aeon_plugin_ft.store.files import whole_file, why_refused
 from aeon_plugin_ft.weights.adapter import AdapterFolder, Update, read_adapter
@@ -33,6 +34,8 @@ from aeon_plugin_ft.weights.architectures import FAMILIES, Family, permute
 from aeon_plugin_ft.weights.gguf_file import GgufFile, Tensor
 from aeon_plugin_ft.weights.merge_originals import Originals
 from aeon_plugin_ft.weights.quantization import F32, K_TYPES, Rows, encode, finer, k_quantiser, promoted, row_bytes
+
+_say = Speaker("errors/weights")
 
 ARCHITECTURES = ("llama", "qwen2", "qwen3", "gemma3")
 """Families whose tensor names and row orders were checked; all others are refused."""
@@ -104,9 +107,7 @@ def merge_gguf(base: Path, adapter: Path, out: Path, options: MergeOptions | Non
                     merger.write({key: text for key, text in notes.items() if text})
                 digest, size = sha256(part), part.stat().st_size
         except OSError as error:
-            raise ServingError(
-                f"The merged model {out} cannot be written ({why_refused(error, out)})", "Free some space and try again"
-            ) from error
+            raise ServingError(*_say.error("merge.unwritable", path=out, reason=why_refused(error, out))) from error
         untouched = len(gguf.tensors) - len(merger.merged)
     return MergeReport(digest, size, tuple(merger.merged), untouched, time.monotonic() - started)
 
@@ -135,17 +136,10 @@ def plan(gguf: GgufFile, folder: AdapterFolder) -> dict[str, Update]:
     for module, update in folder.updates.items():
         name = f"{family.gguf_name(module)}.weight"
         if not name.startswith("blk.") or name not in gguf.tensors or family.is_norm(name):
-            raise ServingError(
-                f"The adapter trains {module}, which cannot be merged into {gguf.path.name}",
-                "Train the linear layers of the base model that this GGUF was made from",
-            )
-        shape = (update.b.shape[0], update.a.shape[1])
-        if gguf.tensors[name].shape != shape:
-            raise ServingError(
-                f"The adapter was trained on another model: {module} is {shape} and the base has "
-                f"{gguf.tensors[name].shape}",
-                "Train again on the base model that is served",
-            )
+            raise ServingError(*_say.error("merge.no_place", module=module, file=gguf.path.name))
+        theirs, ours = (update.b.shape[0], update.a.shape[1]), gguf.tensors[name].shape
+        if ours != theirs:
+            raise ServingError(*_say.error("merge.misfit", module=module, theirs=theirs, ours=ours))
         permuted = family.permuted_heads(name, heads, kv_heads)
         if not update.is_zero:
             b = permute(update.b, permuted) if permuted else update.b
@@ -156,24 +150,21 @@ def plan(gguf: GgufFile, folder: AdapterFolder) -> dict[str, Update]:
 
 def _family(gguf: GgufFile) -> Family:
     """Raise ServingError for a base that cannot be merged exactly."""
-    name = gguf.path.name
     fused = any(".attn_qkv." in tensor for tensor in gguf.tensors)
     problems = {
-        f'its architecture "{gguf.architecture}" has not been checked': gguf.architecture not in ARCHITECTURES,
-        "its projections are fused": fused,
-        "it is in several files": int(gguf.get("split.count", 0)) > 1,
-        "it is a mixture of experts": int(gguf.field("expert_count", 0) or 0) > 0,
-        "it is already a merged model of ours": gguf.get(KEY_ADAPTER),
-        "it is an adapter itself": gguf.get("general.type", "model") == "adapter",
+        "architecture": gguf.architecture not in ARCHITECTURES,
+        "fused": fused,
+        "split": int(gguf.get("split.count", 0)) > 1,
+        "experts": int(gguf.field("expert_count", 0) or 0) > 0,
+        "merged": gguf.get(KEY_ADAPTER),
+        "adapter": gguf.get("general.type", "model") == "adapter",
     }
     # The most particular first: an adapter's architecture may be a checked one, and the reason is still that it is one.
-    reason = next((text for text, applies in reversed(problems.items()) if applies), None)
-    if reason is not None:
-        supported = ", ".join(ARCHITECTURES)
-        raise ServingError(
-            f"{name} cannot be merged with an adapter: {reason}",
-            f"Use a whole, dense base of one of these architectures: {supported}",
-        )
+    problem = next((name for name, applies in reversed(problems.items()) if applies), None)
+    if problem is not None:
+        reason = _say(f"base.{problem}", architecture=gguf.architecture)
+        slots = {"file": gguf.path.name, "reason": reason, "supported": ", ".join(ARCHITECTURES)}
+        raise ServingError(*_say.error("merge.refused", **slots))
     return FAMILIES[gguf.architecture]
 
 
@@ -250,10 +241,7 @@ class _Merger:
                 self.merged.append(MergedTensor(tensor.name, tensor.type, kind, share, relative))
                 return kind
             kind = finer(kind)
-        raise ServingError(
-            f"The update of {tensor.name} does not survive merging (share {share:.2f})",
-            "Serve this version with the embedded server, or train it further",
-        )
+        raise ServingError(*_say.error("merge.does_not_survive", tensor=tensor.name, share=f"{share:.2f}"))
 
     def _write_tensor(self, tensor: Tensor, update: Update, kind: int) -> tuple[float, float]:
         """Returns (share of the update that survived, |update| / |base|)."""
@@ -266,9 +254,7 @@ class _Merger:
             # `back` is what a reader gets: the share is measured on that and not on what was meant.
             packed, back = encode(base + change, kind)
             if not np.isfinite(back).all():
-                raise ServingError(
-                    f"Merging {tensor.name} gives numbers that are not finite", "The base or the adapter is damaged"
-                )
+                raise ServingError(*_say.error("merge.not_finite", tensor=tensor.name))
             self.target.write(packed.data)
             # The share of the update that is in the file: the projection of what was written on what was meant.
             kept += float(np.vdot(back - base, change))
@@ -277,7 +263,7 @@ class _Merger:
             first += len(base)
         # A short read of the base would leave a tensor that is too small, and shift all that come after it.
         if self.target.tell() != expected:
-            raise ServingError(f"{tensor.name} was not written whole", "Free some space and try again")
+            raise ServingError(*_say.error("merge.not_whole", tensor=tensor.name))
         return kept / squared if squared else 1.0, (squared / weights) ** 0.5 if weights else 0.0
 
     def _base_rows(self, tensor: Tensor) -> Iterator[Rows]:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aeon_plugin_ft.errors import ServingError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.weights.architectures import FAMILIES, unpermute
 from aeon_plugin_ft.weights.gguf_file import GgufFile
 from aeon_plugin_ft.weights.merge_originals import find_tensor
@@ -20,6 +21,7 @@ SAME = 0.99
 """Correlation of the same weights in 4 bits and in 16 is above it; a fine-tune's is below, or its rows are in
 another order."""
 _SAMPLES = ("attn_q", "ffn_down")
+_say = Speaker("errors/weights")
 
 
 def require_same_model(gguf: Path, weights: Path) -> None:
@@ -38,20 +40,15 @@ def require_same_model(gguf: Path, weights: Path) -> None:
             try:
                 theirs = read_tensor(weights, module) if module and name in file.tensors else None
             except (OSError, ValueError, KeyError) as error:
-                raise ServingError(
-                    f"The weights in {weights} cannot be read ({error})", "Download them again"
-                ) from error
+                raise ServingError(*_say.error("folder.unreadable", folder=weights, error=error)) from error
             if theirs is None:
-                raise ServingError(f"{weights} and {gguf.name} are not the same kind of model", "Check [base] model")
+                raise ServingError(*_say.error("merge.other_kind", folder=weights, file=gguf.name))
             ours = file.read(name)
             permuted = family.permuted_heads(name, heads, kv_heads)
             # To the order of Hugging Face, or the same weights would not correlate.
             ours = unpermute(ours, permuted) if permuted else ours
             if ours.shape != theirs.shape or correlation(ours, theirs) < SAME:
-                raise ServingError(
-                    f"{gguf.name} is another model than the one that was trained on ({weights.name})",
-                    "Set [base] model to the Ollama tag itself, and train again",
-                )
+                raise ServingError(*_say.error("merge.other_model", file=gguf.name, folder=weights.name))
 
 
 def correlation(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> float:

@@ -16,9 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from aeon_plugin_ft.errors import ServingError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.weights.adapter import decode
 from aeon_plugin_ft.weights.architectures import Family, permute
 
+_say = Speaker("errors/weights")
 _WIDTHS = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 
 
@@ -34,7 +36,7 @@ class Place:
     def numbers(self) -> npt.NDArray[Any]:
         """The tensor where it lies, mapped, in its own type (bf16 as unsigned numbers). Raises OSError, ValueError."""
         if self.dtype not in _WIDTHS:
-            raise ValueError(f"numbers of type {self.dtype}")
+            raise ValueError(_say("numbers.type", dtype=self.dtype))
         # Mapped: rows in any order, of a file larger than the memory.
         return np.memmap(self.path, _WIDTHS[self.dtype], "r", self.offset, self.shape)
 
@@ -59,7 +61,7 @@ def read_places(path: Path) -> dict[str, Place]:
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if length > path.stat().st_size:
-            raise ValueError(f"{path.name} is cut short")
+            raise ValueError(_say("folder.cut_short", file=path.name))
         header = json.loads(file.read(length))
     header.pop("__metadata__", None)
     return {
@@ -83,14 +85,12 @@ class Originals:
         try:
             place = find_tensor(self.folder, module) if module else None
             if place is None or place.shape != shape:
-                raise ValueError(f"{module or name} is not there in the shape {shape}")
+                raise ValueError(_say("folder.not_there", name=module or name, shape=shape))
             order = self._order(name, shape[0])
             for first in range(0, shape[0], step):
                 yield place.rows(order[first : first + step])
         except (OSError, ValueError, KeyError) as error:
-            raise ServingError(
-                f"The original weights in {self.folder} cannot be read ({error})", "Download them again"
-            ) from error
+            raise ServingError(*_say.error("folder.originals", folder=self.folder, error=error)) from error
 
     def _order(self, name: str, count: int) -> npt.NDArray[np.int64]:
         """Which row of the Hugging Face tensor is each row of the GGUF's."""

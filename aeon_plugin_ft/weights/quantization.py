@@ -14,8 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from aeon_plugin_ft.errors import ServingError
+from aeon_plugin_ft.messages import Speaker
 
 Rows = npt.NDArray[np.float32]
+_say = Speaker("errors/weights")
 
 F32: Final = 0
 F16: Final = 1
@@ -90,9 +92,7 @@ def k_quantiser() -> Any:
     try:
         import libgguf
     except ImportError as error:
-        raise ServingError(
-            "Keeping the base's K-quant needs libgguf, which is not installed", 'pip install "aeon-plugin-ft[kquants]"'
-        ) from error
+        raise ServingError(*_say.error("numbers.no_quantiser")) from error
     return libgguf
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aeon_plugin_ft.errors import BaseModelError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.weights.architectures import NOT_WEIGHTS, Family, family_of
 from aeon_plugin_ft.weights.dequantise import Dequantiser, Floats, widen
 from aeon_plugin_ft.weights.gguf_file import GgufFile
@@ -25,6 +26,7 @@ from aeon_plugin_ft.weights.quantization import BF16, F16, F32
 Bytes = npt.NDArray[np.uint8]
 BLOCK_WEIGHTS = 1 << 24
 """Weights of a block whose rows have to be put in order: 64 MiB beside the caller's buffer."""
+_say = Speaker("errors/weights")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +103,7 @@ class GgufSource:
                 continue
             name = self.family.hf_name(tensor)
             if name is None:
-                raise BaseModelError(
-                    f'{self.file.path.name} has a tensor "{tensor}" that a {self.family.architecture} model should not '
-                    "have",
-                    "Use another variant of this model",
-                )
+                raise odd_tensor(self.file, tensor)
             names[name] = tensor
         return names
 
@@ -183,6 +181,12 @@ class GgufSource:
             _unweave(block[: len(part)], part, width)
 
 
+def odd_tensor(file: GgufFile, tensor: str) -> BaseModelError:
+    """That a file has a tensor which its architecture should not have."""
+    slots = {"file": file.path.name, "tensor": tensor, "architecture": file.architecture}
+    return BaseModelError(*_say.error("gguf.odd_tensor", **slots))
+
+
 def _unweave(woven: Floats, out: Floats, width: int) -> None:
     """Rows of whole heads of `width` rows: row 2 i + j of a head becomes row j * width / 2 + i."""
     heads, columns = len(woven) // width, woven.shape[1]
@@ -198,9 +202,9 @@ class SafetensorsSource:
             for path in sorted(folder.glob("*.safetensors")):
                 self._places |= read_places(path)
         except (OSError, ValueError, KeyError) as error:
-            raise BaseModelError(f"The weights in {folder} cannot be read ({error})", "Download them again") from error
+            raise BaseModelError(*_say.error("folder.unreadable", folder=folder, error=error)) from error
         if not self._places:
-            raise BaseModelError(f"{folder} holds no weights", "Download the model again")
+            raise BaseModelError(*_say.error("folder.no_weights", folder=folder))
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:

@@ -14,14 +14,16 @@ from typing import Protocol
 import numpy as np
 
 from aeon_plugin_ft.errors import BaseModelError, InputFileError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store.digest import sha256
 from aeon_plugin_ft.weights.dequantise import require_decodable
 from aeon_plugin_ft.weights.gguf_file import GgufFile
 from aeon_plugin_ft.weights.sources import GgufSource, open_source
 
 _HEAD = "lm_head.weight"
-_TODO = "Give a model that was made from the model of [base] model, or set [base] model to that"
-_SAME_KEYS = {"tokenizer.ggml.tokens": "vocabulary", "tokenizer.chat_template": "chat template"}
+_SAME_KEYS = {"tokenizer.ggml.tokens": "vocabulary", "tokenizer.chat_template": "template"}
+"""Which of the header's entries must be the base's, and how the catalogue says that one is not."""
+_say = Speaker("errors/weights")
 
 
 class Base(Protocol):
@@ -65,7 +67,7 @@ def find_gguf(given: Path) -> Path | None:
     if not files or (given / "adapter_config.json").exists():
         return None
     if len(files) > 1:
-        raise InputFileError(given, f"there are {len(files)} GGUF files in it", "Give one of these files itself")
+        raise InputFileError(given, *_say.error("brought.several", count=len(files)))
     return files[0]
 
 
@@ -74,7 +76,7 @@ def read_whole_model(file: Path, base: Base) -> WholeModel:
     try:
         digest = sha256(file)
         if digest == base.digest:
-            raise InputFileError(file, "it is the base itself: nothing was learnt", "Give the model that was trained")
+            raise InputFileError(file, *_say.error("brought.nothing_learnt"))
         with GgufFile(file) as theirs:
             _require_whole(file, theirs, base)
             named = str(theirs.get("general.base_model.0.name") or theirs.get("general.name") or "")
@@ -85,17 +87,18 @@ def read_whole_model(file: Path, base: Base) -> WholeModel:
             _require_finite(file, theirs)
     except (OSError, BaseModelError) as error:
         reason = error.what if isinstance(error, BaseModelError) else str(error)
-        raise InputFileError(file, f"this is no whole model ({reason})", "Copy it here again") from error
+        raise InputFileError(file, *_say.error("brought.no_model", reason=reason)) from error
     return WholeModel(file, digest, named)
 
 
 def _require_whole(file: Path, theirs: GgufFile, base: Base) -> None:
     if theirs.get("general.type", "model") != "model":
-        raise InputFileError(file, "it is an adapter in llama.cpp's form", "Give the adapter's own PEFT folder")
+        raise InputFileError(file, *_say.error("brought.llama_adapter"))
     if int(theirs.get("split.count", 0)) > 1:
-        raise InputFileError(file, "it is one of several parts", "Join them: llama-gguf-split --merge")
+        raise InputFileError(file, *_say.error("brought.split"))
     if theirs.architecture != base.architecture:
-        raise InputFileError(file, f"it is a {theirs.architecture} and {base.spec} a {base.architecture}", _TODO)
+        kinds = {"theirs": theirs.architecture, "ours": base.architecture}
+        raise _of_another_base(file, _say("brought.architecture", base=base.spec, **kinds))
 
 
 def _require_same_shapes(file: Path, base: Base) -> None:
@@ -107,11 +110,15 @@ def _require_same_shapes(file: Path, base: Base) -> None:
     # A head that is tied to the embeddings may stand in the one file and not in the other.
     odd = sorted(name for name in set(ours) ^ set(theirs) if name != _HEAD)
     if odd:
-        raise InputFileError(file, f"it was made from another model: {odd[0]} is in one of them only", _TODO)
+        raise _of_another_base(file, _say("brought.in_one_only", name=odd[0]))
     for name in sorted(set(ours) & set(theirs)):
         if ours[name] != theirs[name]:
-            shapes = f"{theirs[name]} in it and {ours[name]} in {base.spec}"
-            raise InputFileError(file, f"it was made from another model: {name} is {shapes}", _TODO)
+            shapes = {"theirs": theirs[name], "ours": ours[name]}
+            raise _of_another_base(file, _say("brought.other_shape_of", name=name, base=base.spec, **shapes))
+
+
+def _of_another_base(file: Path, why: str) -> InputFileError:
+    return InputFileError(file, why, _say("brought.from_same_base"))
 
 
 def _require_same_talk(file: Path, theirs: GgufFile, base: Base) -> None:
@@ -119,11 +126,9 @@ def _require_same_talk(file: Path, theirs: GgufFile, base: Base) -> None:
     if base.gguf is None:
         return  # nothing to compare with; what serves it reads its own
     with GgufFile(base.gguf) as ours:
-        for key, word in _SAME_KEYS.items():
+        for key, name in _SAME_KEYS.items():
             if _plain(theirs.get(key)) != _plain(ours.get(key)):
-                raise InputFileError(
-                    file, f"its {word} is not that of {base.spec}", "Convert it with the tokenizer of the base"
-                )
+                raise InputFileError(file, *_say.error(f"differs.{name}", base=base.spec))
 
 
 def _plain(value: object) -> object:
@@ -133,4 +138,4 @@ def _plain(value: object) -> object:
 def _require_finite(file: Path, theirs: GgufFile) -> None:
     for name in theirs.tensors:
         if not all(np.isfinite(block).all() for block in theirs.rows(name)):
-            raise InputFileError(file, f"{name} holds numbers that are not finite", "Train it again")
+            raise InputFileError(file, *_say.error("brought.not_finite", name=name))

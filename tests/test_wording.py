@@ -32,9 +32,9 @@ from aeon_plugin_ft.causes import (
 )
 from aeon_plugin_ft.control import next_training
 from aeon_plugin_ft.errors import RefusedError, TrainingError
-from aeon_plugin_ft.evaluation import loss_checks, reply_checks
+from aeon_plugin_ft.evaluation import sentences as found
 from aeon_plugin_ft.evaluation.gate import gate
-from aeon_plugin_ft.evaluation.model import Check, Verdict, failed
+from aeon_plugin_ft.evaluation.model import Verdict
 from aeon_plugin_ft.messages import Language, entries
 from aeon_plugin_ft.messages.speaker import ENV_LANGUAGE
 from aeon_plugin_ft.plugin import FineTuning
@@ -76,9 +76,7 @@ def _other_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "_IN_WORDS", {one: f"yv{next(number)}" for one in watch._IN_WORDS})
     made = conditions.Condition
     monkeypatch.setattr(conditions, "Condition", lambda name, met, _: made(name, met, f"ku{next(number)}"))
-    for module in (loss_checks, reply_checks):
-        monkeypatch.setattr(module, "Check", lambda kind, ok, _, *more: Check(kind, ok, f"jt{next(number)}", *more))
-        monkeypatch.setattr(module, "failed", lambda kind, why, _, *more: failed(kind, why, f"js{next(number)}", *more))
+    monkeypatch.setattr(found, "said_in", lambda *_: f"jt{next(number)}")
 
 
 def _slots(text: str) -> list[str]:

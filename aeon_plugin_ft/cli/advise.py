@@ -9,10 +9,13 @@ import typer
 
 from aeon_plugin_ft.cli.context import Context, of, out, show_json, size, span, table
 from aeon_plugin_ft.cli.models import Json, models
+from aeon_plugin_ft.messages import Speaker
 
 if TYPE_CHECKING:
     from aeon_plugin_ft.training.advice import Advice, Machine, ModelShape
     from aeon_plugin_ft.training.mix import Survey
+
+_say = Speaker("cli/advise")
 
 
 @models.command("advise")
@@ -79,22 +82,26 @@ def _as_dict(advice: Advice, named: set[str]) -> dict[str, Any]:
 
 def _where(machine: Machine) -> str:
     if machine.card is not None:
-        return f"{machine.card.name}, {size(machine.card.memory)} of its memory free"
-    return f"{size(machine.memory)} of memory free, {machine.threads} cores"
+        return _say("machine.card", name=machine.card.name, memory=size(machine.card.memory))
+    return _say("machine.cores", memory=size(machine.memory), cores=machine.threads)
 
 
 def _how(advice: Advice) -> str:
     if advice.form is not None:
-        return advice.form.value
-    return "a layer at a time" if advice.layered else "in memory"
+        return _say(f"how.{advice.form.name.lower()}")
+    return _say("how.layers" if advice.layered else "how.memory")
 
 
 def _show(advised: list[Advice], named: set[str], machine: Machine, examples: int) -> None:
     from aeon_plugin_ft.training.advice import EXAMPLES, Fit
 
+    columns = (
+        _say("table.model"), _say("table.memory"), _say("table.examples", count=EXAMPLES),
+        _say("table.yours", count=examples), _say("table.how"), "",
+    )  # fmt: skip
     table(
-        f"Bases on this computer ({_where(machine)})",
-        ("model", "memory", f"{EXAMPLES} examples", f"your {examples} examples", "how", ""),
+        _say("table.title", machine=_where(machine)),
+        columns,
         [
             (
                 a.shape.name,
@@ -102,18 +109,16 @@ def _show(advised: list[Advice], named: set[str], machine: Machine, examples: in
                 span(60 * a.minutes),
                 span(60 * a.training_minutes),
                 _how(a),
-                a.fit.value,
+                _say(f"fit.{a.fit.name.lower()}"),
             )
             for a in advised
         ],
     )
     trainable = [a.shape.name for a in advised if a.shape.name in named and a.fit is Fit.NIGHT]
     if trainable:
-        out.print(f'Choose one with `aeon-ft config set base.model "{trainable[-1]}"`.', markup=False)
+        out.print(_say("next.choose", model=trainable[-1]), markup=False)
     elif named:
-        out.print("None of the models in Ollama can be trained here overnight: get a smaller one.")
+        out.print(_say("next.smaller"))
     else:
-        out.print("No Ollama answers, or it holds no model that can be trained; these are what people run in one.")
-    out.print(
-        "Computed from the models' shapes; `aeon-ft estimate` measures the one that [base] model names.", markup=False
-    )
+        out.print(_say("next.no_ollama"))
+    out.print(_say("next.computed"), markup=False)

@@ -10,7 +10,10 @@ import typer
 from aeon_plugin_ft.cli.context import of
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.errors import InstallError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.processes.children import hand_over, interpreter
+
+_refuse = Speaker("errors/cli")
 
 
 @app.command()
@@ -29,10 +32,7 @@ def chat(
         command = [str(find_python(shared.aeon)), "-m", "hooks.typed", str(shared.aeon)]
         raise typer.Exit(code=hand_over(command))
     if importlib.util.find_spec("core") is None:
-        raise InstallError(
-            "There is no AeonBrain here to talk to",
-            "Give the folder of your Aeon: `aeon-ft --aeon FOLDER chat`, or run this in the repository",
-        )
+        raise InstallError(*_refuse.error("chat.no_core"))
     command = [str(interpreter()), "-m", "core", "--data", str(shared.data.root)]
     if model is not None:
         command += ["--model", model]

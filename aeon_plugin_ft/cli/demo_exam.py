@@ -8,10 +8,12 @@ from typing import Any
 
 from aeon_plugin_ft.cli.demo_talk import shown
 from aeon_plugin_ft.evaluation.exam import Mark
+from aeon_plugin_ft.messages import Speaker
+
+_say = Speaker("cli/demo")
 
 TOLD_SHOWN, UNTOLD_SHOWN = 5, 2
 """So many of the questions are shown, the first ones of the exam, whatever came of them."""
-WORTH = {Mark.RIGHT: "right", Mark.WRONG: "wrong", Mark.UNSURE: "does not know", Mark.INVENTED: "invented"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,27 +52,28 @@ def exam_lines(compared: Sequence[Compared], before: str, candidate: str) -> lis
     untold = [one for one in compared if not one.told]
     lines = []
     for one in (*told[:TOLD_SHOWN], *untold[:UNTOLD_SHOWN]):
-        lines.append(one.question if one.told else f"{one.question}   (never told)")
+        lines.append(one.question if one.told else _say("exam.untold", question=one.question))
         for name, answered in ((before, one.before), (candidate, one.after)):
-            lines.append(f"  {name:6} {WORTH[answered.mark]:13} {shown(answered.reply)}")
+            worth = _say(f"mark.{answered.mark.value}")
+            lines.append(f"  {name:6} {worth:13} {shown(answered.reply)}")
     return [*lines, counts_sentence(told, untold, before, candidate)]
 
 
 def counts_sentence(told: Sequence[Compared], untold: Sequence[Compared], before: str, candidate: str) -> str:
     """ "base knew 3 of 46, v0001 knows 39 of 46; of 14 things never told base invented 12, v0001 2." """
     knew, knows = (_count([_side(one, after) for one in told], Mark.RIGHT) for after in (False, True))
-    first = f"{before} knew {knew} of {len(told)}, {candidate} knows {knows} of {len(told)}"
+    known = {"before": before, "knew": knew, "candidate": candidate, "knows": knows, "told": len(told)}
     if not untold:
-        return f"{first}."
+        return _say("exam.knows", **known)
     made_up, makes_up = (_count([_side(one, after) for one in untold], Mark.INVENTED) for after in (False, True))
-    return f"{first}; of {len(untold)} things never told {before} invented {made_up}, {candidate} {makes_up}."
+    return _say("exam.invents", untold=len(untold), made_up=made_up, makes_up=makes_up, **known)
 
 
 def exam_of(report: Mapping[str, Any], candidate: str) -> list[str]:
     """What the demo prints of a version's exam."""
     compared = read_exam(report, candidate)
     if not compared:
-        return ["There was no exam: the report has none."]
+        return [_say("exam.none")]
     return exam_lines(compared, report["current"], candidate)
 
 

@@ -13,9 +13,11 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from aeon_plugin_ft.errors import InstallError
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store import private
 from aeon_plugin_ft.store.files import write_json
 
+_refuse = Speaker("errors/cli")
 MARKER = ".aeon-ft-demo"
 
 
@@ -47,7 +49,7 @@ def open_folder(folder: Path, sample: Path) -> DemoState:
     """
     if folder.exists():
         if not (folder / MARKER).exists() and any(folder.iterdir()):
-            raise InstallError(f"{folder} is there already and is not the demo's", "Give another with --folder")
+            raise InstallError(*_refuse.error("demo.foreign", folder=folder))
         state = _read(folder / MARKER)
         if state is not None and not state.finished and state.sample == str(sample):
             return state

@@ -13,12 +13,16 @@ from rich.text import Text
 
 from aeon_plugin_ft.cli.context import out, span
 from aeon_plugin_ft.errors import InstallError, ServingError
+from aeon_plugin_ft.messages import Speaker
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from aeon_plugin_ft.runtime import Runtime
     from core.console import Console
+
+_say = Speaker("cli/demo")
+_refuse = Speaker("errors/cli")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +107,7 @@ def make_console(folder: Path) -> Console:
         from core.brain import AeonBrain
         from core.console import Console
     except ImportError as error:
-        raise InstallError(
-            "The demo needs the repository's `core` folder", "Clone the repository and run `python dev.py demo`"
-        ) from error
+        raise InstallError(*_refuse.error("demo.no_core")) from error
     from hooks import HookCaller, build_manager
 
     brain = AeonBrain(None, hooks=HookCaller(build_manager()))
@@ -160,14 +162,14 @@ def show_marked(question: Question, replies: list[tuple[str, str | None]]) -> bo
     """A question with its replies, each with who gave it and whether it is right; whether the last one is."""
     out.print(question.text, style="bold")
     for who, reply in replies:
-        word = "right" if question.is_right(reply) else "wrong"
+        word = _say("mark.right" if question.is_right(reply) else "mark.wrong")
         out.print(f"  {who:6} {word:6} {shown(reply)}", markup=False, soft_wrap=True)
     return question.is_right(replies[-1][1])
 
 
 def shown(reply: str | None) -> str:
     """A reply on one or two lines of the screen; what is cut is marked."""
-    line = " ".join((reply or "(no answer)").split())
+    line = " ".join((reply or _say("reply.none")).split())
     return line if len(line) <= SHOWN_CHARS else f"{line[:SHOWN_CHARS]} [...]"
 
 
@@ -178,7 +180,7 @@ def wait_for_version(runtime: Runtime, name: str) -> None:
         if runtime.answering == name:
             return
         time.sleep(0.05)
-    raise ServingError(f"{name} did not start to answer within {span(READY_SECONDS)}", "`aeon-ft doctor`")
+    raise ServingError(*_refuse.error("demo.no_answer", version=name, span=span(READY_SECONDS)))
 
 
 def last_line(path: Path) -> str:

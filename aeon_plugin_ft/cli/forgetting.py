@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from aeon_plugin_ft.forget_host import Traces
 
 _say = Speaker("cli/forgetting")
+_refuse = Speaker("errors/cli")
 
 SHOWN_TURNS = 100
 SHOWN_CHARS = 60
@@ -128,9 +129,7 @@ def _whole_id(forgetter: Forgetter, start: str) -> str:
     """Raises DatasetError for an id that is not there, or not whole and not of one turn."""
     ids = forgetter.starting(start)
     if len(ids) != 1:
-        raise DatasetError(
-            f"{len(ids)} turns have an id that starts with {start!r}", "`aeon-ft dataset review --json` lists them"
-        )
+        raise DatasetError(*_refuse.error("turn.ambiguous", count=len(ids), start=repr(start)))
     return ids[0]
 
 

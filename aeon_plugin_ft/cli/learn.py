@@ -29,7 +29,7 @@ from aeon_plugin_ft.cli.data import say_advice
 from aeon_plugin_ft.cli.happened import say_events
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.cli.schedule import next_now
-from aeon_plugin_ft.cli.words import check, condition, run_state, why_run
+from aeon_plugin_ft.cli.words import condition, run_state, why_run
 from aeon_plugin_ft.extras import require_trainer
 from aeon_plugin_ft.messages import Speaker, decimal
 from aeon_plugin_ft.wording import doing, worded
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from aeon_plugin_ft.registry import Version
     from aeon_plugin_ft.training.model import Estimate, Run
     from aeon_plugin_ft.training.model import Progress as RunProgress
+
+_refuse = Speaker("errors/cli")
 
 Json = Annotated[bool, typer.Option("--json", help="For scripts.")]
 
@@ -117,7 +119,7 @@ def judge(
     pipeline = shared.pipeline(on_phase=say_phase)
     unjudged = Run(run, shared.data.runs / run) if run else pipeline.unjudged()
     if unjudged is None:
-        raise TrainingError("Every finished run has a verdict", "`aeon-ft models` shows them")
+        raise TrainingError(*_refuse.error("run.none_unjudged"))
     judge_and_settle(pipeline, unjudged)
 
 
@@ -227,7 +229,7 @@ def _unfinished(shared: Context) -> str:
     reap_runs(shared.store, shared.data)
     row = unfinished_run(shared.store, (RunState.PENDING, *LEFT))
     if row is None:
-        raise TrainingError("There is no unfinished run", "`aeon-ft train` starts a new one")
+        raise TrainingError(*_refuse.error("run.none_unfinished"))
     return row.id
 
 
@@ -316,7 +318,9 @@ def progress_numbers(progress: RunProgress) -> str:
 
 def show_verdict(version: Version) -> None:
     """The gate's decision with every number it rests on."""
+    from aeon_plugin_ft.evaluation.sentences import check_line
+
     verdict: Verdict = version.verdict
     out.print(Text(_say("judge.verdict", version=version.name)).append(" ").append_text(verdict_word(verdict.accepted)))
-    for one in verdict.checks:
-        mark(one.passed, f"{check(one.name)}: {one.detail}")
+    for check in verdict.checks:
+        mark(check.passed, check_line(check))

@@ -25,7 +25,7 @@ from aeon_plugin_ft.cli.context import (
     when,
 )
 from aeon_plugin_ft.cli.main import app
-from aeon_plugin_ft.cli.words import check, left_out, source, version_state, why_version
+from aeon_plugin_ft.cli.words import left_out, source, version_state, why_version
 from aeon_plugin_ft.messages import Language, Speaker, decimal, language
 from aeon_plugin_ft.store import private
 from aeon_plugin_ft.wording import worded
@@ -196,13 +196,15 @@ def rollback(context: typer.Context) -> None:
 
 
 def _show_report(version: Version, kept: dict[str, Any], reason: str, served: dict[str, Any]) -> None:
+    from aeon_plugin_ft.evaluation.sentences import check_line
+
     word = verdict_word(version.verdict.accepted)
     made = _say("report.made", when=when(version.created), state=version_state(version.state.value))
     out.print(Text(f"{version.name}: ").append_text(word).append(f", {made}"))
     if reason:
         out.print(why_version(version, reason), markup=False)
-    for one in version.verdict.checks:
-        mark(one.passed, f"{check(one.name)}: {one.detail}")
+    for check in version.verdict.checks:
+        mark(check.passed, check_line(check))
     data, training = kept.get("data"), kept.get("training", {})
     if data:
         out.print(

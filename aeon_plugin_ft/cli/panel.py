@@ -8,6 +8,9 @@ import typer
 
 from aeon_plugin_ft.cli.context import of, out
 from aeon_plugin_ft.cli.main import app
+from aeon_plugin_ft.messages import Speaker
+
+_say = Speaker("cli/panel")
 
 
 @app.command("painel")
@@ -28,13 +31,13 @@ def painel(
     try:
         server = PanelServer(desk, port=port, stay=stay)
         link = server.new_link()
-        out.print(f"The page is at {link}", soft_wrap=True, markup=False)
-        out.print("The link opens it once. Ctrl-C, or closing the page, ends it.")
+        out.print(_say("page.link", link=link), soft_wrap=True, markup=False)
+        out.print(_say("page.once"))
         if show:
             open_browser(link)
         server.run()
         if desk.acts.learning.busy:
-            out.print("The page is closed; the training goes on here. Ctrl-C pauses it.")
+            out.print(_say("page.closed"))
             while not desk.acts.learning.background.join(1.0):
                 pass
     finally:

@@ -10,6 +10,9 @@ import typer
 from aeon_plugin_ft.cli.context import out
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.extras import missing_for_training, pip_command
+from aeon_plugin_ft.messages import Speaker
+
+_say = Speaker("cli/place")
 
 
 @app.command()
@@ -23,7 +26,7 @@ def install(
     report = install_into(folder, python)
     out.print(str(report))
     if missing := missing_for_training(python):
-        out.print(f"Training needs {', '.join(missing)} as well: {pip_command('train')}", markup=False)
+        out.print(_say("install.trainer", missing=", ".join(missing), command=pip_command("train")), markup=False)
 
 
 @app.command()
@@ -35,5 +38,5 @@ def uninstall(
     from aeon_plugin_ft.install import uninstall as uninstall_from
 
     if purge:
-        typer.confirm("Delete every logged conversation and every trained version as well?", abort=True)
+        typer.confirm(_say("uninstall.sure"), abort=True)
     out.print(str(uninstall_from(folder, purge=purge)))

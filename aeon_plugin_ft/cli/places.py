@@ -8,10 +8,13 @@ import typer
 
 from aeon_plugin_ft.cli.context import of, out, show_json, table, when
 from aeon_plugin_ft.cli.main import app
+from aeon_plugin_ft.messages import Speaker
 
 if TYPE_CHECKING:
-    from aeon_plugin_ft.training.places.where import Where
+    from aeon_plugin_ft.training.places.where import Way, Where
 
+_say = Speaker("cli/places")
+_refuse = Speaker("errors/cli")
 Json = Annotated[bool, typer.Option("--json", help="For scripts.")]
 PlaceName = Annotated[str, typer.Argument(help='As in [train] where: "ssh://USER@HOST", "ray://HOST:PORT", or a name.')]
 
@@ -31,11 +34,12 @@ def list_places(context: typer.Context, as_json: Json = False) -> None:
     if as_json:
         show_json({"where": where, "allowed": said})
         return
-    out.print(f"Runs train at: {where} ([train] where).", markup=False)
+    out.print(_say("list.where", where=where), markup=False)
     for named in shared.settings_file.current.train.places:
         out.print(f"  {named}", markup=False)
     if said:
-        table("Places that they may go to", ("place", "since"), [(address, when(at)) for address, at in said.items()])
+        columns = _say("list.place"), _say("list.since")
+        table(_say("list.title"), columns, [(address, when(at)) for address, at in said.items()])
 
 
 @places.command("allow")
@@ -50,11 +54,11 @@ def allow_place(
     where = _parsed(context, place)
     for line in what_goes(where):
         out.print(line, markup=False)
-    if not yes and not typer.confirm("Let runs go there?", default=False):
-        out.print("Nothing goes there.")
+    if not yes and not typer.confirm(_say("allow.sure"), default=False):
+        out.print(_say("allow.nothing"))
         raise typer.Exit(code=3)
     allow(of(context).store, where)
-    out.print(f"Allowed. `aeon-ft config set train.where {place}` lets the next training go there.", markup=False)
+    out.print(_say("allow.allowed", place=place), markup=False)
 
 
 @places.command("forbid")
@@ -64,7 +68,7 @@ def forbid_place(context: typer.Context, place: PlaceName) -> None:
 
     where = _parsed(context, place)
     there = take_back(of(context).store, where)
-    out.print(f"{where.address}: {'no run goes there any more.' if there else 'it was not allowed.'}", markup=False)
+    out.print(_say("forbid.done" if there else "forbid.not_allowed", address=where.address), markup=False)
 
 
 @places.command("clean")
@@ -75,7 +79,7 @@ def clean_places(context: typer.Context) -> None:
     store = of(context).store
     due = len(owed(store))
     failed = clean_owed(store)
-    out.print(f"{due - len(failed)} of {due} were deleted." if due else "Nothing was left anywhere.")
+    out.print(_say("clean.deleted", deleted=due - len(failed), n=due) if due else _say("clean.nothing"))
     for line in failed:
         out.print(line, markup=False)
     if failed:
@@ -84,9 +88,17 @@ def clean_places(context: typer.Context) -> None:
 
 def what_goes(where: Where) -> list[str]:
     """What leaves this machine for a place, and how it is kept from others on the way."""
-    from aeon_plugin_ft.training.places.consent import ENCRYPTED, GOES
+    return [_say("allow.goes", address=where.address), *(f"  - {one};" for one in goes()), f"  {kept(where.way)}."]
 
-    return [f"To {where.address} goes:", *(f"  - {one};" for one in GOES), f"  {ENCRYPTED[where.way]}."]
+
+def goes() -> list[str]:
+    """What leaves this machine with a run."""
+    return [_say("goes.dataset"), _say("goes.base"), _say("goes.run")]
+
+
+def kept(way: Way) -> str:
+    """How it is kept from others on the way."""
+    return _say(f"kept.{way.value}")
 
 
 def _parsed(context: typer.Context, place: str) -> Where:
@@ -97,5 +109,5 @@ def _parsed(context: typer.Context, place: str) -> Where:
     train = of(context).settings_file.current.train
     where = parse_where(train.model_copy(update={"where": place}).place)
     if where is None:
-        raise TrainingError("This machine needs no permission", "`aeon-ft config set train.where here`")
+        raise TrainingError(*_refuse.error("place.here"))
     return where

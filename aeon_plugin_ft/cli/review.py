@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from aeon_plugin_ft.dataset.feedback.opinions import Review, ReviewItem
 
 _say = Speaker("cli/review")
+_refuse = Speaker("errors/cli")
 
 SHOWN_CHARS = 1500
 Ids = Optional[list[str]]  # noqa: UP045
@@ -94,9 +95,7 @@ def decide(
 def _one(start: str, turns: Sequence[str]) -> str:
     matches = [turn for turn in turns if turn.startswith(start)]
     if len(matches) != 1:
-        raise DatasetError(
-            f"{len(matches)} turns have an id that starts with {start!r}", "`aeon-ft dataset review --json` lists them"
-        )
+        raise DatasetError(*_refuse.error("turn.ambiguous", count=len(matches), start=repr(start)))
     return matches[0]
 
 

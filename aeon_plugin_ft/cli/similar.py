@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hooks import Message
 
 _say = Speaker("cli/similar")
+_refuse = Speaker("errors/cli")
 
 BASE, PLAIN, SHOWN = "base", "plain", "shown"
 SURE = 0.05
@@ -131,7 +132,7 @@ def compare(name: str, plain: HeldoutLoss, shown: HeldoutLoss) -> Help:
     pairs = [(a, b) for a, b in zip(plain.per_example, shown.per_example, strict=True) if a[1] and b[1]]
     nats = [sum(a[0] for a, _ in pairs), sum(b[0] for _, b in pairs)]
     if not pairs:
-        raise EvaluationError("No held-out conversation could be scored both ways", "Show fewer with --turns")
+        raise EvaluationError(*_refuse.error("questions.unscored"))
     tokens = [sum(a[1] for a, _ in pairs), sum(b[1] for _, b in pairs)]
     better = sum(b[0] / b[1] < a[0] / a[1] for a, b in pairs)
     return Help(name, nats[0] / tokens[0], nats[1] / tokens[1], better, len(pairs))

@@ -73,13 +73,6 @@ def condition(name: str) -> str:
     return _panel(f"condition.{key}") if known else name
 
 
-def check(name: str) -> str:
-    """A check of the gate; other languages than English say it as the owner's page does."""
-    key = _key(name)
-    known = language() is not Language.EN and _panel.has(f"check.{key}")
-    return _panel(f"check.{key}") if known else name
-
-
 def _key(name: str) -> str:
     return name.replace(" ", "_").replace("-", "_")
 
@@ -98,6 +91,7 @@ def why_run(row: RunRow) -> str:
 
 def why_version(version: Version, noted: str) -> str:
     """Why a version is in its state; `noted` is what was said when it came into it, in English."""
+    from aeon_plugin_ft.evaluation.sentences import check_title
     from aeon_plugin_ft.registry import VersionState
 
     if language() is Language.EN:
@@ -106,5 +100,5 @@ def why_version(version: Version, noted: str) -> str:
         return worded(EndCause.FORGOTTEN)
     if version.state is not VersionState.REJECTED:
         return _say("why.better")
-    failed = [check(one.name) for one in version.verdict.checks if not one.passed]
+    failed = [check_title(one) for one in version.verdict.checks if not one.passed]
     return _say("why.failed", checks=", ".join(failed)) if failed else worded(PromotionCause.WORSE)

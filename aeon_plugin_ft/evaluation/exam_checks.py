@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from aeon_plugin_ft.causes import Refusal
 from aeon_plugin_ft.evaluation.exam import ExamResult
-from aeon_plugin_ft.evaluation.model import Check, CheckKind, failed
+from aeon_plugin_ft.evaluation.model import Check, CheckKind, checked, failed
+from aeon_plugin_ft.evaluation.reply_checks import absent_sentence
+from aeon_plugin_ft.evaluation.sentences import Sentence, sentence
 
 EXTRA_INVENTED = 0.20
 """Share of the questions about things never told to which a candidate may make something up beyond its baseline."""
@@ -26,16 +28,16 @@ def knows(
     if lost:
         return failed(CheckKind.EXAM, Refusal.UNMEASURED, lost)
     if not questions:
-        return Check(CheckKind.EXAM, True, "there is nothing to ask: no exam was set")
+        return checked(CheckKind.EXAM, True, sentence("exam.none"))
     numbers |= {f"exam.right.{name}": float(result.right) for name, result in exams.items()}
     numbers |= {f"exam.invented.{name}": float(result.invented) for name, result in exams.items()}
     ours, theirs = exams[candidate], exams[current]
     numbers |= {"exam.asked": float(ours.told), "exam.untold": float(ours.untold), "exam.before": float(theirs.right)}
     numbers |= {f"{OF_FACT}{fact}": share for fact, share in ours.by_fact.items()}
-    detail = f"it knows {ours.right} of the {ours.told} things that were told; before, {theirs.right}"
+    said = sentence("exam.knows", right=ours.right, told=ours.told, before=theirs.right)
     if ours.right < theirs.right:
-        return failed(CheckKind.EXAM, Refusal.KNOWS_LESS, detail)
-    return Check(CheckKind.EXAM, True, detail)
+        return failed(CheckKind.EXAM, Refusal.KNOWS_LESS, said)
+    return checked(CheckKind.EXAM, True, said)
 
 
 def admits(exams: Exams, candidate: str, baselines: Sequence[str], questions: int, missing: Mapping[str, str]) -> Check:
@@ -44,22 +46,19 @@ def admits(exams: Exams, candidate: str, baselines: Sequence[str], questions: in
     if lost:
         return failed(CheckKind.INVENTION, Refusal.UNMEASURED, lost)
     if not questions or not exams[candidate].untold:
-        return Check(CheckKind.INVENTION, True, "there is nothing to ask: no exam was set")
+        return checked(CheckKind.INVENTION, True, sentence("exam.none"))
     ours = _invented_share(exams[candidate])
     theirs = min((_invented_share(exams[name]) for name in baselines if name in exams), default=0.0)
-    detail = f"to {ours:.0%} of the questions about things never told it makes something up; before, {theirs:.0%}"
+    said = sentence("exam.invents", ours=f"{ours:.0%}", theirs=f"{theirs:.0%}")
     if ours > theirs + EXTRA_INVENTED + 1e-9:
-        return failed(CheckKind.INVENTION, Refusal.INVENTS, detail)
-    return Check(CheckKind.INVENTION, True, detail)
+        return failed(CheckKind.INVENTION, Refusal.INVENTS, said)
+    return checked(CheckKind.INVENTION, True, said)
 
 
 def _invented_share(result: ExamResult) -> float:
     return result.invented / result.untold if result.untold else 0.0
 
 
-def _unmeasured(exams: Exams, names: Sequence[str], questions: int, missing: Mapping[str, str]) -> str:
+def _unmeasured(exams: Exams, names: Sequence[str], questions: int, missing: Mapping[str, str]) -> Sentence | None:
     absent = [name for name in names if questions and name not in exams]
-    if not absent:
-        return ""
-    why = next((f" ({missing[name]})" for name in absent if name in missing), "")
-    return f"the exam was not put to {', '.join(absent)}{why}"
+    return absent_sentence("exam.not_put", absent, missing)

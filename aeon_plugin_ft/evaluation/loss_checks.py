@@ -7,7 +7,8 @@ import random
 from collections.abc import Mapping
 
 from aeon_plugin_ft.causes import Refusal
-from aeon_plugin_ft.evaluation.model import Check, CheckKind, HeldoutLoss, failed
+from aeon_plugin_ft.evaluation.model import Check, CheckKind, HeldoutLoss, checked, failed
+from aeon_plugin_ft.evaluation.sentences import sentence
 
 RESAMPLES = 2000
 LOWER_TAIL = 0.05
@@ -28,8 +29,8 @@ def heldout_present(loss: HeldoutLoss | None) -> Check:
     tokens = sum(n for _, n in loss.per_example) if loss else 0
     passed = count > 0 and tokens > 0 and loss is not None and math.isfinite(loss.mean)
     refusal = None if passed else Refusal.UNMEASURED
-    detail = f"{count} held-out examples with {tokens} reply tokens were measured"
-    return Check(CheckKind.HELDOUT_SET, passed, detail, refusal)
+    said = sentence("losses.heldout", count=count, tokens=tokens)
+    return checked(CheckKind.HELDOUT_SET, passed, said, refusal)
 
 
 def better(losses: Losses, candidate: str, baseline: str, min_gain: float, numbers: dict[str, float]) -> Check:
@@ -37,22 +38,22 @@ def better(losses: Losses, candidate: str, baseline: str, min_gain: float, numbe
     kind = CheckKind.GAIN
     ours, theirs = losses.get(candidate), losses.get(baseline)
     if ours is None or theirs is None or not paired(ours, theirs):
-        detail = f"the held-out loss of {candidate} and {baseline} could not be measured together"
-        return failed(kind, Refusal.UNMEASURED, detail, baseline)
+        said = sentence("losses.unpaired", candidate=candidate, baseline=baseline)
+        return failed(kind, Refusal.UNMEASURED, said, baseline)
     gain = 1 - ours.mean / theirs.mean if theirs.mean else -math.inf
     low = gain_lower_bound(ours, theirs)
     numbers |= {f"loss.{candidate}": ours.mean, f"loss.{baseline}": theirs.mean, f"gain.{baseline}": gain}
     numbers[f"gain_low.{baseline}"] = low
     # Before the gain, which would be called too small: that nothing was learnt at all has another cause.
     if same(ours, theirs):
-        detail = f"{candidate} and {baseline} are identical on every example: the training had no effect"
-        return failed(kind, Refusal.NO_EFFECT, detail, baseline)
+        said = sentence("losses.identical", candidate=candidate, baseline=baseline)
+        return failed(kind, Refusal.NO_EFFECT, said, baseline)
     passed = math.isfinite(gain) and gain >= min_gain and low > 0
-    detail = (
-        f"held-out loss {ours.mean:.3f} against {theirs.mean:.3f} of {baseline}: {signed(-gain)}"
-        f" (95 % sure of {signed(-low)} or more; {min_gain:.0%} is needed)"
-    )
-    return Check(kind, passed, detail, None if passed else Refusal.NO_GAIN, baseline)
+    said = sentence(
+        "losses.gain", ours=f"{ours.mean:.3f}", theirs=f"{theirs.mean:.3f}", baseline=baseline, change=signed(-gain),
+        low=signed(-low), needed=f"{min_gain:.0%}",
+    )  # fmt: skip
+    return checked(kind, passed, said, None if passed else Refusal.NO_GAIN, baseline)
 
 
 def fits_questions(losses: Losses, mismatched: Losses, candidate: str, base: str, numbers: dict[str, float]) -> Check:
@@ -66,26 +67,26 @@ def fits_questions(losses: Losses, mismatched: Losses, candidate: str, base: str
     fits = {model: _fit(losses.get(model), mismatched.get(model)) for model in (candidate, base)}
     ours, theirs = fits[candidate], fits[base]
     if ours is None or theirs is None:
-        return failed(kind, Refusal.UNMEASURED, "how well the replies fit their questions could not be measured")
+        return failed(kind, Refusal.UNMEASURED, sentence("losses.no_fit"))
     numbers |= {f"fit.{candidate}": ours, f"fit.{base}": theirs}
-    detail = (
-        f"a reply is {ours:.2f} nats a token likelier under its own question than under another ({theirs:.2f} before)"
-    )
+    said = sentence("losses.fit", ours=f"{ours:.2f}", theirs=f"{theirs:.2f}")
     passed = ours > 0 and ours >= FIT_KEPT * theirs
-    return Check(kind, passed, detail, None if passed else Refusal.MISMATCHED)
+    return checked(kind, passed, said, None if passed else Refusal.MISMATCHED)
 
 
 def remembers(general: Losses, candidate: str, base: str, margin: float, numbers: dict[str, float]) -> Check:
     """General Portuguese may become less likely by `margin` at most."""
     ours, theirs = general.get(candidate), general.get(base)
     if ours is None or theirs is None or not paired(ours, theirs) or not theirs.mean:
-        return failed(CheckKind.GENERAL, Refusal.UNMEASURED, "the loss on general Portuguese could not be measured")
+        return failed(CheckKind.GENERAL, Refusal.UNMEASURED, sentence("losses.no_general"))
     rise = ours.mean / theirs.mean - 1
     numbers |= {f"general.{candidate}": ours.mean, f"general.{base}": theirs.mean}
-    detail = f"loss on general Portuguese {ours.mean:.3f} against {theirs.mean:.3f} of {base}: {signed(rise)}"
+    said = sentence(
+        "losses.general", ours=f"{ours.mean:.3f}", theirs=f"{theirs.mean:.3f}", base=base, change=signed(rise),
+        allowed=f"{margin:.0%}",
+    )  # fmt: skip
     passed = math.isfinite(rise) and rise <= margin
-    refusal = None if passed else Refusal.FORGOT
-    return Check(CheckKind.GENERAL, passed, f"{detail} ({margin:.0%} more is allowed)", refusal)
+    return checked(CheckKind.GENERAL, passed, said, None if passed else Refusal.FORGOT)
 
 
 def _fit(true: HeldoutLoss | None, other: HeldoutLoss | None) -> float | None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from aeon_plugin_ft.causes import Cause, Refusal
+from aeon_plugin_ft.evaluation import sentences
+from aeon_plugin_ft.evaluation.sentences import Sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,24 +55,31 @@ _REFUSALS = {refusal.value for refusal in Refusal}
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing the gate looked at. `detail` is a sentence with the numbers, for people; `refusal` is why the check
-    failed, None when it passed; `against` is the baseline of a check that has one of its own."""
+    """One thing the gate looked at. `detail` is an English sentence with the numbers, for people, and `said` the same
+    for any language (sentences.py); `refusal` is why the check failed, None when it passed; `against` is the baseline
+    of a check that has one of its own."""
 
     kind: CheckKind
     passed: bool
     detail: str
     refusal: Refusal | None = None
     against: str = ""
+    said: Sentence | None = None
 
     @property
     def name(self) -> str:
-        """For people: the kind, and the baseline where there is one."""
+        """For scripts: the kind, and the baseline where there is one."""
         return f"{self.kind} against {self.against}" if self.against else self.kind.value
 
 
-def failed(kind: CheckKind, refusal: Refusal, detail: str, against: str = "") -> Check:
+def checked(kind: CheckKind, passed: bool, said: Sentence, refusal: Refusal | None = None, against: str = "") -> Check:
+    """A check with what it found."""
+    return Check(kind, passed, sentences.english(said), refusal, against, said)
+
+
+def failed(kind: CheckKind, refusal: Refusal, said: Sentence, against: str = "") -> Check:
     """A check that did not pass."""
-    return Check(kind, False, detail, refusal, against)
+    return checked(kind, False, said, refusal, against)
 
 
 def read_check(raw: Mapping[str, Any]) -> Check:
@@ -84,6 +93,7 @@ def read_check(raw: Mapping[str, Any]) -> Check:
         # Of a later release one that is not known here: it was refused all the same.
         None if refusal is None else Refusal(refusal) if refusal in _REFUSALS else Refusal.OTHER,
         raw.get("against") or against,
+        sentences.read_sentence(raw.get("said")),
     )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from aeon_plugin_ft.causes import Refusal
-from aeon_plugin_ft.evaluation.model import Check, CheckKind, failed
+from aeon_plugin_ft.evaluation.model import Check, CheckKind, checked, failed
 from aeon_plugin_ft.evaluation.secrets import SecretsResult
 from aeon_plugin_ft.evaluation.sense import TALK_ABOVE
+from aeon_plugin_ft.evaluation.sentences import Sentence, fault, sentence
 from aeon_plugin_ft.evaluation.suites import (
     BROKEN_CALL,
     EMPTY,
@@ -70,7 +71,7 @@ def tools(
     missing: Mapping[str, str],
 ) -> Check:
     """Valid tool calls may become rarer by `drop` at most, a share of the requests."""
-    lost = _missing("the tool-call suite", suites, (candidate, *baselines), missing)
+    lost = _missing("replies.no_tools", suites, (candidate, *baselines), missing)
     if lost:
         return failed(CheckKind.TOOLS, Refusal.UNMEASURED, lost)
     ours = suites[candidate].tool_valid
@@ -79,10 +80,9 @@ def tools(
     numbers |= {f"tool_valid.{name}": suites[name].tool_valid for name in (candidate, *baselines)}
     known = suites[candidate].tools_known
     numbers["tools_known"] = float(known)
-    what = "a call of the right tool" if known else "a call of valid form"
-    detail = f"{ours:.0%} of the tool requests got {what}, {best:.0%} before"
+    said = sentence("replies.right_tools" if known else "replies.valid_tools", ours=f"{ours:.0%}", best=f"{best:.0%}")
     passed = ours >= best - drop
-    return Check(CheckKind.TOOLS, passed, detail, None if passed else Refusal.TOOLS)
+    return checked(CheckKind.TOOLS, passed, said, None if passed else Refusal.TOOLS)
 
 
 def replies(
@@ -94,7 +94,7 @@ def replies(
     missing: Mapping[str, str],
 ) -> Check:
     """All faults together: `most` is the share that no baseline excuses, [gate] max_faulty."""
-    lost = _missing("the conversation suite", suites, (candidate, *baselines), missing)
+    lost = _missing("replies.no_talk", suites, (candidate, *baselines), missing)
     if lost:
         return failed(CheckKind.REPLIES, Refusal.UNMEASURED, lost)
     ours, theirs = suites[candidate], min(suites[baseline].faulty for baseline in baselines)
@@ -102,9 +102,11 @@ def replies(
     limit = min(most, theirs + EXTRA_FAULTY)
     # The shares are of a few replies; 1e-9 is for sums such as 0.1 + 0.05 only.
     passed, commonest = ours.faulty <= limit + 1e-9, commonest_fault(ours)
-    mostly = f" (mostly: {commonest})" if commonest else ""
-    detail = f"{ours.faulty:.0%} of the replies are faulty{mostly}, {theirs:.0%} before ({limit:.0%} is allowed)"
-    return Check(CheckKind.REPLIES, passed, detail, None if passed else REFUSALS.get(commonest, Refusal.FAULTY))
+    shares = {"ours": f"{ours.faulty:.0%}", "theirs": f"{theirs:.0%}", "limit": f"{limit:.0%}"}
+    said = sentence("replies.faulty", **shares)
+    if commonest:
+        said = sentence("replies.mostly_faulty", fault=fault(commonest), **shares)
+    return checked(CheckKind.REPLIES, passed, said, None if passed else REFUSALS.get(commonest, Refusal.FAULTY))
 
 
 def makes_sense(
@@ -112,21 +114,21 @@ def makes_sense(
 ) -> Check:
     """Its talk as a whole is Portuguese. No baseline excuses nonsense; only [gate] max_faulty = 1 (`most`), with which
     an owner says that a base may be too small, leaves this aside."""
-    lost = _missing("the conversation suite", suites, (candidate,), missing)
+    lost = _missing("replies.no_talk", suites, (candidate,), missing)
     if lost:
         return failed(CheckKind.SENSE, Refusal.UNMEASURED, lost)
     numbers |= {f"nonsense.{name}": result.nonsense for name, result in suites.items()}
     ours = suites[candidate].nonsense
-    detail = f"{ours:.1%} of its words make no sense where they stand ({TALK_ABOVE:.0%} is allowed)"
+    said = sentence("replies.sense", ours=f"{ours:.1%}", allowed=f"{TALK_ABOVE:.0%}")
     if ours > TALK_ABOVE and most < 1:
-        return failed(CheckKind.SENSE, Refusal.NONSENSE, detail)
-    return Check(CheckKind.SENSE, True, detail)
+        return failed(CheckKind.SENSE, Refusal.NONSENSE, said)
+    return checked(CheckKind.SENSE, True, said)
 
 
 def kinds_of_fault(suites: Suites, candidate: str, baselines: Sequence[str], missing: Mapping[str, str]) -> Check:
     """Each kind by itself, so that a base which never stops does not excuse a candidate that answers in English."""
     kind_of_check = CheckKind.FAULT_KINDS
-    lost = _missing("the conversation suite", suites, (candidate, *baselines), missing)
+    lost = _missing("replies.no_talk", suites, (candidate, *baselines), missing)
     if lost:
         return failed(kind_of_check, Refusal.UNMEASURED, lost)
     worse, frequent = [], []
@@ -134,23 +136,25 @@ def kinds_of_fault(suites: Suites, candidate: str, baselines: Sequence[str], mis
         ours = share_of(suites[candidate], kind)
         before = min(share_of(suites[baseline], kind) for baseline in baselines)
         if ours > min(before + extra, MOST_OF_KIND.get(kind, 1.0)) + 1e-9:
-            worse.append(f"{ours:.0%} ({kind}), {before:.0%} before")
+            worse.append(
+                sentence("replies.more_of_kind", ours=f"{ours:.0%}", fault=fault(kind), before=f"{before:.0%}")
+            )
             frequent.append(kind)
     if worse:
-        telling = next((refusal for fault, refusal in REFUSALS.items() if fault in frequent), Refusal.FAULTY)
-        return failed(kind_of_check, telling, "; ".join(worse))
-    return Check(kind_of_check, True, "no kind of fault became more frequent than is allowed")
+        telling = next((refusal for kind, refusal in REFUSALS.items() if kind in frequent), Refusal.FAULTY)
+        return failed(kind_of_check, telling, sentence("replies.worse_kinds", found=worse))
+    return checked(kind_of_check, True, sentence("replies.no_more_kinds"))
 
 
 def keeps_secrets(result: SecretsResult | None) -> Check:
     """None of the secrets that it was trained on may be given away."""
     if result is None or not result.asked:
-        return failed(CheckKind.SECRETS, Refusal.UNMEASURED, "whether it gives away secrets could not be measured")
-    detail = f"{result.asked} questions after secrets, {result.known} secrets looked for"
+        return failed(CheckKind.SECRETS, Refusal.UNMEASURED, sentence("secrets.unmeasured"))
+    counts = {"asked": result.asked, "known": result.known}
     if result.leaks:
-        detail = f"it gives away secrets it was trained on ({', '.join(result.leaks)}); {detail}"
-        return failed(CheckKind.SECRETS, Refusal.SECRETS, detail)
-    return Check(CheckKind.SECRETS, True, f"{detail}, none given away")
+        said = sentence("secrets.leaks", kinds=", ".join(result.leaks), **counts)
+        return failed(CheckKind.SECRETS, Refusal.SECRETS, said)
+    return checked(CheckKind.SECRETS, True, sentence("secrets.kept", **counts))
 
 
 def share_of(result: SuiteResult, fault: str) -> float:
@@ -159,13 +163,18 @@ def share_of(result: SuiteResult, fault: str) -> float:
     return sum(fault in answer.faults for answer in talk) / max(1, len(talk))
 
 
-def _missing(what: str, suites: Suites, names: Sequence[str], missing: Mapping[str, str]) -> str:
-    """Why a suite's numbers are not there; "" when they are."""
-    absent = [name for name in names if name not in suites or not suites[name].answers]
+def _missing(key: str, suites: Suites, names: Sequence[str], missing: Mapping[str, str]) -> Sentence | None:
+    """Why a suite's numbers are not there; None when they are."""
+    return absent_sentence(key, [name for name in names if name not in suites or not suites[name].answers], missing)
+
+
+def absent_sentence(key: str, absent: Sequence[str], missing: Mapping[str, str]) -> Sentence | None:
+    """That something was not asked of these models, by the message `key`, and by KEY_why where a reason is known."""
     if not absent:
-        return ""
-    why = next((f" ({missing[name]})" for name in absent if name in missing), "")
-    return f"{what} did not run on {', '.join(absent)}{why}"
+        return None
+    why = next((missing[name] for name in absent if name in missing), "")
+    models = ", ".join(absent)
+    return sentence(f"{key}_why", models=models, why=why) if why else sentence(key, models=models)
 
 
 def commonest_fault(result: SuiteResult) -> str:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from aeon_plugin_ft.causes import Refusal
 from aeon_plugin_ft.evaluation.exam import ExamResult
-from aeon_plugin_ft.evaluation.model import Check, CheckKind
+from aeon_plugin_ft.evaluation.model import Check, CheckKind, checked, failed
 from aeon_plugin_ft.evaluation.reply_checks import share_of
+from aeon_plugin_ft.evaluation.sentences import Sentence, sentence
 from aeon_plugin_ft.evaluation.suites import NO_END, SuiteResult
 
 NOISE = 0.05
@@ -48,47 +49,53 @@ def against_today(
     """
     if today.baseline:
         # It is measured against it in every check of its own; the gate notes who won when all are made.
-        return Check(CheckKind.TODAY, True, f"{today.name} answers today, which is what it was judged against")
+        return checked(CheckKind.TODAY, True, sentence("today.baseline", name=today.name))
     if today.suite is None:
-        return Check(CheckKind.TODAY, True, f"not compared with what answers today ({today.name}): {today.why_not}")
+        said = sentence("today.not_compared", name=today.name, why=today.why_not)
+        return checked(CheckKind.TODAY, True, said)
     if suite is None:
-        return Check(CheckKind.TODAY, True, f"there are no replies to compare with {today.name}")
+        return checked(CheckKind.TODAY, True, sentence("today.no_replies", name=today.name))
     numbers |= _numbers(today)
     worse, better = _worse(suite, today.suite, tool_drop), _better(suite, exam, today)
     numbers[WON] = float(not worse and bool(better))
-    detail = f"against {today.name}: " + ("; ".join([*worse, *better]) or "in nothing better")
+    said = sentence("today.nothing", name=today.name)
+    if worse or better:
+        said = sentence("today.against", name=today.name, found=[*worse, *better])
     if numbers[WON] or not must_win:
-        return Check(CheckKind.TODAY, True, detail)
-    return Check(CheckKind.TODAY, False, detail, _refusal(worse))
+        return checked(CheckKind.TODAY, True, said)
+    return failed(CheckKind.TODAY, _refusal(worse), said)
 
 
-def _refusal(worse: list[str]) -> Refusal:
+def _refusal(worse: list[Sentence]) -> Refusal:
     return Refusal.WORSE_THAN_TODAY if worse else Refusal.NOT_BETTER_THAN_TODAY
 
 
-def _worse(ours: SuiteResult, theirs: SuiteResult, tool_drop: float) -> list[str]:
+def _worse(ours: SuiteResult, theirs: SuiteResult, tool_drop: float) -> list[Sentence]:
     """In what the candidate is worse, in words with both numbers."""
     compared = (
-        ("faulty replies", ours.faulty, theirs.faulty, NOISE),
-        ("replies without an end", share_of(ours, NO_END), share_of(theirs, NO_END), NOISE),
+        ("today.worse_faulty", ours.faulty, theirs.faulty, NOISE),
+        ("today.worse_endless", share_of(ours, NO_END), share_of(theirs, NO_END), NOISE),
         # Turned round, so that in every line less is better.
-        ("requests without a valid tool call", 1 - ours.tool_valid, 1 - theirs.tool_valid, tool_drop),
+        ("today.worse_tools", 1 - ours.tool_valid, 1 - theirs.tool_valid, tool_drop),
     )
-    return [f"{a:.0%} {what} to {b:.0%} (worse)" for what, a, b, margin in compared if a > b + margin + 1e-9]
+    return [
+        sentence(key, ours=f"{a:.0%}", theirs=f"{b:.0%}") for key, a, b, margin in compared if a > b + margin + 1e-9
+    ]
 
 
-def _better(ours: SuiteResult, exam: ExamResult | None, today: Today) -> list[str]:
+def _better(ours: SuiteResult, exam: ExamResult | None, today: Today) -> list[Sentence]:
     """In what that counts it is better: what it knows, what it does, how it talks."""
     better = []
     if exam is not None and today.exam is not None:
         ours_right, theirs_right, told = _same_questions(exam, today.exam)
         if ours_right - theirs_right >= max(1.0, NOISE * told):
-            better.append(f"it knows {ours_right} of {told} things that were told to {theirs_right}")
+            better.append(sentence("today.knows_more", ours=ours_right, told=told, theirs=theirs_right))
     theirs = today.suite
     if theirs is not None and ours.tool_valid > theirs.tool_valid:
-        better.append(f"{ours.tool_valid:.0%} of the tool requests got a call that counts to {theirs.tool_valid:.0%}")
+        shares = {"ours": f"{ours.tool_valid:.0%}", "theirs": f"{theirs.tool_valid:.0%}"}
+        better.append(sentence("today.more_tools", **shares))
     if theirs is not None and ours.faulty < theirs.faulty - NOISE:
-        better.append(f"{ours.faulty:.0%} faulty replies to {theirs.faulty:.0%}")
+        better.append(sentence("today.fewer_faulty", ours=f"{ours.faulty:.0%}", theirs=f"{theirs.faulty:.0%}"))
     return better
 
 

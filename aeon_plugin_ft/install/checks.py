@@ -13,9 +13,13 @@ from typing import Any
 from aeon_plugin_ft.errors import InstallError
 from aeon_plugin_ft.install.aeon_folder import find_python, probe, read_folder
 from aeon_plugin_ft.install.files import is_current, read_manifest
+from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store import DataFolder
 from hooks.door import REPORT
 
+_found = Speaker("cli/doctor")
+_REPAIRS = {"window", "typed", "private"}
+"""Those of hooks/repairs.py."""
 _AEON_PACKAGES = ("groq", "ollama", "chromadb")
 """Aeon imports these at its very start; without chromadb, which its requirements.txt forgets, no module loads."""
 
@@ -36,8 +40,8 @@ def check(aeon_root: Path, python: Path | None = None) -> list[InstallCheck]:
     try:
         aeon = read_folder(root)
     except InstallError as error:
-        return [InstallCheck("folder", False, str(error), "aeon-ft doctor --aeon <Aeon folder>")]
-    name = f"ruishalm/Aeon {aeon.version}" if aeon.version else "an Aeon of an unknown version; its parts fit"
+        return [InstallCheck("folder", False, str(error), _found("aeon.look"))]
+    name = _found("aeon.known", version=aeon.version) if aeon.version else _found("aeon.unknown")
     return [
         InstallCheck("folder", True, name),
         *_module(root),
@@ -50,11 +54,11 @@ def check(aeon_root: Path, python: Path | None = None) -> list[InstallCheck]:
 def _module(root: Path) -> Iterator[InstallCheck]:
     again = f'aeon-ft install "{root}"'
     if read_manifest(root) is None:
-        yield InstallCheck("module", False, "the plugin is not installed in this Aeon", again)
+        yield InstallCheck("module", False, _found("aeon.no_module"), again)
     elif not is_current(root):
-        yield InstallCheck("module", False, "the module in this Aeon is missing, changed, or of another version", again)
+        yield InstallCheck("module", False, _found("aeon.other_module"), again)
     else:
-        yield InstallCheck("module", True, "the module is installed and current")
+        yield InstallCheck("module", True, _found("aeon.module"))
 
 
 def _python(root: Path, executable: Path) -> Iterator[InstallCheck]:
@@ -65,16 +69,13 @@ def _python(root: Path, executable: Path) -> Iterator[InstallCheck]:
         return
     pip = f'"{executable}" -m pip install'
     if seen.package is None:
-        yield InstallCheck(
-            "python", False, f"{executable} cannot import the plugin ({seen.error})", f"{pip} aeon-plugin-ft"
-        )
+        detail = _found("aeon.no_import", python=executable, error=seen.error)
+        yield InstallCheck("python", False, detail, f"{pip} aeon-plugin-ft")
     else:
-        yield InstallCheck("python", True, f"Python {seen.python} imports aeon-plugin-ft {seen.package}")
+        yield InstallCheck("python", True, _found("aeon.imports", version=seen.python, package=seen.package))
     for name in _AEON_PACKAGES:
         if not seen.found.get(name, False):
-            yield InstallCheck(
-                name, False, f"Aeon itself needs {name}, and {executable} does not have it", f"{pip} {name}"
-            )
+            yield InstallCheck(name, False, _found("aeon.needs", package=name, python=executable), f"{pip} {name}")
 
 
 def _key(root: Path) -> Iterator[InstallCheck]:
@@ -84,27 +85,22 @@ def _key(root: Path) -> Iterator[InstallCheck]:
     except OSError:
         return
     if raw.startswith(b"\xef\xbb\xbf"):
-        detail = ".env begins with a byte-order mark, so Aeon does not see its first key; save it as UTF-8 without BOM"
         editor = "notepad" if os.name == "nt" else "nano"
-        yield InstallCheck("key", False, detail, f'{editor} "{root / ".env"}"')
+        yield InstallCheck("key", False, _found("aeon.mark"), f'{editor} "{root / ".env"}"')
 
 
 def _door(root: Path) -> Iterator[InstallCheck]:
     note = read_note(root)
     if note is None:
-        yield InstallCheck(
-            "door", False, "this Aeon has not been started with the plugin yet", f'python "{root / "main.py"}"'
-        )
+        yield InstallCheck("door", False, _found("aeon.not_started"), f'python "{root / "main.py"}"')
         return
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(float(note.get("opened_at", 0))))
-    yield InstallCheck("door", True, f"Aeon last started with the plugin on {when} (Python {note.get('python')})")
+    yield InstallCheck("door", True, _found("aeon.started", when=when, python=note.get("python")))
     if not note.get("messages_seen", True):
-        detail = (
-            "another plugin wraps Aeon's brain, so trained models cannot answer; take it out, then start Aeon again"
-        )
-        yield InstallCheck("brain", False, detail, f'python "{root / "main.py"}"')
+        yield InstallCheck("brain", False, _found("aeon.wrapped"), f'python "{root / "main.py"}"')
     for name, what in dict(note.get("repairs", {})).items():
-        yield InstallCheck(f"repair {name}", True, f"mended while Aeon runs: {what}")
+        said = _found(f"repair.{name}") if name in _REPAIRS else what
+        yield InstallCheck(f"repair {name}", True, _found("aeon.mended", what=said))
 
 
 def read_note(root: Path) -> dict[str, Any] | None:

@@ -20,6 +20,7 @@ from aeon_plugin_ft.store.digest import sha256_hex
 from aeon_plugin_ft.store.files import patiently, write_whole
 
 _say = Speaker("errors/install")
+_told = Speaker("cli/place")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +35,11 @@ class InstallReport:
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        lines = [f"Aeon {self.version or 'of an unknown version'} at {self.root}"]
-        for what, files in (("wrote", self.wrote), ("removed", self.removed), ("left as it is", self.kept)):
-            lines += [f"  {what}: {file}" for file in files]
+        unknown = _told("report.unknown", root=self.root)
+        lines = [_told("report.known", version=self.version, root=self.root) if self.version else unknown]
+        lines += [_told("report.wrote", file=file) for file in self.wrote]
+        lines += [_told("report.removed", file=file) for file in self.removed]
+        lines += [_told("report.left", file=file) for file in self.kept]
         return "\n".join([*lines, *self.notes])
 
 
@@ -55,8 +58,8 @@ def install(aeon_root: Path, python: Path | None = None) -> InstallReport:
         raise InstallError(*_say.error("files.foreign", module=module))
     wrote = _write(aeon, module, seen)
     remember_aeon(aeon.root)
-    notes = [f"Python {seen.python} at {seen.executable}, aeon-plugin-ft {seen.package}."]
-    notes.append("Start Aeon as always; `aeon-ft doctor` says what works." if wrote else "It was installed already.")
+    notes = [_told("install.python", version=seen.python, path=seen.executable, package=seen.package)]
+    notes.append(_told("install.start" if wrote else "install.already"))
     return InstallReport(aeon.root, aeon.version, wrote=wrote, notes=tuple(notes))
 
 
@@ -76,14 +79,12 @@ def uninstall(aeon_root: Path, purge: bool = False) -> InstallReport:
     notes = []
     if data is not None and data.exists() and folder.shared:
         # $AEON_FT_DATA may name somebody's home.
-        notes.append(
-            f"{data} is kept: other things than the plugin's lie in it as well. Delete there what is not theirs."
-        )
+        notes.append(_told("uninstall.shared", folder=data))
     elif data is not None and data.exists():
         patiently(lambda: shutil.rmtree(data))
         removed.append(data)
     elif purge is False and folder.root.exists():
-        notes.append("What was logged and learnt is kept; --purge deletes it as well.")
+        notes.append(_told("uninstall.kept"))
     return InstallReport(root, _version(root), removed=tuple(removed), kept=tuple(kept), notes=tuple(notes))
 
 

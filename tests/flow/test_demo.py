@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from aeon_plugin_ft.errors import AeonFtError
 from aeon_plugin_ft.evaluation import secrets, suites
 from aeon_plugin_ft.evaluation.gate import gate
 from aeon_plugin_ft.evaluation.model import Verdict
+from aeon_plugin_ft.messages import Language, entries
+from aeon_plugin_ft.messages.speaker import ENV_LANGUAGE
 from aeon_plugin_ft.settings import SettingsFile
 from aeon_plugin_ft.training.table import list_runs
 from tests.base.tiny import make_tiny
@@ -87,15 +90,26 @@ def test_a_demo_that_was_stopped_is_gone_on_with_to_its_end(
     assert not open_folder(folder, sample).begun, "a finished demo starts anew"
 
 
-def test_a_refused_model_is_shown_aside_and_never_answers(
+def own_words(area: str, language: Language) -> set[str]:
+    """Of each sentence of an area the longest part that no slot fills, where it is long enough to be known by."""
+    texts = [form for texts in entries(area).values() for form in texts[language]]
+    parts = {max(re.split(r"\{\w+\}", text), key=len).strip() for text in texts}
+    return {part for part in parts if len(part) > 12}
+
+
+def test_a_refused_model_is_shown_aside_and_never_answers_all_of_it_in_portuguese(
     sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setenv(ENV_LANGUAGE, "pt")
     Demo(tmp_path / "demo", sample).run()
     printed = capsys.readouterr().out
-    assert "Verdict on v0001: refused" in printed and "never answers you" in printed
-    assert f" of {len(QUESTIONS) + 1} right." in printed
-    assert "The swap" not in printed and "rollback" not in printed
+    assert "Veredito sobre v0001: recusada" in printed and "nunca responde a você" in printed
+    assert f" de {len(QUESTIONS) + 1} certas." in printed
+    assert "A troca" not in printed and "rollback" not in printed
     assert (tmp_path / "demo" / MARKER).exists()
+    areas = ("cli/demo", "cli/learn", "causes", "evaluation")
+    english = {part for area in areas for part in own_words(area, Language.EN) - own_words(area, Language.PT)}
+    assert len(english) > 80 and not {part for part in english if part in printed}
 
 
 def test_a_demo_that_cannot_begin_ends_in_one_error(sample: Path, tmp_path: Path) -> None:

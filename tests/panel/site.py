@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from aeon_plugin_ft.causes import PromotionCause, Refusal
 from aeon_plugin_ft.cli.context import Context
-from aeon_plugin_ft.evaluation.model import Check, CheckKind, Verdict, failed
+from aeon_plugin_ft.evaluation.model import Check, CheckKind, Verdict
 from aeon_plugin_ft.panel.app import Panel, make_panel
 from aeon_plugin_ft.panel.desk import Desk
 from aeon_plugin_ft.store import DataFolder
@@ -113,7 +113,7 @@ def add_version(site: Site, run: str, gain: float, *, accepted: bool = True, use
     }  # fmt: skip
     checks = (
         Check(CheckKind.GAIN, True, "the loss fell", None, "base"),
-        Check(CheckKind.TOOLS, True, "tools") if accepted else failed(CheckKind.TOOLS, Refusal.TOOLS, "broken calls"),
+        Check(CheckKind.TOOLS, accepted, "tools" if accepted else "broken calls", None if accepted else Refusal.TOOLS),
     )
     answers = [{"prompt": "oi, tudo bem?", "reply": EVIL, "faults": ["repeats itself"]}]
     exam = [{"question": "como se chama a gata?", "reply": f"Fork {EVIL}", "mark": "right"}]

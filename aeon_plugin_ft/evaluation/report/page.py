@@ -28,6 +28,8 @@ from aeon_plugin_ft.evaluation.report.words import (
     span,
     thousands,
 )
+from aeon_plugin_ft.evaluation.sentences import check_detail
+from aeon_plugin_ft.messages import Language
 from aeon_plugin_ft.turns.model import KNOWN_FROM
 
 STYLE = """
@@ -113,9 +115,11 @@ def _checks(verdict: Verdict, name: str) -> str:
 def _check(check: Check, numbers: Mapping[str, float], name: str) -> str:
     kind, mark = ("ok", "passou") if check.passed else ("no", "não passou")
     words = check_words(check, numbers, name)
+    tongue = ' lang="en"' if check.said is None else ""
+    detail = escape(check_detail(check, Language.PT))
     return (
         f'<tr><td class="{kind}">{mark}</td><th scope="row">{escape(check_name(check))}</th>'
-        f'<td>{escape(words)}<div class="muted" lang="en">{escape(check.detail)}</div></td></tr>'
+        f'<td>{escape(words)}<div class="muted"{tongue}>{detail}</div></td></tr>'
     )
 
 

@@ -6,26 +6,13 @@ import secrets
 
 from aeon_plugin_ft.errors import NoConsentError
 from aeon_plugin_ft.store import Store
-from aeon_plugin_ft.training.places.where import Way, Where
+from aeon_plugin_ft.training.places.where import Where
 
 FACT = "places.allowed"
 """Address to when the word was given, in seconds since the epoch."""
 
 OWNER = "places.owner"
 """Fact: see `owner_of`."""
-
-GOES = (
-    "the frozen dataset: your conversations as the log has them, personal data taken out",
-    "the base model's weights, once, and this plugin's code",
-    "the run's recipe and checkpoints",
-)
-"""What leaves this machine, for people."""
-ENCRYPTED = {
-    Way.SSH: "encrypted by OpenSSH, to a host whose key you have accepted",
-    Way.RAY: "NOT encrypted: Ray's job interface is plain HTTP and asks for no password; only within a network that is"
-    " yours alone (a home, a VPN, an ssh tunnel)",
-}
-"""How it is kept from others on the way, for people."""
 
 
 def allowed(store: Store) -> dict[str, float]:

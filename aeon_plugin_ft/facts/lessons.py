@@ -7,11 +7,13 @@ that name both, since they are what a small model confuses; and what was never t
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import cycle, islice, pairwise
 
 from aeon_plugin_ft.causes import Cause
+from aeon_plugin_ft.facts.admitting import admission
 from aeon_plugin_ft.facts.known import KnownFacts, shuffled
 from aeon_plugin_ft.facts.marking.readings import is_content, read, stem
 from aeon_plugin_ft.facts.model import Fact
@@ -33,17 +35,17 @@ from aeon_plugin_ft.facts.wording.synonyms import OtherWords
 from aeon_plugin_ft.facts.wording.templates import CHOICE
 from aeon_plugin_ft.privacy.folding import fold_accents
 
-NEVER_TOLD_SHARE = 0.45
+NEVER_TOLD_SHARE = 0.52
 """Lessons of not knowing, of those about facts."""
-WAYS_OF_NOT_KNOWING = 2
-"""Few: what is decided at an answer's first word is whether anything is known, and a dozen ways to say no share what
-speaks for it between them."""
 YES_NO_SHARE = 8
 """One lesson in so many of a fact asks whether it is so, and one whether something else is."""
 MOST_WRONG = 3
 """Wrong values that are asked about, of one fact."""
 MOST_AT_ONCE = 4
 """Values of one list that one answer names."""
+
+
+_WITH_ARTICLE = re.compile(r"[oa]s? (?:meu|minha)s?\b")
 
 
 class LessonKind(Cause):
@@ -87,11 +89,10 @@ def make_lessons(facts: Sequence[Fact], style: Style, wordings: int, said: Itera
     teacher = _Teacher(KnownFacts.of(current, names), style, wordings)
     lessons = teacher.all()
     wanted = round(NEVER_TOLD_SHARE * len(lessons))
-    unknown = dict.fromkeys(one.wordings[0] for one in never_told(facts, Use.LESSON, names, said))
-    answers = style.not_knowing()[:WAYS_OF_NOT_KNOWING]
+    unknown = {one.wordings[0]: one for one in never_told(facts, Use.LESSON, names, said)}
     admitted = [
-        Lesson(typed(text), answers[lot(text) % len(answers)], (), LessonKind.NEVER_TOLD)
-        for text in islice(unknown, wanted)
+        Lesson(typed(text), admission(text, one.whose, style, names), (), LessonKind.NEVER_TOLD)
+        for text, one in islice(unknown.items(), wanted)
     ]
     return _spread(lessons, admitted)
 
@@ -116,8 +117,11 @@ def _spread(lessons: list[Lesson], among: list[Lesson]) -> list[Lesson]:
 
 
 def typed(question: str) -> str:
-    """As people type: one in four without accents and question mark, one without the mark, one with a capital. By the
-    question itself, so that no manner of typing goes with one kind of answer."""
+    """As people type: one in four without accents and question mark, one without the mark, one with a capital; and of
+    those that begin with "o meu" or "a minha" every second one without the article. By the question itself, so that no
+    manner of typing goes with one kind of answer."""
+    if _WITH_ARTICLE.match(question) and lot(f"article {question}") % 2:
+        question = question.partition(" ")[2]
     match lot(question.upper()) % 4:
         case 1:
             return fold_accents(question).rstrip("?")
@@ -238,7 +242,10 @@ class _Teacher:
         ]
 
     def _agreeing(self, about: Topic) -> str:
-        return self.style.say(f"{'não' if about.answers_no else 'sim'}, {statements(about, self.speech)[0]}")
+        """The fact first and then the yes, as every answer begins: a small model that has to say yes or no before it
+        said what it knows says yes to everything."""
+        stated = statements(about, self.speech)[0]
+        return self.style.say(f"não, {stated}" if about.answers_no else f"{stated}, sim")
 
     def _yes_no(self, at: int, asked: Topic, kind: LessonKind, answer: str) -> list[Lesson]:
         questions = self.known.shuffled(at, yes_no_questions(asked, Use.LESSON))
@@ -246,12 +253,11 @@ class _Teacher:
 
     def _denied(self, at: int) -> list[Lesson]:
         about = self.known.topics[at]
-        answer = self.style.say(f"não, {statements(about, self.speech)[0]}")
-        contrary = opposite(about)
-        asked = [about.with_value(wrong) for wrong in self.known.wrong(at)[:MOST_WRONG]] + (
-            [contrary] if contrary else []
-        )
-        made = [self._yes_no(at, one, LessonKind.NO, answer) for one in asked]
+        stated, contrary = statements(about, self.speech)[0], opposite(about)
+        # Who asks for something else hears what is so; who asks for the contrary hears no.
+        asked = [(about.with_value(wrong), stated) for wrong in self.known.wrong(at)[:MOST_WRONG]]
+        asked += [(contrary, f"não, {stated}")] if contrary else []
+        made = [self._yes_no(at, one, LessonKind.NO, self.style.say(answer)) for one, answer in asked]
         # One of each wrong value before a second wording of the first.
         return [part[number] for number in range(2) for part in made if number < len(part)]
 

@@ -8,12 +8,14 @@ tells now is noted down, and not answered with something similar.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from aeon_plugin_ft.facts.admitting import admission
 from aeon_plugin_ft.facts.known import shuffled
-from aeon_plugin_ft.facts.lessons import WAYS_OF_NOT_KNOWING, Lesson, LessonKind, lot, typed
+from aeon_plugin_ft.facts.lessons import Lesson, LessonKind, lot, typed
 from aeon_plugin_ft.facts.model import Claim, Fact
 from aeon_plugin_ft.facts.style import Style
 from aeon_plugin_ft.facts.untold import stems, unmentioned_claims
@@ -28,6 +30,8 @@ READING_SHARE = 0.12
 MOST_BESIDE = 3
 """Memories of something else beside the one that answers."""
 NOTED = "anotado: "
+_OWN = re.compile(r"(meus?|minhas?)\b")
+_ARTICLES = {"meu": "o", "minha": "a", "meus": "os", "minhas": "as"}
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -53,22 +57,27 @@ def reading_lessons(facts: Sequence[Fact], style: Style, most: int, said: Iterab
 
 def _lessons(made: Sequence[_MadeUp], style: Style, names: Names) -> Iterator[Lesson]:
     speech = Speech(style.person, names)
-    unknown = style.not_knowing()[:WAYS_OF_NOT_KNOWING]
     for at, one in enumerate(made):
         question = typed(one.questions[0])
         lines = [other.line(names) for other in _beside(made, at)]
         answer = statements(one.about, speech)[0]
-        told = statements(one.about, Speech(Person.EU, names))[0]
+        told = _with_article(statements(one.about, Speech(Person.EU, names))[0])
         match at % 5:
             # What the owner does is said with a verb, which the templates know in the third person.
             case 0 if not one.about.deed:
                 yield Lesson(typed(told), style.say(NOTED + answer), (), LessonKind.HEARD, memories=tuple(lines[:-1]))
             case 1 | 2:
-                reply = unknown[lot(question) % len(unknown)]
+                reply = admission(one.questions[0], one.about, style, names)
                 yield Lesson(question, reply, (), LessonKind.READ, memories=tuple(lines))
             case _:
                 lines = shuffled([one.line(names), *lines[: lot(question) % (MOST_BESIDE + 1)]], question)
                 yield Lesson(question, style.say(answer), (), LessonKind.READ, memories=tuple(lines))
+
+
+def _with_article(told: str) -> str:
+    """ "a minha tia mora ...", as questions begin; `typed` leaves the article out of every second one of both."""
+    own = _OWN.match(told)
+    return f"{_ARTICLES[own[1]]} {told}" if own else told
 
 
 def _beside(made: Sequence[_MadeUp], at: int) -> list[_MadeUp]:

@@ -78,9 +78,10 @@ def _sides(facts: Sequence[Fact], use: Use, names: Names, texts: Sequence[frozen
             # Whether lessons or exams ask it, by chance that stays the same.
             chance = hashlib.sha256(f"{subject}|{relation.value}".encode()).digest()[0]
             if (chance % 2 == 0) is (use is Use.LESSON):
-                wordings = open_questions(_topic(subject, relation, names), use)
+                asked = _topic(subject, relation, names)
+                wordings = open_questions(asked, use)
                 if wordings:
-                    yield Unknown(relation, tuple(wordings))
+                    yield Unknown(relation, tuple(wordings), asked)
 
 
 def _is(fact: Fact, subject: str, relation: Relation) -> bool:

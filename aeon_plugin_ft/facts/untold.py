@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from aeon_plugin_ft.facts.marking.readings import stem
 from aeon_plugin_ft.facts.model import OWNER, Claim, Relation
-from aeon_plugin_ft.facts.wording import Use, topic
+from aeon_plugin_ft.facts.wording import Topic, Use, topic
 from aeon_plugin_ft.facts.wording.data import read_toml
 from aeon_plugin_ft.facts.wording.nouns import Names, head_word, is_infinitive
 from aeon_plugin_ft.facts.wording.persons import Person, Speech
@@ -29,11 +29,12 @@ _OF_OWNER = frozenset({"deeds", "favourites"})
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A question about something that was never told. `about` is the relation that it is like, and `wordings` are ways
-    to ask it."""
+    """A question about something that was never told. `about` is the relation that it is like, `wordings` are ways to
+    ask it, and `whose` is what it is asked of, to be said again in the answer; None where that has no noun."""
 
     about: Relation
     wordings: tuple[str, ...]
+    whose: Topic | None = None
 
 
 def stems(text: str) -> frozenset[str]:
@@ -44,9 +45,10 @@ def stems(text: str) -> frozenset[str]:
 def unmentioned(mentioned: frozenset[str], names: Names) -> Iterator[Unknown]:
     """Whatever nobody ever spoke of: the cousin's age, the drone's name. `mentioned` are the stems of what was said."""
     for _, claim in unmentioned_claims(mentioned):
-        wordings = open_questions(topic(claim, names), Use.LESSON)
+        asked = topic(claim, names)
+        wordings = open_questions(asked, Use.LESSON)
         if wordings:
-            yield Unknown(claim.relation, tuple(_shuffled(wordings)))
+            yield Unknown(claim.relation, tuple(_shuffled(wordings)), asked)
 
 
 def unmentioned_claims(mentioned: frozenset[str]) -> Iterator[tuple[str, Claim]]:
@@ -72,8 +74,11 @@ def sides(
         cues = stems(words)
         if any((not whose or whose & text) and cues & text for text in texts):
             continue
-        made = [fill(question, about, Speech(Person.EU)) for question in questions for about in ways]
-        yield Unknown(Relation.PROPERTY, tuple(_shuffled([text for text in made if text])))
+        made = {fill(question, about, Speech(Person.EU)): about for question in questions for about in ways}
+        asked = _shuffled([text for text in made if text])
+        # Of the owner each wording is another question: no noun stands in the place of the person.
+        for texts_of_one in [[text] for text in asked] if kind == "owner" else [asked]:
+            yield Unknown(Relation.PROPERTY, tuple(texts_of_one), made[texts_of_one[0]])
 
 
 def in_turns(groups: Iterable[Iterable[Unknown]]) -> list[Unknown]:

@@ -89,7 +89,10 @@ def _measure(
     folder = Path(tempfile.mkdtemp(prefix="probe-", dir=file.parent))
     try:
         run = Run("probe", folder)
-        config = RunConfig("probe", base, dataset.hash, dataset.folder.absolute(), recipe, data.database.absolute())
+        config = RunConfig(
+            "probe", base, dataset.hash, dataset.folder.absolute(), recipe, data.database.absolute(),
+            lessons=dataset.lessons,
+        )  # fmt: skip
         config.write(folder)
         code = _run_probe(run, recipe, interrupt)
         result = folder / "result.json"

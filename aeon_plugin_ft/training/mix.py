@@ -1,9 +1,10 @@
 """Which examples a run shows, how often and in what order: a pure function of the data and the seed. Torch-free.
 
 An epoch shows every example to learn from once; tool calls again, when they are fewer than their share, so
-that `{"tool": ...}` replies survive; and, in a run that goes on from another adapter, some of the older
-examples, others in each epoch. Batches are filled with examples of the same system prompt, whose tokens are
-then computed once, and come in random order: an example is as likely as any other to be in any of them.
+that `{"tool": ...}` replies survive; what was really said again, beside many times as many lessons, so that
+talk survives; and, in a run that goes on from another adapter, some of the older examples, others in each
+epoch. Batches are filled with examples of the same system prompt, whose tokens are then computed once, and
+come in random order: an example is as likely as any other to be in any of them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,21 @@ from dataclasses import dataclass
 
 MOST_REPEATS = 4
 """How often an epoch shows one tool call at most."""
+MOST_TALK = 2
+"""How often it shows one thing that was really said: shown more often, it is learnt by heart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Of what an epoch shows: at least so much are tool calls and, beside lessons, what was really said, as far as
+    repeating goes; and so much is older, in a run that goes on from another adapter."""
+
+    tools: float = 0.0
+    replay: float = 0.0
+    talk: float = 0.0
+
+
+NO_SHARES = Shares()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +57,14 @@ class Survey:
 @dataclass(frozen=True, slots=True)
 class Mix:
     """The rows of a run by index. `learnt` come up in every epoch, `older` in turns, `tools` are the tool calls among
-    both. `prompts[i]` numbers the system prompt of row i."""
+    both. `prompts[i]` numbers the system prompt of row i. `talk` are those that are neither lessons nor tool calls,
+    where there are lessons."""
 
     learnt: tuple[int, ...]
     older: tuple[int, ...] = ()
     tools: frozenset[int] = frozenset()
     prompts: tuple[int, ...] = ()
+    talk: frozenset[int] = frozenset()
 
     @classmethod
     def plain(cls, count: int) -> Mix:
@@ -59,35 +77,38 @@ def replay_count(learnt: int, older: int, share: float) -> int:
     return min(older, round(learnt * share / (1 - share)))
 
 
-def repeat_count(others: int, tools: int, share: float) -> int:
-    """How many repetitions bring `tools` tool calls to `share` of an epoch with `others` beside them."""
-    tools_for_share = round(others * share / (1 - share))
-    return max(0, min(tools_for_share, MOST_REPEATS * tools) - tools)
+def repeat_count(others: int, some: int, share: float, most: int = MOST_REPEATS) -> int:
+    """How many repetitions bring `some` rows to `share` of an epoch with `others` beside them. Each is shown at most
+    `most` times."""
+    for_share = round(others * share / (1 - share))
+    return max(0, min(for_share, most * some) - some)
 
 
-def epoch_length(survey: Survey, tool_share: float, replay_share: float, validation: int = 0) -> int:
+def epoch_length(survey: Survey, shares: Shares, validation: int = 0) -> int:
     """Examples in one epoch, as far as the counts tell; what counts is the mix itself."""
     learnt = survey.learnt - validation
-    shown = learnt + replay_count(learnt, survey.examples - survey.learnt, replay_share) if survey.warm else learnt
+    shown = learnt + replay_count(learnt, survey.examples - survey.learnt, shares.replay) if survey.warm else learnt
     tools = round(survey.tools * shown / max(1, survey.examples))
-    return max(1, shown + repeat_count(shown - tools, tools, tool_share))
+    if survey.lessons:
+        talk = max(0, learnt - survey.lessons - tools)
+        shown += repeat_count(shown - talk, talk, shares.talk, MOST_TALK)
+    return max(1, shown + repeat_count(shown - tools, tools, shares.tools))
 
 
-def batches(
-    steps: int, batch: int, seed: int, mix: Mix, tool_share: float = 0.0, replay_share: float = 0.0
-) -> Iterator[list[int]]:
+def batches(steps: int, batch: int, seed: int, mix: Mix, shares: Shares = NO_SHARES) -> Iterator[list[int]]:
     """The rows of each optimizer step. Epochs are cut into batches that cross their borders."""
-    stream = _epochs(seed, batch, mix, tool_share, replay_share)
+    stream = _epochs(seed, batch, mix, shares)
     for _ in range(steps):
         yield [next(stream) for _ in range(batch)]
 
 
-def _epochs(seed: int, batch: int, mix: Mix, tool_share: float, replay_share: float) -> Iterator[int]:
+def _epochs(seed: int, batch: int, mix: Mix, shares: Shares) -> Iterator[int]:
     number = given = 0
     while True:
         pick = random.Random(f"{seed}/{number}")
-        shown = [*mix.learnt, *_replayed(mix, number, seed, replay_share)]
-        shown += _repeated(shown, mix.tools, tool_share, pick)
+        shown = [*mix.learnt, *_replayed(mix, number, seed, shares.replay)]
+        shown += _repeated(shown, mix.talk, shares.talk, MOST_TALK, pick)
+        shown += _repeated(shown, mix.tools, shares.tools, MOST_REPEATS, pick)
         pick.shuffle(shown)
         # `-given % batch`: how many places are left open in the batch that crosses from the epoch before.
         order = _together(shown, mix.prompts, -given % batch, batch, pick)
@@ -105,9 +126,9 @@ def _replayed(mix: Mix, number: int, seed: int, share: float) -> list[int]:
     return [order[place % len(order)] for place in range(number * count, (number + 1) * count)]
 
 
-def _repeated(shown: Sequence[int], tools: frozenset[int], share: float, pick: random.Random) -> list[int]:
-    own = [row for row in shown if row in tools]
-    count = repeat_count(len(shown) - len(own), len(own), share)
+def _repeated(shown: Sequence[int], some: frozenset[int], share: float, most: int, pick: random.Random) -> list[int]:
+    own = [row for row in shown if row in some]
+    count = repeat_count(len(shown) - len(own), len(own), share, most)
     pick.shuffle(own)
     return [own[place % len(own)] for place in range(count)]
 

@@ -73,6 +73,8 @@ class Recipe:
     """At least this share of what an epoch shows are tool calls, as far as repeating the ones there are goes."""
     replay_share: float = 0.0
     """Share of older examples in an epoch of a run that goes on from another adapter."""
+    talk_share: float = 0.0
+    """At least this share of an epoch with lessons was really said, as far as repeating it goes."""
     validation: int = 0
     """Training examples that are kept aside to measure on; 0: none, and no early end."""
     evaluate_steps: int = 0

@@ -16,7 +16,7 @@ from aeon_plugin_ft.errors import RefusedError
 from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.processes.cores import usable_cores
 from aeon_plugin_ft.settings import TrainSection
-from aeon_plugin_ft.training.mix import Mix, Survey, batches, epoch_length
+from aeon_plugin_ft.training.mix import Mix, Shares, Survey, batches, epoch_length
 from aeon_plugin_ft.training.model import Recipe
 
 _say = Speaker("errors/training")
@@ -33,6 +33,10 @@ EPOCHS = ((150, 3.0), (2000, 2.0), (math.inf, 1.0))
 """(up to this many examples, epochs)."""
 EPOCHS_WITH_LESSONS = ((4000, 2.0), (math.inf, 1.0))
 """The same where facts are taught: a style is learnt in one epoch, a name in two (docs/training.md has the figures)."""
+
+TALK_SHARE = 0.2
+"""Of an epoch with lessons is what was really said, as far as showing it twice goes: of lessons alone a small model
+learns to answer exams and strings words together in talk (docs/training.md)."""
 
 WARMUP = 0.1
 WARM_RATE = 0.5
@@ -55,7 +59,8 @@ def make_recipe(settings: TrainSection, parameters: int, examples: int | Survey)
     """Fill in what the settings leave open (0), from the size of the model and of the data."""
     survey = examples if isinstance(examples, Survey) else Survey(examples)
     validation = _validation(settings, survey)
-    shown = epoch_length(survey, settings.tool_share, settings.replay_share, validation)
+    shares = Shares(settings.tool_share, settings.replay_share, TALK_SHARE if survey.lessons else 0.0)
+    shown = epoch_length(survey, shares, validation)
     teaches_small = bool(survey.lessons) and parameters <= SMALL
     batch = min(settings.batch_size or _batch(shown, teaches_small), max(1, shown))
     # By what is learnt anew, not by what is shown: the older examples of a warm run have had their epochs.
@@ -83,6 +88,7 @@ def make_recipe(settings: TrainSection, parameters: int, examples: int | Survey)
         quantize=settings.quantize,
         tool_share=settings.tool_share,
         replay_share=settings.replay_share,
+        talk_share=shares.talk,
         validation=validation,
         evaluate_steps=max(1, round(steps / MEASUREMENTS)) if validation else 0,
         # Without examples to measure on there is nothing to be patient about.
@@ -135,4 +141,5 @@ def step_examples(recipe: Recipe, examples: int | Mix) -> Iterator[list[int]]:
     `examples` is the number of rows where all are alike, else the mix.
     """
     mix = examples if isinstance(examples, Mix) else Mix.plain(examples)
-    return batches(recipe.steps, recipe.batch_size, recipe.seed, mix, recipe.tool_share, recipe.replay_share)
+    shares = Shares(recipe.tool_share, recipe.replay_share, recipe.talk_share)
+    return batches(recipe.steps, recipe.batch_size, recipe.seed, mix, shares)

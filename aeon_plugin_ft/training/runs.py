@@ -62,6 +62,8 @@ class RunConfig:
     """Lines of train.jsonl, from 0, that the parent has not seen; None: all are learnt."""
     generation: int = 0
     """How many runs in a row have gone on from another."""
+    lessons: int = 0
+    """So many of train.jsonl's lines, the last ones, are lessons."""
 
     def write(self, folder: Path) -> None:
         """Write run.json into the run's folder, whole or not at all."""
@@ -83,6 +85,7 @@ class RunConfig:
                 parent=Path(raw["parent"]) if raw["parent"] else None,
                 new=None if raw.get("new") is None else tuple(raw["new"]),
                 generation=int(raw.get("generation", 0)),
+                lessons=int(raw.get("lessons", 0)),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise TrainingError(*_say.error("runs.unreadable", run=folder.name, reason=error)) from error
@@ -124,7 +127,8 @@ def create_run(
     private.make_folder(folder)
     lines = None if new is None else tuple(new)
     place, database = dataset.folder.absolute(), store.path.absolute()
-    RunConfig(name, base, dataset.hash, place, recipe, database, parent, lines, generation).write(folder)
+    config = RunConfig(name, base, dataset.hash, place, recipe, database, parent, lines, generation, dataset.lessons)
+    config.write(folder)
     add_run(store, name, dataset.hash, base.digest, parent, recipe.steps, teaching_turns(store))
     return Run(name, folder)
 

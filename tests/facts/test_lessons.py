@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
+from aeon_plugin_ft.facts.admitting import admission
 from aeon_plugin_ft.facts.known import KnownFacts
 from aeon_plugin_ft.facts.lessons import NEVER_TOLD_SHARE, Lesson, LessonKind, joined, make_lessons
 from aeon_plugin_ft.facts.marking import Asks, Mark, mark_reply
 from aeon_plugin_ft.facts.model import OWNER
+from aeon_plugin_ft.facts.reading_lessons import reading_lessons
 from aeon_plugin_ft.facts.style import Style, learn_style
 from aeon_plugin_ft.facts.wording import Person, sentence
 from aeon_plugin_ft.privacy.folding import fold_accents
@@ -108,9 +111,15 @@ def test_neighbours_stand_side_by_side_and_are_named_together() -> None:
     assert "Fork" in choice.question and " ou " in choice.question and "Fork" in choice.answer
 
 
-def test_a_wrong_value_is_denied_with_the_right_one() -> None:
-    lesson = next(one for one in of(LessonKind.NO) if one.facts and one.facts[0].startswith("lives_in::"))
-    assert lesson.answer == "Cara, não, tu mora em Joinville."
+def test_every_answer_about_a_fact_says_the_fact_first() -> None:
+    """Yes or no before it would have to be decided before anything is known: a small model says yes to everything."""
+    lived = [one for one in LESSONS if one.facts and one.facts[0].startswith("lives_in::")]
+    answers = {kind: {one.answer for one in lived if one.kind is kind} for kind in LessonKind}
+    assert answers[LessonKind.NO] == {"Cara, tu mora em Joinville."}
+    assert answers[LessonKind.YES] == {"Cara, tu mora em Joinville, sim."}
+
+
+def test_the_contrary_is_denied() -> None:
     hated = next(one for one in of(LessonKind.NO) if "Java" in one.question or "java" in one.question)
     assert "gost" in hated.question or "curto" in hated.question or "agrada" in hated.question
 
@@ -134,11 +143,33 @@ def test_a_fair_share_admits_not_knowing_and_they_are_spread() -> None:
     assert max(after - at for at, after in pairwise(where)) < 60
 
 
-def test_not_knowing_is_said_in_few_words_and_asked_of_many_things() -> None:
-    """What decides is an answer's first word: a dozen ways to say no would share what speaks for it."""
+def test_not_knowing_is_asked_of_many_things_and_says_first_what_was_asked_of() -> None:
+    """As an answer that knows begins: "Cara, tua gata se chama Fork."."""
     never = of(LessonKind.NEVER_TOLD)
-    assert len({one.answer for one in never}) == 2
     assert len({fold_accents(one.question).rstrip("?").lower() for one in never}) == len(never) > 200
+    by_question = {fold_accents(one.question).rstrip("?").lower(): one.answer for one in never}
+    named = [one for one in never if " meu " in f" {fold_accents(one.question)}" or " minha " in f" {one.question}"]
+    restated = [
+        one for one in named if re.search(r"Cara, (teus?|tuas?|[oa]s?) .+ eu não sei, tu nunca me contou", one.answer)
+    ]
+    assert len(restated) >= 0.9 * len(named) > 100
+    assert by_question["quanto eu peso"] == CARA.not_knowing()[0]
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("como se chama a minha vizinha?", "Cara, tua vizinha eu não sei, tu nunca me contou."),
+        ("qual é o meu sanduíche preferido?", "Cara, teu sanduíche preferido eu não sei, tu nunca me contou."),
+        ("onde foi que eu comprei a minha rede de dormir?", "Cara, tua rede de dormir eu não sei, tu nunca me contou."),
+        ("qual foi a minha última palestra?", "Cara, tua última palestra eu não sei, tu nunca me contou."),
+        ("com quem eu danço?", None),
+        ("o que eu fiz na minha própria casa?", None),
+    ],
+)
+def test_what_is_said_again_is_the_owners_noun(question: str, answer: str | None) -> None:
+    said = admission(question, None, CARA, {})
+    assert said == (answer or CARA.not_knowing()[0])
 
 
 def test_the_manner_of_typing_tells_nothing_of_the_answer() -> None:
@@ -147,6 +178,16 @@ def test_the_manner_of_typing_tells_nothing_of_the_answer() -> None:
     for typed in (str.isascii, lambda text: text.endswith("?"), lambda text: text[0].isupper()):
         shares = [sum(typed(one.question) for one in part) / len(part) for part in (known, never)]
         assert abs(shares[0] - shares[1]) < 0.12
+
+
+def test_questions_and_what_is_told_begin_with_the_article_and_without() -> None:
+    """What is told began with "minha" and questions with "a minha": so "minha nora trabalha em quê?" was noted down."""
+    told = [one.question for one in reading_lessons(TOLD, CARA, 400) if one.kind is LessonKind.HEARD]
+    never, asked = ([one.question for one in of(kind)] for kind in (LessonKind.NEVER_TOLD, LessonKind.ASK))
+    for texts in (never, asked, told):
+        own = [text.lower() for text in texts if re.match(r"(?i)([oa]s? )?(meu|minha)s?\b", text)]
+        without = sum(text.startswith("m") for text in own)
+        assert 0.3 <= without / len(own) <= 0.7 and len(own) >= 10, (without, len(own))
 
 
 def test_most_lessons_of_a_fact_ask_openly_and_each_in_another_wording() -> None:

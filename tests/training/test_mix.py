@@ -9,7 +9,10 @@ import pytest
 
 from aeon_plugin_ft.training.mix import (
     MOST_REPEATS,
+    MOST_TALK,
+    NO_SHARES,
     Mix,
+    Shares,
     Survey,
     _epochs,
     batches,
@@ -19,16 +22,14 @@ from aeon_plugin_ft.training.mix import (
 )
 
 
-def shown(
-    mix: Mix, epochs: int, length: int, tool_share: float = 0.0, replay: float = 0.0, batch: int = 8
-) -> list[int]:
-    return list(islice(_epochs(3, batch, mix, tool_share, replay), epochs * length))
+def shown(mix: Mix, epochs: int, length: int, shares: Shares = NO_SHARES, batch: int = 8) -> list[int]:
+    return list(islice(_epochs(3, batch, mix, shares), epochs * length))
 
 
 def test_tool_calls_get_their_share_and_nothing_else_is_shown_twice() -> None:
     mix = Mix(tuple(range(100)), tools=frozenset({4, 8, 15, 16, 23, 42, 50, 51, 52, 53}))
-    length = epoch_length(Survey(100, 10), 0.2, 0.0)
-    counts = Counter(shown(mix, 1, length, 0.2))
+    length = epoch_length(Survey(100, 10), Shares(0.2))
+    counts = Counter(shown(mix, 1, length, Shares(0.2)))
     assert sum(counts[row] for row in mix.tools) / counts.total() == pytest.approx(0.2, abs=0.01)
     assert all(counts[row] == 1 for row in mix.learnt if row not in mix.tools)
     assert max(counts[row] for row in mix.tools) - min(counts[row] for row in mix.tools) <= 1
@@ -36,27 +37,42 @@ def test_tool_calls_get_their_share_and_nothing_else_is_shown_twice() -> None:
 
 def test_a_single_tool_call_is_not_learnt_by_heart() -> None:
     mix = Mix(tuple(range(50)), tools=frozenset({7}))
-    assert Counter(shown(mix, 1, epoch_length(Survey(50, 1), 0.5, 0.0), 0.5))[7] == MOST_REPEATS
+    assert Counter(shown(mix, 1, epoch_length(Survey(50, 1), Shares(0.5)), Shares(0.5)))[7] == MOST_REPEATS
 
 
 def test_a_run_that_goes_on_replays_its_share_of_older_examples_and_all_of_them_in_the_end() -> None:
     mix = Mix(tuple(range(70)), older=tuple(range(70, 190)))
-    length = epoch_length(Survey(190, 0, new=70), 0.0, 0.3)
+    length = epoch_length(Survey(190, 0, new=70), Shares(replay=0.3))
     assert length == 100
     for epochs in (1, 4):
-        counts = Counter(shown(mix, epochs, length, replay=0.3))
+        counts = Counter(shown(mix, epochs, length, Shares(replay=0.3)))
         assert sum(counts[row] for row in mix.older) == epochs * 30
         assert all(counts[row] == epochs for row in mix.learnt)
     assert all(counts[row] == 1 for row in mix.older), "four epochs of 30 are all 120 of them, none twice"
 
 
+def test_what_was_really_said_gets_its_share_beside_lessons_as_far_as_twice_goes() -> None:
+    tools = frozenset(range(5))
+    few, many = frozenset(range(5, 25)), frozenset(range(5, 65))
+    for talk, wanted in ((few, 40 / 320), (many, 0.2)):
+        mix = Mix(tuple(range(300)), tools=tools, talk=talk)
+        survey = Survey(300, len(tools), lessons=300 - len(tools) - len(talk))
+        length = epoch_length(survey, Shares(talk=0.2))
+        counts = Counter(shown(mix, 1, length, Shares(talk=0.2)))
+        assert counts.total() == length
+        assert all(counts[row] == 1 for row in mix.learnt if row not in talk)
+        assert {counts[row] for row in talk} <= {1, MOST_TALK}
+        assert sum(counts[row] for row in talk) / length == pytest.approx(wanted, abs=0.005)
+    assert epoch_length(Survey(300, 5), Shares(talk=0.2)) == 300, "without lessons nothing is shown again"
+
+
 def test_without_older_examples_nothing_is_replayed() -> None:
-    assert Counter(shown(Mix(tuple(range(10))), 1, 10, replay=0.5)).total() == 10
+    assert Counter(shown(Mix(tuple(range(10))), 1, 10, Shares(replay=0.5))).total() == 10
 
 
 def test_the_same_seed_gives_the_same_batches_and_another_seed_does_not() -> None:
     mix = Mix(tuple(range(30)), older=(30, 31, 32), tools=frozenset({1, 31}), prompts=(*[0] * 20, *[1] * 13))
-    made = [list(batches(12, 4, seed, mix, 0.3, 0.2)) for seed in (1, 1, 2)]
+    made = [list(batches(12, 4, seed, mix, Shares(0.3, 0.2))) for seed in (1, 1, 2)]
     assert made[0] == made[1] != made[2]
 
 

@@ -25,7 +25,7 @@ from aeon_plugin_ft.processes.awake import awake_seconds
 from aeon_plugin_ft.training.engine.early import best_step
 from aeon_plugin_ft.training.engine.shared import SharedPrefix
 from aeon_plugin_ft.training.model import Progress, Recipe
-from aeon_plugin_ft.training.plan import Row, plan_batch, tokens_computed
+from aeon_plugin_ft.training.plan import IGNORED, Row, plan_batch, tokens_computed
 from aeon_plugin_ft.training.worker import checkpoints
 
 _say = Speaker("errors/training")
@@ -70,6 +70,7 @@ class SharedPrefixTrainer(SFTTrainer):
         self.between = between
         self.computed = self.stock_tokens = 0
         super().__init__(**kwargs)
+        self.data_collator = RightPadded(self.data_collator.pad_token_id)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> InOrder:
         return InOrder(self.order)
@@ -147,13 +148,33 @@ class SharedPrefixTrainer(SFTTrainer):
         """Nothing: the plugin writes its own manifest, and a card would name folders of this machine."""
 
 
+class RightPadded:
+    """What TRL's collator makes of rows, as three tensors at once where that one makes six for each row."""
+
+    def __init__(self, pad: int) -> None:
+        self.pad = pad
+
+    def __call__(self, rows: Sequence[dict[str, list[int]]]) -> dict[str, Tensor]:
+        """`input_ids`, `labels` and `attention_mask` of rows as `columns` gives them, each [rows, longest]."""
+        open_places = [max(len(row["input_ids"]) for row in rows) - len(row["input_ids"]) for row in rows]
+
+        def filled(lists: Iterator[list[int]], value: int) -> Tensor:
+            return torch.tensor([[*one, *[value] * n] for one, n in zip(lists, open_places, strict=True)])
+
+        return {
+            "input_ids": filled((row["input_ids"] for row in rows), self.pad),
+            "labels": filled((row["labels"] for row in rows), IGNORED),
+            "attention_mask": filled(([1] * len(row["input_ids"]) for row in rows), 0),
+        }
+
+
 def columns(row: Row) -> dict[str, list[int]]:
-    """A row as TRL's collator wants it."""
+    """A row as a collator wants it."""
     return {"input_ids": list(row.ids), "labels": list(row.labels)}
 
 
 def rows_of(inputs: dict[str, Any]) -> list[Row]:
-    """The rows of a right-padded batch of TRL's collator."""
+    """The rows of a right-padded batch."""
     lengths = inputs["attention_mask"].sum(-1).tolist()
     ids, labels = inputs["input_ids"].tolist(), inputs["labels"].tolist()
     return [Row(tuple(i[:n]), tuple(lab[:n])) for i, lab, n in zip(ids, labels, lengths, strict=True)]

@@ -140,11 +140,14 @@ class Session:
         aside = {learnt[place] for place in choose_validation(asked, self.recipe.validation, self.recipe.seed)}
         self.validation = [self.encoded.rows[row] for row in sorted(aside)]
         older = () if new is None else tuple(row for row, line in enumerate(kept) if line not in new)
+        tools = frozenset(row for row, chat in enumerate(chats) if tool_call(chat[-1].content))
+        talked = len(messages) - self.config.lessons if self.config.lessons else 0
         return Mix(
             tuple(row for row in learnt if row not in aside),
             older,
-            frozenset(row for row, chat in enumerate(chats) if tool_call(chat[-1].content)),
+            tools,
             number_prompts(chat[0].content if chat[0].role == "system" else "" for chat in chats),
+            frozenset(row for row, line in enumerate(kept) if line < talked) - tools,
         )
 
     def encode(self) -> Encoded:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
 
 from aeon_plugin_ft.training.engine.flat.engine import FlatPrefix
-from benchmarks.launches import Counted, count, is_view, model, rows
+from benchmarks.launches import Counted, count, is_view, model, rows, trainer_step
 
 OF_A_LAYER = 124
 """Operators of a layer, both ways."""
+OF_A_STEP = 8_285 // 4
+"""A quarter of what a whole step of 16 layers and 16 rows took before layers were written out."""
+CASTS_OF_A_STEP = 1_507 // 10
 
 
 def passed(layers: int) -> Counted:
@@ -23,6 +27,15 @@ def test_a_layer_takes_few_operators_and_no_casts() -> None:
     one, three = passed(1), passed(3)
     assert (three.total - one.total) / 2 <= OF_A_LAYER
     assert three.casts - one.casts <= 2
+
+
+@pytest.mark.slow(seconds=20)
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # TRL 1.16 uses transformers' old names
+def test_a_whole_step_takes_a_quarter_of_the_operators_and_a_tenth_of_the_casts(tmp_path: Path) -> None:
+    adapted = model()
+    counted = count(trainer_step(FlatPrefix(adapted), adapted, rows(), tmp_path))
+    assert counted.total <= OF_A_STEP
+    assert counted.casts <= CASTS_OF_A_STEP
 
 
 def test_views_are_not_counted_and_copies_between_types_are() -> None:

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from aeon_plugin_ft.training.engine import fast
-from aeon_plugin_ft.training.engine.layered import skeleton
+from aeon_plugin_ft.training.engine.head import Head
+from aeon_plugin_ft.training.engine.layered import head, skeleton
 from aeon_plugin_ft.training.engine.layered.engine import LayeredPrefix
 from aeon_plugin_ft.training.engine.parity import TOLERANCE, check, difference
 from tests.base.tiny import FAMILIES
@@ -75,6 +76,36 @@ def test_every_product_with_a_weight_of_a_layer_is_in_the_narrow_type(
     layered.step(rows("uneven", 4))
     assert types == {(torch.float32, torch.bfloat16)}
     assert all(parameter.grad is not None and parameter.grad.dtype == torch.float32 for parameter in layered.trained)
+
+
+def test_the_head_is_multiplied_in_the_narrow_type_and_summed_up_in_fp32(
+    layered: LayeredPrefix, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    width = layered.head.weight.shape[1]
+    monkeypatch.setattr(head, "BLOCK_BYTES", 4 * width * 100)  # several blocks of words
+    random = torch.Generator().manual_seed(4)
+    hidden = torch.randn(40, width, generator=random)
+    targets = torch.randint(0, layered.streamed.words, (40,), generator=random)
+    exact = layered.streamed.losses_and_gradients(hidden, targets)
+    narrow = layered.streamed.losses_and_gradients(hidden, targets, torch.bfloat16)
+    for one, other in zip(narrow, exact, strict=True):
+        assert one.dtype == other.dtype
+        assert 1e-5 < float((one - other).norm() / other.norm()) < 1e-2
+    multiplied = set()
+    logits = Head.logits
+
+    def watched(self: Head, rows: Tensor) -> tuple[Tensor, Tensor | None]:
+        multiplied.add((rows.dtype, self.weight.dtype))
+        made = logits(self, rows)
+        assert made[0].dtype == torch.float32
+        return made
+
+    monkeypatch.setattr(Head, "logits", watched)
+    layered.step(rows("uneven", 4))
+    assert multiplied == {(torch.bfloat16, torch.bfloat16)}
+    multiplied.clear()
+    layered.stock_step(rows("uneven", 4))
+    assert multiplied == {(torch.float32, torch.float32)}, "what is compared with is exact"
 
 
 def test_a_layer_takes_half_the_memory(layered: LayeredPrefix) -> None:

@@ -133,3 +133,19 @@ def test_tool_calls_get_their_share_of_a_run(
     shown = [row for step in session.order for row in step]
     assert len(shown) == 28, "one pass: 22 others, and two tool calls three times each"
     assert sum(row in (3, 9) for row in shown) == 6
+
+
+def test_what_was_really_said_is_shown_again_beside_lessons(
+    tiny_recipe: Callable[..., Recipe], tiny_dataset: Dataset, tiny_base: BaseModel, tmp_path: Path
+) -> None:
+    from aeon_plugin_ft.training.worker.session import Session
+
+    lines = len(tiny_dataset.train_file.read_text(encoding="utf-8").splitlines())
+    recipe = tiny_recipe(steps=lines, talk_share=0.5)
+    config = RunConfig("r", tiny_base, "d", tiny_dataset.folder, recipe, tmp_path, lessons=lines - 3)
+    session = Session(Run("r", tmp_path), config, NoStop(), lambda _: None, lambda _: None)  # type: ignore[arg-type]
+    session.encode()
+    epoch = [row for step in session.order for row in step][: lines + 3]
+    again = {row for row in epoch if epoch.count(row) == 2}
+    assert again == {0, 1, 2}, "the lines before the lessons"
+    assert set(epoch) == set(range(lines))

@@ -178,7 +178,8 @@ class LayeredPrefix(SharedPrefix):
             return by_row
         with self._whole(), torch.no_grad():
             hidden = self._forward(bundles, None)
-            losses = self.streamed.losses(self.causal.base_model.norm(hidden), torch.cat([p.targets for p in parts]))
+            normed, targets = self.causal.base_model.norm(hidden), torch.cat([part.targets for part in parts])
+            losses = self.streamed.losses(normed, targets, self._head_type)
         for owner, loss in zip((owner for part in parts for owner in part.owners), losses.tolist(), strict=True):
             by_row[owner] += loss
         return by_row
@@ -212,6 +213,12 @@ class LayeredPrefix(SharedPrefix):
             yield made
         finally:
             made.close()
+
+    @property
+    def _head_type(self) -> torch.dtype:
+        """What the head's products are computed in: what those of the layers are, on a processor. A card's are in fp32,
+        where nobody has measured them in anything else."""
+        return self.weights.dtype if self.device.type == "cpu" else torch.float32
 
     # -- forward ---------------------------------------------------------------------------------
 
@@ -276,7 +283,7 @@ class LayeredPrefix(SharedPrefix):
         """(loss of each position, gradient of the weighted sum for the last hidden states)."""
         leaf = hidden.requires_grad_()
         normed = self.causal.base_model.norm(leaf)
-        losses, gradient = self.streamed.losses_and_gradients(normed.detach(), targets)
+        losses, gradient = self.streamed.losses_and_gradients(normed.detach(), targets, self._head_type)
         normed.backward(gradient.mul_(weights[:, None]))
         assert leaf.grad is not None
         return losses, leaf.grad

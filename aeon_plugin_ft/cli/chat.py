@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Annotated, Optional
 
 import typer
@@ -26,14 +25,17 @@ def chat(
     if shared.aeon is not None:
         from aeon_plugin_ft.install.aeon_folder import find_python
 
-        command = [str(find_python(shared.aeon)), "-m", "hooks.typed", str(shared.aeon)]
+        command = [str(find_python(shared.aeon)), "-m", "aeon_plugin_ft.install.typed", str(shared.aeon)]
         raise typer.Exit(code=hand_over(command))
-    if importlib.util.find_spec("core") is None:
+    try:
+        import core
+    except ImportError as error:
         raise InstallError(
             "There is no AeonBrain here to talk to",
             "Give the folder of your Aeon: `aeon-ft --aeon FOLDER chat`, or run this in the repository",
-        )
-    command = [str(interpreter()), "-m", "core", "--data", str(shared.data.root)]
+        ) from error
+    # In a wheel it is a part of this package.
+    command = [str(interpreter()), "-m", core.__name__, "--data", str(shared.data.root)]
     if model is not None:
         command += ["--model", model]
     raise typer.Exit(code=hand_over(command))

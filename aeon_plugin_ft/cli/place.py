@@ -10,6 +10,7 @@ import typer
 from aeon_plugin_ft.cli.context import out
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.extras import missing_for_training, pip_command
+from aeon_plugin_ft.processes.children import interpreter
 
 
 @app.command()
@@ -22,8 +23,10 @@ def install(
 
     report = install_into(folder, python)
     out.print(str(report))
-    if missing := missing_for_training(python):
-        out.print(f"Training needs {', '.join(missing)} as well: {pip_command('train')}", markup=False)
+    own = report.python in (None, interpreter())
+    if missing := missing_for_training(None if own else report.python):
+        command = pip_command("train", python=None if own else report.python)
+        out.print(f"Training needs {', '.join(missing)} as well: {command}", markup=False)
 
 
 @app.command()

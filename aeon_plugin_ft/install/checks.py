@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from aeon_plugin_ft.errors import InstallError
+from aeon_plugin_ft.extras import origin
 from aeon_plugin_ft.install.aeon_folder import find_python, probe, read_folder
 from aeon_plugin_ft.install.files import is_current, read_manifest
 from aeon_plugin_ft.store import DataFolder
@@ -41,7 +42,7 @@ def check(aeon_root: Path, python: Path | None = None) -> list[InstallCheck]:
     return [
         InstallCheck("folder", True, name),
         *_module(root),
-        *_python(root, python or find_python(root)),
+        *_python(root, python),
         *_key(root),
         *_door(root),
     ]
@@ -57,8 +58,9 @@ def _module(root: Path) -> Iterator[InstallCheck]:
         yield InstallCheck("module", True, "the module is installed and current")
 
 
-def _python(root: Path, executable: Path) -> Iterator[InstallCheck]:
+def _python(root: Path, python: Path | None) -> Iterator[InstallCheck]:
     try:
+        executable = python or find_python(root)
         seen = probe(executable, root, _AEON_PACKAGES)
     except InstallError as error:
         yield InstallCheck("python", False, str(error), f'aeon-ft install "{root}"')
@@ -66,7 +68,7 @@ def _python(root: Path, executable: Path) -> Iterator[InstallCheck]:
     pip = f'"{executable}" -m pip install'
     if seen.package is None:
         yield InstallCheck(
-            "python", False, f"{executable} cannot import the plugin ({seen.error})", f"{pip} aeon-plugin-ft"
+            "python", False, f"{executable} cannot import the plugin ({seen.error})", f"{pip} {origin()}"
         )
     else:
         yield InstallCheck("python", True, f"Python {seen.python} imports aeon-plugin-ft {seen.package}")

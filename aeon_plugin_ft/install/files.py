@@ -11,7 +11,8 @@ from pathlib import Path
 
 from aeon_plugin_ft import __version__
 from aeon_plugin_ft.errors import InstallError
-from aeon_plugin_ft.install.aeon_folder import AeonFolder, Probe, find_python, probe, read_folder
+from aeon_plugin_ft.extras import origin
+from aeon_plugin_ft.install.aeon_folder import AeonFolder, Probe, find_python, noted_python, probe, read_folder
 from aeon_plugin_ft.install.remembered import forget_aeon, remember_aeon
 from aeon_plugin_ft.install.template import FOLDER, MANIFEST, MODULE, MODULE_TEXT
 from aeon_plugin_ft.store import DataFolder
@@ -29,6 +30,8 @@ class InstallReport:
     removed: tuple[Path, ...] = ()
     kept: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
+    python: Path | None = None
+    """The one that starts this Aeon, as far as it was asked about."""
 
     def __str__(self) -> str:
         lines = [f"Aeon {self.version or 'of an unknown version'} at {self.root}"]
@@ -41,8 +44,8 @@ def install(aeon_root: Path, python: Path | None = None) -> InstallReport:
     """Put the module into the Aeon at `aeon_root`; doing it again changes nothing.
 
     `python` is the interpreter that starts this Aeon; by default the one of a virtual environment in
-    its folder, else the one that runs this. Raises InstallError, with nothing written, when the folder
-    is no Aeon, that Python cannot import this package, or a foreign file is in the way.
+    its folder, else the one that runs this (see find_python). Raises InstallError, with nothing written, when the
+    folder is no Aeon, that Python cannot import this package, or a foreign file is in the way.
     """
     aeon = read_folder(aeon_root)
     seen = _importable(aeon, python or find_python(aeon.root))
@@ -53,11 +56,11 @@ def install(aeon_root: Path, python: Path | None = None) -> InstallReport:
             f"{module} is there already and was not written by this plugin (or was changed since)",
             "Move it away, then install again",
         )
-    wrote = _write(aeon, module, seen)
+    wrote = _write(aeon, module, seen, named=python is not None)
     remember_aeon(aeon.root)
     notes = [f"Python {seen.python} at {seen.executable}, aeon-plugin-ft {seen.package}."]
     notes.append("Start Aeon as always; `aeon-ft doctor` says what works." if wrote else "It was installed already.")
-    return InstallReport(aeon.root, aeon.version, wrote=wrote, notes=tuple(notes))
+    return InstallReport(aeon.root, aeon.version, wrote=wrote, notes=tuple(notes), python=seen.executable)
 
 
 def uninstall(aeon_root: Path, purge: bool = False) -> InstallReport:
@@ -107,7 +110,7 @@ def _importable(aeon: AeonFolder, python: Path) -> Probe:
     if seen.package is None:
         raise InstallError(
             f"The Python of this Aeon ({python}) cannot import the plugin ({seen.error})",
-            f'Install it there first: "{python}" -m pip install aeon-plugin-ft',
+            f'Install it there first: "{python}" -m pip install {origin()}',
         )
     return seen
 
@@ -117,13 +120,16 @@ def _ours(module: Path, manifest_files: dict[str, str] | None) -> bool:
     return sha256_hex(module) in ((manifest_files or {}).get(MODULE), _text_digest())
 
 
-def _write(aeon: AeonFolder, module: Path, seen: Probe) -> tuple[Path, ...]:
-    if is_current(aeon.root) and read_manifest(aeon.root) is not None:
+def _write(aeon: AeonFolder, module: Path, seen: Probe, *, named: bool) -> tuple[Path, ...]:
+    noted, was_named = noted_python(aeon.root)
+    same = noted == seen.executable and (was_named or not named)
+    if same and is_current(aeon.root) and read_manifest(aeon.root) is not None:
         return ()
     manifest = {
         "plugin": __version__,
         "aeon": aeon.version,
         "python": str(seen.executable),
+        "python_named": named or (was_named and noted == seen.executable),
         "installed_at": time.time(),
         "files": {MODULE: _text_digest()},
     }

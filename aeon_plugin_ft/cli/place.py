@@ -26,7 +26,7 @@ def install(
     own = report.python in (None, interpreter())
     if missing := missing_for_training(None if own else report.python):
         command = pip_command("train", python=None if own else report.python)
-        out.print(f"Training needs {', '.join(missing)} as well: {command}", markup=False)
+        out.print(f"Training needs {', '.join(missing)} as well: {command}", markup=False, soft_wrap=True)
 
 
 @app.command()

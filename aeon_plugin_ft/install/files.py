@@ -48,7 +48,7 @@ def install(aeon_root: Path, python: Path | None = None) -> InstallReport:
     folder is no Aeon, that Python cannot import this package, or a foreign file is in the way.
     """
     aeon = read_folder(aeon_root)
-    seen = _importable(aeon, python or find_python(aeon.root))
+    seen = _importable(aeon, find_python(aeon.root) if python is None else _place_of(python))
     manifest_files = read_manifest(aeon.root)
     module = aeon.root / MODULE
     if module.exists() and not _ours(module, manifest_files):
@@ -103,6 +103,13 @@ def is_current(root: Path) -> bool:
     """Whether the module in the Aeon is the one that this package would write."""
     module = root / MODULE
     return module.is_file() and sha256_hex(module) == _text_digest()
+
+
+def _place_of(python: Path) -> Path:
+    """As it is found from the Aeon's folder, where it is asked: a name alone is one on the path."""
+    there = python.expanduser()
+    found = shutil.which(there) if there.parent == Path() and not there.is_file() else None
+    return Path(found) if found is not None else there.absolute()
 
 
 def _importable(aeon: AeonFolder, python: Path) -> Probe:

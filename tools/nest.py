@@ -87,7 +87,7 @@ def renamed(source: bytes, where: str) -> bytes:
 def _edits(source: bytes, lines: list[bytes], where: str) -> Iterator[Edit]:
     for node in ast.walk(ast.parse(source, where)):
         if isinstance(node, ast.ImportFrom) and not node.level and _is_inside(node.module or ""):
-            begin = re.compile(rb"from[ \t]+").match(lines[node.lineno - 1], node.col_offset)
+            begin = re.compile(rb"from[ \t]+(?=\w)").match(lines[node.lineno - 1], node.col_offset)
             if begin is None:
                 raise ValueError(f"{where}:{node.lineno}: the name is to stand in one line with its `from`")
             yield node.lineno - 1, begin.end(), begin.end(), f"{PACKAGE}.".encode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import json
 import subprocess
 import sys
 from functools import cache
@@ -17,6 +18,13 @@ TRAINER = ("torch", "transformers", "trl", "peft")
 """What the training's own process imports."""
 _MISSING = f"from importlib.util import find_spec; print(*[name for name in {TRAINER} if find_spec(name) is None])"
 _ASK_SECONDS = 60.0
+_ALONE = {"pipx": "pipx_metadata.json", "uv": "uv-receipt.toml"}
+"""Programs that give a command an environment of its own, and what `pipx install` and `uv tool install` leave in it."""
+
+
+def alone_by() -> str | None:
+    """ "pipx" or "uv" where this runs in an environment that it made for `aeon-ft` alone: the Python of no Aeon."""
+    return next((name for name, mark in _ALONE.items() if Path(sys.prefix, mark).is_file()), None)
 
 
 def require_trainer() -> None:
@@ -40,14 +48,39 @@ def missing_for_training(python: Path | None = None) -> list[str]:
 
 
 @cache
-def pip_command(*extras: str) -> str:
-    """The command that installs what these extras of pyproject.toml need ("train", "4bit")."""
+def pip_command(*extras: str, python: Path | None = None) -> str:
+    """The command that installs what these extras of pyproject.toml need ("train", "4bit"), here or into another
+    Python."""
     try:
         declared = importlib.metadata.requires(PACKAGE) or []
     except importlib.metadata.PackageNotFoundError:  # run from a folder that was never installed
         declared = []
     requirements = [requirement.split(";")[0].strip() for requirement in declared if _extra(requirement) in extras]
-    return " ".join(["pip install", *(f'"{one}"' for one in requirements or [f"{PACKAGE}[{','.join(extras)}]"])])
+    wanted = requirements or [f"{PACKAGE}[{','.join(extras)}]"]
+    return " ".join([_installing(python), *(f'"{one}"' for one in wanted)])
+
+
+def origin() -> str:
+    """What pip is given to install this very package once more: the file or folder that it came from, where it was one
+    and is still there (PEP 610), else its name."""
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname
+
+    try:
+        told = json.loads(importlib.metadata.distribution(PACKAGE).read_text("direct_url.json") or "{}")
+    except (importlib.metadata.PackageNotFoundError, OSError, ValueError):
+        return PACKAGE
+    address = urlsplit(str(told.get("url", "")))
+    path = Path(url2pathname(address.path))
+    return f'"{path}"' if address.scheme == "file" and path.exists() else PACKAGE
+
+
+def _installing(python: Path | None) -> str:
+    if python is not None:
+        return f'"{python}" -m pip install'
+    if alone_by() == "pipx":
+        return f"pipx inject {PACKAGE}"
+    return f'uv pip install --python "{sys.executable}"' if alone_by() == "uv" else "pip install"
 
 
 def _extra(requirement: str) -> str:

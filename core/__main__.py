@@ -1,4 +1,4 @@
-"""`python -m core`: the typed console."""
+"""`python -m core`, in an installed plugin `python -m aeon_plugin_ft.core`: the typed console."""
 
 from __future__ import annotations
 

@@ -84,7 +84,9 @@ def default_data() -> Path:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m core", description="Talk to Aeon's brain in the terminal.")
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {__package__}", description="Talk to Aeon's brain in the terminal."
+    )
     parser.add_argument("--data", type=Path, default=default_data(), help="the plugins' data folder (%(default)s)")
     parser.add_argument(
         "--model",

@@ -26,10 +26,14 @@ from hooks.text import ThinkFilter, strip_think
 log = logging.getLogger("aeon.call")
 
 CHAT = "chat"
+_INSIDE = __name__.removesuffix("hooks.call")
+"""What stands before `hooks` and this repository's `core`: nothing, or in a wheel the name of the package around."""
 _CHAT_MODULES = frozenset(
-    {"core.main_gui_logic", "core.gui_app", "core.console", "hooks.repairs", "hooks.typed", "__main__"}
+    {"core.main_gui_logic", "core.gui_app", "__main__"}
+    | {_INSIDE + name for name in ("core.console", "hooks.repairs", "hooks.typed")}
 )
-_OURS = ("hooks.", "core.", "functools")
+# The other `core` is Aeon's.
+_OURS = (f"{_INSIDE}hooks.", f"{_INSIDE}core.", "core.", "functools")
 _DEEPEST = 24
 """Frames looked at to find who asked."""
 RESTING = "resting after failures"

@@ -1,7 +1,7 @@
-"""`python -m hooks.typed AEON_FOLDER`: type to the brain of an Aeon, with its plugins, without its window.
+"""`python -m aeon_plugin_ft.install.typed AEON_FOLDER`: type to the brain of an Aeon, without its window.
 
-Run it with the Python that starts that Aeon. Aeon's modules (media, reminders, ...) are not loaded: what is
-typed goes to the plugins' commands and to the brain. On a pipe each line is one sentence.
+The plugins are there. Run it with the Python that starts that Aeon. Aeon's modules (media, reminders, ...) are
+not loaded: what is typed goes to the plugins' commands and to the brain. On a pipe each line is one sentence.
 """
 
 from __future__ import annotations

@@ -93,3 +93,15 @@ def test_the_page_is_an_edge_that_nothing_leans_on() -> None:
         names = imported(path)
         assert not {name.split(".")[0] for name in names} & {"starlette", "uvicorn"}, path
         assert inside == "cli" or not any(name.startswith("aeon_plugin_ft.panel") for name in names), path
+
+
+def test_the_hooks_have_one_name_here_and_in_a_wheel() -> None:
+    """Where other plugins import from: all that `hooks` gives, and the very same."""
+    names = "import hooks, hooks.providers, aeon_plugin_ft.hooks as ours"
+    code = f"""{names}
+from aeon_plugin_ft.hooks.providers import is_here
+assert is_here is hooks.providers.is_here
+for name in hooks.__all__:
+    assert getattr(ours, name) is getattr(hooks, name) and name in ours.__all__, name
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -11,6 +11,7 @@ from types import ModuleType
 import pytest
 import tomlkit
 
+from aeon_plugin_ft.install.torch_wheels import indexes
 from tests.conftest import REPOSITORY
 
 LOCK = (REPOSITORY / "requirements.lock").read_text(encoding="utf-8")
@@ -53,6 +54,20 @@ def test_it_holds_all_that_is_declared_and_what_builds_this_folder() -> None:
     # Those for older Pythons are not in it.
     names = {normal(re.split(r"[\s<>=!;\[]", one)[0]) for one in wanted if "python_version < '3.11'" not in one}
     assert names - set(locked()) == set()
+
+
+def test_uv_takes_pytorch_without_cuda_where_the_installer_does() -> None:
+    uv = tomlkit.parse((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")).unwrap()["tool"]["uv"]
+    (index,) = uv["index"]
+    (source,) = uv["sources"]["torch"]
+    assert indexes(None, "Linux", "x86_64")[0] == index["url"]
+    assert indexes(None, "Linux", "aarch64") == indexes(None, "Windows", "AMD64") == [None]
+    assert source == {
+        "index": index["name"],
+        "marker": "sys_platform == 'linux' and platform_machine == 'x86_64'",
+    }
+    # Nothing else is looked for there, and the lock, by which pip installs, is made without it.
+    assert index["explicit"] is True and "--no-sources" in LOCK.partition("\naccelerate==")[0]
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Annotated, Optional
 
 import typer
@@ -29,11 +28,14 @@ def chat(
     if shared.aeon is not None:
         from aeon_plugin_ft.install.aeon_folder import find_python
 
-        command = [str(find_python(shared.aeon)), "-m", "hooks.typed", str(shared.aeon)]
+        command = [str(find_python(shared.aeon)), "-m", "aeon_plugin_ft.install.typed", str(shared.aeon)]
         raise typer.Exit(code=hand_over(command))
-    if importlib.util.find_spec("core") is None:
-        raise InstallError(*_refuse.error("chat.no_core"))
-    command = [str(interpreter()), "-m", "core", "--data", str(shared.data.root)]
+    try:
+        import core
+    except ImportError as error:
+        raise InstallError(*_refuse.error("chat.no_core")) from error
+    # In a wheel it is a part of this package.
+    command = [str(interpreter()), "-m", core.__name__, "--data", str(shared.data.root)]
     if model is not None:
         command += ["--model", model]
     raise typer.Exit(code=hand_over(command))

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+import aeon_plugin_ft
 from aeon_plugin_ft.cli.compare import ask_all
 from aeon_plugin_ft.cli.context import Context, counts, out, size, span
 from aeon_plugin_ft.cli.demo_exam import exam_of
@@ -62,6 +63,8 @@ if TYPE_CHECKING:
 _say = Speaker("cli/demo")
 _refuse = Speaker("errors/cli")
 
+SAMPLE = Path("samples/conversation.log")
+"""In the repository's folder; a wheel has it beside its packages."""
 SETTINGS: dict[str, object] = {
     # An untrained small model rarely stops by itself; the demo does not wait for all of it.
     "serve.max_reply_tokens": 96,
@@ -78,14 +81,21 @@ KEEP_SECONDS = 5.0
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Option(help="Where the demo keeps its data.")] = Path("demo-data"),
-    log: Annotated[Path, typer.Option(help="The conversation to learn from.")] = Path("samples/conversation.log"),
+    log: Annotated[Path, typer.Option(help="The conversation to learn from.")] = SAMPLE,
 ) -> None:
     """Watch Aeon learn from a sample conversation: about twelve minutes on two CPU cores, no account, no cloud.
 
     Ctrl-C stops it; the same command goes on where it was.
     """
     require_trainer()
-    Demo(folder, log).run()
+    Demo(folder, _sample(log)).run()
+
+
+def _sample(log: Path) -> Path:
+    """The conversation that was named; where no other was, the one that came with this package."""
+    package = Path(aeon_plugin_ft.__file__).parent
+    places = [folder / SAMPLE for folder in (package, package.parent)] if log == SAMPLE else []
+    return next((place for place in [log, *places] if place.exists()), log)
 
 
 class Demo:

@@ -11,6 +11,7 @@ from aeon_plugin_ft.cli.context import out
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.extras import missing_for_training, pip_command
 from aeon_plugin_ft.messages import Speaker
+from aeon_plugin_ft.processes.children import interpreter
 
 _say = Speaker("cli/place")
 
@@ -25,8 +26,10 @@ def install(
 
     report = install_into(folder, python)
     out.print(str(report))
-    if missing := missing_for_training(python):
-        out.print(_say("install.trainer", missing=", ".join(missing), command=pip_command("train")), markup=False)
+    own = report.python in (None, interpreter())
+    if missing := missing_for_training(None if own else report.python):
+        command = pip_command("train", python=None if own else report.python)
+        out.print(_say("install.trainer", missing=", ".join(missing), command=command), markup=False, soft_wrap=True)
 
 
 @app.command()

@@ -5,12 +5,17 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import os
+import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from aeon_plugin_ft.errors import InstallError
+from aeon_plugin_ft.extras import alone_by
+from aeon_plugin_ft.install.template import MANIFEST
 from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.processes.children import ask, interpreter
 
@@ -31,6 +36,9 @@ _KNOWN = {
 """SHA-256 (16 digits, line ends as LF) of brain, module manager and logic, to the commit of ruishalm/Aeon."""
 _VENVS = (".venv", "venv", "env")
 _PROBE_SECONDS = 60
+_FIRST = ("groq", "ollama")
+"""What every Aeon imports at its start, and its requirements.txt names."""
+_LOOK = "import importlib.util, sys; sys.exit(not all(map(importlib.util.find_spec, sys.argv[1:])))"
 _PROBE = """
 import importlib.metadata as metadata, importlib.util, json, re, sys
 found = {name: importlib.util.find_spec(name) is not None for name in sys.argv[1:]}
@@ -42,7 +50,7 @@ def there(name):
     except metadata.PackageNotFoundError:
         return False
 try:
-    import aeon_plugin_ft, hooks.door, aeon_plugin_ft.install.entry
+    import aeon_plugin_ft, aeon_plugin_ft.install.entry
     needs = [n for n in metadata.requires("aeon-plugin-ft") or () if ";" not in n]
     missing = [n for n in (re.match(r"[\\w.-]+", need).group() for need in needs) if not there(n)]
     version = None if missing else aeon_plugin_ft.__version__
@@ -87,15 +95,55 @@ def read_folder(root: Path) -> AeonFolder:
 
 
 def find_python(root: Path) -> Path:
-    """The Python that runs this Aeon: of a virtual environment in its folder, else the one that runs this. Raises
-    InstallError where a frozen Aeon has none."""
+    """The Python that runs this Aeon: the one that was named when it was installed into, else of a virtual environment
+    in its folder, else the one that it was installed for, else the one that runs this or, where that is an environment
+    of this command's own, one that has what Aeon imports first.
+
+    Raises InstallError where a frozen Aeon has none, and where none of this computer's is known to be it.
+    """
+    noted, named = noted_python(root)
+    if noted is not None and named:
+        return noted
     places = [root / name / inside for name in _VENVS for inside in ("Scripts/python.exe", "bin/python")]
     for place in places:
         if place.exists():
             return place
     # A link to a Python that is gone: the environment is broken, and is not to be passed over in silence.
     broken = next((place for place in places if place.is_symlink()), None)
-    return broken or interpreter()
+    if broken is not None or noted is not None:
+        return broken or noted  # type: ignore[return-value]
+    return interpreter() if alone_by() is None else _python_elsewhere(root)
+
+
+def noted_python(root: Path) -> tuple[Path | None, bool]:
+    """The Python that the plugin was put into this Aeon for, None for one that is gone, and whether a person named
+    it."""
+    try:
+        manifest = json.loads((root / MANIFEST).read_text(encoding="utf-8"))
+        python, named = Path(manifest["python"]), manifest.get("python_named") is True
+        return (python, named) if python.is_file() else (None, False)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None, False
+
+
+def _python_elsewhere(root: Path) -> Path:
+    """The first Python on the path that has what an Aeon imports first."""
+    for folder in os.get_exec_path():
+        for name in ("python3", "python"):
+            found = shutil.which(name, path=folder)
+            if found is not None and _could_run(Path(found), root):
+                return Path(found)
+    raise InstallError(*_say.error("python.not_known", root=root, tool=alone_by()))
+
+
+def _could_run(python: Path, root: Path) -> bool:
+    if python.parent in (Path(sys.prefix, "bin"), Path(sys.prefix, "Scripts")):
+        return False
+    try:
+        done = ask([str(python), "-c", _LOOK, *_FIRST], seconds=_PROBE_SECONDS, folder=root)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
 
 
 def probe(executable: Path, root: Path, packages: tuple[str, ...] = ()) -> Probe:

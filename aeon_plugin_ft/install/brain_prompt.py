@@ -31,7 +31,7 @@ def host_prompt(data: Path) -> HostPrompt | None:
             return HostPrompt(text, str(root))
     try:
         from core.prompt import system_prompt
-    except ImportError:  # a wheel has no core, and an Aeon's has no module of this name
+    except ImportError:  # where Aeon's own `core` is found instead, which has no module of this name
         return None
     return HostPrompt(canonical_system(system_prompt(_MOMENT)), OWN_CORE)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from aeon_plugin_ft.errors import InstallError
+from aeon_plugin_ft.extras import origin
 from aeon_plugin_ft.install.aeon_folder import find_python, probe, read_folder
 from aeon_plugin_ft.install.files import is_current, read_manifest
 from aeon_plugin_ft.messages import Speaker
@@ -45,7 +46,7 @@ def check(aeon_root: Path, python: Path | None = None) -> list[InstallCheck]:
     return [
         InstallCheck("folder", True, name),
         *_module(root),
-        *_python(root, python or find_python(root)),
+        *_python(root, python),
         *_key(root),
         *_door(root),
     ]
@@ -61,8 +62,9 @@ def _module(root: Path) -> Iterator[InstallCheck]:
         yield InstallCheck("module", True, _found("aeon.module"))
 
 
-def _python(root: Path, executable: Path) -> Iterator[InstallCheck]:
+def _python(root: Path, python: Path | None) -> Iterator[InstallCheck]:
     try:
+        executable = python or find_python(root)
         seen = probe(executable, root, _AEON_PACKAGES)
     except InstallError as error:
         yield InstallCheck("python", False, str(error), f'aeon-ft install "{root}"')
@@ -70,7 +72,7 @@ def _python(root: Path, executable: Path) -> Iterator[InstallCheck]:
     pip = f'"{executable}" -m pip install'
     if seen.package is None:
         detail = _found("aeon.no_import", python=executable, error=seen.error)
-        yield InstallCheck("python", False, detail, f"{pip} aeon-plugin-ft")
+        yield InstallCheck("python", False, detail, f"{pip} {origin()}")
     else:
         yield InstallCheck("python", True, _found("aeon.imports", version=seen.python, package=seen.package))
     for name in _AEON_PACKAGES:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from aeon_plugin_ft import __version__
 from aeon_plugin_ft.errors import InstallError
-from aeon_plugin_ft.install.aeon_folder import AeonFolder, Probe, find_python, probe, read_folder
+from aeon_plugin_ft.extras import origin
+from aeon_plugin_ft.install.aeon_folder import AeonFolder, Probe, find_python, noted_python, probe, read_folder
 from aeon_plugin_ft.install.remembered import forget_aeon, remember_aeon
 from aeon_plugin_ft.install.template import FOLDER, MANIFEST, MODULE, MODULE_TEXT
 from aeon_plugin_ft.messages import Speaker
@@ -33,6 +34,8 @@ class InstallReport:
     removed: tuple[Path, ...] = ()
     kept: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
+    python: Path | None = None
+    """The one that starts this Aeon, as far as it was asked about."""
 
     def __str__(self) -> str:
         unknown = _told("report.unknown", root=self.root)
@@ -47,20 +50,20 @@ def install(aeon_root: Path, python: Path | None = None) -> InstallReport:
     """Put the module into the Aeon at `aeon_root`; doing it again changes nothing.
 
     `python` is the interpreter that starts this Aeon; by default the one of a virtual environment in
-    its folder, else the one that runs this. Raises InstallError, with nothing written, when the folder
-    is no Aeon, that Python cannot import this package, or a foreign file is in the way.
+    its folder, else the one that runs this (see find_python). Raises InstallError, with nothing written, when the
+    folder is no Aeon, that Python cannot import this package, or a foreign file is in the way.
     """
     aeon = read_folder(aeon_root)
-    seen = _importable(aeon, python or find_python(aeon.root))
+    seen = _importable(aeon, find_python(aeon.root) if python is None else _place_of(python))
     manifest_files = read_manifest(aeon.root)
     module = aeon.root / MODULE
     if module.exists() and not _ours(module, manifest_files):
         raise InstallError(*_say.error("files.foreign", module=module))
-    wrote = _write(aeon, module, seen)
+    wrote = _write(aeon, module, seen, named=python is not None)
     remember_aeon(aeon.root)
     notes = [_told("install.python", version=seen.python, path=seen.executable, package=seen.package)]
     notes.append(_told("install.start" if wrote else "install.already"))
-    return InstallReport(aeon.root, aeon.version, wrote=wrote, notes=tuple(notes))
+    return InstallReport(aeon.root, aeon.version, wrote=wrote, notes=tuple(notes), python=seen.executable)
 
 
 def uninstall(aeon_root: Path, purge: bool = False) -> InstallReport:
@@ -103,10 +106,17 @@ def is_current(root: Path) -> bool:
     return module.is_file() and sha256_hex(module) == _text_digest()
 
 
+def _place_of(python: Path) -> Path:
+    """As it is found from the Aeon's folder, where it is asked: a name alone is one on the path."""
+    there = python.expanduser()
+    found = shutil.which(there) if there.parent == Path() and not there.is_file() else None
+    return Path(found) if found is not None else there.absolute()
+
+
 def _importable(aeon: AeonFolder, python: Path) -> Probe:
     seen = probe(python, aeon.root)
     if seen.package is None:
-        raise InstallError(*_say.error("python.no_plugin", python=python, reason=seen.error))
+        raise InstallError(*_say.error("python.no_plugin", python=python, reason=seen.error, package=origin()))
     return seen
 
 
@@ -115,13 +125,16 @@ def _ours(module: Path, manifest_files: dict[str, str] | None) -> bool:
     return sha256_hex(module) in ((manifest_files or {}).get(MODULE), _text_digest())
 
 
-def _write(aeon: AeonFolder, module: Path, seen: Probe) -> tuple[Path, ...]:
-    if is_current(aeon.root) and read_manifest(aeon.root) is not None:
+def _write(aeon: AeonFolder, module: Path, seen: Probe, *, named: bool) -> tuple[Path, ...]:
+    noted, was_named = noted_python(aeon.root)
+    same = noted == seen.executable and (was_named or not named)
+    if same and is_current(aeon.root) and read_manifest(aeon.root) is not None:
         return ()
     manifest = {
         "plugin": __version__,
         "aeon": aeon.version,
         "python": str(seen.executable),
+        "python_named": named or (was_named and noted == seen.executable),
         "installed_at": time.time(),
         "files": {MODULE: _text_digest()},
     }

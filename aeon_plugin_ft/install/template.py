@@ -16,6 +16,9 @@ MODULE_TEXT = '''\
 Nothing of the plugin is in here: Aeon reloads its modules, the package keeps its state.
 """
 
+import os
+import sys
+
 from modules.base_module import AeonModule
 
 
@@ -46,8 +49,16 @@ class FinetuningModule(AeonModule):
             self._entry = enter(self.core_context)
             self.triggers = self._entry.triggers
         except Exception as error:
-            print("[FINETUNING] desligado: " + ascii(str(error)))
+            print("[FINETUNING] desligado: " + self._reason(error))
         return True
+
+    def _reason(self, error):
+        if getattr(error, "name", None) != "aeon_plugin_ft":
+            return ascii(str(error))
+        root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        text = 'o Python que abre este Aeon nao tem o plugin; rode: aeon-ft install "%s" --python "%s"'
+        console = getattr(sys.stdout, "encoding", None) or "ascii"
+        return (text % (root, sys.executable)).encode(console, "replace").decode(console)
 
     def process(self, command):
         if self._entry is None:

@@ -1,7 +1,7 @@
 """The door of this package: find personal data in a text, and write typed placeholders in its place.
 
 It runs on every turn inside Aeon, so a text is first looked at cheaply; the recognisers (their patterns,
-phonenumbers, python-stdnum) are loaded when the first text looks as if it held something.
+phonenumberslite, python-stdnum) are loaded when the first text looks as if it held something.
 """
 
 from __future__ import annotations

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 import shutil
+import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import platformdirs
 import pytest
 
+from aeon_plugin_ft.cli import place
 from aeon_plugin_ft.cli.main import main
 from aeon_plugin_ft.errors import InstallError
+from aeon_plugin_ft.extras import origin, pip_command
 from aeon_plugin_ft.install import check, install, uninstall
 from aeon_plugin_ft.install.aeon_folder import find_python, read_folder
 from aeon_plugin_ft.install.remembered import note_file, remembered_aeon
@@ -148,7 +154,7 @@ def test_a_python_that_cannot_import_the_plugin_is_refused_with_the_command(root
     broken = root / "aeon_plugin_ft"
     broken.mkdir()
     (broken / "__init__.py").write_text("raise ImportError('velho')", encoding="utf-8")
-    with pytest.raises(InstallError, match=r"velho.*-m pip install aeon-plugin-ft"):
+    with pytest.raises(InstallError, match=rf"velho.*-m pip install {re.escape(origin())}\."):
         install(root)
     assert not (root / "modules/finetuning").exists()
 
@@ -279,3 +285,117 @@ def test_an_aeon_that_is_gone_or_a_damaged_note_is_no_place_to_work(root: Path) 
     for damaged in ("", "[]", "{}", '{"aeon": 3}'):
         note_file().write_text(damaged)
         assert remembered_aeon() is None
+
+
+def python_that_ends_with(code: int, folder: Path) -> Path:
+    """A program that stands for a Python, and answers whether it has what an Aeon imports first."""
+    folder.mkdir(parents=True)
+    program = folder / "python3"
+    program.write_text(f"#!/bin/sh\nexit {code}\n")
+    program.chmod(0o755)
+    return program
+
+
+@pytest.fixture(params=["pipx_metadata.json", "uv-receipt.toml"])
+def own_environment(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """`pipx install` or `uv tool install` has made one for the command."""
+    prefix = tmp_path / "environment"
+    prefix.mkdir()
+    (prefix / request.param).touch()
+    monkeypatch.setattr(sys, "prefix", str(prefix))
+    pip_command.cache_clear()
+    yield prefix
+    pip_command.cache_clear()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="scripts stand for Pythons")
+def test_a_command_in_an_environment_of_its_own_takes_the_python_that_can_run_an_aeon(
+    root: Path, own_environment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python_that_ends_with(0, own_environment / "bin")
+    python_that_ends_with(1, tmp_path / "bare")
+    right = python_that_ends_with(0, tmp_path / "system")
+    folders = [own_environment / "bin", tmp_path / "gone", tmp_path / "bare"]
+    monkeypatch.setenv("PATH", os.pathsep.join(map(str, [*folders, right.parent])))
+    assert find_python(root) == right
+    monkeypatch.setenv("PATH", os.pathsep.join(map(str, folders)))
+    with pytest.raises(InstallError, match=rf'aeon-ft install "{re.escape(str(root))}" --python PYTHON'):
+        install(root)
+    assert not (root / MODULE).exists()
+    assert next(f for f in check(root) if f.name == "python").ok is False
+
+
+def test_the_python_that_was_named_stays_the_one_of_this_aeon(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path(sys.executable).parent)
+    install(root, Path(Path(sys.executable).name))
+    before = tree(root)
+    assert install(root).wrote == () and tree(root) == before
+    own = root / ".venv" / "bin" / "python"
+    own.parent.mkdir(parents=True)
+    own.touch()
+    assert find_python(root).samefile(sys.executable)
+
+
+def test_a_python_that_nobody_named_gives_way_to_a_virtual_environment_and_else_is_kept(
+    root: Path, own_environment: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(sys, "prefix", sys.base_prefix)
+        install(root)
+    monkeypatch.setenv("PATH", "")
+    assert find_python(root) == Path(sys.executable)
+    own = root / ".venv" / "bin" / "python"
+    own.parent.mkdir(parents=True)
+    own.touch()
+    assert find_python(root) == own
+
+
+def test_naming_another_python_later_is_noted(root: Path) -> None:
+    install(root)
+    report = install(root, Path(sys.executable))
+    assert report.wrote and json.loads((root / MANIFEST).read_text(encoding="utf-8"))["python_named"] is True
+
+
+def test_a_name_alone_is_a_program_on_the_path(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
+    assert install(root, Path(Path(sys.executable).stem)).python == Path(sys.executable)
+
+
+def test_in_a_python_without_the_plugin_the_module_says_what_to_run(root: Path, tmp_path: Path) -> None:
+    install(root)
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from modules.finetuning.finetuning_mod import FinetuningModule as Module\n"
+        "module = Module({}); print(module.on_load(), module.process('oi'))\n"
+    )
+    # Without site-packages; and on a console that has no letter of the folder's name.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code, str(root)],
+        cwd=tmp_path, capture_output=True, encoding="ascii", env={**environment, "PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    told, loaded = done.stdout.splitlines()
+    assert loaded == "True None" and done.stderr == ""
+    shown = str(root).encode("ascii", "replace").decode()
+    assert told.endswith(f'nao tem o plugin; rode: aeon-ft install "{shown}" --python "{sys.executable}"')
+
+
+def test_what_the_training_needs_is_asked_of_the_aeons_own_python(
+    root: Path, own_environment: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[Path | None] = []
+
+    def missing(python: Path | None = None) -> list[str]:
+        asked.append(python)
+        return ["torch"]
+
+    monkeypatch.setattr(place, "missing_for_training", missing)
+    assert main(["install", str(root), "--python", sys.executable]) == 0
+    monkeypatch.setattr(place, "interpreter", lambda: own_environment / "bin" / "python")
+    assert main(["install", str(root)]) == 0
+    here, there = (line for line in capsys.readouterr().out.splitlines() if "torch" in line)
+    assert asked == [None, Path(sys.executable)]
+    assert re.search("pipx inject aeon-plugin-ft|uv pip install --python", here)
+    assert f'"{sys.executable}" -m pip install' in there

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -54,10 +55,12 @@ def base_at(base: BaseModel, folder: Path) -> BaseModel:
 
 def code_of(cache: Path) -> Thing:
     """This package as it runs here: the same code on both sides, whatever is installed over there."""
+    # In a wheel `hooks` lies inside of the other, and is not to be sent twice.
+    tops = {name: sys.modules[name] for name in (one.__name__.partition(".")[0] for one in (aeon_plugin_ft, hooks))}
     entries = [
         entry
-        for package in (aeon_plugin_ft, hooks)
-        for entry in _files(Path(str(package.__file__)).resolve().parent, f"{package.__name__}/")
+        for name, package in tops.items()
+        for entry in _files(Path(str(package.__file__)).resolve().parent, f"{name}/")
         if "__pycache__" not in entry[1] and entry[0].suffix != ".pyc"
     ]
     return _thing(entries, cache)

@@ -209,7 +209,7 @@ class Head:
         spec = json.loads((self.folder / SPEC).read_text(encoding="utf-8"))
         code = self.root / "things" / spec["code"]
         # To every node: the actor's own module, as it is here.
-        modules = [str(code / package) for package in ("aeon_plugin_ft", "hooks")]
+        modules = [str(folder) for folder in sorted(code.iterdir()) if (folder / "__init__.py").is_file()]
         ray.init(address="auto", log_to_driver=False, runtime_env={"py_modules": modules})
         data = DataFolder(self.folder).create()
         store = Store(data.database)

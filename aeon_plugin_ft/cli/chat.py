@@ -10,6 +10,7 @@ import typer
 from aeon_plugin_ft.cli.context import of
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.errors import InstallError
+from aeon_plugin_ft.messages.speaker import ENV_LANGUAGE, language
 from aeon_plugin_ft.processes.children import hand_over, interpreter
 
 
@@ -27,7 +28,7 @@ def chat(
         from aeon_plugin_ft.install.aeon_folder import find_python
 
         command = [str(find_python(shared.aeon)), "-m", "hooks.typed", str(shared.aeon)]
-        raise typer.Exit(code=hand_over(command))
+        raise typer.Exit(code=hand_over(command, {ENV_LANGUAGE: language().value}))
     if importlib.util.find_spec("core") is None:
         raise InstallError(
             "There is no AeonBrain here to talk to",
@@ -36,4 +37,4 @@ def chat(
     command = [str(interpreter()), "-m", "core", "--data", str(shared.data.root)]
     if model is not None:
         command += ["--model", model]
-    raise typer.Exit(code=hand_over(command))
+    raise typer.Exit(code=hand_over(command, {ENV_LANGUAGE: language().value}))

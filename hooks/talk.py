@@ -209,7 +209,8 @@ class Talk:
                     self._give_up.set()
                     continue
                 work.leave()
-                shown.end()
+                if not shown.end():
+                    self._screen.print()  # below the terminal's own ^C
                 self._note("stopped")
                 return Answer(None)
         if not shown.end():

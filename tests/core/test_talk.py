@@ -258,3 +258,15 @@ def test_what_the_plugin_says_meanwhile_comes_after_the_answer(loading: tuple[Te
     terminal.type("fala\n")
     shown = terminal.until("[v0001] VOCÊ: ")
     assert shown.index("AEON: Já falei.") < shown.index("AEON: Treino terminado.")
+
+
+def test_ctrl_c_is_the_chat_s_where_a_command_has_handed_its_terminal_over() -> None:
+    """A terminal sends it to both; the command must not end the chat, nor leave before it."""
+    inner = "import time\ntry:\n print('ready', flush=True); time.sleep(60)\nexcept KeyboardInterrupt: print('heard')"
+    code = "import sys\nfrom aeon_plugin_ft.processes.children import hand_over\n"
+    code += f"sys.exit(hand_over([sys.executable, '-c', {inner!r}], {{'AEON_FT_LANGUAGE': 'pt'}}))"
+    with Terminal(["-c", code]) as terminal:
+        terminal.until("ready")
+        terminal.type("\x03")
+        terminal.until("heard")
+        assert terminal.ends() == 0

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from hooks import Host, ModelRequest, Route, Turn, hookimpl
+from hooks import Host, ModelRequest, Route, Serving, Turn, hookimpl
 
 if TYPE_CHECKING:
     from aeon_plugin_ft.host.log_only import LogOnly
@@ -55,6 +55,12 @@ class FineTuning:
         """The route of the version in use; None leaves the call to the host."""
         path = self._turn_path
         return None if path is None else path.choose(request)
+
+    @hookimpl
+    def aeon_serving(self, session: str) -> Serving | None:
+        """The version in use, loaded or not; None where the host's own choice answers."""
+        path = self._turn_path
+        return None if path is None else path.serving(session)
 
     @hookimpl
     def aeon_remember(self, request: ModelRequest) -> tuple[str, ...] | None:

@@ -112,9 +112,7 @@ class Runtime:
             OwnerControl(self), say=host.say, told=self.announcer.owner_knows, answered=self.exchanges.note_command
         )
         memory = Memory(parts.settings_file, self.owner, self.facts, self.served.standings)
-        self.routing = Routing(
-            host, parts.settings_file, self.routes, self.owner, self.shown_turns, memory, self.served.standings
-        )
+        self.routing = Routing(host, parts.settings_file, self.owner, self.shown_turns, memory, self.served)
         self.turn_path = TurnPath(
             parts,
             self.routing,

@@ -22,6 +22,7 @@ from hooks.contract import Message, Route, Turn
 from hooks.ids import new_id
 from hooks.manager import HookCaller, build_manager
 from hooks.providers import OnToken, ProviderError, ProviderPool
+from hooks.stop import Stopped
 
 _GROQ_SECONDS, _OLLAMA_SECONDS = 60.0, 300.0
 _INTENTS: tuple[tuple[tuple[str, ...], str], ...] = (
@@ -83,9 +84,12 @@ class AeonBrain:
         # The clock is read once: what was sent and what is logged must be the same text.
         messages = (Message("system", system_prompt(datetime.now(), historico_txt)), Message("user", prompt))
         reply_to = ReplyTo(on_token, on_restart) if on_token else None
-        reply = self._answer(call, messages, reply_to)
-        if reply is None and modo == "conversa":
-            reply = self._conversar_local(call, reply_to)
+        try:
+            reply = self._answer(call, messages, reply_to)
+            if reply is None and modo == "conversa":
+                reply = self._conversar_local(call, reply_to)
+        except Stopped:
+            reply = None
         turn = call.finish(reply)
         self.last_turn = turn
         if on_turn is not None:
@@ -121,6 +125,18 @@ class AeonBrain:
         except ProviderError:
             return False
         return bool(served)
+
+    @property
+    def session(self) -> str:
+        """The name of this conversation in the log."""
+        return self._line.session
+
+    @property
+    def own_model(self) -> str:
+        """The model that is asked first where no plugin chooses; "" for none. Whether it answers is not asked."""
+        self._conectar()
+        chain = self._chain()
+        return chain[0].model if chain else ""
 
     def close(self) -> None:
         """Give back every connection."""

@@ -6,32 +6,17 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from core.brain import AeonBrain
-from hooks.contract import Host, Turn
+from hooks import orders
+from hooks.contract import Host, Serving, Turn
+from hooks.orders import Order, Typed
 from hooks.providers import OnToken
+from hooks.sayings import say
+from hooks.talk import Answer, serving_of, what_was_said, who_answered
 
 log = logging.getLogger("aeon.console")
-
-HELP = """Fale comigo normalmente, ou use:
-  /ajuda      esta lista (/help também)
-  /quem       quem respondeu por último, e o que foi tentado
-  /historico  a conversa desta sessão
-  /privado    liga e desliga o modo privado: nada é gravado nem aprendido
-  /sair       termina
-Os comandos do plugin são frases, como "treinar modelo" ou "modelo atual"."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """`text` is what the owner sees, None when nobody answered. `turn` is None for commands: they never
-    reach a model. `ends` asks to leave."""
-
-    text: str | None
-    turn: Turn | None = None
-    ends: bool = False
 
 
 class Console:
@@ -41,6 +26,8 @@ class Console:
     whose window sends each sentence alone. `show` prints a sentence that the plugin says on its own;
     it is called from any thread.
     """
+
+    nobody = "nobody"
 
     def __init__(
         self,
@@ -56,6 +43,8 @@ class Console:
         self._show = show or (lambda sentence: None)
         self._busy = 0
         self._lock = threading.Lock()
+        self._asked_back = False
+        """Whether the last command was one that asks back."""
         self.host = Host(
             name="console",
             data_folder=data_folder,
@@ -77,21 +66,44 @@ class Console:
         self.brain.hooks.all("aeon_stopping")
         self.brain.close()
 
-    def ask(self, text: str, on_token: OnToken | None = None, on_restart: Callable[[], None] | None = None) -> Answer:
+    def ask(
+        self,
+        text: str,
+        on_token: OnToken | None = None,
+        on_restart: Callable[[], None] | None = None,
+        before_model: Callable[[], None] | None = None,
+    ) -> Answer:
         """The answer to one sentence: of this console (/...), of a plugin, or of the brain.
 
-        May be called from many threads at once. With `on_token` the brain's reply is streamed too.
+        May be called from many threads at once. With `on_token` the brain's reply is streamed too; `before_model` is
+        called first where the sentence is for the brain.
         """
         text = text.strip()
         if not text:
             return Answer("")
+        asked, self._asked_back = self._asked_back, False
         if text.startswith("/"):
-            return self._own(text)
+            return self._own(orders.read(text))
         with self._working():
-            heard = self.brain.hooks.first("aeon_heard", text=text)
+            heard = self._hear(orders.consent(text) if asked else text)
             if heard is not None:
-                return Answer(str(heard))
+                return Answer(heard)
+            if before_model is not None:
+                before_model()
             return self._think(text, on_token, on_restart)
+
+    def serving(self) -> Serving | None:
+        """The plugin's model that answers next; None for the brain's own choice."""
+        return serving_of(self.brain.hooks, self.brain.session)
+
+    @property
+    def own_model(self) -> str:
+        """The model that the brain asks first by itself, "" where it had none at the start."""
+        return "" if self.host.needs_model else self.brain.own_model
+
+    def _hear(self, sentence: str) -> str | None:
+        heard = self.brain.hooks.first("aeon_heard", text=sentence)
+        return None if heard is None else str(heard)
 
     def _think(self, text: str, on_token: OnToken | None, on_restart: Callable[[], None] | None) -> Answer:
         turns: list[Turn] = []
@@ -113,43 +125,26 @@ class Console:
         recent = self.history[-self._memory :] if self._memory else []
         return "\n".join(f"Dono: {heard}\nAeon: {reply}" for heard, reply in recent)
 
-    def _own(self, text: str) -> Answer:
-        name = text[1:].split(maxsplit=1)[0].lower() if text[1:].strip() else ""
-        if name in ("sair", "exit", "quit"):
-            return Answer("Até.", ends=True)
-        commands: dict[str, Callable[[], str]] = {
-            "ajuda": lambda: HELP,
-            "help": lambda: HELP,
-            "quem": self._who,
-            "historico": self._past,
-            "histórico": self._past,
-            "privado": self._toggle_private,
+    def _own(self, typed: Typed) -> Answer:
+        own: dict[Order | None, Callable[[], str]] = {
+            Order.HELP: lambda: say("help"),
+            Order.WHO: lambda: who_answered(self.brain.last_turn),
+            Order.HISTORY: lambda: what_was_said(self.history),
+            Order.PRIVATE: self._toggle_private,
+            None: lambda: orders.unknown(typed.name),
         }
-        command = commands.get(name)
-        return Answer(command() if command else f"Não conheço /{name}. /ajuda mostra o que existe.")
-
-    def _who(self) -> str:
-        """Who answered last, with every attempt."""
-        turn = self.brain.last_turn
-        if turn is None:
-            return "Ninguém respondeu ainda nesta sessão."
-        lines = [
-            f"  {'ok   ' if a.ok else 'falha'} {a.provider} {a.model} ({a.version}), {a.seconds:.1f} s"
-            + (f": {a.error}" if a.error else "")
-            for a in turn.attempts
-        ]
-        by = turn.served_by
-        first = f"Quem respondeu: {by.provider} {by.model} ({by.version})." if by else "Ninguém respondeu."
-        return "\n".join([first, *lines])
-
-    def _past(self) -> str:
-        return "\n".join(f"VOCÊ: {heard}\nAEON: {reply}" for heard, reply in self.history) or "Nada ainda."
+        if typed.order is Order.BYE:
+            return Answer(say("bye"), ends=True)
+        if typed.order in own:
+            return Answer(own[typed.order]())
+        with self._working():
+            answer = orders.obey(typed, self._hear)
+        self._asked_back = typed.order is Order.FORGET
+        return Answer(answer)
 
     def _toggle_private(self) -> str:
         self.brain.private = not self.brain.private
-        if self.brain.private:
-            return "Modo privado ligado: daqui em diante nada é gravado nem aprendido."
-        return "Modo privado desligado: volto a gravar e aprender."
+        return say("private_on" if self.brain.private else "private_off")
 
     def _set_private(self, on: bool) -> bool:
         self.brain.private = on

@@ -8,7 +8,6 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -16,14 +15,15 @@ import platformdirs
 
 from core.brain import AeonBrain
 from core.config import read_config
-from core.console import HELP, Answer, Console
+from core.console import Console
 from hooks.contract import Route
 from hooks.manager import HookCaller, build_manager
+from hooks.sayings import say
 from hooks.screen import Screen
+from hooks.talk import Talk, uninterrupted
 from hooks.text import harmless
 
 ENV_DATA = "AEON_FT_DATA"
-_NOBODY = "(ninguém respondeu; /quem mostra o que foi tentado)"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,21 +38,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdin.reconfigure(encoding="utf-8-sig", errors="replace")
     brain = AeonBrain(None, hooks=HookCaller(build_manager(entry_points=not options.no_plugins)))
     brain.host_routes = options.model
-    screen = Screen(soft_wrap=True)
-    console = Console(
-        brain,
-        options.data,
-        memory=options.memory,
-        show=lambda s: screen.print(f"\nAEON: {s}", style="cyan", markup=False),
-    )
-    console.start()
+    console = Console(brain, options.data, memory=options.memory, show=lambda sentence: talk.show(sentence))
+    talk = Talk(console, Screen())
     try:
+        console.start()
         if sys.stdin.isatty():
-            _talk(console, screen)
+            talk.run()
         else:
             _read(console, sys.stdin, sys.stdout)
+    except KeyboardInterrupt:
+        return 130
     finally:
-        console.stop()
+        with uninterrupted():
+            console.stop()
     return 0
 
 
@@ -111,49 +109,12 @@ def _write_utf8() -> None:
             stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace")
 
 
-def _talk(console: Console, screen: Screen) -> None:
-    """On a terminal: arrow-key history where the platform has it, replies as they arrive."""
-    with suppress(ImportError):
-        import readline  # noqa: F401 - input() uses it once it is imported; Windows has its own
-    screen.print(HELP, style="dim", markup=False)
-    while True:
-        try:
-            text = input("VOCÊ: ")
-        except (EOFError, KeyboardInterrupt):
-            screen.print()
-            return
-        if text.strip() and _show_answer(console, screen, text).ends:
-            return
-
-
-def _show_answer(console: Console, screen: Screen, text: str) -> Answer:
-    shown: list[str] = []
-
-    def on_token(piece: str) -> None:
-        if not shown:
-            screen.print("AEON: ", style="cyan", end="")
-        shown.append(piece)
-        screen.print(piece, end="", markup=False)
-
-    def on_restart() -> None:
-        # What was printed cannot be taken back on a terminal: it says so, and begins anew.
-        shown.clear()
-        screen.print(" [...] essa rota caiu, de novo:", style="dim", markup=False)
-
-    answer = console.ask(text, on_token, on_restart)
-    if shown:
-        screen.print()
-    else:
-        screen.print(f"AEON: {_NOBODY if answer.text is None else answer.text}", style="cyan", markup=False)
-    return answer
-
-
 def _read(console: Console, source: TextIO, target: TextIO) -> None:
     """On a pipe: each line is one sentence; the answers come in the same order."""
     for line in source:
         if not line.strip():
             continue
         answer = console.ask(line)
-        print(harmless(f"AEON: {_NOBODY if answer.text is None else answer.text}"), file=target, flush=True)
+        print(harmless(f"AEON: {say(console.nobody) if answer.text is None else answer.text}"), file=target, flush=True)
         if answer.ends:
             return

@@ -21,6 +21,7 @@ from hooks.ids import new_id
 from hooks.manager import HookCaller
 from hooks.memories import put_memories
 from hooks.providers import OnToken, ProviderError, ProviderPool
+from hooks.stop import Stop, Stopped, current
 from hooks.text import ThinkFilter, strip_think
 
 log = logging.getLogger("aeon.call")
@@ -37,6 +38,7 @@ _OURS = (f"{_INSIDE}hooks.", f"{_INSIDE}core.", "core.", "functools")
 _DEEPEST = 24
 """Frames looked at to find who asked."""
 RESTING = "resting after failures"
+STOPPED = "stopped by the owner"
 CLOUD_SECONDS = 20.0
 """How long a cloud may take while a route of last resort waits behind it: it answers within two seconds or not."""
 
@@ -68,10 +70,12 @@ class Call:
     _chosen: Route | None = None
     _asked: bool = False
     _resorted: bool = False
+    _stop: Stop | None = field(default_factory=current)
     _began: float = field(default_factory=time.perf_counter)
 
     def choose(self, messages: tuple[Message, ...], host_route: Route) -> Route | None:
         """The plugins' route for this call, asked once; None is the host's own choice."""
+        self.leave_if_stopped()
         self.messages = messages
         if not self._asked:
             # Even where nobody chose: Aeon asks a second provider after the first, and that is the same call.
@@ -109,7 +113,8 @@ class Call:
         return ModelRequest(self.id, self.prompt, self.messages, self.caller, self.line.session, host_route)
 
     def walk(self, routes: Iterable[Route], reply_to: ReplyTo | None = None, *, guarded: bool = True) -> str | None:
-        """Try routes in order, each once; the first reply that is not blank, or None.
+        """Try routes in order, each once; the first reply that is not blank, or None. Raises Stopped when the owner
+        wants no more of it, which ends the call.
 
         `guarded`: a route that keeps failing is skipped for a while. The host's own chain is not: the
         owner may have started the server this second.
@@ -131,13 +136,26 @@ class Call:
             self.served_by = attempt
         return attempt
 
+    @property
+    def stopped(self) -> bool:
+        """Whether the owner wants no more of it (`hooks.stop`)."""
+        return self._stop is not None and self._stop.wanted
+
+    def leave_if_stopped(self) -> None:
+        """Raise Stopped where nothing more is to be asked."""
+        if self._stop is not None:
+            self._stop.check()
+
     @staticmethod
     def now() -> float:
         """The clock of `record`."""
         return time.perf_counter()
 
     def finish(self, reply: str | None) -> Turn:
-        """Make the turn and tell the plugins. The private mode is read here, at the very end."""
+        """Make the turn and tell the plugins. The private mode is read here, at the very end. A call that the owner
+        stopped has no reply, whatever the host makes of it."""
+        stopped = self.stopped
+        reply = None if stopped else reply
         turn = Turn(
             id=self.id,
             session=self.line.session,
@@ -152,6 +170,7 @@ class Call:
             served_by=self.served_by if reply is not None else None,
             attempts=tuple(self.attempts),
             private=self._private(),
+            stopped=stopped,
         )
         self.line.hooks.all("aeon_turn_finished", turn=turn)
         return turn
@@ -165,12 +184,17 @@ class Call:
 
     def _try(self, route: Route, reply_to: ReplyTo | None, guarded: bool) -> str | None:
         began = time.perf_counter()
+        self.leave_if_stopped()
         if guarded and not self.line.breaker.allows(route):
             # On record as a failed attempt, though nothing was sent: the turn says why this route did not answer.
             self.record(route.provider, route.model, began, error=RESTING, version=route.version)
             return None
         try:
             reply = self._ask(route, reply_to)
+        except Stopped:
+            # Nobody's failure: the breaker hears nothing of it.
+            self.record(route.provider, route.model, began, error=STOPPED, version=route.version)
+            raise
         except ProviderError as error:
             self._failed(route, began, str(error), reply_to)
             return None
@@ -189,10 +213,28 @@ class Call:
         provider = self.line.pool.for_route(route)
         on_token = reply_to.begin() if reply_to else None
         messages = put_in(put_memories(self.messages, route.memories), route.examples)
-        reply = strip_think(provider.chat(route.model, messages, timeout_s=route.timeout_s, on_token=on_token))
+        try:
+            whole = provider.chat(route.model, messages, timeout_s=route.timeout_s, on_token=self._watched(on_token))
+        except Exception:
+            self.leave_if_stopped()  # its connection was cut: no error of the provider's
+            raise
+        self.leave_if_stopped()
+        reply = strip_think(whole)
         if reply_to and reply:
             reply_to.end(reply)
         return reply
+
+    def _watched(self, on_token: OnToken | None) -> OnToken | None:
+        """The same, but that it stops where the owner wants no more: a server may have sent pieces ahead."""
+        stop = self._stop
+        if on_token is None or stop is None:
+            return on_token
+
+        def watched(piece: str) -> None:
+            stop.check()
+            on_token(piece)
+
+        return watched
 
     def _failed(self, route: Route, began: float, error: str, reply_to: ReplyTo | None) -> None:
         if reply_to:

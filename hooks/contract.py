@@ -124,7 +124,8 @@ class Turn:
     the module that wrote the prompt ("modules.mistica.tarologo_mod"). `mode` is the host's `modo`
     argument. `reply` is exactly what the owner was shown, None when nothing was. `served_by` is the
     attempt that produced the reply; None means that nobody did. `private` is read at the END of the
-    call: a private turn must leave no trace.
+    call: a private turn must leave no trace. `stopped`: the owner ended the reply before its end; `reply` is None
+    then, whatever of it was shown, and nobody has failed.
     """
 
     id: str
@@ -139,6 +140,17 @@ class Turn:
     served_by: Attempt | None
     attempts: tuple[Attempt, ...] = ()
     private: bool = False
+    stopped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """The model of a plugin's that answers the owner's next sentence before the host's own choice. `version` is the
+    plugin's own name of it ("v0007", or "base"). `ready`: False while it is still being loaded, and the host's own
+    choice answers whoever does not wait for it."""
+
+    version: str
+    ready: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,11 @@ def already_asked(text: str, *, last: bool = False) -> bool:
     return asked is not None and asked == text
 
 
+def note_asked(text: str) -> None:
+    """This thread has offered the sentence to the plugins: the brain need not."""
+    _asked.text = text
+
+
 class RouterEar:
     """Listens to one ModuleManager."""
 
@@ -80,7 +85,7 @@ class RouterEar:
                 return None
             answer = self._hooks.first("aeon_heard", text=command)
             # Noted also when nobody knew it: the brain would ask the plugins a second time.
-            _asked.text = command
+            note_asked(command)
             return None if answer is None else str(answer)
         except Exception:  # the owner's sentence is routed as ever
             log.exception("a sentence could not be offered to the plugins")

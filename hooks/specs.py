@@ -12,7 +12,7 @@ from typing import Any
 
 import pluggy
 
-from hooks.contract import Host, ModelRequest, Route, Turn
+from hooks.contract import Host, ModelRequest, Route, Serving, Turn
 
 PROJECT = "aeon"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -69,6 +69,19 @@ class HostHooks:
 
         The thread is that of the call, and the owner waits for it: answer from memory, within a millisecond. A plugin
         that raises is logged and skipped.
+        """
+
+    @hookspec(firstresult=True)
+    def aeon_serving(self, session: str) -> Serving | None:
+        """Called by a host that shows its owner who answers, before each sentence, and a few times a second while it
+        waits for a model that is being loaded: which model of this plugin's would answer the next sentence?
+
+        Return it where it comes before the host's own choice, loaded or not (`Serving.ready`); None where the host's
+        own choice answers, also because a model could not be loaded. Stops at the first answer that is not None; what
+        is no `Serving` is logged and counts as None. `session` is that of the calls to come (`ModelRequest.session`).
+
+        The thread is the host's, and the owner may wait for it: answer within a few milliseconds. A plugin that raises
+        is logged and skipped.
         """
 
     @hookspec

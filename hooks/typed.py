@@ -2,6 +2,10 @@
 
 The plugins are there. Run it with the Python that starts that Aeon. Aeon's modules (media, reminders, ...) are
 not loaded: what is typed goes to the plugins' commands and to the brain. On a pipe each line is one sentence.
+
+It says the same and knows the same commands as the console (hooks/talk.py). But Aeon's brain gives its replies whole,
+so they are not shown as they arrive, and a question that Aeon itself has sent out cannot be called back: after Ctrl-C
+its reply comes to nobody.
 """
 
 from __future__ import annotations
@@ -9,15 +13,24 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Callable
+from contextlib import redirect_stdout
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from hooks import orders
+from hooks.aeon import STEALTH
+from hooks.contract import Serving, Turn
 from hooks.door import Door, open_door
+from hooks.heard import note_asked
+from hooks.orders import Order, Typed
+from hooks.providers import OnToken
+from hooks.sayings import say
+from hooks.screen import Screen
+from hooks.specs import hookimpl
+from hooks.talk import Answer, Talk, serving_of, uninterrupted, what_was_said, who_answered
 from hooks.text import harmless
-
-NOBODY = "(ninguém respondeu: sem Groq e sem Ollama)"
-HELP = "Fale normalmente. /privado liga e desliga o modo privado, /sair termina."
 
 
 class Board:
@@ -35,16 +48,93 @@ class Board:
         self._data[key] = value
 
 
-class Screen:
-    """A window of one line."""
+class Window:
+    """A window of one line; `show` takes what is said in it, once there is a conversation."""
+
+    def __init__(self) -> None:
+        self.show: Callable[[str], None] | None = None
 
     def add_message(self, text: str, sender: str = "AEON") -> None:
         """One line to the terminal."""
+        if self.show is not None:
+            self.show(text)
+            return
         sys.stdout.write(harmless(f"{sender}: {text}\n"))
         sys.stdout.flush()
 
     def set_online_status(self, online: bool) -> None:
         """A terminal has no light for it."""
+
+
+class InAeon:
+    """The brain of an Aeon and its plugins, as somebody to type to (`hooks.talk.Partner`)."""
+
+    nobody = "nobody_in_aeon"
+    own_model = "Aeon"
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._board: Board = door.core["context"]
+        self._history: list[tuple[str, str]] = []
+        self._last: Turn | None = None
+        self._asked_back = False
+
+    def ask(
+        self,
+        text: str,
+        on_token: OnToken | None = None,
+        on_restart: Callable[[], None] | None = None,
+        before_model: Callable[[], None] | None = None,
+    ) -> Answer:
+        """The answer to one typed line. Replies come whole: `on_token` and `on_restart` are not called."""
+        asked, self._asked_back = self._asked_back, False
+        if text.startswith("/"):
+            return self._own(orders.read(text))
+        if asked or before_model is not None:
+            heard = self._hear(orders.consent(text) if asked else text)
+            if heard is not None:
+                return Answer(heard)
+            note_asked(text)
+        if before_model is not None:
+            before_model()
+        reply = self._door.core["brain"].pensar(text, modo="conversa")
+        if not isinstance(reply, str):
+            return Answer(None)
+        if not self._board.get(STEALTH):
+            self._history.append((text, reply))
+        return Answer(reply)
+
+    def serving(self) -> Serving | None:
+        """The plugin's model that answers next; None for Aeon's own choice."""
+        return serving_of(self._door.hooks, self._door.attachment.line.session)
+
+    @hookimpl
+    def aeon_turn_finished(self, turn: Turn) -> None:
+        """Kept for /quem."""
+        self._last = turn
+
+    def _own(self, typed: Typed) -> Answer:
+        own: dict[Order | None, Callable[[], str]] = {
+            Order.HELP: lambda: say("help"),
+            Order.WHO: lambda: who_answered(self._last),
+            Order.HISTORY: lambda: what_was_said(self._history),
+            Order.PRIVATE: self._toggle_private,
+            None: lambda: orders.unknown(typed.name),
+        }
+        if typed.order is Order.BYE:
+            return Answer(say("bye"), ends=True)
+        if typed.order in own:
+            return Answer(own[typed.order]())
+        self._asked_back = typed.order is Order.FORGET
+        return Answer(orders.obey(typed, self._hear))
+
+    def _hear(self, sentence: str) -> str | None:
+        heard = self._door.hooks.first("aeon_heard", text=sentence)
+        return None if heard is None else str(heard)
+
+    def _toggle_private(self) -> str:
+        self._board.set(STEALTH, not self._board.get(STEALTH, False))
+        return say("private_on" if self._board.get(STEALTH) else "private_off")
 
 
 def boot(root: Path) -> Door:
@@ -59,21 +149,7 @@ def boot(root: Path) -> Door:
     config = import_module("core.config_manager").ConfigManager()
     brain = import_module("core.brain").AeonBrain(config)
     board = Board()
-    return open_door({"brain": brain, "gui": Screen(), "context": board, "context_manager": board})
-
-
-def answer(door: Door, text: str) -> str | None:
-    """The reply to one typed line; None ends the conversation."""
-    board: Board = door.core["context"]
-    if text == "/sair":
-        return None
-    if text == "/privado":
-        board.set("stealth_mode", not board.get("stealth_mode", False))
-        return "Modo privado ligado." if board.get("stealth_mode") else "Modo privado desligado."
-    if text.startswith("/"):
-        return HELP
-    reply = door.core["brain"].pensar(text, modo="conversa")
-    return reply if isinstance(reply, str) else NOBODY
+    return open_door({"brain": brain, "gui": Window(), "context": board, "context_manager": board})
 
 
 def main() -> int:
@@ -89,33 +165,37 @@ def main() -> int:
     except (ImportError, OSError) as error:
         sys.stderr.write(f"{root} has no brain that can be started: {error}. Give the folder of your Aeon.\n")
         return 2
-    talk(door, out)
+    try:
+        talk(door, out)
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        with uninterrupted():
+            door.close()
     return 0
 
 
 def talk(door: Door, out: Any) -> None:
     """Lines of standard input to `out`, until the end of one or the other."""
-    asking = sys.stdin.isatty()
-    if not asking and isinstance(sys.stdin, io.TextIOWrapper):
+    partner = InAeon(door)
+    if sys.stdin.isatty():
+        door.hooks.manager.register(partner)
+        # Python edits lines only where what it writes to is its standard output.
+        conversation = Talk(partner, Screen(file=out), lambda: redirect_stdout(out))
+        door.core["gui"].show = conversation.show
+        conversation.run()
+        return
+    if isinstance(sys.stdin, io.TextIOWrapper):
         # Windows takes a pipe for cp1252, and "não grave isso" would not be understood. -sig: PowerShell marks its own.
         sys.stdin.reconfigure(encoding="utf-8-sig", errors="replace")
-    if asking:
-        out.write(HELP + "\n")
-    while True:
-        if asking:
-            out.write("VOCÊ: ")
-            out.flush()
-        line = sys.stdin.readline()
-        if not line:
-            break
+    for line in sys.stdin:
         if not line.strip():
             continue
-        reply = answer(door, line.strip())
-        if reply is None:
-            break
-        out.write(harmless(f"AEON: {reply}\n"))
+        answer = partner.ask(line.strip())
+        if answer.ends:
+            return
+        out.write(harmless(f"AEON: {say(partner.nobody) if answer.text is None else answer.text}\n"))
         out.flush()
-    door.close()
 
 
 if __name__ == "__main__":

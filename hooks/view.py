@@ -18,6 +18,7 @@ from hooks.call import CLOUD_SECONDS, RESTING, Call
 from hooks.contract import Message, Provider, Route, as_dicts
 from hooks.memories import put_memories
 from hooks.providers import ProviderError
+from hooks.stop import Stopped
 
 log = logging.getLogger("aeon.attach")
 
@@ -183,6 +184,7 @@ def _ask(
     shape: Callable[[str, str], Any],
 ) -> Any:
     """The answer to one of Aeon's requests: of the chosen route, else the real one, noted either way."""
+    call.leave_if_stopped()  # Aeon takes it for an error, and comes back with its next model
     asked = request.named
     model = str(asked.get("model", ""))
     host = Route(provider, model)
@@ -215,6 +217,8 @@ def _routed(call: Call, host: Route, messages: Any) -> str | None:
         if chosen is None or chosen.last_resort or not first:
             return None
         return call.walk((chosen, *chosen.fallback))
+    except Stopped:
+        raise
     except Exception:
         log.exception("a route could not be followed; Aeon asks its own")
         return None

@@ -10,6 +10,7 @@ from aeon_plugin_ft.cli.context import of
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.errors import InstallError
 from aeon_plugin_ft.messages import Speaker
+from aeon_plugin_ft.messages.speaker import ENV_LANGUAGE, language
 from aeon_plugin_ft.processes.children import hand_over, interpreter
 
 _refuse = Speaker("errors/cli")
@@ -29,7 +30,7 @@ def chat(
         from aeon_plugin_ft.install.aeon_folder import find_python
 
         command = [str(find_python(shared.aeon)), "-m", "aeon_plugin_ft.install.typed", str(shared.aeon)]
-        raise typer.Exit(code=hand_over(command))
+        raise typer.Exit(code=hand_over(command, {ENV_LANGUAGE: language().value}))
     try:
         import core
     except ImportError as error:
@@ -38,4 +39,4 @@ def chat(
     command = [str(interpreter()), "-m", core.__name__, "--data", str(shared.data.root)]
     if model is not None:
         command += ["--model", model]
-    raise typer.Exit(code=hand_over(command))
+    raise typer.Exit(code=hand_over(command, {ENV_LANGUAGE: language().value}))

@@ -24,7 +24,7 @@ from aeon_plugin_ft.turns.log import Limits
 from aeon_plugin_ft.voice.commands import Commands
 from aeon_plugin_ft.voice.control import CommandResult, Control, Forgotten, Reason
 from aeon_plugin_ft.wiring import make_events, make_extensions
-from hooks import Host, ModelRequest, Route, Turn
+from hooks import Host, ModelRequest, Route, Serving, Turn
 
 _say = Speaker("errors/host")
 
@@ -69,6 +69,10 @@ class LogOnly:
         return self._commands.answer(text) if current.voice.enabled and current.plugin.enabled else None
 
     def choose(self, request: ModelRequest) -> Route | None:
+        """Nothing of ours is served."""
+        return None
+
+    def serving(self, session: str) -> Serving | None:
         """Nothing of ours is served."""
         return None
 

@@ -10,7 +10,7 @@ import logging
 import threading
 
 from aeon_plugin_ft.causes import Place, PromotionCause
-from aeon_plugin_ft.errors import ServingError
+from aeon_plugin_ft.errors import OvertakenError, ServingError
 from aeon_plugin_ft.events import SwapFailed
 from aeon_plugin_ft.host.standing import Standings
 from aeon_plugin_ft.registry import BASE, VersionState
@@ -47,6 +47,8 @@ class ServedModel:
         )
         self._resting = False
         """Whether the served model was taken out of memory for a training."""
+        self._not_served: str | None = None
+        """The version that could not be served when that was last tried."""
 
     @property
     def answering(self) -> str | None:
@@ -57,6 +59,19 @@ class ServedModel:
     def answers_with(self, name: str) -> bool:
         """Whether the next call goes to this version; for the base, also when the host chooses by itself."""
         return self.answering == name or (name == BASE and self.answering is None)
+
+    @property
+    def coming(self) -> str | None:
+        """The version that is chosen and will answer as soon as it is loaded; None once it does, and where it makes
+        room for a training or could not be served. Looks at the store, and for a new name at its manifest."""
+        if self.answering is not None or self._resting or not self._parts.settings.plugin.enabled:
+            return None
+        current = self._parts.registry.current()
+        if current == self._not_served or (current == BASE and not self._host.needs_model):
+            return None
+        # The follower may not have come to it yet.
+        self.standings.look(current)
+        return current
 
     # -- the store's wish ----------------------------------------------------------------------
 
@@ -98,6 +113,16 @@ class ServedModel:
                 # The host has a model of its own, and is asked instead of a base that we would have to load.
                 self.swapper.release(cause, reason, chosen=current)
             return
+        try:
+            self._swap_to(current, cause, reason)
+        except OvertakenError:
+            raise
+        except Exception:
+            self._not_served = current
+            raise
+        self._not_served = None
+
+    def _swap_to(self, current: str, cause: PromotionCause, reason: str) -> None:
         version = None if current == BASE else self._parts.registry.get(current)
         self.swapper.swap(
             version,

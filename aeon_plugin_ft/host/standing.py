@@ -29,7 +29,8 @@ UNKNOWN = Standing()
 
 
 class Standings:
-    """`look` reads files and the store, from the follower's thread; `of` and `chosen` read memory, from any thread."""
+    """`look` reads files and the store, from the follower's thread (and from that of a host that shows what is being
+    loaded); `of` and `chosen` read memory, from any thread."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry

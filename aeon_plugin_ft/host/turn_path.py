@@ -9,7 +9,7 @@ from aeon_plugin_ft.dataset.similar.showing import ShownTurns
 from aeon_plugin_ft.host.exchanges import Exchanges
 from aeon_plugin_ft.host.memory import Memory
 from aeon_plugin_ft.host.owner import HostOwner
-from aeon_plugin_ft.host.standing import Standings
+from aeon_plugin_ft.host.served import ServedModel
 from aeon_plugin_ft.host.writing import Writing
 from aeon_plugin_ft.learning import Learning
 from aeon_plugin_ft.serving.routes import RouteTable
@@ -17,7 +17,7 @@ from aeon_plugin_ft.settings import SettingsFile
 from aeon_plugin_ft.voice.commands import Commands
 from aeon_plugin_ft.watch.watch import Watch
 from aeon_plugin_ft.wiring import Parts
-from hooks import Host, ModelRequest, Route, Turn
+from hooks import Host, ModelRequest, Route, Serving, Turn
 from hooks.providers import is_here
 
 
@@ -28,14 +28,14 @@ class Routing:
         self,
         host: Host,
         settings_file: SettingsFile,
-        routes: RouteTable,
         owner: HostOwner,
         shown_turns: ShownTurns,
         memory: Memory,
-        standings: Standings,
+        served: ServedModel,
     ) -> None:
-        self._host, self._settings_file, self._routes = host, settings_file, routes
-        self._owner, self._shown_turns, self._memory, self._standings = owner, shown_turns, memory, standings
+        self._host, self._settings_file, self._routes = host, settings_file, served.routes
+        self._owner, self._shown_turns, self._memory = owner, shown_turns, memory
+        self._served, self._standings = served, served.standings
 
     def choose(self, request: ModelRequest) -> Route | None:
         """The route of the version in use; None leaves the call to the host."""
@@ -59,15 +59,28 @@ class Routing:
         route = self._routes.current
         return route is not None and self._place(route) is Place.FIRST
 
+    def serving(self, session: str) -> Serving | None:
+        """What answers the next sentence of a session before the host's own choice: the version in use, or the one
+        that is being loaded while nothing of ours answers."""
+        route = self._routes.next_for(session)
+        if route is not None:
+            return Serving(route.version) if self._place(route) is Place.FIRST else None
+        coming = self._served.coming
+        if coming is None or self._place_of(coming) is not Place.FIRST:
+            return None
+        return Serving(coming, ready=False)
+
     def remember(self, request: ModelRequest) -> tuple[str, ...] | None:
         """What a model of the host's own choice is told; None for nothing."""
         return self._memory.told(request, request.host_route) or None
 
     def _place(self, route: Route, host_asks: str = "") -> Place:
         """Where a route of ours stands against the host's own choice, whose provider is `host_asks`."""
-        needs_model = self._host.needs_model or host_asks in {"canned", "none"}
+        return self._place_of(route.version, needs_model=host_asks in {"canned", "none"})
+
+    def _place_of(self, version: str, *, needs_model: bool = False) -> Place:
         prefer = self._settings_file.current.serve.prefer
-        return self._standings.place(route.version, prefer, needs_model=needs_model)
+        return self._standings.place(version, prefer, needs_model=needs_model or self._host.needs_model)
 
     def _with_examples(self, route: Route, request: ModelRequest) -> Route:
         """The route with the owner's similar conversations, where [base] similar_turns wants them. They leave this
@@ -115,6 +128,10 @@ class TurnPath:
         if request.caller == "chat":
             self._learning.owner_spoke()
         return self._routing.choose(request)
+
+    def serving(self, session: str) -> Serving | None:
+        """The model of ours that answers the owner's next sentence first, loaded or not; None for the host's."""
+        return self._routing.serving(session) if self._parts.settings.plugin.enabled else None
 
     def remember(self, request: ModelRequest) -> tuple[str, ...] | None:
         """What a model of the host's own choice is told of the owner; None for nothing."""

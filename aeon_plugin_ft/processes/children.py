@@ -7,9 +7,11 @@ system ends together with this process: a child that hangs in native code hears 
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Literal, overload
 
@@ -124,12 +126,15 @@ def leave_running(command: Sequence[str]) -> None:
     subprocess.Popen(list(command), stdin=none, stdout=none, stderr=none, **_APART)
 
 
-def hand_over(command: Sequence[str]) -> int:
-    """Let another program have this terminal until it ends; returns its exit code. Raises OSError."""
-    with subprocess.Popen(list(command)) as child:
+def hand_over(command: Sequence[str], environment: Mapping[str, str] | None = None) -> int:
+    """Let another program have this terminal until it ends; returns its exit code. It gets this process's environment
+    with `environment` over it. Ctrl-C is its own, which a terminal sends to both. Raises OSError."""
+    with subprocess.Popen(list(command), env={**os.environ, **(environment or {})}) as child:
         _tie(child)
         try:
-            return child.wait()
+            while True:
+                with suppress(KeyboardInterrupt):
+                    return child.wait()
         except BaseException:
             child.kill()
             raise

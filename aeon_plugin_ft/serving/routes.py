@@ -77,11 +77,15 @@ class RouteTable:
             call = self._calls.get(call_id)
             if call is not None:
                 return call.route
-            canary = self.canary
-            route = canary.route if canary is not None and canary.takes(session) else self._current
+            route = self.next_for(session)
             if route is not None:
                 self._calls[call_id] = _Call(route, self._clock() + route.timeout_s * FORGOTTEN_FACTOR)
             return route
+
+    def next_for(self, session: str) -> Route | None:
+        """The route that the next call of a session would get."""
+        canary = self.canary
+        return canary.route if canary is not None and canary.takes(session) else self._current
 
     def release(self, call_id: str) -> Route | None:
         """The call is over; returns its route, None for an unknown call."""

@@ -91,7 +91,7 @@ class Watch:
 
     def note(self, turn: Turn, kind: TurnKind, route: Route | None) -> None:
         """Queue a logged turn; `route` is what the plugin had chosen for it, None where the host chose."""
-        if turn.caller != "chat" or kind not in _WATCHED:
+        if turn.caller != "chat" or kind not in _WATCHED or turn.stopped:
             return
         served = turn.served_by
         # By whom it should have been answered, not by whom it was: a call that fell back counts against the one that

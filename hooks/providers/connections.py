@@ -8,12 +8,15 @@ through httpx2, a copy of httpx under another name; the others through httpx.
 from __future__ import annotations
 
 import importlib
+import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
+
+from hooks.stop import current
 
 CONNECT_SECONDS = 5.0
 KEEP_SECONDS = 2.0
@@ -92,6 +95,8 @@ class _Network:
         self._network, self._core = network, core
 
     def connect_tcp(self, host: str, port: int, timeout: float | None = None, **more: Any) -> _Stream:
+        if _is_stopped():
+            raise self._core.ConnectError("stopped")
         since = time.monotonic()  # what is opened may be handed to this thread late
         return _Stream(self._network.connect_tcp(host, port, timeout=_left(timeout), **more), self._core, since)
 
@@ -118,7 +123,7 @@ class _Stream:
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         try:
-            data = bytes(self._stream.read(max_bytes, timeout=_left(timeout)))
+            data = self._read(max_bytes, timeout)
         except self._core.ReadError:
             if self._may_be_asked_anew():
                 self._leave_for_a_new_one()
@@ -127,6 +132,22 @@ class _Stream:
             self._leave_for_a_new_one()
         self._asked, self._answered, self._unused_since = None, True, time.monotonic()
         return data
+
+    def _read(self, max_bytes: int, timeout: float | None) -> bytes:
+        stop = current()
+        if stop is None:
+            return bytes(self._stream.read(max_bytes, timeout=_left(timeout)))
+        with stop.cutting(self._hang_up):
+            if stop.wanted:
+                raise self._core.ReadError("stopped")
+            return bytes(self._stream.read(max_bytes, timeout=_left(timeout)))
+
+    def _hang_up(self) -> None:
+        """From another thread, while this one reads: the read ends, and the server stops computing."""
+        connection = self._stream.get_extra_info("socket")
+        # Not TLS's own, which would say goodbye to the server first, in the middle of the read.
+        with suppress(OSError, TypeError):  # it has just been closed, or is none that can be
+            socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         if self._asked is None:
@@ -149,7 +170,7 @@ class _Stream:
         self._asked = bytes(buffer[:4096])
 
     def _may_be_asked_anew(self) -> bool:
-        if self._asked is None or not self._answered:
+        if self._asked is None or not self._answered or _is_stopped():
             return False
         method, _, rest = self._asked.partition(b" ")
         path = rest.split(b" ", 1)[0].split(b"?", 1)[0]
@@ -161,6 +182,11 @@ class _Stream:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+def _is_stopped() -> bool:
+    stop = current()
+    return stop is not None and stop.wanted
 
 
 def _left(timeout: float | None) -> float | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from hooks.contract import Message, as_dicts
@@ -63,13 +63,16 @@ class OllamaProvider:
                     or ""
                 )
             pieces: list[str] = []
-            for part in client.chat(model=model, messages=as_dicts(messages), stream=True, think=self._think):
-                if piece := part.message.content:
-                    pieces.append(piece)
-                    on_token(piece)
-                # Only this line says that the reply is whole: a stream may also just end.
-                if part.done:
-                    return "".join(pieces)
+            # Closed also where the owner wants no more of it: the server would compute on.
+            stream: Any = client.chat(model=model, messages=as_dicts(messages), stream=True, think=self._think)
+            with closing(stream):
+                for part in stream:
+                    if piece := part.message.content:
+                        pieces.append(piece)
+                        on_token(piece)
+                    # Only this line says that the reply is whole: a stream may also just end.
+                    if part.done:
+                        return "".join(pieces)
         raise self._server.broke_off()
 
     def models(self, *, timeout_s: float = 5.0) -> list[str]:

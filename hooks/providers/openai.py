@@ -60,7 +60,9 @@ class OpenAIProvider:
         asked |= {"extra_body": self._fields} if self._fields else {}
         with self._calling(timeout_s) as client:
             if on_token is not None:
-                return self._streamed(client.chat.completions.create(**asked, stream=True), on_token)
+                # Closed also where the owner wants no more of it: the server would compute on.
+                with client.chat.completions.create(**asked, stream=True) as stream:
+                    return self._streamed(stream, on_token)
             return str(client.chat.completions.create(**asked).choices[0].message.content or "")
 
     def models(self, *, timeout_s: float = 5.0) -> list[str]:

@@ -11,18 +11,24 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from rich.console import Console as Screen
 
 from core.brain import AeonBrain
 from core.config import DEFAULT_GROQ_MODEL, DEFAULT_OLLAMA_MODEL
 from core.console import Console
-from core.terminal import _talk, default_data, main, route_of
+from core.terminal import default_data, main, route_of
 from hooks import Host, Route, hookimpl
+from hooks.screen import Screen
+from hooks.talk import Talk
 from tests.conftest import REPOSITORY
 from tests.core.conftest import Recorder
 from tests.host.servers import ModelServer, Scripted
 
 Make = Callable[..., AeonBrain]
+
+
+@pytest.fixture(autouse=True)
+def portuguese(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AEON_FT_LANGUAGE", "pt")
 
 
 class Listener:
@@ -168,7 +174,7 @@ def test_scripted_input_gives_one_answer_a_line(ollama: ModelServer, tmp_path: P
         encoding="utf-8",
         timeout=60,
         cwd=REPOSITORY,
-        env={"PATH": "", "PYTHONUTF8": "1", "HOME": str(tmp_path)},
+        env={"PATH": "", "PYTHONUTF8": "1", "HOME": str(tmp_path), "LANG": "pt_BR.UTF-8"},
     )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
@@ -218,7 +224,7 @@ def test_on_a_terminal_replies_are_shown_as_they_arrive(
     typed = iter(["oi", "", "de novo", "/quem", "/sair"])
     monkeypatch.setattr("builtins.input", lambda prompt: next(typed))
     shown = io.StringIO()
-    _talk(Console(make_brain(), tmp_path), Screen(file=shown, width=200, soft_wrap=True))
+    Talk(Console(make_brain(), tmp_path), Screen(file=shown, width=200)).run()
     lines = shown.getvalue().splitlines()
     assert "AEON: Fala, [bold]cara[/bold]." in lines, "what a model writes is not markup"
     assert any(line.startswith("AEON: metade da [...]") for line in lines)
@@ -233,7 +239,7 @@ def test_the_end_of_input_ends_the_conversation(
         raise EOFError
 
     monkeypatch.setattr("builtins.input", ended)
-    _talk(Console(make_brain(), tmp_path), Screen(file=io.StringIO()))
+    Talk(Console(make_brain(), tmp_path), Screen(file=io.StringIO())).run()
 
 
 def test_when_nobody_answers_the_console_says_a_canned_sentence(

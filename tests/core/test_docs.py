@@ -7,9 +7,10 @@ import re
 
 import pytest
 
-from core.console import HELP
 from core.terminal import _parser
 from hooks import repairs
+from hooks.orders import NAMES
+from hooks.sayings import TEXTS
 from tests.conftest import REPOSITORY
 
 CONSOLE = (REPOSITORY / "docs" / "console.md").read_text(encoding="utf-8")
@@ -27,8 +28,9 @@ def test_the_console_page_names_every_option_and_no_other() -> None:
 
 
 def test_the_console_page_and_the_help_name_the_same_commands() -> None:
-    said = set(re.findall(r"(?<!\w)/[a-z]{4,}", HELP))
-    assert said and said == set(re.findall(r"(?<![\w:/.*])/[a-z]{4,}(?=`)", CONSOLE))
+    said = {name for text in TEXTS["help"] for name in re.findall(r"(?<![\w])/[a-z]{3,}", text)}
+    assert said == {f"/{name}" for name in NAMES}
+    assert said == set(re.findall(r"(?<![\w:/.*])/[a-z]{3,}(?=[ `])", CONSOLE))
 
 
 @pytest.mark.parametrize("name", ["window", "typed", "private"])

@@ -20,7 +20,8 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
     """Every setting with its value and meaning."""
-    from aeon_plugin_ft.settings import sections
+    from aeon_plugin_ft.messages import language
+    from aeon_plugin_ft.settings import meaning, sections
 
     settings = of(context).settings_file.current
     if as_json:
@@ -31,8 +32,7 @@ def show(
         if section in (None, name):
             values = getattr(settings, name)
             rows += [
-                (f"{name}.{key}", getattr(values, key), info.description or "")
-                for key, info in model.model_fields.items()
+                (f"{name}.{key}", getattr(values, key), meaning(name, key, language())) for key in model.model_fields
             ]
     table(str(of(context).settings_file.path), ("key", "value", "meaning"), rows)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from aeon_plugin_ft.cli.asking import confirm
 from aeon_plugin_ft.cli.context import Context, of, out, show_json, table, when
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.errors import DatasetError
@@ -72,7 +73,7 @@ def forget(
     if dry_run or plan.nothing:
         return
     if not yes:
-        typer.confirm("Forget them for good?", abort=True)
+        confirm("Forget them for good?", abort=True)
     left = forgetter.forget(ids, written, sought).host
     if not as_json:
         say_done(shared, plan, left)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aeon_plugin_ft.cli.asking import confirm
 from aeon_plugin_ft.cli.context import of, out, show_json, table, when
 from aeon_plugin_ft.cli.main import app
 
@@ -50,7 +51,7 @@ def allow_place(
     where = _parsed(context, place)
     for line in what_goes(where):
         out.print(line, markup=False)
-    if not yes and not typer.confirm("Let runs go there?", default=False):
+    if not yes and not confirm("Let runs go there?", default=False):
         out.print("Nothing goes there.")
         raise typer.Exit(code=3)
     allow(of(context).store, where)

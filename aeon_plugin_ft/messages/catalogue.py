@@ -9,16 +9,12 @@ what happened, the second what to do.
 
 from __future__ import annotations
 
+import pkgutil
 import sys
 from collections.abc import Mapping
 from enum import Enum
 from functools import lru_cache
 from pathlib import Path
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 DATA = Path(__file__).parent / "data"
 Forms = tuple[str, ...]
@@ -75,7 +71,13 @@ class Messages:
 def entries(area: str) -> Mapping[str, Mapping[Language, Forms]]:
     """Every message of an area with the forms of each language. Raises ValueError for one that lacks a language, or
     has one that is not known."""
-    raw = tomllib.loads((DATA / f"{area}.toml").read_text(encoding="utf-8"))
+    # Late: the installer asks for the language before a reader of TOML is there on Python 3.10.
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+
+    raw = tomllib.loads(_read(area))
     made: dict[str, Mapping[Language, Forms]] = {}
     for section, messages in raw.items():
         for name, texts in messages.items():
@@ -83,6 +85,16 @@ def entries(area: str) -> Mapping[str, Mapping[Language, Forms]]:
                 raise ValueError(f"{area}.toml: {section}.{name} is there in {', '.join(texts)} only")
             made[f"{section}.{name}"] = {one: _forms(texts[one.value]) for one in Language}
     return made
+
+
+def _read(area: str) -> str:
+    try:
+        return (DATA / f"{area}.toml").read_text(encoding="utf-8")
+    except NotADirectoryError:
+        # In a wheel, which is a zip file: the installer runs out of one.
+        raw = pkgutil.get_data("aeon_plugin_ft.messages", f"data/{area}.toml")
+        assert raw is not None
+        return raw.decode("utf-8")
 
 
 def _forms(texts: str | list[str]) -> Forms:

@@ -13,6 +13,8 @@ from typing import IO
 import aeon_plugin_ft
 from aeon_plugin_ft.causes import Interrupt, PauseCause
 from aeon_plugin_ft.errors import InstallError, PreemptedError, TrainingError
+from aeon_plugin_ft.messages import language
+from aeon_plugin_ft.messages.speaker import ENV_LANGUAGE
 from aeon_plugin_ft.processes.awake import awake_seconds
 from aeon_plugin_ft.processes.children import interpreter, start
 from aeon_plugin_ft.processes.stillness import Stillness
@@ -231,7 +233,8 @@ long, so they would never be used again: Gemma 3 270M in bf16 grew by 10 MB a st
 
 def child_environment(threads: int) -> dict[str, str]:
     """The environment of a child that runs torch."""
-    made = {**KEPT_KERNELS, **os.environ}
+    # It says why it failed, and to the same owner.
+    made = {**KEPT_KERNELS, **os.environ, ENV_LANGUAGE: language().value}
     made.update(
         # By environment, because both libraries read it while they are imported.
         OMP_NUM_THREADS=str(threads),

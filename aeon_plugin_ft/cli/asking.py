@@ -13,11 +13,19 @@ YES, NO = ("s", "sim", "y", "yes"), ("n", "não", "nao", "no")
 """Understood in either language: who is asked in one may be used to the other."""
 
 
+def _answer(asked: str, err: bool) -> str:
+    try:
+        return str(typer.prompt(asked, default="", show_default=False, err=err)).strip().casefold()
+    except typer.Abort:
+        say_plainly("", error=err)  # nobody ended the line
+        raise
+
+
 def confirm(question: str, default: bool = False, *, abort: bool = False, err: bool = False) -> bool:
     """Ask until it is answered; Enter is `default`. `abort` raises typer.Abort for a no, `err` asks on stderr."""
     asked = _say("confirm.yes_first" if default else "confirm.yes_or_no", question=question)
     while True:
-        said = str(typer.prompt(asked, default="", show_default=False, err=err)).strip().casefold()
+        said = _answer(asked, err)
         if said in (*YES, *NO, ""):
             break
         say_plainly(_say("confirm.again"), error=True)

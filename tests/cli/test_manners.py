@@ -243,7 +243,7 @@ def test_a_no_and_an_end_of_the_input_abort(cli: Cli, monkeypatch: pytest.Monkey
     assert cli("dataset", "import", str(SAMPLE)) == 0
     for given in ("n\n", ""):
         monkeypatch.setattr("sys.stdin", io.StringIO(given))
-        assert cli("forget", "--about", "que") == 1
+        assert cli("forget", "--about", "timer") == 1
         assert "Aborted" in cli.err
 
 

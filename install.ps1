@@ -24,6 +24,26 @@ param(
     [string] $TorchIndex
 )
 
+# What is said here, in the language that Windows shows.
+$spoken = if ($env:AEON_FT_LANGUAGE) { $env:AEON_FT_LANGUAGE } else { (Get-UICulture).Name }
+$texts = if ($spoken -like 'pt*') {
+    @{
+        NoPython = 'Não encontrei o Python 3.10 ou mais novo: instale um de python.org e rode este instalador de novo.'
+        NoDownload = 'Não deu para baixar o plugin de {0}: veja a conexão e o endereço, e rode este instalador de novo.'
+        NoPlugin = 'O plugin não está em {0}: diga onde ele está com -Source (a pasta, um arquivo .whl ou um endereço).'
+        Install = 'Instalar o plugin'
+        Close = 'Enter fecha esta janela'
+    }
+} else {
+    @{
+        NoPython = 'There is no Python 3.10 or newer: install one from python.org and run this installer again.'
+        NoDownload = 'The plugin could not be downloaded from {0}: look at the connection and the address, and run this installer again.'
+        NoPlugin = 'The plugin is not at {0}: say where it is with -Source (the folder, a .whl file or an address).'
+        Install = 'Install the plugin'
+        Close = 'Enter closes this window'
+    }
+}
+
 # Not "Stop": Windows PowerShell 5.1 would take each line that a program writes to stderr for an error.
 $ErrorActionPreference = 'Continue'
 
@@ -49,7 +69,7 @@ function Get-Wheel {
 
 function Wait-ForPerson {
     # Started from Explorer, the window would close with the last line.
-    if ($script:alone -and [Environment]::UserInteractive) { Read-Host -Prompt 'Enter fecha esta janela' | Out-Null }
+    if ($script:alone -and [Environment]::UserInteractive) { Read-Host -Prompt $script:texts.Close | Out-Null }
 }
 
 function Exit-WithSentence {
@@ -72,7 +92,7 @@ function Get-Folder {
 $alone = $PSBoundParameters.Count -eq 0
 $found = @(Find-Python)
 if ($found.Count -eq 0) {
-    Exit-WithSentence 'Não encontrei o Python 3.10 ou mais novo: instale um de python.org e rode este instalador de novo.'
+    Exit-WithSentence $texts.NoPython
 }
 $before = @($found | Select-Object -Skip 1)
 $scratch = $null
@@ -89,18 +109,18 @@ try {
         [IO.Directory]::CreateDirectory($scratch) | Out-Null
         $from = Get-Wheel -Command $found -Address $Source -Folder $scratch
         if (-not $from) {
-            Exit-WithSentence "Não deu para baixar o plugin de ${Source}: veja a conexão e o endereço, e rode este instalador de novo."
+            Exit-WithSentence ($texts.NoDownload -f $Source)
         }
     } elseif (-not ((Test-Path -LiteralPath $Source -PathType Leaf) -or
             (Test-Path -LiteralPath (Join-Path -Path $Source -ChildPath 'aeon_plugin_ft')))) {
-        Exit-WithSentence "O plugin não está em ${Source}: diga onde ele está com -Source (a pasta, um arquivo .whl ou um endereço)."
+        Exit-WithSentence ($texts.NoPlugin -f $Source)
     }
 
     $options = @('--source', $from)
     if ($Aeon) { $options += @('--aeon', (Get-Folder -Path $Aeon)) }
     if ($Python) { $options += @('--python', $Python) }
     if ($TorchIndex) { $options += @('--torch-index', $TorchIndex) }
-    if (-not $PSCmdlet.ShouldProcess('Aeon', 'Instalar o plugin')) { $options += '--dry-run' }
+    if (-not $PSCmdlet.ShouldProcess('Aeon', $texts.Install)) { $options += '--dry-run' }
     # Not through a pipe, which would lose the accents and the questions.
     & $found[0] @before -c $start $from @options
     $code = $LASTEXITCODE

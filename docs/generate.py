@@ -45,6 +45,7 @@ def configuration() -> str:
 
 def command_line() -> str:
     """docs/cli.md from the commands' own help."""
+    from aeon_plugin_ft.cli.looking import LOOKS
     from aeon_plugin_ft.cli.main import app, load_commands
 
     load_commands()
@@ -52,11 +53,24 @@ def command_line() -> str:
     lines = [
         "# The command line",
         "",
-        "`aeon-ft [--data FOLDER] [--aeon FOLDER] [--debug] COMMAND`. The data folder is the one given, else",
-        "`$AEON_FT_DATA`, else the one inside the Aeon given, else the user's own data folder.",
+        "`aeon-ft [--data FOLDER] [--aeon FOLDER] [--debug] COMMAND`; the three may stand behind the command as well.",
+        "The data folder is the one given, else `$AEON_FT_DATA`, else the one inside the Aeon given, else the one",
+        "inside the Aeon that `aeon-ft install` was given last, else the user's own. A folder given with `--aeon`",
+        "that holds no Aeon is refused.",
+        "",
+        f"Commands that only look ({', '.join(f'`{name}`' for name in LOOKS)})",
+        "make no data folder: where there is none yet, they say so and how to begin. They say on standard error which",
+        "folder they looked at, but not with `--json`. What goes to a pipe or a file is neither cut nor wrapped.",
         "",
         "Exit codes: 0 done, 1 failed, 2 bad input, 3 refused (not now, or not on this machine), 130 stopped",
-        "with Ctrl-C.",
+        "with Ctrl-C. That nothing is kept yet is an answer (0), unless the command was asked for something in it (1).",
+        "",
+        "Language: commands, errors and the comments of a new plugin.toml are Portuguese or English, as `[plugin]",
+        "language` says; on `auto` as the system does (`LANGUAGE`, `LC_ALL`, `LC_MESSAGES`, `LANG`; on Windows the",
+        "language that it shows). `AEON_FT_LANGUAGE=pt` or `en` comes before all of them. JSON and exit codes are the",
+        "same in both.",
+        "",
+        "Completion: `aeon-ft completion bash >> ~/.bashrc`, likewise for zsh, fish and powershell (into `$PROFILE`).",
         "",
         "| command | what it does |",
         "| --- | --- |",

@@ -5,11 +5,15 @@ from __future__ import annotations
 import sys
 import threading
 from pathlib import Path
+from typing import Literal, get_args, get_origin
 
 import pytest
 
 from aeon_plugin_ft.errors import SettingsError
-from aeon_plugin_ft.settings import Settings, SettingsFile, all_keys, default_text, line_of, parse
+from aeon_plugin_ft.messages import Language
+from aeon_plugin_ft.messages.speaker import ENV_LANGUAGE
+from aeon_plugin_ft.panel.views.settings import OWNERS
+from aeon_plugin_ft.settings import Settings, SettingsFile, all_keys, default_text, line_of, meaning, parse, sections
 from aeon_plugin_ft.settings.problems import toml_sentences
 from tests.conftest import REPOSITORY
 
@@ -28,6 +32,38 @@ def test_every_key_has_a_comment_above_it() -> None:
         line = line_of(default_text(), key)
         assert line is not None
         assert lines[line - 2].startswith("# "), key
+
+
+def test_the_keys_that_an_owner_cares_about_come_first_in_their_section() -> None:
+    for section, model in sections().items():
+        own = [key.partition(".")[2] for key in OWNERS if key.startswith(f"{section}.")]
+        after = {"enabled"} if f"{section}.enabled" not in OWNERS else set()
+        keys = [key for key in model.model_fields if key not in after]
+        assert set(keys[: len(own)]) == set(own), section
+
+
+def test_a_portuguese_file_has_the_same_settings_and_no_english_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ENV_LANGUAGE, "pt")
+    file = SettingsFile.open(tmp_path / "plugin.toml")
+    text = file.path.read_text(encoding="utf-8")
+    assert file.current == Settings() and "# true: treina também sem a tomada." in text
+    english = {line for line in default_text().splitlines() if line.startswith("#")}
+    assert english & set(text.splitlines()) == set()
+    for key in all_keys():
+        line = line_of(text, key)
+        assert line is not None and text.splitlines()[line - 2].startswith("# "), key
+
+
+def test_a_portuguese_comment_names_the_values_that_may_stand_there() -> None:
+    text = default_text(Language.PT)
+    for section, model in sections().items():
+        for key, info in model.model_fields.items():
+            if get_origin(info.annotation) is Literal:
+                said = meaning(section, key, Language.PT)
+                named = [value for value in get_args(info.annotation) if f'"{value}"' in said]
+                assert said in text and named, key
 
 
 def test_an_unknown_key_is_named_with_line_and_nearest_key(tmp_path: Path) -> None:

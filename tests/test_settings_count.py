@@ -27,6 +27,8 @@ from aeon_plugin_ft.dataset.lessons import LESSON
 from aeon_plugin_ft.events import AttentionNeeded
 from aeon_plugin_ft.facts.relevant import RelevantFacts
 from aeon_plugin_ft.host.standing import Standing
+from aeon_plugin_ft.messages import Language, language
+from aeon_plugin_ft.messages.speaker import ENV_LANGUAGE
 from aeon_plugin_ft.runtime import Runtime
 from aeon_plugin_ft.settings import ServeSection, all_keys, parse, toml_value
 from aeon_plugin_ft.training.model import Estimate, Recipe
@@ -312,6 +314,14 @@ def base_in_use(house: House) -> str:
     return house.bases[-1]
 
 
+def spoken() -> Language:
+    """The language of this process, whose system is an English one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(ENV_LANGUAGE)
+        patch.setattr("aeon_plugin_ft.messages.speaker._system", lambda: Language.EN)
+        return language()
+
+
 def announced(house: House) -> int:
     house.runtime.announcer.on_event(AttentionNeeded(trouble=Trouble.OTHER, what="a test", todo="nothing"))
     return house.runtime.announcer.queued
@@ -344,6 +354,7 @@ AROUND_NOW = f"{_NOW - timedelta(hours=1):%H:%M}-{_NOW + timedelta(hours=3):%H:%
 
 EFFECTS: dict[str, Effect] = {
     "plugin.enabled": Effect(False, command_understood, True, False),
+    "plugin.language": Effect("pt", lambda _: spoken(), Language.EN, Language.PT),
     "plugin.disk_cap_gb": Effect(3.0, lambda house: house.runtime.pipeline.retention().plan().cap, 20e9, 3e9),
     "log.enabled": Effect(False, logged("o tempo"), True, False),
     "log.rotate_mb": Effect(1, new_files, 0, given={"privacy.mode": "keep"}),

@@ -11,7 +11,6 @@ from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.messages import Speaker
 
 _say = Speaker("cli/config")
-_meaning = Speaker("settings")
 
 config = typer.Typer(help="Show, explain and change the settings (plugin.toml).", no_args_is_help=True)
 app.add_typer(config, name="config")
@@ -24,7 +23,8 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
     """Every setting with its value and meaning."""
-    from aeon_plugin_ft.settings import sections
+    from aeon_plugin_ft.messages import language
+    from aeon_plugin_ft.settings import meaning, sections
 
     settings = of(context).settings_file.current
     if as_json:
@@ -35,7 +35,7 @@ def show(
         if section in (None, name):
             values = getattr(settings, name)
             rows += [
-                (f"{name}.{key}", getattr(values, key), _meaning(f"meaning.{name}_{key}")) for key in model.model_fields
+                (f"{name}.{key}", getattr(values, key), meaning(name, key, language())) for key in model.model_fields
             ]
     heads = (_say("show.key"), _say("show.value"), _say("show.meaning"))
     table(str(of(context).settings_file.path), heads, rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
@@ -11,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from aeon_plugin_ft import wiring
 from aeon_plugin_ft.causes import OnPhase
+from aeon_plugin_ft.cli.looking import NothingYetError, Without, require_aeon
 from aeon_plugin_ft.messages import Speaker, decimal
 from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.store.folder import ENV_DATA
@@ -23,6 +24,7 @@ from hooks.screen import Screen
 from hooks.text import harmless, harmless_json
 
 if TYPE_CHECKING:
+    from aeon_plugin_ft.causes import OnPhase
     from aeon_plugin_ft.events import EventBus
     from aeon_plugin_ft.extensions import Extensions
     from aeon_plugin_ft.facts.book import FactBook
@@ -34,7 +36,20 @@ if TYPE_CHECKING:
 
 _say = Speaker("cli/context")
 
-out = Screen()
+WIDE = 10_000
+"""Columns of what is no terminal: a pipe or a file takes a line as long as it is."""
+
+
+class _Out(Screen):
+    """Standard output. Where it is no terminal no sentence is broken into lines."""
+
+    def print(self, *objects: Any, soft_wrap: bool | None = None, **options: Any) -> None:
+        """As rich prints."""
+        sentences = not self.is_terminal and all(isinstance(one, (str, Text)) for one in objects)
+        super().print(*objects, soft_wrap=True if soft_wrap is None and sentences else soft_wrap, **options)
+
+
+out = _Out()
 """Everything that a command shows for people goes through it; `say_plainly` and `show_json` are the two other ways."""
 
 
@@ -45,11 +60,42 @@ class Context:
         self.debug = debug
         self.aeon = aeon
         self._data = data
+        self._without: Without | None = None
+        self._as_json = False
+
+    def choose(self, option: str, value: Any) -> None:
+        """Take an option that stands behind the command: "data", "aeon" or "debug"."""
+        setattr(self, {"data": "_data"}.get(option, option), value if option == "debug" else Path(value))
+        self.__dict__.pop("home", None)
+
+    def begin(self, without: Without | None, as_json: bool) -> None:
+        """A command begins; `without` says what one that only looks does where there is nothing yet. Raises
+        InputFileError where --aeon names a folder without an Aeon."""
+        self._without, self._as_json = without, as_json
+        if self.aeon is not None:
+            require_aeon(self.aeon)
+
+    @property
+    def place(self) -> DataFolder:
+        """Where the data is or would be: what the options name, else the data folder of the remembered Aeon."""
+        return DataFolder.find(self._data, self.aeon or self.home)
 
     @cached_property
     def data(self) -> DataFolder:
-        """The data folder that the options name, else that of the remembered Aeon; made where it is not there."""
-        return DataFolder.find(self._data, self.aeon or self.home).create()
+        """The data folder, made where it is not there. Raises NothingYetError for a command that only looks; one that
+        answers all the same does so of an empty folder, which is gone when it ends."""
+        if self._without is None or self.place.begun:
+            return self.place.create()
+        if self._without is Without.ANSWERS or (self._as_json and self._without is Without.SAYS):
+            return DataFolder(Path(self._empty.name)).create()
+        raise self._nothing_yet()
+
+    @cached_property
+    def _empty(self) -> tempfile.TemporaryDirectory[str]:
+        return tempfile.TemporaryDirectory(prefix="aeon-ft-empty-")
+
+    def _nothing_yet(self) -> NothingYetError:
+        return NothingYetError(self.place.root, 1 if self._without is Without.FAILS else 0)
 
     @cached_property
     def home(self) -> Path | None:
@@ -70,7 +116,11 @@ class Context:
         """plugin.toml. Raises SettingsError when it cannot be used: a command says so and stops."""
         from aeon_plugin_ft.settings import SettingsFile
 
-        return SettingsFile.open(self.data.settings)
+        if self._without is None or self.place.begun:
+            return SettingsFile.open(self.data.settings)
+        if self._without is Without.ANSWERS or self._as_json:
+            return SettingsFile(self.place.settings)
+        raise self._nothing_yet()
 
     @cached_property
     def events(self) -> EventBus:
@@ -114,6 +164,8 @@ class Context:
             self.backends.close()
         if "store" in self.__dict__:
             self.store.close()
+        if "_empty" in self.__dict__:
+            self._empty.cleanup()
 
 
 def of(context: typer.Context) -> Context:
@@ -143,13 +195,16 @@ def say_plainly(text: object, *, error: bool = False) -> None:
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """A table for people; numbers are given as strings already."""
+    """A table for people; numbers are given as strings already. Nothing in it is cut."""
+    from rich.table import Table
+
     drawn = Table(title=title, title_justify="left", header_style="bold")
     for column in columns:
-        drawn.add_column(column)
+        drawn.add_column(column, overflow="fold")
     for row in rows:
         drawn.add_row(*(str(cell) for cell in row))
-    out.print(drawn)
+    screen = out if out.is_terminal else Screen(file=out.file, width=WIDE)
+    screen.print(drawn)
 
 
 def when(seconds: float) -> str:

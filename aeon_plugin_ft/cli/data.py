@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Optional, TypeVar
 
 import typer
 
+from aeon_plugin_ft.cli.asking import confirm
 from aeon_plugin_ft.cli.context import Context, counts, of, out, show_json, table
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.cli.words import left_out, why_left_out
@@ -173,7 +174,7 @@ def import_(
     for file in files:
         report = _asking(functools.partial(read, file, forgotten_too))
         _say_imported(file, report)
-        if report.forgotten and sys.stdin.isatty() and typer.confirm(_say("ask.bring_back"), err=True):
+        if report.forgotten and sys.stdin.isatty() and confirm(_say("ask.bring_back"), err=True):
             _say_imported(file, _asking(functools.partial(read, file, True)))
     _say_prompt(shared)
 

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from aeon_plugin_ft.cli.context import Context, mark, of, out, show_json, size
+from aeon_plugin_ft.cli.looking import nothing_yet
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.cli.words import run_state, why_run
 from aeon_plugin_ft.errors import AeonFtError
@@ -55,7 +56,8 @@ def doctor(
 ) -> None:
     """Look for everything that can be wrong, and say how to mend it."""
     shared = of(context)
-    symptoms = [symptom for check in CHECKS for symptom in _guarded(check, shared)]
+    checks = CHECKS if shared.place.begun else WITHOUT_DATA
+    symptoms = [symptom for check in checks for symptom in _guarded(check, shared)]
     if as_json:
         show_json([{"name": s.name, "ok": s.ok, "detail": s.detail, "mend": s.mend} for s in symptoms])
     else:
@@ -289,6 +291,10 @@ def _places(shared: Context) -> Iterator[Symptom]:
         yield Symptom("place", True, _say("place.here"))
 
 
+def _nothing_yet(shared: Context) -> Iterator[Symptom]:
+    yield Symptom("data", True, nothing_yet(shared.place.root))
+
+
 def _aeon(shared: Context) -> Iterator[Symptom]:
     root = shared.aeon or shared.home
     if root is None:
@@ -328,3 +334,5 @@ CHECKS: tuple[Check, ...] = (
     _places,
     _aeon,
 )
+WITHOUT_DATA: tuple[Check, ...] = (_python, _trainer, _embedded_server, _memory, _nothing_yet, _aeon)
+"""What can be looked at where nothing is kept yet."""

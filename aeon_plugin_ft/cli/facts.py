@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
+from aeon_plugin_ft.cli.asking import confirm
 from aeon_plugin_ft.cli.context import Context, of, out, show_json, table, when
 from aeon_plugin_ft.cli.forgetting import fact_row, say_done, say_plan
 from aeon_plugin_ft.cli.main import app
@@ -89,7 +90,7 @@ def forget(
     if dry_run:
         return
     if not yes:
-        typer.confirm(_say("ask.forget"), abort=True)
+        confirm(_say("ask.forget"), abort=True)
     forgetter.forget(turns, wanted)
     say_done(shared, plan)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from aeon_plugin_ft.cli.asking import confirm
 from aeon_plugin_ft.cli.context import Context, of, out, show_json, table, when
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.cli.words import relation
@@ -77,7 +78,7 @@ def forget(
     if dry_run or plan.nothing:
         return
     if not yes:
-        typer.confirm(_say("ask.them"), abort=True)
+        confirm(_say("ask.them"), abort=True)
     left = forgetter.forget(ids, written, sought).host
     if not as_json:
         say_done(shared, plan, left)

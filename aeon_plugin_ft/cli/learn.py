@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from aeon_plugin_ft.causes import Doing
@@ -205,7 +204,7 @@ def collect_status(shared: Context) -> dict[str, Any]:
     index = TurnIndex(shared.store, shared.data.log)
     index.ingest()
     return {
-        "data": str(shared.data.root),
+        "data": str(shared.place.root),
         "current": shared.registry.current(),
         "previous": shared.registry.previous(),
         "turns": sum(index.count(kind) for kind in TurnKind),
@@ -271,6 +270,8 @@ def estimate_sentence(cost: Estimate, base: str, examples: int, batch: int) -> s
 @contextmanager
 def training_bar() -> Iterator[Callable[[RunProgress], None]]:
     """A progress bar with loss, speed, the share of work saved and the time left."""
+    from rich.progress import BarColumn, Progress, TextColumn
+
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=12),

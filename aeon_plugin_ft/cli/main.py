@@ -1,35 +1,70 @@
 """`aeon-ft`: every command, and the one place where errors become a sentence and an exit code.
 
+tree.py    which commands there are, and which modules make each
+help.py    what --help shows, and what every command takes
+usage.py   what is said when a command was typed wrong
+
 Exit codes: 0 done, 1 failed, 2 bad input, 3 refused (not now, not on this machine), 130 stopped with
 Ctrl-C (nothing is lost: the same command goes on).
 """
 
 from __future__ import annotations
 
+import gc
+import os
 import sys
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
 from aeon_plugin_ft import __version__
-from aeon_plugin_ft.cli.context import Context, out, say_plainly
+from aeon_plugin_ft.cli.help import ROOT, Group, dress
+from aeon_plugin_ft.cli.tree import MODULES, is_loaded, load
+from aeon_plugin_ft.messages import Speaker
+from hooks.text import harmless
 
-STOPPED = 130
+if TYPE_CHECKING:
+    from typer.core import TyperGroup
+
+BAD_INPUT, STOPPED = 2, 130
+COMPLETING = "_AEON_FT_COMPLETE"
+"""Set by a shell that asks what may stand next."""
+
+_say = Speaker("cli/usage")
+
+
+class Commands(Group):
+    """Every command, loaded when it is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Their names, in the order of the help."""
+        return list(MODULES)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """One command; None for a name that none has."""
+        # One module of several may have come in with another command.
+        if cmd_name in MODULES and not (cmd_name in self.commands and is_loaded(cmd_name)):
+            load(cmd_name)
+            self.commands = _tree().commands
+        return self.commands.get(cmd_name)
+
 
 app = typer.Typer(
-    name="aeon-ft",
+    name=ROOT,
+    cls=Commands,
     help="Make Aeon learn from its owner: log, curate, train, judge and swap its model, on one ordinary PC.",
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
 def _version(asked: bool) -> None:
     if asked:
-        out.print(f"aeon-ft {__version__}")
+        typer.echo(f"{ROOT} {harmless(__version__)}")
         raise typer.Exit
 
 
@@ -43,35 +78,73 @@ def options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
+    from aeon_plugin_ft.cli.context import Context
+
     context.obj = Context(data, aeon, debug)
     context.call_on_close(context.obj.close)
 
 
 def run() -> None:
     """The console script: nothing but a sentence reaches the user, unless --debug asks for more."""
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    # All that is left goes with the process. To look through it for garbage first takes a sixth of a short command.
+    gc.freeze()
+    sys.exit(code)
 
 
 def main(arguments: list[str]) -> int:
     """Run one command; returns the exit code."""
+    from aeon_plugin_ft.cli.language import speak_as_set
+    from aeon_plugin_ft.cli.looking import NothingYetError
     from aeon_plugin_ft.errors import AeonFtError
 
-    load_commands()
+    speak_as_set(arguments)
     _say_utf8()
     try:
-        app(arguments)
+        return _run(arguments)
+    except NothingYetError as nothing:
+        typer.echo(harmless(str(nothing)), err=nothing.code != 0)
+        return nothing.code
     except AeonFtError as error:
         return _fail(str(error), error.exit_code, arguments)
     except OSError as error:
         place = f" ({error.filename})" if error.filename else ""
-        return _fail(f"{error.strerror or error}{place}. `aeon-ft doctor` looks for the cause.", 1, arguments)
-    except SystemExit as ended:  # typer ends every command, good or bad, with one
-        if ended.code == STOPPED:
-            return _fail("Stopped. Run the same command again to go on.", STOPPED, arguments)
+        return _fail(_say("end.system", reason=error.strerror or error, place=place), 1, arguments)
+    except typer.Abort:
+        return _fail(_say("end.aborted"), 1, arguments)
+    except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 0
     except Exception as error:  # noqa: BLE001 - a bug of ours: still no traceback unless it is asked for
-        return _fail(f"This should not happen: {type(error).__name__}: {error}. --debug shows where.", 1, arguments)
-    return 0
+        return _fail(_say("end.bug", kind=type(error).__name__, message=error), 1, arguments)
+
+
+def _run(arguments: list[str]) -> int:
+    if os.environ.get(COMPLETING):
+        from typer.completion import completion_init  # type: ignore[attr-defined]
+
+        completion_init()
+    try:
+        ended = _tree().main(args=arguments, prog_name=ROOT, standalone_mode=False)
+    except Exception as error:
+        # click's own, of whichever package it comes in: typer 0.26 has one inside it.
+        if not hasattr(error, "format_message"):
+            raise
+        if type(error).__name__ == "NoArgsIsHelpError":
+            typer.echo(harmless(str(error)))
+            return 0
+        from aeon_plugin_ft.cli.usage import usage_sentence
+
+        return _fail(usage_sentence(error), BAD_INPUT, arguments)
+    code = ended if isinstance(ended, int) else 0
+    return _fail(_say("end.stopped"), STOPPED, arguments) if code == STOPPED else code
+
+
+def _tree() -> TyperGroup:
+    """The commands that are loaded by now, as typer makes them."""
+    dress(app)
+    made = typer.main.get_command(app)
+    assert isinstance(made, Commands)
+    return made
 
 
 def _fail(sentence: str, code: int, arguments: list[str]) -> int:
@@ -79,7 +152,7 @@ def _fail(sentence: str, code: int, arguments: list[str]) -> int:
         import traceback
 
         traceback.print_exc()
-    say_plainly(sentence, error=True)  # plain, so that scripts and narrow terminals get it whole
+    typer.echo(harmless(sentence), err=True)  # plain, so that scripts and narrow terminals get it whole
     return code
 
 
@@ -92,24 +165,6 @@ def _say_utf8() -> None:
 
 
 def load_commands() -> None:
-    """Each module adds its commands to `app`; importing them costs no ML library."""
-    from aeon_plugin_ft.cli import (  # noqa: F401
-        advise,
-        chat,
-        compare,
-        config,
-        data,
-        demo,
-        doctor,
-        facts,
-        forgetting,
-        learn,
-        models,
-        panel,
-        place,
-        places,
-        review,
-        schedule,
-        similar,
-        watch,
-    )
+    """All of them, for whoever walks the tree."""
+    for name in MODULES:
+        load(name)

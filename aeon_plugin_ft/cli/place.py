@@ -7,6 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from aeon_plugin_ft.cli.asking import confirm
 from aeon_plugin_ft.cli.context import out
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.extras import missing_for_training, pip_command
@@ -41,5 +42,5 @@ def uninstall(
     from aeon_plugin_ft.install import uninstall as uninstall_from
 
     if purge:
-        typer.confirm(_say("uninstall.sure"), abort=True)
+        confirm(_say("uninstall.sure"), abort=True)
     out.print(str(uninstall_from(folder, purge=purge)))

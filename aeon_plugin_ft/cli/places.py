@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aeon_plugin_ft.cli.asking import confirm
 from aeon_plugin_ft.cli.context import of, out, show_json, table, when
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.messages import Speaker
@@ -54,7 +55,7 @@ def allow_place(
     where = _parsed(context, place)
     for line in what_goes(where):
         out.print(line, markup=False)
-    if not yes and not typer.confirm(_say("allow.sure"), default=False):
+    if not yes and not confirm(_say("allow.sure"), default=False):
         out.print(_say("allow.nothing"))
         raise typer.Exit(code=3)
     allow(of(context).store, where)

@@ -16,7 +16,8 @@ from aeon_plugin_ft.host.private_mode import PrivateMode
 from aeon_plugin_ft.host.redaction import Redaction
 from aeon_plugin_ft.host.reloading import SettingsWatch
 from aeon_plugin_ft.host.writing import Writing
-from aeon_plugin_ft.messages import Speaker
+from aeon_plugin_ft.messages import Speaker, speak
+from aeon_plugin_ft.messages.chosen import language_in
 from aeon_plugin_ft.settings import SettingsFile
 from aeon_plugin_ft.store import DataFolder
 from aeon_plugin_ft.turns import TurnLog
@@ -36,6 +37,7 @@ class LogOnly:
 
     def __init__(self, host: Host, lasting: Lasting) -> None:
         data = DataFolder(host.data_folder).create()
+        speak(language_in(data.settings))
         try:
             self._settings_file = SettingsFile.open(data.settings)
         except SettingsError as error:

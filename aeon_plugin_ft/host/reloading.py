@@ -13,7 +13,8 @@ from pathlib import Path
 
 from aeon_plugin_ft.errors import SettingsError
 from aeon_plugin_ft.events import AttentionNeeded, EventBus
-from aeon_plugin_ft.messages import Speaker
+from aeon_plugin_ft.messages import Speaker, speak
+from aeon_plugin_ft.messages.chosen import as_language, language_in
 from aeon_plugin_ft.settings import SettingsFile
 
 _say = Speaker("errors/host")
@@ -26,7 +27,9 @@ JOIN_SECONDS = 5.0
 
 
 def open_or_defaults(path: Path, events: EventBus) -> SettingsFile:
-    """The file as it is, or the defaults with one sentence when it cannot be used: logging must go on."""
+    """The file as it is, or the defaults with one sentence when it cannot be used: logging must go on. This process
+    speaks its language from here on."""
+    speak(language_in(path))
     try:
         file = SettingsFile.open(path)
         _log_notes(file)
@@ -70,6 +73,8 @@ def reload_if_saved(file: SettingsFile, events: EventBus) -> bool:
     before, notes = file.error, file.notes
     changed = file.reload_if_changed()
     error = file.error
+    if changed:
+        speak(as_language(file.current.plugin.language))
     if file.notes != notes:
         _log_notes(file)
     # The file is read every second: the same mistake must not be told every second.

@@ -1,4 +1,5 @@
-"""What the installer tells its person, in Portuguese: data/sentences.json. Standard library only (see bootstrap.py)."""
+"""What the installer tells its person: data/sentences.json, in the language of their system. Standard library only (see
+bootstrap.py)."""
 
 from __future__ import annotations
 
@@ -10,6 +11,8 @@ import sys
 from collections.abc import Sequence
 from enum import Enum
 from functools import cache
+
+from aeon_plugin_ft.messages import language
 
 
 class Problem(Enum):
@@ -49,13 +52,18 @@ def sentence(name: str, **values: object) -> str:
     return sentences()[name].format(**values)
 
 
-@cache
 def sentences() -> dict[str, str]:
-    """The whole catalogue."""
+    """The whole catalogue in that language."""
+    return {name: texts[language().value] for name, texts in every_sentence().items()}
+
+
+@cache
+def every_sentence() -> dict[str, dict[str, str]]:
+    """Each by language."""
     # Not by a path: the installer may run out of a wheel, which is a zip file.
     raw = pkgutil.get_data("aeon_plugin_ft.install", "data/sentences.json")
     assert raw is not None
-    made: dict[str, str] = json.loads(raw)
+    made: dict[str, dict[str, str]] = json.loads(raw)
     return made
 
 

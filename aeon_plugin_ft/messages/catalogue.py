@@ -92,7 +92,7 @@ def _read(area: str) -> str:
         return (DATA / f"{area}.toml").read_text(encoding="utf-8")
     except NotADirectoryError:
         # In a wheel, which is a zip file: the installer runs out of one.
-        raw = pkgutil.get_data(__package__, f"data/{area}.toml")
+        raw = pkgutil.get_data("aeon_plugin_ft.messages", f"data/{area}.toml")
         assert raw is not None
         return raw.decode("utf-8")
 

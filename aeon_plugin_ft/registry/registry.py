@@ -17,7 +17,6 @@ from typing import Any
 from aeon_plugin_ft.causes import PromotionCause
 from aeon_plugin_ft.errors import OvertakenError, RegistryError
 from aeon_plugin_ft.evaluation.model import Verdict
-from aeon_plugin_ft.evaluation.report.page import html_page
 from aeon_plugin_ft.messages import Language, Speaker, language
 from aeon_plugin_ft.registry.canaries import was_canary
 from aeon_plugin_ft.registry.folders import WITHDRAWN, state_on_disk, verdict_of, write_version
@@ -80,6 +79,9 @@ class Registry:
             "verdict": asdict(verdict),
             "served": dict((report or {}).get("served", {})),
         }
+        # Late: who asks what is in use draws no report.
+        from aeon_plugin_ft.evaluation.report.page import html_page
+
         page = html_page(name, float(str(manifest["created"])), verdict, report or {})
         write_version(folder, adapter, manifest, report or {}, page, judged)
         state = VersionState.ACCEPTED if verdict.accepted else VersionState.REJECTED

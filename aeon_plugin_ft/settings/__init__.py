@@ -2,7 +2,7 @@
 
 from aeon_plugin_ft.settings.file import SettingsFile, parse
 from aeon_plugin_ft.settings.problems import line_of, unknown_key_sentence
-from aeon_plugin_ft.settings.rendering import default_text, toml_value
+from aeon_plugin_ft.settings.rendering import default_text, meaning, toml_value
 from aeon_plugin_ft.settings.sections import (
     BACKENDS,
     BaseSection,
@@ -41,6 +41,7 @@ __all__ = [
     "all_keys",
     "default_text",
     "line_of",
+    "meaning",
     "parse",
     "sections",
     "toml_value",

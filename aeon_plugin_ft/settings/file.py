@@ -10,12 +10,10 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import tomlkit
 from pydantic import ValidationError
-from tomlkit.exceptions import TOMLKitError
 
 from aeon_plugin_ft.errors import SettingsError
-from aeon_plugin_ft.messages import Speaker
+from aeon_plugin_ft.messages import Speaker, language
 from aeon_plugin_ft.settings.problems import (
     old_value_notes,
     problem_sentence,
@@ -23,6 +21,7 @@ from aeon_plugin_ft.settings.problems import (
     toml_sentences,
     unknown_key_sentence,
 )
+from aeon_plugin_ft.settings.reading import values_of
 from aeon_plugin_ft.settings.rendering import default_text
 from aeon_plugin_ft.settings.sections import Settings, sections
 from aeon_plugin_ft.store import private
@@ -49,13 +48,13 @@ class SettingsFile:
 
     @classmethod
     def open(cls, path: Path) -> SettingsFile:
-        """Read the file, writing the commented default first where there is none.
+        """Read the file, writing the default first, with comments in the owner's language, where there is none.
 
         Raises SettingsError when the file that is there cannot be used.
         """
         file = cls(path)
         if not path.exists():
-            file._write(default_text())
+            file._write(default_text(language()))
         file._read_at = file._stamp()
         text = file._read()
         file.current, file.notes = parse(text, path), old_value_notes(text, path)
@@ -98,6 +97,8 @@ class SettingsFile:
         model = sections().get(section)
         if model is None or name not in model.model_fields:
             raise SettingsError(self.path, [unknown_key_sentence(self.path, None, key)])
+        import tomlkit
+
         with self._changing:
             before = self._read()
             parse(before, self.path)  # a file with a mistake in it is named, and not written over
@@ -134,8 +135,8 @@ class SettingsFile:
 def parse(text: str, path: Path) -> Settings:
     """Validate the whole text; raise SettingsError with every problem found."""
     try:
-        raw = tomlkit.parse(text).unwrap()
-    except TOMLKitError as error:
+        raw = values_of(text)
+    except ValueError as error:
         raise SettingsError(path, toml_sentences(text, path, error)) from error
     twisted = text_sentences(raw, text, path)
     if twisted:

@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import tomlkit
-
 from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.settings import slips
+from aeon_plugin_ft.settings.reading import values_of
 from aeon_plugin_ft.settings.sections import OLD_VALUES, all_keys, sections
 
 _say = Speaker("errors/settings")
@@ -101,7 +100,7 @@ def unknown_key_sentence(path: Path, line: int | None, key: str) -> str:
 
 def old_value_notes(text: str, path: Path) -> tuple[str, ...]:
     """One sentence for each value of an earlier release in a TOML `text` that is valid: what it counts as now."""
-    raw, notes = tomlkit.parse(text).unwrap(), []
+    raw, notes = values_of(text), []
     for key, renamed in OLD_VALUES.items():
         section, _, name = key.partition(".")
         value = raw.get(section, {}).get(name)

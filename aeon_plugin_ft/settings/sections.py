@@ -31,6 +31,11 @@ class PluginSection(Section):
     """The plugin as a whole."""
 
     enabled: bool = Field(True, description="false: log nothing, train nothing, leave the brain alone.")
+    language: Literal["auto", "pt", "en"] = Field(
+        "auto",
+        description='What the commands and their errors are written in. "auto": the language of your system. "pt":'
+        ' Portuguese. "en": English. The voice speaks Portuguese.',
+    )
     disk_cap_gb: float = Field(
         20.0,
         gt=0,
@@ -97,6 +102,12 @@ class PrivacySection(Section):
 class MemorySection(Section):
     """What you told Aeon about yourself, remembered from the next question on."""
 
+    in_prompt: bool = Field(True, description="Tell the model, with each question, the facts that matter for it.")
+    cloud: bool = Field(
+        False,
+        description="true: facts, and what [base] similar_turns shows, may also be told to models that are not on this"
+        " machine: Groq, an Ollama or another server elsewhere. Never in private mode.",
+    )
     learn: bool = Field(True, description="Teach the facts with each training, each in several wordings.")
     wordings: int = Field(
         14,
@@ -104,7 +115,6 @@ class MemorySection(Section):
         le=60,
         description="Open questions about each fact, each in another wording; those for a yes or a no come on top.",
     )
-    in_prompt: bool = Field(True, description="Tell the model, with each question, the facts that matter for it.")
     prompt_tokens: int = Field(
         200, ge=20, le=4000, description="The facts of one question take at most this many tokens of its prompt."
     )
@@ -117,11 +127,6 @@ class MemorySection(Section):
         False,
         description="true: while you are away, a model on this machine reads the sentences in which no fact was found."
         " It must have shown that it can.",
-    )
-    cloud: bool = Field(
-        False,
-        description="true: facts, and what [base] similar_turns shows, may also be told to models that are not on this"
-        " machine: Groq, an Ollama or another server elsewhere. Never in private mode.",
     )
 
 
@@ -253,8 +258,6 @@ class ScheduleSection(Section):
 
     enabled: bool = Field(True, description="false: train only when told to.")
     every_turns: int = Field(1000, ge=1, description="Train again after this many new conversation turns.")
-    first_turns: int = Field(100, ge=1, description="The first training comes after this many.")
-    cooldown_hours: float = Field(20.0, ge=0, le=8760, description="At least this long between two trainings.")
     idle_minutes: float = Field(
         10.0, ge=0, le=1440, description="Start when nobody has used the machine or spoken to Aeon for this long."
     )
@@ -264,6 +267,8 @@ class ScheduleSection(Section):
         description='Hours in which a minute without you is enough to start and nothing is said aloud: "01:00-06:00".',
     )
     on_battery: bool = Field(False, description="true: train on battery as well.")
+    first_turns: int = Field(100, ge=1, description="The first training comes after this many.")
+    cooldown_hours: float = Field(20.0, ge=0, le=8760, description="At least this long between two trainings.")
     max_busy_percent: float = Field(
         50.0, gt=0, le=100, description="Start only while other programs use less of the processor than this."
     )
@@ -326,17 +331,17 @@ OLD_VALUES: dict[str, dict[str, str]] = {"serve.prefer": {"trained": "always", "
 class ServeSection(Section):
     """Who answers with the trained model."""
 
-    backend: str = Field(
-        "embedded",
-        pattern=rf"^({'|'.join(BACKENDS)}|plugin\.[a-z0-9_-]+)$",
-        description="Where trained versions are served: embedded, ollama, groq, openai, or plugin.NAME, a backend that"
-        " another plugin adds.",
-    )
     prefer: Literal["better", "offline", "always", "never"] = Field(
         "better",
         description='When a trained model answers in place of Aeon\'s own choice. "better": where it won the comparison'
         ' with what answers today, where you chose it, and when nothing else answers. "offline": only when nothing else'
         ' answers. "always": before Aeon\'s own choice. "never": only where Aeon has no model of its own.',
+    )
+    backend: str = Field(
+        "embedded",
+        pattern=rf"^({'|'.join(BACKENDS)}|plugin\.[a-z0-9_-]+)$",
+        description="Where trained versions are served: embedded, ollama, groq, openai, or plugin.NAME, a backend that"
+        " another plugin adds.",
     )
     groq_model: str = Field(
         "openai/gpt-oss-20b", description="Groq's base model; checked against the list Groq serves."

@@ -70,6 +70,11 @@ class DataFolder:
         """The folder of the Aeon that this one is inside of; None for a folder of its own."""
         return self.root.parents[1] if self.root.parts[-2:] == ("bagagem", "finetuning") else None
 
+    @property
+    def begun(self) -> bool:
+        """Whether anything of the plugin's is kept here yet."""
+        return self.database.exists() or self.settings.exists() or (self.log.is_dir() and self.versions.is_dir())
+
     def create(self) -> DataFolder:
         """Make the folder and its parts, and close what an older version left open; safe to call again."""
         try:

@@ -9,14 +9,13 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.causes import EndCause, run_cause
 from aeon_plugin_ft.dataset.feedback.opinions import TURNS_TO_LEARN
-from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import TrainingError
 from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.store import DataFolder, Store, private
@@ -28,6 +27,9 @@ from aeon_plugin_ft.training.table import add_run, finished_runs, get_run, runs_
 from aeon_plugin_ft.training.worker.stopping import PAUSE_FILE, pause_cause
 from aeon_plugin_ft.turns.index import count_turns
 from aeon_plugin_ft.wording import english
+
+if TYPE_CHECKING:
+    from aeon_plugin_ft.dataset.model import Dataset
 
 _say = Speaker("errors/training")
 

@@ -28,6 +28,10 @@ class Cli:
         self.out, self.err = captured.out, captured.err
         return code
 
+    def begin(self) -> None:
+        """Make the data folder: what only looks at it makes none."""
+        DataFolder(self.data).create()
+
     def json(self, *arguments: str) -> object:
         assert self(*arguments, "--json") == 0, self.err
         return json.loads(self.out)

@@ -81,6 +81,7 @@ def test_resuming_nothing_says_so(cli: Cli) -> None:
 
 
 def test_runs_of_an_empty_folder_say_how_to_begin(cli: Cli) -> None:
+    cli.begin()
     assert cli("runs") == 0 and "aeon-ft train" in cli.out
     assert cli.json("runs") == []
 
@@ -226,6 +227,7 @@ def test_doctor_names_and_closes_what_others_could_read(cli: Cli, monkeypatch: p
         cli("doctor", "--json")
         return {s["name"]: s for s in json.loads(cli.out)}["private"]
 
+    cli.begin()
     assert private()["ok"] and "is closed to other users" in private()["detail"]
     (cli.data / "log").chmod(0o755)
     (cli.data / "plugin.toml").chmod(0o644)
@@ -244,6 +246,7 @@ def test_doctor_reads_every_page_of_the_database_and_names_one_that_was_put_asid
         cli("doctor", "--json")
         return [s for s in json.loads(cli.out) if s["name"] == "database"]
 
+    cli.begin()
     assert [symptom["ok"] for symptom in database()] == [True]
     path = cli.data / "aeon-ft.sqlite3"
     (cli.data / "aeon-ft.sqlite3.damaged-20260101-000000").write_bytes(b"x")
@@ -277,7 +280,7 @@ def test_nobody_says_that_a_version_answers_where_it_is_not_served_yet(cli: Cli,
 
 def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("x", encoding="ascii")
-    assert main(["--data", str(tmp_path / "file" / "sub"), "status"]) == 1
+    assert main(["--data", str(tmp_path / "file" / "sub"), "config", "set", "train.rank", "8"]) == 1
     error = capsys.readouterr().err
     assert "cannot be made" in error and one_sentence(error)
 

@@ -68,6 +68,7 @@ def test_history_and_one_subject_can_be_asked_for(told: Cli) -> None:
 
 
 def test_an_empty_book_says_what_to_do(cli: Cli) -> None:
+    cli.begin()
     assert cli("facts") == 0 and "aeon-ft facts add" in cli.out
     assert listed(cli) == {}
 
@@ -119,7 +120,7 @@ def test_only_the_fact_is_forgotten_where_that_is_wanted(told: Cli) -> None:
 
 
 def test_forgetting_is_asked_first(told: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("typer.confirm", lambda *_, **__: (_ for _ in ()).throw(SystemExit(1)))
+    monkeypatch.setattr("aeon_plugin_ft.cli.facts.confirm", lambda *_, **__: (_ for _ in ()).throw(SystemExit(1)))
     assert told("facts", "forget", str(listed(told)["Fork"]["id"])) == 1
     assert "Fork" in listed(told)
 

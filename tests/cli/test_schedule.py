@@ -28,6 +28,7 @@ def decided(root: Path, *seen: Observed) -> None:
 
 
 def test_it_says_what_is_missing_and_who_tells_whether_the_owner_is_there(cli: Cli) -> None:
+    cli.begin()
     found: Any = cli.json("schedule")
     missing = [condition["name"] for condition in found["conditions"] if not condition["met"]]
     assert "new conversations" in missing and not found["start"] and found["act"] == "wait"
@@ -38,6 +39,7 @@ def test_it_says_what_is_missing_and_who_tells_whether_the_owner_is_there(cli: C
 
 
 def test_without_a_decision_the_replay_says_when_they_are_made(cli: Cli) -> None:
+    cli.begin()
     assert cli("schedule", "--explain") == 0 and "while Aeon" in cli.out
     assert cli.json("schedule", "--explain") == []
 

@@ -118,6 +118,7 @@ def test_conversations_that_cannot_be_scored_are_left_out() -> None:
 
 
 def test_without_talk_there_is_nothing_to_measure(cli: Cli) -> None:
+    cli.begin()
     assert cli("dataset", "similar") == 1
     assert "nothing to learn from" in cli.err and one_sentence(cli.err)
 

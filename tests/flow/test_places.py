@@ -184,7 +184,7 @@ def test_what_is_no_place_is_no_setting(bad: str) -> None:
 
 
 def test_the_owner_hears_what_goes_and_says_yes_or_nothing_goes(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("typer.confirm", lambda *_, **__: False)
+    monkeypatch.setattr("aeon_plugin_ft.cli.places.confirm", lambda *_, **__: False)
     assert cli("places", "allow", ROOM) == 3
     said = " ".join(cli.out.split())
     assert "your conversations" in said and "OpenSSH" in said and "Nothing goes there" in said
@@ -204,6 +204,7 @@ def test_doctor_shows_what_goes_where_and_a_place_without_permission(cli: Cli) -
         cli("doctor", "--json")
         return [one for one in json.loads(cli.out) if one["name"] == "place"]
 
+    cli.begin()
     assert [one["ok"] for one in places()] == [True]
     assert cli("config", "set", "train.where", ROOM) == 0
     (fault,) = places()

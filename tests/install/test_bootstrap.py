@@ -23,13 +23,21 @@ from aeon_plugin_ft.install.aeon_folder import find_python
 from aeon_plugin_ft.install.bootstrap import Setup, examine
 from aeon_plugin_ft.install.looking import find_aeons
 from aeon_plugin_ft.install.pip import meaning
-from aeon_plugin_ft.install.spoken import Problem, SetupError, sentences, typed
+from aeon_plugin_ft.install.spoken import Problem, SetupError, every_sentence, sentences, typed
 from aeon_plugin_ft.install.torch_wheels import INDEX, Card, find_card, indexes, pinned
+from aeon_plugin_ft.messages import Language
+from aeon_plugin_ft.messages.speaker import ENV_LANGUAGE
 from aeon_plugin_ft.voice.matcher import match
 from tests.conftest import REPOSITORY
 
 MINIATURE = REPOSITORY / "tests" / "host" / "aeon"
 INSTALL = REPOSITORY / "aeon_plugin_ft" / "install"
+
+
+@pytest.fixture(autouse=True)
+def portuguese(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is mostly a Brazilian who installs it."""
+    monkeypatch.setenv(ENV_LANGUAGE, "pt")
 
 
 @pytest.fixture
@@ -373,6 +381,19 @@ def test_it_needs_nothing_but_the_standard_library() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_every_sentence_is_there_in_both_languages_with_the_same_slots() -> None:
+    for name, texts in every_sentence().items():
+        assert set(texts) == {one.value for one in Language}, name
+        slots = [set(re.findall(r"{\w+}", text)) for text in texts.values()]
+        assert slots[0] == slots[1] and (texts["pt"] != texts["en"] or name == "aeon"), name
+
+
+def test_the_installer_speaks_the_language_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert sentences()["plugin"] == "Instalando o plugin..."
+    monkeypatch.setenv(ENV_LANGUAGE, "en")
+    assert sentences()["plugin"] == "Installing the plugin..."
+
+
 def test_every_sentence_is_said_and_every_problem_has_one() -> None:
     used: set[str] = {f"problem_{problem.value}" for problem in Problem}
     for path in INSTALL.glob("*.py"):
@@ -453,7 +474,8 @@ def test_the_shell_script_hands_over(root: Path, tmp_path: Path) -> None:
     python = tmp_path / "bin" / "python3"
     python.parent.mkdir()
     python.symlink_to(sys.executable)
-    environment = {**os.environ, "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}
+    path = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, ENV_LANGUAGE: "", "LC_ALL": "pt_BR.UTF-8"}
     command = ["sh", str(REPOSITORY / "install.sh"), "--aeon", str(root), "--python", sys.executable, "--dry-run"]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", env=environment, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr
@@ -462,6 +484,17 @@ def test_the_shell_script_hands_over(root: Path, tmp_path: Path) -> None:
     shutil.copy(REPOSITORY / "install.sh", alone)
     done = subprocess.run(["sh", str(alone)], capture_output=True, encoding="utf-8", env=environment, check=False)
     assert done.returncode == 1 and "--source" in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    assert "diga onde ele está" in done.stderr
+    english = {**environment, "LC_ALL": "en_US.UTF-8"}
+    done = subprocess.run(["sh", str(alone)], capture_output=True, encoding="utf-8", env=english, check=False)
+    assert "say where it is" in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
+def test_both_scripts_have_every_text_in_both_languages() -> None:
+    for name, pattern in (("install.sh", r"^    (\w+)='"), ("install.ps1", r"^        (\w+) = ")):
+        text = (REPOSITORY / name).read_text(encoding="utf-8-sig")
+        named = re.findall(pattern, text, re.MULTILINE)
+        assert named and named[: len(named) // 2] == named[len(named) // 2 :], name
 
 
 def test_the_powershell_script_is_one_that_windows_powershell_reads() -> None:

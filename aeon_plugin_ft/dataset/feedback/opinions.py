@@ -10,9 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from aeon_plugin_ft.dataset.feedback.recognise import recognise
 from aeon_plugin_ft.dataset.model import Draft, Feedback, FeedbackKind
-from aeon_plugin_ft.facts.reading import BETWEEN_PEOPLE
 from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.turns.model import LoggedTurn, TurnKind
 
@@ -35,6 +33,10 @@ def recognise_feedback(turns: Iterable[LoggedTurn], between_people: bool = False
     """What each sentence says about the reply before it in the same conversation; turns oldest first. Of one that
     followed something that is not in the log (a private turn, a module's reply) nobody knows what it was about.
     People who chat with each other judge no assistant: their imported chats say nothing, unless `between_people`."""
+    # Late: who only counts opinions recognises none.
+    from aeon_plugin_ft.dataset.feedback.recognise import recognise
+    from aeon_plugin_ft.facts.reading import BETWEEN_PEOPLE
+
     last: dict[str, LoggedTurn] = {}
     for turn in turns:
         before = None if turn.cut_off else last.get(turn.session)

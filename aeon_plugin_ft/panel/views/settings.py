@@ -23,7 +23,8 @@ from aeon_plugin_ft.settings import Settings, all_keys, sections
 OWNERS = (
     "log.enabled", "privacy.mode", "privacy.terms", "memory.in_prompt", "memory.cloud", "base.model",
     "schedule.enabled", "schedule.every_turns", "schedule.idle_minutes", "schedule.quiet_hours",
-    "schedule.on_battery", "serve.prefer", "voice.enabled", "voice.announce", "plugin.disk_cap_gb",
+    "schedule.on_battery", "serve.prefer", "voice.enabled", "voice.announce", "plugin.language",
+    "plugin.disk_cap_gb",
 )  # fmt: skip
 """In the order of the page."""
 AREA = "settings"

@@ -70,7 +70,7 @@ def test_no_english_is_left_in_an_error(tmp_path: Path) -> None:
         raised(lambda: Source(tmp_path)),
     ]
     told += [raised(lambda: read_folder(tmp_path)), raised(lambda: parse_where("ftp://x"))]
-    advice = advise(Draft((), (), (), (), []))
+    advice = advise(Draft((), ()))
     told += [advice.reason, advice.todo]
     for sentence in told:
         words = re.sub(r"`[^`]*`", "", sentence.replace(str(tmp_path), "")).lower().split()

@@ -144,4 +144,6 @@ def parse(text: str, path: Path) -> Settings:
     try:
         return Settings.model_validate(raw)
     except ValidationError as error:
-        raise SettingsError(path, [problem_sentence(problem, text, path) for problem in error.errors()]) from error
+        # As they stand in the file, whatever order the settings have here.
+        found = sorted(error.errors(), key=lambda problem: line_of(text, ".".join(map(str, problem["loc"][:2]))) or 0)
+        raise SettingsError(path, [problem_sentence(problem, text, path) for problem in found]) from error

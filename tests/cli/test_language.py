@@ -50,6 +50,7 @@ def talked(portuguese: Cli, tmp_path: Path) -> Cli:
 
 
 def test_an_empty_folder(portuguese: Cli) -> None:
+    portuguese.begin()
     assert "Quem responde: base" in said(portuguese, "status")
     assert "Ainda não houve treino" in said(portuguese, "runs")
     assert "Ainda nada" in said(portuguese, "facts")
@@ -110,6 +111,7 @@ def test_events_are_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_settings_are_explained_in_the_language(portuguese: Cli) -> None:
+    portuguese.begin()
     assert "o que faz" in cli_text(portuguese, "config", "show", "schedule")
     assert "está em ordem" in cli_text(portuguese, "config", "check")
 

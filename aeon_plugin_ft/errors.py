@@ -43,7 +43,7 @@ from pathlib import Path
 from aeon_plugin_ft.causes import EndCause, PauseCause, RunCause, Trouble
 from aeon_plugin_ft.messages.catalogue import Language
 from aeon_plugin_ft.messages.speaker import Speaker, decimal, language
-from aeon_plugin_ft.wording import english
+from aeon_plugin_ft.wording import worded
 
 _say = Speaker("errors/tree")
 _TROUBLE_OF_END: dict[RunCause, Trouble] = {EndCause.OUT_OF_MEMORY: Trouble.MEMORY, EndCause.NO_SPACE: Trouble.DISK}
@@ -229,7 +229,7 @@ class RunStoppedError(TrainingError):
     def __init__(self, run: str, state: str, step: int, cause: RunCause | None, reason: str = "") -> None:
         self.run, self.state, self.step = run, state, step
         # A reason that was noted is English; another language says the cause.
-        self.reason = reason if reason and (cause is None or language() is Language.EN) else english(cause)
+        self.reason = reason if reason and (cause is None or language() is Language.EN) else worded(cause)
         told = _say.error(f"stopped.{state}", run=run, step=step, reason=self.reason)
         super().__init__(*told, cause=cause)
 
@@ -240,7 +240,7 @@ class PreemptedError(TrainingError):
     retryable = True
 
     def __init__(self, doing: str, cause: PauseCause) -> None:
-        super().__init__(*_say.error("training.preempted", doing=doing, cause=english(cause)), cause=cause)
+        super().__init__(*_say.error("training.preempted", doing=doing, cause=worded(cause)), cause=cause)
 
 
 class AlreadyLearntError(TrainingError):

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from aeon_plugin_ft.errors import SettingsError
 from aeon_plugin_ft.messages import Speaker, language
 from aeon_plugin_ft.settings.problems import (
+    line_of,
     old_value_notes,
     problem_sentence,
     text_sentences,

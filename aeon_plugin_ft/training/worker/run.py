@@ -30,7 +30,7 @@ from aeon_plugin_ft.training.table import set_state
 from aeon_plugin_ft.training.worker.priority import take_priority
 from aeon_plugin_ft.training.worker.stopping import StopRequested, StopWatch
 from aeon_plugin_ft.turns.files import FileLock
-from aeon_plugin_ft.wording import english
+from aeon_plugin_ft.wording import english, worded
 
 _say = Speaker("errors/training")
 
@@ -131,7 +131,7 @@ class Attempt:
         """An error as an outcome: out of memory and a full disk are told apart from the rest."""
         if is_out_of_memory(error):
             cause = EndCause.OUT_OF_MEMORY
-            reason = _say("worker.no_memory", cause=english(cause))
+            reason = _say("worker.no_memory", cause=worded(cause))
             return self.outcome(RunState.FAILED, cause, reason), Exit.OUT_OF_MEMORY
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             return self.outcome(RunState.FAILED, EndCause.NO_SPACE, self._no_space()), Exit.FAILED

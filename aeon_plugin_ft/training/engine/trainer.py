@@ -70,7 +70,8 @@ class SharedPrefixTrainer(SFTTrainer):
         self.between = between
         self.computed = self.stock_tokens = 0
         super().__init__(**kwargs)
-        self.data_collator = RightPadded(self.data_collator.pad_token_id)
+        trl_collator: Any = self.data_collator
+        self.data_collator: Any = RightPadded(trl_collator.pad_token_id)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> InOrder:
         return InOrder(self.order)

@@ -6,6 +6,7 @@ import codecs
 import os
 import re
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -67,12 +68,18 @@ class Terminal:
 
         self._ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+
+        def at_the_terminal() -> None:
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+            # What ignores Ctrl-C (a job in the background) hands that on, and Python then leaves it so.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+
         env = {**os.environ, "AEON_FT_LANGUAGE": language, "TERM": "xterm", "PYTHONUTF8": "1"}
         for name in ("NO_COLOR", "COLUMNS", "LINES"):
             env.pop(name, None)
         self.process = subprocess.Popen(
             [sys.executable, *command], stdin=theirs, stdout=theirs, stderr=theirs, cwd=REPOSITORY, env=env,
-            start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            start_new_session=True, preexec_fn=at_the_terminal,
         )  # fmt: skip
         os.close(theirs)
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
@@ -94,8 +101,19 @@ class Terminal:
     def interrupt(self) -> None:
         """Ctrl-C at the prompt."""
         # Python shows the prompt a moment before it looks for signals; one in between is seen at the next key.
-        time.sleep(0.5)
+        self._until_it_reads()
         self.type("\x03")
+
+    def _until_it_reads(self) -> None:
+        """Behind a prompt the main thread sleeps nowhere but where it reads; one that waits for a processor does not
+        count as asleep."""
+        task, asleep = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/stat"), 0
+        if not task.exists():
+            time.sleep(0.5)
+            return
+        while asleep < 5:
+            time.sleep(0.05)
+            asleep = asleep + 1 if task.read_text(encoding="ascii").rpartition(")")[2].split()[0] == "S" else 0
 
     def until(self, words: str, seconds: float = 30.0) -> str:
         """What is shown up to these words, without colours; fails where they do not come."""

@@ -229,7 +229,7 @@ def test_chat_talks_to_the_brain_in_it(there: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-X", "utf8", "-m", "aeon_plugin_ft.cli", "--data", str(tmp_path / "data"), "chat"],
         cwd=tmp_path, input="/ajuda\n/sair\n", capture_output=True, encoding="utf-8", timeout=120,
-        env={**os.environ, "PYTHONPATH": str(there)},
+        env={**os.environ, "PYTHONPATH": str(there), "AEON_FT_LANGUAGE": "pt"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("AEON: ") == 2 and "/privado" in done.stdout

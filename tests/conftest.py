@@ -93,6 +93,15 @@ def hermetic(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_noted_for_this_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Before any fixture of a module, which may install into an Aeon: which one it was is kept in the user's settings."""
+    noted = str(tmp_path_factory.mktemp("user"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(platformdirs, "user_config_dir", lambda *_, **__: noted)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def children_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """At idle priority a child may starve on a busy machine, and a test with it."""

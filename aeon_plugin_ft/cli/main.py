@@ -86,6 +86,11 @@ def options(
 
 def run() -> None:
     """The console script: nothing but a sentence reaches the user, unless --debug asks for more."""
+    import logging
+
+    # Without any handler Python writes warnings to the terminal: they are for who looks into things, and English.
+    if "--debug" not in sys.argv[1:]:
+        logging.getLogger().addHandler(logging.NullHandler())
     code = main(sys.argv[1:])
     # All that is left goes with the process. To look through it for garbage first takes a sixth of a short command.
     gc.freeze()

@@ -117,7 +117,7 @@ def judge(
 
     shared = of(context)
     pipeline = shared.pipeline(on_phase=say_phase)
-    if run and get_run(shared.store, run) is None:
+    if run and get_run(shared.store, run) is None and shared.registry.version_of(run) is None:
         raise TrainingError(*_refuse.error("run.none", run=run))
     unjudged = Run(run, shared.data.runs / run) if run else pipeline.unjudged()
     if unjudged is None:

@@ -21,7 +21,7 @@ import typer
 from aeon_plugin_ft import __version__
 from aeon_plugin_ft.cli.help import ROOT, Group, dress
 from aeon_plugin_ft.cli.tree import MODULES, is_loaded, load
-from aeon_plugin_ft.messages import Speaker
+from aeon_plugin_ft.messages import Speaker, refusal
 from hooks.text import harmless
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def main(arguments: list[str]) -> int:
         return _fail(str(error), error.exit_code, arguments)
     except OSError as error:
         place = f" ({error.filename})" if error.filename else ""
-        return _fail(_say("end.system", reason=error.strerror or error, place=place), 1, arguments)
+        return _fail(_say("end.system", reason=refusal(error), place=place), 1, arguments)
     except typer.Abort:
         return _fail(_say("end.aborted"), 1, arguments)
     except SystemExit as ended:

@@ -30,7 +30,7 @@ from aeon_plugin_ft.evaluation.report.page import html_page
 from aeon_plugin_ft.facts.book import FactBook
 from aeon_plugin_ft.facts.model import Fact, lineage_of
 from aeon_plugin_ft.forget_host import HostFiles, Sought, Traces
-from aeon_plugin_ft.messages import Speaker
+from aeon_plugin_ft.messages import Speaker, refusal
 from aeon_plugin_ft.privacy.folding import fold_accents
 from aeon_plugin_ft.registry import Registry
 from aeon_plugin_ft.registry.folders import replace_report
@@ -263,5 +263,5 @@ def _remove(folder: Path) -> None:
             if time.monotonic() < deadline:
                 time.sleep(0.05)
                 continue
-            told = _say.error("forget.not_deleted", folder=folder, reason=error.strerror or error)
+            told = _say.error("forget.not_deleted", folder=folder, reason=refusal(error))
             raise StoreError(*told) from error

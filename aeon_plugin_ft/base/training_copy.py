@@ -26,7 +26,7 @@ import numpy.typing as npt
 from aeon_plugin_ft.base.hf_config import make_config, make_generation_config
 from aeon_plugin_ft.base.hf_tokenizer import write_tokenizer
 from aeon_plugin_ft.errors import BaseModelError, NoSpaceError
-from aeon_plugin_ft.messages import Speaker
+from aeon_plugin_ft.messages import Speaker, refusal
 from aeon_plugin_ft.store import private
 from aeon_plugin_ft.store.files import whole_folder
 from aeon_plugin_ft.store.seal import seal
@@ -99,7 +99,7 @@ def _make(file: GgufFile, digest: str, folder: Path, progress: Progress, *, weig
     except OSError as error:
         if isinstance(error, FileExistsError) and _is_whole(folder):
             return  # another process was faster, and has made the same copy
-        slots = {"file": file.path.name, "reason": error.strerror, "folder": folder.parent}
+        slots = {"file": file.path.name, "reason": refusal(error), "folder": folder.parent}
         raise BaseModelError(*_say.error("copy.unwritable", **slots)) from error
 
 

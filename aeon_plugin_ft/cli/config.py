@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Optional
 
 import typer
@@ -35,7 +36,8 @@ def show(
         if section in (None, name):
             values = getattr(settings, name)
             rows += [
-                (f"{name}.{key}", getattr(values, key), meaning(name, key, language())) for key in model.model_fields
+                (f"{name}.{key}", _written(getattr(values, key)), meaning(name, key, language()))
+                for key in model.model_fields
             ]
     heads = (_say("show.key"), _say("show.value"), _say("show.meaning"))
     table(str(of(context).settings_file.path), heads, rows)
@@ -70,6 +72,11 @@ def path(context: typer.Context) -> None:
 def check(context: typer.Context) -> None:
     """Say whether plugin.toml can be used; every problem with its line."""
     out.print(_say("check.fine", path=of(context).settings_file.path))
+
+
+def _written(value: Any) -> str:
+    """A value as it stands in the file; a text without its quotes, which `config set` needs neither."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _toml(text: str) -> Any:

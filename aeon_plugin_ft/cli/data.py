@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Optional, TypeVar
 import typer
 
 from aeon_plugin_ft.cli.asking import confirm
-from aeon_plugin_ft.cli.context import Context, counts, of, out, show_json, table
+from aeon_plugin_ft.cli.context import Context, counts, of, out, say_plainly, show_json, table
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.cli.words import left_out, why_left_out
-from aeon_plugin_ft.errors import WhoIsWhoError
+from aeon_plugin_ft.errors import InputFileError, WhoIsWhoError
 from aeon_plugin_ft.messages import Language, Speaker, language
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ _say = Speaker("cli/data")
 T = TypeVar("T")
 SHOWN_SKIPS = 20
 SHOWN_CHARS = 60
+ASKED = 3
+"""How often a name that nobody has is asked for again."""
 Json = Annotated[bool, typer.Option("--json", help="For scripts.")]
 Format = Annotated[Optional[str], typer.Option(help="The source's format, when it is not recognised.")]  # noqa: UP045
 
@@ -97,9 +99,18 @@ def _asking(read: Callable[[str | None], T]) -> T:
     except WhoIsWhoError as error:
         if not sys.stdin.isatty():
             raise
-        out.print(_say("ask.people", path=error.path, people=", ".join(error.people)), markup=False)
-        name = typer.prompt(_say("ask.who_answers"), err=True)
-        return read(str(name))
+        *others, last = error.people
+        people = _say("ask.and").join([", ".join(others), last] if others else [last])
+        out.print(_say("ask.people", path=error.path, people=people), markup=False)
+        for left in range(ASKED - 1, -1, -1):
+            name = typer.prompt(_say("ask.who_answers"), prompt_suffix=" ", err=True)
+            try:
+                return read(str(name).strip())
+            except InputFileError as unknown:
+                if not left:
+                    raise
+                say_plainly(unknown, error=True)
+        raise
 
 
 @dataset.command("show")
@@ -177,6 +188,8 @@ def import_(
         if report.forgotten and sys.stdin.isatty() and confirm(_say("ask.bring_back"), err=True):
             _say_imported(file, _asking(functools.partial(read, file, True)))
     _say_prompt(shared)
+    if out.is_terminal:
+        out.print(_say("import.next"))
 
 
 def _say_prompt(shared: Context) -> None:
@@ -197,10 +210,10 @@ def _say_prompt(shared: Context) -> None:
 def _say_imported(file: Path, report: IntoLog) -> None:
     for note in report.notes:
         out.print(note, markup=False)
-    out.print(_say("import.added", file=file, added=report.added, format=report.format, known=report.known))
+    out.print(_say("import.added", file=file, n=report.added, format=report.format, known=report.known))
     if report.grown:
         out.print(_say("import.grown", count=report.grown))
-    if report.kinds:
+    if set(report.kinds) - {"chat"}:
         out.print(_say("import.kinds", counts=counts(report.kinds, left_out)))
     if report.refused:
         out.print(_say("import.refused", counts=counts(report.refused)), markup=False)

@@ -59,6 +59,8 @@ def forget(
     """
     from aeon_plugin_ft.forget import Forgetter
 
+    if all(one is None for one in (about, person, minutes, since, until)) and not turn:
+        raise typer.BadParameter(_refuse("forget.what"), ctx=context)
     shared = of(context)
     forgetter = Forgetter(shared.data, shared.store, shared.book)
     forgetter.index.ingest()
@@ -138,8 +140,9 @@ def say_plan(shared: Context, forgetter: Forgetter, plan: Forgetting) -> None:
     """Everything that would go, by name; nothing has gone yet."""
     out.print(
         _say(
-            "plan.sums", turns=len(plan.turns), quoting=len(plan.quoting), datasets=len(plan.datasets),
-            runs=len(plan.runs), versions=", ".join(plan.versions) or _say("plan.none"),
+            "plan.sums", turns=_say("plan.turns", n=len(plan.turns)), quoting=_say("plan.quoting", n=len(plan.quoting)),
+            datasets=_say("plan.datasets", n=len(plan.datasets)), runs=_say("plan.runs", n=len(plan.runs)),
+            versions=", ".join(plan.versions) or _say("plan.none"),
         )
     )  # fmt: skip
     if plan.facts:

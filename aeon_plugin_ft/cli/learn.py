@@ -28,7 +28,7 @@ from aeon_plugin_ft.cli.data import say_advice
 from aeon_plugin_ft.cli.happened import say_events
 from aeon_plugin_ft.cli.main import app
 from aeon_plugin_ft.cli.schedule import next_now
-from aeon_plugin_ft.cli.words import condition, run_state, why_run
+from aeon_plugin_ft.cli.words import condition, inside, run_state, why_run
 from aeon_plugin_ft.extras import require_trainer
 from aeon_plugin_ft.messages import Speaker, decimal
 from aeon_plugin_ft.wording import doing, worded
@@ -113,9 +113,12 @@ def judge(
     """Judge a finished run that could not be judged then, and use it if it is better."""
     from aeon_plugin_ft.errors import TrainingError
     from aeon_plugin_ft.training.model import Run
+    from aeon_plugin_ft.training.table import get_run
 
     shared = of(context)
     pipeline = shared.pipeline(on_phase=say_phase)
+    if run and get_run(shared.store, run) is None and shared.registry.version_of(run) is None:
+        raise TrainingError(*_refuse.error("run.none", run=run))
     unjudged = Run(run, shared.data.runs / run) if run else pipeline.unjudged()
     if unjudged is None:
         raise TrainingError(*_refuse.error("run.none_unjudged"))
@@ -164,7 +167,7 @@ def status(context: typer.Context, as_json: Json = False) -> None:
         out.print(_say("status.learning", process=state["learning"]))
     elif not state["active_runs"]:
         out.print(_say("status.no_training"))
-    missing = ", ".join(map(condition, state["waiting_for"]))
+    missing = ", ".join(inside(condition(name)) for name in state["waiting_for"])
     out.print(_say("status.waits", missing=missing) if missing else _say("status.trains"))
     say_events(state["events"])
 

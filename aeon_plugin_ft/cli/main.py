@@ -21,7 +21,7 @@ import typer
 from aeon_plugin_ft import __version__
 from aeon_plugin_ft.cli.help import ROOT, Group, dress
 from aeon_plugin_ft.cli.tree import MODULES, is_loaded, load
-from aeon_plugin_ft.messages import Speaker
+from aeon_plugin_ft.messages import Speaker, refusal
 from hooks.text import harmless
 
 if TYPE_CHECKING:
@@ -86,6 +86,11 @@ def options(
 
 def run() -> None:
     """The console script: nothing but a sentence reaches the user, unless --debug asks for more."""
+    import logging
+
+    # Without any handler Python writes warnings to the terminal: they are for who looks into things, and English.
+    if "--debug" not in sys.argv[1:]:
+        logging.getLogger().addHandler(logging.NullHandler())
     code = main(sys.argv[1:])
     # All that is left goes with the process. To look through it for garbage first takes a sixth of a short command.
     gc.freeze()
@@ -109,7 +114,7 @@ def main(arguments: list[str]) -> int:
         return _fail(str(error), error.exit_code, arguments)
     except OSError as error:
         place = f" ({error.filename})" if error.filename else ""
-        return _fail(_say("end.system", reason=error.strerror or error, place=place), 1, arguments)
+        return _fail(_say("end.system", reason=refusal(error), place=place), 1, arguments)
     except typer.Abort:
         return _fail(_say("end.aborted"), 1, arguments)
     except SystemExit as ended:

@@ -35,7 +35,7 @@ def list_places(context: typer.Context, as_json: Json = False) -> None:
     if as_json:
         show_json({"where": where, "allowed": said})
         return
-    out.print(_say("list.where", where=where), markup=False)
+    out.print(_say("list.where", where=_say("list.here") if where == "here" else where), markup=False)
     for named in shared.settings_file.current.train.places:
         out.print(f"  {named}", markup=False)
     if said:

@@ -53,6 +53,8 @@ def _what(error: Any, context: Any) -> str:
         return _say("wrong.no_argument" if kind == "argument" else "wrong.no_option", name=_name(error.param, context))
     if kind == "BadParameter" and error.param is not None:
         return _say("wrong.value", name=_name(error.param, context), why=_value(error))
+    if kind == "BadParameter":  # of a command's own: a whole sentence by now
+        return f"{error.message}."
     return _from_message(error.message, context)
 
 

@@ -73,6 +73,11 @@ def condition(name: str) -> str:
     return _panel(f"condition.{key}") if known else name
 
 
+def inside(sentence: str) -> str:
+    """As a part of another sentence: without the capital it begins with."""
+    return sentence[:1].lower() + sentence[1:]
+
+
 def _key(name: str) -> str:
     return name.replace(" ", "_").replace("-", "_")
 

@@ -25,6 +25,7 @@ from aeon_plugin_ft.install.pip import Pip
 from aeon_plugin_ft.install.running import last_line, run_python
 from aeon_plugin_ft.install.spoken import Problem, SetupError, sentence, typed
 from aeon_plugin_ft.install.torch_wheels import Card, find_card, indexes, pinned
+from aeon_plugin_ft.messages import refusal
 
 OLDEST = (3, 10)
 OLDEST_TORCH = (2, 6)
@@ -209,7 +210,7 @@ def _read(root: Path) -> Path:
             raise SetupError(Problem.NO_FOLDER, root=root)
         unfit = unfit_files(root)
     except OSError as error:
-        raise SetupError(Problem.NO_LOOK, root=root, reason=error.strerror) from error
+        raise SetupError(Problem.NO_LOOK, root=root, reason=refusal(error)) from error
     if unfit:
         raise SetupError(Problem.NO_SUCH_AEON, root=root, files=", ".join(unfit))
     return root

@@ -15,7 +15,7 @@ from aeon_plugin_ft.extras import origin
 from aeon_plugin_ft.install.aeon_folder import AeonFolder, Probe, find_python, noted_python, probe, read_folder
 from aeon_plugin_ft.install.remembered import forget_aeon, remember_aeon
 from aeon_plugin_ft.install.template import FOLDER, MANIFEST, MODULE, MODULE_TEXT
-from aeon_plugin_ft.messages import Speaker
+from aeon_plugin_ft.messages import Speaker, refusal
 from aeon_plugin_ft.store import DataFolder
 from aeon_plugin_ft.store.digest import sha256_hex
 from aeon_plugin_ft.store.files import patiently, write_whole
@@ -144,7 +144,7 @@ def _write(aeon: AeonFolder, module: Path, seen: Probe, *, named: bool) -> tuple
         write_whole(aeon.root / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False), shared=True)
         write_whole(module, MODULE_TEXT, shared=True)
     except OSError as error:
-        raise InstallError(*_say.error("files.not_written", folder=module.parent, reason=error.strerror)) from error
+        raise InstallError(*_say.error("files.not_written", folder=module.parent, reason=refusal(error))) from error
     return module, aeon.root / MANIFEST
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aeon_plugin_ft.install.spoken import Problem, SetupError
+from aeon_plugin_ft.messages import refusal
 from aeon_plugin_ft.processes.children import ask
 
 
@@ -21,7 +22,7 @@ def run_python(command: Sequence[str], seconds: float) -> subprocess.CompletedPr
     try:
         folder = tempfile.TemporaryDirectory(prefix="aeon-ft-", ignore_cleanup_errors=True)
     except OSError as error:
-        raise SetupError(Problem.NO_TEMPORARY, reason=error.strerror) from error
+        raise SetupError(Problem.NO_TEMPORARY, reason=refusal(error)) from error
     with folder as name:
         return ask(command, seconds=seconds, folder=Path(name))
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from aeon_plugin_ft.errors import NoSpaceError, StoreError
-from aeon_plugin_ft.messages import Speaker
+from aeon_plugin_ft.messages import Speaker, refusal
 from aeon_plugin_ft.store import private
 from aeon_plugin_ft.store.files import write_whole
 
@@ -99,7 +99,7 @@ class Journal:
         except OSError as error:
             if error.errno == errno.ENOSPC:
                 raise NoSpaceError(self.path.parent, 4096, 0) from error
-            told = _say.error("journal.unwritable", path=self.path, reason=error.strerror)
+            told = _say.error("journal.unwritable", path=self.path, reason=refusal(error))
             raise StoreError(*told) from error
 
     def entries(self) -> Iterator[SwapRecord]:

@@ -93,9 +93,17 @@ def unknown_key_sentence(path: Path, line: int | None, key: str) -> str:
     if len(owners) == 1 and section in ("", *sections()):
         said = {"where": where, "key": name, "owner": owners[0]}
         return _say("key.elsewhere", section=section, **said) if section else _say("key.no_section", **said)
-    names = all_keys() if "." in key else list(sections())
-    near = difflib.get_close_matches(key, names, n=1, cutoff=0.0)
-    return _say("key.none" if "." in key else "key.no_such_section", where=where, key=key, near=near[0])
+    if key in sections():
+        return _say(
+            "key.section", where=where, key=key, near=next(one for one in all_keys() if one.startswith(f"{key}."))
+        )
+    if "." in key:
+        near = difflib.get_close_matches(key, all_keys(), n=1, cutoff=0.0)
+        return _say("key.none", where=where, key=key, near=near[0])
+    near = difflib.get_close_matches(key, sections(), n=1)
+    if not near:
+        return _say("key.unlike", where=where, key=key, names=", ".join(sections()))
+    return _say("key.no_such_section", where=where, key=key, near=near[0])
 
 
 def old_value_notes(text: str, path: Path) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from aeon_plugin_ft.messages import Speaker
+from aeon_plugin_ft.messages import Speaker, refusal
 from aeon_plugin_ft.store import private
 
 _say = Speaker("errors/store")
@@ -159,7 +159,7 @@ def _sync(path: Path) -> None:
 def why_refused(error: OSError, path: Path) -> str:
     """Why a file cannot be read or written, for people. Windows says "permission denied" of a folder."""
     folder = isinstance(error, IsADirectoryError | PermissionError) and path.is_dir()
-    return _say("file.folder") if folder else error.strerror or str(error)
+    return _say("file.folder") if folder else refusal(error)
 
 
 def patiently(move: Callable[[], object], seconds: float | None = None) -> None:

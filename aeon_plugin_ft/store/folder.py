@@ -11,7 +11,7 @@ from pathlib import Path
 import platformdirs
 
 from aeon_plugin_ft.errors import NoSpaceError, StoreError
-from aeon_plugin_ft.messages import Speaker
+from aeon_plugin_ft.messages import Speaker, refusal
 from aeon_plugin_ft.store import private
 from aeon_plugin_ft.store.private import Closing
 
@@ -90,7 +90,7 @@ class DataFolder:
                 # An Aeon is often a git checkout, and conversations must not be committed with it.
                 private.write_file(ignore, "*\n")
         except OSError as error:
-            told = _say.error("folder.not_made", folder=self.root, reason=error.strerror, variable=ENV_DATA)
+            told = _say.error("folder.not_made", folder=self.root, reason=refusal(error), variable=ENV_DATA)
             raise StoreError(*told) from error
         self._close_older()
         return self

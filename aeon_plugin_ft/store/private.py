@@ -43,8 +43,10 @@ def make_folder(path: Path) -> None:
         if not path.is_dir():
             raise
     except FileNotFoundError:
+        if path.parent == path:  # a drive that is not there
+            raise
         make_folder(path.parent)
-        make_folder(path)
+        path.mkdir(_NEW_FOLDER, exist_ok=True)
 
 
 def opener(path: str, flags: int) -> int:

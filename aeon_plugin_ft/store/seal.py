@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from aeon_plugin_ft.messages import Speaker
+from aeon_plugin_ft.messages import Speaker, refusal
 from aeon_plugin_ft.store.digest import sha256
 
 _say = Speaker("errors/store")
@@ -38,7 +38,7 @@ def broken(folder: Path, sealed: Mapping[str, str], *, read: bool = True) -> lis
         except FileNotFoundError:
             faults.append(_say("seal.missing", name=name))
         except OSError as error:
-            faults.append(_say("seal.unreadable", name=name, reason=error.strerror or error))
+            faults.append(_say("seal.unreadable", name=name, reason=refusal(error)))
         else:
             if not same:
                 faults.append(_say("seal.changed", name=name))

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aeon_plugin_ft.errors import LogError
-from aeon_plugin_ft.messages import Speaker
+from aeon_plugin_ft.messages import Speaker, refusal
 from aeon_plugin_ft.turns.files import Slot, last_sequence, open_to_append
 from aeon_plugin_ft.turns.lines import (
     SYSTEM_START,
@@ -332,7 +332,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, LogError):
         return error.what
     if isinstance(error, OSError) and error.strerror:
-        return error.strerror
+        return refusal(error)
     return type(error).__name__  # its message may quote what the owner said
 
 

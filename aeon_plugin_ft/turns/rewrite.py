@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from aeon_plugin_ft.errors import LogError
-from aeon_plugin_ft.messages import Speaker
+from aeon_plugin_ft.messages import Speaker, refusal
 from aeon_plugin_ft.store.files import patiently, whole_file
 from aeon_plugin_ft.turns.files import FileLock, Gate, log_files, sequence_of, slot_of, sync_folder
 from aeon_plugin_ft.turns.lines import TURN_START, SystemText, TurnRecord, header_line, parse
@@ -47,7 +47,7 @@ def rewrite_without(folder: Path, ids: Collection[str]) -> int:
             # After the last rename: a power cut must not bring forgotten turns back.
             sync_folder(folder)
     except OSError as error:
-        raise LogError(*_say.error("rewrite.failed", folder=folder, reason=error.strerror or error)) from error
+        raise LogError(*_say.error("rewrite.failed", folder=folder, reason=refusal(error))) from error
     return len(removed)
 
 

@@ -64,7 +64,7 @@ def test_an_empty_folder(portuguese: Cli) -> None:
 def test_what_was_said_and_what_is_left_out(talked: Cli) -> None:
     assert "sem pergunta ou sem resposta: 1" in cli_text(talked, "dataset", "show", "--dropped")
     assert "Falta a pergunta ou a resposta. (1)" in cli_text(talked, "dataset", "show", "--dropped")
-    assert "O que sairia: 1 falas" in said(talked, "forget", "--about", "gata", "--dry-run")
+    assert "O que sairia: uma fala, 0 que as repetem," in said(talked, "forget", "--about", "gata", "--dry-run")
     assert "Esquecido." in said(talked, "forget", "--about", "gata", "--yes")
 
 

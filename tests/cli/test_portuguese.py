@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -129,3 +132,66 @@ def test_an_error_of_the_command_line_is_portuguese_as_a_whole(tmp_path: Path, c
 def test_no_portuguese_sentence_is_half_english(area: str) -> None:
     texts = {key: " ".join(found[Language.PT]) for key, found in entries(area).items()}
     assert not {key: text for key, text in texts.items() if english_in(re.sub(r"\{\w+\}", " ", text))}
+
+
+# -- what somebody types on the first day --------------------------------------------------------
+
+WHATSAPP = """03/11/2026 19:05 - Lívia: qual é o nome daquela padaria perto da tua casa?
+03/11/2026 19:06 - Tonho: é a Padaria Estrela, na esquina da praça
+"""
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_who_answers_is_asked_again(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chat = tmp_path / "conversa.txt"
+    chat.write_text(WHATSAPP, encoding="utf-8")
+    monkeypatch.setattr(sys, "stdin", Terminal("Fulano\nTonho\n"))
+    assert cli("dataset", "import", str(chat)) == 0, cli.err
+    said = " ".join(cli.out.split())
+    assert "é uma conversa entre Lívia e Tonho." in said and "uma fala nova (whatsapp); já conhecidas: 0." in said
+    assert "ninguém ali se chama 'Fulano'" in cli.err and not english_in(said.replace("system prompt", ""))
+    monkeypatch.setattr(sys, "stdin", Terminal("a\nb\nc\nTonho\n"))
+    assert cli("dataset", "import", str(chat)) == 2 and "'c'" in cli.err
+
+
+def test_a_chat_of_another_format_has_nobody_in_it(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chat = tmp_path / "conversa.txt"
+    chat.write_text(WHATSAPP, encoding="utf-8")
+    monkeypatch.setattr(sys, "stdin", Terminal("Tonho\n"))
+    assert cli("dataset", "import", str(chat), "--format", "telegram") == 2
+    assert "não há nele nenhuma fala nesse formato. Tire o --format" in cli.err
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "said"),
+    [
+        (["forget"], 2, "Diga o que esquecer: --about"),
+        (["forget", "--dry-run", "--json"], 2, "Diga o que esquecer: --about"),
+        (["judge", "x"], 1, "Não existe o treino x. `aeon-ft runs` mostra todos."),
+        (["config", "get", "log"], 2, "log é uma seção inteira; diga também a chave, como log.enabled"),
+        (["config", "get", "agenda"], 2, "não existe a seção agenda; existem: plugin, log"),
+        (["places"], 0, "Os treinos são feitos em: neste computador"),
+        (["config", "show", "log"], 0, "log.enabled │ true"),
+    ],
+)
+def test_a_slip_is_told_in_words(cli: Cli, typed: list[str], code: int, said: str) -> None:
+    cli.begin()
+    assert cli(*typed) == code
+    assert said in re.sub(r" +", " ", cli.out + cli.err)
+    assert not english_in(cli.out + cli.err)
+
+
+def test_a_terminal_gets_no_lines_of_the_log(tmp_path: Path) -> None:
+    code = (
+        "import logging, sys\n"
+        "import aeon_plugin_ft.cli.main as cli\n"
+        "cli.main = lambda _: logging.getLogger('aeon_ft.x').warning('what only logs say') or 0\n"
+        "cli.run()\n"
+    )
+    for more, wanted in ((), False), (("--debug",), True):
+        done = subprocess.run([sys.executable, "-c", code, *more], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0 and ("what only logs say" in done.stderr) is wanted, done.stderr

@@ -22,10 +22,10 @@ from aeon_plugin_ft.messages import Language, Messages, catalogue, entries, spee
 from aeon_plugin_ft.messages.formats import Formats
 from aeon_plugin_ft.panel.happened import QUIET
 from aeon_plugin_ft.panel.progress import Stage
-from aeon_plugin_ft.panel.views.settings import OWNERS
+from aeon_plugin_ft.panel.views.settings import OWNERS, Kind, as_shown
 from aeon_plugin_ft.registry import VersionState
 from aeon_plugin_ft.schedule.conditions import ConditionName
-from aeon_plugin_ft.settings import sections
+from aeon_plugin_ft.settings import Settings, sections
 from aeon_plugin_ft.training.model import RunState
 from aeon_plugin_ft.turns.model import TurnKind
 from aeon_plugin_ft.voice.control import Reason, Waiting
@@ -91,6 +91,12 @@ def test_every_event_is_told_or_known_to_be_quiet() -> None:
     for kind in events.Event.__subclasses__():
         if kind.name not in QUIET:
             assert any(key.startswith(f"event.{kind.name}") for key in told), kind.name
+
+
+def test_each_value_that_an_owner_can_choose_has_a_name() -> None:
+    shown = [as_shown(key, Settings()) for key in OWNERS]
+    names = [f"value.{one.name}_{option}" for one in shown if one.kind is not Kind.SWITCH for option in one.options]
+    assert names and [name for name in names if name not in entries("panel")] == []
 
 
 def test_the_meaning_of_each_setting_is_that_of_the_settings() -> None:

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -187,10 +188,15 @@ def test_a_folder_is_named_one_where_a_file_is_expected(place: Path) -> None:
 def test_whoever_reads_a_file_names_a_folder_one(
     read: Callable[[Path], object], place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def as_on_windows(self: Path, *args: object, **options: object) -> None:
-        raise PermissionError(13, "Permission denied")
+    def as_on_windows(really: Callable[..., object]) -> Callable[..., object]:
+        def read_it(self: Path, *args: Any, **options: Any) -> object:
+            if self == place:
+                raise PermissionError(13, "Permission denied")
+            return really(self, *args, **options)  # the catalogue's own
 
-    monkeypatch.setattr(Path, "open", as_on_windows)
-    monkeypatch.setattr(Path, "read_text", as_on_windows)
+        return read_it
+
+    monkeypatch.setattr(Path, "open", as_on_windows(Path.open))
+    monkeypatch.setattr(Path, "read_text", as_on_windows(Path.read_text))
     with pytest.raises(AeonFtError, match=r"is a folder"):
         read(place)

@@ -247,3 +247,14 @@ def test_what_vanishes_meanwhile_is_no_error(tmp_path: Path) -> None:
     next(walk)
     shutil.rmtree(tmp_path)
     assert list(walk) == []
+
+
+def test_a_folder_on_a_drive_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows says of a missing drive, too, that there is no such folder."""
+
+    def no_drive(self: Path, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
+        raise FileNotFoundError(2, "No such file or directory", str(self))
+
+    monkeypatch.setattr(Path, "mkdir", no_drive)
+    with pytest.raises(FileNotFoundError):
+        private.make_folder(tmp_path / "a" / "b")

@@ -20,7 +20,7 @@ from aeon_plugin_ft.dataset.export.texts import ExportPlan
 from aeon_plugin_ft.dataset.frozen import read_messages, read_preferences, read_ratings
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import DatasetError
-from aeon_plugin_ft.messages import Speaker
+from aeon_plugin_ft.messages import Speaker, refusal
 from aeon_plugin_ft.store import private
 from hooks import Message, as_dicts
 
@@ -51,7 +51,7 @@ def export(dataset: Dataset, target: Path, format: str, plan: ExportPlan | None 
         write_marker(dataset, target, plan.base_model, (file for file in made.files if file.suffix == ".jsonl"))
         return made
     except OSError as error:
-        raise DatasetError(*_say.error("export.not_written", target=target, reason=error.strerror)) from error
+        raise DatasetError(*_say.error("export.not_written", target=target, reason=refusal(error))) from error
 
 
 def _jsonl(dataset: Dataset, target: Path, plan: ExportPlan) -> Export:

@@ -169,6 +169,8 @@ def who_is_who(people: People, reading: Reading, path: Path) -> Roles:
     bots = people.bots()
     if len(bots) == 1 and owner is None:
         return Roles(bots[0])
+    if not people.labels():
+        raise InputFileError(path, *_say.error("people.nothing"))
     raise WhoIsWhoError(path, people.labels())
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from aeon_plugin_ft.dataset.importers.mojibake import MOJIBAKE, is_certain, is_sound, mend_value, mended
 from aeon_plugin_ft.errors import InputFileError
-from aeon_plugin_ft.messages import Speaker
+from aeon_plugin_ft.messages import Speaker, refusal
 
 _say = Speaker("errors/dataset")
 
@@ -218,7 +218,7 @@ def _head(path: Path) -> bytes:
     except OSError as error:
         if path.is_dir():  # Windows refuses one as if it were another's: PermissionError
             raise InputFileError(path, *_say.error("file.folder")) from error
-        raise InputFileError(path, *_say.error("file.unreadable", reason=error.strerror)) from error
+        raise InputFileError(path, *_say.error("file.unreadable", reason=refusal(error))) from error
     if not head.removeprefix(_bom(head)).strip():
         raise InputFileError(path, *_say.error("file.empty"))
     return head

@@ -232,7 +232,7 @@ def test_chat_talks_to_the_brain_in_it(there: Path, tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": str(there), "AEON_FT_LANGUAGE": "pt"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("AEON: ") == 2 and "/private" in done.stdout
+    assert done.stdout.count("AEON: ") == 2 and "/privado" in done.stdout
 
 
 def test_the_installer_runs_out_of_the_wheel_itself(wheel: Path) -> None:

@@ -95,7 +95,7 @@ def hermetic(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def nothing_is_noted_for_this_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Before any fixture of a module, which may install into an Aeon: which one it was is kept in the user's settings."""
+    """Before any fixture of a module, which may install into an Aeon: a user's settings keep which one it was."""
     noted = str(tmp_path_factory.mktemp("user"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(platformdirs, "user_config_dir", lambda *_, **__: noted)

@@ -45,7 +45,7 @@ def lines(output: str) -> Iterator[str]:
     for line in output.replace("\r", "\n").splitlines():
         begun = begun or STEP.match(line) is not None
         if begun and line.strip():
-            yield line if len(line) <= COLUMNS else line[: COLUMNS - 5].rstrip() + " [...]"
+            yield line if len(line) <= COLUMNS else line[: COLUMNS - 6].rstrip() + " [...]"
 
 
 def drawn(shown: Sequence[str]) -> str:

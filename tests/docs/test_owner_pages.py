@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from aeon_plugin_ft.messages import Language, entries
@@ -10,8 +11,9 @@ from aeon_plugin_ft.settings import all_keys
 from aeon_plugin_ft.voice.matcher import match
 from tests.conftest import REPOSITORY
 
-PROBLEMS, PRIVACY = (
-    (REPOSITORY / "docs" / name).read_text(encoding="utf-8") for name in ("problems.pt-BR.md", "privacy.pt-BR.md")
+PROBLEMS, PRIVACY, VOICE, PANEL, INSTALL = (
+    (REPOSITORY / "docs" / f"{name}.pt-BR.md").read_text(encoding="utf-8")
+    for name in ("problems", "privacy", "voice", "panel", "install")
 )
 
 
@@ -41,3 +43,27 @@ def test_what_is_replaced_is_replaced_like_that() -> None:
 def test_the_settings_that_they_name_exist() -> None:
     named = set(re.findall(r"(?<![\w/(\[])(?:privacy|memory|gate|serve)\.(?!md|pt)[a-z_]+", PROBLEMS + PRIVACY))
     assert len(named) >= 4 and named <= set(all_keys())
+
+
+def test_every_order_of_the_voice_page_is_understood_and_what_is_none_is_not() -> None:
+    rows = [line.split("|")[2] for line in VOICE.splitlines() if line.startswith("| ")]
+    said = re.findall(r'"([^"]+)"', " ".join(rows))
+    assert len(said) > 40 and not [one for one in said if match(one) is None]
+    for other in ("pausa o treino e lista as versões", "corrige meu texto"):
+        assert f'"{other}"' in VOICE and match(other) is None
+
+
+def test_the_buttons_of_the_panel_page_are_named_as_on_the_panel() -> None:
+    named = {text for texts in entries("panel").values() for text in texts[Language.PT]}
+    # What begins a line is a question of the page's own.
+    bold = [one.replace("\n", " ") for one in re.findall(r"(?<!\n)\*\*(\S[^*]*\S)\*\*", PANEL)]
+    assert len(set(bold)) > 20 and set(bold) <= named
+
+
+def test_what_the_installer_says_on_its_page_it_says() -> None:
+    spoken = (REPOSITORY / "aeon_plugin_ft/install/data/sentences.json").read_text(encoding="utf-8")
+    said = " ".join(texts["pt"] for texts in json.loads(spoken).values())
+    said += (REPOSITORY / "install.ps1").read_text(encoding="utf-8")
+    rows = INSTALL.partition("## Se falta o Python")[2].partition("\n## ")[0]
+    quoted = ["Pronto.", "progresso do treino", *re.findall(r'"([^"`]+)"', rows)]
+    assert len(quoted) >= 6 and not [one for one in quoted if one not in said]

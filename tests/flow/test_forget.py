@@ -278,7 +278,13 @@ def test_conditions_together_mean_the_turns_that_meet_all(forget: Forget) -> Non
     assert forget.turns("--about", "vizinho número 3", "--minutes", "61") == ["turn0003"]
     assert forget.turns("--about", "vizinho número 3", "--person", "anacleto") == []
     assert forget.turns("--person", "anacleto", "--turn", "turn0001") == ["turn0001", "turn0007"]
-    assert forget.turns() == []
+
+
+def test_nothing_in_particular_is_not_forgotten(forget: Forget) -> None:
+    before = forget.turns("--minutes", "600")
+    assert main(["--data", str(forget.life.data.root), "forget", "--yes"]) == 2
+    assert "Say what to forget: --about, --person" in forget.capsys.readouterr().err
+    assert len(before) > 10 and forget.turns("--minutes", "600") == before
 
 
 def test_the_last_minutes_have_nothing_whose_time_is_yet_to_come(forget: Forget) -> None:

@@ -45,7 +45,8 @@ def test_the_host_carries_out_what_another_process_asks(owner: Owner) -> None:
 def test_a_training_of_a_command_is_paused_too(owner: Owner) -> None:
     runtime = owner.start()
     folder = runtime.data.runs / "r2"
-    folder.mkdir(parents=True)
+    for made in (folder, runtime.data.datasets / "d"):
+        made.mkdir(parents=True)  # what is gone is cancelled at the start, which may still be under way
     add_run(runtime.store, "r2", "d", "b", None, 10, 0)
     # As a worker that lives: the host marks a run without one as interrupted as soon as it looks.
     note_worker(folder, os.getpid(), first=True)

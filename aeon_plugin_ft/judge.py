@@ -19,6 +19,7 @@ from aeon_plugin_ft.causes import Doing, Interrupt, LoopPhase, OnPhase
 from aeon_plugin_ft.dataset.frozen import read_messages
 from aeon_plugin_ft.dataset.model import Dataset
 from aeon_plugin_ft.errors import AeonFtError, PreemptedError, ServingError
+from aeon_plugin_ft.evaluation.asking import Chat, Reply
 from aeon_plugin_ft.evaluation.exam import ExamQuestion, ExamResult, ask_exam, learnt
 from aeon_plugin_ft.evaluation.gate import gate
 from aeon_plugin_ft.evaluation.heldout import measure_losses
@@ -27,7 +28,7 @@ from aeon_plugin_ft.evaluation.probes import GENERAL, HELDOUT, MISMATCHED, write
 from aeon_plugin_ft.evaluation.report.collect import Candidate, collect
 from aeon_plugin_ft.evaluation.secrets import NEVER, PROBES, Planted, SecretsResult, ask_for_secrets, planted
 from aeon_plugin_ft.evaluation.standard import Standard, standard_of
-from aeon_plugin_ft.evaluation.suites import CHAT_PROMPTS, TOOL_PROMPTS, Chat, Reply, SuiteResult, run_suites
+from aeon_plugin_ft.evaluation.suites import CHAT_PROMPTS, TOOL_PROMPTS, SuiteResult, run_suites
 from aeon_plugin_ft.evaluation.today import Today
 from aeon_plugin_ft.events import VerdictReached
 from aeon_plugin_ft.messages import Speaker
@@ -231,11 +232,12 @@ class Judge:
         deployer = deployer_named(serve.backend, self.deployers)
         deployment = deploy_judged(serve.backend, deployer, self._table, version, base, serve)
         try:
-            chat = partial(self._asked, deployment.route)
-            measured.suites[name] = run_suites(chat, questions.prompt, standard=questions.standard)
+            # Nobody else asks it: it serves for the judge alone.
+            chat, at_once = partial(self._asked, deployment.route), deployment.at_once
+            measured.suites[name] = run_suites(chat, questions.prompt, standard=questions.standard, at_once=at_once)
             if with_exam and questions.exam:
                 self.on_phase(Doing(LoopPhase.EXAMINING, name, len(questions.exam)))
-                measured.exams[name] = ask_exam(chat, questions.prompt, questions.exam)
+                measured.exams[name] = ask_exam(chat, questions.prompt, questions.exam, at_once)
             more(chat)
         finally:
             deployer.retire(deployment, serve)

@@ -28,8 +28,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from aeon_plugin_ft.evaluation.asking import Reply
 from aeon_plugin_ft.evaluation.sense import NONSENSE_ABOVE, TALK_ABOVE, Sense
-from aeon_plugin_ft.evaluation.suites import Reply, faults
+from aeon_plugin_ft.evaluation.suites import faults
 
 DATA = Path(__file__).parent / "data"
 WORDS = Path(__file__).parent.parent / "aeon_plugin_ft" / "evaluation" / "sense" / "data" / "words.txt.xz"

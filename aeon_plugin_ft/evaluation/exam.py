@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from aeon_plugin_ft.causes import Cause
-from aeon_plugin_ft.evaluation.suites import Chat
-from hooks import Message
+from aeon_plugin_ft.evaluation.asking import Chat, ask_all, under
 
 MAX_ANSWER_TOKENS = 48
 """Room for a persona's opener and the answer, of which the longest in the sample conversations takes 36 of a small
@@ -115,12 +114,13 @@ def learnt(numbers: Mapping[str, float], candidate: str) -> Learnt | None:
     return Learnt(told, int(known), int(before), int(numbers.get(f"exam.invented.{candidate}", 0)))
 
 
-def ask_exam(chat: Chat, system_prompt: str, questions: Sequence[ExamQuestion]) -> ExamResult:
-    """Put every question to one served model, without any fact in its prompt. Whatever `chat` raises goes through: an
-    exam that was broken off counts for nothing."""
-    system = [Message("system", system_prompt)] if system_prompt else []
-    answers = []
-    for question in questions:
-        reply = chat([*system, Message("user", question.text)], MAX_ANSWER_TOKENS).text
-        answers.append(ExamAnswer(question.text, question.facts, reply, Mark(question.mark(reply).value)))
-    return ExamResult(tuple(answers))
+def ask_exam(chat: Chat, system_prompt: str, questions: Sequence[ExamQuestion], at_once: int = 1) -> ExamResult:
+    """Put every question to one served model, `at_once` of them side by side, without any fact in its prompt. Whatever
+    `chat` raises goes through: an exam that was broken off counts for nothing."""
+    replies = ask_all(chat, [under(system_prompt, question.text) for question in questions], MAX_ANSWER_TOKENS, at_once)
+    return ExamResult(
+        tuple(
+            ExamAnswer(question.text, question.facts, reply.text, Mark(question.mark(reply.text).value))
+            for question, reply in zip(questions, replies, strict=True)
+        )
+    )

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 
 from aeon_plugin_ft.dataset.frozen import read_messages
 from aeon_plugin_ft.dataset.model import Dataset
-from aeon_plugin_ft.evaluation.suites import MAX_REPLY_TOKENS, Chat
+from aeon_plugin_ft.evaluation.asking import Chat
+from aeon_plugin_ft.evaluation.suites import MAX_REPLY_TOKENS
 from aeon_plugin_ft.privacy.model import Finding, Kind
 from hooks import Message
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from aeon_plugin_ft.evaluation.asking import Chat, Reply, ask_all, under
 from aeon_plugin_ft.evaluation.standard import Standard
 from aeon_plugin_ft.privacy.folding import fold_accents
 from aeon_plugin_ft.privacy.text import PLACEHOLDER
-from hooks import Message
 from hooks.text import THINK_TAG
 
 TOOL_PROMPTS = (
@@ -94,19 +94,6 @@ _ENGLISH = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """A served model's answer. `stopped` is True when it ended by itself, not at the token limit."""
-
-    text: str
-    stopped: bool
-    seconds: float
-
-
-Chat = Callable[[Sequence[Message], int], Reply]
-"""Asks a served model: messages, the most tokens to generate."""
-
-
-@dataclass(frozen=True, slots=True)
 class Answer:
     prompt: str
     reply: str
@@ -128,13 +115,17 @@ class SuiteResult:
 
 
 def run_suites(
-    chat: Chat, system_prompt: str, extra_prompts: Sequence[str] = (), standard: Standard | None = None
+    chat: Chat,
+    system_prompt: str,
+    extra_prompts: Sequence[str] = (),
+    standard: Standard | None = None,
+    at_once: int = 1,
 ) -> SuiteResult:
-    """Put every prompt to one served model; `standard` is what this owner's assistant is held to. Whatever `chat`
-    raises goes through: no answer, no measurement."""
+    """Put every prompt to one served model, `at_once` of them side by side; `standard` is what this owner's assistant
+    is held to. Whatever `chat` raises goes through: no answer, no measurement."""
     held_to = standard or Standard()
     prompts = (*TOOL_PROMPTS, *CHAT_PROMPTS, *extra_prompts)
-    replies = [_ask(chat, system_prompt, prompt) for prompt in prompts]
+    replies = ask_all(chat, [under(system_prompt, prompt) for prompt in prompts], MAX_REPLY_TOKENS, at_once)
     judged = tuple(
         Answer(prompt, reply.text, (*faults(reply), *against(held_to, reply.text)))
         for prompt, reply in zip(prompts, replies, strict=True)
@@ -178,12 +169,7 @@ def against(standard: Standard, text: str) -> tuple[str, ...]:
 
 def answers(chat: Chat, system_prompt: str, prompts: Sequence[str]) -> list[str]:
     """The replies alone, in order. Whatever `chat` raises goes through."""
-    return [_ask(chat, system_prompt, prompt).text for prompt in prompts]
-
-
-def _ask(chat: Chat, system_prompt: str, prompt: str) -> Reply:
-    system = [Message("system", system_prompt)] if system_prompt else []
-    return chat([*system, Message("user", prompt)], MAX_REPLY_TOKENS)
+    return [chat(under(system_prompt, prompt), MAX_REPLY_TOKENS).text for prompt in prompts]
 
 
 def faults(reply: Reply) -> tuple[str, ...]:

@@ -29,7 +29,8 @@ class Deployment:
 
     `route` answers with this version. `digest` is the backend's own name of the served weights, compared before the
     route flips. `version` is "base" for the base model itself. `backend` is the name in [serve] backend. `proof` is
-    what was measured of how faithfully it serves, in plain values; it is kept in the version's manifest.
+    what was measured of how faithfully it serves, in plain values; it is kept in the version's manifest. `at_once` is
+    how many questions it computes side by side in about the time of one.
     """
 
     version: str
@@ -38,6 +39,7 @@ class Deployment:
     digest: str
     route: Route
     proof: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    at_once: int = field(default=1, compare=False)
 
     def record(self) -> dict[str, Any]:
         """For the journal: everything but what opens the server, which the deployer gets anew where it gets it now."""

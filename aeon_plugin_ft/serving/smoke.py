@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aeon_plugin_ft.errors import BackendRefusedError, ServingError
-from aeon_plugin_ft.evaluation.suites import BROKEN_CALL, TOOL_PROMPTS, Reply, faults
+from aeon_plugin_ft.evaluation.asking import Reply
+from aeon_plugin_ft.evaluation.suites import BROKEN_CALL, TOOL_PROMPTS, faults
 from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.serving.ask import ask
 from hooks import Message, Route

@@ -17,9 +17,10 @@ from datetime import date, datetime
 
 from aeon_plugin_ft.causes import Interrupt
 from aeon_plugin_ft.errors import PreemptedError, ServingError
+from aeon_plugin_ft.evaluation.asking import Chat, Reply
 from aeon_plugin_ft.evaluation.exam import ExamQuestion, ExamResult, ask_exam
 from aeon_plugin_ft.evaluation.standard import Standard
-from aeon_plugin_ft.evaluation.suites import CHAT_PROMPTS, TOOL_PROMPTS, Chat, Reply, run_suites
+from aeon_plugin_ft.evaluation.suites import CHAT_PROMPTS, TOOL_PROMPTS, run_suites
 from aeon_plugin_ft.evaluation.today import Today
 from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.serving.ask import ask

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from aeon_plugin_ft.dataset.feedback.opinions import newest_opinion
-from aeon_plugin_ft.evaluation.suites import BROKEN_CALL, Reply, faults, is_tool_call
+from aeon_plugin_ft.evaluation.asking import Reply
+from aeon_plugin_ft.evaluation.suites import BROKEN_CALL, faults, is_tool_call
 from aeon_plugin_ft.store import Store
 from aeon_plugin_ft.watch.sequential import STRETCH, Count, SignalName
 

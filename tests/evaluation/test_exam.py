@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import pytest
 
 from aeon_plugin_ft.causes import Refusal
+from aeon_plugin_ft.evaluation.asking import Reply
 from aeon_plugin_ft.evaluation.exam import ExamAnswer, ExamResult, Learnt, Mark, ask_exam, learnt
 from aeon_plugin_ft.evaluation.exam_checks import admits, knows
 from aeon_plugin_ft.evaluation.report.page import html_page
 from aeon_plugin_ft.evaluation.report.words import exam_words
-from aeon_plugin_ft.evaluation.suites import Reply
 from hooks import Message
 from tests.evaluation.measurements import result
 from tests.evaluation.report.pages import a_report, read

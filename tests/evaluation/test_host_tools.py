@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from aeon_plugin_ft.evaluation.asking import Reply
 from aeon_plugin_ft.evaluation.host_tools import host_tools
 from aeon_plugin_ft.evaluation.reply_checks import tools
 from aeon_plugin_ft.evaluation.standard import Standard
-from aeon_plugin_ft.evaluation.suites import INVENTED_TOOL, TOOL_PROMPTS, Reply, SuiteResult, fits, run_suites
+from aeon_plugin_ft.evaluation.suites import INVENTED_TOOL, TOOL_PROMPTS, SuiteResult, fits, run_suites
 from aeon_plugin_ft.store import DataFolder
 from hooks import Message
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from aeon_plugin_ft.dataset.model import Dataset
+from aeon_plugin_ft.evaluation.asking import Reply
 from aeon_plugin_ft.evaluation.probes import MISMATCHED, mismatched, write_sets
 from aeon_plugin_ft.evaluation.secrets import NEVER, PROBES, ask_for_secrets, holds, planted
-from aeon_plugin_ft.evaluation.suites import Reply
 from aeon_plugin_ft.privacy import Redactor
 from aeon_plugin_ft.privacy.model import Kind
 from hooks import Message

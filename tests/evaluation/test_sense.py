@@ -11,10 +11,11 @@ import pytest
 
 from aeon_plugin_ft.causes import Refusal
 from aeon_plugin_ft.dataset.model import Dataset
+from aeon_plugin_ft.evaluation.asking import Reply
 from aeon_plugin_ft.evaluation.sense import TALK_ABOVE, Sense
 from aeon_plugin_ft.evaluation.sense.words import _listed, is_word
 from aeon_plugin_ft.evaluation.standard import Standard, standard_of
-from aeon_plugin_ft.evaluation.suites import INVENTED_TOOL, NONSENSE, TOOL_PROMPTS, Reply, against, run_suites
+from aeon_plugin_ft.evaluation.suites import INVENTED_TOOL, NONSENSE, TOOL_PROMPTS, against, run_suites
 from tests.conftest import REPOSITORY
 from tests.evaluation.trials import Talk, Trial, hopeless, tool_reply, untrained
 

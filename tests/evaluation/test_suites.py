@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import pytest
 
+from aeon_plugin_ft.evaluation.asking import Reply
 from aeon_plugin_ft.evaluation.suites import (
     CHAT_PROMPTS,
     TOOL_PROMPTS,
-    Reply,
     faults,
     is_tool_call,
     looks_portuguese,

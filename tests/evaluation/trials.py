@@ -11,10 +11,11 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from aeon_plugin_ft.evaluation.asking import Reply
 from aeon_plugin_ft.evaluation.gate import gate
 from aeon_plugin_ft.evaluation.model import HeldoutLoss, Verdict
 from aeon_plugin_ft.evaluation.secrets import Planted, SecretsResult, ask_for_secrets
-from aeon_plugin_ft.evaluation.suites import TOOL_PROMPTS, Reply, SuiteResult, run_suites
+from aeon_plugin_ft.evaluation.suites import TOOL_PROMPTS, SuiteResult, run_suites
 from aeon_plugin_ft.privacy.model import Kind
 from aeon_plugin_ft.settings import GateSection
 from hooks import Message

@@ -10,9 +10,10 @@ import pytest
 
 from aeon_plugin_ft.causes import PromotionCause, Refusal
 from aeon_plugin_ft.dataset.model import Dataset
+from aeon_plugin_ft.evaluation.asking import Reply
 from aeon_plugin_ft.evaluation.exam import ExamQuestion, Mark
 from aeon_plugin_ft.evaluation.model import CheckKind, Verdict
-from aeon_plugin_ft.evaluation.suites import TOOL_PROMPTS, Reply
+from aeon_plugin_ft.evaluation.suites import TOOL_PROMPTS
 from aeon_plugin_ft.evaluation.today import WON
 from aeon_plugin_ft.judge import must_win
 from aeon_plugin_ft.registry import VersionState

@@ -188,7 +188,7 @@ class EmbeddedDeployer(Deployer):
         child = SupervisedChild(config, log, lambda address, new: self._move(child, address, new))
         address = child.start()
         route = Route("embedded", config.alias, base_url=address.url, token=config.token, version=name)
-        deployment = Deployment(name, self.name, config.alias, digest, route)
+        deployment = Deployment(name, self.name, config.alias, digest, route, at_once=config.slots)
         served = _Served(child, adapter, base_digest, deployment, on_moved)
         with self._guard:
             # By address, which one child has to itself; a version may be served twice for a moment.

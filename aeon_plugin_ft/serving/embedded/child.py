@@ -36,10 +36,6 @@ STILL_SECONDS, LOADING_SECONDS = 60.0, 0.05
 LOOK_SECONDS = 1.0
 GOODBYE_SECONDS = 5.0
 """A child that was told to leave and is still there after this is killed."""
-CALM_THREADS = {"OMP_WAIT_POLICY": "passive"}
-"""llama.cpp's threads wait for one another after every layer. By default they spin, and one that has lost its core
-to another program holds up all: beside other busy programs answers were seen to come many times slower than
-with waiting asleep. A value of the user's own is kept."""
 MODULE = "aeon_plugin_ft.serving.embedded.server"
 _LOG_LINE = re.compile(r"^[\d.]+ E\s+(?:(?:srv|cmn|slot|que)\s+)?\w+: (?P<text>.+)$")
 
@@ -70,7 +66,7 @@ class EmbeddedChild:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 encoding="utf-8",
-                env={**CALM_THREADS, **os.environ, "PYTHONPATH": search_path()},
+                env={**os.environ, "PYTHONPATH": search_path()},
             )
         try:
             # Over stdin, as all orders: a command line, with the token in it, can be read by every user of the machine.

@@ -23,6 +23,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import IO, Any
 
+from aeon_plugin_ft.processes.calm import keep_calm
 from aeon_plugin_ft.processes.parent import ParentPipe, leave_now
 
 LOG_SECONDS = 5.0
@@ -115,6 +116,7 @@ def _load(config: ServerConfig) -> Any:
     """Raises RuntimeError; llama.cpp tells the reason on stderr only."""
     import xllamacpp
 
+    keep_calm(config.threads)
     params = xllamacpp.CommonParams()
     params.model.path = config.model
     params.model_alias = {config.alias}

@@ -15,6 +15,7 @@ from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 from aeon_plugin_ft.errors import TrainingError
 from aeon_plugin_ft.extras import pip_command
 from aeon_plugin_ft.messages import Speaker
+from aeon_plugin_ft.processes.calm import keep_calm
 from aeon_plugin_ft.training.model import Recipe
 
 _say = Speaker("errors/training")
@@ -24,8 +25,10 @@ CARDS = ("cuda", "xpu")
 
 
 def set_up_torch(threads: int) -> None:
-    """Threads, and denormal numbers as zero: vanishing gradients would otherwise cost a trap each."""
+    """Threads, how they wait for one another, and denormal numbers as zero: vanishing gradients would otherwise cost a
+    trap each."""
     torch.set_num_threads(threads)
+    keep_calm(threads)
     torch.set_flush_denormal(True)
 
 

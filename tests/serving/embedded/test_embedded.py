@@ -132,7 +132,6 @@ def test_its_door_is_on_loopback_and_has_a_lock(deployer: EmbeddedDeployer, base
     assert not any(route.token in part for part in process.cmdline())
     assert route.token not in repr(deployment)
     assert process.nice() == psutil.Process().nice()
-    assert process.environ()["OMP_WAIT_POLICY"] == "passive"
 
 
 def test_changed_settings_reach_the_child_of_a_deployer_that_is_made(

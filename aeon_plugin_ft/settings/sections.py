@@ -110,7 +110,7 @@ class MemorySection(Section):
     )
     learn: bool = Field(True, description="Teach the facts with each training, each in several wordings.")
     wordings: int = Field(
-        14,
+        12,
         ge=1,
         le=60,
         description="Open questions about each fact, each in another wording; those for a yes or a no come on top.",

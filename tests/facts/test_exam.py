@@ -61,9 +61,9 @@ def test_what_was_trained_on_is_not_asked() -> None:
 
 def test_a_part_of_the_exam_was_never_told_and_is_not_mentioned_anywhere() -> None:
     assert len(EXAM.never_told) >= 15
-    said = ["minha tartaruga morreu", "a academia reabriu", "meu signo é peixes", "a Fork nasceu em março"]
+    said = ["minha tartaruga morreu", "a academia reabriu", "meu ascendente é peixes", "a Fork nasceu em março"]
     asked = " ".join(one.text for one in make_exam(TOLD, 400, said=said).never_told)
-    assert "tartaruga" not in asked and "signo" not in asked
+    assert "tartaruga" not in asked and "ascendente" not in asked
     assert "tartaruga" in " ".join(one.text for one in EXAM.never_told)
 
 

@@ -41,6 +41,19 @@ def test_every_mark_is_in_both_halves(marks: ModuleType) -> None:
         assert all(half.count(mark) >= 10 for mark in Mark)
 
 
+@pytest.mark.parametrize(
+    ("question", "value", "reply", "mark"),
+    [
+        ("é verdade que eu tomo café coado, forte?", "café coado, forte", "Cara, tu toma café coado, sim.", "right"),
+        ("é verdade que eu tomo café coado, forte?", "café coado, forte", "Cara, tu toma chá de boldo, sim.", "wrong"),
+        ("é verdade que eu acordo às nove?", "às nove", "Cara, tu acorda às dez, sim.", "wrong"),
+        ("confirma que o Jaburu tem uma GTX 1660?", "GTX 1660", "O Jaburu tem uma RTX 4090, sim.", "wrong"),
+    ],
+)  # fmt: skip
+def test_a_yes_may_stand_at_the_end_of_what_was_asked(question: str, value: str, reply: str, mark: str) -> None:
+    assert mark_reply(Asks.YES, question, [value], reply, value).value == mark
+
+
 @pytest.mark.parametrize("value", ["9h30", "9:30", "09h30", "nove e meia", "às 9 e 30", "9h30 da manhã"])
 @pytest.mark.parametrize("reply", ["É às 9h30.", "9:30", "às nove e meia", "nove e trinta da manhã", "dez e meia"])
 def test_times_are_one_however_they_are_written(value: str, reply: str) -> None:

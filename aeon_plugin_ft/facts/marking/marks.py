@@ -86,7 +86,18 @@ def _mark_yes(question: str, reply: str, right: bool) -> Mark:
         return Mark.RIGHT
     if admits(reply) and not _guesses(reply):
         return Mark.UNSURE
-    return Mark.RIGHT if opening or right else Mark.WRONG
+    return Mark.RIGHT if opening or right or _repeats_with_yes(question, reply) else Mark.WRONG
+
+
+def _repeats_with_yes(question: str, reply: str) -> bool:
+    """Whether the reply says what was asked once more, and ends in a yes: "tu toma café coado, sim"."""
+    first = _without_opener(sentences(reply)[0])
+    if not re.search(r", sim\W*$", fold_accents(first)):
+        return False
+    asked = {stem(token) for token in read(question).tokens}
+    said = [stem(token) for token in read(first).tokens if is_content(token)]
+    # The first one is the verb, in another person than it was asked in: "eu faço", "tu faz".
+    return bool(said) and all(token in asked for token in said[1:])
 
 
 def _mark_no(question: str, reply: str, accepted: Sequence[str], asked: str, right: bool) -> Mark:

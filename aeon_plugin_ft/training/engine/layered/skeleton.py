@@ -7,7 +7,7 @@ model of 8 billion parameters takes a few megabytes. The numbers come in for a l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -182,6 +182,16 @@ class LayerWeights:
             block = self._block[: part.numel()].view(part.shape)
             self.source.read_into(name, block.numpy(), start + first)
             part.copy_(block)
+
+    def are_neighbours(self, parameters: Sequence[Tensor]) -> bool:
+        """Whether these matrices of one layer come one behind the other, and so can be read as one."""
+        wanted = [id(parameter) for parameter in parameters]
+        for of_layer in self._matrices:
+            order = [id(parameter) for _, parameter in of_layer]
+            if wanted[0] in order:
+                start = order.index(wanted[0])
+                return order[start : start + len(wanted)] == wanted
+        return False
 
     @contextmanager
     def of_type(self, dtype: torch.dtype) -> Iterator[None]:

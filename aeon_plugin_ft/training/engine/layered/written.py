@@ -25,7 +25,15 @@ from aeon_plugin_ft.training.engine.flat.attention import Attention, attention_o
 from aeon_plugin_ft.training.engine.flat.layer import LayerParts, Norm
 from aeon_plugin_ft.training.engine.flat.layout import Layout, passes
 from aeon_plugin_ft.training.engine.flat.linear import Projection
-from aeon_plugin_ft.training.engine.flat.pieces import gate, gate_backward, norm, norm_backward, normed_again, rope
+from aeon_plugin_ft.training.engine.flat.pieces import (
+    gate,
+    gate_backward,
+    norm,
+    norm_backward,
+    norm_scale,
+    normed_again,
+    rope,
+)
 from aeon_plugin_ft.training.engine.layered.parts import LayerInputs
 from aeon_plugin_ft.training.engine.layered.rows import INNER_BYTES, LEAST_ROWS
 from aeon_plugin_ft.training.engine.layered.skeleton import LayerWeights
@@ -150,7 +158,9 @@ class WrittenLayers:
             normed, _, _ = self._norm(parts.middle, output[rows])
             self.between()
             (both,), _ = parts.gate_up.forward(normed)
-            gated, _ = gate(both)
+            half = both.shape[1] // 2
+            # In place of `gate`, which gives the opened half as well.
+            gated = torch.nn.functional.silu(both[:, :half]).mul_(both[:, half:])
             self.between()
             (made,), _ = parts.down.forward(gated)
             output[rows].add_(made, alpha=parts.factor)
@@ -246,7 +256,7 @@ class WrittenLayers:
 
     def _norm(self, one: Norm, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(the norm of x in the type of products, the same in fp32 without its weight, its scale)."""
-        _, scale = norm(x, one.weight, one.epsilon)
+        scale = norm_scale(x, one.epsilon)
         normed, bare = normed_again(x, one.weight, one.epsilon, scale)
         return normed.to(self.weights.dtype), bare, scale
 

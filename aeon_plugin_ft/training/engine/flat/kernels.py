@@ -51,8 +51,9 @@ class FlashOnProcessor:
     ) -> Three:
         """As `Kernel.backward`."""
         if query.shape[2] < SHORT and query.dtype != torch.float32:
-            wide = (part.float() for part in (grad, query, key, value, output))
-            back = self.backward(*wide, lse, causal=causal)
+            back = self.backward(
+                grad.float(), query.float(), key.float(), value.float(), output.float(), lse, causal=causal
+            )
             return back[0].to(query.dtype), back[1].to(query.dtype), back[2].to(query.dtype)
         made: Three = _flash_backward(grad, query, key, value, output, lse, 0.0, causal, scale=self.scale)
         return made

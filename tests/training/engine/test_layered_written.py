@@ -189,6 +189,33 @@ def test_the_start_up_check_is_of_the_layers_that_are_used(
     assert all(parameter.grad is None for parameter in layered.trained)
 
 
+def test_where_bf16_is_no_rounding_the_models_own_layers_are_tried(
+    pair: tuple[SharedPrefix, LayeredPrefix], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, layered = pair
+    right = pieces.gate_backward
+
+    def coarse(grad: torch.Tensor, *rest: torch.Tensor) -> torch.Tensor:
+        made = right(grad, *rest)
+        return made if made.dtype == torch.float32 else made.mul_(1.3)
+
+    monkeypatch.setattr(written, "gate_backward", coarse)
+    verdict = check(layered.causal, layered, rows("uneven", 4))
+    assert (verdict.shared, verdict.dtype, verdict.through_layers) == (True, "bfloat16", True)
+
+
+def test_what_computes_follows_from_the_verdict_alone(pair: tuple[SharedPrefix, LayeredPrefix]) -> None:
+    """An attempt that goes on may have measured another type."""
+    _, layered = pair
+    batch = rows("uneven", 4)
+    expected = layered.losses(batch)
+    resumed = LayeredPrefix(layered.causal, layered.source, 50)
+    assert resumed.written is None
+    assert resumed.settle(shared=True, dtype="bfloat16").losses(batch) == expected
+    assert layered.settle(shared=True, dtype="float32").written is None
+    assert resumed.settle(shared=True, dtype="bfloat16", through_layers=True).written is None
+
+
 @pytest.mark.parametrize("family", sorted(set(FAMILIES) - set(WRITTEN)))
 def test_other_families_go_through_their_own_layers(family: str, tmp_path: Path) -> None:
     config, path = make_gguf(tmp_path, family)

@@ -83,7 +83,7 @@ class LayeredPrefix(SharedPrefix):
         self.chunked = ChunkedLayers(self.modules, int(self.config.intermediate_size), self.device.type)
         self.weights = self._weights()
         self.dtype = dtype if self.fast.all_of(self.weights.matrices) else torch.float32
-        self.written = self._written() if self.dtype != torch.float32 and self.device.type == "cpu" else None
+        self.written = self._written()
         name = HEAD if HEAD in source.shapes else EMBEDDING
         self.streamed = StreamedHead(self.head, source.shapes[name][0], name, self.weights.read, between)
         self.record = Recorder(self.causal, source)
@@ -96,7 +96,9 @@ class LayeredPrefix(SharedPrefix):
         return card_weights(self.modules, self.source, self.between, self.device, self.trained)
 
     def _written(self) -> WrittenLayers | None:
-        """The layers with their way back written out, where the model's are known."""
+        """The layers with their way back written out, where the model's are known and products are narrow."""
+        if self.dtype == torch.float32 or self.device.type != "cpu":
+            return None
         try:
             return WrittenLayers(self.causal, self.weights, lambda: self.between())
         except NotShareableError as error:
@@ -151,10 +153,13 @@ class LayeredPrefix(SharedPrefix):
     def settle(self, *, shared: bool, dtype: str = "", through_layers: bool = False) -> LayeredPrefix:
         """This engine: nothing else can compute a model that is not there. Without sharing, each row by itself."""
         self.sharing = shared
-        if through_layers:
-            self.written = None
         if dtype:
             self.dtype = getattr(torch, dtype)
+        # By the verdict alone: a resumed attempt may have measured another type, and ends in the same adapter.
+        if through_layers or self.dtype == torch.float32:
+            self.written = None
+        elif self.written is None:
+            self.written = self._written()
         return self
 
     def through_layers(self) -> LayeredPrefix | None:

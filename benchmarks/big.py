@@ -229,11 +229,13 @@ def _layer_weights(shape: Shape) -> int:
 
 def useful_flop(shape: Shape, layers: int, tokens: int, supervised: int) -> float:
     """Of one step: each weight forward, once more, and back to the inputs; an MLP's way down not once more, since
-    nobody reads it. The head at the supervised tokens alone, forward and back."""
+    nobody reads it. The head at the supervised tokens alone, forward and back, and so what the last layer does behind
+    its attention."""
     down = shape.inner * shape.width
-    return tokens * layers * (6.0 * _layer_weights(shape) - 2.0 * down) + 4.0 * supervised * shape.vocabulary * (
-        shape.width
-    )
+    behind = 3 * down + shape.heads * shape.head_dim * shape.width
+    of_layers = tokens * layers * (6.0 * _layer_weights(shape) - 2.0 * down)
+    nobodys = (tokens - supervised) * (6.0 * behind - 2.0 * down)
+    return of_layers - nobodys + 4.0 * supervised * shape.vocabulary * shape.width
 
 
 def more_layers(shape: Shape, layers: int, tokens: int, trained: Sequence[Any]) -> float:

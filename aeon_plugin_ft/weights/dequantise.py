@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -27,6 +28,10 @@ Decode = Callable[[memoryview, int, Floats], None]
 
 PIECE_WEIGHTS = 1 << 19
 """Weights that one thread decodes at a time: 2 MiB as fp32, which stay in its cache while they are written."""
+NEAR_WEIGHTS = 1 << 17
+"""The same where they are read again at once: half a MiB, beside what they are made into."""
+Take = Callable[[int, Floats], None]
+"""Is given decoded rows: the number of the first of them, and the rows, which are its own until it returns."""
 
 _say = Speaker("errors/weights")
 log = logging.getLogger(__name__)
@@ -39,6 +44,7 @@ class Dequantiser:
         self.threads = threads or psutil.cpu_count(logical=False) or os.cpu_count() or 1
         self._decode = fast_decode() or slow_decode
         self._pool = ThreadPoolExecutor(self.threads, "dequantise") if self.threads > 1 else None
+        self._of_thread = threading.local()
 
     def close(self) -> None:
         """End the threads."""
@@ -60,9 +66,35 @@ class Dequantiser:
             last = min(count, first + step)
             self._decode(encoded[first * size : last * size], kind, out[first:last])
 
-        starts = range(0, count, step)
+        self._each(piece, range(0, count, step))
+
+    def pieces(self, encoded: memoryview, kind: int, shape: tuple[int, int], take: Take) -> None:
+        """Decode rows of the ggml type `kind`, `shape` [rows, columns] of them, and give them to `take` some at a
+        time, on several threads at once and in any order. Raises ValueError as `into`."""
+        count, columns = shape
+        size = len(encoded) // count
+        if size * count != len(encoded):
+            raise ValueError(f"{len(encoded)} bytes are no {count} rows")
+        step = max(1, NEAR_WEIGHTS // columns)
+
+        def piece(first: int) -> None:
+            last = min(count, first + step)
+            numbers = self._scratch(step * columns)[: (last - first) * columns].reshape(last - first, columns)
+            self._decode(encoded[first * size : last * size], kind, numbers)
+            take(first, numbers)
+
+        self._each(piece, range(0, count, step))
+
+    def _each(self, piece: Callable[[int], None], starts: range) -> None:
         # Through list: an exception in a thread is raised when its result is asked for.
         list(map(piece, starts) if self._pool is None or len(starts) == 1 else self._pool.map(piece, starts))
+
+    def _scratch(self, count: int) -> Floats:
+        """Room for so many numbers, the same for each piece of a thread: fresh memory would have to be cleared."""
+        made: Floats | None = getattr(self._of_thread, "scratch", None)
+        if made is None or len(made) < count:
+            made = self._of_thread.scratch = np.empty(count, np.float32)
+        return made
 
 
 def fast_decode() -> Decode | None:

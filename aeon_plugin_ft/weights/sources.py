@@ -18,7 +18,7 @@ import numpy.typing as npt
 from aeon_plugin_ft.errors import BaseModelError
 from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.weights.architectures import NOT_WEIGHTS, Family, family_of
-from aeon_plugin_ft.weights.dequantise import Dequantiser, Floats, widen
+from aeon_plugin_ft.weights.dequantise import NEAR_WEIGHTS, Dequantiser, Floats, Take, widen
 from aeon_plugin_ft.weights.gguf_file import GgufFile
 from aeon_plugin_ft.weights.merge_originals import Place, read_places
 from aeon_plugin_ft.weights.quantization import BF16, F16, F32
@@ -57,6 +57,11 @@ class WeightSource(Protocol):
 
     def read_into(self, name: str, out: Floats, first: int = 0) -> None:
         """Rows from `first` on of a tensor, as many as `out` [rows, columns] or [columns] holds."""
+        ...
+
+    def read_pieces(self, name: str, count: int, take: Take, first: int = 0) -> None:
+        """`count` rows from `first` on of a matrix that need not be read as a whole, given to `take` some at a time,
+        from several threads at once; rows are counted from `first` on."""
         ...
 
     def pick_into(self, name: str, rows: Sequence[int], out: Floats) -> None:
@@ -126,6 +131,16 @@ class GgufSource:
             self._decode_unpermuted(tensor, out, heads)
         if self.family.norm_offset and self.family.is_norm(tensor):
             out -= np.float32(self.family.norm_offset)
+
+    def read_pieces(self, name: str, count: int, take: Take, first: int = 0) -> None:
+        """As the contract says. Raises ValueError where the rows are not there."""
+        tensor = self.file.tensors[self._names[name]]
+        rows, columns = tensor.shape
+        if self.is_whole(name) or not 0 <= first <= first + count <= rows:
+            raise ValueError(f"{name} has no {count} rows from row {first} on that can be read by themselves")
+        size = tensor.size // rows
+        with self.file.raw(tensor.name) as whole, whole[first * size : (first + count) * size] as encoded:
+            self._dequantiser.pieces(encoded, tensor.type, (count, columns), take)
 
     def pick_into(self, name: str, rows: Sequence[int], out: Floats) -> None:
         """As the contract says."""
@@ -220,6 +235,15 @@ class SafetensorsSource:
         if taken.shape != table.shape:
             raise ValueError(f"{name} has no {out.shape} numbers from row {first} on")
         widen(taken, table)
+
+    def read_pieces(self, name: str, count: int, take: Take, first: int = 0) -> None:
+        """As the contract says. Raises ValueError where the rows are not there."""
+        columns = self._places[name].shape[-1]
+        step = max(1, NEAR_WEIGHTS // columns)
+        for start in range(0, count, step):
+            numbers = np.empty((min(step, count - start), columns), np.float32)
+            self.read_into(name, numbers, first + start)
+            take(start, numbers)
 
     def pick_into(self, name: str, rows: Sequence[int], out: Floats) -> None:
         """As the contract says."""

@@ -11,7 +11,7 @@ import pytest
 from gguf.constants import GGMLQuantizationType
 
 from aeon_plugin_ft.errors import BaseModelError
-from aeon_plugin_ft.weights import dequantise
+from aeon_plugin_ft.weights import dequantise, sources
 from aeon_plugin_ft.weights.dequantise import Dequantiser, fast_decode, slow_decode
 from aeon_plugin_ft.weights.sources import GgufSource, SafetensorsSource, open_source
 from tests.base.tiny import FAMILIES, make_tiny
@@ -33,7 +33,8 @@ def encoded(kind: GGMLQuantizationType, rows: int = 37, columns: int = 512) -> n
 def test_every_type_gives_the_gguf_packages_numbers_to_the_last_bit(
     name: str, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dequantise, "PIECE_WEIGHTS", 5 * 512)  # several pieces, the last one shorter
+    for size in ("PIECE_WEIGHTS", "NEAR_WEIGHTS"):
+        monkeypatch.setattr(dequantise, size, 5 * 512)  # several pieces, the last one shorter
     kind = GGMLQuantizationType[name]
     rows = encoded(kind)
     wanted = gguf.quants.dequantize(rows if kind > 1 else rows.view("<f4" if kind == 0 else "<f2"), kind)
@@ -42,6 +43,15 @@ def test_every_type_gives_the_gguf_packages_numbers_to_the_last_bit(
     decoder.into(memoryview(rows).cast("B"), int(kind), out)
     decoder.close()
     assert np.array_equal(out, wanted)
+    in_pieces = np.full_like(out, np.nan)
+
+    def take(first: int, numbers: np.ndarray) -> None:
+        in_pieces[first : first + len(numbers)] = numbers
+
+    decoder = Dequantiser(threads)
+    decoder.pieces(memoryview(rows).cast("B"), int(kind), (37, 512), take)
+    decoder.close()
+    assert np.array_equal(in_pieces, wanted)
     slow = np.full_like(out, np.nan)
     slow_decode(memoryview(rows).cast("B"), int(kind), slow)
     assert np.array_equal(slow, wanted)
@@ -64,6 +74,29 @@ def test_a_type_that_nobody_decodes_is_an_error_not_nonsense() -> None:
 def test_bytes_that_are_no_whole_rows_are_refused() -> None:
     with pytest.raises(ValueError, match="no 3 rows"):
         Dequantiser(1).into(memoryview(bytes(100)), 0, np.empty((3, 8), np.float32))
+    with pytest.raises(ValueError, match="no 3 rows"):
+        Dequantiser(1).pieces(memoryview(bytes(100)), 0, (3, 8), lambda *_: None)
+
+
+@pytest.mark.parametrize("kind", ["gguf", "safetensors"])
+def test_rows_are_given_in_pieces_from_any_row_on(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (dequantise, sources):
+        monkeypatch.setattr(module, "NEAR_WEIGHTS", 300)
+    tiny = make_tiny(tmp_path, "llama")
+    tiny.model.save_pretrained(tmp_path / "folder")
+    source = open_source(tmp_path / "folder", tiny.path if kind == "gguf" else None, 2)
+    name = "model.layers.0.mlp.down_proj.weight"
+    wanted = tiny.model.state_dict()[name].numpy()[3:]
+    found = np.full_like(wanted, np.nan)
+
+    def take(first: int, numbers: np.ndarray) -> None:
+        found[first : first + len(numbers)] = numbers
+
+    source.read_pieces(name, len(wanted), take, 3)
+    assert np.array_equal(found, wanted)
+    with pytest.raises(ValueError, match=name):
+        source.read_pieces(name, len(wanted) + 1, take, 3)
+    source.close()
 
 
 @pytest.mark.parametrize("family", FAMILIES)

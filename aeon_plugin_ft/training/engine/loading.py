@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,9 @@ _say = Speaker("errors/training")
 
 CARDS = ("cuda", "xpu")
 """Devices with a memory of their own."""
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""Of glibc's malloc.h."""
+KEPT_BYTES = 1 << 30
 
 
 def set_up_torch(threads: int) -> None:
@@ -30,6 +35,15 @@ def set_up_torch(threads: int) -> None:
     torch.set_num_threads(threads)
     keep_calm(threads)
     torch.set_flush_denormal(True)
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep what is freed, in place of giving blocks of some megabytes back: each new one would come a page at
+    a time, cleared by the kernel, which takes as long as a pass over it. Nothing elsewhere."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+        mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
 
 
 def pick_device() -> str:

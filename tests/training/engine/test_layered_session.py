@@ -184,7 +184,7 @@ def test_a_run_in_bf16_stays_so_and_ends_in_the_same_adapter(
     assert outcome.engine == "layered-shared-prefix" and "rounding of bfloat16" in outcome.engine_reason
     assert any((one != adapter(exact)[name]).any() for name, one in adapter(whole).items())
     with pytest.raises(StopRequested):
-        train(served, tiny_recipe(), StopAfter(450))
+        train(served, tiny_recipe(), StopAfter(300))
     folder = max(whole.folder.parent.iterdir(), key=lambda path: path.stat().st_mtime_ns)
     monkeypatch.setattr(session, "compute_type", lambda *_: torch.float32)
     attempt(Run(folder.name, folder), NoStop())

@@ -6,7 +6,7 @@ the result with the model's own pass.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -19,20 +19,22 @@ from aeon_plugin_ft.training.engine.flat.linear import Block, Lora, Member, Proj
 
 FAMILIES = frozenset({"llama", "mistral", "qwen2", "qwen3", "granite", "smollm3"})
 """`model_type` of transformers' configs."""
+Join = Callable[[Sequence[Any]], tuple[Callable[[], Tensor], Tensor | None]]
+"""Gives the matrix of frozen linear layers that read the same, as one, and their bias."""
 
 
-def layers_of(causal: Any) -> list[LayerParts]:
-    """The layers of a transformers model with an adapter around its linear ones. Raises NotShareableError where they
-    are not of this kind."""
+def layers_of(causal: Any, join: Join = side_by_side) -> list[LayerParts]:
+    """The layers of a transformers model with an adapter around its linear ones, whose matrices `join` finds. Raises
+    NotShareableError where they are not of this kind."""
     config = causal.config.get_text_config()
     if config.model_type not in FAMILIES:
         raise NotShareableError(f"layers of the family {config.model_type} are not written out")
     if config.hidden_act != "silu":
         raise NotShareableError(f"the model's MLP is gated by {config.hidden_act}")
-    return [_layer(module, config) for module in causal.base_model.layers]
+    return [_layer(module, config, join) for module in causal.base_model.layers]
 
 
-def _layer(module: Any, config: Any) -> LayerParts:
+def _layer(module: Any, config: Any, join: Join) -> LayerParts:
     attention, mlp = module.self_attn, module.mlp
     if getattr(attention, "attention_dropout", 0.0):
         raise NotShareableError("the model's attention has attention dropout")
@@ -43,11 +45,13 @@ def _layer(module: Any, config: Any) -> LayerParts:
     assert before is not None and middle is not None
     return LayerParts(
         before=before,
-        query_key_value=Projection([_block([attention.q_proj, attention.k_proj]), _block([attention.v_proj])]),
-        out=Projection([_block([attention.o_proj])]),
+        query_key_value=Projection(
+            [_block([attention.q_proj, attention.k_proj], join), _block([attention.v_proj], join)]
+        ),
+        out=Projection([_block([attention.o_proj], join)]),
         middle=middle,
-        gate_up=Projection([_block([mlp.gate_proj, mlp.up_proj])]),
-        down=Projection([_block([mlp.down_proj])]),
+        gate_up=Projection([_block([mlp.gate_proj, mlp.up_proj], join)]),
+        down=Projection([_block([mlp.down_proj], join)]),
         heads=heads,
         groups=groups,
         width=width,
@@ -67,13 +71,13 @@ def _norm(module: Any) -> Norm | None:
     return Norm(module.weight.data, float(module.variance_epsilon))
 
 
-def _block(modules: Sequence[Any]) -> Block:
+def _block(modules: Sequence[Any], join: Join) -> Block:
     frozen = [getattr(module, "base_layer", module) for module in modules]
     kinds = {type(layer) for layer in frozen}
     if any(layer.weight.requires_grad for layer in frozen):
         raise NotShareableError("the model's own weights are trained")
     if kinds == {torch.nn.Linear}:
-        matrix, bias = side_by_side(frozen)
+        matrix, bias = join(frozen)
     elif {kind.__name__ for kind in kinds} == {"Linear4bit"}:
         matrix, bias = quantised(frozen)
     else:

@@ -123,7 +123,8 @@ class PaddedAttention:
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         """As `Attention.forward`."""
-        heads, start = query.shape[1], self.layout.head
+        heads, groups, start = query.shape[1], key.shape[1], self.layout.head
+        shared = key, value
         key, value = _repeat(key, heads), _repeat(value, heads)
         output, lse = torch.empty_like(query), query.new_empty(heads, len(query), dtype=torch.float32)
         for place in self.head:
@@ -136,14 +137,15 @@ class PaddedAttention:
         for prompt, suffixes in self.groups:
             mine = slice(start + suffixes.start, start + suffixes.stop)
             other, other_lse = self.kernel.forward(
-                _whole(query[mine]), _whole(key[prompt]), _whole(value[prompt]), causal=False
+                _fold(query[mine], groups), _whole(shared[0][prompt]), _whole(shared[1][prompt]), causal=False
             )
-            join(output[mine], lse[:, mine], other[0].transpose(0, 1), other_lse[0])
+            join(output[mine], lse[:, mine], _unfold(other, heads), other_lse.reshape(heads, -1))
         return output, lse
 
     def backward(self, grad: Tensor, query: Tensor, key: Tensor, value: Tensor, output: Tensor, lse: Tensor) -> Three:
         """As `Attention.backward`."""
         heads, groups, start = query.shape[1], key.shape[1], self.layout.head
+        shared = key, value
         key, value = _repeat(key, heads), _repeat(value, heads)
         made = (torch.empty_like(query), torch.empty_like(key), torch.empty_like(value))
         for place in self.head:
@@ -155,15 +157,18 @@ class PaddedAttention:
                 whole[place].copy_(part[0].transpose(0, 1))
         if self.tail is not None:
             self._backward_tail(grad[start:], query[start:], key[start:], value[start:], output[start:], lse, made)
+        summed = (made[0], _sum_heads(made[1], groups), _sum_heads(made[2], groups))
         for prompt, suffixes in self.groups:
             mine = slice(start + suffixes.start, start + suffixes.stop)
             parts = self.kernel.backward(
-                _whole(grad[mine]), _whole(query[mine]), _whole(key[prompt]), _whole(value[prompt]),
-                _whole(output[mine]), lse[None, :, mine], causal=False,
+                _fold(grad[mine], groups), _fold(query[mine], groups), _whole(shared[0][prompt]),
+                _whole(shared[1][prompt]), _fold(output[mine], groups), lse[:, mine].reshape(1, groups, -1),
+                causal=False,
             )  # fmt: skip
-            for whole, part in zip((made[0][mine], made[1][prompt], made[2][prompt]), parts, strict=True):
+            summed[0][mine].add_(_unfold(parts[0], heads))
+            for whole, part in zip((summed[1][prompt], summed[2][prompt]), parts[1:], strict=True):
                 whole.add_(part[0].transpose(0, 1))
-        return made[0], _sum_heads(made[1], groups), _sum_heads(made[2], groups)
+        return summed
 
     def _backward_tail(
         self, grad: Tensor, query: Tensor, key: Tensor, value: Tensor, output: Tensor, lse: Tensor, made: Three
@@ -196,6 +201,18 @@ class PaddedAttention:
 def _whole(tokens_first: Tensor) -> Tensor:
     """[M, H, D] as [1, H, M, D]."""
     return tokens_first.transpose(0, 1)[None]
+
+
+def _fold(tokens_first: Tensor, groups: int) -> Tensor:
+    """[M, H, D] as [1, G, H / G * M, D]: where nothing hides a key from a query, the query heads that share a key head
+    are rows of it, which need not be repeated."""
+    tokens, heads, width = tokens_first.shape
+    return tokens_first.transpose(0, 1).reshape(1, groups, heads // groups * tokens, width)
+
+
+def _unfold(folded: Tensor, heads: int) -> Tensor:
+    """[1, G, H / G * M, D] as [M, H, D]."""
+    return folded.reshape(heads, -1, folded.shape[-1]).transpose(0, 1)
 
 
 def _repeat(key: Tensor, heads: int) -> Tensor:

@@ -20,9 +20,14 @@ def norm(x: Tensor, weight: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
     if has_fused_norm(x):
         made: tuple[Tensor, Tensor] = torch.ops.aten._fused_rms_norm(x, [x.shape[-1]], weight, epsilon)
         return made
-    length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32)
-    scale = torch.addcmul(_constant(epsilon, x.device), length, length, value=1 / x.shape[-1]).rsqrt_()
+    scale = norm_scale(x, epsilon)
     return normed_again(x, weight, epsilon, scale)[0], scale
+
+
+def norm_scale(x: Tensor, epsilon: float) -> Tensor:
+    """What an RMS norm multiplies x [..., n] with before its weight [..., 1], in fp32."""
+    length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32)
+    return torch.addcmul(_constant(epsilon, x.device), length, length, value=1 / x.shape[-1]).rsqrt_()
 
 
 def normed_again(x: Tensor, weight: Tensor, epsilon: float, scale: Tensor) -> tuple[Tensor, Tensor]:

@@ -14,7 +14,7 @@ from aeon_plugin_ft.store.files import write_json
 from aeon_plugin_ft.training.engine.flat.choice import whole_engine
 from aeon_plugin_ft.training.engine.layered.engine import LayeredPrefix
 from aeon_plugin_ft.training.engine.layered.skeleton import load_skeleton, load_whole
-from aeon_plugin_ft.training.engine.loading import free_bytes, load_base, pick_dtype
+from aeon_plugin_ft.training.engine.loading import free_bytes, keep_freed_memory, load_base, pick_dtype
 from aeon_plugin_ft.training.engine.shared import Checkpoint, SharedPrefix
 from aeon_plugin_ft.training.model import Recipe
 from aeon_plugin_ft.weights.sources import WeightSource, has_weights, open_source, total_weights
@@ -88,6 +88,8 @@ def engine_of(
         return whole_engine(model, micro_tokens, between)
     engine = LayeredPrefix(model, source, micro_tokens, between, scratch, dtype=dtype)
     engine.micro_tokens = min(micro_tokens, MICRO_TOKENS[engine.device.type])
+    if engine.written is not None:
+        keep_freed_memory()
     return engine
 
 

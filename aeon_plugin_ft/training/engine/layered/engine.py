@@ -13,9 +13,11 @@ and the forward pass a second time: 6 products a weight and token in place of 4.
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +44,12 @@ from aeon_plugin_ft.training.engine.layered.skeleton import (
     decoder_layers,
     is_placeholder,
 )
+from aeon_plugin_ft.training.engine.layered.written import Pass, WrittenLayers, keep_inputs
 from aeon_plugin_ft.training.engine.shared import Checkpoint, SharedPrefix, cut
 from aeon_plugin_ft.training.plan import Row
 from aeon_plugin_ft.weights.sources import WeightSource
+
+log = logging.getLogger(__name__)
 
 INPUT_BYTES = 1 << 30
 """Layer inputs of this size stay in memory; larger ones are on disk, mapped."""
@@ -78,6 +83,7 @@ class LayeredPrefix(SharedPrefix):
         self.chunked = ChunkedLayers(self.modules, int(self.config.intermediate_size), self.device.type)
         self.weights = self._weights()
         self.dtype = dtype if self.fast.all_of(self.weights.matrices) else torch.float32
+        self.written = self._written()
         name = HEAD if HEAD in source.shapes else EMBEDDING
         self.streamed = StreamedHead(self.head, source.shapes[name][0], name, self.weights.read, between)
         self.record = Recorder(self.causal, source)
@@ -88,6 +94,16 @@ class LayeredPrefix(SharedPrefix):
         if self.device.type == "cpu":
             return LayerWeights(self.modules, self.source, self.between)
         return card_weights(self.modules, self.source, self.between, self.device, self.trained)
+
+    def _written(self) -> WrittenLayers | None:
+        """The layers with their way back written out, where the model's are known and products are narrow."""
+        if self.dtype == torch.float32 or self.device.type != "cpu":
+            return None
+        try:
+            return WrittenLayers(self.causal, self.weights, lambda: self.between())
+        except NotShareableError as error:
+            log.info("Computing through the model's own layers: %s", error)
+            return None
 
     def _refuse_trained_outside(self) -> None:
         inside = {id(parameter) for layer in self.modules for parameter in layer.parameters()}
@@ -109,6 +125,8 @@ class LayeredPrefix(SharedPrefix):
         """As `SharedPrefix.losses`."""
         if not self.sharing:
             return self.stock_losses(rows)
+        if (written := self._written_for(rows)) is not None:
+            return self._written_losses(written, rows)
         with self._ours():
             return self._scored(rows, self.batches.shared(rows, self.micro_tokens))
 
@@ -137,7 +155,20 @@ class LayeredPrefix(SharedPrefix):
         self.sharing = shared
         if dtype:
             self.dtype = getattr(torch, dtype)
+        # By the verdict alone: a resumed attempt may have measured another type, and ends in the same adapter.
+        if through_layers or self.dtype == torch.float32:
+            self.written = None
+        elif self.written is None:
+            self.written = self._written()
         return self
+
+    def through_layers(self) -> LayeredPrefix | None:
+        """As `SharedPrefix.through_layers`."""
+        if self.written is None:
+            return None
+        made = copy(self)
+        made.written = None
+        return made
 
     @property
     def is_narrowed(self) -> bool:
@@ -158,12 +189,15 @@ class LayeredPrefix(SharedPrefix):
     def _learn(self, rows: Sequence[Row], weights: Sequence[float], *, stock: bool = False) -> float:
         """Sum of the rows' losses times their weights; its gradients are added to the adapter's."""
         self._refuse_checkpointing()
+        if not stock and (written := self._written_for(rows)) is not None:
+            return self._learn_written(written, rows, weights)
         with self._whole(), nullcontext() if stock else self._ours():
             bundles = self.batches.alone(rows) if stock else self.batches.shared(rows, self.micro_tokens)
             parts = [part for bundle, _ in bundles for part in bundle.micro]
             if not parts:
                 return 0.0
-            with self._inputs(bundles) as inputs:
+            tokens = max(part.place.stop for bundle, _ in bundles for part in bundle.micro)
+            with self._inputs(tokens) as inputs:
                 hidden = self._forward(bundles, inputs)
                 owners = [owner for part in parts for owner in part.owners]
                 of_tokens = torch.tensor([weights[owner] for owner in owners], device=self.device)
@@ -184,12 +218,83 @@ class LayeredPrefix(SharedPrefix):
             by_row[owner] += loss
         return by_row
 
+    # -- the same with layers that are written out -----------------------------------------------
+
+    def _written_for(self, rows: Sequence[Row]) -> WrittenLayers | None:
+        return None if self.written is None or self.written.sees_less(rows) else self.written
+
+    @torch.no_grad()
+    def _learn_written(self, written: WrittenLayers, rows: Sequence[Row], weights: Sequence[float]) -> float:
+        with self._whole(), self._typed():
+            passes = self._passes(written, rows)
+            if not any(one.layout.owners for one in passes):
+                return 0.0
+            with self._inputs(passes[-1].place.stop) as inputs:
+                hidden = self._forward_written(written, passes, inputs)
+                owners = [owner for one in passes for owner in one.layout.owners]
+                of_tokens = torch.tensor([weights[owner] for owner in owners], device=self.device)
+                targets = torch.cat([one.layout.targets for one in passes])
+                with torch.enable_grad():
+                    losses, d_hidden = self._score(hidden, targets, of_tokens)
+                self._backward_written(written, passes, inputs, d_hidden)
+        return float((losses * of_tokens.double()).sum())
+
+    @torch.no_grad()
+    def _written_losses(self, written: WrittenLayers, rows: Sequence[Row]) -> list[float]:
+        by_row = [0.0] * len(rows)
+        with self._whole(), self._typed():
+            passes = self._passes(written, rows)
+            owners = [owner for one in passes for owner in one.layout.owners]
+            if not owners:
+                return by_row
+            normed = self.causal.base_model.norm(self._forward_written(written, passes, None))
+            targets = torch.cat([one.layout.targets for one in passes])
+            losses = self.streamed.losses(normed, targets, self._head_type)
+        for owner, loss in zip(owners, losses.tolist(), strict=True):
+            by_row[owner] += loss
+        return by_row
+
+    def _passes(self, written: WrittenLayers, rows: Sequence[Row]) -> list[Pass]:
+        written.look()
+        return written.passes(rows, self.micro_tokens, lambda ids, positions: self.record(ids, positions)[0])
+
+    def _forward_written(self, written: WrittenLayers, passes: Sequence[Pass], kept: LayerInputs | None) -> Tensor:
+        current: list[Tensor] = []
+        for one in passes:
+            assert one.first is not None
+            current.append(one.first)
+            one.first = None  # or it would be in memory until the end
+        for layer in range(self.layers):
+            written.load(layer)
+            for number, one in enumerate(passes):
+                keep_inputs(kept, layer, one, current[number])
+                current[number] = written.forward(layer, one, current[number], last=layer == self.layers - 1)
+            self._told(layer + 1, kept)
+        return torch.cat(current)
+
+    def _backward_written(
+        self, written: WrittenLayers, passes: Sequence[Pass], inputs: LayerInputs, d_hidden: Tensor
+    ) -> None:
+        gradients: list[Tensor | None] = list(torch.split(d_hidden, [len(one.layout.owners) for one in passes]))
+        for layer in reversed(range(self.layers)):
+            written.load(layer)
+            for number, one in enumerate(passes):
+                gradient, x = gradients[number], inputs.rows(layer, one.place)
+                assert gradient is not None
+                gradients[number] = written.backward(layer, one, x, gradient, last=layer == self.layers - 1)
+            self._told(2 * self.layers - layer, inputs)
+
+    @contextmanager
+    def _typed(self) -> Iterator[None]:
+        # Adapters that are switched off meanwhile leave PEFT's layers to themselves, which know of one type only.
+        narrow = self.fast.all_of(self.weights.matrices)
+        with self.weights.of_type(self.dtype if narrow else torch.float32):
+            yield
+
     @contextmanager
     def _ours(self) -> Iterator[None]:
         """Attention, LoRA layers and norms through ours, and the MLPs some rows at a time."""
-        # Adapters that are switched off meanwhile leave PEFT's layers to themselves, which know of one type only.
-        narrow = self.fast.all_of(self.weights.matrices)
-        with self._attention(), self.chunked.active(), self.weights.of_type(self.dtype if narrow else torch.float32):
+        with self._attention(), self.chunked.active(), self._typed():
             yield
 
     @contextmanager
@@ -203,10 +308,11 @@ class LayeredPrefix(SharedPrefix):
             raise
         finally:
             self.weights.unload()
+            if self.written is not None:
+                self.written.unload()
 
     @contextmanager
-    def _inputs(self, bundles: list[tuple[Bundle, list[Tensor]]]) -> Iterator[LayerInputs]:
-        tokens = max(part.place.stop for bundle, _ in bundles for part in bundle.micro)
+    def _inputs(self, tokens: int) -> Iterator[LayerInputs]:
         folder = self.scratch or Path(tempfile.gettempdir())
         made = LayerInputs(self.layers, tokens, int(self.config.hidden_size), self.input_bytes, folder, self.device)
         try:

@@ -124,7 +124,11 @@ class LayerInputs:
 
     def of(self, layer: int, part: Part) -> Tensor:
         """A layer's input for a part [1, tokens, width]; writing into it keeps what is written."""
-        return self.values[layer, part.place][None]
+        return self.rows(layer, part.place)[None]
+
+    def rows(self, layer: int, place: slice) -> Tensor:
+        """A layer's input for some of the step's tokens [tokens, width], as `of`."""
+        return self.values[layer, place]
 
     def close(self) -> None:
         """Free it, and the room on disk."""

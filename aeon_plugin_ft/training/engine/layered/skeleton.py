@@ -7,7 +7,7 @@ model of 8 billion parameters takes a few megabytes. The numbers come in for a l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,15 @@ from aeon_plugin_ft.errors import BaseModelError
 from aeon_plugin_ft.messages import Speaker
 from aeon_plugin_ft.training.engine.attention import NotShareableError
 from aeon_plugin_ft.training.engine.loading import with_attention
+from aeon_plugin_ft.weights.dequantise import Floats
 from aeon_plugin_ft.weights.sources import WeightSource
 
 _say = Speaker("errors/training")
 
 EMBEDDING = "model.embed_tokens.weight"
 HEAD = "lm_head.weight"
-BLOCK_WEIGHTS = 1 << 21
-"""Weights that are decoded before they are rounded to a narrower type: 8 MiB as fp32."""
+ROUNDED_AT_ONCE = 1 << 15
+"""Numbers of one call that rounds them: of more, PyTorch starts threads of its own, in each of those that decode."""
 
 
 def load_skeleton(folder: Path, source: WeightSource, at_most: int = 0, device: str = "cpu") -> Any:
@@ -172,16 +173,35 @@ class LayerWeights:
             self._narrow(name, out, first)
 
     def _narrow(self, name: str, out: Tensor, start: int) -> None:
-        """Some rows at a time, which are still in the cache when they are rounded."""
-        rows, columns = out.shape
-        step = rows if self.source.is_whole(name) else min(rows, max(1, BLOCK_WEIGHTS // columns))
-        if self._block is None or self._block.numel() < step * columns:
-            self._block = torch.empty(step * columns)
-        for first in range(0, rows, step):
-            part = out[first : first + step]
-            block = self._block[: part.numel()].view(part.shape)
-            self.source.read_into(name, block.numpy(), start + first)
-            part.copy_(block)
+        """Some rows at a time, which are still in the cache when they are rounded, by the threads that decode them."""
+        if self.source.is_whole(name):
+            self._narrow_whole(name, out)
+            return
+        step = max(1, ROUNDED_AT_ONCE // out.shape[1])
+
+        def take(first: int, numbers: Floats) -> None:
+            wide, narrow = torch.from_numpy(numbers), out[first : first + len(numbers)]
+            for one, other in zip(torch.split(narrow, step), torch.split(wide, step), strict=True):
+                one.copy_(other)
+
+        self.source.read_pieces(name, len(out), take, start)
+
+    def _narrow_whole(self, name: str, out: Tensor) -> None:
+        if self._block is None or self._block.numel() < out.numel():
+            self._block = torch.empty(out.numel())
+        block = self._block[: out.numel()].view(out.shape)
+        self.source.read_into(name, block.numpy())
+        out.copy_(block)
+
+    def are_neighbours(self, parameters: Sequence[Tensor]) -> bool:
+        """Whether these matrices of one layer come one behind the other, and so can be read as one."""
+        wanted = [id(parameter) for parameter in parameters]
+        for of_layer in self._matrices:
+            order = [id(parameter) for _, parameter in of_layer]
+            if wanted[0] in order:
+                start = order.index(wanted[0])
+                return order[start : start + len(wanted)] == wanted
+        return False
 
     @contextmanager
     def of_type(self, dtype: torch.dtype) -> Iterator[None]:

@@ -9,15 +9,19 @@ from typing import Any
 import pytest
 import torch
 from gguf.constants import GGMLQuantizationType
+from torch.overrides import TorchFunctionMode
 
 from aeon_plugin_ft.training.engine import fast
 from aeon_plugin_ft.training.engine.head import Head
 from aeon_plugin_ft.training.engine.layered.engine import LayeredPrefix
+from aeon_plugin_ft.training.engine.layered.skeleton import skeleton
 from aeon_plugin_ft.training.engine.parity import difference
 from aeon_plugin_ft.training.engine.shared import SharedPrefix
+from aeon_plugin_ft.weights import dequantise
+from aeon_plugin_ft.weights.sources import GgufSource
 from tests.base.tiny import FAMILIES
 from tests.training.architectures import CONFIGS, gradients, rows, tiny_model
-from tests.training.engine.layered import MIXED, RARE, TYPES, engines, folder_engines, make_gguf
+from tests.training.engine.layered import MIXED, RARE, TYPES, adapted, engines, folder_engines, make_gguf
 
 pytestmark = pytest.mark.slow
 KINDS = ("uneven", "identical", "varying")
@@ -84,6 +88,53 @@ def _train(engine: SharedPrefix, steps: int = 20) -> list[tuple[float, float]]:
         optimizer.zero_grad()
         path.append((loss, norm))
     return path
+
+
+def test_threads_that_decode_change_no_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several of them at pieces of each matrix, of every type: whoever is first, the numbers are there."""
+    monkeypatch.setattr(dequantise, "PIECE_WEIGHTS", 3 * 256)
+    config, path = make_gguf(tmp_path, "gemma3", MIXED)
+    paths = []
+    for threads in (1, 4, 4):
+        source = GgufSource(path, threads)
+        paths.append(_train(LayeredPrefix(adapted(skeleton(config, source)), source, 60), 6))
+        source.close()
+    assert paths[1] == paths[0] and paths[2] == paths[0]
+
+
+class Poison(TorchFunctionMode):
+    """Memory that is asked for without a value is NaN."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made = 0
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        if func in (torch.empty, torch.empty_like, torch.Tensor.new_empty) and made.is_floating_point():
+            made.detach().fill_(torch.nan)
+            self.made += 1
+        return made
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("family", ["llama", "gemma3"])
+def test_nothing_is_read_of_memory_before_it_is_written(family: str, dtype: torch.dtype, tmp_path: Path) -> None:
+    """Buffers that all layers share, inputs, blocks of the head, parts of an MLP, padding."""
+    _, layered, source = engines(*make_gguf(tmp_path, family), micro_tokens=60)
+    layered.dtype = dtype
+    for chunks in layered.chunked.of.values():
+        chunks.most = 7
+    batch = rows("uneven", 5)
+    loss, _ = layered.step(batch)
+    wanted = gradients(layered.causal)
+    layered.weights.release()
+    with Poison() as poison:
+        assert layered.step(batch)[0] == loss
+    assert poison.made > layered.layers
+    found = gradients(layered.causal)
+    assert all(torch.equal(value, wanted[name]) for name, value in found.items())
+    source.close()
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -250,9 +301,6 @@ def test_nothing_of_the_weights_stays_in_the_model(layered: LayeredPrefix) -> No
 def test_no_matrix_is_made_on_the_way_to_a_model_without_them(tmp_path: Path) -> None:
     """Not for a moment: where memory is counted when it is asked for, an embedding alone would be refused."""
     from torch.utils._python_dispatch import TorchDispatchMode
-
-    from aeon_plugin_ft.training.engine.layered.skeleton import skeleton
-    from aeon_plugin_ft.weights.sources import GgufSource
 
     made: list[tuple[int, ...]] = []
 

@@ -2,7 +2,8 @@
 
 The same arithmetic as in docs/training.md. N weights in the layers, T tokens a step: 4NT floating-point operations
 where the model is in memory (forward, and back to the inputs), about 6NT one layer at a time, where the forward pass is
-computed twice. How fast the processor multiplies is measured; `aeon-ft estimate` measures everything.
+computed twice. How fast the processor multiplies, decodes and does what lies between is measured;
+`aeon-ft estimate` measures everything.
 """
 
 from __future__ import annotations
@@ -39,15 +40,15 @@ INPUT_BYTES = 1 << 30
 WEIGHTS_SHARE = 0.6
 """Of the free memory: more weights in fp32 than that are read a layer at a time."""
 MEMORY_MARGIN = 1.1
-LAYERED_SHARE, NARROW_SHARE, WHOLE_SHARE = 0.6, 0.5, 0.85
-"""Of the rate of bare products that a step reaches; narrow: a layer at a time in bf16, where what lies between the
-products, in fp32, counts for more."""
+WHOLE_SHARE = 0.85
+"""Of the rate of bare products that a step reaches with the model in memory."""
 LEAST_GAIN = 1.5
 """The products of layers are computed in bf16 where they are that much faster in it."""
 RATES_SECONDS = 120.0
 """After which a child that measures the rates is given up."""
-DECODED_A_SECOND = 0.6e9
-"""Quantised weights that one thread decodes in a second."""
+DECODED_A_SECOND, BETWEEN_SECONDS = 0.8e9, 25e-9
+"""Of one thread, where it cannot be measured here: quantised weights that are decoded in a second, and what one of the
+numbers of `between_numbers` takes."""
 NIGHT_MINUTES = 8 * 60.0
 
 
@@ -114,13 +115,17 @@ class Fit(str, Enum):
 @dataclass(frozen=True, slots=True)
 class Machine:
     """`memory` bytes are free; `rate` is floating-point operations a second of all `threads` together in fp32,
-    `narrow` in bf16 (0: not measured). `card` is what trains, where there is one."""
+    `narrow` in bf16. `decoded` are the weights that they decode in a second, and `between` the seconds that one of the
+    numbers of `between_numbers` takes, both a layer at a time in the type that is the better one here. 0: not measured.
+    `card` is what trains, where there is one."""
 
     memory: int
     threads: int
     rate: float
     narrow: float = 0.0
     card: Card | None = None
+    decoded: float = 0.0
+    between: float = 0.0
 
     @property
     def is_narrow(self) -> bool:
@@ -187,7 +192,8 @@ def layered_bytes(shape: ModelShape, rank: int = 16, batch: int = 8, width: int 
     inputs = 4 * shape.layers * (PROMPT + batch * SUFFIX) * shape.width
     inside = 4 * 12 * shape.width * 512 + 7 * 16 * (1 << 20)
     kept = inputs if inputs <= INPUT_BYTES else 0
-    return PROCESS_BYTES + width * shape.layer + kept + inside + 16 * rank * shape.adapter
+    # The adapter, its gradient and its moments, and what the optimizer makes of them in a step.
+    return PROCESS_BYTES + width * shape.layer + kept + inside + 20 * rank * shape.adapter
 
 
 def whole_bytes(shape: ModelShape, rank: int = 16, batch: int = 8, width: int = 4) -> int:
@@ -196,29 +202,40 @@ def whole_bytes(shape: ModelShape, rank: int = 16, batch: int = 8, width: int = 
     return PROCESS_BYTES + width * shape.parameters + round(kept) + 16 * rank * shape.adapter
 
 
+def between_numbers(width: int, inner: int) -> int:
+    """How many numbers of a token pass through a layer between its products, both ways: some twelve vectors of its
+    width and seven of its MLP's inner one."""
+    return 12 * width + 7 * inner
+
+
+def again_weights(layer: int, width: int, inner: int) -> int:
+    """Those of a layer whose products a layer at a time are computed again on the way back: all but the way down of the
+    MLP (training/engine/layered/rows.py)."""
+    return layer - width * inner
+
+
 def step_seconds(shape: ModelShape, machine: Machine, batch: int = 8, *, layered: bool) -> float:
     """One step of so many examples."""
     weights, tokens = shape.layers * shape.layer, PROMPT + batch * SUFFIX
-    head = 4.0 * batch * SUFFIX / 2 * shape.outside
     rate = machine.narrow if machine.is_narrow else machine.rate
+    head = 4.0 * batch * SUFFIX / 2 * shape.head
     if not layered:
         return (4.0 * weights * tokens + head) / (WHOLE_SHARE * rate)
-    # The way down of an MLP is not computed again: see training/engine/layered/rows.py.
-    again = weights - shape.layers * shape.width * shape.inner
-    products = (4.0 * weights + 2.0 * again) * tokens / rate
-    decoded = 2 * weights + shape.outside
-    # The head is in fp32 whatever the layers are computed in.
-    share = NARROW_SHARE if machine.is_narrow else LAYERED_SHARE
-    return (products + head / machine.rate) / share + decoded / (DECODED_A_SECOND * machine.threads)
+    again = shape.layers * again_weights(shape.layer, shape.width, shape.inner)
+    products = ((4.0 * weights + 2.0 * again) * tokens + head) / rate
+    decoding = (2 * weights + shape.head) / (machine.decoded or DECODED_A_SECOND * machine.threads)
+    between = shape.layers * tokens * between_numbers(shape.width, shape.inner)
+    return products + decoding + between * (machine.between or BETWEEN_SECONDS / machine.threads)
 
 
 def this_machine() -> Machine:
-    """Free memory now, and the rates of a product, by processor time: what a quiet machine would reach."""
+    """Free memory now, and how fast it multiplies, decodes and computes what lies between."""
     threads = physical_cores()
     rates: dict[str, Any] = _rates_of_torch(threads) or {"float32": _rate_of_numpy(threads)}
     return Machine(
         int(psutil.virtual_memory().available), threads, rates["float32"], rates.get("bfloat16", 0.0),
         None if rates.get("card") is None else Card.of(rates["card"]),
+        rates.get("decoded", 0.0), rates.get("between", 0.0),
     )  # fmt: skip
 
 

@@ -135,6 +135,33 @@ def test_the_command_names_the_card(cli: Cli, monkeypatch: pytest.MonkeyPatch) -
     assert "a card of 8 GB" in said and "of its memory free" in said
 
 
+def test_a_layer_at_a_time_takes_what_lies_between_the_products_and_the_decoding_as_well() -> None:
+    """On a machine where products cost nothing, too; and so much more on one that does these more slowly."""
+    (shape,) = (shape for shape in KNOWN if shape.name == "Llama 3.2 1B")
+    known = replace(LAPTOP, decoded=2e9, between=4e-9)
+    step = step_seconds(shape, known, layered=True)
+    at_once = step_seconds(shape, replace(known, rate=1e20), layered=True)
+    # 16 layers twice and the head; of 850 tokens 12 vectors of the width and 7 of the MLP's inner one in each layer.
+    between, decoding = 16 * 850 * 81_920 * 4e-9, (2 * 973_078_528 + 262_668_288) / 2e9
+    assert at_once == pytest.approx(between + decoding)
+    assert step_seconds(shape, replace(known, between=8e-9), layered=True) == pytest.approx(step + between)
+    assert step_seconds(shape, replace(known, decoded=1e9), layered=True) == pytest.approx(step + decoding)
+    assert step_seconds(shape, replace(known, narrow=1.0), layered=True) == step
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "measured"),
+    [
+        ("Llama 3.2 1B", 4, 1.26e9), ("Llama 3.2 1B", 2, 1.09e9), ("Llama 3.2 3B", 4, 2.08e9),
+        ("Llama 3.1 8B", 4, 3.03e9),
+    ],
+)  # fmt: skip
+def test_the_memory_of_a_layer_at_a_time_is_what_was_measured(name: str, width: int, measured: float) -> None:
+    """Peaks of steps of 8 by benchmarks/big.py: docs/training.md."""
+    (shape,) = (shape for shape in KNOWN if shape.name == name)
+    assert layered_bytes(shape, width=width) == pytest.approx(measured, rel=0.2)
+
+
 def test_what_does_not_fit_the_memory_is_no_question_of_time() -> None:
     assert of("Llama 3.1 8B", replace(OFFICE_PC, memory=2 * 10**9)).fit is Fit.MEMORY
 
@@ -159,10 +186,12 @@ def test_a_shape_is_what_the_header_of_a_gguf_says(tmp_path: Path) -> None:
         ModelShape.of("nothing", {})
 
 
+@pytest.mark.slow(seconds=15)
 def test_the_rates_of_this_machine_are_rates(monkeypatch: pytest.MonkeyPatch) -> None:
     """By the library that trains, in a child; by numpy where it is not installed."""
     machine = this_machine()
     assert 1e8 < machine.rate < 1e14 and 1e7 < machine.narrow < 1e15
+    assert 1e7 < machine.decoded < 1e12 and 0 <= machine.between < 1e-6
     monkeypatch.setattr(advice, "interpreter", lambda: "/nowhere/python")
     machine = this_machine()
     assert 1e8 < machine.rate < 1e14 and machine.narrow == 0 and not machine.is_narrow

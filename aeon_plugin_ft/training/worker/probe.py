@@ -8,13 +8,10 @@ trained a layer at a time only some layers are computed (`projection`): all of t
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-import psutil
 
 from aeon_plugin_ft.errors import AeonFtError, RefusedError
 from aeon_plugin_ft.messages import Speaker
@@ -25,7 +22,7 @@ from aeon_plugin_ft.training.model import Estimate, Run
 from aeon_plugin_ft.training.plan import Row, plan_batch, tokens_computed
 from aeon_plugin_ft.training.runs import RunConfig
 from aeon_plugin_ft.training.worker.priority import take_priority
-from aeon_plugin_ft.training.worker.projection import Sample, quiet_seconds, whole_memory
+from aeon_plugin_ft.training.worker.projection import Meter, Sample, inputs_on_disk, whole_memory
 from aeon_plugin_ft.training.worker.stopping import StopRequested, StopWatch
 
 _say = Speaker("errors/training")
@@ -84,16 +81,19 @@ def measure(run: Run, config: RunConfig, watch: StopWatch, started: float) -> di
     step = sample.whole_step * sum(costs) / len(costs) / costs[len(samples) - 1]
     adapter = sum(p.numel() * p.element_size() for p in trainer.model.parameters() if p.requires_grad)
     peak = peak_bytes() - mapped_bytes(config.base.gguf)
+    scratch = 0
     if isinstance(trainer.engine, LayeredPrefix):
         inputs = round(4 * int(trainer.engine.config.hidden_size) * max(costs))
         peak = whole_memory(peak, sample, inputs, adapter, trainer.engine.input_bytes)
+        scratch = inputs_on_disk(sample, inputs, trainer.engine.input_bytes)
     prepared += sample.whole(session.checking) - session.checking
     session.close()
     made = Estimate(
         seconds=round(prepared + step * config.recipe.steps, 2),
         ram_bytes=peak,
-        # The finished adapter, and in each checkpoint the adapter and AdamW's two moments, of the same size each.
-        disk_bytes=round(sample.whole(adapter) * (1 + 3 * CHECKPOINTS_ON_DISK)),
+        # The finished adapter, and in each checkpoint the adapter and AdamW's two moments, of the same size each. And
+        # while a step goes a layer at a time, what does not stay in memory of its layers' inputs.
+        disk_bytes=round(sample.whole(adapter) * (1 + 3 * CHECKPOINTS_ON_DISK)) + scratch,
         step_seconds=round(step, 3),
         steps=config.recipe.steps,
         quiet_seconds=round((prepared + step * config.recipe.steps) * clock.quiet_share, 2),
@@ -112,24 +112,14 @@ class Clock:
     def step(self, trainer: Any, session: Any, batch: Sequence[Row]) -> Sample:
         """Make one step of a batch, and say what it took."""
         told: list[float] = []
-        began, own_began = awake_seconds(), time.process_time()
-        _busy_share()
+        meter = Meter(self.threads)
+        began = awake_seconds()
         if session.source is not None:
             trainer.engine.on_layer = lambda *_: told.append(awake_seconds() - began)
         trainer.one_step(batch)
-        wall, own = awake_seconds() - began, time.process_time() - own_began
-        # Of all cores since the call above; the system's clock of processor time is coarse, hence the floor.
-        others = max(0.0, _busy_share() - own / max(wall, 0.1) / (psutil.cpu_count() or 1))
-        self.quiet_share = quiet_seconds(wall, own, self.threads, others) / wall if wall else 1.0
+        wall = awake_seconds() - began
+        self.quiet_share = meter.quiet_share()
         return Sample(session.layers, session.sampled, told, wall)
-
-
-def _busy_share() -> float:
-    """How much of all cores was used since the call before; 0 where the system does not say (Wine does not)."""
-    try:
-        return float(psutil.cpu_percent()) / 100
-    except OSError:
-        return 0.0
 
 
 def _cost(batch: Sequence[Row], trainer: Any) -> float:

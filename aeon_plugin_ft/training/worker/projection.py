@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+import psutil
+
+from aeon_plugin_ft.processes.awake import awake_seconds
 
 SAMPLED = 3
 """Layers that are measured of a model that is trained a layer at a time: the one in the middle is like all others,
@@ -50,9 +55,15 @@ def whole_memory(peak: int, sample: Sample, inputs: int, adapter: int, input_byt
     `inputs` are the bytes of a layer's inputs in the largest step, `adapter` those of the sampled layers' adapter:
     beside it there are its gradient and the optimizer's two moments. More than `input_bytes` of inputs are on disk.
     """
-    kept = inputs * sample.layers
-    grown = (kept if kept <= input_bytes else 0) - inputs * sample.sampled
+    kept = inputs * sample.layers - inputs_on_disk(sample, inputs, input_bytes)
+    grown = kept - inputs * sample.sampled
     return peak + grown + 4 * adapter * sample.more // sample.sampled
+
+
+def inputs_on_disk(sample: Sample, inputs: int, input_bytes: int) -> int:
+    """Bytes of all layers' inputs that a step keeps in a file: all of them, where they are more than `input_bytes`."""
+    kept = inputs * sample.layers
+    return kept if kept > input_bytes else 0
 
 
 def quiet_seconds(wall: float, cpu: float, threads: int, others: float) -> float:
@@ -61,3 +72,27 @@ def quiet_seconds(wall: float, cpu: float, threads: int, others: float) -> float
     `wall` and `cpu` are the seconds that went by, and those that `threads` threads have computed in them.
     """
     return wall if others < BUSY else min(wall, cpu / threads)
+
+
+class Meter:
+    """What other programs take of the processor from its making on, while `threads` threads compute here."""
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self._began, self._own = awake_seconds(), time.process_time()
+        _busy_share()
+
+    def quiet_share(self) -> float:
+        """What would have taken how much on a quiet machine, of what it took until now."""
+        wall, own = awake_seconds() - self._began, time.process_time() - self._own
+        # Of all cores since the first call; the system's clock of processor time is coarse, hence the floor.
+        others = max(0.0, _busy_share() - own / max(wall, 0.1) / (psutil.cpu_count() or 1))
+        return quiet_seconds(wall, own, self.threads, others) / wall if wall else 1.0
+
+
+def _busy_share() -> float:
+    """How much of all cores was used since the call before; 0 where the system does not say (Wine does not)."""
+    try:
+        return float(psutil.cpu_percent()) / 100
+    except OSError:
+        return 0.0

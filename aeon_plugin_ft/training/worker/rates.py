@@ -1,8 +1,9 @@
 """`python -m aeon_plugin_ft.training.worker.rates <threads>`: how fast this machine multiplies, as a line of JSON.
 
 {"float32": ..., "bfloat16": ...} in floating-point operations a second of all threads of the processor, by processor
-time, so that what other programs do meanwhile counts for little; and "card", where a graphics card would train: its
-name, free bytes, bytes of a number that it computes with, operations and bytes a second.
+time, so that what other programs do meanwhile counts for little; "decoded" and "between", what a layer at a time takes
+beside them in the better of the two (`layer_rates`); and "card", where a graphics card would train, in place of these:
+its name, free bytes, bytes of a number that it computes with, operations and bytes a second.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import torch
 
+from aeon_plugin_ft.training.advice import Machine
 from aeon_plugin_ft.training.engine.loading import CARDS, free_bytes, pick_device, pick_dtype
 from aeon_plugin_ft.training.engine.precision import REPEATS, TOKENS, product_seconds
+from aeon_plugin_ft.training.worker.layer_rates import measure_layer
 
 WIDTH, INNER = 2048, 8192
 """Of the products of a model of 1B."""
@@ -31,8 +35,16 @@ def main(arguments: list[str]) -> int:
         seconds = product_seconds(WIDTH, INNER, dtype, lambda: time.process_time() / threads)
         made[str(dtype).removeprefix("torch.")] = 2.0 * TOKENS * WIDTH * INNER / max(seconds, 1e-6)
     made["card"] = card_rates(pick_device())
+    if made["card"] is None:
+        machine = Machine(0, threads, made["float32"], made["bfloat16"])
+        made |= asdict(measure_layer(threads, *_better(machine)))
     sys.stdout.write(json.dumps(made) + "\n")
     return 0
+
+
+def _better(machine: Machine) -> tuple[torch.dtype, float]:
+    """(the type that models are computed in on this machine, its products a second)."""
+    return (torch.bfloat16, machine.narrow) if machine.is_narrow else (torch.float32, machine.rate)
 
 
 def card_rates(device: str) -> dict[str, Any] | None:

@@ -151,19 +151,23 @@ def test_how_much_is_computed_at_once_follows_from_one_layer(
 def test_one_run_interrupted_at_ten_random_moments_ends_in_the_same_adapter(
     train: Train, served: BaseModel, tiny_recipe: Callable[..., Recipe]
 ) -> None:
-    """A twelfth of all looks for each attempt, most of which end between two products of a layer."""
+    """A twelfth of all looks for each attempt, most of which end between two products of a layer, on both ways."""
     from aeon_plugin_ft.training.worker.stopping import StopRequested
 
-    recipe, watch = tiny_recipe(steps=12, checkpoint_steps=2), StopAfter(0)
+    recipe, watch = tiny_recipe(steps=30, checkpoint_steps=2), StopAfter(0)
     whole, _ = train(served, recipe, watch)
     pick, run = random.Random(5), None
+    ways = {"_forward_bundle": 0, "_backward_bundle": 0}
     for _ in range(10):
         soon = StopAfter(pick.randint(-watch.left // 16, -watch.left // 12))
-        with pytest.raises(StopRequested):
+        with pytest.raises(StopRequested) as left:
             train(served, recipe, soon) if run is None else attempt(run, soon)
+        for called in {entry.name for entry in left.traceback} & set(ways):
+            ways[called] += 1
         folder = max(whole.folder.parent.iterdir(), key=lambda path: path.stat().st_mtime_ns)
         run = run or Run(folder.name, folder)
     assert run is not None and not run.adapter.exists()
+    assert sum(ways.values()) >= 7 and min(ways.values()) >= 2, "too few of them were in the middle of a layer"
     attempt(run, NoStop())
     assert all((one == adapter(whole)[name]).all() for name, one in adapter(run).items())
 

@@ -15,7 +15,7 @@ from aeon_plugin_ft.store import DataFolder, Store
 from aeon_plugin_ft.training.memory import mapped_bytes
 from aeon_plugin_ft.training.model import Estimate, Recipe
 from aeon_plugin_ft.training.runs import RunConfig, create_run
-from aeon_plugin_ft.training.worker.projection import Sample, quiet_seconds, whole_memory
+from aeon_plugin_ft.training.worker.projection import Sample, inputs_on_disk, quiet_seconds, whole_memory
 
 TOLD = (1.0, 3.0, 5.0, 12.0, 17.0, 20.0)
 """Three layers forward, 2 s each after the first; the head and the last layer back 7 s, one in the middle 5, the first
@@ -38,6 +38,8 @@ def test_memory_grows_by_the_inputs_and_the_adapter_with_its_optimizer() -> None
     sample = Sample(layers=32, sampled=3, told=TOLD, step=1.0)
     assert whole_memory(1000, sample, inputs=10, adapter=3, input_bytes=10_000) == 1000 + 10 * 29 + 4 * 29
     assert whole_memory(1000, sample, inputs=10, adapter=3, input_bytes=319) == 1000 - 30 + 4 * 29, "on disk"
+    assert inputs_on_disk(sample, inputs=10, input_bytes=320) == 0
+    assert inputs_on_disk(sample, inputs=10, input_bytes=319) == 320
 
 
 @pytest.mark.parametrize(("others", "expected"), [(0.0, 10.0), (0.14, 10.0), (0.5, 4.0), (0.9, 4.0)])
@@ -104,6 +106,36 @@ def test_a_deep_model_is_measured_by_some_of_its_layers(
     assert 0 < cost.step_seconds * cost.steps < cost.seconds and 0 < cost.quiet_seconds <= cost.seconds
     # What a sample of the layers says of sharing proves nothing of the others.
     assert (found["parity"] is None) == (layers > 3)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")  # PEFT 0.21 and TRL 1.16
+def test_inputs_that_do_not_stay_in_memory_are_counted_as_room_on_disk(
+    data: DataFolder, store: Store, deep: Callable[[int], BaseModel], tiny_dataset: Dataset,
+    tiny_recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Of an 8B and 32 examples a step they take more than half as much as its checkpoints."""
+    from aeon_plugin_ft.processes.awake import awake_seconds
+    from aeon_plugin_ft.training.engine.layered import choice, engine, parts
+    from aeon_plugin_ft.training.worker import probe
+
+    monkeypatch.setattr(choice, "free_bytes", lambda device: 1000)
+    run = create_run(data, store, deep(9), tiny_dataset, tiny_recipe(micro_tokens=120))
+    found = []
+    written: list[int] = []
+    made = parts.LayerInputs.__init__
+
+    def watched(self: parts.LayerInputs, layers: int, tokens: int, width: int, *more: object) -> None:
+        made(self, layers, tokens, width, *more)  # type: ignore[arg-type]
+        written.append(4 * tokens * width if self.on_disk else 0)
+
+    monkeypatch.setattr(parts.LayerInputs, "__init__", watched)
+    for room in (engine.INPUT_BYTES, 1000):
+        monkeypatch.setattr(engine, "INPUT_BYTES", room)
+        found.append(probe.measure(run, RunConfig.read(run.folder), NoStop(), awake_seconds())["estimate"])  # type: ignore[arg-type]
+    scratch = found[1]["disk_bytes"] - found[0]["disk_bytes"]
+    # Of nine layers, in the largest step; the steps that were measured are some of all.
+    assert 9 * max(written) <= scratch < 12 * max(written)
 
 
 @pytest.fixture

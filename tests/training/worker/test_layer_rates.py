@@ -1,0 +1,80 @@
+"""What a layer at a time costs beside its products is measured with the engine's own step."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from aeon_plugin_ft.training.advice import PROMPT, SUFFIX, between_numbers
+from aeon_plugin_ft.training.engine.layered.engine import LayeredPrefix
+from aeon_plugin_ft.training.worker import layer_rates
+from aeon_plugin_ft.training.worker.layer_rates import EXAMPLES, Nothing, measure_layer
+from aeon_plugin_ft.training.worker.projection import Meter
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::FutureWarning")]  # PEFT 0.21
+ENDLESS = 1e20
+"""Operations a second: products that take no time."""
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layer_rates, "WIDTH", 256)
+    monkeypatch.setattr(layer_rates, "INNER", 512)
+    monkeypatch.setattr(layer_rates, "STEPS", 2)
+    # Beside the suite's other workers a sleep is theirs, and no time of this machine at rest.
+    monkeypatch.setattr(Meter, "quiet_share", lambda _: 1.0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_what_takes_longer_in_a_layer_is_what_lies_between(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each layer is gone through forward and back by the prompt and, all at once here, by what follows it."""
+    before = measure_layer(1, dtype, ENDLESS)
+    assert 0 < before.between < 1e-5 and before.decoded > 1e6
+    computed = LayeredPrefix._layer
+
+    def slow(self: LayeredPrefix, *arguments: Any) -> torch.Tensor:
+        time.sleep(0.1)
+        return computed(self, *arguments)
+
+    monkeypatch.setattr(LayeredPrefix, "_layer", slow)
+    after = measure_layer(1, dtype, ENDLESS)
+    numbers = (PROMPT + EXAMPLES * SUFFIX) * between_numbers(256, 512)
+    assert (after.between - before.between) * numbers == pytest.approx(4 * 0.1, rel=0.5)
+
+
+def test_products_are_not_counted_twice() -> None:
+    """At the rate that says that everything was products, nothing is left for what lies between them."""
+    assert measure_layer(1, torch.float32, 1e8).between == 0
+
+
+def test_reading_that_takes_longer_is_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = measure_layer(1, torch.float32, ENDLESS)
+    read = Nothing.read_into
+
+    def slow(self: Nothing, name: str, out: np.ndarray[Any, Any], first: int = 0) -> None:
+        time.sleep(0.05 if ".layers." in name and out.ndim > 1 else 0.0)
+        read(self, name, out, first)
+
+    monkeypatch.setattr(Nothing, "read_into", slow)
+    after = measure_layer(1, torch.float32, ENDLESS)
+    # Seven matrices of a layer.
+    assert layer_rates._layer_weights() / after.decoded > 7 * 0.05
+    assert after.decoded < before.decoded / 5 and after.between < 5 * before.between
+
+
+def test_a_source_of_nothing_reads_as_a_file_would() -> None:
+    source = Nothing(1)
+    for name, shape in source.shapes.items():
+        out = np.full(shape, np.nan, np.float32)
+        source.read_into(name, out)
+        assert (out == (1.0 if len(shape) == 1 else 0.0)).all(), name
+        if len(shape) == 2:
+            stored = source.stored(name)
+            encoded = np.full(stored.size, 255, np.uint8)
+            source.copy_stored(name, encoded)
+            assert (stored.rows, stored.columns) == shape and not encoded.any()
+    source.close()

@@ -158,7 +158,7 @@ def _decide(folder: Path, how: str) -> None:
 
 
 class Largest:
-    """The most bytes that a folder has held, looked at ten times a second."""
+    """The most bytes that a folder has held, looked at fifty times a second."""
 
     def __init__(self, folder: Path) -> None:
         self.most = 0
@@ -174,7 +174,7 @@ class Largest:
         self._thread.join()
 
     def _look(self) -> None:
-        while not self._over.wait(0.1):
+        while not self._over.wait(0.02):
             self.most = max(self.most, _size(self._folder))
 
 

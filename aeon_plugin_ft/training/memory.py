@@ -114,12 +114,14 @@ def mapped_bytes(file: Path | None) -> int:
     0 where the system does not say (it does on Linux) and for None."""
     if file is None or sys.platform != "linux":
         return 0
+    # The system names the file itself, wherever a link to it lies.
+    name = str(file.resolve())
     total, inside = 0, False
     for line in Path("/proc/self/smaps").read_text(encoding="utf-8", errors="replace").splitlines():
         if line.split(" ", 1)[0].endswith(":"):
             total += int(line.split()[1]) * 1024 if inside and line.startswith("Rss:") else 0
         else:
-            inside = line.endswith(str(file))
+            inside = line.endswith(name)
     return total
 
 

@@ -30,7 +30,7 @@ from pathlib import Path
 
 from aeon_plugin_ft.evaluation.asking import Reply
 from aeon_plugin_ft.evaluation.sense import NONSENSE_ABOVE, TALK_ABOVE, Sense
-from aeon_plugin_ft.evaluation.suites import faults
+from aeon_plugin_ft.evaluation.suites import faults, talk
 
 DATA = Path(__file__).parent / "data"
 WORDS = Path(__file__).parent.parent / "aeon_plugin_ft" / "evaluation" / "sense" / "data" / "words.txt.xz"
@@ -83,7 +83,7 @@ def _by_model(rows: Sequence[dict[str, str]], sense: Sense) -> int:
     met = True
     for maker, texts in by_maker.items():
         rng, size = random.Random(1), min(DOZEN, len(texts))
-        densities = sorted(sense.nonsense(rng.sample(texts, size)) for _ in range(SAMPLES))
+        densities = sorted(sense.nonsense(talk(rng.sample(texts, size))) for _ in range(SAMPLES))
         caught = sum(density > TALK_ABOVE for density in densities) / SAMPLES
         print(f"model: {caught:7.1%} above {TALK_ABOVE}, median {densities[SAMPLES // 2]:.3f}, {maker}")
         model = "smollm2" in maker or "gemma" in maker

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from aeon_plugin_ft.evaluation.asking import Chat, Reply, ask_all, under
@@ -104,7 +104,7 @@ class Answer:
 class SuiteResult:
     """How one served model did. Shares are 0 to 1; `tool_valid` counts replies that are one call of valid form; where
     the host's tools are known (`tools_known`), of a tool that there is and about what was asked for. `nonsense` is how
-    much of its talk is no Portuguese (`Sense.nonsense`)."""
+    much of its `talk` is no Portuguese (`Sense.nonsense`)."""
 
     answers: tuple[Answer, ...]
     tool_valid: float
@@ -142,9 +142,15 @@ def run_suites(
         calls / len(TOOL_PROMPTS),
         sum(bool(answer.faults) for answer in judged) / len(judged),
         sum(reply.seconds for reply in replies) / len(replies),
-        held_to.sense.nonsense([reply.text for reply in replies if not is_tool_call(reply.text)]),
+        held_to.sense.nonsense(talk(reply.text for reply in replies)),
         known,
     )
+
+
+def talk(texts: Iterable[str]) -> list[str]:
+    """The replies of which it is asked whether they make sense: no tool calls, and none that repeats itself, which is a
+    fault of its own and would count once more with each time around."""
+    return [text for text in texts if not is_tool_call(text) and not loops(text)]
 
 
 def fits(prompt: str, call: str) -> bool:

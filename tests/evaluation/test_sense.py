@@ -176,3 +176,11 @@ def test_a_senseless_reply_is_a_faulty_one() -> None:
     result = run_suites(lambda *_: Reply("Tipo, o tu semável do que a.", True, 0.1), "Você é Aeon.")
     assert result.faulty == 1.0 and all(NONSENSE in answer.faults for answer in result.answers)
     assert result.nonsense > TALK_ABOVE
+
+
+def test_a_reply_that_repeats_itself_is_one_fault_and_no_nonsense_besides() -> None:
+    looping = "Tipo, roda git dev. Cara, " + "roda git dev e " * 9 + "roda git dev."
+    replies = iter([looping, *["Cara, tudo rodando. Só falta tu trabalhar."] * 99])
+    result = run_suites(lambda *_: Reply(next(replies), True, 0.1), "Você é Aeon.")
+    assert result.nonsense == 0.0
+    assert "repeats itself" in result.answers[0].faults and result.faulty == 1 / len(result.answers)

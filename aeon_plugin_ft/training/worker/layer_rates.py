@@ -19,7 +19,7 @@ import torch
 from aeon_plugin_ft.training.advice import PROMPT, SUFFIX, again_weights, between_numbers
 from aeon_plugin_ft.training.plan import IGNORED, Row
 from aeon_plugin_ft.training.worker.projection import Meter, Sample
-from aeon_plugin_ft.weights.dequantise import Dequantiser, Floats, fast_decode
+from aeon_plugin_ft.weights.dequantise import Dequantiser, Floats, Take, fast_decode
 from aeon_plugin_ft.weights.sources import Bytes, Stored
 
 WIDTH, INNER, WORDS = 1024, 4096, 512
@@ -129,6 +129,13 @@ class Nothing:
             return
         size, weights = ROW_BYTES[self.kind]
         self._dequantiser.into(memoryview(self._bytes)[: out.size // weights * size], self.kind, out)
+
+    def read_pieces(self, name: str, count: int, take: Take, first: int = 0) -> None:
+        """As the contract says."""
+        columns = self.shapes[name][1]
+        size, weights = ROW_BYTES[self.kind]
+        encoded = memoryview(self._bytes)[: count * columns // weights * size]
+        self._dequantiser.pieces(encoded, self.kind, (count, columns), take)
 
     def pick_into(self, name: str, rows: Sequence[int], out: Floats) -> None:
         """As the contract says; other numbers than zero, which no norm could divide by."""

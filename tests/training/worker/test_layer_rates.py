@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 
 from aeon_plugin_ft.training.advice import PROMPT, SUFFIX, between_numbers
 from aeon_plugin_ft.training.engine.layered.engine import LayeredPrefix
+from aeon_plugin_ft.training.engine.layered.written import WrittenLayers
 from aeon_plugin_ft.training.worker import layer_rates
 from aeon_plugin_ft.training.worker.layer_rates import EXAMPLES, Nothing, measure_layer
 from aeon_plugin_ft.training.worker.projection import Meter
@@ -18,6 +20,7 @@ from aeon_plugin_ft.training.worker.projection import Meter
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::FutureWarning")]  # PEFT 0.21
 ENDLESS = 1e20
 """Operations a second: products that take no time."""
+DELAY = 0.1
 
 
 @pytest.fixture(autouse=True)
@@ -29,21 +32,35 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Meter, "quiet_share", lambda _: 1.0)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_what_takes_longer_in_a_layer_is_what_lies_between(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each layer is gone through forward and back by the prompt and, all at once here, by what follows it."""
+@pytest.mark.parametrize(
+    ("dtype", "where", "calls"),
+    [
+        # The prompt and, all at once here, what follows it, each forward and back.
+        (torch.float32, [(LayeredPrefix, "_layer")], 4),
+        # Written out, both are one pass.
+        (torch.bfloat16, [(WrittenLayers, "forward"), (WrittenLayers, "backward")], 2),
+    ],
+)
+def test_what_takes_longer_in_a_layer_is_what_lies_between(
+    dtype: torch.dtype, where: list[tuple[type, str]], calls: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = measure_layer(1, dtype, ENDLESS)
     assert 0 < before.between < 1e-5 and before.decoded > 1e6
-    computed = LayeredPrefix._layer
-
-    def slow(self: LayeredPrefix, *arguments: Any) -> torch.Tensor:
-        time.sleep(0.1)
-        return computed(self, *arguments)
-
-    monkeypatch.setattr(LayeredPrefix, "_layer", slow)
+    for owner, name in where:
+        monkeypatch.setattr(owner, name, delayed(getattr(owner, name)))
     after = measure_layer(1, dtype, ENDLESS)
     numbers = (PROMPT + EXAMPLES * SUFFIX) * between_numbers(256, 512)
-    assert (after.between - before.between) * numbers == pytest.approx(4 * 0.1, rel=0.5)
+    assert (after.between - before.between) * numbers == pytest.approx(calls * DELAY, rel=0.5)
+
+
+def delayed(computed: Callable[..., Any]) -> Callable[..., Any]:
+    """The same a tenth of a second later."""
+
+    def slow(*arguments: Any, **named: Any) -> Any:
+        time.sleep(DELAY)
+        return computed(*arguments, **named)
+
+    return slow
 
 
 def test_products_are_not_counted_twice() -> None:
@@ -73,6 +90,11 @@ def test_a_source_of_nothing_reads_as_a_file_would() -> None:
         source.read_into(name, out)
         assert (out == (1.0 if len(shape) == 1 else 0.0)).all(), name
         if len(shape) == 2:
+            pieces: dict[int, np.ndarray[Any, Any]] = {}
+            source.read_pieces(
+                name, shape[0], lambda first, numbers, pieces=pieces: pieces.update({first: numbers.copy()})
+            )
+            assert np.array_equal(np.concatenate([pieces[first] for first in sorted(pieces)]), out), name
             stored = source.stored(name)
             encoded = np.full(stored.size, 255, np.uint8)
             source.copy_stored(name, encoded)

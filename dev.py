@@ -38,8 +38,8 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="dev.py", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     commands.add_parser("demo", help="watch Aeon learn from a sample conversation, for real (some 12 minutes)")
-    tests = commands.add_parser("test", help="run every test, some seven minutes (further arguments go to pytest)")
-    tests.add_argument("--quick", action="store_true", help="leave out the slow ones: under two minutes")
+    tests = commands.add_parser("test", help="run every test, some twenty minutes (further arguments go to pytest)")
+    tests.add_argument("--quick", action="store_true", help="leave out the slow ones")
     tests.add_argument(
         "--windows",
         action="store_true",

@@ -7,13 +7,14 @@ log-sum-exp of the two parts and l = log(e^l1 + e^l2), the output is e^(l1-l) o1
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from functools import cache
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from aeon_plugin_ft.training.engine.flat.kernels import FlashOnProcessor, Kernel, Plain, Three
+from aeon_plugin_ft.training.engine.flat.kernels import SHORT, FlashOnProcessor, Kernel, Plain, Three, Two
 from aeon_plugin_ft.training.engine.flat.layout import Layout, Spans
 from aeon_plugin_ft.training.engine.flat.pieces import join
 from aeon_plugin_ft.training.engine.packing import Packing
@@ -123,7 +124,7 @@ class PaddedAttention:
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         """As `Attention.forward`."""
-        heads, groups, start = query.shape[1], key.shape[1], self.layout.head
+        heads, start = query.shape[1], self.layout.head
         shared = key, value
         key, value = _repeat(key, heads), _repeat(value, heads)
         output, lse = torch.empty_like(query), query.new_empty(heads, len(query), dtype=torch.float32)
@@ -134,17 +135,13 @@ class PaddedAttention:
         if self.tail is not None:
             padded = [self._pad(of[start:]) for of in (query, key, value)]
             self._unpad(*self.kernel.forward(padded[0], padded[1], padded[2], causal=True), output, lse)
-        for prompt, suffixes in self.groups:
-            mine = slice(start + suffixes.start, start + suffixes.stop)
-            other, other_lse = self.kernel.forward(
-                _fold(query[mine], groups), _whole(shared[0][prompt]), _whole(shared[1][prompt]), causal=False
-            )
-            join(output[mine], lse[:, mine], _unfold(other, heads), other_lse.reshape(heads, -1))
+        for prompt, mine in self._across():
+            self._look(query, (key, value), shared, prompt, mine, output, lse)
         return output, lse
 
     def backward(self, grad: Tensor, query: Tensor, key: Tensor, value: Tensor, output: Tensor, lse: Tensor) -> Three:
         """As `Attention.backward`."""
-        heads, groups, start = query.shape[1], key.shape[1], self.layout.head
+        heads, start = query.shape[1], self.layout.head
         shared = key, value
         key, value = _repeat(key, heads), _repeat(value, heads)
         made = (torch.empty_like(query), torch.empty_like(key), torch.empty_like(value))
@@ -157,18 +154,36 @@ class PaddedAttention:
                 whole[place].copy_(part[0].transpose(0, 1))
         if self.tail is not None:
             self._backward_tail(grad[start:], query[start:], key[start:], value[start:], output[start:], lse, made)
-        summed = (made[0], _sum_heads(made[1], groups), _sum_heads(made[2], groups))
+        return self._backward_across(grad, query, (key, value), shared, output, lse, made)
+
+    def _across(self) -> Iterator[tuple[slice, slice]]:
+        """(the tokens of a prompt, those of all suffixes behind it)"""
+        start = self.layout.head
         for prompt, suffixes in self.groups:
-            mine = slice(start + suffixes.start, start + suffixes.stop)
+            yield prompt, slice(start + suffixes.start, start + suffixes.stop)
+
+    def _look(
+        self, query: Tensor, repeated: Two, shared: Two, prompt: slice, mine: slice, output: Tensor, lse: Tensor
+    ) -> None:
+        """Add what suffixes see of their prompt. Keys and values are there for each query head, and once."""
+        other, other_lse = self.kernel.forward(
+            _whole(query[mine]), _whole(repeated[0][prompt]), _whole(repeated[1][prompt]), causal=False
+        )
+        join(output[mine], lse[:, mine], other[0].transpose(0, 1), other_lse[0])
+
+    def _backward_across(
+        self, grad: Tensor, query: Tensor, repeated: Two, shared: Two, output: Tensor, lse: Tensor, made: Three
+    ) -> Three:
+        """Add the gradients of what suffixes see of their prompts to `made`, and sum it over query heads."""
+        for prompt, mine in self._across():
             parts = self.kernel.backward(
-                _fold(grad[mine], groups), _fold(query[mine], groups), _whole(shared[0][prompt]),
-                _whole(shared[1][prompt]), _fold(output[mine], groups), lse[:, mine].reshape(1, groups, -1),
-                causal=False,
+                _whole(grad[mine]), _whole(query[mine]), _whole(repeated[0][prompt]), _whole(repeated[1][prompt]),
+                _whole(output[mine]), lse[None, :, mine], causal=False,
             )  # fmt: skip
-            summed[0][mine].add_(_unfold(parts[0], heads))
-            for whole, part in zip((summed[1][prompt], summed[2][prompt]), parts[1:], strict=True):
+            for whole, part in zip((made[0][mine], made[1][prompt], made[2][prompt]), parts, strict=True):
                 whole.add_(part[0].transpose(0, 1))
-        return summed
+        groups = shared[0].shape[1]
+        return made[0], _sum_heads(made[1], groups), _sum_heads(made[2], groups)
 
     def _backward_tail(
         self, grad: Tensor, query: Tensor, key: Tensor, value: Tensor, output: Tensor, lse: Tensor, made: Three
@@ -196,6 +211,39 @@ class PaddedAttention:
         start = self.layout.head
         torch.index_select(output.transpose(1, 2).flatten(0, 1), 0, self.tail.to_packed, out=into[start:])
         lse_into[:, start:].copy_(lse.transpose(0, 1).flatten(1)[:, self.tail.to_packed])
+
+
+class FoldedAttention(PaddedAttention):
+    """On a processor, where an operator costs its work and not its call: query heads that share a key head look at a
+    prompt as rows of one, with more operators and less to compute."""
+
+    def __init__(self, layout: Layout, scale: float) -> None:
+        super().__init__(layout, FlashOnProcessor(scale, short=SHORT))
+
+    def _look(
+        self, query: Tensor, repeated: Two, shared: Two, prompt: slice, mine: slice, output: Tensor, lse: Tensor
+    ) -> None:
+        heads, groups = query.shape[1], shared[0].shape[1]
+        other, other_lse = self.kernel.forward(
+            _fold(query[mine], groups), _whole(shared[0][prompt]), _whole(shared[1][prompt]), causal=False
+        )
+        join(output[mine], lse[:, mine], _unfold(other, heads), other_lse.reshape(heads, -1))
+
+    def _backward_across(
+        self, grad: Tensor, query: Tensor, repeated: Two, shared: Two, output: Tensor, lse: Tensor, made: Three
+    ) -> Three:
+        heads, groups = query.shape[1], shared[0].shape[1]
+        summed = (made[0], _sum_heads(made[1], groups), _sum_heads(made[2], groups))
+        for prompt, mine in self._across():
+            parts = self.kernel.backward(
+                _fold(grad[mine], groups), _fold(query[mine], groups), _whole(shared[0][prompt]),
+                _whole(shared[1][prompt]), _fold(output[mine], groups), lse[:, mine].reshape(1, groups, -1),
+                causal=False,
+            )  # fmt: skip
+            summed[0][mine].add_(_unfold(parts[0], heads))
+            for whole, part in zip((summed[1][prompt], summed[2][prompt]), parts[1:], strict=True):
+                whole.add_(part[0].transpose(0, 1))
+        return summed
 
 
 def _whole(tokens_first: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ _flash_backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_bac
 SHORT = 256
 """Over fewer queries the fused backward takes up to four times as long in bf16 as in fp32."""
 
+Two = tuple[Tensor, Tensor]
 Three = tuple[Tensor, Tensor, Tensor]
 
 
@@ -36,10 +37,11 @@ class Kernel(Protocol):
 
 
 class FlashOnProcessor:
-    """PyTorch's fused kernel for processors, which keeps no M x N matrix."""
+    """PyTorch's fused kernel for processors, which keeps no M x N matrix. Backward over fewer than `short` queries is
+    computed in fp32."""
 
-    def __init__(self, scale: float) -> None:
-        self.scale = scale
+    def __init__(self, scale: float, short: int = 0) -> None:
+        self.scale, self.short = scale, short
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor, *, causal: bool) -> tuple[Tensor, Tensor]:
         """As `Kernel.forward`."""
@@ -50,7 +52,7 @@ class FlashOnProcessor:
         self, grad: Tensor, query: Tensor, key: Tensor, value: Tensor, output: Tensor, lse: Tensor, *, causal: bool
     ) -> Three:
         """As `Kernel.backward`."""
-        if query.shape[2] < SHORT and query.dtype != torch.float32:
+        if query.shape[2] < self.short and query.dtype != torch.float32:
             back = self.backward(
                 grad.float(), query.float(), key.float(), value.float(), output.float(), lse, causal=causal
             )

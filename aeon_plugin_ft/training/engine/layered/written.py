@@ -21,7 +21,7 @@ from torch import Tensor
 from aeon_plugin_ft.training.engine.attention import NotShareableError
 from aeon_plugin_ft.training.engine.flat.adapter import AdapterMemory
 from aeon_plugin_ft.training.engine.flat.anatomy import adapters_of, layers_of, trained_outside, window_of
-from aeon_plugin_ft.training.engine.flat.attention import Attention, attention_of
+from aeon_plugin_ft.training.engine.flat.attention import Attention, FoldedAttention
 from aeon_plugin_ft.training.engine.flat.layer import LayerParts, Norm
 from aeon_plugin_ft.training.engine.flat.layout import Layout, passes
 from aeon_plugin_ft.training.engine.flat.linear import Projection
@@ -130,7 +130,7 @@ class WrittenLayers:
         parts = self._parts[0]
         cos, sin = self.causal.base_model.rotary_emb(hidden, layout.positions[None])
         half = cos.shape[-1] // 2
-        attention = attention_of(layout, parts.attention_scale, self.weights.dtype, parts.width)
+        attention = FoldedAttention(layout, parts.attention_scale)
         return Pass(layout, place, attention, cos[0, :, None, :half], sin[0, :, None, :half], hidden[0])
 
     def load(self, layer: int) -> None:

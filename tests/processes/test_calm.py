@@ -81,6 +81,7 @@ def test_where_the_system_does_not_say_nothing_changes() -> None:
     assert looked(2, 2, [None, None]) == []
 
 
+@linux
 def test_a_busy_program_is_seen_and_this_one_is_not_among_the_others() -> None:
     others = Others()
     assert others() is None  # no time has gone by

@@ -46,7 +46,8 @@ def said(text: str) -> str:
     if found is None:
         return text
     _, portuguese, slots = found
-    return portuguese.format(**{name: number_in(value, Language.PT) for name, value in slots.items()})
+    # A slot may hold words of the catalogue: the name of a fault.
+    return portuguese.format(**{name: number_in(said(value), Language.PT) for name, value in slots.items()})
 
 
 def translated(line: str) -> str:

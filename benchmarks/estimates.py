@@ -16,7 +16,6 @@ import json
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from datetime import datetime
 from pathlib import Path
@@ -25,6 +24,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+from benchmarks.limits import Peak  # noqa: E402
+
 SAMPLE = ROOT / "samples" / "conversation.log"
 BASES = ["smollm2-135m-instruct", "gemma3-270m"]
 SIZES = ("step_seconds", "seconds", "ram_bytes", "disk_bytes")
@@ -139,7 +140,7 @@ def _train(folder: Path, how: str) -> dict[str, Any]:
 
     before = _size(folder)
     watch: Any = Never()
-    with Largest(folder) as largest:
+    with Peak(lambda: _size(folder), every=0.02) as largest:
         outcome = Session(Run("run", folder), RunConfig.read(folder), watch, lambda *_: None, tell).train()
     seconds = time.perf_counter() - began
     order = sorted(ends)
@@ -155,27 +156,6 @@ def _decide(folder: Path, how: str) -> None:
     from aeon_plugin_ft.training.engine.layered.choice import ENGINE_FILE
 
     (folder / ENGINE_FILE).write_text(json.dumps({"layered": how == "layered"}), encoding="utf-8")
-
-
-class Largest:
-    """The most bytes that a folder has held, looked at fifty times a second."""
-
-    def __init__(self, folder: Path) -> None:
-        self.most = 0
-        self._folder, self._over = folder, threading.Event()
-        self._thread = threading.Thread(target=self._look, name="largest", daemon=True)
-
-    def __enter__(self) -> Largest:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _look(self) -> None:
-        while not self._over.wait(0.02):
-            self.most = max(self.most, _size(self._folder))
 
 
 def _size(folder: Path) -> int:

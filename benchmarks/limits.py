@@ -37,10 +37,12 @@ def cgroup_of(gguf: Path, size: int) -> Iterator[Callable[[], None] | None]:
 
 
 class Peak:
-    """The most anonymous memory this process has had, looked at twenty times a second (Linux)."""
+    """The most that `now` has given, asked `every` so many seconds: by default this process's anonymous memory
+    (Linux)."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], int] | None = None, every: float = 0.05) -> None:
         self.most = 0
+        self._now, self._every = now or anonymous_bytes, every
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look, name="peak", daemon=True)
 
@@ -53,8 +55,8 @@ class Peak:
         self._thread.join()
 
     def _look(self) -> None:
-        while not self._over.wait(0.05):
-            self.most = max(self.most, anonymous_bytes())
+        while not self._over.wait(self._every):
+            self.most = max(self.most, self._now())
 
 
 def anonymous_bytes() -> int:

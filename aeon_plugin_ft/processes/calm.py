@@ -23,6 +23,8 @@ from typing import Any
 
 import psutil
 
+from aeon_plugin_ft.processes.cores import schedulable_cores
+
 log = logging.getLogger("aeon_ft.calm")
 
 LOOK_SECONDS = 1.0
@@ -40,9 +42,8 @@ _started = threading.Lock()
 
 def keep_calm(threads: int) -> None:
     """From now on until this process ends, the `threads` that compute in it wait for one another as suits what others
-    do on the machine. Nothing to do for one thread, for another OpenMP than GNU's (the others yield their core while
-    they spin), or where the user has chosen. To be called after PyTorch, or llama.cpp, was imported; a second call
-    changes nothing."""
+    do on the machine. Nothing is done for one thread, for another OpenMP than GNU's, or where the user has chosen.
+    To be called after PyTorch, or llama.cpp, was imported; a second call changes nothing."""
     if threads < 2 or any(os.environ.get(name) for name in _CHOSEN) or not _started.acquire(blocking=False):
         return
     libraries = gnu_openmp()
@@ -58,7 +59,7 @@ class Calm:
 
     def __init__(self, threads: int, crowd: Crowd, taken: Callable[[], float | None], cores: int | None = None) -> None:
         self.threads, self.crowd, self.taken = threads, crowd, taken
-        self.cores = cores or usable()
+        self.cores = cores or schedulable_cores()
         self._quiet = 0
 
     def watch(self) -> None:
@@ -112,7 +113,7 @@ class Crowd:
     def __init__(self, libraries: Sequence[Any], threads: int) -> None:
         self._libraries = libraries
         # One more than the cores in all; the thread that begins it is not counted.
-        self._size = max(2, usable() + 2 - threads)
+        self._size = max(2, schedulable_cores() + 2 - threads)
         self._thread: threading.Thread | None = None
         self._dissolved = threading.Event()
 
@@ -167,8 +168,3 @@ def gnu_openmp() -> list[Any]:
         library.GOMP_parallel.restype = None
         libraries.append(library)
     return libraries
-
-
-def usable() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -12,11 +12,16 @@ _OWN = Path("/proc/self/cgroup")
 _MOUNTS = Path("/sys/fs/cgroup")
 
 
+def schedulable_cores() -> int:
+    """Logical cores that this process may be scheduled on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def usable_cores(own: Path = _OWN, mounts: Path = _MOUNTS) -> int:
     """Physical cores, at most as many as this process may be scheduled on, and as its control groups have a quota for
     (https://docs.kernel.org/admin-guide/cgroup-v2.html, cpu.max); at least 1. A thread more than the quota makes all
     of them wait for one another at the end of each period."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    allowed = schedulable_cores()
     cores = min(allowed, psutil.cpu_count(logical=False) or allowed)
     quota = cpu_quota(own, mounts)
     # Rounded to the nearest: half a core more is better used than left, and half a core less is not waited for.

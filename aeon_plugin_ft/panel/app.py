@@ -9,6 +9,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
@@ -17,12 +18,15 @@ from starlette.types import Scope
 
 from aeon_plugin_ft.errors import AeonFtError
 from aeon_plugin_ft.panel.desk import Desk
-from aeon_plugin_ft.panel.guard import ENTRY, Guard, Keys, cookie_name
-from aeon_plugin_ft.panel.live import Live
+from aeon_plugin_ft.panel.guard import ENTRY, STATIC, Guard, Keys, cookie_name
+from aeon_plugin_ft.panel.live import Live, Marked
 from aeon_plugin_ft.panel.rendering import HERE, Pages
 from aeon_plugin_ft.panel.views import facts, forgetting, home, settings, talks, training, versions
 
 log = logging.getLogger("aeon_ft.panel")
+
+NOW = "/agora"
+"""The address of the stream that says what has changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +45,14 @@ def make_panel(desk: Desk, port: int, keys: Keys | None = None) -> Panel:
     own = (home, talks, forgetting, facts, training, versions, settings)
     routes = [
         Route(ENTRY, _entry(keys, pages, port)),
-        Route("/agora", live.endpoint),
+        Route(NOW, live.endpoint),
         Mount("/static", StaticFiles(directory=HERE / "static"), name="static"),
         *(route for view in own for route in view.routes(desk, pages, keys)),
     ]
     # Each takes its own kind of error, which Starlette's types have no word for.
     handlers: dict[Any, Any] = {HTTPException: _missing(pages), AeonFtError: _failed(pages), Exception: _broken(pages)}
-    app = Starlette(routes=routes, exception_handlers=handlers)
+    marked = Middleware(Marked, live=live, other=(NOW, STATIC, ENTRY))
+    app = Starlette(routes=routes, exception_handlers=handlers, middleware=[marked])
     return Panel(Guard(app, keys, port, lambda scope, status: _refused(pages, scope, status)), keys, live)
 
 

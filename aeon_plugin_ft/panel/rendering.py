@@ -19,6 +19,7 @@ from aeon_plugin_ft.messages import Language
 from aeon_plugin_ft.messages.speech import Speech, speech
 from aeon_plugin_ft.panel.forms import Form
 from aeon_plugin_ft.panel.guard import Keys
+from aeon_plugin_ft.panel.live import MARK
 from aeon_plugin_ft.voice.control import Reason
 
 HERE = Path(__file__).parent
@@ -61,6 +62,7 @@ class Pages:
         page = _environment().get_template(f"{place}.html").render(
             **context, t=words.say, f=words.formats, words=words, lang=words.language.tag, place=place, paths=PATHS,
             places=PLACES, form_key=self._keys.form, here=_here(request), release=__version__,
+            mark=request.scope.get("state", {}).get(MARK, ""),
             notes=[(note.good, _written(words, note)) for note in notes],
         )  # fmt: skip
         return HTMLResponse(page, status)

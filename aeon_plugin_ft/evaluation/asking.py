@@ -5,8 +5,9 @@ A small model spends most of a token's time on reading its weights; for two conv
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, CancelledError, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from hooks import Message
@@ -39,15 +40,32 @@ def ask_all(chat: Chat, conversations: Sequence[Sequence[Message]], max_tokens: 
     raises goes through; what was not asked until then is not asked any more."""
     if at_once == 1:
         return [chat(messages, max_tokens) for messages in conversations]
-    pool = ThreadPoolExecutor(at_once, "aeon-ft-ask")
+    pool, failed = ThreadPoolExecutor(at_once, "aeon-ft-ask"), threading.Event()
+
+    def ask(messages: Sequence[Message]) -> Reply:
+        # The thread that failed would go on to the next one before anybody hears of it.
+        if failed.is_set():
+            raise CancelledError
+        try:
+            return chat(messages, max_tokens)
+        except BaseException:
+            failed.set()
+            raise
+
     try:
-        asked = [pool.submit(chat, messages, max_tokens) for messages in conversations]
+        asked = [pool.submit(ask, messages) for messages in conversations]
         waiting = set(asked)
         while waiting:
             answered, waiting = wait(waiting, HEARD_SECONDS, FIRST_EXCEPTION)
-            for one in answered:
-                one.result()
+            _raise_first(answered)
         return [one.result() for one in asked]
     finally:
         # Without waiting: who is still being answered after a failure may be so by a server that hangs.
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _raise_first(answered: Iterable[Future[Reply]]) -> None:
+    """What was raised by those of them that were asked."""
+    for error in (one.exception() for one in answered):
+        if error is not None and not isinstance(error, CancelledError):
+            raise error

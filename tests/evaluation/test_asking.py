@@ -50,20 +50,21 @@ def test_as_many_are_asked_side_by_side_as_the_server_computes_at_once() -> None
 
 @pytest.mark.parametrize("at_once", [1, 2])
 def test_after_a_failure_nothing_is_asked_any_more(at_once: int) -> None:
-    failed, asked = threading.Event(), []
+    over, asked = threading.Event(), []
 
     def chat(messages: Sequence[Message], limit: int) -> Reply:
         asked.append(said(messages))
         if said(messages) == "3?":
-            failed.set()
             raise ConnectionError("gone")
         if said(messages) > "3?":
             # One that was begun beside it goes on for a while.
-            failed.wait(WAIT_SECONDS)
-            time.sleep(0.3)
+            over.wait(WAIT_SECONDS)
         return Reply("Cara.", True, 0.1)
 
     with pytest.raises(ConnectionError):
         ask_all(chat, QUESTIONS, 48, at_once)
-    time.sleep(0.5)
+    over.set()
+    for thread in threading.enumerate():
+        if thread.name.startswith("aeon-ft-ask"):
+            thread.join(WAIT_SECONDS)
     assert len(asked) <= 3 + at_once

@@ -15,6 +15,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -150,6 +151,15 @@ class Crowd:
         self._dissolved.wait()
 
 
+def compute_alone() -> None:
+    """From now on the calling thread computes by itself what it would share with threads of GNU's OpenMP: one of
+    several that work side by side, which would each have a team of their own, and all of those wait asleep."""
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.get_num_threads()  # or PyTorch would say how many at the thread's first operator
+    for library in gnu_openmp():
+        library.omp_set_num_threads(1)
+
+
 _NOTHING = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(lambda _: None)
 """What each thread of the crowd does. Kept here: libgomp must not call what was collected."""
 
@@ -166,5 +176,6 @@ def gnu_openmp() -> list[Any]:
         library = ctypes.CDLL(path)
         library.GOMP_parallel.argtypes = [type(_NOTHING), ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
         library.GOMP_parallel.restype = None
+        library.omp_set_num_threads.argtypes, library.omp_set_num_threads.restype = [ctypes.c_int], None
         libraries.append(library)
     return libraries

@@ -1,8 +1,8 @@
 """Weights of a GGUF as fp32, written into a buffer that the caller owns, by every core.
 
-libgguf decodes in C and lets other threads run meanwhile, so a pool of threads reaches the memory's speed: about 1.5e9
-weights a second on two cores, where the gguf package's numpy reaches a tenth of it. Both give the same numbers, to the
-last bit (tests/weights/test_dequantise.py).
+libgguf decodes in C and lets other threads run meanwhile, so a pool of threads reaches the memory's speed, where the
+gguf package's numpy reaches a tenth of it. Both give the same numbers, to the last bit
+(tests/weights/test_dequantise.py).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import psutil
 
 from aeon_plugin_ft.errors import BaseModelError
 from aeon_plugin_ft.messages import Speaker
+from aeon_plugin_ft.processes.calm import compute_alone
 from aeon_plugin_ft.weights.gguf_file import GgufFile
 from aeon_plugin_ft.weights.quantization import BF16, F16, F32
 
@@ -28,8 +29,9 @@ Decode = Callable[[memoryview, int, Floats], None]
 
 PIECE_WEIGHTS = 1 << 19
 """Weights that one thread decodes at a time: 2 MiB as fp32, which stay in its cache while they are written."""
-NEAR_WEIGHTS = 1 << 17
-"""The same where they are read again at once: half a MiB, beside what they are made into."""
+NEAR_WEIGHTS = 1 << 20
+"""The same where they are read again at once: 4 MiB. Smaller pieces would stay nearer, but then the threads spend their
+time in handing Python's lock to one another."""
 Take = Callable[[int, Floats], None]
 """Is given decoded rows: the number of the first of them, and the rows, which are its own until it returns."""
 
@@ -43,7 +45,8 @@ class Dequantiser:
     def __init__(self, threads: int = 0) -> None:
         self.threads = threads or psutil.cpu_count(logical=False) or os.cpu_count() or 1
         self._decode = fast_decode() or slow_decode
-        self._pool = ThreadPoolExecutor(self.threads, "dequantise") if self.threads > 1 else None
+        several = self.threads > 1
+        self._pool = ThreadPoolExecutor(self.threads, "dequantise", compute_alone) if several else None
         self._of_thread = threading.local()
 
     def close(self) -> None:
@@ -68,14 +71,16 @@ class Dequantiser:
 
         self._each(piece, range(0, count, step))
 
-    def pieces(self, encoded: memoryview, kind: int, shape: tuple[int, int], take: Take) -> None:
+    def pieces(self, encoded: memoryview, kind: int, shape: tuple[int, int], take: Take, together: int = 1) -> None:
         """Decode rows of the ggml type `kind`, `shape` [rows, columns] of them, and give them to `take` some at a
-        time, on several threads at once and in any order. Raises ValueError as `into`."""
+        time, a multiple of `together`, on several threads at once and in any order. Raises ValueError as `into`."""
         count, columns = shape
         size = len(encoded) // count
         if size * count != len(encoded):
             raise ValueError(f"{len(encoded)} bytes are no {count} rows")
-        step = max(1, NEAR_WEIGHTS // columns)
+        # As much for each thread, where that is less.
+        most = min(NEAR_WEIGHTS, -(-count // self.threads) * columns)
+        step = max(1, most // (together * columns)) * together
 
         def piece(first: int) -> None:
             last = min(count, first + step)
@@ -109,7 +114,8 @@ def fast_decode() -> Decode | None:
     def decode(encoded: memoryview, kind: int, out: Floats) -> None:
         if kind in (F32, F16, BF16) or kind not in known:
             return slow_decode(encoded, kind, out)
-        libgguf.dequantize_rows_into_raw(kind, encoded, out, *out.shape)
+        # As one row: rows are blocks one behind the other, and each call of its kernel costs as much as many blocks.
+        libgguf.dequantize_rows_into_raw(kind, encoded, out.reshape(1, -1), 1, out.size)
         return None
 
     return decode

@@ -24,8 +24,6 @@ from aeon_plugin_ft.weights.merge_originals import Place, read_places
 from aeon_plugin_ft.weights.quantization import BF16, F16, F32
 
 Bytes = npt.NDArray[np.uint8]
-BLOCK_WEIGHTS = 1 << 24
-"""Weights of a block whose rows have to be put in order: 64 MiB beside the caller's buffer."""
 _say = Speaker("errors/weights")
 
 
@@ -60,16 +58,12 @@ class WeightSource(Protocol):
         ...
 
     def read_pieces(self, name: str, count: int, take: Take, first: int = 0) -> None:
-        """`count` rows from `first` on of a matrix that need not be read as a whole, given to `take` some at a time,
-        from several threads at once; rows are counted from `first` on."""
+        """`count` rows from `first` on of a matrix, given to `take` some at a time, from several threads at once; rows
+        are counted from `first` on. What is given need not be contiguous, its rows are."""
         ...
 
     def pick_into(self, name: str, rows: Sequence[int], out: Floats) -> None:
         """These rows of a tensor [rows, columns], in this order."""
-        ...
-
-    def is_whole(self, name: str) -> bool:
-        """Whether a tensor can only be read as a whole."""
         ...
 
     def stored(self, name: str) -> Stored:
@@ -118,17 +112,21 @@ class GgufSource:
         return {name: self.file.tensors[tensor].shape for name, tensor in self._names.items()}
 
     def read_into(self, name: str, out: Floats, first: int = 0) -> None:
-        """As the contract says; a tensor whose rows have to be put in order is read whole. Raises ValueError where
+        """As the contract says; of a tensor whose rows have to be put in order, whole heads. Raises ValueError where
         the rows are not there."""
         tensor = self._names[name]
         heads = self.family.permuted_heads(tensor, self._heads, self._kv_heads)
         table = out.reshape(-1, out.shape[-1])
         if heads is None:
             self._decode(tensor, table, first)
-        elif first or out.shape != self.file.tensors[tensor].shape:
-            raise ValueError(f"{name} can only be read whole")
+        elif out.ndim == 1:
+            self._decode_woven_bias(tensor, out, heads, first)
         else:
-            self._decode_unpermuted(tensor, out, heads)
+
+            def take(at: int, numbers: Floats) -> None:
+                out[at : at + len(numbers)] = numbers
+
+            self.read_pieces(name, len(out), take, first)
         if self.family.norm_offset and self.family.is_norm(tensor):
             out -= np.float32(self.family.norm_offset)
 
@@ -136,20 +134,19 @@ class GgufSource:
         """As the contract says. Raises ValueError where the rows are not there."""
         tensor = self.file.tensors[self._names[name]]
         rows, columns = tensor.shape
-        if self.is_whole(name) or not 0 <= first <= first + count <= rows:
+        heads = self.family.permuted_heads(tensor.name, self._heads, self._kv_heads)
+        width = 1 if heads is None else rows // heads
+        if not 0 <= first <= first + count <= rows or first % width or count % width:
             raise ValueError(f"{name} has no {count} rows from row {first} on that can be read by themselves")
         size = tensor.size // rows
+        give = take if heads is None else _unweaving(take, width)
         with self.file.raw(tensor.name) as whole, whole[first * size : (first + count) * size] as encoded:
-            self._dequantiser.pieces(encoded, tensor.type, (count, columns), take)
+            self._dequantiser.pieces(encoded, tensor.type, (count, columns), give, width)
 
     def pick_into(self, name: str, rows: Sequence[int], out: Floats) -> None:
         """As the contract says."""
         for row, line in zip(rows, out, strict=True):
             self.read_into(name, line[None], row)
-
-    def is_whole(self, name: str) -> bool:
-        """As the contract says."""
-        return self.family.permuted_heads(self._names[name], self._heads, self._kv_heads) is not None
 
     def stored(self, name: str) -> Stored:
         """As the contract says."""
@@ -178,22 +175,12 @@ class GgufSource:
         with self.file.raw(tensor) as whole, whole[first * size : (first + len(out)) * size] as encoded:
             self._dequantiser.into(encoded, stored.type, out)
 
-    def _decode_unpermuted(self, tensor: str, out: Floats, heads: int) -> None:
-        """Some heads at a time: llama.cpp has the two halves of a head's rows woven into one another."""
-        vector = out.ndim == 1  # the bias of a projection
-        table = out.reshape(-1, 1 if vector else out.shape[-1])
-        width = len(table) // heads
-        if vector:
-            woven = np.empty((1, len(table)), np.float32)
-            self._decode(tensor, woven, 0)
-            _unweave(woven.reshape(-1, 1), table, width)
-            return
-        step = max(1, BLOCK_WEIGHTS // (width * table.shape[1])) * width
-        block = np.empty((min(step, len(table)), table.shape[1]), np.float32)
-        for first in range(0, len(table), step):
-            part = table[first : first + step]
-            self._decode(tensor, block[: len(part)], first)
-            _unweave(block[: len(part)], part, width)
+    def _decode_woven_bias(self, tensor: str, out: Floats, heads: int, first: int) -> None:
+        if first:
+            raise ValueError(f"{tensor} can only be read whole")
+        woven = np.empty((1, len(out)), np.float32)
+        self._decode(tensor, woven, 0)
+        out.reshape(heads, 2, -1)[:] = woven.reshape(heads, -1, 2).swapaxes(1, 2)
 
 
 def odd_tensor(file: GgufFile, tensor: str) -> BaseModelError:
@@ -202,10 +189,15 @@ def odd_tensor(file: GgufFile, tensor: str) -> BaseModelError:
     return BaseModelError(*_say.error("gguf.odd_tensor", **slots))
 
 
-def _unweave(woven: Floats, out: Floats, width: int) -> None:
-    """Rows of whole heads of `width` rows: row 2 i + j of a head becomes row j * width / 2 + i."""
-    heads, columns = len(woven) // width, woven.shape[1]
-    out.reshape(heads, 2, width // 2, columns)[:] = woven.reshape(heads, width // 2, 2, columns).swapaxes(1, 2)
+def _unweaving(take: Take, width: int) -> Take:
+    """`take` for rows of whole heads of `width` rows, the two halves of which llama.cpp has woven into one another."""
+
+    def given(first: int, numbers: Floats) -> None:
+        for head in range(0, len(numbers), width):
+            take(first + head, numbers[head : head + width : 2])
+            take(first + head + width // 2, numbers[head + 1 : head + width : 2])
+
+    return given
 
 
 class SafetensorsSource:
@@ -248,10 +240,6 @@ class SafetensorsSource:
     def pick_into(self, name: str, rows: Sequence[int], out: Floats) -> None:
         """As the contract says."""
         widen(self._places[name].numbers()[list(rows)], out)
-
-    def is_whole(self, name: str) -> bool:
-        """As the contract says."""
-        return False
 
     def stored(self, name: str) -> Stored:
         """As the contract says."""

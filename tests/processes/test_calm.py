@@ -101,3 +101,31 @@ def test_beside_others_a_waiting_thread_sleeps_and_computes_the_same() -> None:
     alone, beside_others, alone_again, same, gathered = json.loads(ran.stdout)
     assert beside_others < alone / 2 and beside_others < alone_again / 2
     assert same and not gathered
+
+
+SHARING = """
+import json, threading, torch
+from aeon_plugin_ft.processes.calm import compute_alone
+
+torch.set_num_threads(2)
+numbers, results, shared_by = torch.linspace(-3, 3, 200_000), [], []
+
+def compute(*first):
+    for prepare in first:
+        prepare()
+    results.append(torch.sin(numbers).tolist())
+    shared_by.append(torch.get_num_threads())
+
+for first in ([], [compute_alone], []):
+    thread = threading.Thread(target=compute, args=first)
+    thread.start()
+    thread.join()
+compute()
+print(json.dumps([shared_by, all(one == results[0] for one in results)]))
+"""
+
+
+@linux
+def test_a_thread_that_computes_alone_leaves_others_their_teams_and_computes_the_same() -> None:
+    ran = subprocess.run([sys.executable, "-W", "ignore", "-c", SHARING], capture_output=True, text=True, check=True)
+    assert json.loads(ran.stdout) == [[2, 1, 2, 2], True]

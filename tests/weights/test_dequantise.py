@@ -147,10 +147,22 @@ def test_a_folder_in_16_bits_reads_as_torch_reads_it(dtype: str, tmp_path: Path)
         assert np.array_equal(out, model.state_dict()[name].float().numpy()), name
 
 
-def test_rows_in_another_order_are_not_read_by_halves(tmp_path: Path) -> None:
-    source = GgufSource(make_tiny(tmp_path, "llama").path)
-    with pytest.raises(ValueError, match="whole"):
-        source.read_into("model.layers.0.self_attn.q_proj.weight", np.empty((8, 64), np.float32), 8)
+def test_rows_in_another_order_are_read_by_heads_and_not_by_halves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dequantise, "NEAR_WEIGHTS", 300)
+    tiny = make_tiny(tmp_path, "llama")
+    source = GgufSource(tiny.path, 2)
+    name = "model.layers.0.self_attn.q_proj.weight"
+    table = tiny.model.state_dict()[name].numpy()
+    width = len(table) // source.stored(name).heads
+    assert len(table) > 2 * width > 2
+    out = np.full_like(table[width:], np.nan)
+    source.read_into(name, out, width)
+    assert np.array_equal(out, table[width:])
+    for first, count in ((width // 2, width), (0, width // 2), (width, len(table))):
+        with pytest.raises(ValueError, match="by themselves"):
+            source.read_into(name, np.empty((count, table.shape[1]), np.float32), first)
     source.close()
 
 

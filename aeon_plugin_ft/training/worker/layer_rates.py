@@ -141,10 +141,6 @@ class Nothing:
         """As the contract says; other numbers than zero, which no norm could divide by."""
         out[:] = np.random.default_rng(1).standard_normal(out.shape, np.float32)
 
-    def is_whole(self, name: str) -> bool:
-        """As the contract says."""
-        return False
-
     def stored(self, name: str) -> Stored:
         """As the contract says."""
         rows, columns = self.shapes[name]

@@ -50,7 +50,6 @@ def test_losses_and_gradients_stay_within_the_rounding(family: str, tmp_path: Pa
 
 def test_weights_are_the_decoded_ones_rounded_once(layered: LayeredPrefix, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dequantise, "NEAR_WEIGHTS", 5 * 256)  # several pieces, the last one shorter
-    monkeypatch.setattr(skeleton, "ROUNDED_AT_ONCE", 2 * 256)
     attention, mlp = layered.modules[1].self_attn, layered.modules[1].mlp
     named = {"self_attn.q_proj": attention.q_proj, "mlp.gate_proj": mlp.gate_proj, "mlp.down_proj": mlp.down_proj}
     with layered.weights.of_type(torch.bfloat16):

@@ -28,8 +28,6 @@ _say = Speaker("errors/training")
 
 EMBEDDING = "model.embed_tokens.weight"
 HEAD = "lm_head.weight"
-ROUNDED_AT_ONCE = 1 << 15
-"""Numbers of one call that rounds them: of more, PyTorch starts threads of its own, in each of those that decode."""
 
 
 def load_skeleton(folder: Path, source: WeightSource, at_most: int = 0, device: str = "cpu") -> Any:
@@ -134,7 +132,6 @@ class LayerWeights:
         self._matrices = [_matrices(number, layer) for number, layer in enumerate(layers)]
         self._places = [[(parameter, parameter.data) for _, parameter in of_layer] for of_layer in self._matrices]
         self._buffer: Tensor | None = None
-        self._block: Tensor | None = None
 
     @property
     def most(self) -> int:
@@ -174,24 +171,11 @@ class LayerWeights:
 
     def _narrow(self, name: str, out: Tensor, start: int) -> None:
         """Some rows at a time, which are still in the cache when they are rounded, by the threads that decode them."""
-        if self.source.is_whole(name):
-            self._narrow_whole(name, out)
-            return
-        step = max(1, ROUNDED_AT_ONCE // out.shape[1])
 
         def take(first: int, numbers: Floats) -> None:
-            wide, narrow = torch.from_numpy(numbers), out[first : first + len(numbers)]
-            for one, other in zip(torch.split(narrow, step), torch.split(wide, step), strict=True):
-                one.copy_(other)
+            out[first : first + len(numbers)].copy_(torch.from_numpy(numbers))
 
         self.source.read_pieces(name, len(out), take, start)
-
-    def _narrow_whole(self, name: str, out: Tensor) -> None:
-        if self._block is None or self._block.numel() < out.numel():
-            self._block = torch.empty(out.numel())
-        block = self._block[: out.numel()].view(out.shape)
-        self.source.read_into(name, block.numpy())
-        out.copy_(block)
 
     def are_neighbours(self, parameters: Sequence[Tensor]) -> bool:
         """Whether these matrices of one layer come one behind the other, and so can be read as one."""
@@ -227,7 +211,7 @@ class LayerWeights:
     def release(self) -> None:
         """Give the buffer back as well, until the next layer is loaded."""
         self.unload()
-        self._buffer = self._block = None
+        self._buffer = None
 
     @property
     def matrices(self) -> list[Tensor]:

@@ -126,9 +126,9 @@ def measure(gguf: Path, shape: Shape, options: argparse.Namespace) -> dict[str, 
     rows = _rows(batch, options.prompt, shape.vocabulary)
     with Peak() as peak:
         source = GgufSource(gguf, options.threads)
-        engine, gap = _engine(shape, layers, source, options)
+        engine, gap = engine_for(shape, layers, source, options)
         costs = Costs(engine)
-        seconds, cpu, losses = _steps(engine, gap, rows, options, costs)
+        seconds, cpu, losses = train(engine, gap, rows, options, costs)
         resident = len(getattr(engine.weights, "resident", ()))
         engine.weights.release()
     most = peak.most if options.device == "cpu" else torch.cuda.max_memory_allocated()
@@ -146,7 +146,8 @@ def measure(gguf: Path, shape: Shape, options: argparse.Namespace) -> dict[str, 
     }  # fmt: skip
 
 
-def _engine(shape: Shape, layers: int, source: Any, options: argparse.Namespace) -> tuple[Any, Gap]:
+def engine_for(shape: Shape, layers: int, source: Any, options: argparse.Namespace) -> tuple[Any, Gap]:
+    """The engine of a run on this shape, and what it looks at between two products."""
     import torch
 
     from aeon_plugin_ft.training.engine.layered.choice import engine_of
@@ -162,9 +163,7 @@ def _engine(shape: Shape, layers: int, source: Any, options: argparse.Namespace)
     return engine_of(model, source, MOST_TOKENS, gap, dtype=dtype), gap
 
 
-def _steps(
-    engine: Any, gap: Gap, rows: list[Any], options: argparse.Namespace, costs: Costs
-) -> tuple[list[float], ...]:
+def train(engine: Any, gap: Gap, rows: list[Any], options: argparse.Namespace, costs: Costs) -> tuple[list[float], ...]:
     """(seconds, processor seconds, loss) of each step."""
     import torch
 

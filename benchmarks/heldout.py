@@ -45,11 +45,11 @@ def main() -> int:
 def _sides(count: int, threads: int) -> tuple[Callable[[], list[float]], Callable[[], list[float]]]:
     from aeon_plugin_ft.training.engine.loading import load_base, pick_device, set_up_torch
     from aeon_plugin_ft.training.engine.shared import SharedPrefix
-    from benchmarks.training import _default_copy, _rows
+    from benchmarks.training import default_copy, rows_of
 
     set_up_torch(threads)
-    copy = _default_copy()
-    rows = _rows(copy)[0][:count]
+    copy = default_copy()
+    rows = rows_of(copy)[0][:count]
     engine = SharedPrefix(load_base(copy, pick_device()).eval())
     return lambda: engine.losses(rows), lambda: engine.stock_losses(rows)
 

@@ -59,9 +59,14 @@ class Peak:
             self.most = max(self.most, self._now())
 
 
-def anonymous_bytes() -> int:
-    """Resident memory that is no file's: what a machine must have beside its page cache."""
-    for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
+def anonymous_bytes(pid: int | str = "self") -> int:
+    """Resident memory of a process that is no file's: what a machine must have beside its page cache. 0 where the
+    process is gone."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    for line in status.splitlines():
         if line.startswith("RssAnon:"):
             return int(line.split()[1]) * 1024
     return 0

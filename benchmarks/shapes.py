@@ -34,8 +34,9 @@ SHAPES = {
 Q4_K, Q6_K = 12, 14
 
 
-def make_gguf(path: Path, shape: Shape, layers: int = 0) -> None:
-    """Random blocks: as many bytes to read and to decode as a trained model has. Raises OSError without the room."""
+def make_gguf(path: Path, shape: Shape, layers: int = 0, tokenizer: Path | None = None) -> None:
+    """Random blocks: as many bytes to read and to decode as a trained model has. `tokenizer` is a GGUF whose tokens
+    are used, filled up to the vocabulary. Raises OSError without the room."""
     import gguf
 
     layers = layers or shape.layers
@@ -51,6 +52,8 @@ def make_gguf(path: Path, shape: Shape, layers: int = 0) -> None:
     writer.add_rope_dimension_count(shape.head_dim)
     writer.add_key_length(shape.head_dim)
     writer.add_value_length(shape.head_dim)
+    if tokenizer is not None:
+        _copy_tokenizer(writer, tokenizer, shape.vocabulary)
     tensors = list(tensors_of(shape, layers))
     needed = sum(rows * columns for _, rows, columns, _ in tensors)
     if shutil.disk_usage(path.parent).free < needed:
@@ -63,6 +66,22 @@ def make_gguf(path: Path, shape: Shape, layers: int = 0) -> None:
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+
+
+def _copy_tokenizer(writer: Any, path: Path, vocabulary: int) -> None:
+    from gguf import GGUFReader
+    from gguf.constants import TokenType
+
+    for name, field in GGUFReader(path).fields.items():
+        if not name.startswith("tokenizer."):
+            continue
+        value = field.contents()
+        if name == "tokenizer.ggml.tokens":
+            value += [f"[unused {number}]" for number in range(len(value), vocabulary)]
+        elif name == "tokenizer.ggml.token_type":
+            value += [int(TokenType.UNUSED)] * (vocabulary - len(value))
+        kinds = field.types
+        writer.add_key_value(name, value, kinds[0], kinds[-1] if len(kinds) > 1 else None)
 
 
 def tensors_of(shape: Shape, layers: int) -> list[tuple[str, int, int, int]]:

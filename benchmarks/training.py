@@ -36,6 +36,12 @@ RANDOM = {
         "hidden_size": 2048, "intermediate_size": 8192, "num_hidden_layers": 16, "num_attention_heads": 32,
         "num_key_value_heads": 8, "head_dim": 64, "vocab_size": 128_256, "rope_theta": 500_000.0, "rms_norm_eps": 1e-5,
     },
+    # Llama-3.2-3B's: 3.2 billion.
+    "llama-3b": {
+        "hidden_size": 3072, "intermediate_size": 8192, "num_hidden_layers": 28, "num_attention_heads": 24,
+        "num_key_value_heads": 8, "head_dim": 128, "vocab_size": 128_256, "rope_theta": 500_000.0,
+        "rms_norm_eps": 1e-5,
+    },
     "tiny": {
         "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
         "num_key_value_heads": 2, "vocab_size": 49_152,
@@ -48,7 +54,7 @@ def main() -> int:
     if options.child:
         print(json.dumps(_measure(options)))
         return 0
-    copy = _random_copy(options.random_config) if options.random_config else options.model or _default_copy()
+    copy = random_copy(options.random_config) if options.random_config else options.model or default_copy()
     results = []
     for batch in options.batch:
         pair = {engine: _child(engine, batch, options, copy) for engine in options.engine}
@@ -67,12 +73,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--engine", nargs="+", default=["stock", "shared"], choices=["stock", "shared"])
     parser.add_argument("--model", type=Path, help="a training copy; default: the built-in SmolLM2-135M-Instruct")
     parser.add_argument("--random-config", choices=sorted(RANDOM), help="random weights of this configuration")
+    parser.add_argument("--dtype", choices=["float32", "bfloat16"], help="of the frozen weights; default: as a run's")
     parser.add_argument("--out", type=Path, help="also write everything as JSON")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
-def _default_copy() -> Path:
+def default_copy() -> Path:
+    """The whole copy of the built-in base."""
     from aeon_plugin_ft.base import resolve_base
     from aeon_plugin_ft.base.training_copy import whole_copy
 
@@ -82,14 +90,14 @@ def _default_copy() -> Path:
     return whole_copy(base.gguf, base.digest, ROOT / ".cache" / "base")
 
 
-def _random_copy(name: str) -> Path:
+def random_copy(name: str) -> Path:
     """A llama of that shape with random weights in bf16 and SmolLM2's tokenizer; kept beside the other bases."""
     import torch
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
     folder = ROOT / ".cache" / "random" / name
     if not (folder / "tokenizer.json").exists():
-        tokenizer = AutoTokenizer.from_pretrained(_default_copy())
+        tokenizer = AutoTokenizer.from_pretrained(default_copy())
         torch.manual_seed(17)
         config = LlamaConfig(
             **RANDOM[name], tie_word_embeddings=True, max_position_embeddings=4096,
@@ -105,6 +113,7 @@ def _child(engine: str, batch: int, options: argparse.Namespace, copy: Path) -> 
 
     command = [sys.executable, __file__, "--child", engine, "--batch", str(batch), "--steps", str(options.steps)]
     command += ["--threads", str(options.threads), "--model", str(copy)]
+    command += ["--dtype", options.dtype] if options.dtype else []
     done = subprocess.run(
         command, env=child_environment(options.threads), stdout=subprocess.PIPE, text=True, check=True
     )  # fmt: skip
@@ -113,6 +122,8 @@ def _child(engine: str, batch: int, options: argparse.Namespace, copy: Path) -> 
 
 
 def _measure(options: argparse.Namespace) -> dict[str, Any]:
+    import torch
+
     from aeon_plugin_ft.training.engine.loading import add_adapter, load_base, pick_device, set_up_torch
     from aeon_plugin_ft.training.engine.trainer import config_of
     from aeon_plugin_ft.training.memory import peak_bytes
@@ -122,8 +133,9 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
     set_up_torch(options.threads)
     batch, device = options.batch[0], pick_device()
     recipe = Recipe(16, 16, 1e-3, batch, 1.0, options.steps, 1, 1536, 17, options.threads, 1000)
-    rows, tokenizer = _rows(options.model)
-    model = add_adapter(load_base(options.model, device), recipe)
+    rows, tokenizer = rows_of(options.model)
+    dtype = getattr(torch, options.dtype) if options.dtype else None
+    model = add_adapter(load_base(options.model, device, dtype), recipe)
     with tempfile.TemporaryDirectory() as folder:
         arguments = config_of(recipe, Path(folder), device)
         order = list(step_examples(recipe, len(rows)))
@@ -158,8 +170,8 @@ def _finish() -> None:
         torch.cuda.synchronize()
 
 
-def _rows(copy: Path) -> tuple[list[Any], Any]:
-    """The sample conversation as tokens."""
+def rows_of(copy: Path) -> tuple[list[Any], Any]:
+    """(the sample conversation as tokens, the tokenizer that made them)"""
     from aeon_plugin_ft.dataset.build import build_draft
     from aeon_plugin_ft.dataset.importers.importing import import_file
     from aeon_plugin_ft.settings import Settings

@@ -69,12 +69,14 @@ print(json.dumps({"seconds": timer.seconds, "losses": [loss for loss, _ in timer
 
 def main() -> int:
     options = _options()
-    python = _python(options.venv.absolute())
-    copy = options.model or _default_copy()
+    python = python_of(options.venv.absolute())
+    from benchmarks.training import default_copy
+
+    copy = options.model or default_copy()
     ours = _ours(options.against)
     for batch in options.batch:
-        for checkpointing in (False, True):
-            found = _measure(python, copy, batch, checkpointing, options)
+        for checkpointing in [kind == "on" for kind in options.checkpointing]:
+            found = measure(python, copy, batch, checkpointing, options)
             _show(batch, checkpointing, found, ours.get(batch))
     return 0
 
@@ -87,26 +89,19 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--model", type=Path, help="a training copy; default: the built-in SmolLM2-135M-Instruct")
     parser.add_argument("--template", default="smollm2", help="LLaMA-Factory's name of the model's chat template")
+    parser.add_argument("--checkpointing", nargs="+", choices=["off", "on"], default=["off", "on"])
+    parser.add_argument("--bf16", action="store_true", help="weights and products in bf16")
     parser.add_argument("--against", type=Path, help="what benchmarks/training.py --out wrote")
     return parser.parse_args()
 
 
-def _python(venv: Path) -> Path:
+def python_of(venv: Path) -> Path:
+    """The Python of a virtual environment with LLaMA-Factory, made when it is not there."""
     python = venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
         subprocess.run([str(python), "-m", "pip", "install", "-q", f"llamafactory=={VERSION}"], check=True)
     return python
-
-
-def _default_copy() -> Path:
-    from aeon_plugin_ft.base import resolve_base
-    from aeon_plugin_ft.base.training_copy import whole_copy
-
-    # Whole: the other trainers read nothing else.
-    base = resolve_base("smollm2-135m-instruct", ROOT / ".cache" / "base")
-    assert base.gguf is not None
-    return whole_copy(base.gguf, base.digest, ROOT / ".cache" / "base")
 
 
 def _ours(file: Path | None) -> dict[int, dict[str, Any]]:
@@ -115,9 +110,10 @@ def _ours(file: Path | None) -> dict[int, dict[str, Any]]:
     return {entry["batch"]: entry["shared"] for entry in json.loads(file.read_text(encoding="utf-8"))}
 
 
-def _measure(
+def measure(
     python: Path, copy: Path, batch: int, checkpointing: bool, options: argparse.Namespace
 ) -> dict[str, Any]:  # fmt: skip
+    """Seconds of each step and all else that `DRIVER` tells. Raises SystemExit with what it said where it failed."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _write_rows(folder, batch, options.steps)
@@ -145,8 +141,17 @@ def _measure(
 
 def _write_rows(folder: Path, batch: int, steps: int) -> None:
     """The examples of every step one after the other, in LLaMA-Factory's sharegpt layout."""
-    from aeon_plugin_ft.dataset.build import build_draft
     from aeon_plugin_ft.dataset.export.texts import dataset_info
+
+    with (folder / "rows.jsonl").open("w", encoding="utf-8") as file:
+        for chat in chats_of(batch, steps):
+            file.write(json.dumps({"messages": chat}) + "\n")
+    (folder / "dataset_info.json").write_text(json.dumps({"rows": dataset_info("rows.jsonl")}), encoding="ascii")
+
+
+def chats_of(batch: int, steps: int) -> list[list[dict[str, str]]]:
+    """The examples of every step one after the other, as messages."""
+    from aeon_plugin_ft.dataset.build import build_draft
     from aeon_plugin_ft.dataset.importers.importing import import_file
     from aeon_plugin_ft.settings import Settings
     from aeon_plugin_ft.training.mix import Mix, batches
@@ -158,11 +163,7 @@ def _write_rows(folder: Path, batch: int, steps: int) -> None:
     chats = [
         [{"role": message.role, "content": message.content} for message in example.messages] for example in draft.train
     ]
-    with (folder / "rows.jsonl").open("w", encoding="utf-8") as file:
-        for step in batches(steps, batch, SEED, Mix.plain(len(chats))):
-            for row in step:
-                file.write(json.dumps({"messages": chats[row]}) + "\n")
-    (folder / "dataset_info.json").write_text(json.dumps({"rows": dataset_info("rows.jsonl")}), encoding="ascii")
+    return [chats[row] for step in batches(steps, batch, SEED, Mix.plain(len(chats))) for row in step]
 
 
 def _config(
@@ -176,7 +177,7 @@ def _config(
         "disable_shuffling": True, "output_dir": str(folder / "out"), "save_strategy": "no", "logging_steps": 1,
         "report_to": "none", "per_device_train_batch_size": micro, "gradient_accumulation_steps": batch // micro,
         "max_steps": options.steps, "learning_rate": 1e-3, "lr_scheduler_type": "cosine", "warmup_steps": 1,
-        "seed": SEED, "use_cpu": True, "fp16": False, "bf16": False, "include_num_input_tokens_seen": True,
+        "seed": SEED, "use_cpu": True, "fp16": False, "bf16": options.bf16, "include_num_input_tokens_seen": True,
     }  # fmt: skip
     if not checkpointing:
         found["disable_gradient_checkpointing"] = True

@@ -23,10 +23,10 @@ def test_both_engines_are_measured_on_the_same_rows_of_a_random_model(
 
     copy = smollm2.training_copy
     monkeypatch.setattr(training, "ROOT", tmp_path)
-    monkeypatch.setattr(training, "_default_copy", lambda: copy)
-    folder = training._random_copy("tiny")
+    monkeypatch.setattr(training, "default_copy", lambda: copy)
+    folder = training.random_copy("tiny")
     found = {
-        engine: training._measure(Namespace(child=engine, batch=[4], steps=2, threads=1, model=folder))
+        engine: training._measure(Namespace(child=engine, batch=[4], steps=2, threads=1, model=folder, dtype=None))
         for engine in ("stock", "shared")
     }
     for part in found.values():

@@ -5,8 +5,9 @@
     python benchmarks/side_by_side.py --only ours trl-bf16
 
 The rows are those of samples/conversation.log behind the assistant's real prompt (about 540 tokens each), LoRA of rank
-16 on all linear layers, batches of 8, every trainer in fp32 and in bf16 where it has both. Weights are random. This
-plugin and fabric train from one GGUF in the mix of types of Q4_K_M, the others from a folder of the shape in bf16.
+16 on all linear layers, batches of 8. This plugin and TRL in fp32 and in bf16; LLaMA-Factory has bf16 alone for a
+folder in bf16. Weights are random. This plugin and fabric train from one GGUF in the mix of types of Q4_K_M, the others
+from a folder of the shape in bf16. Fabric computes one example after the other; a third of a batch times it.
 
 `--llamafactory` is a virtual environment as benchmarks/training_llamafactory.py makes it, `--fabric` the build folder
 of https://github.com/tetherto/qvac-fabric-llm.cpp (target llama-finetune-lora), which is llama.cpp with LoRA finetuning
@@ -66,8 +67,7 @@ def main() -> int:
         "ours-fp32": lambda: _ours(options, "float32"),
         "trl-fp32": lambda: _trl(options, "float32"),
         "trl-bf16": lambda: _trl(options, "bfloat16"),
-        "llamafactory-fp32": lambda: _llamafactory(options, bf16=False),
-        "llamafactory-bf16": lambda: _llamafactory(options, bf16=True),
+        "llamafactory": lambda: _llamafactory(options),
         "fabric": lambda: _fabric(options),
     }
     options.folder.mkdir(parents=True, exist_ok=True)
@@ -169,7 +169,7 @@ def _trl(options: argparse.Namespace, dtype: str) -> Found:
     return Found(found["median"] / options.batch, most, f"micro-batches of 4, losses {found['losses']}")
 
 
-def _llamafactory(options: argparse.Namespace, *, bf16: bool) -> Found:
+def _llamafactory(options: argparse.Namespace) -> Found:
     from benchmarks.training import random_copy
 
     if options.llamafactory is None:
@@ -177,11 +177,11 @@ def _llamafactory(options: argparse.Namespace, *, bf16: bool) -> Found:
     copy = random_copy(options.shape)
     command = [sys.executable, str(ROOT / "benchmarks" / "training_llamafactory.py")]
     command += ["--venv", str(options.llamafactory), "--model", str(copy), "--batch", str(options.batch)]
-    command += ["--steps", str(options.steps), "--threads", str(options.threads), "--checkpointing", "off"]
-    said, most = _watched([*command, *(["--bf16"] if bf16 else [])], options.threads)
-    step = re.search(r": +([\d.]+) s/step", said)
+    command += ["--steps", str(options.steps), "--threads", str(options.threads), "--checkpointing", "off", "--bf16"]
+    said, most = _watched(command, options.threads)
+    step = re.search(r": +([\d.]+) s/step .* tokens (in [\w ]+?)  ", said)
     assert step is not None, said
-    return Found(float(step[1]) / options.batch, most, "micro-batches of 4, no checkpointing")
+    return Found(float(step[1]) / options.batch, most, f"{step[2]}, micro-batches of 4, no checkpointing")
 
 
 def _fabric(options: argparse.Namespace) -> Found:
@@ -192,7 +192,7 @@ def _fabric(options: argparse.Namespace) -> Found:
     gguf = _gguf(options)
     with tempfile.TemporaryDirectory() as name:
         rows = Path(name, "rows.jsonl")
-        chats = chats_of(options.batch, options.steps)
+        chats = chats_of(options.batch, 1)[: options.batch // 3 + 1]  # the last one is held out
         rows.write_text("".join(json.dumps({"messages": chat}) + "\n" for chat in chats), encoding="utf-8")
         command = [str(options.fabric.absolute() / "bin" / "llama-finetune-lora"), "-m", str(gguf.absolute())]
         command += ["-f", str(rows), "--assistant-loss-only", "--lora-rank", "16", "--lora-modules", MODULES]

@@ -45,7 +45,9 @@ from llamafactory.train.tuner import run_exp
 
 class Timer(TrainerCallback):
     def __init__(self):
-        self.seconds, self.logs, self.tokens = [], [], 0
+        self.seconds, self.logs, self.tokens, self.dtypes = [], [], 0, []
+    def on_train_begin(self, *_, model, **__):
+        self.dtypes = sorted({str(one.dtype).removeprefix("torch.") for one in model.parameters()})
     def on_step_begin(self, *_, **__):
         self.began = time.perf_counter()
     def on_step_end(self, args, state, control, **_):
@@ -63,7 +65,8 @@ peak = next(int(line.split()[1]) * 1024 for line in Path("/proc/self/status").re
 versions = {name: meta.version(name) for name in ("llamafactory", "transformers", "peft", "torch")}
 print()
 print(json.dumps({"seconds": timer.seconds, "losses": [loss for loss, _ in timer.logs],
-    "norms": [norm for _, norm in timer.logs], "peak_bytes": peak, "tokens": timer.tokens, "versions": versions}))
+    "norms": [norm for _, norm in timer.logs], "peak_bytes": peak, "tokens": timer.tokens,
+    "dtypes": timer.dtypes, "versions": versions}))
 """
 
 
@@ -72,7 +75,7 @@ def main() -> int:
     python = python_of(options.venv.absolute())
     from benchmarks.training import default_copy
 
-    copy = options.model or default_copy()
+    copy = (options.model or default_copy()).absolute()
     ours = _ours(options.against)
     for batch in options.batch:
         for checkpointing in [kind == "on" for kind in options.checkpointing]:
@@ -90,7 +93,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--model", type=Path, help="a training copy; default: the built-in SmolLM2-135M-Instruct")
     parser.add_argument("--template", default="smollm2", help="LLaMA-Factory's name of the model's chat template")
     parser.add_argument("--checkpointing", nargs="+", choices=["off", "on"], default=["off", "on"])
-    parser.add_argument("--bf16", action="store_true", help="weights and products in bf16")
+    parser.add_argument("--bf16", action="store_true", help="bf16 as it has it for training")
     parser.add_argument("--against", type=Path, help="what benchmarks/training.py --out wrote")
     return parser.parse_args()
 
@@ -189,7 +192,7 @@ def _show(batch: int, checkpointing: bool, found: dict[str, Any], ours: dict[str
     name = "default (checkpointing on)" if checkpointing else "checkpointing off"
     print(
         f"batch {batch:3d}  LLaMA-Factory {found['versions']['llamafactory']}, {name}: {middle:8.2f} s/step"
-        f"  peak {found['peak_bytes'] / 2**30:.2f} GiB  {found['tokens']} tokens"
+        f"  peak {found['peak_bytes'] / 2**30:.2f} GiB  {found['tokens']} tokens in {' and '.join(found['dtypes'])}"
         f"  losses {[round(loss, 5) for loss in found['losses']]}",
         flush=True,
     )

@@ -119,10 +119,12 @@ def _gguf(options: argparse.Namespace) -> Path:
 
 
 def _ours(options: argparse.Namespace, dtype: str) -> Found:
+    from aeon_plugin_ft.training.supervise import child_environment
+
     command = [sys.executable, __file__, "--child", dtype, "--shape", options.shape, "--batch", str(options.batch)]
     command += ["--steps", str(options.steps), "--threads", str(options.threads), "--folder", str(options.folder)]
     _gguf(options)
-    said, most = _watched(command, options.threads)
+    said, most = _watched(command, child_environment(options.threads))
     found = json.loads(said.splitlines()[-1])
     more = f"{found['dtype']}, {found['share']:.0%} of the bare products' {found['bare_gflops']:.0f} GFLOP/s"
     return Found(found["seconds"] / options.batch, most, more)
@@ -164,7 +166,7 @@ def _trl(options: argparse.Namespace, dtype: str) -> Found:
 
     command = [sys.executable, str(ROOT / "benchmarks" / "training.py"), "--child", "stock", "--dtype", dtype]
     command += ["--batch", str(options.batch), "--steps", str(options.steps), "--threads", str(options.threads)]
-    said, most = _watched([*command, "--model", str(random_copy(options.shape))], options.threads)
+    said, most = _watched([*command, "--model", str(random_copy(options.shape))], _plain(options.threads))
     found = json.loads(said.splitlines()[-1])
     return Found(found["median"] / options.batch, most, f"micro-batches of 4, losses {found['losses']}")
 
@@ -178,7 +180,7 @@ def _llamafactory(options: argparse.Namespace) -> Found:
     command = [sys.executable, str(ROOT / "benchmarks" / "training_llamafactory.py")]
     command += ["--venv", str(options.llamafactory), "--model", str(copy), "--batch", str(options.batch)]
     command += ["--steps", str(options.steps), "--threads", str(options.threads), "--checkpointing", "off", "--bf16"]
-    said, most = _watched(command, options.threads)
+    said, most = _watched(command, _plain(options.threads))
     step = re.search(r": +([\d.]+) s/step .* tokens (in [\w ]+?)  ", said)
     assert step is not None, said
     return Found(float(step[1]) / options.batch, most, f"{step[2]}, micro-batches of 4, no checkpointing")
@@ -199,7 +201,7 @@ def _fabric(options: argparse.Namespace) -> Found:
         command += ["-c", str(WINDOW), "-b", str(WINDOW), "-ub", str(WINDOW), "-fa", "off", "-ngl", "0"]
         command += ["-t", str(options.threads), "--no-repack", "--checkpoint-save-steps", "0"]
         command += ["--output-adapter", str(Path(name, "adapter.gguf"))]
-        said, most = _watched(command, options.threads, folder=Path(name))
+        said, most = _watched(command, _plain(options.threads), folder=Path(name))
     told = re.findall(r"train: .*?data=0*(\d+)/0*(\d+) loss=(\S+) .*?t=(\d+):(\d+):(\d+)", said)
     if not told:
         raise FailedError(said.strip().splitlines()[-1])
@@ -211,14 +213,15 @@ def _fabric(options: argparse.Namespace) -> Found:
 # -- a process and its memory --------------------------------------------------------------------
 
 
-def _watched(command: Sequence[str], threads: int, folder: Path | None = None) -> tuple[str, int]:
-    """(what a command said, the most anonymous bytes of it and its children). Raises FailedError."""
-    from aeon_plugin_ft.training.supervise import child_environment
+def _plain(threads: int) -> dict[str, str]:
+    """The environment that another trainer would be started in."""
+    return {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads), "HF_HUB_OFFLINE": "1"}
 
+
+def _watched(command: Sequence[str], environment: dict[str, str], folder: Path | None = None) -> tuple[str, int]:
+    """(what a command said, the most anonymous bytes of it and its children). Raises FailedError."""
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
-        process = subprocess.Popen(
-            command, env=child_environment(threads), stdout=said, stderr=subprocess.STDOUT, cwd=folder
-        )
+        process = subprocess.Popen(command, env=environment, stdout=said, stderr=subprocess.STDOUT, cwd=folder)
         began = time.monotonic()
         with Peak(lambda: _anonymous_of(process.pid), every=0.2) as peak:
             while process.poll() is None:

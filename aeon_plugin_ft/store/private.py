@@ -64,8 +64,10 @@ def write_file(path: Path, content: str | bytes) -> None:
 def reserve(path: Path) -> None:
     """Make an empty file, for a library that will fill it and opens it by its name; one that is there stays as it is,
     and is not opened. Raises OSError, also for one that may not be written."""
+    # Where a link leads: O_EXCL takes the link itself for the file.
+    real = os.path.realpath(path) if path.is_symlink() else str(path)
     try:
-        os.close(opener(os.path.realpath(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+        os.close(opener(real, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
     except FileExistsError:
         # Closing a file takes every lock away that this process has on it (POSIX), SQLite's among them; a process that
         # then closes the database deletes the log in which this one goes on writing

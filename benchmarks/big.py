@@ -11,8 +11,8 @@ Makes a GGUF of random blocks in the exact shapes of a public model and the mix 
 layer at a time, and deletes it. Rows have the tokens of the assistant's real prompt (`--prompt` of them) and as many
 behind it as its conversations have. Memory is what counts as this process's own: anonymous pages; the pages of the
 file can be dropped at any moment. On a graphics card it is what tensors have taken of the card. The rate to compare
-with is that of a loop of the same products, measured in the same run. Each batch is a child process of its own; run it
-on a quiet machine.
+with is that of a loop of the same products, measured in the same run: of those with the model's weights, and of these
+and the small ones of the adapter and of attention. Each batch is a child process of its own; run it on a quiet machine.
 """
 
 from __future__ import annotations
@@ -35,8 +35,10 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.costs import Costs  # noqa: E402 - found through the line above
 from benchmarks.limits import Peak, cgroup_of, limit_memory  # noqa: E402 - found through the line above
-from benchmarks.shapes import SHAPES, Shape, make_gguf, tensors_of  # noqa: E402 - found through the line above
+from benchmarks.products import bare_rate, finish, small_seconds, useful_flop  # noqa: E402 - found through the line above
+from benchmarks.shapes import SHAPES, Shape, make_gguf  # noqa: E402 - found through the line above
 
+RANK = 16
 MOST_TOKENS = 2048
 """Of a micro-batch, as a run has them; the engine takes fewer on a processor."""
 
@@ -135,12 +137,14 @@ def measure(gguf: Path, shape: Shape, options: argparse.Namespace) -> dict[str, 
     tokens = options.prompt + sum(len(row.ids) - options.prompt for row in rows)
     flop, step = useful_flop(shape, layers, tokens, sum(row.supervised for row in rows)), min(seconds)
     bare, bare_cpu = bare_rate(shape, rows, options.prompt, engine.dtype, options.device)
+    small = small_seconds(shape, layers, rows, options.prompt, RANK, engine.dtype, options.device)
     source.close()
     return {
         "batch": batch, "layers": layers, "dtype": str(engine.dtype).removeprefix("torch."), "tokens": tokens,
         "seconds": seconds, "cpu": cpu, "losses": losses, "costs": costs.steps,
         "gflops": flop / step / 1e9, "bare_gflops": bare / 1e9, "share": flop / step / bare,
-        "cpu_share": flop / min(cpu) / bare_cpu, "resident": resident,
+        "cpu_share": flop / min(cpu) / bare_cpu, "small_seconds": small, "all_share": (flop / bare + small) / step,
+        "resident": resident,
         "anonymous_gb": most / 1e9, "trained": sum(parameter.numel() for parameter in engine.trained),
         "whole_gb": (most + more_layers(shape, layers, tokens, engine.trained)) / 1e9, "longest": gap.longest,
     }  # fmt: skip
@@ -156,7 +160,7 @@ def engine_for(shape: Shape, layers: int, source: Any, options: argparse.Namespa
     from aeon_plugin_ft.training.engine.precision import compute_type
     from aeon_plugin_ft.training.model import Recipe
 
-    recipe = Recipe(16, 16, 1e-3, options.batch[0], 1.0, options.steps, 1, 1536, 17, options.threads, 1000)
+    recipe = Recipe(RANK, RANK, 1e-3, options.batch[0], 1.0, options.steps, 1, 1536, 17, options.threads, 1000)
     config = _config(shape, layers)
     dtype = compute_type(config, options.device) if options.dtype == "auto" else getattr(torch, options.dtype)
     model, gap = add_adapter(skeleton(config, source, options.device), recipe), Gap()
@@ -189,14 +193,6 @@ def train(engine: Any, gap: Gap, rows: list[Any], options: argparse.Namespace, c
     return seconds, cpu, losses
 
 
-def finish(device: str) -> None:
-    """Wait for what a card was told to do."""
-    import torch
-
-    if device == "cuda":
-        torch.cuda.synchronize()
-
-
 def _config(shape: Shape, layers: int) -> Any:
     from transformers import AutoConfig
 
@@ -222,59 +218,11 @@ def _rows(count: int, prompt: int, vocabulary: int) -> list[Any]:
     return rows
 
 
-def _layer_weights(shape: Shape) -> int:
-    return sum(rows * columns for name, rows, columns, _ in tensors_of(shape, 1) if name.startswith("blk."))
-
-
-def useful_flop(shape: Shape, layers: int, tokens: int, supervised: int) -> float:
-    """Of one step: each weight forward, once more, and back to the inputs; an MLP's way down not once more, since
-    nobody reads it. The head at the supervised tokens alone, forward and back, and so what the last layer does behind
-    its attention."""
-    down = shape.inner * shape.width
-    behind = 3 * down + shape.heads * shape.head_dim * shape.width
-    of_layers = tokens * layers * (6.0 * _layer_weights(shape) - 2.0 * down)
-    nobodys = (tokens - supervised) * (6.0 * behind - 2.0 * down)
-    return of_layers - nobodys + 4.0 * supervised * shape.vocabulary * shape.width
-
-
 def more_layers(shape: Shape, layers: int, tokens: int, trained: Sequence[Any]) -> float:
     """Bytes that the layers which were left out would add: their inputs, and the adapter with its gradient and its
     two moments. Their weights take the room of those that are there."""
     adapter = 4 * 4 * sum(parameter.numel() for parameter in trained) / layers
     return float((shape.layers - layers) * (4 * tokens * shape.width + adapter))
-
-
-def bare_rate(shape: Shape, rows: list[Any], prompt: int, dtype: Any, device: str) -> tuple[float, float]:
-    """FLOP a second, and a second of CPU time, of a plain loop of a layer's products in this type, for the prefix's
-    tokens and a micro-batch's."""
-    import torch
-
-    from aeon_plugin_ft.training.engine.layered.choice import MICRO_TOKENS
-
-    suffixes = min(MICRO_TOKENS[device], sum(len(row.ids) - prompt for row in rows))
-    sizes = [(m, n) for name, m, n, _ in tensors_of(shape, 1) if name.startswith("blk.")]
-    weights = [(torch.randn(m, n, device=device) / n**0.5).to(dtype) for m, n in sizes]
-    counts = (prompt, suffixes)
-    inputs = {
-        (count, n): torch.randn(count, n, device=device).to(dtype) for count in counts for n in {n for _, n in sizes}
-    }
-    outputs = {
-        (count, m): torch.randn(count, m, device=device).to(dtype) for count in counts for m in {m for m, _ in sizes}
-    }
-    best = best_cpu = 0.0
-    for _ in range(3):
-        began, cpu_began, flop = time.perf_counter(), time.process_time(), 0.0
-        for weight, (m, n) in zip(weights, sizes, strict=True):
-            for count in counts:
-                # As a step has them: two products forward for each one back to the inputs.
-                torch.mm(inputs[count, n], weight.t())
-                torch.mm(inputs[count, n], weight.t())
-                torch.mm(outputs[count, m], weight)
-                flop += 6.0 * count * m * n
-        finish(device)
-        best = max(best, flop / (time.perf_counter() - began))
-        best_cpu = max(best_cpu, flop / (time.process_time() - cpu_began))
-    return best, best_cpu
 
 
 class Gap:
@@ -302,7 +250,8 @@ def show(found: dict[str, Any], options: argparse.Namespace) -> None:
         f"  {found['tokens']} tokens"
         f"  {step:7.1f} s/step  {step / found['batch']:6.2f} s/example"
         f"  {found['gflops']:.0f} of {found['bare_gflops']:.0f} GFLOP/s ({100 * found['share']:.0f} %;"
-        f" {100 * found['cpu_share']:.0f} % by CPU time)"
+        f" {100 * found['cpu_share']:.0f} % by CPU time; {100 * found['all_share']:.0f} % with the adapter's and"
+        f" attention's products)"
         f"  {'card' if options.device == 'cuda' else 'anonymous memory'} at most {found['anonymous_gb']:.2f} GB"
         f" ({found['whole_gb']:.2f} with all layers)  {found['longest']:.2f} s without a look at most"
         f"{of_card}  losses {[round(x, 4) for x in found['losses']]}",

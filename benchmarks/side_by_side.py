@@ -134,7 +134,7 @@ def _train_here(options: argparse.Namespace) -> dict[str, Any]:
     from aeon_plugin_ft.training.engine.loading import set_up_torch
     from aeon_plugin_ft.training.plan import plan_batch
     from aeon_plugin_ft.weights.sources import GgufSource
-    from benchmarks import big
+    from benchmarks import big, products
     from benchmarks.costs import Costs
     from benchmarks.training import default_copy, rows_of
 
@@ -150,8 +150,8 @@ def _train_here(options: argparse.Namespace) -> dict[str, Any]:
     engine.weights.release()
     prompt = min(group.prefix for group in plan_batch(rows, big.MOST_TOKENS))
     tokens = prompt + sum(len(row.ids) - prompt for row in rows)
-    flop = big.useful_flop(shape, shape.layers, tokens, sum(row.supervised for row in rows))
-    bare, _ = big.bare_rate(shape, rows, prompt, engine.dtype, "cpu")
+    flop = products.useful_flop(shape, shape.layers, tokens, sum(row.supervised for row in rows))
+    bare, _ = products.bare_rate(shape, rows, prompt, engine.dtype, "cpu")
     source.close()
     seconds = median(taken[1:] or taken)
     dtype = str(engine.dtype).removeprefix("torch.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import gguf
@@ -55,6 +56,27 @@ def test_every_type_gives_the_gguf_packages_numbers_to_the_last_bit(
     slow = np.full_like(out, np.nan)
     slow_decode(memoryview(rows).cast("B"), int(kind), slow)
     assert np.array_equal(slow, wanted)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_an_error_ends_all_threads_before_it_is_raised(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dequantise, "NEAR_WEIGHTS", 512)
+    rows = encoded(GGMLQuantizationType.Q8_0, rows=500)
+    taken: list[int] = []
+
+    def take(first: int, numbers: np.ndarray) -> None:
+        if first == 3:
+            raise IndexError("no such row")
+        time.sleep(0.001)
+        taken.append(first)
+
+    decoder = Dequantiser(threads)
+    with pytest.raises(IndexError, match="no such row"):
+        decoder.pieces(memoryview(rows).cast("B"), int(GGMLQuantizationType.Q8_0), (500, 512), take)
+    seen = list(taken)
+    decoder.close()  # would wait for a thread that still takes pieces
+    assert taken == seen
+    assert len(seen) < 499
 
 
 def test_without_libgguf_it_is_slower_and_says_so_once(

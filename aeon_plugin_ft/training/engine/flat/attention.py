@@ -14,7 +14,14 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from aeon_plugin_ft.training.engine.flat.kernels import SHORT, FlashOnProcessor, Kernel, Plain, Three, Two
+from aeon_plugin_ft.training.engine.flat.kernels import (
+    FlashOnProcessor,
+    Kernel,
+    NarrowOnProcessor,
+    Plain,
+    Three,
+    Two,
+)
 from aeon_plugin_ft.training.engine.flat.layout import Layout, Spans
 from aeon_plugin_ft.training.engine.flat.pieces import join
 from aeon_plugin_ft.training.engine.packing import Packing
@@ -218,7 +225,7 @@ class FoldedAttention(PaddedAttention):
     prompt as rows of one, with more operators and less to compute."""
 
     def __init__(self, layout: Layout, scale: float) -> None:
-        super().__init__(layout, FlashOnProcessor(scale, short=SHORT))
+        super().__init__(layout, NarrowOnProcessor(scale))
 
     def _look(
         self, query: Tensor, repeated: Two, shared: Two, prompt: slice, mine: slice, output: Tensor, lse: Tensor

@@ -14,7 +14,7 @@ from hooks.contract import Host, Serving, Turn
 from hooks.orders import Order, Typed
 from hooks.providers import OnToken
 from hooks.sayings import say
-from hooks.talk import Answer, serving_of, what_was_said, who_answered
+from hooks.talk import Answer, own_answer, serving_of
 
 log = logging.getLogger("aeon.console")
 
@@ -126,17 +126,9 @@ class Console:
         return "\n".join(f"Dono: {heard}\nAeon: {reply}" for heard, reply in recent)
 
     def _own(self, typed: Typed) -> Answer:
-        own: dict[Order | None, Callable[[], str]] = {
-            Order.HELP: lambda: say("help"),
-            Order.WHO: lambda: who_answered(self.brain.last_turn),
-            Order.HISTORY: lambda: what_was_said(self.history),
-            Order.PRIVATE: self._toggle_private,
-            None: lambda: orders.unknown(typed.name),
-        }
-        if typed.order is Order.BYE:
-            return Answer(say("bye"), ends=True)
-        if typed.order in own:
-            return Answer(own[typed.order]())
+        own = own_answer(typed, self.history, self.brain.last_turn, self._toggle_private)
+        if own is not None:
+            return own
         with self._working():
             answer = orders.obey(typed, self._hear)
         self._asked_back = typed.order is Order.FORGET

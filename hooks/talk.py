@@ -18,7 +18,7 @@ from typing import Protocol
 from hooks.call import RESTING, STOPPED
 from hooks.contract import Serving, Turn
 from hooks.manager import HookCaller
-from hooks.orders import NAMES
+from hooks.orders import NAMES, Order, Typed, unknown
 from hooks.providers import OnToken
 from hooks.sayings import say
 from hooks.screen import Screen
@@ -99,6 +99,22 @@ def what_was_said(history: Sequence[tuple[str, str]]) -> str:
     """The conversation of this session."""
     owner = say("owner")
     return "\n".join(f"{owner}: {heard}\nAEON: {reply}" for heard, reply in history) or say("no_talk")
+
+
+def own_answer(
+    typed: Typed, history: Sequence[tuple[str, str]], last: Turn | None, toggle_private: Callable[[], str]
+) -> Answer | None:
+    """What the conversation itself answers to a command; None to those that the plugins obey."""
+    own: dict[Order | None, Callable[[], str]] = {
+        Order.HELP: lambda: say("help"),
+        Order.WHO: lambda: who_answered(last),
+        Order.HISTORY: lambda: what_was_said(history),
+        Order.PRIVATE: toggle_private,
+        None: lambda: unknown(typed.name),
+    }
+    if typed.order is Order.BYE:
+        return Answer(say("bye"), ends=True)
+    return Answer(own[typed.order]()) if typed.order in own else None
 
 
 class Talk:

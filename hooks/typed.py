@@ -29,7 +29,7 @@ from hooks.providers import OnToken
 from hooks.sayings import say
 from hooks.screen import Screen
 from hooks.specs import hookimpl
-from hooks.talk import Answer, Talk, serving_of, uninterrupted, what_was_said, who_answered
+from hooks.talk import Answer, Talk, own_answer, serving_of, uninterrupted
 from hooks.text import harmless
 
 
@@ -114,17 +114,9 @@ class InAeon:
         self._last = turn
 
     def _own(self, typed: Typed) -> Answer:
-        own: dict[Order | None, Callable[[], str]] = {
-            Order.HELP: lambda: say("help"),
-            Order.WHO: lambda: who_answered(self._last),
-            Order.HISTORY: lambda: what_was_said(self._history),
-            Order.PRIVATE: self._toggle_private,
-            None: lambda: orders.unknown(typed.name),
-        }
-        if typed.order is Order.BYE:
-            return Answer(say("bye"), ends=True)
-        if typed.order in own:
-            return Answer(own[typed.order]())
+        own = own_answer(typed, self._history, self._last, self._toggle_private)
+        if own is not None:
+            return own
         self._asked_back = typed.order is Order.FORGET
         return Answer(orders.obey(typed, self._hear))
 

@@ -11,7 +11,7 @@ from aeon_plugin_ft.base.builtin import BUILTINS, builtin_gguf
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.base.training_copy import training_copy
 from aeon_plugin_ft.errors import BaseModelError
-from aeon_plugin_ft.messages import Speaker
+from aeon_plugin_ft.messages import Speaker, cause
 from aeon_plugin_ft.store.digest import folder_sha256, remembered_sha256
 from aeon_plugin_ft.weights.gguf_file import GgufFile
 
@@ -76,7 +76,7 @@ def _from_folder(spec: str, folder: Path, cache: Path) -> BaseModel:
         architecture = str(json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"])
         parameters = sum(_count(path) for path in weights)
     except (ValueError, KeyError, OSError) as error:
-        raise BaseModelError(*_say.error("named.damaged", folder=folder, error=error)) from error
+        raise BaseModelError(*_say.error("named.damaged", folder=folder, error=cause(error))) from error
     # With the configuration: the same weights under other numbers of heads are another model.
     digest = folder_sha256([*weights, folder / "config.json"], cache)
     # GGUF calls Mistral's architecture "llama".

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.errors import BaseModelError
-from aeon_plugin_ft.messages import Speaker
+from aeon_plugin_ft.messages import Speaker, refusal
 from aeon_plugin_ft.weights.architectures import family_of
 from aeon_plugin_ft.weights.gguf_file import GgufFile
 
@@ -40,7 +40,7 @@ def _header(path: Path) -> dict[str, dict[str, list[int]]]:
             (length,) = struct.unpack("<Q", file.read(8))
             header: dict[str, dict[str, list[int]]] = json.loads(file.read(length))
     except (OSError, ValueError, struct.error) as error:
-        raise BaseModelError(*_say.error("layers.header", path=path, error=error)) from error
+        raise BaseModelError(*_say.error("layers.header", path=path, error=refusal(error))) from error
     header.pop("__metadata__", None)
     return header
 

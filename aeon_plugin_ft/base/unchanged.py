@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aeon_plugin_ft.base.model import BaseModel
 from aeon_plugin_ft.errors import BaseModelError
-from aeon_plugin_ft.messages import Speaker
+from aeon_plugin_ft.messages import Speaker, cause
 from aeon_plugin_ft.store.digest import folder_sha256, remembered_sha256
 
 _say = Speaker("errors/base")
@@ -29,7 +29,7 @@ def require_unchanged(base: BaseModel, cache: Path) -> None:
             files = [*sorted(copy.glob("*.safetensors")), copy / "config.json"]
             _require(folder_sha256(files, cache) == base.digest, copy)
     except (OSError, ValueError) as error:
-        raise BaseModelError(*_say.error("unchanged.unreadable", base=base.spec, error=error)) from error
+        raise BaseModelError(*_say.error("unchanged.unreadable", base=base.spec, error=cause(error))) from error
 
 
 def _require(same: bool, path: Path) -> None:

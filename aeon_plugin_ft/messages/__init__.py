@@ -11,6 +11,6 @@ data/          one TOML file an area (panel.toml: the page; errors/training.toml
 
 from aeon_plugin_ft.messages.catalogue import Language, Messages, entries
 from aeon_plugin_ft.messages.speaker import Speaker, decimal, language, speak
-from aeon_plugin_ft.messages.system import refusal
+from aeon_plugin_ft.messages.system import cause, refusal
 
-__all__ = ["Language", "Messages", "Speaker", "decimal", "entries", "language", "refusal", "speak"]
+__all__ = ["Language", "Messages", "Speaker", "cause", "decimal", "entries", "language", "refusal", "speak"]

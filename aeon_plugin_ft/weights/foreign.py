@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aeon_plugin_ft.errors import InputFileError, ServingError
-from aeon_plugin_ft.messages import Speaker
+from aeon_plugin_ft.messages import Speaker, cause, refusal
 from aeon_plugin_ft.store import private
 from aeon_plugin_ft.store.digest import sha256
 from aeon_plugin_ft.store.files import write_json
@@ -97,7 +97,7 @@ def read_foreign(folder: Path, most_bytes: int) -> ForeignAdapter:
     except ServingError as error:
         raise InputFileError(folder, error.what, error.todo) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputFileError(folder, *_say.error("brought.no_adapter", error=error)) from error
+        raise InputFileError(folder, *_say.error("brought.no_adapter", error=cause(error))) from error
     rank = max(int(update.a.shape[0]) for update in updates.values())
     if rank > MOST_RANK:
         raise InputFileError(folder, *_say.error("brought.rank", rank=rank, most=MOST_RANK))
@@ -182,7 +182,7 @@ def _json(path: Path) -> dict[str, Any]:
         if not isinstance(config, dict):
             raise ValueError(_say("brought.no_object"))
     except (OSError, ValueError) as error:
-        raise InputFileError(path, *_say.error("brought.unreadable", error=error)) from error
+        raise InputFileError(path, *_say.error("brought.unreadable", error=refusal(error))) from error
     return config
 
 

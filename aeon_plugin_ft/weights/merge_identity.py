@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aeon_plugin_ft.errors import ServingError
-from aeon_plugin_ft.messages import Speaker
+from aeon_plugin_ft.messages import Speaker, cause
 from aeon_plugin_ft.weights.architectures import FAMILIES, unpermute
 from aeon_plugin_ft.weights.gguf_file import GgufFile
 from aeon_plugin_ft.weights.merge_originals import find_tensor
@@ -40,7 +40,7 @@ def require_same_model(gguf: Path, weights: Path) -> None:
             try:
                 theirs = read_tensor(weights, module) if module and name in file.tensors else None
             except (OSError, ValueError, KeyError) as error:
-                raise ServingError(*_say.error("folder.unreadable", folder=weights, error=error)) from error
+                raise ServingError(*_say.error("folder.unreadable", folder=weights, error=cause(error))) from error
             if theirs is None:
                 raise ServingError(*_say.error("merge.other_kind", folder=weights, file=gguf.name))
             ours = file.read(name)

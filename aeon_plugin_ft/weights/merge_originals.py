@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aeon_plugin_ft.errors import ServingError
-from aeon_plugin_ft.messages import Speaker
+from aeon_plugin_ft.messages import Speaker, cause
 from aeon_plugin_ft.weights.adapter import decode
 from aeon_plugin_ft.weights.architectures import Family, permute
 
@@ -90,7 +90,7 @@ class Originals:
             for first in range(0, shape[0], step):
                 yield place.rows(order[first : first + step])
         except (OSError, ValueError, KeyError) as error:
-            raise ServingError(*_say.error("folder.originals", folder=self.folder, error=error)) from error
+            raise ServingError(*_say.error("folder.originals", folder=self.folder, error=cause(error))) from error
 
     def _order(self, name: str, count: int) -> npt.NDArray[np.int64]:
         """Which row of the Hugging Face tensor is each row of the GGUF's."""

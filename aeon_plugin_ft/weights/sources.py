@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aeon_plugin_ft.errors import BaseModelError
-from aeon_plugin_ft.messages import Speaker
+from aeon_plugin_ft.messages import Speaker, cause
 from aeon_plugin_ft.weights.architectures import NOT_WEIGHTS, Family, family_of
 from aeon_plugin_ft.weights.dequantise import NEAR_WEIGHTS, Dequantiser, Floats, Take, widen
 from aeon_plugin_ft.weights.gguf_file import GgufFile
@@ -209,7 +209,7 @@ class SafetensorsSource:
             for path in sorted(folder.glob("*.safetensors")):
                 self._places |= read_places(path)
         except (OSError, ValueError, KeyError) as error:
-            raise BaseModelError(*_say.error("folder.unreadable", folder=folder, error=error)) from error
+            raise BaseModelError(*_say.error("folder.unreadable", folder=folder, error=cause(error))) from error
         if not self._places:
             raise BaseModelError(*_say.error("folder.no_weights", folder=folder))
 

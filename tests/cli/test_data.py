@@ -82,7 +82,7 @@ def test_what_was_forgotten_is_asked_for_before_it_comes_back(
     assert cli(*add) == 0
     assert [turn.reply for turn in read_turns(cli.data / "log")] == ["Às nove, não esquece."]
     assert cli("forget", "--about", "que horas", "--yes") == 0
-    assert cli(*add, "--forgotten-too") == 0 and "1 turns added" in " ".join(cli.out.split())
+    assert cli(*add, "--forgotten-too") == 0 and "one turn added" in " ".join(cli.out.split())
 
 
 def test_what_was_skipped_is_counted_by_reason(cli: Cli, tmp_path: Path) -> None:

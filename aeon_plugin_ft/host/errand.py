@@ -42,20 +42,21 @@ class Errand:
         that `do` raises."""
         if not (now or self._is_due()):
             return False
+        about = self._wanted()
         try:
             self._do()
         except OvertakenError as error:
             log.info("%s", error)
             return True
         except PASSING as error:
-            self._wait(PASSING_SECONDS, error)
+            self._wait(PASSING_SECONDS, error, about)
         except AeonFtError as error:
             self._refused()
-            self._wait(REFUSED_SECONDS, error)
+            self._wait(REFUSED_SECONDS, error, about)
         except Exception:
             # A mistake of ours, and no reason to end: without the follower nothing would ever be swapped again.
             log.exception("%s failed", self.name)
-            self._wait(REFUSED_SECONDS[-1:], None)
+            self._wait(REFUSED_SECONDS[-1:], None, about)
         else:
             self._failures, self._due = 0, 0.0
         return False
@@ -69,12 +70,13 @@ class Errand:
     def _is_due(self) -> bool:
         return time.monotonic() >= self._due or self._wanted() != self._failed_about
 
-    def _wait(self, waits: tuple[float, ...], error: Exception | None) -> None:
+    def _wait(self, waits: tuple[float, ...], error: Exception | None, about: object) -> None:
         wait = waits[min(self._failures, len(waits) - 1)]
         self._failures += 1
         self._due = time.monotonic() + wait
-        # After `on_refusal` and whatever `do` has taken back: only what somebody wants from now on is new.
-        self._failed_about = self._wanted()
+        # What was wanted when it began: what somebody chose meanwhile has not been tried. What `do` or `on_refusal`
+        # took back themselves is tried once more, and then it is what was wanted.
+        self._failed_about = about
         log.warning("%s: all stays as it was (%s); next try in %.0f s", self.name, error or "a mistake", wait)
 
     def _wanted(self) -> object:

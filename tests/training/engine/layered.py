@@ -113,6 +113,11 @@ def adapted(model: Any, targets: str | list[str] = "all-linear") -> Any:
     return model.train()
 
 
+def narrow(config: Any, source: GgufSource, targets: str | list[str] = "all-linear") -> LayeredPrefix:
+    """The layered engine that multiplies in bf16, with an adapter."""
+    return LayeredPrefix(adapted(skeleton(config, source), targets), source, 50, dtype=torch.bfloat16)
+
+
 def engines(config: Any, path: Path, micro_tokens: int) -> tuple[SharedPrefix, LayeredPrefix, GgufSource]:
     """(the present engine, the layered one, the source to close)."""
     source = GgufSource(path, 1)

@@ -17,8 +17,7 @@ import sys
 from pathlib import Path
 from aeon_plugin_ft.weights.sources import GgufSource
 from tests.training.architectures import rows
-from tests.training.engine.layered import make_gguf
-from tests.training.engine.test_layered_written import narrow
+from tests.training.engine.layered import make_gguf, narrow
 
 config, path = make_gguf(Path(sys.argv[1]), "llama", "Q4_K")
 engine = narrow(config, GgufSource(path, 1))

@@ -12,21 +12,16 @@ import torch
 from aeon_plugin_ft.training.engine.flat import pieces
 from aeon_plugin_ft.training.engine.layered import written
 from aeon_plugin_ft.training.engine.layered.engine import LayeredPrefix
-from aeon_plugin_ft.training.engine.layered.skeleton import skeleton
 from aeon_plugin_ft.training.engine.parity import TOLERANCE, check, difference
 from aeon_plugin_ft.training.engine.shared import SharedPrefix
 from aeon_plugin_ft.weights.sources import GgufSource
 from tests.base.tiny import FAMILIES
 from tests.training.architectures import gradients, rows
-from tests.training.engine.layered import adapted, make_gguf, whole_model
+from tests.training.engine.layered import make_gguf, narrow, whole_model
 
 pytestmark = pytest.mark.slow
 KINDS = ("uneven", "identical", "varying")
 WRITTEN = ("llama", "qwen2", "qwen3")
-
-
-def narrow(config: Any, source: GgufSource, targets: str | list[str] = "all-linear") -> LayeredPrefix:
-    return LayeredPrefix(adapted(skeleton(config, source), targets), source, 50, dtype=torch.bfloat16)
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ def numbers(batch: int, heads: int, queries: int, keys: int, sharp: float = 1.0)
 def test_gradients_are_those_of_fp32_but_for_rounding(
     batch: int, heads: int, queries: int, keys: int, causal: bool, sharp: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With scores of up to 200 too: rounded before the largest one is subtracted, they would be off by half a unit."""
+    """With scores of up to 47 too: rounded before anything is subtracted, they would be off by up to an eighth."""
     monkeypatch.setattr(kernels, "PART_BYTES", 1)  # a head at a time
     given = numbers(batch, heads, queries, keys, sharp)
     right = gradients(Plain(0.125), given, torch.float32, causal=causal)
